@@ -1,0 +1,1 @@
+"""Places to send to, one file each; `base.py` says what a place must do."""

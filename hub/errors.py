@@ -1,0 +1,138 @@
+"""Every error of the hub, in one tree.
+
+    HubError                  its message says what was found, where, and what to do
+    |- ConfigError            routes.yaml or a template is wrong: carries every problem
+    |- SettingsError          an environment variable is wrong
+    |- StoreError             the database refuses
+    |  |- StoreUnavailable    ... for now: try again later
+    |- NotGenuine             a request that no source vouches for: 400
+    |- NotConfigured          a source without its secret: 503
+    |- TemplateError          a template or condition failed while it ran
+    |- SendError              why an attempt did not deliver
+    |  |- Retry               try again by the schedule
+    |  |- Reject              this message can never be accepted
+    |  |- Pause               this destination accepts nothing until somebody acts
+    |  |- Unknown             it may have been accepted
+    |- NotFound               an operator named something that is not there: 404
+    |- Conflict               an operator asked for something its state forbids: 409
+
+Foreign errors become one of these at exactly one boundary each, their cause kept. No message holds a
+secret, a whole endpoint URL or a payload.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hub.models import Problem
+
+
+class HubError(Exception):
+    """Something a person can act on: commands print its message and exit 1, without a traceback."""
+
+
+class SettingsError(HubError):
+    """An environment variable holds what the hub cannot use."""
+
+
+class ConfigError(HubError):
+    """The configuration cannot be used; `problems` lists everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StoreError(HubError):
+    """The database refuses what the hub needs."""
+
+
+class StoreUnavailable(StoreError):
+    """The database does not answer now; nothing was stored, trying again later may work."""
+
+
+class NotGenuine(HubError):
+    """A request that its source cannot vouch for.
+
+    `code` is one of missing_headers, invalid_timestamp, invalid_signature, invalid_payload.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class NotConfigured(HubError):
+    """A source whose signing secret is not set: nothing can be verified, so nothing is accepted."""
+
+
+class TemplateError(HubError):
+    """A user's template or condition failed while it ran.
+
+    `template` names the file or the field of the send block, `line` counts from 1 inside it; None where
+    Jinja does not say.
+    """
+
+    def __init__(self, template: str, line: int | None, message: str) -> None:
+        self.template = template
+        self.line = line
+        self.message = message
+        super().__init__(f"{template}:{line}: {message}" if line else f"{template}: {message}")
+
+
+class SendError(HubError):
+    """An attempt that did not deliver.
+
+    `status` is the protocol's answer code where there was one; `accepted` the recipients that did get
+    the message all the same.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, accepted: Sequence[str] = ()) -> None:
+        self.reason = reason
+        self.status = status
+        self.accepted = tuple(accepted)
+        super().__init__(reason)
+
+
+class Retry(SendError):
+    """Not delivered, but may be later: the next attempt follows by the schedule.
+
+    `after_seconds` is the least the destination asked us to wait; `throttled` means it is the whole
+    destination that asked (429), which is no sign of trouble and does not count for its breaker.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        after_seconds: float | None = None,
+        throttled: bool = False,
+        status: int | None = None,
+        accepted: Sequence[str] = (),
+    ) -> None:
+        self.after_seconds = after_seconds
+        self.throttled = throttled
+        super().__init__(reason, status=status, accepted=accepted)
+
+
+class Reject(SendError):
+    """This message can never be accepted: the delivery is dead at once."""
+
+
+class Pause(SendError):
+    """This destination accepts nothing until somebody acts: it is paused and what it is owed waits."""
+
+
+class Unknown(SendError):
+    """The message may have been accepted: the destination's `on_unknown` decides."""
+
+
+class NotFound(HubError):
+    """An operator named something that is not there."""
+
+
+class Conflict(HubError):
+    """An operator asked for something that the state of the thing forbids."""

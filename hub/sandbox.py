@@ -1,0 +1,320 @@
+"""The one Jinja environment of conditions and templates: what users write runs here and nowhere else.
+
+Every `{{ }}` goes through an escape, a function from a value to text, so a value from an event can never
+become markup. `None` and missing fields print as nothing. A name after a dot is a key of that name first
+(`data.items` is the payload's). Python's internals are out of reach (Jinja's sandbox).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from jinja2 import nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+from markupsafe import escape as escape_markup
+
+from hub.errors import TemplateError
+from hub.models import MESSAGE_LIMIT_BYTES
+
+Escape = Callable[[Any], str]
+Variables = Mapping[str, Any]
+
+
+class Blank(jinja2.ChainableUndefined):
+    """A missing field: prints as nothing, is false, and so is everything below it."""
+
+    __slots__ = ()
+
+
+class JsonText(Markup):
+    """What `tojson` returns, so that JSON bodies do not encode it twice."""
+
+    __slots__ = ()
+
+
+# -- escapes --------------------------------------------------------------------------------------
+
+
+def plain(value: Any) -> str:
+    """For places where no character means anything: console lines, mail subjects and plain text."""
+    return str(value)
+
+
+def html(value: Any) -> str:
+    """For HTML; what a filter already marked as safe stays as it is."""
+    return str(escape_markup(value))
+
+
+def as_json(value: Any) -> str:
+    """For JSON bodies: prints the value as JSON, a missing one as null."""
+    if isinstance(value, JsonText):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=_default)
+
+
+def path_segment(value: Any) -> str:
+    """For URL paths: percent-encodes everything but unreserved characters, the slash included."""
+    return quote(str(value), safe="")
+
+
+# -- filters --------------------------------------------------------------------------------------
+
+
+def to_datetime(value: Any, form: str = "%Y-%m-%d %H:%M UTC") -> str:
+    """A time as text, in UTC. Takes Clerk's milliseconds, seconds (below 1e11), or a datetime."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime(form)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2.5e14:
+        return ""
+    return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC).strftime(form)
+
+
+def full_name(person: Any) -> str:
+    """First and last name of a user or of `public_user_data`; else identifier or username; else nothing."""
+    if not isinstance(person, Mapping):
+        return ""
+    names = [str(person[key]) for key in ("first_name", "last_name") if person.get(key)]
+    return " ".join(names) or str(person.get("identifier") or person.get("username") or "")
+
+
+def primary_email(user: Any) -> str:
+    """The address whose id is the user's `primary_email_address_id`, or nothing.
+
+    The list may be empty, and its first entry need not be the primary one.
+    """
+    if not isinstance(user, Mapping):
+        return ""
+    wanted = user.get("primary_email_address_id")
+    addresses = user.get("email_addresses")
+    for address in addresses if isinstance(addresses, list) else ():
+        if isinstance(address, Mapping) and wanted and address.get("id") == wanted:
+            return str(address.get("email_address") or "")
+    return ""
+
+
+def to_json(value: Any, indent: int | None = None) -> JsonText:
+    """The value as JSON, safe inside HTML too."""
+    return JsonText(htmlsafe_json_dumps(value, indent=indent, default=_default))
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "datetime": to_datetime,
+    "full_name": full_name,
+    "primary_email": primary_email,
+    "tojson": to_json,
+}
+"""What templates and conditions have beyond Jinja's own filters."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, with keys before attributes, where no operator makes something huge."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        sizes = [len(side) if hasattr(side, "__len__") else abs(side) for side in (left, right)]
+        if operator == "**" and (sizes[0] > 2**16 or sizes[1] > 2**8):
+            raise OverflowError("the result of ** is too large")
+        if (
+            any(hasattr(side, "__len__") for side in (left, right))
+            and sizes[0] * sizes[1] > MESSAGE_LIMIT_BYTES
+        ):
+            raise OverflowError("the result of * is too long")
+        return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        # Jinja falls back from a missing key to an attribute; a payload has no attributes.
+        if isinstance(obj, Mapping) and isinstance(argument, str):
+            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
+        return super().getitem(obj, argument)
+
+
+class Sandbox:
+    """Runs users' expressions and templates.
+
+    `templates` maps names below the templates folder to their text. Compiled templates are kept, so one
+    sandbox serves one version of the user's files. Safe to share between threads.
+    """
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        self.templates = templates
+        self._environment = _Environment(
+            loader=jinja2.DictLoader(templates), undefined=Blank, trim_blocks=True, lstrip_blocks=True
+        )
+        self._environment.filters.update(FILTERS)
+        self._environment.globals.pop("lipsum", None)
+        self._escaped: dict[Escape, jinja2.Environment] = {}
+        self._compiled: dict[tuple[Escape | None, str], Any] = {}
+
+    def condition(self, source: str) -> Callable[[Variables], Any]:
+        """An expression as a function of its variables that keeps the value's type.
+
+        A missing field is None. The function raises TemplateError where the expression fails.
+        """
+        compiled = self._compiled.get((None, source))
+        if compiled is None:
+            compiled = self._environment.compile_expression(source, undefined_to_none=False)
+            self._compiled[None, source] = compiled
+
+        def evaluate(variables: Variables) -> Any:
+            try:
+                value = compiled(variables)
+                # Jinja finds out only when the value is used that it is not there.
+                return None if isinstance(value, jinja2.Undefined) else value
+            except Exception as error:
+                raise TemplateError(source, None, _said(error)) from error
+
+        return evaluate
+
+    def text(self, source: str, variables: Variables, escape: Escape, *, name: str) -> str:
+        """Render a template written in place. `name` is how errors call it (`text`, `subject`)."""
+        key = (escape, source)
+        try:
+            template = self._compiled.get(key)
+            if template is None:
+                template = self._compiled[key] = self._environment_for(escape).from_string(source)
+            return _limited(template, variables, name)
+        except TemplateError:
+            raise
+        except Exception as error:
+            raise _located(name, error) from error
+
+    def file(self, name: str, variables: Variables, escape: Escape) -> str:
+        """Render a file below the templates folder."""
+        try:
+            return _limited(self._environment_for(escape).get_template(name), variables, name)
+        except TemplateError:
+            raise
+        except jinja2.TemplateNotFound as error:
+            raise TemplateError(str(error.name), None, "there is no such file under templates/") from error
+        except Exception as error:
+            raise _located(name, error) from error
+
+    def structure(self, value: Any, variables: Variables, escape: Escape, *, name: str) -> Any:
+        """Render every string of a parsed structure in place; its shape cannot change.
+
+        A string that is one whole `{{ expression }}` becomes that expression's value with its type where
+        the escape is `as_json` (missing is None); elsewhere it is text like any other.
+        """
+        if isinstance(value, Mapping):
+            return {
+                self.structure(key, variables, plain, name=name) if isinstance(key, str) else key: (
+                    self.structure(item, variables, escape, name=f"{name}.{key}")
+                )
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [
+                self.structure(item, variables, escape, name=f"{name}[{index}]")
+                for index, item in enumerate(value)
+            ]
+        if not isinstance(value, str):
+            return value
+        if escape is as_json:
+            expression = whole_expression(value)
+            if expression is not None:
+                return _jsonable(self.condition(expression)(variables))
+            return self.text(value, variables, plain, name=name)
+        return self.text(value, variables, escape, name=name)
+
+    def parse(self, source: str, name: str) -> nodes.Template:
+        """The syntax tree of a template; raises jinja2.TemplateSyntaxError (also for unknown filters)."""
+        tree = self._environment.parse(source, name=name)
+        self._environment.compile(tree, name=name)
+        return tree
+
+    def parse_condition(self, source: str) -> None:
+        """Raises jinja2.TemplateSyntaxError where a condition is no expression."""
+        self._environment.compile_expression(source)
+
+    def _environment_for(self, escape: Escape) -> jinja2.Environment:
+        environment = self._escaped.get(escape)
+        if environment is None:
+            environment = self._environment.overlay(finalize=_finalize(escape))
+            environment.cache = jinja2.environment.create_cache(400)
+            self._escaped[escape] = environment
+        return environment
+
+
+def whole_expression(text: str) -> str | None:
+    """The expression of a string that is nothing but one `{{ expression }}`; None for any other."""
+    stripped = text.strip()
+    if not (stripped.startswith("{{") and stripped.endswith("}}")):
+        return None
+    inner = stripped[2:-2].strip().removeprefix("-").removesuffix("-").strip()
+    try:
+        tokens = list(jinja2.Environment(autoescape=True).lex(stripped))
+    except jinja2.TemplateSyntaxError:
+        return None
+    begins = [kind for _, kind, _ in tokens if kind == "variable_begin"]
+    ends = [kind for _, kind, _ in tokens if kind == "variable_end"]
+    return inner if len(begins) == len(ends) == 1 else None
+
+
+def _finalize(escape: Escape) -> Callable[[Any], Any]:
+    def finalize(value: Any) -> Any:
+        if escape is as_json:
+            return escape(value)
+        if value is None or isinstance(value, jinja2.Undefined):
+            return ""
+        # Markup is what a template's owner marked as finished text (`| safe`, `| e`).
+        return str(value) if isinstance(value, Markup) else escape(value)
+
+    return finalize
+
+
+def _limited(template: jinja2.Template, variables: Variables, name: str) -> str:
+    """The rendered text, given up as soon as it grows past the limit of a message."""
+    pieces: list[str] = []
+    size = 0
+    for piece in template.generate(variables):
+        size += len(piece)
+        if size > MESSAGE_LIMIT_BYTES:
+            raise TemplateError(name, None, f"renders to more than {MESSAGE_LIMIT_BYTES // 1024} KiB")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _jsonable(value: Any) -> Any:
+    """The value as JSON would carry it: tuples as lists, anything foreign as text, Blank as null."""
+    return json.loads(json.dumps(value, default=_default))
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, jinja2.Undefined):
+        return None
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return list(value)
+    return str(value)
+
+
+def _located(name: str, error: Exception) -> TemplateError:
+    """A user's template failed: find the deepest line inside a template that the trace names."""
+    line = getattr(error, "lineno", None)
+    trace = error.__traceback__
+    while trace is not None:
+        if (
+            "__jinja_template__" in trace.tb_frame.f_globals
+            or trace.tb_frame.f_code.co_filename == "<template>"
+        ):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return TemplateError(name, line, _said(error))
+
+
+def _said(error: Exception) -> str:
+    """What went wrong in one line, bounded: an error may quote the payload."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:200] + "…"

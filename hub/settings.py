@@ -1,0 +1,111 @@
+"""The environment, read once: what a platform or an operator sets from outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from hub.errors import SettingsError
+
+PLATFORM_VARIABLES = (
+    "DYNO",
+    "RENDER",
+    "RAILWAY_ENVIRONMENT",
+    "RAILWAY_PROJECT_ID",
+    "FLY_APP_NAME",
+    "FLY_MACHINE_ID",
+)
+"""Set by Heroku, Render, Railway and Fly in everything they run."""
+
+_DURATION = re.compile(r"(\d+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the environment says. `environment` is the whole of it, for `${NAME}` in routes.yaml."""
+
+    database_url: str = field(default="sqlite:///hub.db", repr=False)
+    db_connections: int = 3
+    ephemeral_disk_accepted: bool = False
+    platform: str | None = None
+    config_path: Path = Path("config/routes.yaml")
+    templates_path: Path = Path("templates")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    web_processes: int = 1
+    worker_threads: int = 16
+    password: str | None = field(default=None, repr=False)
+    public_url: str = ""
+    trusted_proxies: int = 0
+    retention: timedelta = timedelta(days=30)
+    log_format: str = "text"
+    log_level: str = "info"
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that an environment asks for; raises SettingsError naming the variable and a cure."""
+    env = dict(os.environ if environment is None else environment)
+    database_url = env.get("DATABASE_URL") or "sqlite:///hub.db"
+    on_sqlite = database_url.startswith("sqlite:")
+    platform = next((name for name in PLATFORM_VARIABLES if env.get(name)), None)
+    port = env.get("PORT") or ""
+    retention = env.get("HUB_RETENTION") or "30d"
+    usual_format = "text" if sys.stderr.isatty() else "json"
+    return Settings(
+        database_url=database_url,
+        db_connections=_number(env, "HUB_DB_CONNECTIONS", 3, least=2, most=100),
+        ephemeral_disk_accepted=env.get("HUB_EPHEMERAL_DISK") == "accept",
+        platform=platform,
+        config_path=Path(env.get("HUB_CONFIG") or "config/routes.yaml"),
+        templates_path=Path(env.get("HUB_TEMPLATES") or "templates"),
+        host="0.0.0.0" if port else "127.0.0.1",  # noqa: S104
+        port=_number(env, "PORT", 8000, least=0, most=65535),
+        web_processes=_number(env, "WEB_CONCURRENCY", 1 if on_sqlite else 2, least=1, most=64),
+        worker_threads=_number(env, "HUB_WORKER_THREADS", 16, least=1, most=256),
+        password=env.get("HUB_PASSWORD") or None,
+        public_url=(env.get("HUB_PUBLIC_URL") or "").rstrip("/"),
+        trusted_proxies=_number(env, "HUB_TRUSTED_PROXIES", 1 if platform else 0, least=0, most=10),
+        retention=_retention(retention),
+        log_format=_choice(env, "HUB_LOG_FORMAT", usual_format, ("text", "json")),
+        log_level=_choice(env, "HUB_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+        environment=env,
+    )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    value = env.get(name)
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise SettingsError(f"{name} is {value!r}; it must be a whole number from {least} to {most}")
+    return number
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = (env.get(name) or default).lower()
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+    return value
+
+
+def _retention(text: str) -> timedelta:
+    matched = _DURATION.fullmatch(text)
+    seconds = int(matched[1]) * _SECONDS[matched[2]] if matched else 0
+    if seconds <= 0:
+        raise SettingsError(f"HUB_RETENTION is {text!r}; it must be a duration above zero such as 30d or 12h")
+    return timedelta(seconds=seconds)

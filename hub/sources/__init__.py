@@ -1,0 +1,1 @@
+"""Senders, one file each; `base.py` says what a sender must do."""
