@@ -1,0 +1,56 @@
+"""What a stand-in received, and a way to wait for it that needs no sleep."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Inbox(Generic[T]):
+    """Everything that arrived, oldest first; filled by a server's threads, read by anybody.
+
+    `on_arrival` is called with each, after it was added, in the server's thread.
+    """
+
+    def __init__(self, on_arrival: Callable[[T], None] | None = None) -> None:
+        self._items: list[T] = []
+        self._changed = threading.Condition()
+        self._on_arrival = on_arrival
+
+    def add(self, item: T) -> None:
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify_all()
+        if self._on_arrival is not None:
+            self._on_arrival(item)
+
+    def replace(self, old: T, new: T) -> None:
+        """Put `new` where `old` stood."""
+        with self._changed:
+            self._items[self._items.index(old)] = new
+            self._changed.notify_all()
+
+    def all(self) -> list[T]:
+        with self._changed:
+            return list(self._items)
+
+    def clear(self) -> None:
+        with self._changed:
+            self._items.clear()
+
+    def wait_for(self, count: int, seconds: float = 5) -> list[T]:
+        """Everything, as soon as it is at least `count`; raises TimeoutError after `seconds`."""
+        return self.wait_until(lambda items: len(items) >= count, f"{count} to arrive", seconds)
+
+    def wait_until(self, condition: Callable[[list[T]], bool], what: str, seconds: float = 5) -> list[T]:
+        """Everything, as soon as `condition` holds for it; raises TimeoutError after `seconds`."""
+        ends = time.monotonic() + seconds
+        with self._changed:
+            while not condition(self._items):
+                if not self._changed.wait(max(0.0, ends - time.monotonic())):
+                    raise TimeoutError(f"waited {seconds:g} s for {what}; {len(self._items)} arrived")
+            return list(self._items)

@@ -1,0 +1,213 @@
+"""Slack on loopback: incoming webhooks and the Web API's messages, as strict as the real one.
+
+Facts: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
+https://docs.slack.dev/reference/methods/chat.postMessage.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from hub.demo.http_receiver import Answer, HttpReceiver, Received
+from hub.demo.inbox import Inbox
+
+BLOCKS_LIMIT = 50
+TEXT_LIMIT = 3000
+HEADER_LIMIT = 150
+FIELDS_LIMIT = 10
+FIELD_LIMIT = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackMessage:
+    """One message as it stands in its channel. `ts` is empty for an incoming webhook, which gets none."""
+
+    channel: str
+    text: str
+    blocks: tuple[Mapping[str, Any], ...]
+    body: Mapping[str, Any]
+    ts: str = ""
+    thread_ts: str = ""
+    edits: int = 0
+
+    def describe(self) -> str:
+        """The message in one line."""
+        return f"{self.channel}: {' '.join(self.text.split())}"
+
+
+class SlackReceiver:
+    """Slack's two ways to take a message, to be used in a `with`.
+
+    `answers` are given instead of Slack's own, one per request; after them it answers as Slack does.
+    `webhook_url` and `api_url` are what goes into routes.yaml. A bot with `token` is in `channel_names`.
+    """
+
+    def __init__(
+        self,
+        answers: Iterable[Answer] = (),
+        *,
+        token: str = "xoxb-demo",  # noqa: S107 - of a stand-in
+        channel_names: Iterable[str] = ("general", "sales"),
+        tls: ssl.SSLContext | None = None,
+        on_arrival: Callable[[SlackMessage], None] | None = None,
+    ) -> None:
+        self.inbox: Inbox[SlackMessage] = Inbox(on_arrival)
+        self._token = token
+        self._channels = {name: f"C{index:010d}" for index, name in enumerate(channel_names, 1)}
+        self._clock = 1_700_000_000
+        self._stamping = threading.Lock()
+        self.http = HttpReceiver(answers, respond=self._respond, tls=tls)
+        self.webhook_url = f"{self.http.url}/services/T00000000/B00000000/demo"
+        self.api_url = f"{self.http.url}/api/"
+
+    def __enter__(self) -> SlackReceiver:
+        self.http.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.__exit__()
+
+    @property
+    def messages(self) -> list[SlackMessage]:
+        return self.inbox.all()
+
+    def replies(self, ts: str) -> list[SlackMessage]:
+        """The messages of a thread, without its first."""
+        return [message for message in self.messages if message.thread_ts == ts]
+
+    def wait_for(self, count: int, seconds: float = 5) -> list[SlackMessage]:
+        """Every message, as soon as there are `count`; raises TimeoutError after `seconds`."""
+        return self.inbox.wait_for(count, seconds)
+
+    def _respond(self, request: Received) -> Answer:
+        if request.path.startswith("/services/"):
+            return self._webhook(request)
+        return self._api(request)
+
+    # -- incoming webhooks: a status and a word ---------------------------------------------------
+
+    def _webhook(self, request: Received) -> Answer:
+        body = _json_object(request.body)
+        error = "invalid_payload" if body is None else problem_of(body)
+        if body is None or error:
+            return Answer(status=400, body=(error or "").encode())
+        self.inbox.add(_message("webhook", body))
+        return Answer(body=b"ok", headers={"Content-Type": "text/html"})
+
+    # -- the Web API: always 200, with `ok` -------------------------------------------------------
+
+    def _api(self, request: Received) -> Answer:
+        if request.headers.get("authorization") != f"Bearer {self._token}":
+            has_token = "authorization" in request.headers
+            return _api_answer(error="invalid_auth" if has_token else "not_authed")
+        body = _json_object(request.body)
+        if body is None:
+            body = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+        method = request.path.rpartition("/")[2]
+        if method == "auth.test":
+            return _api_answer(user="hub", team="Demo")
+        if method == "chat.postMessage":
+            return self._post(body)
+        if method == "chat.update":
+            return self._update(body)
+        return _api_answer(error="unknown_method")
+
+    def _post(self, body: Mapping[str, Any]) -> Answer:
+        channel = self._channel(str(body.get("channel", "")))
+        error = "channel_not_found" if channel is None else problem_of(body)
+        parent = str(body.get("thread_ts", ""))
+        if parent and self._find(parent) is None:
+            error = "message_not_found"
+        if channel is None or error:
+            return _api_answer(error=error)
+        message = replace(_message(channel, body), ts=self._stamp(), thread_ts=parent)
+        self.inbox.add(message)
+        return _api_answer(channel=channel, ts=message.ts)
+
+    def _update(self, body: Mapping[str, Any]) -> Answer:
+        channel = self._channel(str(body.get("channel", "")))
+        old = self._find(str(body.get("ts", "")))
+        error = "channel_not_found" if channel is None else problem_of(body)
+        if old is None or channel is None or error:
+            return _api_answer(error=error or "message_not_found")
+        message = replace(_message(channel, body), ts=old.ts, thread_ts=old.thread_ts, edits=old.edits + 1)
+        self.inbox.replace(old, message)
+        return _api_answer(channel=channel, ts=message.ts)
+
+    def _channel(self, name: str) -> str | None:
+        if name in self._channels.values():
+            return name
+        return self._channels.get(name.removeprefix("#"))
+
+    def _find(self, ts: str) -> SlackMessage | None:
+        return next((message for message in self.messages if message.ts and message.ts == ts), None)
+
+    def _stamp(self) -> str:
+        with self._stamping:
+            self._clock += 1
+            return f"{self._clock}.000100"
+
+
+def problem_of(body: Mapping[str, Any]) -> str:
+    """Slack's word for what is wrong with a message, or nothing."""
+    blocks = body.get("blocks") or []
+    if not isinstance(blocks, list):
+        return "invalid_blocks_format"
+    if not blocks and not str(body.get("text") or "").strip():
+        return "no_text"
+    if len(blocks) > BLOCKS_LIMIT or not all(_block_is_valid(block) for block in blocks):
+        return "invalid_blocks"
+    return ""
+
+
+def _block_is_valid(block: Any) -> bool:
+    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+        return False
+    fields = block.get("fields", [])
+    if block["type"] == "section" and not fields and "text" not in block:
+        return False
+    if len(fields) > FIELDS_LIMIT:
+        return False
+    limit = HEADER_LIMIT if block["type"] == "header" else TEXT_LIMIT
+    texts = [block["text"]] if "text" in block else []
+    elements = block.get("elements", []) if block["type"] == "context" else []
+    return (
+        all(_text_is_valid(text, limit) for text in texts)
+        and all(_text_is_valid(text, FIELD_LIMIT) for text in fields)
+        and all(_text_is_valid(text, TEXT_LIMIT) for text in elements if text.get("type") != "image")
+    )
+
+
+def _text_is_valid(text: Any, limit: int) -> bool:
+    return (
+        isinstance(text, dict)
+        and text.get("type") in ("mrkdwn", "plain_text")
+        and isinstance(text.get("text"), str)
+        and 0 < len(text["text"]) <= limit
+        and not (text["type"] == "plain_text" and "verbatim" in text)
+    )
+
+
+def _message(channel: str, body: Mapping[str, Any]) -> SlackMessage:
+    return SlackMessage(
+        channel=channel, text=str(body.get("text") or ""), blocks=tuple(body.get("blocks") or ()), body=body
+    )
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _api_answer(*, error: str = "", **values: Any) -> Answer:
+    document = {"ok": False, "error": error} if error else {"ok": True, **values}
+    return Answer(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})
