@@ -1,0 +1,33 @@
+"""Every event type that Clerk sends: what it means, its schema, a sample, its built-in message, its secrets.
+
+A new type is one new file in `events/`, named after it:
+
+    meaning             one sentence for people
+    headline            of its built-in message; `headline_by_status` overrules it by data.status
+    schema              the file in `schemas/` that its data follows
+    published           false where Clerk names the type without publishing a schema: the one given is inferred
+    notify, secret      paths below data (`paths.py`): what a notification tells, what it must never show
+    sample              its data; {"$base": "User", ...} takes `samples/User.json` and overrides keys of it
+
+Declared fields are under `properties` in a schema; an object that takes any key says
+`additionalProperties: true`. Everything is read when it is first asked for.
+"""
+
+from hub.catalog.event_types import EventType, event_types, find_event_type
+from hub.catalog.masking import MASK, blank_secrets, mask, mask_body, secret_values
+from hub.catalog.samples import sample, sample_payload
+from hub.catalog.summary import summarise
+
+__all__ = [
+    "MASK",
+    "EventType",
+    "blank_secrets",
+    "event_types",
+    "find_event_type",
+    "mask",
+    "mask_body",
+    "sample",
+    "sample_payload",
+    "secret_values",
+    "summarise",
+]

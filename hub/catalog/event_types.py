@@ -1,0 +1,112 @@
+"""Reads the files of the catalog: one per event type, one per schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventType:
+    """What is known of one event type.
+
+    `schema` describes data: a JSON Schema (draft 2020-12) complete in itself, what it shares with others
+    under `$defs` and every reference a `#/$defs/NAME`. `schema_name` is its file in `schemas/`. Where
+    `published` is false the schema is inferred. `notify` and `secret` are paths below data.
+    `headline_by_status` has the headline for each value of data.status that deserves another.
+    """
+
+    name: str
+    meaning: str
+    headline: str
+    headline_by_status: Mapping[str, str] = field(default_factory=dict, hash=False)
+    schema_name: str
+    schema: Schema = field(repr=False, hash=False)
+    published: bool
+    notify: tuple[str, ...]
+    secret: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """What it is about: `user` of `user.created`."""
+        return self.name.partition(".")[0]
+
+
+@cache
+def event_types() -> tuple[str, ...]:
+    """The names of all event types, sorted."""
+    return tuple(sorted(file.stem for file in (FOLDER / "events").glob("*.json")))
+
+
+def find_event_type(name: str) -> EventType | None:
+    """The event type of that name, or None where the catalog has none."""
+    return _event_type(name) if name in event_types() else None
+
+
+@cache
+def _event_type(name: str) -> EventType:
+    entry = read_event(name)
+    return EventType(
+        name=name,
+        meaning=entry["meaning"],
+        headline=entry["headline"],
+        headline_by_status=entry.get("headline_by_status", {}),
+        schema_name=entry["schema"],
+        schema=_bundled(entry["schema"]),
+        published=entry["published"],
+        notify=tuple(entry["notify"]),
+        secret=tuple(entry["secret"]),
+    )
+
+
+def read_event(name: str) -> dict[str, Any]:
+    """The file of an event type that is known to be there."""
+    return _read("events", name)
+
+
+def read_sample(name: str) -> dict[str, Any]:
+    """A sample that event types share, read anew."""
+    return _read("samples", name)
+
+
+def _read(folder: str, name: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((FOLDER / folder / f"{name}.json").read_text(encoding="utf-8"))
+    return value
+
+
+def _bundled(name: str) -> Schema:
+    """A schema with everything it refers to under its own `$defs`."""
+    root = _read("schemas", name)
+    defs: dict[str, Schema] = {}
+    wanted = _point_inside(root)
+    while wanted:
+        found = wanted.pop()
+        if found not in defs:
+            defs[found] = _read("schemas", found)
+            wanted += _point_inside(defs[found])
+    return {**root, "$defs": dict(sorted(defs.items()))} if defs else root
+
+
+def _point_inside(schema: Schema) -> list[str]:
+    """Turn each `NAME.json` that a schema refers to into `#/$defs/NAME`, in place; returns the names."""
+    del schema["$id"]
+    names = []
+    todo: list[Any] = [schema]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif isinstance(node, dict):
+            if isinstance(node.get("$ref"), str):
+                names.append(node["$ref"].removesuffix(".json"))
+                node["$ref"] = f"#/$defs/{names[-1]}"
+            todo += node.values()
+    return names

@@ -1,0 +1,137 @@
+"""Makes events that look like Clerk's: the catalog's samples, with whatever a test wants changed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any
+
+from hub.catalog.event_types import event_types, read_event, read_sample
+from hub.catalog.masking import json_bytes
+from hub.errors import HubError, NotFound
+
+Step = str | int
+
+_PATH = re.compile(r"[^.\[\]]+(\[\d+\]|\.[^.\[\]]+)*")
+_ENVELOPE = ("object", "type", "timestamp", "instance_id", "event_attributes", "data")
+
+
+def sample(name: str) -> dict[str, Any]:
+    """The whole body of a typical event of that type, made anew. Raises NotFound."""
+    if name not in event_types():
+        raise NotFound(unknown_event_type(name))
+    return {**read_sample("Envelope"), "type": name, "data": _with_bases(read_event(name)["sample"])}
+
+
+def sample_payload(
+    name: str,
+    assignments: Mapping[str, Any] | None = None,
+    *,
+    base: Mapping[str, Any] | None = None,
+    timestamp_ms: int | None = None,
+) -> bytes:
+    """A sample as a sender would post it: JSON bytes.
+
+    `assignments` maps paths such as `data.email_addresses[0].email_address` to values; keys that an object
+    does not have are made, the index after a list's last item adds one. `base` is a body to start from
+    instead of the catalog's sample. Raises NotFound for an unknown type without base, and HubError for a
+    path that leads nowhere.
+    """
+    body = sample(name) if base is None else {"type": name, **deepcopy(dict(base))}
+    if timestamp_ms is not None:
+        body["timestamp"] = timestamp_ms
+    for path, value in (assignments or {}).items():
+        if base is None:
+            _check_start(body, path)
+        assign(body, path, deepcopy(value))
+    return json_bytes(body)
+
+
+def assign(body: dict[str, Any], path: str, value: Any) -> None:
+    """Set one value in a body, in place. Raises HubError where the path cannot be followed."""
+    steps = _steps(path)
+    node: Any = body
+    done = ""
+    for step, following in pairwise(steps):
+        _check_step(node, step, done, path)
+        _make(node, step, [] if isinstance(following, int) else {})
+        node = node[step]
+        done = _joined(done, step)
+    _check_step(node, steps[-1], done, path)
+    if isinstance(node, list) and steps[-1] == len(node):
+        node.append(value)
+    else:
+        node[steps[-1]] = value
+
+
+def unknown_event_type(name: str) -> str:
+    """What to say to somebody who named an event type that the catalog does not have."""
+    near = difflib.get_close_matches(name, event_types(), n=1, cutoff=0.5)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return f'the catalog has no event type "{name[:100]}"{hint} (hub events lists them all)'
+
+
+def _with_bases(value: Any) -> Any:
+    """A sample with every `{"$base": NAME, ...}` in it replaced by that sample and the keys beside it."""
+    if isinstance(value, list):
+        return [_with_bases(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    base = _with_bases(read_sample(value["$base"])) if "$base" in value else {}
+    return {**base, **{key: _with_bases(item) for key, item in value.items() if key != "$base"}}
+
+
+def _steps(path: str) -> list[Step]:
+    if not _PATH.fullmatch(path):
+        raise HubError(f'"{path}" is no path; write it like data.email_addresses[0].email_address')
+    found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
+    return [int(index) if index else key for index, key in found]
+
+
+def _check_start(body: Mapping[str, Any], path: str) -> None:
+    """An event has fixed keys around its data: anything else is a forgotten `data.`."""
+    first = _steps(path)[0]
+    if first not in _ENVELOPE and first not in body:
+        raise HubError(f'"{path}": an event has no "{first}"; write data.{path}')
+
+
+def _check_step(node: Any, step: Step, done: str, path: str) -> None:
+    """Raises HubError, with what was found and what to write, where a step does not fit what is there."""
+    if isinstance(node, dict):
+        if isinstance(step, int):
+            raise HubError(f'"{path}": {done} is an object and has no [{step}]; write {done}.NAME')
+    elif isinstance(node, list):
+        if isinstance(step, str):
+            raise HubError(f'"{path}": {done} is a list of {len(node)}; write {done}[0].{step}')
+        if step > len(node):
+            raise HubError(
+                f'"{path}": {done} is a list of {len(node)}; write {done}[{len(node)}] to add an item to it'
+            )
+    else:
+        raise HubError(f'"{path}": {done} is {_kind(node)} with nothing inside; set {done} itself')
+
+
+def _make(node: Any, step: Step, empty: Any) -> None:
+    """Put something where a path goes on and nothing is."""
+    if isinstance(node, list):
+        if step == len(node):
+            node.append(empty)
+        elif node[int(step)] is None:
+            node[int(step)] = empty
+    elif node.get(step) is None:
+        node[step] = empty
+
+
+def _joined(done: str, step: Step) -> str:
+    if isinstance(step, int):
+        return f"{done}[{step}]"
+    return f"{done}.{step}" if done else step
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "text" if isinstance(value, str) else "a number"
