@@ -5,7 +5,7 @@ A new type is one new file in `events/`, named after it:
     meaning             one sentence for people
     headline            of its built-in message; `headline_by_status` overrules it by data.status
     schema              the file in `schemas/` that its data follows
-    published           false where Clerk names the type without publishing a schema: the one given is inferred
+    published           false where Clerk publishes no schema for the type: the one given is inferred
     notify, secret      paths below data (`paths.py`): what a notification tells, what it must never show
     sample              its data; {"$base": "User", ...} takes `samples/User.json` and overrides keys of it
 

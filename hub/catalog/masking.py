@@ -16,35 +16,35 @@ _TELLING_CHARACTERS = 4
 """A secret shorter than this is masked in its own field only: everywhere it would garble other text."""
 
 
-def secret_values(type: str, body: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: A002 - the event's word
-    """The texts at the secret paths of an event's whole body, longest first, numbers as their text.
+def secret_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The texts at the secret paths of that event type in a whole body, longest first, numbers as their text.
 
     Where a secret field holds an object or a list, every text and number in it is one.
     """
-    found = {text for holder, key in _secret_places(type, body) for text in _texts(holder[key])}
+    found = {text for holder, key in _secret_places(name, body) for text in _texts(holder[key])}
     return tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
     """The text with every occurrence of a secret replaced by `MASK`."""
-    wanted = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+    wanted = sorted({secret for secret in secrets if secret and secret in text}, key=len, reverse=True)
     # One pass: a mask is never searched for the next secret.
     return re.sub("|".join(map(re.escape, wanted)), MASK, text) if wanted else text
 
 
-def mask_body(type: str, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+def mask_body(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """A deep copy of an event's body without its secrets, neither in their fields nor quoted elsewhere."""
-    telling = [text for text in secret_values(type, body) if len(text) >= _TELLING_CHARACTERS]
-    copy = _copied(dict(body), lambda text: mask(text, telling))
-    for holder, key in _secret_places(type, copy):
-        if any(_texts(holder[key])):
+    telling = [text for text in secret_values(name, body) if len(text) >= _TELLING_CHARACTERS]
+    copy = _copied(body, str)
+    for holder, key in _secret_places(name, copy):
+        if _texts(holder[key]):
             holder[key] = MASK
-    return copy
+    return _copied(copy, lambda text: mask(text, telling)) if telling else copy
 
 
-def blank_secrets(type: str, payload: bytes) -> bytes:  # noqa: A002
+def blank_secrets(name: str, payload: bytes) -> bytes:
     """A stored payload without its secrets; the very same bytes where it has none."""
-    event_type = find_event_type(type)
+    event_type = find_event_type(name)
     if event_type is None or not event_type.secret:
         return payload
     try:
@@ -52,9 +52,9 @@ def blank_secrets(type: str, payload: bytes) -> bytes:  # noqa: A002
     except (ValueError, RecursionError):
         # Nothing that was accepted looks like this; what cannot be searched is not kept.
         return b"{}"
-    if not isinstance(body, dict) or not secret_values(type, body):
+    if not isinstance(body, dict) or not secret_values(name, body):
         return payload
-    return json_bytes(mask_body(type, body))
+    return json_bytes(mask_body(name, body))
 
 
 def json_bytes(value: Any) -> bytes:
@@ -65,12 +65,10 @@ def json_bytes(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _secret_places(type: str, body: Mapping[str, Any]) -> list[Place]:  # noqa: A002
-    event_type = find_event_type(type)
-    secret = event_type.secret if event_type else ()
-    return [
-        place for path in secret for one in expand(path) for place in places(body.get("data"), parse(one))
-    ]
+def _secret_places(name: str, body: Mapping[str, Any]) -> list[Place]:
+    event_type = find_event_type(name)
+    paths = [one for path in event_type.secret for one in expand(path)] if event_type else []
+    return [place for path in paths for place in places(body.get("data"), parse(path))]
 
 
 def _texts(value: Any) -> list[str]:
@@ -88,9 +86,9 @@ def _texts(value: Any) -> list[str]:
     return texts
 
 
-def _copied(value: Any, change: Callable[[str], str]) -> Any:
+def _copied(body: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
     """A deep copy with every string changed. No recursion: a payload may be nested a thousand deep."""
-    top = [value]
+    top = dict(body)
     todo: list[Any] = [top]
     while todo:
         holder = todo.pop()
@@ -100,4 +98,4 @@ def _copied(value: Any, change: Callable[[str], str]) -> Any:
             elif isinstance(item, dict | list):
                 holder[key] = item.copy()
                 todo.append(holder[key])
-    return top[0]
+    return top
