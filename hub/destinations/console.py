@@ -1,0 +1,66 @@
+"""The hub's own standard output: one line per message, for a first look and for platforms' log drains."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from hub.destinations._text import one_line
+from hub.destinations.base import Block, Destination, InlineText, Renderer, TemplateName
+from hub.errors import Retry
+from hub.models import Attempt, Message, Receipt, Summary
+from hub.sandbox import plain
+
+_printing = threading.Lock()
+
+
+class ConsoleOptions(Block):
+    """A block under `destinations:` of type `console`: nothing to say."""
+
+
+class ConsoleSend(Block):
+    """A send block to a destination of type `console`."""
+
+    text: InlineText | None = None
+    template: Annotated[str, TemplateName(".j2")] | None = None
+
+
+class ConsoleDestination(Destination):
+    """Prints."""
+
+    type: ClassVar[str] = "console"
+    Options = ConsoleOptions
+    Send = ConsoleSend
+
+    @classmethod
+    def check(cls, options: Block | None, send: Block) -> Iterable[str]:
+        assert isinstance(send, ConsoleSend)
+        if send.text is not None and send.template is not None:
+            yield "text and template exclude each other"
+
+    @classmethod
+    def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        if fields.get("template") is not None:
+            return {"text": one_line(renderer.file(f"{fields['template']}.j2", plain))}
+        return {"text": one_line(renderer.text(fields.get("text") or "", plain, name="text"))}
+
+    @classmethod
+    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
+        details = ", ".join(f"{label}: {value}" for label, value in summary.fields)
+        parts = [summary.headline, f"({details})" if details else "", link, f"[{note}]" if note else ""]
+        return {"text": one_line(" ".join(part for part in parts if part))}
+
+    def send(self, message: Message, attempt: Attempt) -> Receipt:
+        encoding = sys.stdout.encoding or "utf-8"
+        line = message["text"].encode(encoding, "replace").decode(encoding)
+        try:
+            with _printing:
+                print(f"[{self.name}] {line}", flush=True)
+        except (OSError, ValueError) as error:
+            raise Retry("standard output is closed") from error
+        return Receipt(detail="printed")
+
+    def describe(self) -> str:
+        return "standard output"
