@@ -14,15 +14,18 @@ Declared fields are under `properties` in a schema; an object that takes any key
 """
 
 from hub.catalog.event_types import EventType, event_types, find_event_type
+from hub.catalog.fields import Field, fields_of
 from hub.catalog.masking import MASK, blank_secrets, mask, mask_body, secret_values
-from hub.catalog.samples import sample, sample_payload
+from hub.catalog.samples import sample, sample_payload, unknown_event_type
 from hub.catalog.summary import summarise
 
 __all__ = [
     "MASK",
     "EventType",
+    "Field",
     "blank_secrets",
     "event_types",
+    "fields_of",
     "find_event_type",
     "mask",
     "mask_body",
@@ -30,4 +33,5 @@ __all__ = [
     "sample_payload",
     "secret_values",
     "summarise",
+    "unknown_event_type",
 ]

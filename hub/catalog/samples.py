@@ -23,7 +23,8 @@ def sample(name: str) -> dict[str, Any]:
     """The whole body of a typical event of that type, made anew. Raises NotFound."""
     if name not in event_types():
         raise NotFound(unknown_event_type(name))
-    return {**read_sample("Envelope"), "type": name, "data": _with_bases(read_event(name)["sample"])}
+    envelope = {"object": "event", "type": name, **read_sample("Envelope")}
+    return {**envelope, "data": _with_bases(read_event(name)["sample"])}
 
 
 def sample_payload(
@@ -69,8 +70,9 @@ def assign(body: dict[str, Any], path: str, value: Any) -> None:
 
 def unknown_event_type(name: str) -> str:
     """What to say to somebody who named an event type that the catalog does not have."""
-    near = difflib.get_close_matches(name, event_types(), n=1, cutoff=0.5)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
+    lowered = {known.lower(): known for known in event_types()}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    hint = f'; did you mean "{lowered[near[0]]}"?' if near else ""
     return f'the catalog has no event type "{name[:100]}"{hint} (hub events lists them all)'
 
 
