@@ -40,6 +40,10 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+FINISHED = (State.DELIVERED, State.CANCELLED)
+"""States in which nothing is owed any more; a dead or held delivery still waits for an operator."""
+
+
 class Outcome(StrEnum):
     """What came of one attempt; `unknown` means that the message may have been accepted."""
 
@@ -313,6 +317,46 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """What becomes of a delivery after an attempt, or without one (`outcome` None).
+
+    `tries` and `accepted` replace what was kept; `due_at` counts where the state is pending.
+    """
+
+    claim: Claim
+    state: State
+    reason: str | None
+    due_at: datetime | None = None
+    tries: int
+    accepted: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    status: int | None = None
+    detail: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationState:
+    """What the store knows of a destination, shared by every worker.
+
+    `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe
+    may go then. `hold_until` is a rest that it asked for, `paced_until` when `rate_limit` lets the next
+    message go. `give_up_after` counts from `available_since` where that is later.
+    """
+
+    name: str
+    configured: bool = True
+    available_since: datetime | None = None
+    paused_at: datetime | None = None
+    paused_reason: str | None = None
+    failures: int = 0
+    probe_at: datetime | None = None
+    probe_seconds: float = 0.0
+    hold_until: datetime | None = None
+    paced_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rendered:
     """A message, and why it is not the one the user asked for where it is `degraded`."""
 
@@ -329,3 +373,74 @@ class Summary:
 
     headline: str
     fields: tuple[tuple[str, str], ...] = ()
+
+
+# -- what operators see ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRecord:
+    """A kept event. `payload` is None once it was pruned; `states` counts its deliveries by state."""
+
+    id: str
+    source: str
+    message_id: str
+    type: str
+    received_at: datetime
+    verdicts: tuple[Verdict, ...]
+    payload: bytes | None = field(default=None, repr=False)
+    states: Mapping[State, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRecord:
+    """One try that was made. `outcome` and `seconds` are None while it is under way."""
+
+    number: int
+    at: datetime
+    seconds: float | None
+    outcome: Outcome | None
+    status: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRecord:
+    """A kept delivery. `payload` is its event's, for knowing which secrets its message may hold."""
+
+    id: str
+    event: str
+    type: str
+    route: str
+    destination: str
+    state: State
+    reason: str | None
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    delivered_at: datetime | None
+    degraded: str | None
+    message: Message | None
+    payload: bytes | None = field(default=None, repr=False)
+    attempt_list: tuple[AttemptRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    """The store in numbers. `deliveries` counts by destination and state; `oldest_due` is by destination."""
+
+    events: int
+    events_last_day: int
+    last_event_at: datetime | None
+    deliveries: Mapping[tuple[str, State], int]
+    oldest_due: Mapping[str, datetime]
+    worker_beat_at: datetime | None
+    now: datetime
+
+    def count(self, state: State, destination: str | None = None) -> int:
+        """Deliveries in a state, of one destination or of all."""
+        return sum(
+            count
+            for (name, its_state), count in self.deliveries.items()
+            if its_state == state and destination in (None, name)
+        )

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
 from hub.errors import TemplateError
-from hub.models import MESSAGE_LIMIT_BYTES
+from hub.models import MESSAGE_LIMIT_BYTES, Event
 
 Escape = Callable[[Any], str]
 Variables = Mapping[str, Any]
@@ -246,6 +246,22 @@ class Sandbox:
             environment.cache = jinja2.environment.create_cache(400)
             self._escaped[escape] = environment
         return environment
+
+
+def variables(event: Event, route: str) -> dict[str, Any]:
+    """What conditions see; templates see `destination` and `link` besides."""
+    return {
+        "event": {
+            "id": event.id,
+            "type": event.type,
+            "source": event.source,
+            "timestamp": event.timestamp,
+            "instance_id": event.instance_id,
+        },
+        "type": event.type,
+        "data": event.data,
+        "route": route,
+    }
 
 
 def whole_expression(text: str) -> str | None:

@@ -1,0 +1,32 @@
+# `make run` and `make test` set everything up; nothing else has to be installed beside Python 3.11+, git and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SETUP  := $(VENV)/.installed
+
+.PHONY: run test check faults bench clean
+
+run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
+	$(BIN)/hub demo
+
+test: $(SETUP)           ## every test but the long fault runs
+	$(BIN)/python -m pytest
+
+check: $(SETUP)          ## style, types, layers, and the shipped configuration
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hub check
+
+bench: $(SETUP)          ## the figures, each as a ratio measured in one run
+	$(BIN)/python -m bench
+
+$(SETUP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the hub needs Python 3.11 or newer; name one with make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,postgres]'
+	touch $(SETUP)
+
+clean:                   ## removes what was set up
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .import_linter_cache

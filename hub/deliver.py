@@ -1,0 +1,317 @@
+"""The worker: claim, render once, mark started, send, judge, settle, log once.
+
+One thread does all that touches the store, a turn at a time; the sender threads render and send, outside
+any transaction. A delivery's way through a worker:
+
+    claim -> render (first attempt only) -> start -> send -> settle
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from hub import retry
+from hub.destinations.base import Destination, find_destination
+from hub.errors import HubError, SendError, StoreError, TemplateError, Unknown
+from hub.models import Attempt, Claim, DestinationConfig, Outcome, Receipt, Settlement, State
+from hub.render import render
+from hub.route import Rules
+from hub.store.store import Store
+from hub.turn import Done, News, Plan, Sent, take_turn
+
+BEAT_SECONDS = 10.0
+"""How often a worker says that it lives."""
+
+LOOK_AFTER_SECONDS = 5.0
+"""How often a worker looks for leases that ran out and for what has waited too long."""
+
+STORE_PAUSE_SECONDS = 1.0
+"""How long a worker waits before it asks a database again that did not answer."""
+
+DRAIN_SECONDS = 7.0
+"""How long what is being sent may take once the worker is told to stop."""
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Delivers what is due until it is told to stop. Any number may run on one store."""
+
+    def __init__(
+        self, store: Store, rules: Callable[[], Rules], *, threads: int, public_url: str = ""
+    ) -> None:
+        self.id = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._store = store
+        self._rules = rules
+        self._threads = threads
+        self._public_url = public_url
+        self._senders = ThreadPoolExecutor(threads, thread_name_prefix="send")
+        self._places = Places()
+        self._inbox = Inbox()
+        self._stopping = threading.Event()
+        self._in_hand: dict[str, Claim] = {}
+        self._sending: set[str] = set()
+        self._configs: dict[str, DestinationConfig] = {}
+        self._marked: dict[str, bool] | None = None
+        self._beat_at = self._looked_at = float("-inf")
+
+    def run(self) -> None:
+        """Work until `stop` is called; then finish or return what is in hand, and let go of the store."""
+        listener = self._store.listen(self._inbox.ring)
+        log.info("worker.started", worker=self.id, threads=self._threads)
+        try:
+            while not self._stopping.is_set():
+                self._inbox.wait(self._turn())
+            self._drain()
+        finally:
+            listener.close()
+            self._senders.shutdown(wait=False, cancel_futures=True)
+            self._places.close()
+            log.info("worker.stopped", worker=self.id)
+
+    def stop(self) -> None:
+        """Claim nothing more and let `run` return; safe to call from a signal handler."""
+        self._stopping.set()
+        self._inbox.ring()
+
+    # -- a turn -------------------------------------------------------------------------------
+
+    def _turn(self, *, claims: bool = True) -> float:
+        """One turn in one transaction; returns how many seconds there is nothing to do by time alone."""
+        news = self._inbox.take()
+        rules = self._rules()
+        plan = self._plan(rules, news, claims=claims)
+        try:
+            done = self._store.write(lambda transaction: take_turn(transaction, plan))
+        except StoreError as error:
+            self._inbox.put_back(news)
+            log.error("worker.store_unavailable", worker=self.id, error=str(error))
+            time.sleep(STORE_PAUSE_SECONDS)
+            return 0.0
+        self._follow(plan, done, rules)
+        return self._seconds_until(done)
+
+    def _plan(self, rules: Rules, news: News, *, claims: bool) -> Plan:
+        configs = rules.config.destinations
+        self._configs.update(configs)
+        clock = time.monotonic()
+        settled = Counter(each.claim.destination for each in news.sent)
+        settled.update(each.claim.destination for each in news.settled)
+        held = Counter(claim.destination for claim in self._in_hand.values())
+        configured = {name: config.options is not None for name, config in configs.items()}
+        return Plan(
+            worker=self.id,
+            threads=self._threads,
+            destinations={name: config for name, config in configs.items() if config.options is not None},
+            configs=self._configs,
+            news=news,
+            in_hand=held - settled,
+            configured=configured if configured != self._marked else None,
+            beats=clock - self._beat_at > BEAT_SECONDS,
+            looks_after=claims and clock - self._looked_at > LOOK_AFTER_SECONDS,
+            claims=claims,
+        )
+
+    def _follow(self, plan: Plan, done: Done, rules: Rules) -> None:
+        """What a committed turn asks for: hand on the claimed and the started, say what became of others."""
+        clock = time.monotonic()
+        self._beat_at = clock if plan.beats else self._beat_at
+        if plan.looks_after:
+            self._looked_at, self._marked = clock, dict(plan.configured or self._marked or {})
+        for claim in done.claimed:
+            self._in_hand[claim.id] = claim
+            if claim.message is None:
+                self._senders.submit(self._render, claim, rules)
+        for claim in done.started:
+            self._in_hand[claim.id] = claim
+            self._sending.add(claim.id)
+            self._senders.submit(self._send, claim, self._configs[claim.destination], done.now)
+        for settlement in done.settlements:
+            self._let_go(settlement.claim)
+            _log_settled(settlement, done.now)
+        for claim in done.late:
+            self._let_go(claim)
+            log.warning("delivery.late", delivery=claim.id, destination=claim.destination)
+        for state in done.paused:
+            log.warning("destination.paused", destination=state.name, reason=state.paused_reason)
+        if done.gave_up:
+            log.warning("deliveries.gave_up", count=done.gave_up)
+
+    def _let_go(self, claim: Claim) -> None:
+        self._in_hand.pop(claim.id, None)
+        self._sending.discard(claim.id)
+
+    def _seconds_until(self, done: Done) -> float:
+        longest = self._store.slow_poll_seconds
+        if done.next_at is None:
+            return longest
+        return min(max((done.next_at - done.now).total_seconds(), 0.0), longest)
+
+    # -- stopping -----------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Return what was not started, finish what is being sent within bounds, and leave."""
+        for claim in self._in_hand.values():
+            if claim.id not in self._sending:
+                self._inbox.put(settled=retry.returned(claim))
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._in_hand and time.monotonic() < deadline:
+            self._turn(claims=False)
+            self._inbox.wait(0.1)
+        for claim in self._in_hand.values():
+            error = Unknown("the hub stopped before the destination answered")
+            self._inbox.put(sent=Sent(claim=claim, seconds=DRAIN_SECONDS, result=error))
+        self._turn(claims=False)
+        with contextlib.suppress(HubError):
+            self._store.write(lambda transaction: transaction.leave(self.id))
+
+    # -- in the sender threads ----------------------------------------------------------------
+
+    def _render(self, claim: Claim, rules: Rules) -> None:
+        """Make the message of a first attempt; where none can be made, the delivery is dead."""
+        config = self._configs[claim.destination]
+        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
+        try:
+            composer = self._places.type_of(config)
+            rendered = render(
+                claim.send, claim.event, claim.route, composer, config.options, rules.sandbox, link
+            )
+        except TemplateError as error:
+            self._inbox.put(settled=retry.after_render_failure(claim, f"template failed: {error}"))
+        except Exception as error:
+            log.exception("delivery.not_rendered", delivery=claim.id)
+            reason = f"the hub could not make this message ({type(error).__name__}); its log says more"
+            self._inbox.put(settled=retry.after_render_failure(claim, reason))
+        else:
+            message, degraded = rendered.message, rendered.degraded
+            self._inbox.put(rendered=replace(claim, message=message, degraded=degraded))
+
+    def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> None:
+        """One attempt; the one boundary where a destination's own errors become an outcome."""
+        began = time.monotonic()
+        result: Receipt | SendError
+        try:
+            attempt = _attempt(claim, config, at)
+            result = self._places.place(config).send(claim.message or {}, attempt)
+        except SendError as error:
+            result = error
+        except Exception as error:
+            log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
+            result = Unknown(f"the hub failed while sending ({type(error).__name__}); its log says more")
+        self._inbox.put(sent=Sent(claim=claim, seconds=time.monotonic() - began, result=result))
+
+
+class Inbox:
+    """Where sender threads leave what they finished; whoever waits for it is woken."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bell = threading.Event()
+        self._news = News()
+
+    def ring(self) -> None:
+        self._bell.set()
+
+    def wait(self, seconds: float) -> None:
+        """Return when something was put here or somebody rang, at the latest after `seconds`."""
+        self._bell.wait(seconds)
+
+    def put(
+        self, *, rendered: Claim | None = None, sent: Sent | None = None, settled: Settlement | None = None
+    ) -> None:
+        self.put_back(
+            News(
+                rendered=(rendered,) if rendered else (),
+                sent=(sent,) if sent else (),
+                settled=(settled,) if settled else (),
+            )
+        )
+        self._bell.set()
+
+    def put_back(self, news: News) -> None:
+        """Add news without waking anybody."""
+        with self._lock:
+            self._news = News(
+                rendered=self._news.rendered + news.rendered,
+                sent=self._news.sent + news.sent,
+                settled=self._news.settled + news.settled,
+            )
+
+    def take(self) -> News:
+        """Everything that is here; it rings again for what comes after."""
+        self._bell.clear()
+        with self._lock:
+            news, self._news = self._news, News()
+            return news
+
+
+class Places:
+    """Destinations ready to send, one for each configuration; connections stay open between attempts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[DestinationConfig, Destination]] = {}
+
+    def type_of(self, config: DestinationConfig) -> type[Destination]:
+        found = find_destination(config.type)
+        if found is None:
+            raise LookupError(f"no destination type {config.type}: the configuration was not checked")
+        return found
+
+    def place(self, config: DestinationConfig) -> Destination:
+        with self._lock:
+            known = self._open.get(config.name)
+            if known is None or known[0] is not config:
+                # One that an attempt still uses is not closed here; it goes with its last user.
+                known = (config, self.type_of(config)(config.options, config.name))  # type: ignore[arg-type]
+                self._open[config.name] = known
+            return known[1]
+
+    def close(self) -> None:
+        for _, place in self._open.values():
+            place.close()
+
+
+def _attempt(claim: Claim, config: DestinationConfig, at: datetime) -> Attempt:
+    return Attempt(
+        delivery_id=claim.id,
+        event_id=claim.event.id,
+        event_type=claim.event.type,
+        payload=claim.event.payload,
+        number=claim.attempts,
+        at=at,
+        timeout_seconds=config.timeout_seconds,
+        accepted=claim.accepted,
+    )
+
+
+def _log_settled(settlement: Settlement, now: datetime) -> None:
+    """The one line of an attempt."""
+    claim, due_at = settlement.claim, settlement.due_at
+    say = log.info if settlement.state in (State.DELIVERED, State.PENDING) else log.warning
+    say(
+        "delivery.attempted" if settlement.outcome else "delivery.settled",
+        delivery=claim.id,
+        event_id=claim.event.id,
+        destination=claim.destination,
+        attempt=claim.attempts,
+        outcome=settlement.outcome or Outcome.FAILED,
+        state=settlement.state,
+        status=settlement.status,
+        seconds=round(settlement.seconds, 3) if settlement.seconds is not None else None,
+        reason=settlement.reason,
+        next_in_seconds=round((due_at - now).total_seconds(), 1) if due_at else None,
+        degraded=claim.degraded,
+    )

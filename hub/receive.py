@@ -1,0 +1,147 @@
+"""POST from a source: verify the raw bytes, fan out, and answer only when all of it is committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from flask import Request, Response, jsonify, request
+
+from hub.errors import NotConfigured, NotGenuine, StoreUnavailable
+from hub.fanout import FannedOut, fan_out
+from hub.models import Config, Event, SourceConfig, new_id
+from hub.route import Rules, event_matches
+from hub.sources.base import Source, find_source
+from hub.store.store import Store
+
+BODY_LIMIT_BYTES = 1024 * 1024
+DRAIN_LIMIT_BYTES = 8 * 1024 * 1024
+"""So much of a body that is too large is read and thrown away: closing on an upload loses the 413."""
+
+RETRY_AFTER_SECONDS = 5
+
+log = structlog.get_logger()
+
+
+class Receiver:
+    """Answers requests to the sources' paths."""
+
+    def __init__(self, store: Store, rules: Callable[[], Rules]) -> None:
+        self._store = store
+        self._rules = rules
+        self._sources: dict[str, tuple[SourceConfig, Source]] = {}
+
+    def paths(self) -> dict[str, SourceConfig]:
+        """Today's sources by their path."""
+        return {source.path: source for source in self._rules().config.sources.values()}
+
+    def receive(self, source: SourceConfig) -> tuple[Response, int]:
+        """The answer to the current request to a source's path."""
+        if request.method != "POST":
+            return _refused(405, "method_not_allowed", "send webhooks here with POST; nothing is shown here")
+        body = read_body(request)
+        if body is None:
+            limit = BODY_LIMIT_BYTES // 1024 // 1024
+            return _refused(413, "payload_too_large", f"a body may have at most {limit} MiB")
+        try:
+            return self._accept(source, body)
+        except NotGenuine as refused:
+            log.warning("event.refused", source=source.name, code=refused.code)
+            return _refused(400, refused.code, str(refused))
+        except NotConfigured:
+            return _not_configured(source)
+        except StoreUnavailable as error:
+            log.error("event.not_stored", source=source.name, error=str(error))
+            return _later(503, "unavailable", "the event could not be stored now; send it again")
+
+    def _accept(self, source: SourceConfig, body: bytes) -> tuple[Response, int]:
+        rules = self._rules()
+        now = time.time()
+        genuine = self._source(source).verify(body, dict(request.headers), now)
+        if any(event_matches(pattern, genuine.type) for pattern in source.ignore):
+            return jsonify(event=None, duplicate=False, routes=[], deliveries=0, ignored=True), 200
+        received_at = datetime.fromtimestamp(now, UTC)
+        event = Event(
+            id=new_id("evt", received_at),
+            source=source.name,
+            message_id=genuine.message_id,
+            type=genuine.type,
+            payload=body,
+            received_at=received_at,
+        )
+        done = fan_out(event, rules, self._store)
+        _log_received(event, done)
+        return _accepted(done), 200
+
+    def _source(self, config: SourceConfig) -> Source:
+        """The verifier of a source, made anew when its configuration changes."""
+        known = self._sources.get(config.name)
+        if known is None or known[0] != config:
+            source_class = find_source(config.type)
+            if source_class is None:
+                raise LookupError(f"no source type {config.type}: the configuration was not checked")
+            known = self._sources[config.name] = (config, source_class(config))
+        return known[1]
+
+
+def read_body(incoming: Request) -> bytes | None:
+    """The raw body; None where it is too large, after reading on so that the sender sees the answer."""
+    stream = incoming.stream
+    body = stream.read(BODY_LIMIT_BYTES + 1)
+    if len(body) <= BODY_LIMIT_BYTES:
+        return bytes(body)
+    drained = len(body)
+    while drained < DRAIN_LIMIT_BYTES:
+        chunk = stream.read(64 * 1024)
+        if not chunk:
+            break
+        drained += len(chunk)
+    return None
+
+
+def known_paths(config: Config) -> list[str]:
+    """Where webhooks may be sent to."""
+    return sorted(source.path for source in config.sources.values())
+
+
+def _accepted(done: FannedOut) -> Response:
+    return jsonify(
+        event=done.event_id, duplicate=done.duplicate, routes=list(done.routes), deliveries=done.deliveries
+    )
+
+
+def _log_received(event: Event, done: FannedOut) -> None:
+    log.info(
+        "event.received",
+        event_id=done.event_id,
+        source=event.source,
+        type=event.type,
+        duplicate=done.duplicate,
+        routes=",".join(done.routes),
+        deliveries=done.deliveries,
+    )
+
+
+def _not_configured(source: SourceConfig) -> tuple[Response, int]:
+    names = " and ".join(source.missing) or "its signing secret"
+    return _later(
+        503,
+        "not_configured",
+        f"set {names} to the signing secret of the endpoint that sends here, then retry",
+    )
+
+
+def _later(status: int, code: str, message: str) -> tuple[Response, int]:
+    response, status = _refused(status, code, message)
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response, status
+
+
+def _refused(status: int, code: str, message: str) -> tuple[Response, int]:
+    response: Any = jsonify(error=code, message=message)
+    if status == 405:
+        response.headers["Allow"] = "POST"
+    return response, status

@@ -1,0 +1,149 @@
+"""Senders that sign as Svix does (https://docs.svix.com/receiving/verifying-payloads/how-manual)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hub.errors import NotConfigured, NotGenuine
+from hub.sources.base import Genuine, Source
+
+if TYPE_CHECKING:
+    from svix.webhooks import Webhook
+
+TOLERANCE_SECONDS = 5 * 60
+"""How far a request's timestamp may be from our clock, in both directions."""
+
+_HEADERS = ("id", "timestamp", "signature")
+_LONGEST_ID = 200
+_MOST_SIGNATURES = 20
+"""A header lists one signature for each live secret; more are no sender's."""
+
+_SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
+"""HMAC-SHA256 in base64. Other versions (v1a, v2) are skipped, and so is what is no signature at all."""
+
+_DEEPEST = 200
+"""Brackets within brackets: a body nested deeper could not be written again without recursing too far."""
+
+
+class SvixSource(Source):
+    """HMAC-SHA256 over `id.timestamp.body`; any secret and any listed `v1` signature may match."""
+
+    type: ClassVar[str] = "svix"
+
+    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> Genuine:
+        if not self.config.secrets:
+            raise NotConfigured(f"source {self.config.name} has no signing secret yet")
+        message_id, timestamp, signatures = _signing_headers(headers)
+        _check_timestamp(timestamp, now)
+        signed = {
+            "webhook-id": message_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": signatures,
+        }
+        if not signatures or not any(_is_signed(webhook, body, signed) for webhook in self._webhooks):
+            raise NotGenuine(
+                "invalid_signature",
+                f"no signature matches the signing secret of source {self.config.name}; compare it with the "
+                "one your webhook endpoint shows (it begins with whsec_)",
+            )
+        return Genuine(message_id=message_id, type=_event_type(body))
+
+    @cached_property
+    def _webhooks(self) -> tuple[Webhook, ...]:
+        from svix.webhooks import Webhook
+
+        return tuple(Webhook(secret) for secret in self.config.secrets)
+
+    @classmethod
+    def check_secret(cls, secret: str) -> str | None:
+        """What is wrong with a signing secret, without showing it; None where it can be used."""
+        from standardwebhooks.webhooks import Webhook
+
+        try:
+            Webhook(secret)
+        except Exception:  # noqa: BLE001 - the signature library's boundary
+            return (
+                "is no signing secret: it must be whsec_ followed by base64, as the webhook endpoint shows it"
+            )
+        return None
+
+
+def _signing_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
+    """The three signing headers, as `svix-…` or `webhook-…`; raises NotGenuine where one is missing."""
+    folded = {name.lower(): value for name, value in headers.items()}
+    found = [folded.get(f"svix-{name}") or folded.get(f"webhook-{name}") or "" for name in _HEADERS]
+    missing = [f"svix-{name}" for name, value in zip(_HEADERS, found, strict=True) if not value]
+    if missing:
+        raise NotGenuine(
+            "missing_headers",
+            f"{', '.join(missing)} missing: only signed webhooks are accepted here, "
+            "and every proxy on the way must pass their headers on",
+        )
+    message_id, timestamp, signatures = found
+    if len(message_id) > _LONGEST_ID or not message_id.isascii() or not message_id.isprintable():
+        raise NotGenuine("missing_headers", f"svix-id must be 1 to {_LONGEST_ID} printable ASCII characters")
+    return message_id, timestamp, _known_signatures(signatures)
+
+
+def _known_signatures(header: str) -> str:
+    """The signatures of a header that can be checked; the library would stop at the first that cannot."""
+    return " ".join(each for each in header.split(" ") if _SIGNATURE.fullmatch(each))[: 47 * _MOST_SIGNATURES]
+
+
+def _check_timestamp(timestamp: str, now: float) -> None:
+    if not re.fullmatch(r"[0-9]{1,12}", timestamp):
+        raise NotGenuine("invalid_timestamp", "svix-timestamp must be whole seconds since 1970")
+    difference = int(timestamp) - now
+    if abs(difference) > TOLERANCE_SECONDS:
+        direction = "ahead of" if difference > 0 else "behind"
+        raise NotGenuine(
+            "invalid_timestamp",
+            f"svix-timestamp is {abs(round(difference))} s {direction} this server's clock; "
+            f"at most {TOLERANCE_SECONDS} s are accepted",
+        )
+
+
+def _is_signed(webhook: Webhook, body: bytes, headers: dict[str, str]) -> bool:
+    try:
+        webhook.verify(body, headers)
+    except Exception:  # noqa: BLE001 - the signature library raises more than its own error on hostile input
+        return False
+    return True
+
+
+def _event_type(body: bytes) -> str:
+    """The type of a genuine event; raises NotGenuine where the body is not one JSON object with a type."""
+    try:
+        parsed: Any = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise NotGenuine("invalid_payload", "the body is not JSON in UTF-8") from error
+    if _is_too_deep(parsed):
+        raise NotGenuine("invalid_payload", f"the body is nested more than {_DEEPEST} levels deep")
+    event_type = parsed.get("type") if isinstance(parsed, dict) else None
+    if not isinstance(event_type, str) or not 1 <= len(event_type) <= 200 or not event_type.isprintable():
+        raise NotGenuine(
+            "invalid_payload", "the body must be a JSON object whose type is 1 to 200 printable characters"
+        )
+    return event_type
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_too_deep(parsed: Any) -> bool:
+    level = [parsed]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,67 @@
+"""Brings a database up to date, and tells one that this program cannot use.
+
+Revisions are named `v<major>_<number>`. Within a major version they only add, so a hub that was rolled
+back runs on a database that a later release of the same major has already changed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Connection
+
+from hub.errors import StoreError
+
+_FOLDER = Path(__file__).with_name("migrations")
+_MAJOR = "v1_"
+
+
+def upgrade(connection: Connection) -> None:
+    """Run what is missing, inside the connection's transaction; raises StoreError for a newer database."""
+    from alembic import command
+    from alembic.config import Config
+
+    if _current(connection) not in (None, *_revisions()):
+        _refuse_foreign(connection)
+        return
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def check(connection: Connection) -> None:
+    """Raise StoreError, saying what to do, where the schema is not one this program can use."""
+    current = _current(connection)
+    revisions = _revisions()
+    if current is None:
+        raise StoreError("the database is empty; make its tables with `hub migrate`")
+    if current in revisions[:-1]:
+        raise StoreError(f"the database is at {current}, older than this hub; run `hub migrate`")
+    if current != revisions[-1]:
+        _refuse_foreign(connection)
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    current = _current(connection) or ""
+    if not current.startswith(_MAJOR):
+        raise StoreError(
+            f"the database is at {current}, which this hub does not know: a newer version made it; "
+            "deploy that version, or name another database in DATABASE_URL"
+        )
+
+
+def _revisions() -> list[str]:
+    """Every revision this program knows, oldest first."""
+    files = sorted((_FOLDER / "versions").glob("v*.py"))
+    return ["_".join(file.stem.split("_")[:2]) for file in files]
+
+
+def _current(connection: Connection) -> str | None:
+    if not sqlalchemy.inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(
+        sqlalchemy.text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    return revision

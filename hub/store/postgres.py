@@ -1,0 +1,186 @@
+"""The store on PostgreSQL, for any number of processes on any number of machines."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from hub.errors import StoreError, StoreUnavailable
+from hub.store import migrate
+from hub.store.store import Listener, Store
+
+_CHANNEL = "hub_wake"
+_MIGRATION_LOCK = 0x68756231
+_CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS = 3, 3, 5
+"""Together under 12 s, so that a sender that waits 15 s gets its 503."""
+
+_CLOCK = text(
+    "SELECT clock_timestamp(), set_config('synchronous_commit', 'on', true),"
+    f" set_config('statement_timeout', '{_STATEMENT_SECONDS}s', true)"
+)
+"""Settings for one transaction, because behind a transaction pooler a session's are somebody else's."""
+
+_NOTIFY_PAUSE_SECONDS = 0.02
+"""A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
+
+
+class PostgresStore(Store):
+    """Rows are claimed with SKIP LOCKED, workers woken by NOTIFY; the database's clock decides."""
+
+    slow_poll_seconds = 2.0
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._url = _driver_url(url)
+        # Of a process's connections one is for listening, which cannot be shared.
+        self._connect_arguments: dict[str, Any] = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "application_name": "hub",
+            # Prepared statements outlive a transaction; a pooler's connections do not.
+            "prepare_threshold": None,
+        }
+        engine = create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=max(1, connections - 1),
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
+            connect_args=self._connect_arguments,
+        )
+        super().__init__(url, engine)
+        self._notifier = _Notifier(self._notify)
+
+    def migrate(self) -> None:
+        with self._translated(), self._engine.begin() as connection:
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            migrate.upgrade(connection)
+
+    def check_schema(self) -> None:
+        with self._translated(), self._reader() as connection:
+            migrate.check(connection)
+
+    def wake(self) -> None:
+        self._notifier.ask()
+
+    def listen(self, on_wake: Callable[[], None]) -> Listener:
+        return _NotifyListener(self._url, self._connect_arguments, on_wake)
+
+    def close(self) -> None:
+        self._notifier.close()
+        super().close()
+
+    def _notify(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text(f"NOTIFY {_CHANNEL}"))
+            connection.commit()
+
+    def _now(self, connection: Connection) -> datetime:
+        now: datetime = connection.execute(_CLOCK).scalar_one()
+        return now
+
+    @contextmanager
+    def _writer(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+
+class _Notifier:
+    """One thread that turns any number of wake-ups into at most one NOTIFY per pause."""
+
+    def __init__(self, notify: Callable[[], None]) -> None:
+        self._notify = notify
+        self._asked = threading.Event()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def ask(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
+                self._thread.start()
+        self._asked.set()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._asked.wait()
+            self._asked.clear()
+            if not self._closed:
+                # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
+                with contextlib.suppress(Exception):
+                    self._notify()
+                time.sleep(_NOTIFY_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        self._closed = True
+        self._asked.set()
+        if self._thread is not None:
+            self._thread.join(timeout=1)
+
+
+class _NotifyListener(Listener):
+    """Listens on a connection of its own; a lost one is made again while the slow poll carries on."""
+
+    def __init__(self, url: str, arguments: dict[str, Any], on_wake: Callable[[], None]) -> None:
+        self._conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._arguments = arguments
+        self._on_wake = on_wake
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wake", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        import psycopg
+
+        while not self._closed.is_set():
+            try:
+                with psycopg.connect(self._conninfo, autocommit=True, **self._arguments) as connection:
+                    connection.execute(f"LISTEN {_CHANNEL}")
+                    self._on_wake()
+                    while not self._closed.is_set():
+                        for _ in connection.notifies(timeout=0.5, stop_after=1):
+                            self._on_wake()
+            except psycopg.Error:
+                self._closed.wait(1.0)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join(timeout=2)
+
+
+def _driver_url(url: str) -> str:
+    """The URL that platforms hand out, with the driver that serves it."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise StoreError(
+            "PostgreSQL needs its driver: pip install 'fanout-hub[postgres]' (requirements.txt does)"
+        ) from error
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise StoreError("DATABASE_URL must begin with postgresql:// or postgres://")
+    try:
+        return make_url(f"postgresql+psycopg://{rest}").render_as_string(hide_password=False)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise StoreUnavailable(
+            "DATABASE_URL is no PostgreSQL URL: postgresql://user:password@host/name"
+        ) from error

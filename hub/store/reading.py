@@ -1,0 +1,274 @@
+"""What pages, API, metrics and commands read. Lists are newest first, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+
+from hub.errors import Conflict, NotFound
+from hub.models import (
+    AttemptRecord,
+    DeliveryRecord,
+    DestinationState,
+    Event,
+    EventRecord,
+    Outcome,
+    State,
+    Stats,
+    Verdict,
+)
+from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
+from hub.store.view import View, is_in
+
+_EVENT_COLUMNS = (
+    events.c.id,
+    events.c.source,
+    events.c.message_id,
+    events.c.type,
+    events.c.received_at,
+    events.c.verdicts,
+    events.c.payload,
+)
+
+
+class Reading(View):
+    """Everything that can be looked up."""
+
+    # -- events -------------------------------------------------------------------------------
+
+    def events(
+        self, *, type_: str | None = None, limit: int = 50, before: str | None = None
+    ) -> list[EventRecord]:
+        """Events, newest first; `before` is the id after which a page begins."""
+        statement = select(*_EVENT_COLUMNS)
+        if type_:
+            statement = statement.where(events.c.type == type_)
+        rows = self._connection.execute(_page(statement, events.c.id, limit, before)).all()
+        states = self._states_of([row.id for row in rows])
+        return [_event_record(row, states.get(row.id, {})) for row in rows]
+
+    def event(self, event_id: str) -> EventRecord:
+        """One event; raises NotFound."""
+        row = self._connection.execute(select(*_EVENT_COLUMNS).where(events.c.id == event_id)).first()
+        if row is None:
+            raise NotFound(f"there is no event {event_id}")
+        return _event_record(row, self._states_of([event_id]).get(event_id, {}))
+
+    def event_to_replay(self, event_id: str) -> Event:
+        """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""
+        row = self._connection.execute(
+            select(*_EVENT_COLUMNS, events.c.blanked).where(events.c.id == event_id)
+        ).first()
+        if row is None:
+            raise NotFound(f"there is no event {event_id}")
+        if row.payload is None:
+            raise Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
+        if row.blanked:
+            raise Conflict(
+                "its one-time secrets were removed once it was delivered; only its source can make it anew"
+            )
+        return _event(row)
+
+    def events_since(self, since: datetime) -> list[Event]:
+        """Events that still have their payload, oldest first, for routing them again."""
+        statement = (
+            select(*_EVENT_COLUMNS)
+            .where(events.c.received_at >= since, events.c.payload.is_not(None))
+            .order_by(events.c.id)
+        )
+        return [_event(row) for row in self._connection.execute(statement)]
+
+    def _states_of(self, event_ids: Sequence[str]) -> dict[str, dict[State, int]]:
+        counted: dict[str, dict[State, int]] = {}
+        statement = (
+            select(deliveries.c.event_id, deliveries.c.state, func.count())
+            .where(deliveries.c.event_id.in_(event_ids))
+            .group_by(deliveries.c.event_id, deliveries.c.state)
+        )
+        for event_id, state, count in self._connection.execute(statement):
+            counted.setdefault(event_id, {})[State(state)] = count
+        return counted
+
+    # -- deliveries ---------------------------------------------------------------------------
+
+    def deliveries(
+        self,
+        *,
+        state: State | None = None,
+        destination: str | None = None,
+        event: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[DeliveryRecord]:
+        """Deliveries, newest first; `before` is the id after which a page begins."""
+        statement = _with_payload()
+        if state:
+            statement = statement.where(is_in(state))
+        if destination:
+            statement = statement.where(deliveries.c.destination == destination)
+        if event:
+            statement = statement.where(deliveries.c.event_id == event)
+        rows = self._connection.execute(_page(statement, deliveries.c.id, limit, before))
+        return [_delivery_record(row) for row in rows]
+
+    def delivery(self, delivery_id: str) -> DeliveryRecord:
+        """One delivery with its attempts, oldest first; raises NotFound."""
+        row = self._connection.execute(_with_payload().where(deliveries.c.id == delivery_id)).first()
+        if row is None:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        tried = self._connection.execute(
+            select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
+        )
+        return _delivery_record(row, tuple(_attempt_record(attempt) for attempt in tried))
+
+    # -- the whole ----------------------------------------------------------------------------
+
+    def destinations(self) -> dict[str, DestinationState]:
+        """What is known of every destination that was ever sent to, paused or seen by a worker."""
+        rows = self._connection.execute(select(destinations).order_by(destinations.c.name))
+        return {row.name: DestinationState(**row._mapping) for row in rows}
+
+    def stats(self) -> Stats:
+        """The store in numbers, as of now."""
+        total, last = self._connection.execute(select(func.count(), func.max(events.c.received_at))).one()
+        recent = select(func.count()).where(events.c.received_at > self.now - timedelta(days=1))
+        by_state = select(deliveries.c.destination, deliveries.c.state, func.count()).group_by(
+            deliveries.c.destination, deliveries.c.state
+        )
+        oldest = (
+            select(deliveries.c.destination, func.min(deliveries.c.due_at))
+            .where(is_in(State.PENDING), deliveries.c.due_at <= self.now)
+            .group_by(deliveries.c.destination)
+        )
+        return Stats(
+            events=total,
+            events_last_day=self._connection.execute(recent).scalar_one(),
+            last_event_at=last,
+            deliveries={
+                (name, State(state)): count for name, state, count in self._connection.execute(by_state)
+            },
+            oldest_due=dict(self._connection.execute(oldest).tuples()),
+            worker_beat_at=self.worker_beat_at(),
+            now=self.now,
+        )
+
+    def worker_beat_at(self) -> datetime | None:
+        """The last sign of life of any worker; None where none runs."""
+        return self._connection.execute(select(func.max(workers.c.beat_at))).scalar()
+
+    def events_by_type(self) -> dict[tuple[str, str], int]:
+        """Events ever received, by source and type, pruned ones included."""
+        statement = select(events.c.source, events.c.type, func.count()).group_by(
+            events.c.source, events.c.type
+        )
+        return self._with_pruned("events", statement)
+
+    def attempts_by_outcome(self) -> dict[tuple[str, str], int]:
+        """Attempts ever finished, by destination and outcome, pruned ones included."""
+        statement = (
+            select(attempts.c.destination, attempts.c.outcome, func.count())
+            .where(attempts.c.outcome.is_not(None))
+            .group_by(attempts.c.destination, attempts.c.outcome)
+        )
+        return self._with_pruned("attempts", statement)
+
+    def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
+        """How many deliveries ever arrived within each bound, in seconds, and the sum of their seconds."""
+        took = (deliveries.c.delivered_at - deliveries.c.created_at) / 1_000_000.0
+        columns: list[Any] = [func.count()]
+        columns += [func.sum(case((took <= bound, 1), else_=0)) for bound in bounds]
+        columns.append(func.sum(took))
+        row = self._connection.execute(select(*columns).where(deliveries.c.delivered_at.is_not(None))).one()
+        pruned = self._pruned("delivery_seconds")
+        names = ["+Inf", *(str(bound) for bound in bounds)]
+        counts = [
+            int(count or 0) + pruned.get((name,), 0) for name, count in zip(names, row[:-1], strict=True)
+        ]
+        return [*counts[1:], counts[0]], float(row[-1] or 0) + pruned.get(("sum",), 0)
+
+    def kept(self, name: str) -> str | None:
+        """A value that all processes share, such as the key that signs sessions."""
+        return self._connection.execute(select(keep.c.value).where(keep.c.name == name)).scalar()
+
+    def _with_pruned(self, name: str, statement: Select[Any]) -> dict[tuple[str, str], int]:
+        counts: dict[tuple[str, str], int] = {}
+        for first, second, count in self._connection.execute(statement):
+            counts[first, second] = count
+        for (first, second), count in self._pruned(name).items():
+            counts[first, second] = counts.get((first, second), 0) + count
+        return counts
+
+    def _pruned(self, name: str) -> dict[Any, int]:
+        rows = self._connection.execute(
+            select(counters.c.labels, counters.c.count).where(counters.c.name == name)
+        )
+        return {tuple(labels.split("\n")): count for labels, count in rows}
+
+
+def _page(statement: Select[Any], column: Any, limit: int, before: str | None) -> Select[Any]:
+    if before:
+        statement = statement.where(column < before)
+    return statement.order_by(column.desc()).limit(limit)
+
+
+def _with_payload() -> Select[Any]:
+    return select(deliveries, events.c.payload).join(events, events.c.id == deliveries.c.event_id)
+
+
+def _event(row: Any) -> Event:
+    return Event(
+        id=row.id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        payload=row.payload,
+        received_at=row.received_at,
+    )
+
+
+def _event_record(row: Any, states: dict[State, int]) -> EventRecord:
+    return EventRecord(
+        id=row.id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        received_at=row.received_at,
+        verdicts=tuple(Verdict(**verdict) for verdict in row.verdicts),
+        payload=row.payload,
+        states=states,
+    )
+
+
+def _delivery_record(row: Any, tried: tuple[AttemptRecord, ...] = ()) -> DeliveryRecord:
+    state = State(row.state)
+    return DeliveryRecord(
+        id=row.id,
+        event=row.event_id,
+        type=row.event_type,
+        route=row.route,
+        destination=row.destination,
+        state=state,
+        reason=row.reason or row.degraded,
+        attempts=row.attempts,
+        due_at=row.due_at if state is State.PENDING else None,
+        created_at=row.created_at,
+        delivered_at=row.delivered_at,
+        degraded=row.degraded,
+        message=row.message,
+        payload=row.payload,
+        attempt_list=tried,
+    )
+
+
+def _attempt_record(row: Any) -> AttemptRecord:
+    return AttemptRecord(
+        number=row.number,
+        at=row.at,
+        seconds=row.seconds,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        status=row.status,
+        detail=row.detail,
+    )

@@ -1,0 +1,166 @@
+"""The store in one SQLite file, for one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from hub.errors import StoreError, StoreUnavailable
+from hub.store import migrate
+from hub.store.store import Listener, Store
+
+_BUSY_SECONDS = 5.0
+_SOCKET_PATH_LIMIT = 100
+"""A Unix socket's path has room for 104 to 108 bytes, by platform."""
+
+
+class SqliteStore(Store):
+    """WAL, `synchronous=FULL` (a commit survives a power cut), one writer at a time per process.
+
+    Only `migrate` makes the file, readable by its owner alone.
+    """
+
+    slow_poll_seconds = 1.0
+
+    def __init__(self, url: str) -> None:
+        self.path = sqlite_path(url)
+        super().__init__(url, self._engine_of(self.path, readers=False))
+        self._reading = self._engine_of(self.path, readers=True)
+        self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._bell.setblocking(False)
+
+    def migrate(self) -> None:
+        if not self.path.parent.is_dir():
+            raise StoreError(f"{self.path.parent} is no folder; make it, or set DATABASE_URL to another file")
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the database {self.path}: {error.strerror}") from error
+        with self._translated():
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            with self._engine.begin() as connection:
+                migrate.upgrade(connection)
+
+    def check_schema(self) -> None:
+        if not self.path.exists():
+            raise StoreError(
+                f"there is no database at {self.path.absolute()}; run this where `hub serve` runs, "
+                "or make one with `hub migrate`"
+            )
+        with self._translated(), self._reader() as connection:
+            migrate.check(connection)
+
+    def wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._bell.sendto(b"!", str(_bell_path(self.path)))
+
+    def listen(self, on_wake: Callable[[], None]) -> Listener:
+        return _SocketListener(_bell_path(self.path), on_wake)
+
+    def close(self) -> None:
+        super().close()
+        self._reading.dispose()
+        self._bell.close()
+
+    def _now(self, connection: Connection) -> datetime:
+        return datetime.now(UTC)
+
+    @contextmanager
+    def _writer(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        with self._reading.connect() as connection:
+            yield connection
+
+    @staticmethod
+    def _engine_of(path: Path, *, readers: bool) -> Engine:
+        def connect() -> sqlite3.Connection:
+            # mode=rw: a command run in the wrong folder must not make a second, empty store.
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=rw",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            connection.execute("PRAGMA synchronous=FULL")
+            if readers:
+                connection.execute("PRAGMA query_only=1")
+            return connection
+
+        engine = create_engine(
+            "sqlite://",
+            creator=connect,
+            poolclass=QueuePool,
+            pool_size=4 if readers else 1,
+            max_overflow=0,
+            pool_timeout=_BUSY_SECONDS,
+        )
+        begin = "BEGIN" if readers else "BEGIN IMMEDIATE"
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+
+class _SocketListener(Listener):
+    """Wake-ups as datagrams on a Unix socket beside the database file."""
+
+    def __init__(self, path: Path, on_wake: Callable[[], None]) -> None:
+        self._path = path
+        self._closed = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path.unlink(missing_ok=True)
+        try:
+            self._socket.bind(str(path))
+        except OSError as error:
+            raise StoreUnavailable(f"cannot listen at {path}: {error.strerror}") from error
+        path.chmod(0o600)
+        self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
+        self._thread.start()
+
+    def _run(self, on_wake: Callable[[], None]) -> None:
+        while not self._closed:
+            self._socket.recv(16)
+            on_wake()
+
+    def close(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+            bell.sendto(b"!", str(self._path))
+        self._thread.join(timeout=1)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of a `sqlite:///` URL; raises StoreError where it names none."""
+    path = url.removeprefix("sqlite:///").partition("?")[0]
+    if not url.startswith("sqlite:///") or not path or path == ":memory:":
+        raise StoreError("DATABASE_URL must name a file: sqlite:///hub.db or sqlite:////data/hub.db")
+    return Path(path)
+
+
+def _bell_path(path: Path) -> Path:
+    """Beside the database, or in the temporary folder where that path is too long for a socket."""
+    beside = path.absolute().with_name(path.name + "-wake")
+    if len(os.fsencode(beside)) <= _SOCKET_PATH_LIMIT:
+        return beside
+    digest = hashlib.sha256(os.fsencode(beside)).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"hub-{os.getuid()}-{digest}"

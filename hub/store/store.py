@@ -1,0 +1,195 @@
+"""What the hub asks of a database. `sqlite.py` and `postgres.py` answer; nothing else knows which it is."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from hub.errors import StoreError, StoreUnavailable
+from hub.store.intake import Intake
+from hub.store.operating import Operating
+from hub.store.queue import Queue
+from hub.store.reading import Reading
+
+T = TypeVar("T")
+
+GROUP_LIMIT = 64
+"""So many writes at most share one commit: it bounds how long the first of them waits."""
+
+
+class Transaction(Intake, Queue, Operating, Reading):
+    """Everything that may happen to the store, inside one transaction."""
+
+
+class Listener(ABC):
+    """Calls back whenever another process says that something may be due."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Store(ABC):
+    """One database, used by any number of threads. Open it after forking, never before."""
+
+    slow_poll_seconds: ClassVar[float]
+    """How long a worker may sleep without a wake-up before it looks by itself."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        self.url = url
+        self._engine = engine
+        self._group = GroupCommit(self._begin)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a transaction and return its result once that is durably committed.
+
+        Works that arrive together are committed together. `work` may run twice (a neighbour failed), so
+        it does nothing but use its transaction; what it raises undoes it alone. Raises StoreUnavailable.
+        """
+        return self._group.run(work)
+
+    @contextmanager
+    def read(self) -> Iterator[Reading]:
+        """A consistent view, which no writer waits for. Raises StoreUnavailable."""
+        with self._translated(), self._reader() as connection:
+            yield Reading(connection, self._now)
+
+    @abstractmethod
+    def migrate(self) -> None:
+        """Make the database or bring it up to date, one process at a time; raises StoreError if newer."""
+
+    @abstractmethod
+    def check_schema(self) -> None:
+        """Raise StoreError, saying what to do, where the database is missing, older or newer."""
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Tell the workers that something may be due. Never fails: they look by themselves as well."""
+
+    @abstractmethod
+    def listen(self, on_wake: Callable[[], None]) -> Listener:
+        """Call `on_wake`, in a thread, whenever any process calls `wake`."""
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @abstractmethod
+    def _now(self, connection: Connection) -> datetime:
+        """The time that decides leases and due dates."""
+
+    @abstractmethod
+    def _writer(self) -> AbstractContextManager[Connection]:
+        """A connection inside a transaction that may write and is durable when it commits."""
+
+    @abstractmethod
+    def _reader(self) -> AbstractContextManager[Connection]:
+        """A connection inside a transaction that only reads."""
+
+    @contextmanager
+    def _begin(self) -> Iterator[Transaction]:
+        with self._translated(), self._writer() as connection:
+            yield Transaction(connection, self._now)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """The one boundary where the database's errors become ours."""
+        try:
+            yield
+        except sqlalchemy.exc.TimeoutError as error:
+            raise StoreUnavailable("all database connections are in use") from error
+        except DBAPIError as error:
+            if error.connection_invalidated or isinstance(
+                error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError
+            ):
+                raise StoreUnavailable(f"the database does not answer: {first_line(error)}") from error
+            raise
+        except SQLAlchemyError as error:
+            raise StoreError(first_line(error)) from error
+
+
+class _Job(Generic[T]):
+    """One write that waits to be committed."""
+
+    def __init__(self, work: Callable[[Transaction], T]) -> None:
+        self.work = work
+        self.done = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+
+class GroupCommit:
+    """Commits together what is asked for together: whoever holds the lock does it for all who wait.
+
+    One fsync serves them all, and threads queue for a lock of the process instead of fighting for the
+    database's (measured on SQLite: 550 instead of 290 events/s end to end).
+    """
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
+        self._begin = begin
+        self._leading = threading.Lock()
+        self._queueing = threading.Lock()
+        self._waiting: list[_Job[Any]] = []
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        job = _Job(work)
+        with self._queueing:
+            self._waiting.append(job)
+        while not job.done:
+            with self._leading:
+                if not job.done:
+                    self._commit(self._take())
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[return-value]  # done without an error: it is a T
+
+    def _take(self) -> list[_Job[Any]]:
+        with self._queueing:
+            batch, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+            return batch
+
+    def _commit(self, batch: list[_Job[Any]]) -> None:
+        try:
+            with self._begin() as transaction:
+                results = [job.work(transaction) for job in batch]
+        except StoreUnavailable as error:
+            for job in batch:
+                job.error, job.done = error, True
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that asked
+            if len(batch) > 1:
+                # One of them is at fault: each by itself, so that its neighbours do not fail with it.
+                for job in batch:
+                    self._commit([job])
+            else:
+                batch[0].error, batch[0].done = error, True
+        else:
+            for job, result in zip(batch, results, strict=True):
+                job.result, job.done = result, True
+
+
+def first_line(error: BaseException) -> str:
+    """What a database says, in one line, without the statement that SQLAlchemy adds."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0][:300] if said else type(error).__name__
+
+
+def open_store(url: str, connections: int = 3) -> Store:
+    """The store behind a `DATABASE_URL`; connects only when it is first used.
+
+    Raises StoreError for a URL that no dialect here serves.
+    """
+    if url.startswith("sqlite:"):
+        from hub.store.sqlite import SqliteStore
+
+        return SqliteStore(url)
+    if url.startswith(("postgres:", "postgresql:")):
+        from hub.store.postgres import PostgresStore
+
+        return PostgresStore(url, connections)
+    raise StoreError("DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://")

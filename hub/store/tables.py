@@ -1,0 +1,170 @@
+"""The tables, the same on every dialect. A change here is a new file in `migrations/versions/`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Time(TypeDecorator[datetime]):
+    """A moment, kept as whole microseconds since 1970: the same order and arithmetic on every dialect."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as ASCII text: PostgreSQL's own JSON takes neither NUL nor lone surrogates."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData()
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", LargeBinary, comment="as it came; empty once pruned"),
+    Column("received_at", Time, nullable=False),
+    Column("verdicts", Json, nullable=False, comment="what each route whose events fit said of it"),
+    Column("blanked", Boolean, nullable=False, server_default=text("false"), comment="secrets were removed"),
+    UniqueConstraint("source", "message_id", name="uq_events_message"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("event_id", String(40), nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("position", Integer, nullable=False, comment="which send block of its route"),
+    Column("destination", Text, nullable=False),
+    Column("send", Json, nullable=False, comment="the fields of its send block when it became owed"),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text),
+    Column("due_at", Time, nullable=False),
+    Column(
+        "owed_since", Time, nullable=False, comment="event, operator's retry or revival: for give_up_after"
+    ),
+    Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
+    Column("message", Json, comment="rendered by the first attempt"),
+    Column("degraded", Text, comment="why the built-in message went instead"),
+    Column("accepted", Json, comment="recipients that have it already"),
+    Column("token", String(40), comment="who may settle it while it is being sent"),
+    Column("lease_until", Time),
+    Column("created_at", Time, nullable=False),
+    Column("delivered_at", Time),
+    Column("finished_at", Time, comment="delivered or cancelled: for retention"),
+    Index("ix_deliveries_event", "event_id"),
+    Index(
+        "ix_deliveries_due",
+        "destination",
+        "due_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_deliveries_sending",
+        "destination",
+        sqlite_where=text("state = 'sending'"),
+        postgresql_where=text("state = 'sending'"),
+    ),
+    Index(
+        "ix_deliveries_stuck",
+        "state",
+        "id",
+        sqlite_where=text("state IN ('dead', 'held')"),
+        postgresql_where=text("state IN ('dead', 'held')"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("destination", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("seconds", Float),
+    Column("outcome", String(10), comment="empty while it is under way"),
+    Column("status", Integer),
+    Column("detail", Text),
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("configured", Boolean, nullable=False, server_default=text("true")),
+    Column("available_since", Time, comment="resumed or configured: give_up_after counts from here"),
+    Column("paused_at", Time),
+    Column("paused_reason", Text),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
+    Column("probe_at", Time, comment="breaker open: when the next probe may go"),
+    Column("probe_seconds", Float, nullable=False, server_default=text("0")),
+    Column("hold_until", Time, comment="it asked for a rest (429)"),
+    Column("paced_until", Time, comment="rate_limit: when the next message is due to go"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("beat_at", Time, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True, comment="a metric, for what was pruned from the other tables"),
+    Column("labels", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+keep = Table(
+    "keep",
+    metadata,
+    Column("name", Text, primary_key=True, comment="such as session_key"),
+    Column("value", Text, nullable=False),
+)

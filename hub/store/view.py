@@ -1,0 +1,34 @@
+"""What every part of a transaction shares: its connection and its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import ColumnElement, Connection, literal_column
+
+from hub.models import State
+from hub.store.tables import deliveries
+
+
+class View:
+    """A connection inside a transaction. `now` is read once, from the clock that decides leases."""
+
+    def __init__(self, connection: Connection, clock: Callable[[Connection], datetime]) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    @cached_property
+    def now(self) -> datetime:
+        return self._clock(self._connection)
+
+    @property
+    def _skips_locked(self) -> bool:
+        """Whether rows are locked one by one: SQLite has one writer at a time and needs none of it."""
+        return self._connection.dialect.name == "postgresql"
+
+
+def is_in(state: State) -> ColumnElement[bool]:
+    """A delivery's state as a literal: SQLite uses a partial index only where it sees the value."""
+    return deliveries.c.state == literal_column(f"'{state}'")

@@ -1,0 +1,228 @@
+"""One turn of a worker: settle what came back, start what is rendered, claim what is due; one transaction.
+
+Nothing here changes the worker: a turn may run twice before it is committed.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from hub import catalog, pace, retry
+from hub.errors import SendError, Unknown
+from hub.models import (
+    FINISHED,
+    Claim,
+    DestinationConfig,
+    DestinationState,
+    Outcome,
+    Receipt,
+    Settlement,
+)
+from hub.store.store import Transaction
+
+LEASE_MARGIN = timedelta(seconds=15)
+"""A lease lasts for an attempt's time-out and this: a worker that is silent for longer has died."""
+
+WORKERS_FORGOTTEN_AFTER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What came back from one attempt."""
+
+    claim: Claim
+    seconds: float
+    result: Receipt | SendError
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """What the sender threads finished since the last turn; `settled` are those without an attempt."""
+
+    rendered: tuple[Claim, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    settled: tuple[Settlement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a turn is to do.
+
+    `destinations` may be claimed from; `configs` are those and what they were before a change of the
+    configuration, for deliveries that are under way. `in_hand` counts what this worker holds, by
+    destination, what is settled in this turn not included.
+    """
+
+    worker: str
+    threads: int
+    destinations: Mapping[str, DestinationConfig]
+    configs: Mapping[str, DestinationConfig]
+    news: News
+    in_hand: Mapping[str, int]
+    configured: Mapping[str, bool] | None = None
+    beats: bool = False
+    looks_after: bool = False
+    claims: bool = True
+
+
+@dataclass(kw_only=True)
+class Done:
+    """What a turn did. `next_at` is when something falls due by time alone; None for nothing known."""
+
+    now: datetime
+    claimed: list[Claim] = field(default_factory=list)
+    started: list[Claim] = field(default_factory=list)
+    settlements: list[Settlement] = field(default_factory=list)
+    late: list[Claim] = field(default_factory=list)
+    paused: list[DestinationState] = field(default_factory=list)
+    gave_up: int = 0
+    next_at: datetime | None = None
+
+
+def take_turn(transaction: Transaction, plan: Plan) -> Done:
+    """Do everything that can be done now. Destinations are locked before deliveries, in one order."""
+    done = Done(now=transaction.now)
+    due = transaction.next_due(plan.destinations) if plan.claims else {}
+    due_now = [name for name, due_at in due.items() if due_at <= done.now]
+    concerned = {sent.claim.destination for sent in plan.news.sent} | set(due_now)
+    before = transaction.destination_states(concerned) if concerned else {}
+    states = dict(before)
+
+    _settle(transaction, plan, states, done)
+    if plan.beats:
+        transaction.beat(plan.worker, forget_after=WORKERS_FORGOTTEN_AFTER)
+    if plan.looks_after:
+        _look_after(transaction, plan, done)
+    if plan.claims:
+        _claim(transaction, plan, due_now, states, done)
+        ready = [claim for claim in done.claimed if claim.message is not None]
+        _start(transaction, plan, [*plan.news.rendered, *ready], done)
+        if done.claimed:
+            due = transaction.next_due(plan.destinations)
+        done.next_at = _next_at(plan, due, states, done)
+    transaction.save_destination_states([state for name, state in states.items() if state != before[name]])
+    return done
+
+
+def _settle(transaction: Transaction, plan: Plan, states: dict[str, DestinationState], done: Done) -> None:
+    news = plan.news
+    owned = transaction.still_owned(
+        [*(each.claim for each in news.sent), *(each.claim for each in news.settled)]
+    )
+    for sent in news.sent:
+        if sent.claim.id in owned:
+            done.settlements.append(_judge(sent, plan, states, done))
+        else:
+            done.late.append(sent.claim)
+    done.settlements += [each for each in news.settled if each.claim.id in owned]
+    transaction.settle(done.settlements)
+    transaction.blank_secrets(_holding_secrets(done.settlements))
+
+
+def _judge(sent: Sent, plan: Plan, states: dict[str, DestinationState], done: Done) -> Settlement:
+    """What an attempt means for its delivery and for its destination."""
+    name, state = sent.claim.destination, states[sent.claim.destination]
+    if isinstance(sent.result, Receipt):
+        states[name] = pace.after_success(state)
+        return retry.after_receipt(sent.claim, sent.result, sent.seconds)
+    states[name] = pace.after_failure(state, sent.result, done.now)
+    if states[name].paused_at is not None and state.paused_at is None:
+        done.paused.append(states[name])
+    return _after_error(sent.claim, sent.result, plan.configs[name], done.now, sent.seconds)
+
+
+def _after_error(
+    claim: Claim, error: SendError, config: DestinationConfig, now: datetime, seconds: float | None
+) -> Settlement:
+    chance = random.random()  # noqa: S311 - jitter
+    return retry.after_error(claim, error, config, now=now, chance=chance, seconds=seconds)
+
+
+def _look_after(transaction: Transaction, plan: Plan, done: Done) -> None:
+    """Take back what dead workers held, and end what has waited too long."""
+    if plan.configured is not None:
+        transaction.mark_configured(plan.configured)
+    orphans = [_orphaned(claim, is_started, plan, done.now) for claim, is_started in transaction.expired()]
+    transaction.settle(orphans)
+    done.settlements += orphans
+    for name, config in plan.destinations.items():
+        after = timedelta(seconds=config.give_up_after_seconds)
+        done.gave_up += transaction.give_up(name, after=after)
+
+
+def _orphaned(claim: Claim, is_started: bool, plan: Plan, now: datetime) -> Settlement:
+    """A lease that ran out. It says nothing about the destination and does not count for its breaker."""
+    if not is_started:
+        return retry.returned(claim)
+    error = Unknown("the worker that was sending it died")
+    config = plan.configs.get(claim.destination)
+    if config is None:
+        return replace(retry.returned(claim), outcome=Outcome.UNKNOWN, detail=error.reason)
+    return _after_error(claim, error, config, now, None)
+
+
+def _claim(
+    transaction: Transaction,
+    plan: Plan,
+    due_now: list[str],
+    states: dict[str, DestinationState],
+    done: Done,
+) -> None:
+    """Claim what is due, in another order each time, so that no destination is always first."""
+    free = plan.threads - sum(plan.in_hand.values())
+    if free <= 0 or not due_now:
+        return
+    in_flight = transaction.in_flight()
+    for name in random.sample(due_now, len(due_now)):
+        config = plan.destinations[name]
+        room = pace.room_for(plan.threads, free, plan.in_hand.get(name, 0))
+        count = pace.allowance(config, states[name], in_flight.get(name, 0), room, done.now)
+        if count > 0:
+            token = secrets.token_hex(16)
+            claims = transaction.claim(name, count, token=token, lease=_lease(config))
+            states[name] = pace.after_claim(config, states[name], len(claims), done.now)
+            done.claimed += claims
+            free -= len(claims)
+
+
+def _start(transaction: Transaction, plan: Plan, claims: Sequence[Claim], done: Done) -> None:
+    leases = {claim.destination: _lease(plan.configs[claim.destination]) for claim in claims}
+    done.started = transaction.start(claims, leases)
+    started = {claim.id for claim in done.started}
+    done.late += [claim for claim in claims if claim.id not in started]
+
+
+def _next_at(
+    plan: Plan, due: Mapping[str, datetime], states: Mapping[str, DestinationState], done: Done
+) -> datetime | None:
+    """The next moment that brings work by itself.
+
+    What is due but found no free thread is not counted: a thread that becomes free is news.
+    """
+    moments = [each.due_at for each in done.settlements if each.due_at is not None]
+    for name, due_at in due.items():
+        if due_at > done.now:
+            moments.append(due_at)
+        elif name in states and states[name].paused_at is None:
+            opens_at = pace.opens_at(plan.destinations[name], states[name], done.now)
+            moments += [opens_at] if opens_at is not None else []
+    return min(moments, default=None)
+
+
+def _lease(config: DestinationConfig) -> timedelta:
+    return timedelta(seconds=config.timeout_seconds) + LEASE_MARGIN
+
+
+def _holding_secrets(settlements: Sequence[Settlement]) -> set[str]:
+    """Events that may now be owed nothing more and whose type carries one-time secrets."""
+    finished = [each.claim.event for each in settlements if each.state in FINISHED]
+    return {event.id for event in finished if _has_secrets(event.type)}
+
+
+def _has_secrets(event_type: str) -> bool:
+    known = catalog.find_event_type(event_type)
+    return known is not None and bool(known.secret)
