@@ -1,0 +1,54 @@
+"""The `hub` program: finds its commands by the names of the files in `commands/`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Any
+
+import click
+
+from hub import __version__
+from hub.errors import ConfigError, HubError
+
+
+class Commands(click.Group):
+    """Loads a command's module only when it is asked for: most need neither Flask nor a database."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        package = importlib.import_module("hub.commands")
+        modules = (module.name for module in pkgutil.iter_modules(package.__path__))
+        return sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(context):
+            return None
+        module = importlib.import_module(f"hub.commands.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def invoke(self, context: click.Context) -> Any:
+        """Users' mistakes end with one clear message and exit code 1; our own bugs with a traceback."""
+        try:
+            return super().invoke(context)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(str(problem), err=True)
+        except HubError as error:
+            click.echo(f"hub: {error}", err=True)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough (`hub deliveries | head`).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(1)
+
+
+@click.command(cls=Commands)
+@click.version_option(__version__, prog_name="hub")
+def main() -> None:
+    """Receives signed webhooks, and delivers them to Slack, email and HTTP by the rules of one YAML file."""
+
+
+if __name__ == "__main__":
+    main()

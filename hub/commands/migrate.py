@@ -1,0 +1,16 @@
+"""`hub migrate`: bring the database up to date."""
+
+import click
+
+from hub import startup
+from hub.settings import load_settings
+
+
+@click.command()
+def command() -> None:
+    """Bring the database up to date, making it where there is none.
+
+    `serve`, `web` and `worker` do it by themselves.
+    """
+    startup.migrate(load_settings())
+    click.echo("the database is up to date")

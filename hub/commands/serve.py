@@ -1,0 +1,24 @@
+"""`hub serve`: web and worker together, for one machine or one dyno."""
+
+import click
+
+from hub import startup
+from hub.supervise import supervise
+from hub.web.server import listen, serve_web
+
+
+@click.command()
+def command() -> None:
+    """Receive, show and deliver, in processes that are started again should they die."""
+    settings, rules = startup.prepare()
+    listener = listen(settings.host, settings.port)
+    startup.announce(settings, listener.getsockname()[1])
+
+    def web() -> None:
+        serve_web(listener, settings.web_processes, lambda: startup.make_app(settings, rules))
+
+    def worker() -> None:
+        listener.close()
+        startup.run_worker(settings, rules)
+
+    supervise({"web": web, "worker": worker})

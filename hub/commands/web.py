@@ -1,0 +1,15 @@
+"""`hub web`: receiving and the status page alone."""
+
+import click
+
+from hub import startup
+from hub.web.server import listen, serve_web
+
+
+@click.command()
+def command() -> None:
+    """Receive webhooks and show the status page; deliveries need a `hub worker` beside it."""
+    settings, rules = startup.prepare()
+    listener = listen(settings.host, settings.port)
+    startup.announce(settings, listener.getsockname()[1])
+    serve_web(listener, settings.web_processes, lambda: startup.make_app(settings, rules))

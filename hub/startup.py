@@ -1,0 +1,106 @@
+"""What every process that serves does first: settings, log, configuration, database; or one clear error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+import structlog
+from flask import Flask
+
+from hub.config import load_config
+from hub.deliver import Worker
+from hub.errors import SettingsError
+from hub.logs import set_up_logs
+from hub.route import Rules, load_rules
+from hub.settings import Settings, load_settings
+from hub.store.sqlite import sqlite_path
+from hub.store.store import Store, open_store
+from hub.supervise import end_with_parent
+from hub.web import create_app, new_link
+
+log = structlog.get_logger()
+
+
+def prepare(settings: Settings | None = None) -> tuple[Settings, Rules]:
+    """Everything checked and the database up to date; raises HubError with all that is wrong."""
+    settings = settings or load_settings()
+    set_up_logs(settings.log_format, settings.log_level)
+    config = load_config(settings.config_path, settings.templates_path, settings.environment)
+    for warning in config.warnings:
+        log.warning("config.warning", problem=str(warning))
+    migrate(settings)
+    return settings, load_rules(config)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database up to date, making it where there is none."""
+    refuse_ephemeral_disk(settings)
+    store = open_store(settings.database_url, settings.db_connections)
+    try:
+        store.migrate()
+    finally:
+        store.close()
+
+
+def open_existing(settings: Settings) -> Store:
+    """The store for a command beside a running hub: never makes one, refuses a schema it does not know."""
+    store = open_store(settings.database_url, settings.db_connections)
+    store.check_schema()
+    return store
+
+
+def announce(settings: Settings, port: int) -> None:
+    """Say where the hub is; without a password also the link that opens its status page once."""
+    address = settings.public_url or f"http://{settings.host}:{port}"
+    click.echo(f"the hub serves {address}")
+    if settings.password is None:
+        store = open_store(settings.database_url, settings.db_connections)
+        try:
+            click.echo(f"status page, once: {address}{new_link(store)}  (set HUB_PASSWORD for a password)")
+        finally:
+            store.close()
+    sys.stdout.flush()
+
+
+def make_app(settings: Settings, rules: Rules) -> Flask:
+    """The app of one web process, with a store of its own."""
+    store = open_store(settings.database_url, settings.db_connections)
+    return create_app(store, lambda: rules, settings)
+
+
+def refuse_ephemeral_disk(settings: Settings) -> None:
+    """Raise SettingsError for a SQLite file that a platform would throw away with the next deploy."""
+    if not settings.is_sqlite or settings.platform is None or settings.ephemeral_disk_accepted:
+        return
+    folder = sqlite_path(settings.database_url).absolute().parent
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if existing.stat().st_dev == Path("/").stat().st_dev:
+        raise SettingsError(
+            f"{settings.platform} is set, and on this platform {folder} is emptied with every deploy: events "
+            "would be lost. Add a PostgreSQL database and set DATABASE_URL to it, or mount a volume and put "
+            "the file there; HUB_EPHEMERAL_DISK=accept runs all the same"
+        )
+
+
+def run_worker(settings: Settings, rules: Rules) -> None:
+    """Deliver until SIGTERM or SIGINT; a second signal ends the process at once."""
+    store = open_store(settings.database_url, settings.db_connections)
+    worker = Worker(store, lambda: rules, threads=settings.worker_threads, public_url=settings.public_url)
+    told: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        if told:
+            os._exit(1)
+        told.append(number)
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    end_with_parent(worker.stop)
+    worker.run()
+    store.close()
+    sys.stdout.flush()

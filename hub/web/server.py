@@ -1,0 +1,87 @@
+"""gunicorn around the app: a listening socket that outlives its processes, and no habits of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from hub.errors import SettingsError
+
+THREADS = 16
+BACKLOG = 1024
+GRACE_SECONDS = 8
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound and listening socket; raises SettingsError where the port cannot be had."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        said = (error.strerror or "refused").lower()
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {said}; stop what uses it, or set PORT to another"
+        ) from error
+    listener.listen(BACKLOG)
+    return listener
+
+
+def serve_web(listener: socket.socket, processes: int, make_app: Callable[[], Flask]) -> None:
+    """Serve until SIGTERM, or until the parent of this process is gone.
+
+    `make_app` runs once in each web process, after it was forked.
+    """
+    _Server(listener, processes, make_app).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, listener: socket.socket, processes: int, make_app: Callable[[], Flask]) -> None:
+        self._settings: dict[str, Any] = {
+            "bind": f"fd://{listener.fileno()}",
+            "backlog": BACKLOG,
+            "workers": processes,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "timeout": 60,
+            "graceful_timeout": GRACE_SECONDS,
+            "keepalive": 30,
+            "loglevel": "warning",
+            # From 25.1 on gunicorn puts a control socket into the home folder, shared by all its servers.
+            "control_socket_disable": True,
+            # Which proxies to believe is HUB_TRUSTED_PROXIES' business.
+            "secure_scheme_headers": {},
+            "proc_name": "hub",
+        }
+        self._make_app = make_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._make_app()
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """An arbiter that ends with its parent: gunicorn's own workers already watch theirs."""
+
+    def __init__(self, app: _Server) -> None:
+        self._parent = os.getppid()
+        super().__init__(app)
+
+    def maybe_promote_master(self) -> None:
+        if os.getppid() != self._parent:
+            raise StopIteration
+        super().maybe_promote_master()
