@@ -1,0 +1,137 @@
+"""Routes against the event catalog: what is right in itself but can never do what its author wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hub.catalog import event_types
+from hub.codes import Code
+from hub.document import Document, Path
+from hub.models import Config, Problem, Route, Severity, SourceConfig
+from hub.report import did_you_mean
+from hub.route import event_matches
+from hub.sources.base import find_source
+
+
+def check(config: Config, document: Document, *, is_whole: bool) -> list[Problem]:
+    """What only the catalog and all routes together can tell; at a start these are warnings.
+
+    `document` has the places. `is_whole` is false where parts of the file were wrong and are not in `config`:
+    then nothing is said to be unused or unreachable. A route's `allow` silences codes for that route.
+    """
+    found = [*_unknown_events(config, document), *_unknown_ignored(config, document)]
+    if is_whole:
+        found += _unused_destinations(config, document)
+        found += _unreachable_routes(config, document)
+        found += _duplicate_sends(config, document)
+    return found
+
+
+def _unknown_events(config: Config, document: Document) -> Iterator[Problem]:
+    """Patterns of routes that match no event type that could ever arrive."""
+    places = _route_places(document)
+    for route in config.routes:
+        sources = [config.sources[name] for name in route.sources or config.sources if name in config.sources]
+        known = _known_types(sources)
+        if known is None or not sources or Code.UNKNOWN_EVENT in route.allow:
+            continue
+        yield from _unmatched_patterns(document, (*places[route.name], "events"), known)
+
+
+def _unknown_ignored(config: Config, document: Document) -> Iterator[Problem]:
+    for source in config.sources.values():
+        known = _known_types([source])
+        if known is not None and source.ignore:
+            yield from _unmatched_patterns(document, ("sources", source.name, "ignore"), known)
+
+
+def _known_types(sources: Iterable[SourceConfig]) -> frozenset[str] | None:
+    """The event types that these sources send; None where one of them may send any."""
+    known: set[str] = set()
+    for source in sources:
+        kind = find_source(source.type)
+        if kind is None or not kind.typed:
+            return None
+        known.update(event_types(), source.extra_events)
+    return frozenset(known)
+
+
+def _unmatched_patterns(document: Document, path: Path, known: frozenset[str]) -> Iterator[Problem]:
+    for where, pattern in document.texts(path):
+        if "${" in pattern or pattern in known or any(event_matches(pattern, name) for name in known):
+            continue
+        groups = {f"{name.partition('.')[0]}.*" for name in known}
+        close = did_you_mean(pattern, groups if "*" in pattern else known)
+        if "did you mean" not in close:
+            close = "; hub events lists them, and extra_events under the source adds to them"
+        said = f'no event type is called "{pattern}"{close}'
+        if "*" in pattern:
+            said = f'no event type matches "{pattern}"{close}'
+        yield _problem(document, where, Code.UNKNOWN_EVENT, said, Severity.ERROR)
+
+
+def _unused_destinations(config: Config, document: Document) -> Iterator[Problem]:
+    sends = [send for route in config.routes for send in route.sends]
+    used = {send.to for send in [*sends, *config.unmatched, *config.problems]}
+    for name in config.destinations:
+        if name not in used:
+            said = f'nothing is ever sent to the destination "{name}"; name it in a route, or remove it'
+            yield _problem(document, ("destinations", name), Code.UNUSED_DESTINATION, said, Severity.WARNING)
+
+
+def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]:
+    """Routes whose every event an earlier route takes and stops."""
+    places = _route_places(document)
+    stops: list[Route] = []
+    for route in config.routes:
+        earlier = next((stop for stop in stops if _covers(stop, route, config)), None)
+        if earlier is not None and Code.UNREACHABLE_ROUTE not in route.allow:
+            said = (
+                f'no event gets here: the route "{earlier.name}" in line {earlier.line} takes them all '
+                "and has stop: true; move this route above it"
+            )
+            yield _problem(document, places[route.name], Code.UNREACHABLE_ROUTE, said, Severity.WARNING)
+        if route.stop and route.enabled and not route.when:
+            stops.append(route)
+
+
+def _covers(stop: Route, route: Route, config: Config) -> bool:
+    """Whether a route takes every event that another would; a `*` is only covered by a `*`."""
+    wanted = set(route.sources or config.sources)
+    if stop.sources and not wanted <= set(stop.sources):
+        return False
+    return all(any(event_matches(wide, narrow) for wide in stop.events) for narrow in route.events)
+
+
+def _duplicate_sends(config: Config, document: Document) -> Iterator[Problem]:
+    """The same message to the same destination twice."""
+    places = _route_places(document)
+    for route in config.routes:
+        for index, send in enumerate(route.sends):
+            if send in route.sends[:index] and Code.DUPLICATE_SEND not in route.allow:
+                said = f'this sends the same message to "{send.to}" a second time; remove it'
+                where = (*places[route.name], "send", index)
+                yield _problem(document, where, Code.DUPLICATE_SEND, said, Severity.WARNING)
+
+
+def _route_places(document: Document) -> dict[str, Path]:
+    """Where each route stands, by its name."""
+    routes = document.value.get("routes") if isinstance(document.value, dict) else None
+    return {
+        route["name"]: ("routes", index)
+        for index, route in enumerate(routes if isinstance(routes, list) else ())
+        if isinstance(route, dict) and isinstance(route.get("name"), str)
+    }
+
+
+def _problem(document: Document, where: Path, code: Code, message: str, severity: Severity) -> Problem:
+    is_name = where[:1] == ("destinations",)
+    place = document.key_at(where) if is_name else document.at(where)
+    return Problem(
+        file=document.file,
+        line=place.line,
+        column=place.column,
+        severity=severity,
+        code=code,
+        message=message,
+    )

@@ -1,0 +1,45 @@
+"""The stable codes of everything that can be wrong with the user's files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What kind of problem it is: users name it under a route's `allow`, tools sort by it."""
+
+    UNREADABLE_FILE = "unreadable-file"
+    YAML_SYNTAX = "yaml-syntax"
+    DUPLICATE_KEY = "duplicate-key"
+    BAD_KEY = "bad-key"
+    UNUSED_ANCHOR = "unused-anchor"
+
+    MISSING_KEY = "missing-key"
+    UNKNOWN_KEY = "unknown-key"
+    WRONG_TYPE = "wrong-type"
+    BAD_VALUE = "bad-value"
+    BAD_VERSION = "bad-version"
+    BAD_NAME = "bad-name"
+    BAD_PATH = "bad-path"
+    BAD_DURATION = "bad-duration"
+    BAD_RATE_LIMIT = "bad-rate-limit"
+    BAD_PATTERN = "bad-pattern"
+    BAD_SEND = "bad-send"
+    DUPLICATE_NAME = "duplicate-name"
+    DUPLICATE_PATH = "duplicate-path"
+
+    BAD_VARIABLE = "bad-variable"
+    UNSET_VARIABLE = "unset-variable"
+
+    UNKNOWN_TYPE = "unknown-type"
+    UNKNOWN_SOURCE = "unknown-source"
+    UNKNOWN_DESTINATION = "unknown-destination"
+    UNKNOWN_CODE = "unknown-code"
+
+    MISSING_TEMPLATE = "missing-template"
+    TEMPLATE_SYNTAX = "template-syntax"
+
+    UNKNOWN_EVENT = "unknown-event"
+    UNUSED_DESTINATION = "unused-destination"
+    UNREACHABLE_ROUTE = "unreachable-route"
+    DUPLICATE_SEND = "duplicate-send"

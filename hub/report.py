@@ -1,0 +1,136 @@
+"""Collects what is wrong with a document, each problem at the very key or value it is about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hub.codes import Code
+from hub.document import Document, Path
+from hub.models import Problem, Severity
+from hub.variables import MALFORMED, replace_all
+
+
+class Report:
+    """A document with its variables replaced, and the problems found in it so far.
+
+    `value` is the document's tree with variables replaced, unset ones by nothing.
+    """
+
+    def __init__(self, document: Document, environment: Mapping[str, str]) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+        self.value, self.variables = replace_all(document.value, environment)
+        self._environment = environment
+        for path, replaced in self.variables.items():
+            if replaced.malformed is not None:
+                self.error(path, Code.BAD_VARIABLE, MALFORMED, offset=replaced.malformed)
+
+    def error(
+        self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
+    ) -> None:
+        """Add an error about the value at a path; about its key, or one character of it, where so asked."""
+        self._add(path, code, message, Severity.ERROR, key, offset)
+
+    def warn(
+        self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
+    ) -> None:
+        """Add a warning."""
+        self._add(path, code, message, Severity.WARNING, key, offset)
+
+    def unset_below(self, path: Path) -> dict[Path, tuple[str, ...]]:
+        """The names of unset variables in each text at or below a path."""
+        return {
+            where: replaced.unset
+            for where, replaced in self.variables.items()
+            if replaced.unset and where[: len(path)] == path
+        }
+
+    def warn_unset(self, path: Path, effect: str) -> tuple[str, ...]:
+        """Warn of each unset variable at or below a path with what follows from it; their names."""
+        names: dict[str, None] = {}
+        for where, unset in self.unset_below(path).items():
+            for name in unset:
+                said = f"{name} is not set: {effect}"
+                self.warn(where, Code.UNSET_VARIABLE, said, offset=self._variable_offset(where, name))
+                names[name] = None
+        return tuple(names)
+
+    def value_at(self, path: Path) -> Any:
+        """The value at a path that is there."""
+        value = self.value
+        for step in path:
+            value = value[step]
+        return value
+
+    def is_replaced(self, path: Path) -> bool:
+        """Whether a variable's value or default is part of a text: such a text is never repeated."""
+        return path in self.variables
+
+    def has_comment_behind(self, path: Path) -> bool:
+        """Whether a comment stands where the value of a key would begin: `channel: #sales`."""
+        return self.document.comment_follows(path)
+
+    def without_values(self, message: str, path: Path) -> str:
+        """A sentence with the value of every variable at or below a path taken out."""
+        for where, replaced in self.variables.items():
+            if where[: len(path)] == path:
+                for name in replaced.set:
+                    value = self._environment.get(name)
+                    message = message.replace(value, f"${{{name}}}") if value else message
+        return message
+
+    def _variable_offset(self, path: Path, name: str) -> int:
+        """Where a variable stands in the text as the user wrote it."""
+        value: Any = self.document.value
+        for step in path:
+            value = value[step]
+        return max(str(value).find("${" + name), 0)
+
+    def _add(
+        self, path: Path, code: Code, message: str, severity: Severity, key: bool, offset: int | None
+    ) -> None:
+        place = self.document.key_at(path) if key else self.document.at(path)
+        if offset is not None:
+            place = self.document.within(path, offset)
+        self.problems.append(
+            Problem(
+                file=self.document.file,
+                line=place.line,
+                column=place.column,
+                severity=severity,
+                code=code,
+                message=message,
+            )
+        )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "growth"?`, else what there is, else nothing. Put behind a sentence."""
+    names = sorted(set(known))
+    folded = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f'; did you mean "{folded[close[0]]}"?'
+    return f"; there is {listed(names)}" if names else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence, at most twelve of them."""
+    all_names = list(names)
+    shown = ", ".join(all_names[:12])
+    return f"{shown} and {len(all_names) - 12} more" if len(all_names) > 12 else shown
+
+
+def kind(value: Any) -> str:
+    """What a value is, in words, without showing it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"
