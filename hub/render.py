@@ -27,6 +27,7 @@ class Composer(Protocol):
 class Renderer:
     """The fields of one send block, with the variables of one event in scope."""
 
+    event: Event
     sandbox: Sandbox
     variables: Mapping[str, Any]
 
@@ -39,8 +40,14 @@ class Renderer:
     def exists(self, name: str) -> bool:
         return name in self.sandbox.templates
 
+    def source(self, name: str) -> str:
+        return self.sandbox.templates[name]
+
     def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
         return self.sandbox.structure(value, self.variables, escape, name=name)
+
+    def summary(self) -> Summary:
+        return catalog.summarise(self.event)
 
 
 def render(
@@ -67,7 +74,9 @@ def _compose(
     if not send.fields and composer.read_by_people:
         return _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
     seen = {**variables(event, route), "destination": send.to, "link": link}
-    message = _whole(composer.compose(options, send.fields, Renderer(sandbox=sandbox, variables=seen)))
+    message = _whole(
+        composer.compose(options, send.fields, Renderer(event=event, sandbox=sandbox, variables=seen))
+    )
     size = len(json.dumps(message, ensure_ascii=False).encode())
     if size > MESSAGE_LIMIT_BYTES:
         raise TemplateError(

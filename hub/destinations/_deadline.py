@@ -8,6 +8,7 @@ opens a socket that gives every single operation only what is left of it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import socket
 import ssl
@@ -17,6 +18,9 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+
+RECEIVED_LIMIT_BYTES = 4 * 1024 * 1024
+"""More than this is no answer to a message, whatever the protocol: it would only fill the memory."""
 
 LookUp = Callable[..., list[Any]]
 """What finds the addresses of a name: `socket.getaddrinfo`, or a stand-in for it."""
@@ -30,6 +34,7 @@ class Clock:
     ends: float
     look_up: LookUp
     sent: bool = False
+    received_bytes: int = 0
 
     def remaining(self) -> float:
         """Seconds left, more than 0; raises TimeoutError when there are none."""
@@ -138,8 +143,13 @@ class _Socket(socket.socket):
         return super().recv(size, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        self.settimeout(_clock.get().remaining())
-        return super().recv_into(buffer, nbytes, flags)
+        clock = _clock.get()
+        self.settimeout(clock.remaining())
+        count = super().recv_into(buffer, nbytes, flags)
+        clock.received_bytes += count
+        if clock.received_bytes > RECEIVED_LIMIT_BYTES:
+            raise OSError(errno.EMSGSIZE, "the answer has no end")
+        return count
 
 
 class _TlsSocket(_Socket, ssl.SSLSocket):  # type: ignore[misc]

@@ -7,9 +7,12 @@ as it is, where `requests` itself would resolve `..` and decode `%2e`.
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import certifi
@@ -25,6 +28,8 @@ from hub.errors import Unknown
 
 BODY_LIMIT_BYTES = 64 * 1024
 """As much of an answer's body as is read."""
+
+RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +114,19 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The wait that a Retry-After header asks for, in seconds or as a date; at most a day."""
+    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    if re.fullmatch(r"\d{1,10}", text, re.ASCII):
+        return float(min(int(text), RETRY_AFTER_LIMIT_SECONDS))
+    try:
+        at = parsedate_to_datetime(text)
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
 
 
 def _prepared(request: Request) -> requests.PreparedRequest:

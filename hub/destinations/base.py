@@ -58,8 +58,14 @@ class Renderer(Protocol):
     def exists(self, name: str) -> bool:
         """Whether that file is there."""
 
+    def source(self, name: str) -> str:
+        """The text of a file below the templates folder, unrendered: for files that hold a structure."""
+
     def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
         """A structure whose strings are templates."""
+
+    def summary(self) -> Summary:
+        """The built-in words for the event, for what a send block leaves out."""
 
 
 class Destination(ABC):
@@ -89,7 +95,8 @@ class Destination(ABC):
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         """The message that a send block's fields ask for; raises TemplateError.
 
-        `fields` is never empty. `options` is None in previews of a destination that is not configured.
+        `fields` is empty only for machines, who then get the event itself. `options` is None in previews of
+        a destination that is not configured.
         """
 
     @classmethod

@@ -13,7 +13,6 @@ import re
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -23,7 +22,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from hub import __version__
 from hub.destinations._deadline import LookUp
-from hub.destinations._http import Answer, HttpClient, Request
+from hub.destinations._http import Answer, HttpClient, Request, retry_after_seconds
 from hub.destinations._text import one_line
 from hub.destinations.base import (
     Block,
@@ -39,7 +38,6 @@ from hub.models import RAW, Attempt, Message, Receipt, Summary
 from hub.sandbox import as_json, path_segment, plain
 
 JSON_TYPE = "application/json"
-RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
 KEPT_CONNECTIONS = 32
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -328,7 +326,7 @@ def _judge(answer: Answer, now: datetime) -> Receipt:
         said,
         status=status,
         throttled=status == HTTPStatus.TOO_MANY_REQUESTS,
-        after_seconds=retry_after_seconds(answer.headers.get("Retry-After"), now),
+        after_seconds=retry_after_seconds(answer.headers, now),
     )
 
 
@@ -338,16 +336,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
-
-
-def retry_after_seconds(value: str | None, now: datetime) -> float | None:
-    """The wait that a Retry-After header asks for, in seconds or as a date; at most a day."""
-    text = (value or "").strip()
-    if re.fullmatch(r"\d{1,10}", text, re.ASCII):
-        return float(min(int(text), RETRY_AFTER_LIMIT_SECONDS))
-    try:
-        at = parsedate_to_datetime(text)
-        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
