@@ -43,6 +43,10 @@ class Clock:
             raise TimeoutError("the time of the attempt is over")
         return left
 
+    def shorten(self, seconds: float) -> None:
+        """At most so many seconds are left from now on."""
+        self.ends = min(self.ends, time.monotonic() + seconds)
+
     @property
     def is_over(self) -> bool:
         return time.monotonic() >= self.ends

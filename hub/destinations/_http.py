@@ -7,6 +7,7 @@ as it is, where `requests` itself would resolve `..` and decode `%2e`.
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 import socket
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ BODY_LIMIT_BYTES = 64 * 1024
 """As much of an answer's body as is read."""
 
 RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
+
+# At debug level it writes the path of each request, which for a Slack webhook is its secret.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, kw_only=True)
