@@ -8,7 +8,7 @@ DATA = {
     "name": "Ada",
     "wanted": "b",
     "nothing": None,
-    "items": [{"id": "a", "tag": 1}, {"id": "b", "tag": 2}, "odd", None, {"id": "b"}],
+    "items": [{"id": "a", "tag": 1}, {"id": "b", "tag": 2}, "odd", None, {"id": "b"}, {"tag": 3}],
     "nested": {"list": [{"list": [1, 2]}, {"list": [3]}]},
 }
 
@@ -21,7 +21,7 @@ DATA = {
         ("missing", []),
         ("name.below", []),
         ("nothing.below", []),
-        ("items[].tag", [1, 2]),
+        ("items[].tag", [1, 2, 3]),
         ("items[].id", ["a", "b", "b"]),
         ("name[].x", []),
         ("items.tag", []),
