@@ -20,6 +20,7 @@ class Intake(View):
         """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
         insert_into = postgresql.insert if self._skips_locked else sqlite.insert
         statement = insert_into(events).on_conflict_do_nothing(index_elements=["source", "message_id"])
+        statement = statement.returning(events.c.id)
         row = {
             "id": event.id,
             "source": event.source,
@@ -29,7 +30,7 @@ class Intake(View):
             "received_at": event.received_at,
             "verdicts": [asdict(verdict) for verdict in routing.verdicts],
         }
-        return self._connection.execute(statement, row).rowcount == 1
+        return self._connection.execute(statement, row).first() is not None
 
     def known_event(self, event: Event) -> tuple[Event, bool]:
         """The event kept under the same message id, locked, and whether its payload is still there.

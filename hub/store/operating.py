@@ -127,6 +127,19 @@ class Operating(View):
         kept: str = self._connection.execute(select(keep.c.value).where(keep.c.name == name)).scalar_one()
         return kept
 
+    def take_value(self, name: str) -> str | None:
+        """Remove a shared value and return it, to one caller only; None where it is gone."""
+        value: str | None = self._connection.execute(
+            delete(keep).where(keep.c.name == name).returning(keep.c.value)
+        ).scalar()
+        return value
+
+    def forget_values(self, prefix: str, *, before: str) -> None:
+        """Remove the shared values whose names begin so and whose value sorts below `before`."""
+        self._connection.execute(
+            delete(keep).where(keep.c.name.startswith(prefix, autoescape=True), keep.c.value < before)
+        )
+
     def blank_secrets(self, event_ids: Collection[str]) -> None:
         """Remove one-time secrets from events whose every delivery is delivered or cancelled."""
         for event_id in sorted(event_ids):

@@ -47,7 +47,7 @@ class Queue(View):
             .where(is_in(State.SENDING))
             .group_by(deliveries.c.destination)
         )
-        return dict(self._connection.execute(counted).tuples())
+        return dict(self._connection.execute(counted).tuples().all())
 
     def destination_states(self, names: Collection[str]) -> dict[str, DestinationState]:
         """The states of the named destinations, locked, so that two workers take turns."""
