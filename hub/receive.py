@@ -33,10 +33,16 @@ class Receiver:
         self._store = store
         self._rules = rules
         self._sources: dict[str, tuple[SourceConfig, Source]] = {}
+        self._paths: tuple[Config | None, dict[str, SourceConfig]] = (None, {})
 
     def paths(self) -> dict[str, SourceConfig]:
-        """Today's sources by their path."""
-        return {source.path: source for source in self._rules().config.sources.values()}
+        """Today's sources by their path; every request asks, so they are found once per configuration."""
+        config = self._rules().config
+        known, paths = self._paths
+        if known is not config:
+            paths = {source.path: source for source in config.sources.values()}
+            self._paths = (config, paths)
+        return paths
 
     def receive(self, source: SourceConfig) -> tuple[Response, int]:
         """The answer to the current request to a source's path."""

@@ -1,0 +1,164 @@
+"""The API: what the pages show, as JSON, and what an operator does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from hub import fanout, operate
+from hub.errors import NotFound
+from hub.models import State
+from hub.web import access, parameters, shown
+from hub.web.context import Context, context
+from hub.web.masks import Masks, masks_of
+from hub.web.parameters import known_id
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+blueprint.before_request(access.require_key)
+
+
+@blueprint.get("/events")
+def events() -> Response:
+    parameters.only("type", "limit", "before")
+    with context().store.read() as reading:
+        limit = parameters.limit()
+        records = reading.events(type_=parameters.text("type"), limit=limit + 1, before=parameters.before())
+    return _page([shown.event(record, _masks()) for record in records], limit)
+
+
+@blueprint.get("/events/<event_id>")
+def event(event_id: str) -> Response:
+    with context().store.read() as reading:
+        record = reading.event(known_id("event", event_id))
+    return jsonify(shown.whole_event(record, _masks()))
+
+
+@blueprint.post("/events/<event_id>/replay")
+def replay(event_id: str) -> Response:
+    """Route it again by today's rules."""
+    parameters.only()
+    here = context()
+    done = fanout.replay(known_id("event", event_id), here.rules(), here.store)
+    return jsonify(event=done.event_id, routes=list(done.routes), deliveries=done.deliveries)
+
+
+@blueprint.get("/deliveries")
+def deliveries() -> Response:
+    parameters.only("state", "destination", "event", "limit", "before")
+    with context().store.read() as reading:
+        limit = parameters.limit()
+        records = reading.deliveries(
+            state=parameters.state(),
+            destination=parameters.text("destination"),
+            event=parameters.text("event"),
+            limit=limit + 1,
+            before=parameters.before(),
+        )
+    return _page([shown.delivery(record, _masks()) for record in records], limit)
+
+
+@blueprint.get("/deliveries/<delivery_id>")
+def delivery(delivery_id: str) -> Response:
+    return _delivery(known_id("delivery", delivery_id))
+
+
+@blueprint.post("/deliveries/<delivery_id>/retry")
+def retry(delivery_id: str) -> Response:
+    parameters.only()
+    here = context()
+    operate.retry(here.store, here.rules(), known_id("delivery", delivery_id))
+    return _delivery(delivery_id)
+
+
+@blueprint.post("/deliveries/<delivery_id>/cancel")
+def cancel(delivery_id: str) -> Response:
+    parameters.only()
+    operate.cancel(context().store, known_id("delivery", delivery_id))
+    return _delivery(delivery_id)
+
+
+@blueprint.post("/deliveries/<delivery_id>/resolve")
+def resolve(delivery_id: str) -> Response:
+    parameters.only("as")
+    known_id("delivery", delivery_id)
+    operate.resolve(context().store, delivery_id, parameters.choice("as", ("delivered", "retry")))
+    return _delivery(delivery_id)
+
+
+@blueprint.post("/retry")
+def retry_all() -> Response:
+    """Retry all that are dead (or cancelled) at once."""
+    parameters.only("state", "destination", "since")
+    here = context()
+    state = parameters.state(default=State.DEAD) or State.DEAD
+    destination = parameters.text("destination")
+    with here.store.read() as reading:
+        since = parameters.since(reading.now)
+        known = {*here.rules().config.destinations, *reading.destinations()}
+    if destination is not None and destination not in known:
+        raise NotFound(f"there is no destination {destination}")
+    retried = operate.retry_all(here.store, here.rules(), state=state, destination=destination, since=since)
+    return jsonify(retried=retried)
+
+
+@blueprint.get("/destinations")
+def destinations() -> Response:
+    parameters.only()
+    here = context()
+    with here.store.read() as reading:
+        items = shown.destinations(here, reading)
+    return jsonify(items=items, next=None)
+
+
+@blueprint.post("/destinations/<name>/pause")
+def pause(name: str) -> Response:
+    parameters.only()
+    here = context()
+    operate.pause(here.store, here.rules(), known_destination(here, name))
+    return _destination(here, name)
+
+
+@blueprint.post("/destinations/<name>/resume")
+def resume(name: str) -> Response:
+    parameters.only()
+    here = context()
+    operate.resume(here.store, here.rules(), known_destination(here, name))
+    return _destination(here, name)
+
+
+@blueprint.get("/stats")
+def stats() -> Response:
+    parameters.only()
+    with context().store.read() as reading:
+        return jsonify(shown.stats(reading.stats()))
+
+
+def known_destination(here: Context, name: str) -> str:
+    """The name of one of today's destinations; raises NotFound."""
+    names = here.rules().config.destinations
+    if name not in names:
+        raise NotFound(f"there is no destination of that name; there are {', '.join(names) or 'none'}")
+    return name
+
+
+def _masks() -> Masks:
+    return masks_of(context().settings.environment)
+
+
+def _delivery(delivery_id: str) -> Response:
+    with context().store.read() as reading:
+        record = reading.delivery(delivery_id)
+    return jsonify(shown.whole_delivery(record, _masks()))
+
+
+def _destination(here: Context, name: str) -> Response:
+    with here.store.read() as reading:
+        return jsonify(shown.destination(here, reading, name))
+
+
+def _page(items: list[dict[str, Any]], limit: int) -> Response:
+    """One page of a list that was read one item further, to know whether another page follows."""
+    more = len(items) > limit
+    items = items[:limit]
+    return jsonify(items=items, next=items[-1]["id"] if more else None)

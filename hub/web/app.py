@@ -1,0 +1,104 @@
+"""The WSGI app: sources' paths first and cheaply, then the pages, the API, health and metrics."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Request, Response, abort, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from hub.models import SourceConfig
+from hub.receive import Receiver, read_body
+from hub.route import Rules
+from hub.settings import Settings
+from hub.store.store import Store
+from hub.web import access, api, health, metrics, pages, refusals
+from hub.web.context import Context
+from hub.web.sessions import HubSessions
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class HubJson(DefaultJSONProvider):
+    """JSON as the API speaks it: moments in ISO 8601, in UTC."""
+
+    sort_keys = False
+
+    @staticmethod
+    def default(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return DefaultJSONProvider.default(value)
+
+
+class Hub(Flask):
+    """The app. A request to a source's path goes straight to the receiver: no session, no hook, no page."""
+
+    json_provider_class = HubJson
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__("hub.web")
+        self.receiver = receiver
+
+    def source_of(self, incoming: Request) -> SourceConfig | None:
+        """The source that a request is for, or None."""
+        return self.receiver.paths().get(incoming.path)
+
+    def full_dispatch_request(self) -> Response:
+        source = self.source_of(request)
+        if source is None:
+            return super().full_dispatch_request()
+        try:
+            return self.make_response(self.receiver.receive(source))
+        except HTTPException as error:
+            return self.make_response(refusals.as_json(error))
+
+
+def create_app(store: Store, rules: Callable[[], Rules], settings: Settings) -> Flask:
+    """The app of one web process; make it after forking. It starts while the database is down, too."""
+    app = Hub(Receiver(store, rules))
+    app.extensions["hub"] = Context(store=store, rules=rules, settings=settings)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.session_interface = HubSessions(
+        store, is_for_source=lambda incoming: app.source_of(incoming) is not None
+    )
+    app.before_request(_take_body)
+    app.after_request(_protect)
+    access.init_app(app)
+    refusals.init_app(app)
+    for blueprint in (health.blueprint, metrics.blueprint, api.blueprint, access.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint)
+    access.limit(app, api.blueprint, metrics.blueprint)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's documented way to wrap an app
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
+    return app
+
+
+def _take_body() -> None:
+    """Read a body before anything is refused: closing on an upload may lose the answer."""
+    if "wsgi.input_terminated" in request.environ or request.content_length:
+        body = read_body(request)
+        if body is None:
+            abort(413)
+        request.stream = io.BytesIO(body)
+
+
+def _protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,43 @@
+"""Whether this process serves, and whether the whole hub is ready to work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, Response, jsonify
+
+from hub.errors import StoreError
+from hub.web.context import context
+
+OLDEST_BEAT = timedelta(seconds=60)
+"""A worker that gave no sign of life for so long counts as not running."""
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """200 while the process serves, whatever the database does."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """What is not ready, in words. A refused edit and what is not configured yet do not count."""
+    database, worker = _database_and_worker()
+    parts = {"database": database, "config": "ok", "worker": worker}
+    return jsonify(parts), 200 if all(word == "ok" for word in parts.values()) else 503
+
+
+def _database_and_worker() -> tuple[str, str]:
+    try:
+        with context().store.read() as reading:
+            beat_at, now = reading.worker_beat_at(), reading.now
+    except StoreError:
+        return "the database does not answer", "unknown while the database does not answer"
+    if beat_at is None:
+        return "ok", "no worker has run yet; start hub worker, or hub serve for both"
+    if now - beat_at > OLDEST_BEAT:
+        silent = int((now - beat_at).total_seconds())
+        return "ok", f"no sign of life from a worker for {silent} s"
+    return "ok", "ok"

@@ -1,0 +1,42 @@
+"""One-time links: whoever opens one within the hour is signed in, once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from hub.store.store import Store, Transaction
+
+LIFETIME = timedelta(hours=1)
+
+_PREFIX = "login_link:"
+
+
+def new_link(store: Store) -> str:
+    """A path like `/login/<token>` that signs in whoever opens it first, for one hour.
+
+    The store keeps only the token's hash, so every web process honours the link.
+    """
+    token = secrets.token_urlsafe(32)
+
+    def work(transaction: Transaction) -> None:
+        transaction.forget_values(_PREFIX, before=transaction.now.isoformat())
+        transaction.keep_value(_name(token), (transaction.now + LIFETIME).isoformat())
+
+    store.write(work)
+    return f"/login/{token}"
+
+
+def take_link(store: Store, token: str) -> bool:
+    """Whether the token of a link is good; it never is again."""
+
+    def work(transaction: Transaction) -> bool:
+        expires_at = transaction.take_value(_name(token))
+        return expires_at is not None and transaction.now < datetime.fromisoformat(expires_at)
+
+    return store.write(work)
+
+
+def _name(token: str) -> str:
+    return _PREFIX + hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,119 @@
+"""The store as Prometheus text: right over any number of processes, because none of them counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from hub.models import Config, Outcome, State
+from hub.store.operating import DELIVERY_SECONDS_BOUNDS
+from hub.store.reading import Reading
+from hub.web import access
+from hub.web.context import context
+
+blueprint = Blueprint("metrics", __name__)
+blueprint.before_request(access.require_key)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Everything at once, read anew for each request."""
+    registry = CollectorRegistry(auto_describe=False)
+    here = context()
+    with here.store.read() as reading:
+        registry.register(StoreCollector(reading, here.rules().config))
+        text = generate_latest(registry)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+class StoreCollector(Collector):
+    """One reading of the store, as metric families."""
+
+    def __init__(self, reading: Reading, config: Config) -> None:
+        self._reading = reading
+        self._config = config
+        self._stats = reading.stats()
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering reads no numbers."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._events()
+        yield self._deliveries()
+        yield self._attempts()
+        yield self._delivery_seconds()
+        yield self._oldest_due()
+        yield self._paused()
+        yield GaugeMetricFamily(
+            "hub_config_last_reload_successful", "Whether the last edit of the configuration serves.", value=1
+        )
+
+    def _events(self) -> Metric:
+        family = CounterMetricFamily(
+            "hub_events", "Events received, duplicates not counted.", labels=["source", "type"]
+        )
+        for labels, count in self._reading.events_by_type().items():
+            family.add_metric(labels, count)
+        return family
+
+    def _deliveries(self) -> Metric:
+        family = GaugeMetricFamily("hub_deliveries", "Deliveries by state.", labels=["destination", "state"])
+        for name in self._names():
+            for state in State:
+                family.add_metric([name, state], self._stats.count(state, name))
+        return family
+
+    def _attempts(self) -> Metric:
+        family = CounterMetricFamily(
+            "hub_attempts", "Attempts that ended, by outcome.", labels=["destination", "outcome"]
+        )
+        counts = self._reading.attempts_by_outcome()
+        for name in sorted({*self._names(), *(name for name, _ in counts)}):
+            for outcome in Outcome:
+                family.add_metric([name, outcome], counts.get((name, outcome), 0))
+        return family
+
+    def _delivery_seconds(self) -> Metric:
+        counts, total = self._reading.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        names = [*(str(bound) for bound in DELIVERY_SECONDS_BOUNDS), "+Inf"]
+        return HistogramMetricFamily(
+            "hub_delivery_seconds",
+            "Seconds from an event's arrival to its delivery.",
+            buckets=list(zip(names, counts, strict=True)),
+            sum_value=total,
+        )
+
+    def _oldest_due(self) -> Metric:
+        family = GaugeMetricFamily(
+            "hub_oldest_due_seconds", "How long the oldest due delivery has waited.", labels=["destination"]
+        )
+        for name in self._names():
+            due_at = self._stats.oldest_due.get(name)
+            waited = (self._stats.now - due_at).total_seconds() if due_at else 0.0
+            family.add_metric([name], waited)
+        return family
+
+    def _paused(self) -> Metric:
+        family = GaugeMetricFamily(
+            "hub_destination_paused", "Whether a destination is paused.", labels=["destination"]
+        )
+        states = self._reading.destinations()
+        for name in self._names():
+            known = states.get(name)
+            family.add_metric([name], int(known is not None and known.paused_at is not None))
+        return family
+
+    def _names(self) -> list[str]:
+        """Destinations of today's configuration, and those of yesterday's that deliveries name."""
+        return sorted({*self._config.destinations, *(name for name, _ in self._stats.deliveries)})

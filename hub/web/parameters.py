@@ -1,0 +1,102 @@
+"""What a request's query asks for; what cannot be used is refused in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from flask import request
+
+from hub.errors import NotFound
+from hub.models import State
+from hub.web.refusals import BadParameter
+
+USUAL_LIMIT, LARGEST_LIMIT = 50, 500
+
+_ID = re.compile(r"[a-z]{1,10}_[0-9a-f]{1,29}")
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_DURATION = timedelta(days=36500)
+
+
+def only(*known: str) -> None:
+    """Refuse a parameter that is not known: a misspelt filter would answer, or act on, too much."""
+    unknown = [name for name in request.args if name not in known]
+    if unknown:
+        takes = f"takes {', '.join(known)}" if known else "takes no parameters"
+        raise BadParameter(f"there is no parameter {_shown(unknown[0])}; this {takes}")
+
+
+def text(name: str) -> str | None:
+    """A parameter as it is; None where it is missing or empty."""
+    value = request.args.get(name) or None
+    if value is not None and not (len(value) <= 300 and value.isprintable()):
+        raise BadParameter(f"{name} must be at most 300 printable characters")
+    return value
+
+
+def limit() -> int:
+    """How many items a page has: more than the largest is cut."""
+    value = text("limit")
+    if value is None:
+        return USUAL_LIMIT
+    if not re.fullmatch(r"[0-9]{1,18}", value) or int(value) < 1:
+        raise BadParameter(f"limit is {_shown(value)}; it must be a whole number from 1 to {LARGEST_LIMIT}")
+    return min(int(value), LARGEST_LIMIT)
+
+
+def state(default: State | None = None, among: Collection[State] = tuple(State)) -> State | None:
+    """A state of deliveries."""
+    value = text("state")
+    if value is None:
+        return default
+    if value not in among:
+        raise BadParameter(f"state is {_shown(value)}; it must be one of {', '.join(among)}")
+    return State(value)
+
+
+def before() -> str | None:
+    """The cursor that the page before answered as `next`."""
+    value = text("before")
+    if value is not None and not _ID.fullmatch(value):
+        raise BadParameter(f"before is {_shown(value)}; it must be the next of the page before")
+    return value
+
+
+def choice(name: str, among: Collection[str]) -> str:
+    """A parameter that must be given and be one of these."""
+    value = text(name)
+    if value is None or value not in among:
+        raise BadParameter(f"say {' or '.join(f'{name}={each}' for each in among)}")
+    return value
+
+
+def since(now: datetime) -> datetime | None:
+    """A moment, as ISO 8601 (UTC unless it says otherwise) or as a duration back from now."""
+    value = text("since")
+    if value is None:
+        return None
+    duration = _DURATION.fullmatch(value)
+    if duration:
+        back = timedelta(seconds=int(duration[1]) * _SECONDS[duration[2]])
+        return now - min(back, _LONGEST_DURATION)
+    try:
+        # A "+" of an offset that was not percent-encoded arrives as a space.
+        moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", value) if "T" in value else value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(
+            f"since is {_shown(value)}; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"
+        ) from error
+
+
+def known_id(kind: str, value: str) -> str:
+    """The id of an event or delivery from a path; raises NotFound for what cannot be one."""
+    if not _ID.fullmatch(value):
+        raise NotFound(f"there is no {kind} {_shown(value)}")
+    return value
+
+
+def _shown(value: str) -> str:
+    return ascii(value[:60])

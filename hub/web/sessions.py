@@ -1,0 +1,74 @@
+"""Signed cookies whose key all processes share through the store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+
+from hub.errors import StoreError
+from hub.store.store import Store
+
+KEY_NAME = "session_key"
+COOKIE_NAME = "hub_session"
+
+IDLE_LIFETIME = timedelta(hours=12)
+LONGEST_LIFETIME = timedelta(days=7)
+
+_WITHOUT_SESSION = ("/healthz", "/readyz", "/metrics", "/static/")
+
+
+class HubSessions(SecureCookieSessionInterface):
+    """Opens a session only for requests that may need one, and the store only when the first of them comes.
+
+    While the database is down such a request has no session; `access` then answers 503.
+    """
+
+    def __init__(self, store: Store, is_for_source: Callable[[Request], bool]) -> None:
+        self._store = store
+        self._is_for_source = is_for_source
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if (
+            request.path.startswith(_WITHOUT_SESSION)
+            or "Authorization" in request.headers
+            or self._is_for_source(request)
+        ):
+            return None
+        try:
+            share_key(app, self._store)
+        except StoreError:
+            return None
+        return super().open_session(app, request)
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """As the request came: https ends at a proxy, and only a trusted one can say so."""
+        return request.is_secure
+
+
+def configure(app: Flask) -> None:
+    app.config.update(
+        SESSION_COOKIE_NAME=COOKIE_NAME,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=IDLE_LIFETIME,
+    )
+
+
+def share_key(app: Flask, store: Store) -> None:
+    """Sign with the key that the store keeps, made by whichever process asks first.
+
+    Raises StoreUnavailable.
+    """
+    if app.secret_key:
+        return
+    with store.read() as reading:
+        key = reading.kept(KEY_NAME)
+    if key is None:
+        made: Any = secrets.token_hex(32)
+        key = store.write(lambda transaction: transaction.keep_value(KEY_NAME, made))
+    app.secret_key = key
