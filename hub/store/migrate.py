@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import Connection
 
 from hub.errors import StoreError
+from hub.store.tables import metadata
 
 _FOLDER = Path(__file__).with_name("migrations")
 _MAJOR = "v1_"
@@ -22,8 +23,11 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
-    if _current(connection) not in (None, *_revisions()):
-        _refuse_foreign(connection)
+    current = _current(connection)
+    if current is None:
+        _refuse_other_tables(connection)
+    elif current not in _revisions():
+        _refuse_foreign(current)
         return
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
@@ -40,15 +44,22 @@ def check(connection: Connection) -> None:
     if current in revisions[:-1]:
         raise StoreError(f"the database is at {current}, older than this hub; run `hub migrate`")
     if current != revisions[-1]:
-        _refuse_foreign(connection)
+        _refuse_foreign(current)
 
 
-def _refuse_foreign(connection: Connection) -> None:
-    current = _current(connection) or ""
+def _refuse_foreign(current: str) -> None:
     if not current.startswith(_MAJOR):
         raise StoreError(
             f"the database is at {current}, which this hub does not know: a newer version made it; "
             "deploy that version, or name another database in DATABASE_URL"
+        )
+
+
+def _refuse_other_tables(connection: Connection) -> None:
+    taken = sorted(metadata.tables.keys() & set(sqlalchemy.inspect(connection).get_table_names()))
+    if taken:
+        raise StoreError(
+            f"the database has another program's table {taken[0]}; name another database in DATABASE_URL"
         )
 
 

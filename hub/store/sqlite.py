@@ -46,14 +46,14 @@ class SqliteStore(Store):
         if not self.path.parent.is_dir():
             raise StoreError(f"{self.path.parent} is no folder; make it, or set DATABASE_URL to another file")
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Only where there is none: closing a file that SQLite has open lets go of its locks.
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            pass
         except OSError as error:
-            raise StoreError(f"cannot open the database {self.path}: {error.strerror}") from error
-        with self._translated():
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            with self._engine.begin() as connection:
-                migrate.upgrade(connection)
+            raise StoreError(f"cannot make the database {self.path}: {error.strerror}") from error
+        with self._translated(), self._engine.begin() as connection:
+            migrate.upgrade(connection)
 
     def check_schema(self) -> None:
         if not self.path.exists():
@@ -102,8 +102,8 @@ class SqliteStore(Store):
                 cached_statements=256,
             )
             connection.execute("PRAGMA synchronous=FULL")
-            if readers:
-                connection.execute("PRAGMA query_only=1")
+            # Kept in the file, but cannot be changed inside a transaction, so not in a migration.
+            connection.execute("PRAGMA query_only=1" if readers else "PRAGMA journal_mode=WAL")
             return connection
 
         engine = create_engine(

@@ -11,21 +11,28 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.store.intake import Intake
 from hub.store.operating import Operating
-from hub.store.queue import Queue
 from hub.store.reading import Reading
+from hub.store.upkeep import Upkeep
 
 T = TypeVar("T")
+
+_UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
+"""No answer, no room, no connection, or a replica that only reads."""
 
 GROUP_LIMIT = 64
 """So many writes at most share one commit: it bounds how long the first of them waits."""
 
 
-class Transaction(Intake, Queue, Operating, Reading):
+class Collided(StoreUnavailable):
+    """Two transactions wait for each other and the database ended this one: it may work at once."""
+
+
+class Transaction(Intake, Upkeep, Operating, Reading):
     """Everything that may happen to the store, inside one transaction."""
 
 
@@ -59,7 +66,7 @@ class Store(ABC):
     def read(self) -> Iterator[Reading]:
         """A consistent view, which no writer waits for. Raises StoreUnavailable."""
         with self._translated(), self._reader() as connection:
-            yield Reading(connection, self._now)
+            yield Reading(connection, self._now(connection))
 
     @abstractmethod
     def migrate(self) -> None:
@@ -82,7 +89,7 @@ class Store(ABC):
 
     @abstractmethod
     def _now(self, connection: Connection) -> datetime:
-        """The time that decides leases and due dates."""
+        """The time that decides leases and due dates: asked first of all in every transaction."""
 
     @abstractmethod
     def _writer(self) -> AbstractContextManager[Connection]:
@@ -95,7 +102,7 @@ class Store(ABC):
     @contextmanager
     def _begin(self) -> Iterator[Transaction]:
         with self._translated(), self._writer() as connection:
-            yield Transaction(connection, self._now)
+            yield Transaction(connection, self._now(connection))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -105,10 +112,13 @@ class Store(ABC):
         except sqlalchemy.exc.TimeoutError as error:
             raise StoreUnavailable("all database connections are in use") from error
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(
-                error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError
-            ):
-                raise StoreUnavailable(f"the database does not answer: {first_line(error)}") from error
+            said = first_line(error)
+            if _sqlstate(error).startswith("40"):
+                raise Collided(f"two transactions stood in each other's way: {said}") from error
+            if error.connection_invalidated or isinstance(error, _UNAVAILABLE):
+                raise StoreUnavailable(f"the database does not answer: {said}") from error
+            if type(error) is DatabaseError or _sqlstate(error).startswith("42501"):
+                raise StoreError(f"the database refuses: {said}") from error
             raise
         except SQLAlchemyError as error:
             raise StoreError(first_line(error)) from error
@@ -158,19 +168,23 @@ class GroupCommit:
         try:
             with self._begin() as transaction:
                 results = [job.work(transaction) for job in batch]
-        except StoreUnavailable as error:
-            for job in batch:
-                job.error, job.done = error, True
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that asked
-            if len(batch) > 1:
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that asked
+            is_everybodys = isinstance(error, StoreUnavailable) and not isinstance(error, Collided)
+            if len(batch) > 1 and not is_everybodys:
                 # One of them is at fault: each by itself, so that its neighbours do not fail with it.
                 for job in batch:
                     self._commit([job])
-            else:
-                batch[0].error, batch[0].done = error, True
+                return
+            for job in batch:
+                job.error, job.done = error, True
         else:
             for job, result in zip(batch, results, strict=True):
                 job.result, job.done = result, True
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's code for what went wrong; SQLite has none."""
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def first_line(error: BaseException) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, literal_column
 
@@ -13,15 +11,11 @@ from hub.store.tables import deliveries
 
 
 class View:
-    """A connection inside a transaction. `now` is read once, from the clock that decides leases."""
+    """A connection inside a transaction. `now` is when it began, by the clock that decides leases."""
 
-    def __init__(self, connection: Connection, clock: Callable[[Connection], datetime]) -> None:
+    def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
-        self._clock = clock
-
-    @cached_property
-    def now(self) -> datetime:
-        return self._clock(self._connection)
+        self.now = now
 
     @property
     def _skips_locked(self) -> bool:

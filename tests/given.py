@@ -1,0 +1,108 @@
+"""What tests begin with: events, configurations and rules made by hand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from hub.destinations.base import find_destination
+from hub.models import (
+    Config,
+    DestinationConfig,
+    Event,
+    Matched,
+    Route,
+    Routing,
+    Send,
+    SourceConfig,
+    new_id,
+)
+from hub.route import Rules, load_rules
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+_numbers = itertools.count(1)
+
+
+def event(type_: str = "user.created", *, data: Any = None, **changes: Any) -> Event:
+    """An event that just came in, under a new message id."""
+    now = datetime.now(UTC)
+    body = {"object": "event", "type": type_, "data": {"id": "user_1"} if data is None else data}
+    given = {
+        "id": new_id("evt", now),
+        "source": "clerk",
+        "message_id": f"msg_{next(_numbers)}",
+        "type": type_,
+        "payload": json.dumps(body).encode(),
+        "received_at": now,
+    }
+    return Event(**{**given, **changes})
+
+
+def source(name: str = "clerk", **changes: Any) -> SourceConfig:
+    given = {"name": name, "type": "clerk", "path": "/api/webhooks", "secrets": (SECRET,)}
+    return SourceConfig(**{**given, **changes})
+
+
+def destination(
+    name: str = "log", *, type_: str = "console", url: str = "", **changes: Any
+) -> DestinationConfig:
+    """A destination that is configured; `url` makes it an `http` one."""
+    type_ = "http" if url else type_
+    found = find_destination(type_)
+    assert found is not None
+    given = {
+        "name": name,
+        "type": type_,
+        "options": found.Options.model_validate({"url": url} if url else {}),
+        "retry_seconds": (5.0, 300.0, 1800.0),
+        "timeout_seconds": 10.0,
+        "give_up_after_seconds": 3 * 86400.0,
+        "concurrency": found.concurrency,
+    }
+    return DestinationConfig(**{**given, **changes})
+
+
+def route(name: str = "all", events: tuple[str, ...] = ("*",), *sends: Send | str, **changes: Any) -> Route:
+    blocks = tuple(Send(to=send) if isinstance(send, str) else send for send in sends or ("log",))
+    return Route(name=name, events=events, sends=blocks, **changes)
+
+
+def config(
+    *routes: Route,
+    destinations: tuple[DestinationConfig, ...] = (),
+    sources: tuple[SourceConfig, ...] = (),
+    **changes: Any,
+) -> Config:
+    """A configuration; without destinations it has the console `log`, without sources Clerk."""
+    return Config(
+        version="1",
+        sources={each.name: each for each in sources or (source(),)},
+        destinations={each.name: each for each in destinations or (destination(),)},
+        routes=routes,
+        **changes,
+    )
+
+
+def rules(*routes: Route, **parts: Any) -> Rules:
+    return load_rules(config(*routes, **parts))
+
+
+def routing(*names: str, route: str = "all") -> Routing:
+    """What the rules say of an event that one route owes to the named destinations."""
+    sends = tuple(Send(to=name) for name in names)
+    return Routing(matched=(Matched(route=route, sends=sends),), verdicts=())
+
+
+def until(condition: Callable[[], Any], seconds: float = 5) -> Any:
+    """The condition's value as soon as it is true; fails after `seconds`."""
+    ends = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < ends, f"waited {seconds:g} s in vain"
+        time.sleep(0.01)
+    return value
