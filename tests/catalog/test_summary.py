@@ -211,8 +211,8 @@ def test_a_payload_that_is_no_event_still_has_a_headline(payload):
 
 KEYS = st.text(st.characters(), max_size=8) | st.sampled_from(
     ["amount", "amount_formatted", "created_at", "currency", "data", "email_addresses", "first_name", "id",
-     "grand_total", "headline", "items", "latest_activity", "lines", "otp_code", "payer", "period_end", "plan",
-     "primary_email_address_id", "role", "status", "totals", "url", "user"]
+     "grand_total", "headline", "items", "latest_activity", "lines", "otp_code", "payer", "period_end",
+     "plan", "primary_email_address_id", "role", "status", "totals", "url", "user"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none()
