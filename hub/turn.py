@@ -218,11 +218,6 @@ def _lease(config: DestinationConfig) -> timedelta:
 
 
 def _holding_secrets(settlements: Sequence[Settlement]) -> set[str]:
-    """Events that may now be owed nothing more and whose type carries one-time secrets."""
-    finished = [each.claim.event for each in settlements if each.state in FINISHED]
-    return {event.id for event in finished if _has_secrets(event.type)}
-
-
-def _has_secrets(event_type: str) -> bool:
-    known = catalog.find_event_type(event_type)
-    return known is not None and bool(known.secret)
+    """Events with one-time secrets that may now be owed nothing more."""
+    finished = {each.claim.event.id: each.claim.event for each in settlements if each.state in FINISHED}
+    return {event.id for event in finished.values() if catalog.secret_values(event.type, event.body)}

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hub.models import Event, Routing, State, new_id
+from hub.models import UNMATCHED, Event, Routing, State, new_id
 from hub.store.tables import deliveries, events
 from hub.store.view import View, is_in
 
@@ -19,8 +19,11 @@ class Intake(View):
     def add_event(self, event: Event, routing: Routing) -> bool:
         """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
         insert_into = postgresql.insert if self._skips_locked else sqlite.insert
-        statement = insert_into(events).on_conflict_do_nothing(index_elements=["source", "message_id"])
-        statement = statement.returning(events.c.id)
+        statement = (
+            insert_into(events)
+            .on_conflict_do_nothing(index_elements=["source", "message_id"])
+            .returning(events.c.id)
+        )
         row = {
             "id": event.id,
             "source": event.source,
@@ -46,14 +49,28 @@ class Intake(View):
         return replace(event, id=row[0], received_at=row[1]), bool(row[2])
 
     def is_routed(self, event_id: str) -> bool:
-        """Whether any route ever took this event; the `unmatched` block does not count."""
-        verdicts = self._connection.execute(select(events.c.verdicts).where(events.c.id == event_id))
-        return any(verdict["matched"] for verdict in verdicts.scalar_one())
+        """Whether any route ever took this event; the `unmatched` block does not count.
+
+        Deliveries are pruned, and a replay overwrites the verdicts: both are asked.
+        """
+        owed = select(deliveries.c.id).where(
+            deliveries.c.event_id == event_id, deliveries.c.route != UNMATCHED
+        )
+        verdicts, is_owed = self._connection.execute(
+            select(events.c.verdicts, owed.exists()).where(events.c.id == event_id)
+        ).one()
+        return is_owed or any(verdict["matched"] for verdict in verdicts)
 
     def set_verdicts(self, event_id: str, routing: Routing) -> None:
         """Keep what today's rules say of an event that is already kept."""
         verdicts = [asdict(verdict) for verdict in routing.verdicts]
         self._connection.execute(update(events).where(events.c.id == event_id).values(verdicts=verdicts))
+
+    def restore_payload(self, event: Event) -> None:
+        """Take a known event's payload from its sender's new request: its secrets may have been blanked."""
+        self._connection.execute(
+            update(events).where(events.c.id == event.id).values(payload=event.payload, blanked=False)
+        )
 
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""

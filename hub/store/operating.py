@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hub import catalog
 from hub.errors import NotFound
-from hub.models import FINISHED, State
-from hub.store.tables import attempts, counters, deliveries, destinations, events, keep
+from hub.models import State
+from hub.store.tables import deliveries, destinations, events, keep
 from hub.store.view import View, is_in
-
-DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
-"""The buckets of `hub_delivery_seconds`, in seconds; what is pruned is counted in the same ones."""
 
 
 class Operating(View):
@@ -116,8 +111,6 @@ class Operating(View):
             .on_conflict_do_update(index_elements=["name"], set_=dict(values))
         )
 
-    # -- with age -----------------------------------------------------------------------------
-
     def keep_value(self, name: str, value: str) -> str:
         """Keep a shared value unless there is one already; returns the one that is kept."""
         insert_into = postgresql.insert if self._skips_locked else sqlite.insert
@@ -139,129 +132,3 @@ class Operating(View):
         self._connection.execute(
             delete(keep).where(keep.c.name.startswith(prefix, autoescape=True), keep.c.value < before)
         )
-
-    def blank_secrets(self, event_ids: Collection[str]) -> None:
-        """Remove one-time secrets from events whose every delivery is delivered or cancelled."""
-        for event_id in sorted(event_ids):
-            states = set(
-                self._connection.execute(
-                    select(deliveries.c.state).where(deliveries.c.event_id == event_id)
-                ).scalars()
-            )
-            if states and states <= set(FINISHED):
-                self._blank(event_id)
-
-    def _blank(self, event_id: str) -> None:
-        row = self._connection.execute(select(events).where(events.c.id == event_id)).first()
-        if row is None or row.payload is None or row.blanked:
-            return
-        secrets = catalog.secret_values(row.type, json.loads(row.payload))
-        if not secrets:
-            return
-        self._connection.execute(
-            update(events)
-            .where(events.c.id == event_id)
-            .values(payload=catalog.blank_secrets(row.type, row.payload), blanked=True)
-        )
-        messages = self._connection.execute(
-            select(deliveries.c.id, deliveries.c.message).where(deliveries.c.event_id == event_id)
-        ).all()
-        for delivery_id, message in messages:
-            masked = in_strings(message, lambda text: catalog.mask(text, secrets))
-            self._connection.execute(
-                update(deliveries).where(deliveries.c.id == delivery_id).values(message=masked)
-            )
-
-    def prune(self, *, payloads_before: datetime, ids_before: datetime, limit: int) -> int:
-        """Remove what is old, at most `limit` of each kind; returns how many rows were removed or emptied.
-
-        Finished deliveries with their attempts go first, then payloads of events that are owed nothing,
-        then events whose message id is old enough to be forgotten. What goes is kept in the counters.
-        """
-        return (
-            self._prune_deliveries(payloads_before, limit)
-            + self._prune_payloads(payloads_before, limit)
-            + self._prune_events(min(ids_before, payloads_before), limit)
-        )
-
-    def _prune_deliveries(self, before: datetime, limit: int) -> int:
-        old = (
-            select(deliveries.c.id, deliveries.c.created_at, deliveries.c.delivered_at)
-            .where(deliveries.c.state.in_(FINISHED), deliveries.c.finished_at < before)
-            .order_by(deliveries.c.id)
-            .limit(limit)
-        )
-        rows = self._connection.execute(old).all()
-        ids = [row.id for row in rows]
-        if not ids:
-            return 0
-        tried = self._connection.execute(
-            select(attempts.c.destination, attempts.c.outcome, func.count())
-            .where(attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_not(None))
-            .group_by(attempts.c.destination, attempts.c.outcome)
-        ).all()
-        for destination, outcome, count in tried:
-            self._count("attempts", f"{destination}\n{outcome}", count)
-        self._count_seconds([row.delivered_at - row.created_at for row in rows if row.delivered_at])
-        self._connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
-        self._connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
-        return len(ids)
-
-    def _count_seconds(self, waits: list[timedelta]) -> None:
-        seconds = [wait.total_seconds() for wait in waits]
-        if not seconds:
-            return
-        self._count("delivery_seconds", "+Inf", len(seconds))
-        self._count("delivery_seconds", "sum", round(sum(seconds)))
-        for bound in DELIVERY_SECONDS_BOUNDS:
-            self._count("delivery_seconds", str(bound), sum(1 for each in seconds if each <= bound))
-
-    def _prune_payloads(self, before: datetime, limit: int) -> int:
-        owed = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id)
-        old = (
-            select(events.c.id)
-            .where(events.c.received_at < before, events.c.payload.is_not(None), ~owed.exists())
-            .order_by(events.c.id)
-            .limit(limit)
-        )
-        ids = self._connection.execute(old).scalars().all()
-        if ids:
-            self._connection.execute(update(events).where(events.c.id.in_(ids)).values(payload=None))
-        return len(ids)
-
-    def _prune_events(self, before: datetime, limit: int) -> int:
-        old = (
-            select(events.c.id, events.c.source, events.c.type)
-            .where(events.c.received_at < before, events.c.payload.is_(None))
-            .order_by(events.c.id)
-            .limit(limit)
-        )
-        rows = self._connection.execute(old).all()
-        counted: dict[str, int] = {}
-        for _, source, type_ in rows:
-            counted[f"{source}\n{type_}"] = counted.get(f"{source}\n{type_}", 0) + 1
-        for labels, count in counted.items():
-            self._count("events", labels, count)
-        if rows:
-            self._connection.execute(delete(events).where(events.c.id.in_([row.id for row in rows])))
-        return len(rows)
-
-    def _count(self, name: str, labels: str, count: int) -> None:
-        changed = self._connection.execute(
-            update(counters)
-            .where(counters.c.name == name, counters.c.labels == labels)
-            .values(count=counters.c.count + count)
-        )
-        if not changed.rowcount:
-            self._connection.execute(insert(counters).values(name=name, labels=labels, count=count))
-
-
-def in_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every string in it changed."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: in_strings(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [in_strings(item, change) for item in value]
-    return value

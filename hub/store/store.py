@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.store.intake import Intake
@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
 """No answer, no room, no connection, or a replica that only reads."""
+
+_REFUSALS = ("42501", "42P01")
+"""PostgreSQL's codes for what this user may not do, and for a table that is not there."""
 
 GROUP_LIMIT = 64
 """So many writes at most share one commit: it bounds how long the first of them waits."""
@@ -117,11 +120,9 @@ class Store(ABC):
                 raise Collided(f"two transactions stood in each other's way: {said}") from error
             if error.connection_invalidated or isinstance(error, _UNAVAILABLE):
                 raise StoreUnavailable(f"the database does not answer: {said}") from error
-            if type(error) is DatabaseError or _sqlstate(error).startswith("42501"):
+            if type(error) is DatabaseError or _sqlstate(error) in _REFUSALS:
                 raise StoreError(f"the database refuses: {said}") from error
             raise
-        except SQLAlchemyError as error:
-            raise StoreError(first_line(error)) from error
 
 
 class _Job(Generic[T]):

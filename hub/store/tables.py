@@ -101,6 +101,7 @@ deliveries = Table(
         "ix_deliveries_due",
         "destination",
         "due_at",
+        "owed_since",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),

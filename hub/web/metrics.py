@@ -16,8 +16,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from hub.models import Config, Outcome, State
-from hub.store.operating import DELIVERY_SECONDS_BOUNDS
 from hub.store.reading import Reading
+from hub.store.upkeep import DELIVERY_SECONDS_BOUNDS
 from hub.web import access
 from hub.web.context import context
 
