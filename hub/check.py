@@ -61,9 +61,8 @@ def _unmatched_patterns(document: Document, path: Path, known: frozenset[str]) -
         if "${" in pattern or pattern in known or any(event_matches(pattern, name) for name in known):
             continue
         groups = {f"{name.partition('.')[0]}.*" for name in known}
-        close = did_you_mean(pattern, groups if "*" in pattern else known)
-        if "did you mean" not in close:
-            close = "; hub events lists them, and extra_events under the source adds to them"
+        listing = '; "hub events" lists them, and extra_events of a source adds to them'
+        close = did_you_mean(pattern, groups if "*" in pattern else known, listing)
         said = f'no event type is called "{pattern}"{close}'
         if "*" in pattern:
             said = f'no event type matches "{pattern}"{close}'

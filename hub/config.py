@@ -27,7 +27,7 @@ from hub.codes import Code
 from hub.destinations.base import Block
 from hub.errors import ConfigError
 from hub.models import Config, Problem, Severity
-from hub.report import Report, did_you_mean, kind
+from hub.report import Report, did_you_mean, kind, listed
 from hub.sandbox import Sandbox
 from hub.sections.destinations import read_defaults, read_destinations
 from hub.sections.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
@@ -104,7 +104,10 @@ def read_config(
 
     What only the catalog can tell counts in full.
     """
-    reading = read_files(find_files(path, templates), environment)
+    try:
+        reading = read_files(find_files(path, templates), environment)
+    except ConfigError as error:
+        return None, error.problems
     everything = tuple(sorted({*reading.problems, *reading.findings}))
     is_good = reading.is_usable and not any(p.severity is Severity.ERROR for p in everything)
     return (_with_warnings(reading.config, everything) if reading.config and is_good else None), everything
@@ -201,7 +204,7 @@ def _read_top(report: Report) -> dict[str, Any]:
     known = key_names(RoutesFile)
     for name in value:
         if name not in known:
-            close = did_you_mean(name, set(known) - set(value))
+            close = did_you_mean(name, set(known) - set(value), f"; there are {listed(known)}")
             report.error((name,), Code.UNKNOWN_KEY, f'there is no section "{name}"{close}', key=True)
     if "sources" not in value:
         said = "there is no sources section, so nothing could be received; add it"

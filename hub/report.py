@@ -106,14 +106,19 @@ class Report:
         )
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "growth"?`, else what there is, else nothing. Put behind a sentence."""
-    names = sorted(set(known))
-    folded = {candidate.lower(): candidate for candidate in names}
-    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
-    if close:
-        return f'; did you mean "{folded[close[0]]}"?'
-    return f"; there is {listed(names)}" if names else ""
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """`; did you mean "growth"?` where a known name is close, else another ending for the sentence."""
+    folded = {candidate.lower(): candidate for candidate in sorted(set(known))}
+    close = difflib.get_close_matches(name.lower()[:200], folded, n=1, cutoff=0.6)
+    return f'; did you mean "{folded[close[0]]}"?' if close else otherwise
+
+
+def there_are(names: Iterable[str], otherwise: str) -> str:
+    """`; there are crm and growth`, else another ending for the sentence."""
+    known = sorted(set(names))
+    if not known:
+        return otherwise
+    return f"; there {'is only' if len(known) == 1 else 'are'} {listed(known)}"
 
 
 def listed(names: Iterable[str]) -> str:

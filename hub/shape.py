@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from hub.codes import Code
 from hub.document import Path
-from hub.report import Report, did_you_mean, kind
+from hub.report import Report, did_you_mean, kind, listed
 from hub.yaml_tree import plain_value
 
 M = TypeVar("M", bound=BaseModel)
@@ -51,7 +51,9 @@ def check_shape(
     What an unset variable stands for is not judged.
     """
     if not isinstance(value, dict):
-        report.error(path, Code.WRONG_TYPE, f"{noun} must be a mapping of keys, not {kind(value)}")
+        takes = listed((*other_keys, *key_names(model)))
+        said = "is empty" if value is None else f"must have keys of its own, not be {kind(value)}"
+        report.error(path, Code.WRONG_TYPE, f"{noun} {said}; it takes {takes}", key=value is None)
         return None
     value = _without_blanks(report, path, model, value)
     try:
@@ -64,7 +66,7 @@ def check_shape(
             return model.model_validate(typed)
         except ValidationError as error:
             errors = error.errors(include_url=False, include_input=False)
-    keys = {*key_names(model), *other_keys}
+    keys = (*other_keys, *key_names(model))
     for where, same_place in _by_place(value, errors).items():
         if not _is_open(report, path + where, same_place):
             _explain(report, path, where, value, same_place, noun, keys)
@@ -147,7 +149,9 @@ def _explain(
     if first["type"] == "missing":
         _explain_missing(report, path, where, block, noun)
     elif first["type"] == "extra_forbidden":
-        close = did_you_mean(str(where[-1]), set(keys) - set(block)) if len(where) == 1 else "; remove it"
+        close = "; remove it"
+        if len(where) == 1:
+            close = did_you_mean(str(where[-1]), set(keys) - set(block), f"; it takes {listed(keys)}")
         said = f'{noun} has no key "{where[-1]}"{close}'
         report.error(path + where, Code.UNKNOWN_KEY, said, key=True)
     else:
@@ -178,14 +182,20 @@ def _sentence(where: Path, value: Any, errors: list[ErrorDetails]) -> tuple[Code
         return Code.BAD_VALUE, _full_sentence(subject, said)
     expected = [_EXPECTED[error["type"]] for error in errors if error["type"] in _EXPECTED]
     if len(expected) == len(errors):
-        advice = (
-            "; put it into quotes"
-            if "text" in expected and kind(value) in ("a number", "true", "false")
-            else ""
-        )
         wanted = " or ".join(dict.fromkeys(expected))
-        return Code.WRONG_TYPE, f"{subject} must be {wanted}, not {kind(value)}{advice}"
+        found = f"{kind(value)}{_advice(expected, value)}"
+        return Code.WRONG_TYPE, f"{subject} must be {wanted}, not {found}"
     return Code.BAD_VALUE, f"{subject} {_limit_sentence(errors)}"
+
+
+def _advice(expected: list[str], value: Any) -> str:
+    """What to write instead, where that is sure."""
+    if "text" in expected and isinstance(value, bool | int | float):
+        return "; put it into quotes"
+    if "true or false" in expected and isinstance(value, str):
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower())
+        return f"; write {meant}" if meant else ""
+    return ""
 
 
 def _subject(where: Path) -> str:

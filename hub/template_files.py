@@ -105,8 +105,10 @@ def check_condition(sandbox: Sandbox, text: str) -> str | None:
     try:
         sandbox.parse_condition(text)
     except jinja2.TemplateSyntaxError as error:
-        if "got '='" in (error.message or ""):
-            return 'a condition compares with "==", not with "="'
+        if "chunk after expression" in (error.message or ""):
+            if re.search(r"[^=!<>]=(?!=)", text):
+                return 'a condition compares with "==", not with "="'
+            return "the condition goes on behind its end; join two with and, or write a list of them"
         return _said(error).replace("the template", "the condition")
     except Exception as error:  # noqa: BLE001 - as above
         return f"the condition cannot be compiled ({type(error).__name__}); make it simpler"
@@ -161,7 +163,7 @@ def _missing_includes(tree: nodes.Template, templates: Mapping[str, str]) -> Ite
         source = getattr(node, "template", None)
         name = source.value if isinstance(source, nodes.Const) else None
         if isinstance(name, str) and name not in templates and not getattr(node, "ignore_missing", False):
-            said = f'there is no template "{name}"{did_you_mean(name, templates)}'
+            said = f'there is no template "{name}"{did_you_mean(name, templates, "; add it")}'
             yield Fault(line=node.lineno, code=Code.MISSING_TEMPLATE, message=said)
 
 
@@ -170,8 +172,8 @@ def _said(error: jinja2.TemplateSyntaxError) -> str:
     unknown_filter = re.fullmatch(r"No filter named '([^']*)'", message)
     if unknown_filter:
         name = unknown_filter[1]
-        close = did_you_mean(name, [*FILTERS, *JINJA_FILTERS])
-        return f'there is no filter "{name}"{close if "did you mean" in close else ""}'
+        ours = f"; there are Jinja's own and {', '.join(sorted(FILTERS))}"
+        return f'there is no filter "{name}"{did_you_mean(name, [*FILTERS, *JINJA_FILTERS], ours)}'
     message = message if len(message) <= 200 else message[:200] + "…"
     return f"the template does not parse: {message[:1].lower()}{message[1:]}"
 

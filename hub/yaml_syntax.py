@@ -121,6 +121,14 @@ def _template(fault: _Fault) -> Misread | None:
     return None
 
 
+def _variable(fault: _Fault) -> Misread | None:
+    """`${NAME}` between brackets, where `{` is a bracket as well."""
+    if fault.before.endswith("$") and fault.text(fault.line).startswith("{", fault.column):
+        said = 'between brackets a variable must be in quotes: "${NAME}"'
+        return Misread(fault.line + 1, fault.column, said)
+    return None
+
+
 def _tab(fault: _Fault) -> Misread | None:
     if "'\\t'" not in fault.problem:
         return None
@@ -273,6 +281,7 @@ def _version(fault: _Fault) -> Misread | None:
 
 _RULES: tuple[Callable[[_Fault], Misread | None], ...] = (
     _template,
+    _variable,
     _tab,
     _special,
     _open_quote,

@@ -112,7 +112,7 @@ class _Builder:
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
-        self.problems: list[Problem] = []
+        self.problems: dict[Problem, None] = {}
         self.stack: list[_Open] = []
         self.root: Node | None = None
         self.anchors: dict[str, Node | None] = {}
@@ -125,12 +125,12 @@ class _Builder:
             self._read_events()
         except Misread as error:
             self._report(error.line, error.column, Code.YAML_SYNTAX, str(error))
-            return None, self.problems
+            return None, list(self.problems)
         said = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
         said = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
         for position in self.unused.values():
             self._report(position.line, position.column, Code.UNUSED_ANCHOR, said, Severity.WARNING)
-        return self.root or Node(line=1, column=1), self.problems
+        return self.root or Node(line=1, column=1), list(self.problems)
 
     def _read_events(self) -> None:
         loader: Any = None
@@ -292,8 +292,7 @@ class _Builder:
         problem = Problem(
             file=self.file, line=line, column=column, severity=severity, code=code, message=message
         )
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self.problems[problem] = None
 
 
 def _misread(mark: _Mark, message: str) -> Misread:

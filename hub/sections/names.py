@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.codes import Code
 from hub.document import Path
-from hub.report import Report, did_you_mean, kind, listed
+from hub.report import Report, did_you_mean, kind, listed, there_are
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -46,6 +46,7 @@ def is_known_type(report: Report, path: Path, known: tuple[str, ...], noun: str)
     if not isinstance(name, str) or report.unset_below((*path, "type")) or name in known:
         return name in known
     shown = "" if report.is_replaced((*path, "type")) else f' "{name}"'
-    said = f"there is no {noun} type{shown}{did_you_mean(name, known)}"
+    close = did_you_mean(name, known, there_are(known, "; remove it"))
+    said = f"there is no {noun} type{shown}{close}"
     report.error((*path, "type"), Code.UNKNOWN_TYPE, said)
     return False

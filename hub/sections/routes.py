@@ -11,7 +11,7 @@ from hub.codes import Code
 from hub.destinations.base import Block
 from hub.document import Path
 from hub.models import UNMATCHED, Route, Send
-from hub.report import Report, did_you_mean, kind
+from hub.report import Report, did_you_mean, kind, there_are
 from hub.sandbox import Sandbox
 from hub.sections.names import is_fixed
 from hub.sections.sends import Place, read_sends
@@ -145,15 +145,14 @@ def _check_sources(report: Report, path: Path) -> None:
     for where, name in _items(report, (*path, "source")):
         if name not in names and not report.unset_below(where):
             shown = "" if report.is_replaced(where) else f' "{name}"'
-            close = did_you_mean(name, names) or "; add it under sources"
+            close = did_you_mean(name, names, there_are(names, "; add it under sources"))
             report.error(where, Code.UNKNOWN_SOURCE, f"there is no source{shown}{close}")
 
 
 def _check_allowed(report: Report, path: Path) -> None:
     for where, code in _items(report, (*path, "allow")):
         if code not in set(Code):
-            close = did_you_mean(code, set(Code))
-            close = close if "did you mean" in close else "; take it from a problem's [code]"
+            close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
             report.error(where, Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}')
 
 

@@ -13,7 +13,7 @@ from hub.codes import Code
 from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
 from hub.document import Path
 from hub.models import Send
-from hub.report import Report, did_you_mean, kind
+from hub.report import Report, did_you_mean, kind, there_are
 from hub.sandbox import Sandbox
 from hub.shape import check_shape
 from hub.template_files import check_text, line_offset
@@ -53,7 +53,9 @@ def _read_send(report: Report, path: Path, places: Mapping[str, Place], sandbox:
         report.error(path, Code.WRONG_TYPE, said)
         return None
     if "to" not in value:
-        report.error(path, Code.MISSING_KEY, 'a send block needs "to", the name of a destination; add it')
+        meant = next((f', meant by "{key}"' for key in value if key in ("too", "dest", "destination")), "")
+        said = f'a send block needs "to", the name of a destination{meant}; add it'
+        report.error(path, Code.MISSING_KEY, said)
         return None
     if not isinstance(value["to"], str):
         said = f'"to" must be the name of one destination, not {kind(value["to"])}'
@@ -71,7 +73,7 @@ def _named(report: Report, path: Path, name: str, places: Mapping[str, Place]) -
         return None
     if name not in places:
         shown = "here" if report.is_replaced(path) else f'"{name}"'
-        close = did_you_mean(name, places) or "; add it under destinations"
+        close = did_you_mean(name, places, there_are(places, "; add it under destinations"))
         report.error(path, Code.UNKNOWN_DESTINATION, f"there is no destination {shown}{close}")
         return None
     return Send(to=name, line=report.document.at(path).line)
@@ -150,8 +152,7 @@ def _check_template_name(report: Report, path: Path, name: Any, mark: TemplateNa
     if ending and name in sandbox.templates:
         close = f'; write "{name.removesuffix(ending)}", without the ending'
     else:
-        close = did_you_mean(name, known)
-        close = close if "did you mean" in close else "; add one, or name one that is there"
+        close = did_you_mean(name, known, there_are(known, "; add it"))
     said = f"there is no {' and no '.join(wanted)} in the templates folder{close}"
     report.error(path, Code.MISSING_TEMPLATE, said)
 

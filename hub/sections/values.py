@@ -82,11 +82,15 @@ def _pattern(value: Any) -> str:
 def _source_path(value: Any) -> str:
     if not isinstance(value, str):
         raise _problem(Code.WRONG_TYPE, '"path" must be text such as /api/webhooks')
+    if not value.startswith("/"):
+        raise _problem(Code.BAD_PATH, '"path" must begin with "/", such as /api/webhooks')
+    if value == "/":
+        raise _problem(Code.BAD_PATH, "the status page is there; take another path, such as /api/webhooks")
+    if value.endswith("/"):
+        raise _problem(Code.BAD_PATH, '"path" must not end with "/": a redirect would lose events')
     if not _PATH.fullmatch(value) or any(part in (".", "..") for part in value.split("/")):
-        said = (
-            '"path" begins with "/", does not end with one, and has only letters, digits and . _ ~ - between'
-        )
-        raise _problem(Code.BAD_PATH, f"{said}, such as /api/webhooks")
+        said = '"path" has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks'
+        raise _problem(Code.BAD_PATH, said)
     first, second = [*value.split("/"), ""][1:3]
     if first in OWN_PAGES or (first == "api" and second in OWN_API_PAGES):
         raise _problem(
