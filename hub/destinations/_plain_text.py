@@ -14,6 +14,9 @@ _BLOCKS = frozenset(
     }
 )
 
+_LINES = frozenset({"br", "dd", "dt", "li", "tr"})
+"""Blocks with no empty line behind them."""
+
 
 def plain_text(html: str) -> str:
     """The words of an HTML document, a line per block, links followed by where they lead."""
@@ -47,7 +50,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:
             self._unseen = max(0, self._unseen - 1)
-        elif tag in _BLOCKS and tag != "br":
+        elif tag in _BLOCKS - _LINES:
             self.pieces.append("\n")
         elif tag == "a" and self._links:
             target, start = self._links.pop()

@@ -48,12 +48,20 @@ class Bot(WebClient):
 
     def _perform_urllib_http_request_internal(self, url: str, req: UrllibRequest) -> dict[str, Any]:
         answer = _exchange(self._http, req, self._seconds)
-        return {"status": answer.status, "headers": answer.headers, "body": answer.text}
+        return {"status": answer.status, "headers": answer.headers, "body": _json_object(answer.text)}
 
 
 def dump(body: dict[str, Any]) -> bytes:
     """A message as slack-sdk writes it."""
     return json.dumps(body).encode()
+
+
+def _json_object(text: str) -> str:
+    """The text, or an empty object where it is none: slack-sdk fails on any other JSON."""
+    try:
+        return text if isinstance(json.loads(text), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
 
 
 def _exchange(http: HttpClient, request: UrllibRequest, seconds: float) -> Answer:

@@ -115,12 +115,12 @@ class Delivery:
 
     def _introduce(self, smtp: _Client) -> None:
         """EHLO, STARTTLS and login, as the server and its URL ask for."""
-        smtp.ehlo_or_helo_if_needed()
+        _expect(250, smtp.ehlo())
         tls = self.server.tls
         if tls in (Tls.REQUIRED, Tls.OFFERED):
             if smtp.has_extn("starttls"):
                 smtp.starttls(context=tls_context())
-                smtp.ehlo()
+                _expect(250, smtp.ehlo())
             elif tls is Tls.REQUIRED:
                 raise Pause("the mail server offers no STARTTLS, which this smtp_url needs")
         if self.server.user:
@@ -161,9 +161,9 @@ class Delivery:
             raise Retry(f"the mail server answered 421 {refusal.reply}", status=421, accepted=self.accepted)
         self.refused.append(refusal)
 
-    def _said(self, reply: bytes | str) -> str:
+    def _said(self, reply: bytes) -> str:
         """A reply on one line, bounded, without the password should a server repeat it."""
-        text = reply if isinstance(reply, str) else reply.decode("utf-8", "replace")
+        text = reply.decode("utf-8", "replace")
         if len(self.server.password) > 3:
             text = text.replace(self.server.password, "…")
         return one_line(text, REPLY_LIMIT)
@@ -188,6 +188,8 @@ class Delivery:
 
     def _refusal(self, code: int, reply: bytes | str) -> SendError:
         """5yz before a recipient was named means that nothing will be accepted until somebody acts."""
+        if isinstance(reply, str):  # smtplib's own words: what came was no reply
+            return Retry("the mail server answered with something that is not SMTP", accepted=self.accepted)
         reason = f"the mail server answered {code} {self._said(reply)}".rstrip()
         if code >= 500:
             return Pause(reason, status=code, accepted=self.accepted)

@@ -1,0 +1,79 @@
+import datetime
+import ipaddress
+import json
+import ssl
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from hub import catalog
+from hub.models import Event
+from hub.render import Renderer
+from hub.sandbox import Sandbox, variables
+
+NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 and localhost that is its own authority: the file of it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "stand-in.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def tls(certificate):
+    """What a stand-in speaks TLS with."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@pytest.fixture
+def trusted(certificate, monkeypatch):
+    """The stand-ins' certificate counts as an authority."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+
+@pytest.fixture
+def renderer():
+    """Makes what a destination composes with: `renderer(data={...}, templates={...}, event_type=...)`."""
+
+    def make(data=None, templates=(), event_type="user.created"):
+        payload = catalog.sample_payload(event_type) if data is None else payload_of(event_type, data)
+        event = Event(
+            id="evt_1", source="clerk", message_id="msg_1", type=event_type, payload=payload, received_at=NOW
+        )
+        seen = {**variables(event, "welcome"), "destination": "it", "link": "https://hub.test/events/evt_1"}
+        return Renderer(event=event, sandbox=Sandbox(dict(templates)), variables=seen)
+
+    return make
+
+
+def payload_of(event_type, data):
+    return json.dumps({"type": event_type, "object": "event", "data": data}).encode()

@@ -1,0 +1,300 @@
+"""What every destination that sends over a network owes the worker, as tests to inherit."""
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pytest
+
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.errors import Reject, Retry, SendError, Unknown
+from hub.models import Attempt, Summary
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TIMEOUT_SECONDS = 0.4
+GRACE_SECONDS = 0.4
+SUMMARY = Summary(headline="Ada joined", fields=(("Email", "ada@example.com"),))
+
+
+def attempt(**changes):
+    usual = {
+        "delivery_id": "dlv_019caa1b5a00a1b2c3d4e5f60718",
+        "event_id": "evt_1",
+        "event_type": "user.created",
+        "payload": b'{"type": "user.created"}',
+        "number": 1,
+        "at": AT,
+        "timeout_seconds": 5.0,
+    }
+    return Attempt(**(usual | changes))
+
+
+def failure(destination, message, **changes):
+    """The error that an attempt ends with, and how many seconds it took."""
+    began = time.monotonic()
+    with pytest.raises(SendError) as raised:
+        destination.send(message, attempt(**changes))
+    return raised.value, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def listener(behave):
+    """A server on loopback that treats each connection as `behave(connection, stopping)` does."""
+    stopping = threading.Event()
+
+    def converse(connection):
+        with connection, contextlib.suppress(OSError):
+            behave(connection, stopping)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=converse, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            stopping.set()
+            # A thread in accept() holds on to the port until it is woken.
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+
+
+def say_nothing(connection, stopping):
+    stopping.wait(10)
+
+
+def close_at_once(connection, stopping):
+    pass
+
+
+def flood(connection, stopping):
+    while not stopping.is_set():
+        connection.sendall(b"250-a" * 10_000)
+
+
+def drip(connection, stopping):
+    while not stopping.wait(0.02):
+        connection.sendall(b"2")
+
+
+def hanging_look_up(*_, **__):
+    time.sleep(3)
+    return []
+
+
+def unknown_name(*_, **__):
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+class SendingContract:
+    """For each type: `SECRETS`, and `make` with the host and port to send to."""
+
+    SECRETS: tuple[str, ...]
+
+    def make(self, port, *, host="127.0.0.1", tls=False, **options):
+        raise NotImplementedError
+
+    def message(self, destination):
+        return destination.compose_builtin(destination.options, SUMMARY, None, "")
+
+    def fail(self, destination, **changes):
+        """The error of one attempt, checked for what no error may do."""
+        error, seconds = failure(destination, self.message(destination), **changes)
+        assert seconds < changes.get("timeout_seconds", 5.0) + GRACE_SECONDS
+        assert error.reason.isprintable()
+        assert len(error.reason) <= 300
+        self.check_hidden(error.reason, "".join(traceback.format_exception(error)))
+        return error
+
+    def check_hidden(self, *texts):
+        assert [secret for secret in self.SECRETS for text in texts if secret in text] == []
+
+    def test_a_refused_connection_is_a_retry(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        error = self.fail(self.make(port))
+
+        assert (type(error), error.reason) == (Retry, "could not connect: connection refused")
+
+    def test_a_name_that_nobody_knows_is_a_retry(self):
+        error = self.fail(self.make(9, host="nowhere.test", look_up=unknown_name))
+
+        assert (type(error), error.reason) == (Retry, "could not connect: its name is not known")
+
+    def test_a_look_up_that_hangs_ends_with_the_attempt(self):
+        destination = self.make(9, host="nowhere.test", look_up=hanging_look_up)
+        error = self.fail(destination, timeout_seconds=TIMEOUT_SECONDS)
+
+        assert (type(error), error.reason) == (Retry, "could not connect within 0.4 s")
+
+    @pytest.mark.parametrize("behave", [say_nothing, drip, flood])
+    def test_no_answer_outlives_the_attempt(self, behave):
+        with listener(behave) as port:
+            error = self.fail(self.make(port), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert isinstance(error, Retry | Unknown)
+
+    def test_a_connection_that_closes_at_once_is_no_success(self):
+        with listener(close_at_once) as port:
+            error = self.fail(self.make(port))
+
+        assert isinstance(error, Retry | Unknown)
+
+    def test_a_tls_handshake_that_hangs_is_a_retry_at_the_end_of_the_attempt(self):
+        with listener(say_nothing) as port:
+            error = self.fail(self.make(port, tls=True), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert (type(error), error.reason) == (Retry, "could not connect within 0.4 s")
+
+    def test_an_unknown_authority_is_a_retry_before_anything_was_sent(self, tls):
+        with HttpReceiver(tls=tls) as receiver:
+            error = self.fail(self.make(receiver.port, tls=True))
+
+        assert type(error) is Retry
+        assert error.reason.startswith("TLS failed: self-signed certificate")
+        assert receiver.received == []
+
+    def test_shows_no_secret(self, caplog):
+        caplog.set_level(logging.DEBUG)
+        with listener(close_at_once) as port:
+            destination = self.make(port)
+            self.fail(destination)
+
+        self.check_hidden(repr(destination.options), str(destination.options), destination.describe())
+        self.check_hidden(repr(self.message(destination)), caplog.text)
+
+    def test_serves_threads_at_once(self):
+        with listener(say_nothing) as port:
+            destination = self.make(port)
+            began = time.monotonic()
+            threads = [
+                threading.Thread(target=self.fail, args=(destination,), kwargs={"timeout_seconds": 0.4})
+                for _ in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        assert time.monotonic() - began < 1.2
+
+
+class HttpContract(SendingContract):
+    """For types that speak HTTP: what each answer means. `REFUSED` are the statuses that are no Retry."""
+
+    DELIVERED: tuple[int, ...] = (200, 201, 202, 204, 299)
+    REFUSED: ClassVar[dict[int, type[SendError]]] = {410: Reject}
+
+    def answered(self, answer, **changes):
+        with HttpReceiver([answer]) as receiver:
+            return self.fail(self.make(receiver.port), **changes)
+
+    def test_success_is_delivered(self):
+        with HttpReceiver([Answer(status=status) for status in self.DELIVERED]) as receiver:
+            destination = self.make(receiver.port)
+            message = self.message(destination)
+            statuses = [destination.send(message, attempt()).status for _ in self.DELIVERED]
+
+        assert statuses == list(self.DELIVERED)
+
+    @pytest.mark.parametrize(
+        "status", [301, 302, 307, 400, 401, 403, 404, 408, 410, 413, 418, 425, 429, 500, 502, 503, 504, 599]
+    )
+    def test_any_other_status_is_no_success(self, status):
+        error = self.answered(Answer(status=status, body=b"\x1b[31m" + " ".join(self.SECRETS).encode()))
+
+        assert type(error) is self.REFUSED.get(status, Retry)
+        assert error.status == status
+        assert str(status) in error.reason
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect_is_not_followed(self, status):
+        with HttpReceiver() as elsewhere:
+            error = self.answered(Answer(status=status, headers={"Location": elsewhere.url}))
+            reached = elsewhere.received
+
+        assert error.reason == f"answered with a redirect ({status}), which is not followed"
+        assert reached == []
+
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            ("7", 7.0),
+            ("0", 0.0),
+            ("999999999", 86400.0),
+            ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
+            ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+            ("Wed, 01 Apr 2026 12:00:00 GMT", 86400.0),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+        ],
+    )
+    def test_retry_after_is_heeded(self, header, seconds):
+        error = self.answered(Answer(status=429, headers={"retry-after": header}))
+
+        assert (type(error), error.throttled, error.after_seconds) == (Retry, True, seconds)
+
+    def test_retry_after_of_another_status_does_not_throttle(self):
+        error = self.answered(Answer(status=503, headers={"Retry-After": "9"}))
+
+        assert (error.throttled, error.after_seconds) == (False, 9.0)
+
+    @pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.CLOSE_HALFWAY, Fault.GARBAGE])
+    def test_a_connection_that_breaks_after_the_request_is_unknown(self, fault):
+        error = self.answered(Answer(fault=fault))
+
+        assert type(error) is Unknown
+
+    @pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP_HEADERS])
+    def test_an_answer_that_does_not_come_in_time_is_unknown(self, fault):
+        error = self.answered(Answer(fault=fault), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert (type(error), error.reason) == (Unknown, "did not answer within 0.4 s")
+
+    @pytest.mark.parametrize("status", [103, 199])
+    def test_an_interim_answer_is_no_answer(self, status):
+        error = self.answered(Answer(status=status))
+
+        assert type(error) is Unknown
+
+    def test_is_never_sent_twice_by_itself(self):
+        with HttpReceiver([Answer(fault=Fault.CLOSE)] * 2) as receiver:
+            self.fail(self.make(receiver.port))
+            requests = receiver.received
+
+        assert len(requests) == 1
+
+    def test_takes_a_certificate_of_a_known_authority(self, tls, trusted):
+        with HttpReceiver([Answer(status=500)], tls=tls) as receiver:
+            error = self.fail(self.make(receiver.port, tls=True))
+
+        assert error.status == 500
+
+    def test_tls_answers_are_bounded_too(self, tls, trusted):
+        with HttpReceiver([Answer(fault=Fault.DRIP_HEADERS)], tls=tls) as receiver:
+            error = self.fail(self.make(receiver.port, tls=True), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert (type(error), error.reason) == (Unknown, "did not answer within 0.4 s")
+
+    def test_a_certificate_of_another_name_is_refused(self, tls, trusted):
+        with HttpReceiver(tls=tls) as receiver:
+            elsewhere = self.make(
+                receiver.port,
+                host="other.test",
+                tls=True,
+                look_up=lambda _, port, **kind: socket.getaddrinfo("127.0.0.1", port, **kind),
+            )
+            error = self.fail(elsewhere)
+
+        assert type(error) is Retry
+        assert error.reason.startswith("TLS failed: Hostname mismatch")

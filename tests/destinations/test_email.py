@@ -1,0 +1,564 @@
+import email.policy
+import re
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure
+
+from hub import catalog
+from hub.demo.smtp_server import CLOSE, HANG, Script, SmtpServer
+from hub.destinations._mime import Mailbox, build_mail, header_text, mailboxes
+from hub.destinations.email import EmailDestination, EmailOptions, EmailSend
+from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
+from hub.models import Event, Summary
+
+A, B = "a@x.test", "b@x.test"
+PLAIN = {"from": "Hub <hub@example.com>", "subject": "Hi", "text": "hello\n"}
+HOSTILE_HEADERS = [
+    "Hi\r\nBcc: evil@evil.test",
+    "Hi\n",
+    "Hi\rX: y",
+    "=?utf-8?q?Hi=0ABcc=3A_evil@evil.test?=",
+    "=?utf-8?b?SGkKQmNjOiBldmlsQGV2aWwudGVzdA==?=",
+    "==??utf-8?q?Hi=0ABcc=3A_x?=",
+    "a\u2028b\x85c\x0bd\x00e\u202ef",
+    "x" * 5000,
+    "ü" * 400,
+    'a, b; c <d@e.test>, =? ?= \\" (',
+]
+
+
+def destination(server, to=f"{A}, {B}", **options):
+    block = {"smtp_url": server.url, "from": "Hub <hub@example.com>", "to": to, **options}
+    return EmailDestination(EmailOptions.model_validate(block), "mail")
+
+
+def with_login(server, query=""):
+    return server.url.replace("://", "://hub%40x.test:pass%2Fword@") + query
+
+
+def composed(renderer, fields, options=None, **event):
+    return EmailDestination.compose(options, fields, renderer(**event))
+
+
+class TestEmail(SendingContract):
+    SECRETS = ("hunter22",)
+
+    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+        scheme, query = ("smtps", "") if tls else ("smtp", "?starttls=never")
+        options = {
+            "smtp_url": f"{scheme}://user:hunter22@{host}:{port}{query}",
+            "from": "hub@example.com",
+            "to": [A],
+        }
+        return EmailDestination(
+            EmailOptions.model_validate(options), "mail", look_up=look_up or socket.getaddrinfo
+        )
+
+    @pytest.mark.parametrize("step", ["connect", "ehlo", "auth", "mail"])
+    @pytest.mark.parametrize(
+        ("reply", "kind"),
+        [("421 4.7.0 busy", Retry), ("454 4.7.0 later", Retry), ("554 5.7.1 hunter22", Pause)],
+    )
+    def test_a_refusal_before_the_recipient_concerns_the_destination(self, step, reply, kind):
+        with SmtpServer(script=Script(**{step: reply}), login=("user", "hunter22")) as server:
+            error = self.fail(self.make(server.port))
+
+        assert (type(error), error.status) == (kind, int(reply[:3]))
+        assert server.mails == []
+
+    def test_a_wrong_password_pauses(self):
+        with SmtpServer(login=("user", "other")) as server:
+            error = self.fail(self.make(server.port))
+
+        assert (type(error), error.status) == (Pause, 535)
+
+    def test_a_server_without_logins_pauses(self):
+        with SmtpServer() as server:
+            error = self.fail(self.make(server.port))
+
+        assert type(error) is Pause
+        assert "offers no login" in error.reason
+
+    @pytest.mark.parametrize("step", ["connect", "ehlo", "auth", "mail", "data"])
+    @pytest.mark.parametrize("fault", [CLOSE, HANG])
+    def test_a_fault_before_the_mail_is_a_retry(self, step, fault):
+        with SmtpServer(script=Script(**{step: fault}), login=("user", "hunter22")) as server:
+            error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert type(error) is Retry
+
+    @pytest.mark.parametrize("fault", [CLOSE, HANG])
+    def test_a_fault_after_the_final_dot_is_unknown(self, fault):
+        with SmtpServer(script=Script(dot=fault), login=("user", "hunter22")) as server:
+            error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert type(error) is Unknown
+        assert "after the whole mail was sent" in error.reason
+
+    def test_replies_that_drip_end_with_the_attempt(self):
+        with SmtpServer(script=Script(drip_seconds=0.02), login=("user", "hunter22")) as server:
+            error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
+
+        assert type(error) is Retry
+
+    def test_a_certificate_of_a_known_authority_is_taken(self, tls, trusted):
+        with SmtpServer(tls=tls, implicit_tls=True, login=("user", "hunter22")) as server:
+            place = self.make(server.port, tls=True)
+            place.send(self.message(place), attempt())
+            mail = server.wait_for(1)[0]
+
+        assert (mail.encrypted, mail.login) == (True, "user")
+
+
+# -- who gets it ----------------------------------------------------------------------------------
+
+
+def test_every_recipient_gets_a_mail_of_its_own_over_one_connection():
+    with SmtpServer() as server:
+        receipt = destination(server).send(PLAIN, attempt())
+        mails = server.wait_for(2)
+
+    assert receipt.accepted == (A, B)
+    assert [mail.recipients for mail in mails] == [(A,), (B,)]
+    assert mails[0].raw == mails[1].raw
+    assert server.connections == 1
+
+
+def test_who_has_it_is_not_mailed_again():
+    with SmtpServer() as server:
+        receipt = destination(server).send(PLAIN, attempt(accepted=(A,)))
+        mails = server.wait_for(1)
+
+    assert receipt.accepted == (A, B)
+    assert [mail.recipients for mail in mails] == [(B,)]
+
+
+def test_a_mail_that_everybody_has_asks_no_server():
+    with SmtpServer() as server:
+        receipt = destination(server).send(PLAIN, attempt(accepted=(A, B)))
+
+    assert (receipt.accepted, server.connections) == ((A, B), 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "accepted", "reason"),
+    [
+        (
+            Script(rcpt={A: "550 5.1.1 no such user"}),
+            Reject,
+            (B,),
+            "delivered to b@x.test; refused for good: a@x.test (550 5.1.1 no such user)",
+        ),
+        (Script(rcpt={A: "450 4.2.0 later"}), Retry, (B,), "refused for now: a@x.test (450 4.2.0 later)"),
+        (
+            Script(rcpt={A: "550 no", B: "450 later"}),
+            Retry,
+            (),
+            "refused for now: b@x.test (450 later)",
+        ),
+        (Script(rcpt={B: "421 4.3.0 closing"}), Retry, (A,), "the mail server answered 421 4.3.0 closing"),
+        (
+            Script(rcpt={B: CLOSE}),
+            Retry,
+            (A,),
+            "the connection broke before the mail was handed in",
+        ),
+        (
+            Script(dot="554 5.6.0 spam"),
+            Reject,
+            (),
+            "refused for good: a@x.test (554 5.6.0 spam), b@x.test (554 5.6.0 spam)",
+        ),
+        (Script(data="451 4.3.0 full"), Retry, (), None),
+    ],
+)
+def test_a_refusal_concerns_its_recipient_alone(script, kind, accepted, reason):
+    with SmtpServer(script=script) as server:
+        error, _ = failure(destination(server), PLAIN)
+
+    assert (type(error), error.accepted) == (kind, accepted)
+    assert reason is None or error.reason == reason
+
+
+@pytest.mark.parametrize("step", ["rcpt", "data", "dot"])
+def test_5yz_for_the_only_recipient_is_a_reject(step):
+    reply = {A: "550 5.1.1 no"} if step == "rcpt" else "550 5.1.1 no"
+    with SmtpServer(script=Script(**{step: reply})) as server:
+        error, _ = failure(destination(server, to=A), PLAIN)
+
+    assert (type(error), error.status) == (Reject, 550)
+
+
+def test_a_reject_stands_even_if_the_server_hangs_up_after_it():
+    with SmtpServer(script=Script(rcpt={A: "550 5.1.1 no"}, quit=CLOSE)) as server:
+        error, _ = failure(destination(server, to=A), PLAIN)
+
+    assert type(error) is Reject
+
+
+@pytest.mark.parametrize("fault", [CLOSE, HANG, "500 no"])
+def test_a_failing_quit_is_still_success(fault):
+    with SmtpServer(script=Script(quit=fault)) as server:
+        receipt = destination(server).send(PLAIN, attempt(timeout_seconds=1.0))
+
+    assert receipt.accepted == (A, B)
+
+
+def test_an_unknown_outcome_names_who_has_it_already():
+    with SmtpServer() as server:
+        server.inbox._on_arrival = lambda mail: setattr(server, "script", Script(dot=CLOSE))
+        error, _ = failure(destination(server), PLAIN)
+
+    assert (type(error), error.accepted) == (Unknown, (A,))
+
+
+# -- encryption -----------------------------------------------------------------------------------
+
+
+def test_starttls_is_used_where_it_is_offered(tls, trusted):
+    with SmtpServer(tls=tls, login=("hub@x.test", "pass/word")) as server:
+        destination(server, smtp_url=with_login(server)).send(PLAIN, attempt())
+        mail = server.wait_for(1)[0]
+
+    assert (mail.encrypted, mail.login) == (True, "hub@x.test")
+
+
+def test_starttls_verifies_the_certificate(tls):
+    with SmtpServer(tls=tls) as server:
+        error, _ = failure(destination(server), PLAIN)
+
+    assert type(error) is Retry
+    assert error.reason.startswith("TLS failed: self-signed certificate")
+
+
+@pytest.mark.parametrize(
+    ("url", "encrypted"),
+    [
+        ("smtp://mail.example.com", "by STARTTLS where it is offered"),
+        ("smtp://u:p@mail.example.com", "by STARTTLS or not at all"),
+        ("smtp://u:p@127.0.0.1", "by STARTTLS where it is offered"),
+        ("smtp://u:p@localhost:25", "by STARTTLS where it is offered"),
+        ("smtp://u:p@mail.example.com?starttls=never", "never"),
+        ("smtp://mail.example.com?starttls=required", "by STARTTLS or not at all"),
+        ("smtps://mail.example.com", "from the start"),
+    ],
+)
+def test_a_login_leaves_this_machine_only_encrypted(url, encrypted):
+    options = EmailOptions.model_validate({"smtp_url": url, "from": "a@x.test", "to": "b@x.test"})
+
+    assert options.server.tls == encrypted
+
+
+def test_starttls_that_is_needed_and_not_offered_pauses():
+    with SmtpServer(login=("hub@x.test", "pass/word")) as server:
+        error, _ = failure(destination(server, smtp_url=with_login(server, "?starttls=required")), PLAIN)
+
+    assert (type(error), server.mails) == (Pause, [])
+    assert "offers no STARTTLS" in error.reason
+
+
+# -- the mail itself ------------------------------------------------------------------------------
+
+
+def received(message, to=A, **changes):
+    with SmtpServer() as server:
+        destination(server, to=to).send(message, attempt(**changes))
+        return server.wait_for(1)[0]
+
+
+def test_retries_send_the_same_bytes():
+    message = {**PLAIN, "html": "<p>hello</p>"}
+    first = received(message, number=1)
+    second = received(message, number=2, at=AT.replace(hour=20))
+
+    assert first.raw == second.raw
+    assert first.message["Message-ID"] == "<dlv_019caa1b5a00a1b2c3d4e5f60718@example.com>"
+    assert first.message["Date"] == "Sun, 01 Mar 2026 15:54:05 +0000"
+    assert first.message["Auto-Submitted"] == "auto-generated"
+
+
+def test_lines_of_dots_and_strange_characters_arrive_as_they_are():
+    text = ".\n..two\nü\u20ac\U0001f389 " + "x" * 3000 + "\n=?utf-8?q?x?=\n"
+    mail = received({**PLAIN, "text": text + "\r\x00\x1b"})
+
+    assert mail.message.get_content().replace("\r\n", "\n") == text + "\n"
+    assert max(map(len, mail.raw.split(b"\r\n"))) < 999
+
+
+@pytest.mark.parametrize("value", HOSTILE_HEADERS)
+def test_a_hostile_subject_stays_a_subject(value):
+    message = received({**PLAIN, "subject": value}).message
+
+    assert set(message) == {
+        *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
+        *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
+    }
+    assert "".join(message["Subject"].split()) == "".join(header_text(value).split())
+    assert message["To"] == A
+
+
+@pytest.mark.parametrize("value", HOSTILE_HEADERS)
+def test_a_hostile_name_of_a_sender_stays_a_name(value):
+    raw = build_mail(
+        sender=Mailbox(name=header_text(value), address="hub@example.com"),
+        recipients=[Mailbox(name="", address=A)],
+        subject="Hi",
+        text="x",
+        html=None,
+        delivery_id="dlv_1",
+        at=AT,
+    )
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+
+    assert [address.addr_spec for address in message["From"].addresses] == ["hub@example.com"]
+    assert "Bcc" not in message
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(min_size=1, max_size=300))
+def test_any_subject_can_be_sent(subject):
+    raw = build_mail(
+        sender=Mailbox(name="", address="hub@example.com"),
+        recipients=[Mailbox(name="", address=A)],
+        subject=header_text(subject) or "x",
+        text=subject,
+        html=None,
+        delivery_id="dlv_1",
+        at=AT,
+    )
+
+    assert raw.isascii()
+
+
+def test_a_mail_that_would_read_differently_is_rejected():
+    with pytest.raises((Reject, ValueError)):
+        build_mail(
+            sender=Mailbox(name="", address="hub@example.com"),
+            recipients=[Mailbox(name="", address=A)],
+            subject="=?utf-8?q?Hi=0ABcc=3A_evil@evil.test?=",
+            text="x",
+            html=None,
+            delivery_id="dlv_1",
+            at=AT,
+        )
+
+
+def test_addresses_of_every_script_are_mailed():
+    with SmtpServer() as server:
+        destination(server, to="Jürgen <jürgen@münchen.test>").send(PLAIN, attempt())
+        mail = server.wait_for(1)[0]
+
+    assert mail.recipients == ("jürgen@xn--mnchen-3ya.test",)
+
+
+# -- composing ------------------------------------------------------------------------------------
+
+
+def test_from_and_to_are_kept_with_the_message(renderer):
+    options = EmailOptions.model_validate(
+        {
+            "smtp_url": "smtp://h.test",
+            "from": "Hub <hub@x.test>",
+            "to": ["A <a@x.test>", "b@x.test, a@x.test"],
+        }
+    )
+    message = composed(renderer, {"subject": "{{ data.n }}", "text": "x"}, options, data={"n": "a\nb"})
+
+    assert message == {"from": "Hub <hub@x.test>", "to": [A, B], "subject": "a b", "text": "x"}
+
+
+def test_html_escapes_and_text_does_not(renderer):
+    fields = {"subject": "s", "text": "{{ data.n }}", "html": "<p>{{ data.n }}</p>"}
+    message = composed(renderer, fields, data={"n": "<b>&"})
+
+    assert message["text"] == "<b>&"
+    assert "<p>&lt;b&gt;&amp;</p>" in message["html"]
+
+
+def test_style_sheets_are_inlined_and_none_is_fetched(renderer):
+    html = (
+        "<html><head><style>p{color:red}</style><link rel=stylesheet href='http://127.0.0.1:9/x.css'></head>"
+        "<body><p>hi</p></body></html>"
+    )
+    message = composed(renderer, {"subject": "s", "html": html})
+
+    assert '<p style="color: red;">hi</p>' in message["html"]
+
+
+def test_html_alone_gets_a_plain_text(renderer):
+    html = (
+        "<html><head><title>no</title><style>p{}</style></head><body><h1>Hi &amp; <b>bye</b></h1><ul><li>one"
+        "<li>two</ul><p>see <a href='https://x.test/a'>this</a><br>x<img alt='logo' src=x></p></body></html>"
+    )
+    message = composed(renderer, {"subject": "s", "html": html})
+
+    assert message["text"] == "Hi & bye\n\n- one\n- two\n\nsee this (https://x.test/a)\nxlogo\n"
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "keys"),
+    [
+        ((".html.j2",), {"text", "html"}),
+        ((".txt.j2",), {"text"}),
+        ((".html.j2", ".txt.j2"), {"text", "html"}),
+    ],
+)
+def test_a_template_may_be_html_or_text_or_both(renderer, suffixes, keys):
+    templates = {f"email/new{suffix}": "Hi {{ data.n }}" for suffix in suffixes}
+    message = composed(
+        renderer, {"template": "email/new", "subject": "s"}, templates=templates, data={"n": 1}
+    )
+
+    assert set(message) == {"subject", *keys}
+    assert message["text"].strip() == "Hi 1"
+
+
+def test_what_is_left_out_is_said_in_the_built_in_words(renderer):
+    message = composed(renderer, {"recipient": "{{ data | primary_email }}"})
+
+    assert re.fullmatch(r"\S+@\S+", message["to"][0])
+    assert message["subject"]
+    assert "https://hub.test/events/evt_1" in message["text"]
+    assert "https://hub.test/events/evt_1" in message["html"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a@x.test, b@x.test",
+        "a@x.test;b@y.test",
+        "a@x.test\nBcc: b@x.test",
+        "Ada <a@x.test>",
+        "a",
+        "@x.test",
+        "a@",
+        "a b@x.test",
+        "a@x..test",
+        "a..b@x.test",
+        "=?utf-8?q?a?=@x.test",
+        '"a b"@x.test',
+        "a" * 65 + "@x.test",
+        None,
+    ],
+)
+def test_a_recipient_must_be_exactly_one_address(renderer, value):
+    with pytest.raises(TemplateError, match=r"^recipient: does not render to exactly one valid address"):
+        composed(renderer, {"recipient": "{{ data.to }}", "text": "x"}, data={"to": value})
+
+
+def test_a_recipient_replaces_the_destinations_own(renderer):
+    message = composed(
+        renderer, {"recipient": " {{ data.to }} ", "text": "x"}, data={"to": "Zoë+1@münchen.test"}
+    )
+
+    assert message["to"] == ["Zoë+1@xn--mnchen-3ya.test"]
+
+
+def test_an_empty_subject_is_a_template_error(renderer):
+    with pytest.raises(TemplateError, match=r"^subject: renders to nothing"):
+        composed(renderer, {"subject": "{{ data.missing }}", "text": "x"})
+
+
+@pytest.mark.parametrize("event_type", catalog.event_types())
+def test_the_built_in_mail_of_every_event_can_be_built(event_type):
+    event = Event(
+        id="evt_1",
+        source="clerk",
+        message_id="m",
+        type=event_type,
+        payload=catalog.sample_payload(event_type),
+        received_at=AT,
+    )
+    summary = catalog.summarise(event)
+    message = EmailDestination.compose_builtin(None, summary, None, "https://hub.test/e/1")
+    raw = build_mail(
+        sender=Mailbox(name="Hub", address="hub@example.com"),
+        recipients=[Mailbox(name="", address=A)],
+        subject=message["subject"],
+        text=message["text"],
+        html=message["html"],
+        delivery_id="dlv_1",
+        at=AT,
+    )
+
+    assert b"https://hub.test/e/1" in raw
+
+
+def test_the_built_in_mail_escapes_every_word():
+    evil = "<script>x</script>{headline}{0}"
+    summary = Summary(headline=evil, fields=((evil, evil), ("Empty", "")))
+    html = EmailDestination.compose_builtin(None, summary, evil, "https://hub.test/?a&b")["html"]
+
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;x&lt;/script&gt;{headline}{0}") == 5
+    assert 'href="https://hub.test/?a&amp;b"' in html
+    assert "Empty" not in html
+
+
+# -- configuration --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ({"smtp_url": "mail.example.com"}, "must look like smtp://user:password@host:587"),
+        ({"smtp_url": "smtp://u:hunter22/@h.test"}, "must look like smtp://user:password@host:587"),
+        ({"smtp_url": "smtp://h.test:x"}, "must look like smtp://user:password@host:587"),
+        ({"smtp_url": "smtp://h.test?starttls=maybe"}, "may have only"),
+        ({"smtp_url": "smtp://h.test?verify=no"}, "may have only"),
+        ({"smtp_url": "smtps://h.test?starttls=never"}, "may have only"),
+        ({"smtp_url": "smtp://u:h%C3%BCnter22@h.test"}, "ASCII characters"),
+        ({"from": "nobody"}, "must be addresses like"),
+        ({"from": "a@x.test, b@x.test"}, "must be one address"),
+        ({"to": []}, "must name at least one address"),
+        ({"to": ""}, "must name at least one address"),
+        ({"to": ["a@x.test", "b"]}, "must be addresses like"),
+        ({"to": 3}, "valid string"),
+    ],
+)
+def test_a_wrong_block_is_explained_without_its_values(block, problem):
+    right = {"smtp_url": "smtp://h.test", "from": "a@x.test", "to": "b@x.test"}
+    with pytest.raises(ValidationError, match=problem) as raised:
+        EmailOptions.model_validate(right | block)
+
+    assert "nter22" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a@x.test", [("", A)]),
+        ("Ada <a@x.test>, b@x.test,", [("Ada", A), ("", B)]),
+        ('"Lovelace, Ada \\"x\\"" <a@x.test>', [('Lovelace, Ada "x"', A)]),
+        ("<a@x.test>", [("", A)]),
+    ],
+)
+def test_addresses_are_read_with_their_names(text, expected):
+    assert [(mailbox.name, mailbox.address) for mailbox in mailboxes(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("send", "problems"),
+    [
+        ({"subject": "x"}, []),
+        ({"template": "a", "html": "x"}, ["template excludes text and html: it is the whole body"]),
+        (
+            {"recipient": " "},
+            ["recipient must not be empty; leave it out to mail to the destination's addresses"],
+        ),
+    ],
+)
+def test_a_send_block_is_checked(send, problems):
+    assert list(EmailDestination.check(None, EmailSend.model_validate(send))) == problems
+
+
+def test_describes_itself_by_its_addresses():
+    with SmtpServer() as server:
+        text = destination(server, to=["Ada <a@x.test>", B]).describe()
+
+    assert text == "a@x.test, b@x.test"

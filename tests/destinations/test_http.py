@@ -1,0 +1,304 @@
+import base64
+import hashlib
+import hmac
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+from sending import AT, HttpContract, attempt
+
+from hub import __version__
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.destinations.http import HttpDestination, HttpOptions, HttpSend
+from hub.errors import TemplateError
+from hub.models import RAW
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER = "whsec_" + base64.b64encode(b"another secret key").decode()
+
+
+def destination(url, **options):
+    return HttpDestination(HttpOptions.model_validate({"url": url, **options}), "crm")
+
+
+def sent(message, url="/hooks", options=None, **changes):
+    """The request that a message becomes."""
+    with HttpReceiver() as receiver:
+        place = destination(receiver.url + url, **(options or {}))
+        place.send(message, attempt(**changes))
+        place.close()
+        return receiver.received[0]
+
+
+def composed(renderer, fields, options=None, **event):
+    return HttpDestination.compose(options, fields, renderer(**event))
+
+
+class TestHttp(HttpContract):
+    SECRETS = ("token-in-the-path", "hunter22", "key-in-a-header", SECRET.removeprefix("whsec_"))
+
+    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+        scheme = "https" if tls else "http"
+        options = {
+            "url": f"{scheme}://u:hunter22@{host}:{port}/token-in-the-path",
+            "headers": {"X-Key": "key-in-a-header"},
+            "sign_with": SECRET,
+        }
+        extra = {"look_up": look_up} if look_up else {}
+        return HttpDestination(HttpOptions.model_validate(options), "crm", **extra)
+
+
+def test_the_event_itself_goes_out_byte_for_byte(renderer):
+    payload = b'{ "type":"user.created",\n"data" : {"n": 1.0, "\xc3\xa9": "\\u00e9"} }'
+    request = sent(composed(renderer, {}), payload=payload)
+
+    assert request.body == payload
+    assert (request.method, request.path) == ("POST", "/hooks")
+
+
+def test_the_headers_are_those_of_the_design(renderer):
+    request = sent(composed(renderer, {}), number=3, event_type="user.cr\r\neated")
+
+    assert {k: v for k, v in request.headers.items() if k not in ("host", "accept-encoding")} == {
+        "content-type": "application/json",
+        "content-length": "24",
+        "user-agent": f"fanout-hub/{__version__}",
+        "webhook-id": "dlv_019caa1b5a00a1b2c3d4e5f60718",
+        "webhook-timestamp": str(int(AT.timestamp())),
+        "hub-event-id": "evt_1",
+        "hub-event-type": "user.created",
+        "hub-attempt": "3",
+    }
+
+
+def test_own_headers_and_a_login_in_the_url_are_sent():
+    message = {"method": "POST", "content_type": "application/json", RAW: True}
+    with HttpReceiver() as receiver:
+        url = receiver.url.replace("//", "//us%40er:pa%3Ass@")
+        destination(url, headers={"X-Team": " grow\nth é "}).send(message, attempt())
+        headers = receiver.received[0].headers
+
+    assert headers["x-team"].encode("latin-1").decode() == "growth é"
+    assert base64.b64decode(headers["authorization"].removeprefix("Basic ")) == b"us@er:pa:ss"
+
+
+def test_signs_with_each_secret():
+    message = {"method": "POST", "content_type": "text/plain", "body": "hé"}
+    request = sent(message, options={"sign_with": [SECRET, OTHER]})
+    said = f"dlv_019caa1b5a00a1b2c3d4e5f60718.{int(AT.timestamp())}.hé".encode()
+    expected = [
+        "v1," + base64.b64encode(hmac.digest(base64.b64decode(s[6:]), said, hashlib.sha256)).decode()
+        for s in (SECRET, OTHER)
+    ]
+
+    assert request.headers["webhook-signature"].split(" ") == expected
+
+
+def test_known_answer_of_the_signature():
+    request = sent(
+        {"method": "POST", "content_type": "application/json", RAW: True},
+        options={"sign_with": SECRET},
+        payload=b'{"test": 2432232314}',
+        delivery_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        at=datetime.fromtimestamp(1614265330, UTC),
+    )
+
+    assert request.headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_retries_send_the_same_bytes_and_id(renderer):
+    message = json.loads(json.dumps(composed(renderer, {"json": {"a": "{{ data.id }}"}})))
+    first, second = sent(message, number=1), sent(message, number=2)
+
+    assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
+
+
+def test_json_keeps_types_and_cannot_be_broken_out_of(renderer):
+    fields = {
+        "json": {
+            "admin": "{{ data.role == 'org:admin' }}",
+            "name": "{{ data.name }}",
+            "text": "is {{ data.name }}",
+            "gone": "{{ data.missing }}",
+            "n": 3,
+        }
+    }
+    name = '", "admin": true, "x": "\n{{ 7*7 }}'
+    message = composed(renderer, fields, data={"role": "org:member", "name": name})
+
+    assert json.loads(message["body"]) == {
+        "admin": False,
+        "name": name,
+        "text": f"is {name}",
+        "gone": None,
+        "n": 3,
+    }
+
+
+def test_a_body_of_json_prints_json(renderer):
+    message = composed(renderer, {"body": '{"name": {{ data.name }}}'}, data={"name": 'a"b'})
+
+    assert json.loads(message["body"]) == {"name": 'a"b'}
+
+
+@pytest.mark.parametrize("body", ["{{ data.name }}!", '{"a": NaN}', "", "[" * 100_000])
+def test_a_body_that_is_no_json_is_a_template_error(renderer, body):
+    with pytest.raises(TemplateError, match=r"^body: is not JSON once rendered"):
+        composed(renderer, {"body": body}, data={"name": "x"})
+
+
+def test_a_number_that_json_does_not_have_is_a_template_error(renderer):
+    with pytest.raises(TemplateError, match="a number that JSON does not have"):
+        composed(renderer, {"json": {"n": float("inf")}})
+
+
+def test_another_content_type_prints_plainly(renderer):
+    fields = {"body": "name={{ data.name }}", "content_type": "text/plain"}
+    message = composed(renderer, fields, data={"name": "<a>"})
+
+    assert (message["body"], message["content_type"]) == ("name=<a>", "text/plain")
+
+
+def test_a_template_file_makes_the_body(renderer):
+    message = composed(renderer, {"template": "http/crm"}, templates={"http/crm.j2": '{"t": {{ type }}}'})
+
+    assert message["body"] == '{"t": "user.created"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("/contacts/{{ data.id }}", "u_1", "/hooks/contacts/u_1?x=1"),
+        ("contacts/{{ data.id }}", "a b/ü", "/hooks/contacts/a%20b%2F%C3%BC?x=1"),
+        ("/a b/{{ data.id }}", "?x#y", "/hooks/a%20b/%3Fx%23y?x=1"),
+        ("/{{ data.id }}", "...", "/hooks/...?x=1"),
+    ],
+)
+def test_a_path_is_put_below_the_url(renderer, path, value, expected):
+    message = composed(renderer, {"path": path}, data={"id": value})
+
+    assert sent(message, url="/hooks/?x=1").path == expected
+
+
+@pytest.mark.parametrize("value", ["", "..", ".", "../x", "x/../y", "..\\x", None])
+def test_a_segment_that_leads_elsewhere_is_a_template_error(renderer, value):
+    with pytest.raises(TemplateError, match=r"^path: has a"):
+        composed(renderer, {"path": "/contacts/{{ data.id }}"}, data={"id": value})
+
+
+@pytest.mark.parametrize(
+    "path", ["/a//b", "/a/", "/a/%2e%2E/b", "/{{ '%2e' | safe }}", "/{{ '../x' | safe }}"]
+)
+def test_a_segment_of_the_users_own_that_leads_elsewhere_is_one_too(renderer, path):
+    with pytest.raises(TemplateError, match=r"^path: has a"):
+        composed(renderer, {"path": path})
+
+
+def test_dots_and_percents_of_the_users_own_url_stay():
+    request = sent({"method": "PUT", "content_type": "a/b", "body": "", "path": "/%2e%2fx"}, url="/a%2fb")
+
+    assert request.path.lower() == "/a%2fb/%2e%2fx"
+
+
+@pytest.mark.parametrize("fault", [Fault.DRIP_BODY, Fault.BREAK_BODY, Fault.ENDLESS_BODY])
+def test_the_status_line_decides_whatever_the_body_does(fault):
+    began = time.monotonic()
+    with HttpReceiver([Answer(fault=fault, body=b"x")]) as receiver:
+        message = {"method": "POST", "content_type": "a/b", "body": ""}
+        receipt = destination(receiver.url).send(message, attempt(timeout_seconds=0.4))
+
+    assert receipt.detail == "answered 200 OK"
+    assert time.monotonic() - began < 0.9
+
+
+def test_connections_are_kept_and_a_stale_one_is_replaced():
+    message = {"method": "POST", "content_type": "a/b", "body": ""}
+    with HttpReceiver([Answer(body=b"x" * 1000)]) as receiver:
+        place = destination(receiver.url)
+        place.send(message, attempt())
+        place.send(message, attempt())
+        kept = receiver.connections
+        receiver.close_connections()
+        place.send(message, attempt())
+
+    assert (kept, receiver.connections, len(receiver.received)) == (1, 2, 3)
+
+
+def test_one_answer_never_counts_for_two_requests():
+    message = {"method": "POST", "content_type": "a/b", "body": ""}
+    answers = [Answer(status=200, fault=Fault.DRIP_BODY, body=b"HTTP/1.1 200 OK\r\n\r\n"), Answer(status=500)]
+    with HttpReceiver(answers) as receiver:
+        place = destination(receiver.url)
+        place.send(message, attempt(timeout_seconds=0.3))
+        with pytest.raises(Exception, match="answered 500"):
+            place.send(message, attempt())
+
+
+def test_proxies_and_netrc_are_ignored(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login a password b")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    request = sent({"method": "POST", "content_type": "a/b", "body": ""})
+
+    assert "authorization" not in request.headers
+
+
+def test_describes_itself_by_its_host():
+    places = [destination("https://a:b@crm.example.com/secret?x=y"), destination("http://münchen.test:81/")]
+
+    assert [place.describe() for place in places] == ["crm.example.com", "xn--mnchen-3ya.test:81"]
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ({"url": "ftp://x.test/"}, "must be a URL that starts with https://"),
+        ({"url": "https:///x"}, "must be a URL that starts with https://"),
+        ({"url": "https://x.test/a b"}, "must be a URL that starts with https://"),
+        ({"url": "https://x.test:99999/"}, "must be a URL that starts with https://"),
+        ({"url": "https://x.test/#a"}, "must not have a # part"),
+        ({"url": "https://x.test", "headers": {"Webhook-Id": "1"}}, "Webhook-Id is set by the hub itself"),
+        ({"url": "https://x.test", "headers": {"hub-attempt": "1"}}, "hub-attempt is set by the hub itself"),
+        ({"url": "https://x.test", "headers": {"a b": "1"}}, "'a b' is no name of a header"),
+        ({"url": "https://x.test", "sign_with": "hunter22!"}, "must be a secret like whsec_"),
+        ({"url": "https://x.test", "sign_with": []}, "must name at least one secret"),
+        ({"url": "https://x.test", "method": "GET"}, "'POST', 'PUT', 'PATCH' or 'DELETE'"),
+        ({"url": "https://x.test", "retries": 1}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_block_is_explained_without_its_values(block, problem):
+    with pytest.raises(ValidationError, match=problem) as raised:
+        HttpOptions.model_validate(block)
+
+    assert "hunter22" not in str(raised.value)
+    assert "x.test" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("send", "problems"),
+    [
+        ({}, []),
+        ({"json": None}, []),
+        ({"json": {}, "content_type": "application/vnd.api+json"}, []),
+        ({"json": {}, "body": "x"}, ["json and body exclude each other: a request has one body"]),
+        (
+            {"content_type": "text/plain"},
+            ["content_type needs body or template: the event itself is always JSON"],
+        ),
+        (
+            {"json": {}, "content_type": "text/plain"},
+            ["content_type must be a JSON type where json is given"],
+        ),
+        (
+            {"body": "x", "content_type": "nonsense"},
+            ["content_type must look like text/plain or application/json; charset=utf-8"],
+        ),
+        ({"path": "/a?b=c"}, ["path must not have a ? or #: a query belongs into the destination's url"]),
+        ({"path": "/{{ '?' }}/{# # #}"}, []),
+    ],
+)
+def test_a_send_block_is_checked(send, problems):
+    assert list(HttpDestination.check(None, HttpSend.model_validate(send))) == problems

@@ -1,0 +1,352 @@
+import json
+import socket
+import threading
+
+import pytest
+from pydantic import ValidationError
+from sending import HttpContract, attempt, failure
+
+from hub import catalog
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.demo.slack_receiver import SlackReceiver, problem_of
+from hub.destinations.base import find_destination
+from hub.destinations.slack import DESTINATION_ERRORS, SlackDestination, SlackOptions, SlackSend
+from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
+from hub.models import Event, Summary
+
+MESSAGE = {"text": "hi", "unfurl_links": False, "unfurl_media": False}
+HOSTILE = "<!channel> & <https://evil.test|click> &amp;"
+ESCAPED = "&lt;!channel&gt; &amp; &lt;https://evil.test|click&gt; &amp;amp;"
+
+
+def webhook(url):
+    return SlackDestination(SlackOptions.model_validate({"webhook_url": url}), "growth")
+
+
+def bot(api_url, token="xoxb-demo", channel="#sales"):
+    options = {"bot_token": token, "channel": channel, "api_url": api_url}
+    return SlackDestination(SlackOptions.model_validate(options), "sales")
+
+
+def composed(renderer, fields, **event):
+    return SlackDestination.compose(None, fields, renderer(**event))
+
+
+class TestSlackWebhook(HttpContract):
+    SECRETS = ("T0SECRET", "B0SECRET", "XyZsecretXyZ")
+    DELIVERED = (200,)
+    REFUSED = {400: Reject, 403: Pause, 404: Pause, 410: Pause, 413: Reject}  # noqa: RUF012
+
+    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+        url = f"{'https' if tls else 'http'}://{host}:{port}/services/T0SECRET/B0SECRET/XyZsecretXyZ"
+        return SlackDestination(
+            SlackOptions.model_validate({"webhook_url": url}), "growth", look_up=look_up or socket.getaddrinfo
+        )
+
+
+class TestSlackBot(HttpContract):
+    SECRETS = ("xoxb-secret-token",)
+    DELIVERED = ()
+    REFUSED = {400: Reject, 403: Pause, 404: Pause, 410: Pause, 413: Reject}  # noqa: RUF012
+
+    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+        options = {
+            "bot_token": "xoxb-secret-token",
+            "channel": "sales",
+            "api_url": f"{'https' if tls else 'http'}://{host}:{port}/api/",
+        }
+        return SlackDestination(
+            SlackOptions.model_validate(options), "sales", look_up=look_up or socket.getaddrinfo
+        )
+
+
+# -- what Slack's answers mean --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "kind"),
+    [
+        (400, "invalid_payload", Reject),
+        (400, "invalid_blocks", Reject),
+        (400, "no_text", Reject),
+        (400, "too_many_attachments", Reject),
+        (403, "invalid_token", Pause),
+        (403, "action_prohibited", Pause),
+        (404, "channel_not_found", Pause),
+        (404, "no_service", Pause),
+        (404, "no_team", Pause),
+        (410, "channel_is_archived", Pause),
+        (500, "rollup_error", Retry),
+    ],
+)
+def test_a_webhooks_word_says_whose_fault_it_is(status, word, kind):
+    with HttpReceiver([Answer(status=status, body=word.encode())]) as receiver:
+        error, _ = failure(webhook(receiver.url), MESSAGE)
+
+    assert type(error) is kind
+    assert error.reason.startswith(f"Slack answered {status} {word}")
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        *((word, Reject) for word in ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long")),
+        *((word, Reject) for word in ("msg_too_long", "no_text", "invalid_arguments")),
+        *((word, Pause) for word in DESTINATION_ERRORS),
+        *(
+            (word, Retry)
+            for word in ("ratelimited", "rate_limited", "service_unavailable", "request_timeout")
+        ),
+        *((word, Retry) for word in ("something_new",)),
+        *((word, Unknown) for word in ("fatal_error", "internal_error")),
+    ],
+)
+def test_a_bots_word_says_whose_fault_it_is(word, kind):
+    body = json.dumps({"ok": False, "error": word}).encode()
+    with HttpReceiver([Answer(body=body)]) as receiver:
+        error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
+
+    assert (type(error), getattr(error, "throttled", False)) == (
+        kind,
+        word in ("ratelimited", "rate_limited"),
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>fine</html>", b"", b"[]", b'"ok"', b'{"ok": false}', b"\xff", b"[" * 60000]
+)
+def test_an_answer_that_is_not_slacks_leaves_a_bots_message_unknown(body):
+    with HttpReceiver([Answer(body=body)]) as receiver:
+        error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
+
+    assert (type(error), error.reason) == (Unknown, "answered with something that is not Slack's")
+
+
+def test_a_broken_body_leaves_a_bots_message_unknown():
+    with HttpReceiver([Answer(body=b'{"ok": tr', fault=Fault.BREAK_BODY)]) as receiver:
+        error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
+
+    assert type(error) is Unknown
+
+
+def test_the_token_does_not_travel_with_a_redirect():
+    with HttpReceiver() as elsewhere:
+        with HttpReceiver([Answer(status=302, headers={"Location": elsewhere.url})]) as receiver:
+            failure(bot(receiver.url + "/api/"), MESSAGE)
+        reached = elsewhere.received
+
+    assert reached == []
+
+
+# -- against a Slack that is as strict as the real one --------------------------------------------
+
+
+def test_a_webhook_posts_to_its_channel():
+    with SlackReceiver() as slack:
+        receipt = webhook(slack.webhook_url).send(MESSAGE, attempt())
+        body = slack.messages[0].body
+
+    assert (receipt.status, body) == (200, MESSAGE)
+
+
+@pytest.mark.parametrize("channel", ["sales", "#sales"])
+def test_a_bot_posts_to_its_channel(channel):
+    with SlackReceiver() as slack:
+        bot(slack.api_url, channel=channel).send(MESSAGE, attempt())
+        messages = slack.messages
+
+    assert [(message.channel, message.text) for message in messages] == [("C0000000002", "hi")]
+
+
+def test_a_wrong_token_pauses_and_says_what_to_do():
+    with SlackReceiver() as slack:
+        error, _ = failure(bot(slack.api_url, token="xoxb-wrong"), MESSAGE)
+
+    assert (type(error), error.reason) == (
+        Pause,
+        "Slack answered invalid_auth: the bot token is not valid; set the right one",
+    )
+
+
+def test_messages_of_many_threads_all_arrive():
+    with SlackReceiver() as slack:
+        place = webhook(slack.webhook_url)
+        threads = [threading.Thread(target=place.send, args=(MESSAGE, attempt())) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        messages = slack.wait_for(8)
+
+    assert len(messages) == 8
+
+
+@pytest.mark.parametrize("event_type", catalog.event_types())
+def test_the_built_in_message_of_every_event_is_taken_by_slack(event_type):
+    event = Event(
+        id="evt_1",
+        source="clerk",
+        message_id="m",
+        type=event_type,
+        payload=catalog.sample_payload(event_type),
+        received_at=attempt().at,
+    )
+    summary = catalog.summarise(event)
+    message = SlackDestination.compose_builtin(None, summary, "template failed", "https://hub.test/e/1")
+
+    assert problem_of(message) == ""
+    assert message["blocks"][0]["type"] == "header"
+    assert message["text"].startswith(summary.headline.replace("&", "&amp;")[:50])
+
+
+# -- composing ------------------------------------------------------------------------------------
+
+
+def test_text_escapes_what_strangers_wrote_and_not_what_users_wrote(renderer):
+    message = composed(renderer, {"text": "<!here> *{{ data.name }}*"}, data={"name": HOSTILE})
+
+    assert message == {"text": f"<!here> *{ESCAPED}*", "unfurl_links": False, "unfurl_media": False}
+
+
+def test_blocks_escape_too_and_are_verbatim(renderer):
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "{{ data.name }}"}}]
+    message = composed(renderer, {"blocks": blocks}, data={"name": HOSTILE})
+
+    assert message["blocks"][0]["text"] == {"type": "mrkdwn", "text": ESCAPED, "verbatim": True}
+    assert message["text"] == ESCAPED
+
+
+def test_blocks_without_words_fall_back_to_the_built_in_headline(renderer):
+    message = composed(renderer, {"blocks": [{"type": "divider"}]})
+
+    assert message["text"]
+    assert problem_of(message) == ""
+
+
+def test_a_template_is_mrkdwn(renderer):
+    templates = {"slack/new.j2": "new: {{ data.name }}\n"}
+    message = composed(renderer, {"template": "slack/new"}, templates=templates, data={"name": "<a>"})
+
+    assert message["text"] == "new: &lt;a&gt;"
+
+
+def test_no_value_breaks_out_of_a_template_of_blocks(renderer):
+    source = (
+        'blocks:\n  - type: header\n    text: {type: plain_text, text: "{{ data.name }}", emoji: false}\n'
+    )
+    name = '"}\n  - type: divider\n#'
+    message = composed(
+        renderer, {"template": "slack/new"}, templates={"slack/new.blocks.yaml": source}, data={"name": name}
+    )
+
+    assert [block["type"] for block in message["blocks"]] == ["header"]
+    assert message["blocks"][0]["text"]["text"] == name
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "- type: section\n  text: {{ data.name }}",
+        "- [",
+        "just text",
+        "- text",
+        "[" * 5000,
+        json.dumps([{"type": "divider"}] * 51),
+    ],
+)
+def test_a_template_that_is_no_list_of_blocks_is_a_template_error(renderer, source):
+    with pytest.raises(TemplateError, match=r"^slack/new\.blocks\.yaml"):
+        composed(renderer, {"template": "slack/new"}, templates={"slack/new.blocks.yaml": source})
+
+
+def test_a_message_of_nothing_is_a_template_error(renderer):
+    with pytest.raises(TemplateError, match="renders to nothing"):
+        composed(renderer, {"text": "{{ data.missing }}"})
+
+
+def test_empty_texts_are_left_out_and_long_ones_cut(renderer):
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": "{{ data.long }}"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "{{ data.none }}"}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": t} for t in ["", "a"] * 12]},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "{{ data.long }}"}},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": " "}]},
+        {"type": "divider"},
+    ]
+    message = composed(renderer, {"blocks": blocks, "text": "{{ data.long }}"}, data={"long": "&" * 5000})
+
+    assert problem_of(message) == ""
+    assert [block["type"] for block in message["blocks"]] == ["header", "section", "section", "divider"]
+    assert len(message["text"]) < 4000
+    assert message["text"].endswith("&amp;…")
+    assert len(json.dumps(message["blocks"])) < 8500
+
+
+def test_a_cut_leaves_no_half_link(renderer):
+    message = composed(renderer, {"text": "x" * 3990 + "<https://example.com|here>"})
+
+    assert message["text"] == "x" * 3990 + "…"
+
+
+def test_the_built_in_message_is_safe_and_whole():
+    summary = Summary(headline=HOSTILE + "\n*x*", fields=((HOSTILE, "a\nb"), ("Empty", " ")))
+    message = SlackDestination.compose_builtin(None, summary, "bad <b>", "https://hub.test/e/1")
+    header, section, context = message["blocks"]
+
+    assert header["text"] == {"type": "plain_text", "text": ESCAPED + " *x*", "emoji": False}
+    assert [field["text"] for field in section["fields"]] == [f"*{ESCAPED}*\na b"]
+    assert [element["text"] for element in context["elements"]] == [
+        "<https://hub.test/e/1|Open in the hub>",
+        ":warning: bad &lt;b&gt;",
+    ]
+    assert "<!" not in json.dumps(message)
+    assert problem_of(message) == ""
+
+
+def test_a_headline_of_entities_stays_within_slacks_limit():
+    message = SlackDestination.compose_builtin(None, Summary(headline="&" * 500), None, "")
+
+    assert problem_of(message) == ""
+
+
+# -- configuration --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ({}, "needs either webhook_url, or bot_token and channel"),
+        ({"webhook_url": "https://h.test/s", "bot_token": "x", "channel": "c"}, "needs either webhook_url"),
+        ({"bot_token": "xoxb-1"}, "needs both bot_token and channel"),
+        ({"channel": "sales"}, "needs both bot_token and channel"),
+        ({"webhook_url": "hooks.slack.com/hunter22"}, "must be a URL like https://hooks.slack.com"),
+        ({"bot_token": "hunter22 x", "channel": "c"}, "must be a token like xoxb-"),
+        ({"bot_token": "x", "channel": "#"}, "must be a channel's name or id"),
+    ],
+)
+def test_a_wrong_block_is_explained_without_its_values(block, problem):
+    with pytest.raises(ValidationError, match=problem) as raised:
+        SlackOptions.model_validate(block)
+
+    assert "hunter22" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("send", "problems"),
+    [
+        ({"text": "x", "blocks": [{"type": "divider"}]}, []),
+        ({"template": "a", "text": "x"}, ["template excludes text and blocks: it is the whole message"]),
+        ({"blocks": []}, ["blocks must have 1 to 50 entries"]),
+        ({"blocks": ["x"]}, ["each of blocks must be a mapping with a type, such as section"]),
+    ],
+)
+def test_a_send_block_is_checked(send, problems):
+    assert list(SlackDestination.check(None, SlackSend.model_validate(send))) == problems
+
+
+def test_describes_itself_by_channel_or_host():
+    places = [webhook("https://hooks.slack.com/services/T/B/x"), bot("https://slack.com/api/")]
+
+    assert [place.describe() for place in places] == ["hooks.slack.com", "#sales"]
+
+
+def test_is_found_by_its_name():
+    assert find_destination("slack") is SlackDestination
