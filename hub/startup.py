@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -13,13 +12,13 @@ from flask import Flask
 
 from hub.config import load_config
 from hub.deliver import Worker
-from hub.errors import SettingsError
+from hub.errors import SettingsError, StoreUnavailable
 from hub.logs import set_up_logs
 from hub.route import Rules, load_rules
 from hub.settings import Settings, load_settings
 from hub.store.sqlite import sqlite_path
 from hub.store.store import Store, open_store
-from hub.supervise import end_with_parent
+from hub.supervise import StopSignals, end_with_parent
 from hub.web import create_app, new_link
 
 log = structlog.get_logger()
@@ -42,6 +41,8 @@ def migrate(settings: Settings) -> None:
     store = open_store(settings.database_url, settings.db_connections)
     try:
         store.migrate()
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error}; start it, or set DATABASE_URL to another") from error
     finally:
         store.close()
 
@@ -86,21 +87,13 @@ def refuse_ephemeral_disk(settings: Settings) -> None:
         )
 
 
-def run_worker(settings: Settings, rules: Rules) -> None:
-    """Deliver until SIGTERM or SIGINT; a second signal ends the process at once."""
+def run_worker(settings: Settings, rules: Rules, *, ends_with_parent: bool) -> None:
+    """Deliver until a signal to stop; a second one ends the process at once."""
     store = open_store(settings.database_url, settings.db_connections)
     worker = Worker(store, lambda: rules, threads=settings.worker_threads, public_url=settings.public_url)
-    told: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        if told:
-            os._exit(1)
-        told.append(number)
-        worker.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    end_with_parent(worker.stop)
+    StopSignals(worker.stop, lambda: os._exit(1))
+    if ends_with_parent:
+        end_with_parent(worker.stop)
     worker.run()
     store.close()
     sys.stdout.flush()

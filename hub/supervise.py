@@ -25,6 +25,11 @@ SETTLED_SECONDS = 60.0
 STOP_SECONDS = 9.0
 """How long the processes have to end by themselves once they are told to."""
 
+SAME_STOP_SECONDS = 1.0
+"""Signals this close together are one request: a platform tells every process of a dyno, and the parent tells
+its children once more; a process manager that is interrupted passes the interrupt on as a SIGTERM.
+"""
+
 log = structlog.get_logger()
 
 
@@ -55,21 +60,46 @@ def supervise(programs: Mapping[str, Callable[[], None]]) -> None:
     _stop(children, signals)
 
 
+class StopSignals:
+    """Counts the requests to stop; signals that come together are one.
+
+    SIGHUP, the terminal's last word, is one of them, but not where nohup had it ignored.
+    """
+
+    def __init__(self, on_first: Callable[[], None], on_second: Callable[[], None]) -> None:
+        self._calls = (on_first, on_second)
+        self._count, self._last_at = 0, 0.0
+        for number in _stop_signals():
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        is_new = self._count == 0 or now - self._last_at > SAME_STOP_SECONDS
+        self._last_at = now
+        if is_new:
+            self._count += 1
+            self._calls[min(self._count, 2) - 1]()
+
+
+def _stop_signals() -> tuple[signal.Signals, ...]:
+    nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT) if nohup else (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 class _Signals:
     """Counts the requests to stop, and wakes who waits. What they do to a child is the child's own."""
 
     def __init__(self) -> None:
         self.stopping = 0
+        self._numbers = (*_stop_signals(), signal.SIGCHLD)
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        StopSignals(self._count, self._count)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def _stop(self, number: int, frame: object) -> None:
+    def _count(self) -> None:
         self.stopping += 1
 
     def wait(self, seconds: float) -> None:
@@ -79,7 +109,7 @@ class _Signals:
     def leave_to_child(self) -> None:
         """Undo all of this in a new process."""
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
+        for number in self._numbers:
             signal.signal(number, signal.SIG_DFL)
         self._reader.close()
         self._writer.close()
@@ -112,13 +142,20 @@ def _start(child: _Child, signals: _Signals) -> None:
 
 def _reap(children: list[_Child]) -> None:
     for child in children:
-        if child.pid is None or os.waitpid(child.pid, os.WNOHANG)[0] == 0:
+        ended, status = os.waitpid(child.pid, os.WNOHANG) if child.pid is not None else (0, 0)
+        if ended == 0:
             continue
         now = time.monotonic()
         if now - child.started_at > SETTLED_SECONDS:
             child.pause_seconds = FIRST_PAUSE_SECONDS
         child.start_at = now + child.pause_seconds
-        log.error("process.died", process=child.name, pid=child.pid, again_in_seconds=child.pause_seconds)
+        log.error(
+            "process.died",
+            process=child.name,
+            pid=child.pid,
+            status=os.waitstatus_to_exitcode(status),
+            again_in_seconds=child.pause_seconds,
+        )
         child.pid = None
         child.pause_seconds = min(child.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 

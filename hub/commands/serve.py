@@ -15,10 +15,15 @@ def command() -> None:
     startup.announce(settings, listener.getsockname()[1])
 
     def web() -> None:
-        serve_web(listener, settings.web_processes, lambda: startup.make_app(settings, rules))
+        serve_web(
+            listener,
+            settings.web_processes,
+            lambda: startup.make_app(settings, rules),
+            ends_with_parent=True,
+        )
 
     def worker() -> None:
         listener.close()
-        startup.run_worker(settings, rules)
+        startup.run_worker(settings, rules, ends_with_parent=True)
 
     supervise({"web": web, "worker": worker})

@@ -12,4 +12,6 @@ def command() -> None:
     settings, rules = startup.prepare()
     listener = listen(settings.host, settings.port)
     startup.announce(settings, listener.getsockname()[1])
-    serve_web(listener, settings.web_processes, lambda: startup.make_app(settings, rules))
+    serve_web(
+        listener, settings.web_processes, lambda: startup.make_app(settings, rules), ends_with_parent=False
+    )

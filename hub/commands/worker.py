@@ -9,4 +9,4 @@ from hub import startup
 def command() -> None:
     """Deliver what is due; run as many as you like on PostgreSQL."""
     settings, rules = startup.prepare()
-    startup.run_worker(settings, rules)
+    startup.run_worker(settings, rules, ends_with_parent=False)

@@ -34,12 +34,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_web(listener: socket.socket, processes: int, make_app: Callable[[], Flask]) -> None:
-    """Serve until SIGTERM, or until the parent of this process is gone.
+def serve_web(
+    listener: socket.socket, processes: int, make_app: Callable[[], Flask], *, ends_with_parent: bool
+) -> None:
+    """Serve until SIGTERM; with `ends_with_parent` also until the parent of this process is gone.
 
     `make_app` runs once in each web process, after it was forked.
     """
-    _Server(listener, processes, make_app).run()
+    arbiter = _Arbiter if ends_with_parent else Arbiter
+    arbiter(_Server(listener, processes, make_app)).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -69,9 +72,6 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         return self._make_app()
-
-    def run(self) -> None:
-        _Arbiter(self).run()
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
