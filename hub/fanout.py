@@ -69,6 +69,7 @@ def _resent(transaction: Transaction, event: Event, routing: Routing) -> FannedO
     if has_payload:
         owed = transaction.revive_dead(known.id)
         if routing.routes and not transaction.is_routed(known.id):
+            transaction.restore_payload(known)
             transaction.set_verdicts(known.id, routing)
             owed += transaction.add_deliveries(known, routing)
     return FannedOut(event_id=known.id, duplicate=True, routes=routing.routes, deliveries=owed)

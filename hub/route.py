@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from hub import catalog
 from hub.errors import TemplateError
 from hub.models import UNMATCHED, Config, Event, Matched, Route, Routing, Send, Verdict
 from hub.sandbox import Sandbox, variables
@@ -85,17 +86,20 @@ def _judge(route: Route, event: Event, sandbox: Sandbox) -> Verdict:
         try:
             value = sandbox.condition(condition)(seen)
         except TemplateError as error:
-            return Verdict(
-                route=route.name, matched=False, condition=condition, value=f"failed: {error.message}"
-            )
-        if not value:
-            return Verdict(
-                route=route.name,
-                matched=False,
-                condition=condition,
-                value=_explain(condition, value, seen, sandbox),
-            )
+            why = f"failed: {error.message}"
+        else:
+            if value:
+                continue
+            why = _explain(condition, value, seen, sandbox)
+        return Verdict(route=route.name, matched=False, condition=condition, value=_kept(why, event))
     return Verdict(route=route.name, matched=True)
+
+
+def _kept(why: str, event: Event) -> str:
+    """Why a condition failed as it may be kept and shown: short, on one line, without one-time secrets."""
+    why = catalog.mask(why, catalog.secret_values(event.type, event.body))
+    why = " ".join("".join(c if c.isprintable() else " " for c in why).split())
+    return why if len(why) <= 160 else why[:160] + "…"
 
 
 _COMPARISON = re.compile(r"\s*([\w.\[\]\"']+)\s*(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s")
@@ -108,18 +112,16 @@ def _explain(condition: str, value: Any, seen: Mapping[str, Any], sandbox: Sandb
         try:
             left = sandbox.condition(compared[1])(seen)
         except TemplateError:
-            return repr(value)
+            return f"it is {_shown(value)}"
         return f"{compared[1]} is {_shown(left)}"
     return f"it is {_shown(value)}"
 
 
 def _shown(value: Any) -> str:
-    """A value as the verdict keeps it: short, on one line, strings in quotes."""
+    """A value in words: strings in quotes."""
     if value is None:
         return "missing"
-    text = ascii(value) if not isinstance(value, str) else '"' + value.replace('"', "'") + '"'
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= 100 else text[:100] + "…"
+    return '"' + value.replace('"', "'") + '"' if isinstance(value, str) else ascii(value)
 
 
 @lru_cache(maxsize=4096)

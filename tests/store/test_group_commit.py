@@ -1,0 +1,156 @@
+"""Writes that arrive together share one commit, and none of them fails for another's sake."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import event as sa_event
+from sqlalchemy import text
+
+from hub.errors import Conflict, StoreError, StoreUnavailable
+from hub.store.store import Store, Transaction
+
+
+def count_commits(store: Store) -> list[None]:
+    commits: list[None] = []
+    sa_event.listen(store._engine, "commit", lambda connection: commits.append(None))
+    return commits
+
+
+def hold_then(store: Store, works: list[Callable[[Transaction], Any]]) -> list[Future[Any]]:
+    """Run works that all arrive while a first one still holds the transaction."""
+    begun, go = threading.Event(), threading.Event()
+
+    def first(transaction: Transaction) -> None:
+        begun.set()
+        go.wait(5)
+
+    with ThreadPoolExecutor(len(works) + 1) as pool:
+        pool.submit(store.write, first)
+        begun.wait(5)
+        futures = [pool.submit(store.write, work) for work in works]
+        given.until(lambda: len(store._group._waiting) == len(works))
+        go.set()
+    return futures
+
+
+def keep(name: str) -> Callable[[Transaction], str]:
+    return lambda transaction: transaction.keep_value(name, f"value of {name}")
+
+
+def kept(store: Store, name: str) -> str | None:
+    with store.read() as reading:
+        return reading.kept(name)
+
+
+def test_works_that_arrive_together_are_committed_together(store: Store) -> None:
+    store.write(lambda transaction: None)
+    commits = count_commits(store)
+    futures = hold_then(store, [keep(f"v{number}") for number in range(40)])
+
+    assert [future.result() for future in futures] == [f"value of v{number}" for number in range(40)]
+    assert len(commits) == 2
+    assert kept(store, "v39") == "value of v39"
+
+
+def test_more_works_than_one_commit_takes_are_all_committed(store: Store) -> None:
+    futures = hold_then(store, [keep(f"v{number}") for number in range(150)])
+
+    assert {future.result() for future in futures} == {f"value of v{number}" for number in range(150)}
+
+
+def test_a_work_that_raises_fails_alone_and_leaves_no_row(store: Store) -> None:
+    def conflicting(transaction: Transaction) -> None:
+        transaction.keep_value("lost", "x")
+        raise Conflict("no")
+
+    futures = hold_then(store, [keep("a"), conflicting, keep("b"), conflicting])
+
+    assert futures[0].result() == "value of a"
+    assert futures[2].result() == "value of b"
+    for failed in (futures[1], futures[3]):
+        with pytest.raises(Conflict, match="no"):
+            failed.result()
+    assert (kept(store, "a"), kept(store, "b"), kept(store, "lost")) == ("value of a", "value of b", None)
+
+
+def test_a_statement_that_the_database_refuses_fails_alone(store: Store) -> None:
+    def twice(transaction: Transaction) -> None:
+        for _ in range(2):
+            transaction._connection.execute(text("INSERT INTO keep (name, value) VALUES ('same', 'x')"))
+
+    futures = hold_then(store, [keep("a"), twice, keep("b")])
+
+    assert (futures[0].result(), futures[2].result()) == ("value of a", "value of b")
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        futures[1].result()
+
+
+def test_every_work_hears_that_the_store_is_unavailable(store: Store) -> None:
+    def broken(transaction: Transaction) -> None:
+        raise StoreUnavailable("the database does not answer: gone")
+
+    futures = hold_then(store, [keep("a"), broken, keep("b")])
+
+    for future in futures:
+        with pytest.raises(StoreUnavailable):
+            future.result()
+    assert kept(store, "a") is None
+
+
+def test_a_work_may_be_interrupted_without_stopping_the_others(store: Store) -> None:
+    def interrupted(transaction: Transaction) -> None:
+        raise KeyboardInterrupt
+
+    futures = hold_then(store, [keep("a"), interrupted])
+
+    assert futures[0].result() == "value of a"
+    with pytest.raises(KeyboardInterrupt):
+        futures[1].result()
+
+
+def test_transactions_that_collide_fail_no_neighbour(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    """Two processes that take in the same two messages in opposite order: the database ends one of them."""
+    from hub.store.store import open_store
+
+    url = new_postgres_database()
+    stores = [open_store(url), open_store(url)]
+    first, second = given.event(), given.event()
+    both_began = threading.Barrier(2)
+    waits = [True, True]
+
+    def taking(number: int, event: Any, other: Any) -> Callable[[Transaction], bool]:
+        def work(transaction: Transaction) -> bool:
+            transaction.add_event(event, given.routing())
+            if waits[number]:
+                waits[number] = False
+                both_began.wait(5)
+            return transaction.add_event(other, given.routing())
+
+        return work
+
+    futures = []
+    with ThreadPoolExecutor(2) as pool:
+        for number, order in enumerate([(first, second), (second, first)]):
+            works = [keep(f"neighbour {number}"), taking(number, *order)]
+            futures.append(pool.submit(hold_then, stores[number], works))
+    neighbours = [future.result()[0].result() for future in futures]
+    for each in stores:
+        each.close()
+
+    assert neighbours == ["value of neighbour 0", "value of neighbour 1"]
+
+
+def test_a_database_error_is_said_in_one_line(store: Store) -> None:
+    with pytest.raises(StoreError) as refused:
+        store.write(lambda t: t._connection.execute(text("SELECT * FROM nowhere")) and None)
+
+    assert "SELECT" not in str(refused.value)
+    assert "\n" not in str(refused.value)
