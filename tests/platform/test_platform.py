@@ -1,0 +1,207 @@
+"""What a platform does with a checkout: installs requirements.txt, and runs the Procfile's lines."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+from running import (
+    PASSWORD,
+    Running,
+    environment,
+    free_port,
+    get,
+    post_event,
+    run,
+    wait_for,
+    wait_until_ready,
+)
+
+from hub.demo.http_receiver import HttpReceiver
+from hub.demo.slack_receiver import SlackReceiver
+from hub.demo.smtp_server import SmtpServer
+
+CHECKOUT = Path(__file__).parents[2]
+NOT_DEPLOYED = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", "__pycache__", "build", "*.egg-info", "*.db*", "tests", "bench"
+)
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """A copy of the checkout, and a virtual environment made from its requirements.txt alone."""
+
+    folder: Path
+    programs: Path
+
+    def line(self, process: str) -> str:
+        """What the Procfile says for a process."""
+        lines = (self.folder / "Procfile").read_text().splitlines()
+        return dict(line.split(": ", 1) for line in lines)[process]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    folder = tmp_path_factory.mktemp("platform")
+    shutil.copytree(CHECKOUT, folder / "app", ignore=NOT_DEPLOYED)
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    install = [
+        folder / "venv/bin/pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "-r",
+        "requirements.txt",
+    ]
+    subprocess.run(install, cwd=folder / "app", check=True, timeout=300)
+    shutil.rmtree(folder / "app" / "hub")
+    return Deployed(folder=folder / "app", programs=folder / "venv/bin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where the shipped routes send to."""
+
+    crm: HttpReceiver
+    slack: SlackReceiver
+    mail: SmtpServer
+
+    def have_all(self, events: int) -> bool:
+        return (
+            len(self.crm.wait_for(events, 20)) == events
+            and len(self.slack.wait_for(events, 20)) == events
+            and len(self.mail.wait_for(events, 20)) == events
+        )
+
+
+@pytest.fixture
+def places() -> Iterator[Places]:
+    with HttpReceiver() as crm, SlackReceiver() as slack, SmtpServer() as mail:
+        yield Places(crm=crm, slack=slack, mail=mail)
+
+
+@pytest.fixture
+def database_url(new_postgres_database: Callable[..., str]) -> str:
+    """An empty database, as platforms name it."""
+    return new_postgres_database(None).replace("postgresql://", "postgres://", 1)
+
+
+@pytest.fixture
+def env(deployed: Deployed, places: Places, database_url: str, tmp_path: Path) -> dict[str, str]:
+    env = environment(
+        tmp_path,
+        DATABASE_URL=database_url,
+        PORT=str(free_port()),
+        CRM_WEBHOOK_URL=places.crm.url,
+        SLACK_WEBHOOK_URL=places.slack.webhook_url,
+        SMTP_URL=places.mail.url,
+        EMAIL_FROM="hub@example.com",
+        EMAIL_TO="team@example.com",
+        DYNO="web.1",
+    )
+    return {**env, "PATH": f"{deployed.programs}:/usr/bin:/bin"}
+
+
+def connections(database_url: str) -> int:
+    """How many connections the hub's processes hold."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hub' "
+            "AND datname = current_database()"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+
+def test_the_release_phase_makes_the_database_and_checks_the_routes(
+    deployed: Deployed, env: dict[str, str]
+) -> None:
+    done = run(deployed.line("release"), deployed.folder, env)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with psycopg.connect(env["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+
+
+def test_web_alone_delivers(deployed: Deployed, env: dict[str, str], places: Places) -> None:
+    port = int(env["PORT"])
+    with Running(deployed.line("web"), deployed.folder, env) as web:
+        wait_until_ready(port, web)
+        answers = [post_event(port, message_id=f"msg_{number}") for number in range(8)]
+
+        assert [(answer.status_code, answer.json()["deliveries"]) for answer in answers] == [(200, 3)] * 8
+        assert places.have_all(8)
+        assert all_delivered(port, 24)
+        held = connections(env["DATABASE_URL"])
+        print(f"PostgreSQL connections of two web processes and a worker: {held}")
+        assert held <= 9
+        assert web.stop() < 10
+        assert web.pids() == []
+
+
+def test_web_and_worker_apart_deliver(deployed: Deployed, env: dict[str, str], places: Places) -> None:
+    port = int(env["PORT"])
+    with (
+        Running("hub web", deployed.folder, env) as web,
+        Running(deployed.line("worker"), deployed.folder, env) as first,
+        Running(deployed.line("worker"), deployed.folder, env) as second,
+    ):
+        wait_until_ready(port, web)
+        for number in range(8):
+            assert post_event(port, message_id=f"msg_{number}").json()["deliveries"] == 3
+
+        assert places.have_all(8)
+        assert all_delivered(port, 24)
+        held = connections(env["DATABASE_URL"])
+        print(f"PostgreSQL connections of two web processes and two workers: {held}")
+        assert held <= 12
+        assert max(each.stop() for each in (first, second, web)) < 10
+        assert [*web.pids(), *first.pids(), *second.pids()] == []
+
+
+def test_a_first_deploy_without_any_secret_serves(deployed: Deployed, env: dict[str, str]) -> None:
+    """Clerk shows the signing secret only when the endpoint exists, so the hub comes first."""
+    keep = ("PATH", "HOME", "LANG", "PORT", "DATABASE_URL", "DYNO")
+    bare = {name: env[name] for name in keep}
+    port = int(env["PORT"])
+    with Running(deployed.line("web"), deployed.folder, bare) as web:
+        wait_until_ready(port, web)
+        answer = post_event(port)
+
+        assert answer.status_code == 503
+        assert answer.json()["error"] == "not_configured"
+        assert "CLERK_WEBHOOK_SIGNING_SECRET" in answer.json()["message"]
+        assert answer.headers["Retry-After"]
+        assert re.search(r"http\S+/\S+", web.text)
+
+
+def all_delivered(port: int, count: int) -> bool:
+    def delivered() -> bool:
+        answer = requests.get(
+            f"http://127.0.0.1:{port}/api/deliveries?state=delivered&limit=500",
+            headers={"Authorization": f"Bearer {PASSWORD}"},
+            timeout=10,
+        )
+        return len(answer.json()["items"]) == count
+
+    return bool(wait_for(delivered, f"{count} deliveries to be delivered"))
+
+
+def test_the_hub_believes_one_proxy_on_a_platform(deployed: Deployed, env: dict[str, str]) -> None:
+    """It never redirects to https by itself: that is the platform's business."""
+    port = int(env["PORT"])
+    with Running(deployed.line("web"), deployed.folder, env) as web:
+        wait_until_ready(port, web)
+        answer = get(port, "/login", **{"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
+
+        assert answer.status_code == 200
+        assert "Location" not in answer.headers

@@ -1,0 +1,176 @@
+"""`hub serve` and its processes: delivers, starts again what dies, ends together, leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import (
+    Running,
+    environment,
+    free_port,
+    get,
+    post_event,
+    pss_megabytes,
+    wait_for,
+    wait_until_ready,
+    write_configuration,
+)
+
+from hub.demo.http_receiver import Answer, HttpReceiver
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_configuration(tmp_path)
+
+
+@pytest.fixture
+def crm() -> Iterator[HttpReceiver]:
+    with HttpReceiver() as receiver:
+        yield receiver
+
+
+def serve(folder: Path, crm: HttpReceiver, port: int, **more: str) -> Running:
+    env = environment(folder, PORT=str(port), CRM_WEBHOOK_URL=crm.url, **more)
+    return Running("hub serve", folder, env)
+
+
+def test_serve_delivers_and_sigterm_ends_everything(folder: Path, crm: HttpReceiver) -> None:
+    port = free_port()
+    with serve(folder, crm, port) as running:
+        wait_until_ready(port, running)
+
+        assert post_event(port).json()["deliveries"] == 1
+        assert len(crm.wait_for(1)) == 1
+        assert running.stop() < 10
+        assert running.process.returncode == 0
+        assert running.pids() == []
+
+
+def test_sigterm_to_every_process_is_one_request_to_stop(folder: Path, crm: HttpReceiver) -> None:
+    """A platform signals all of a dyno's processes; an attempt that is under way still finishes."""
+    port = free_port()
+
+    def slow(_: object) -> Answer:
+        time.sleep(2)
+        return Answer()
+
+    crm.respond = slow
+    with serve(folder, crm, port) as running:
+        wait_until_ready(port, running)
+        post_event(port)
+        crm.wait_for(1)
+        for pid in running.pids():
+            os.kill(pid, signal.SIGTERM)
+        running.process.wait(10)
+
+        assert "outcome=delivered" in running.text
+        assert running.pids() == []
+
+
+def test_a_second_signal_hurries(folder: Path, crm: HttpReceiver) -> None:
+    port = free_port()
+
+    def stuck(_: object) -> Answer:
+        time.sleep(20)
+        return Answer()
+
+    crm.respond = stuck
+    with serve(folder, crm, port) as running:
+        wait_until_ready(port, running)
+        post_event(port)
+        crm.wait_for(1)
+        running.process.send_signal(signal.SIGINT)
+        time.sleep(1.2)
+
+        assert running.process.poll() is None
+        assert running.stop(signal.SIGINT) < 2
+        assert running.pids() == []
+
+
+def test_nothing_outlives_a_killed_parent(folder: Path, crm: HttpReceiver) -> None:
+    port = free_port()
+    with serve(folder, crm, port) as running:
+        wait_until_ready(port, running)
+        running.stop(signal.SIGKILL)
+
+        wait_for(lambda: not running.pids(), "the children to end", 11, running)
+
+
+def test_a_killed_child_is_started_again(folder: Path, crm: HttpReceiver) -> None:
+    port = free_port()
+    with serve(folder, crm, port) as running:
+        wait_until_ready(port, running)
+        children = set(running.children_of(running.process.pid))
+        assert len(children) == 2
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(
+            lambda: (
+                len(set(running.children_of(running.process.pid)) - children) == 2
+                and running.text.count("process.died") == 2
+            ),
+            "two new children",
+            15,
+            running,
+        )
+        wait_until_ready(port, running)
+
+        assert post_event(port).json()["deliveries"] == 1
+        assert len(crm.wait_for(1, 10)) == 1
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_serve_stays_small(folder: Path, crm: HttpReceiver, processes: str) -> None:
+    port = free_port()
+    with serve(folder, crm, port, WEB_CONCURRENCY=processes) as running:
+        wait_until_ready(port, running)
+        for _ in range(20):
+            assert post_event(port).status_code == 200
+        crm.wait_for(20, 15)
+        for page in ("/", "/healthz", "/login"):
+            get(port, page)
+        megabytes = pss_megabytes(running.pids())
+        print(f"hub serve, WEB_CONCURRENCY={processes}: {len(running.pids())} processes, {megabytes:.0f} MB")
+
+        assert megabytes < 250
+
+
+def test_web_and_worker_outlive_the_shell_that_started_them(folder: Path, crm: HttpReceiver) -> None:
+    port = free_port()
+    env = environment(folder, PORT=str(port), CRM_WEBHOOK_URL=crm.url)
+    with Running("nohup hub web & nohup hub worker & wait", folder, env) as running:
+        wait_until_ready(port, running)
+        running.stop(signal.SIGKILL)
+        time.sleep(2)
+
+        assert post_event(port).json()["deliveries"] == 1
+        assert len(crm.wait_for(1)) == 1
+
+
+def test_a_slow_destination_is_given_back_within_ten_seconds(folder: Path, crm: HttpReceiver) -> None:
+    """What was being sent is due again with the next start."""
+    port = free_port()
+    released = time.monotonic() + 9
+
+    def stuck(_: object) -> Answer:
+        time.sleep(max(0.0, released - time.monotonic()))
+        return Answer()
+
+    crm.respond = stuck
+    with serve(folder, crm, port) as running:
+        wait_until_ready(port, running)
+        post_event(port)
+        crm.wait_for(1)
+
+        assert running.stop() < 10
+    with serve(folder, crm, port) as running:
+        first, second, *_ = crm.wait_for(2, 20)
+
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+        assert first.body == second.body

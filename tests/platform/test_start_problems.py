@@ -1,0 +1,171 @@
+"""What stops a start says so in one line, without a traceback; what need not stop it does not."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from running import (
+    ROUTES,
+    Running,
+    environment,
+    free_port,
+    get,
+    run,
+    wait_until_ready,
+    write_configuration,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_configuration(tmp_path)
+
+
+def refused(command: str, folder: Path, **more: str) -> list[str]:
+    """The lines of a start that must fail; warnings of the configuration are none of them."""
+    done = run(
+        f"hub {command}", folder, environment(folder, **{"CRM_WEBHOOK_URL": "http://127.0.0.1:9", **more})
+    )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr.splitlines()
+
+
+def test_a_port_in_use(folder: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        for command in ("serve", "web"):
+            assert refused(command, folder, PORT=str(port)) == [
+                f"hub: cannot listen on 0.0.0.0:{port}: address already in use; "
+                "stop what uses it, or set PORT to another"
+            ]
+
+
+@pytest.mark.parametrize("command", ("migrate", "serve"))
+def test_a_postgresql_that_does_not_answer(folder: Path, command: str) -> None:
+    port = free_port()
+    (line,) = refused(command, folder, DATABASE_URL=f"postgres://hub:hidden@127.0.0.1:{port}/hub", PORT="0")
+
+    assert line.startswith("hub: the database does not answer: ")
+    assert "DATABASE_URL" in line
+    assert "hidden" not in line
+
+
+def test_a_newer_sqlite_database(folder: Path) -> None:
+    run("hub migrate", folder, environment(folder))
+    with sqlite3.connect(folder / "hub.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9_0001'")
+
+    for command in ("migrate", "worker"):
+        (line,) = refused(command, folder, PORT="0")
+        assert line.startswith("hub: the database is at v9_0001")
+        assert "deploy that version" in line
+
+
+def test_a_newer_postgresql_database(folder: Path, new_postgres_database: Callable[..., str]) -> None:
+    url = new_postgres_database()
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9_0001'")
+    (line,) = refused("serve", folder, DATABASE_URL=url, PORT="0")
+
+    assert line.startswith("hub: the database is at v9_0001")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"PORT": "http"}, "PORT is 'http'; it must be a whole number from 0 to 65535"),
+        ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY is '0'; it must be a whole number from 1 to 64"),
+        (
+            {"HUB_DB_CONNECTIONS": "1"},
+            "HUB_DB_CONNECTIONS is '1'; it must be a whole number from 2 to 100",
+        ),
+        ({"HUB_LOG_FORMAT": "xml"}, "HUB_LOG_FORMAT is 'xml'; it must be one of text, json"),
+        (
+            {"HUB_RETENTION": "soon"},
+            "HUB_RETENTION is 'soon'; it must be a duration above zero such as 30d or 12h",
+        ),
+        (
+            {"DATABASE_URL": "mysql://db/hub"},
+            "DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://",
+        ),
+        (
+            {"DATABASE_URL": "sqlite://"},
+            "DATABASE_URL must name a file: sqlite:///hub.db or sqlite:////data/hub.db",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_used(folder: Path, variables: dict[str, str], expected: str) -> None:
+    assert refused("serve", folder, **variables) == [f"hub: {expected}"]
+
+
+@pytest.mark.parametrize("variable", ["DYNO", "RENDER", "RAILWAY_ENVIRONMENT", "FLY_APP_NAME"])
+def test_sqlite_on_a_disk_that_a_deploy_empties(folder: Path, variable: str) -> None:
+    (line,) = refused("serve", folder, **{variable: "1"}, DATABASE_URL="sqlite:////hub.db")
+
+    assert line.startswith(f"hub: {variable} is set")
+    assert "PostgreSQL" in line
+    assert "HUB_EPHEMERAL_DISK=accept" in line
+    assert not Path("/hub.db").exists()
+
+
+def test_an_ephemeral_disk_that_was_accepted(folder: Path) -> None:
+    port = free_port()
+    env = environment(folder, DYNO="web.1", HUB_EPHEMERAL_DISK="accept", PORT=str(port))
+    with Running("hub serve", folder, env) as running:
+        wait_until_ready(port, running)
+
+        assert get(port, "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("command", ("serve", "web", "worker"))
+def test_every_problem_of_the_routes(folder: Path, command: str) -> None:
+    broken = ROUTES.replace("send: crm", "send: crn").replace("retry: [1s]", "retry: [soon]")
+    write_configuration(folder, broken)
+    lines = refused(command, folder, PORT="0")
+
+    assert [line.split(": ")[0] for line in lines] == ["config/routes.yaml:11:13", "config/routes.yaml:15:11"]
+    assert 'did you mean "crm"?' in lines[1]
+    assert not (folder / "hub.db").exists()
+
+
+def test_routes_that_are_not_there(folder: Path) -> None:
+    (folder / "config" / "routes.yaml").unlink()
+    (line,) = refused("serve", folder)
+
+    assert line.startswith("config/routes.yaml:1:1: error[")
+    assert "HUB_CONFIG" in line
+
+
+def test_variables_that_are_not_set_stop_nothing(folder: Path) -> None:
+    port = free_port()
+    env = environment(folder, PORT=str(port))
+    del env["CLERK_WEBHOOK_SIGNING_SECRET"]
+    with Running("hub serve", folder, env) as running:
+        wait_until_ready(port, running)
+
+        assert "CRM_WEBHOOK_URL is not set" in running.text
+        assert "CLERK_WEBHOOK_SIGNING_SECRET is not set" in running.text
+
+
+def test_without_a_password_serve_prints_a_link_that_opens_the_page_once(folder: Path) -> None:
+    port = free_port()
+    env = environment(folder, PORT=str(port))
+    del env["HUB_PASSWORD"]
+    with Running("hub serve", folder, env) as running:
+        wait_until_ready(port, running)
+        link = running.wait_for_text("status page, once: ").partition("status page, once: ")[2].split()[0]
+        path = "/" + link.partition("://")[2].partition("/")[2]
+
+        first, second = get(port, path), get(port, path)
+
+        assert (first.status_code, first.headers["Location"]) == (303, "/")
+        assert second.status_code == 403
