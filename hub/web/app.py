@@ -11,13 +11,14 @@ from flask import Flask, Request, Response, abort, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from hub.models import SourceConfig
 from hub.receive import Receiver, read_body
 from hub.route import Rules
 from hub.settings import Settings
 from hub.store.store import Store
-from hub.web import access, api, health, metrics, pages, refusals
+from hub.web import access, acts, api, health, metrics, pages, refusals
 from hub.web.context import Context
 from hub.web.sessions import HubSessions
 
@@ -40,7 +41,7 @@ class HubJson(DefaultJSONProvider):
 
 
 class Hub(Flask):
-    """The app. A request to a source's path goes straight to the receiver: no session, no hook, no page."""
+    """The app. A request to a source's path goes straight to the receiver: no rule, no session, no hook."""
 
     json_provider_class = HubJson
 
@@ -51,6 +52,11 @@ class Hub(Flask):
     def source_of(self, incoming: Request) -> SourceConfig | None:
         """The source that a request is for, or None."""
         return self.receiver.paths().get(incoming.path)
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        if request is not None and self.source_of(request) is not None:
+            return None
+        return super().create_url_adapter(request)
 
     def full_dispatch_request(self) -> Response:
         source = self.source_of(request)
@@ -75,8 +81,8 @@ def create_app(store: Store, rules: Callable[[], Rules], settings: Settings) -> 
     app.after_request(_protect)
     access.init_app(app)
     refusals.init_app(app)
-    for blueprint in (health.blueprint, metrics.blueprint, api.blueprint, access.blueprint, pages.blueprint):
-        app.register_blueprint(blueprint)
+    for module in (health, metrics, api, access, pages, acts):
+        app.register_blueprint(module.blueprint)
     access.limit(app, api.blueprint, metrics.blueprint)
     if settings.trusted_proxies:
         count = settings.trusted_proxies

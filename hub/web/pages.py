@@ -2,14 +2,192 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+import json
+from typing import Any
 
-from hub.web import access
+from flask import Blueprint, Response, make_response, render_template, request
+
+from hub import catalog
+from hub.models import Event, EventRecord, SourceConfig, State
+from hub.web import access, parameters, shown
+from hub.web.context import Context, context
+from hub.web.masks import Masks, masks_of
+from hub.web.messages import parts
+from hub.web.parameters import known_id
+from hub.web.standing import standing
+from hub.web.words import ago, counted, span, utc
+
+PAGE_SIZE = 50
+LAST_EVENTS = 8
+EVENT_DELIVERIES = 200
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
+for _filter in (ago, counted, span, utc):
+    blueprint.app_template_filter()(_filter)
 
 
 @blueprint.get("/")
-def status() -> str:
-    return "soon"
+def status() -> Response:
+    here = context()
+    masks = masks_of(here.settings.environment)
+    with here.store.read() as reading:
+        stats = reading.stats()
+        places = shown.destinations(here, reading)
+        events = [_listed(record, masks) for record in reading.events(limit=LAST_EVENTS)]
+    config = here.rules().config
+    sources = [(source, _address(here, source)) for source in config.sources.values()]
+    return page(
+        "status.html",
+        now=stats.now,
+        stats=stats,
+        standing=standing(stats, places, config),
+        destinations=places,
+        events=events,
+        unset_sources=[(source, address) for source, address in sources if source.missing],
+        addresses=[address for _, address in sources],
+        State=State,
+    )
+
+
+@blueprint.get("/events")
+def events() -> Response:
+    here = context()
+    masks = masks_of(here.settings.environment)
+    type_, before = parameters.text("type"), parameters.before()
+    with here.store.read() as reading:
+        records = reading.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
+        now = reading.now
+    items = [_listed(record, masks) for record in records[:PAGE_SIZE]]
+    return page(
+        "events.html",
+        now=now,
+        events=items,
+        type=type_,
+        types=catalog.event_types(),
+        before=before,
+        next=items[-1]["id"] if len(records) > PAGE_SIZE else None,
+        addresses=[_address(here, source) for source in here.rules().config.sources.values()],
+    )
+
+
+@blueprint.get("/events/<event_id>")
+def event(event_id: str) -> Response:
+    here = context()
+    masks = masks_of(here.settings.environment)
+    with here.store.read() as reading:
+        record = reading.event(known_id("event", event_id))
+        owed = reading.deliveries(event=record.id, limit=EVENT_DELIVERIES)
+        now = reading.now
+    whole = shown.whole_event(record, masks)
+    return page(
+        "event.html",
+        now=now,
+        event={**whole, **_summary(record, masks)},
+        payload=None if whole["payload"] is None else _pretty(whole["payload"]),
+        meaning=_meaning(record.type),
+        deliveries=[shown.delivery(each, masks) for each in owed],
+    )
+
+
+@blueprint.get("/deliveries")
+def deliveries() -> Response:
+    here = context()
+    masks = masks_of(here.settings.environment)
+    state, name, before = parameters.state(), parameters.text("destination"), parameters.before()
+    with here.store.read() as reading:
+        records = reading.deliveries(state=state, destination=name, limit=PAGE_SIZE + 1, before=before)
+        now, known = reading.now, reading.destinations()
+    items = [shown.delivery(record, masks) for record in records[:PAGE_SIZE]]
+    return page(
+        "deliveries.html",
+        now=now,
+        deliveries=items,
+        state=state,
+        destination=name,
+        states=list(State),
+        names=sorted({*here.rules().config.destinations, *known}),
+        before=before,
+        next=items[-1]["id"] if len(records) > PAGE_SIZE else None,
+    )
+
+
+@blueprint.get("/deliveries/<delivery_id>")
+def delivery(delivery_id: str) -> Response:
+    masks = masks_of(context().settings.environment)
+    with context().store.read() as reading:
+        record = reading.delivery(known_id("delivery", delivery_id))
+        now = reading.now
+    whole = shown.whole_delivery(record, masks)
+    return page(
+        "delivery.html",
+        now=now,
+        delivery=whole,
+        parts_of_message=parts(whole["message"]) if whole["message"] else [],
+        message=_pretty(whole["message"]) if whole["message"] else None,
+    )
+
+
+@blueprint.get("/destinations")
+def destinations() -> Response:
+    here = context()
+    with here.store.read() as reading:
+        return page("destinations.html", now=reading.now, destinations=shown.destinations(here, reading))
+
+
+@blueprint.get("/routes")
+def routes() -> Response:
+    here = context()
+    masks = masks_of(here.settings.environment)
+    return page("routes.html", config=here.rules().config, fields=lambda send: _fields(send.fields, masks))
+
+
+def page(template: str, **values: Any) -> Response:
+    """A page in UTF-8; what UTF-8 cannot carry (half a surrogate pair in a payload) becomes a `?`."""
+    live = request.full_path.rstrip("?")
+    return make_response(render_template(template, live=live, **values).encode("utf-8", "replace"))
+
+
+def _listed(record: EventRecord, masks: Masks) -> shown.Shown:
+    return {**shown.event(record, masks), **_summary(record, masks)}
+
+
+def _summary(record: EventRecord, masks: Masks) -> shown.Shown:
+    """What happened in words, without secrets; nothing once the payload is pruned."""
+    if record.payload is None:
+        return {"headline": None, "facts": []}
+    told = catalog.summarise(
+        Event(
+            id=record.id,
+            source=record.source,
+            message_id=record.message_id,
+            type=record.type,
+            payload=record.payload,
+            received_at=record.received_at,
+        )
+    )
+    own = masks.of_event(record.type, record.payload)
+    facts = [(own.text(label), own.text(value)) for label, value in told.fields]
+    return {"headline": own.text(told.headline), "facts": facts}
+
+
+def _meaning(type_: str) -> str | None:
+    known = catalog.find_event_type(type_)
+    return known.meaning if known else None
+
+
+def _address(here: Context, source: SourceConfig) -> str:
+    """The whole URL to paste into the sender's dashboard."""
+    return (here.settings.public_url or request.url_root.rstrip("/")) + source.path
+
+
+def _fields(fields: Any, masks: Masks) -> list[tuple[str, str]]:
+    """A send block's fields as the user wrote them: texts as they are, structures as JSON."""
+    shown_fields = masks.anything(dict(fields))
+    return [
+        (name, value if isinstance(value, str) else _pretty(value)) for name, value in shown_fields.items()
+    ]
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

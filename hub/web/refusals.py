@@ -25,6 +25,16 @@ _WORDS = {
     500: ("internal_error", "the hub made a mistake; its log says which"),
     503: ("unavailable", "the database does not answer now; try again in a moment"),
 }
+_TITLES = {
+    400: "That request makes no sense",
+    404: "Nothing is here",
+    405: "Not that way",
+    409: "Not now",
+    413: "Too large",
+    429: "Too many attempts",
+    500: "Our mistake",
+    503: "Not available now",
+}
 CSRF_WORDS = "the form is out of date or came without its cookie; go back, reload the page and try again"
 
 
@@ -82,7 +92,8 @@ def _hub_error(error: HubError) -> Response:
 
 def _refused(status: int, words: str, sources: list[str] | None = None) -> Response:
     if wants_page():
-        page = render_template("refused.html", status=status, words=words, sources=sources)
+        title = _TITLES.get(status, "Refused")
+        page = render_template("refused.html", status=status, title=title, words=words, sources=sources)
         return make_response(page.encode("utf-8", "replace"), status)
     code, _ = _words(status)
     body = {"error": code, "message": words}

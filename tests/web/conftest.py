@@ -95,7 +95,9 @@ class World:
     _rules: dict[int, Rules] = field(default_factory=dict)
 
     def rules(self) -> Rules:
-        return self._rules.setdefault(id(self.config), load_rules(self.config))
+        if id(self.config) not in self._rules:
+            self._rules[id(self.config)] = load_rules(self.config)
+        return self._rules[id(self.config)]
 
     def app(self, **changes: Any) -> Flask:
         return create_app(self.store, self.rules, replace(self.settings, **changes))
