@@ -1,0 +1,120 @@
+"""`hub demo`: the whole hub on this machine with no account."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from hub.commands._demo_process import HubProcess, kept_environment
+from hub.commands._demo_show import Show
+from hub.commands._printing import say
+from hub.config import load_config
+from hub.demo.confine import confined, samples_to_send
+from hub.demo.stand_ins import StandIns, new_signing_secret
+from hub.errors import HubError
+from hub.models import Config
+from hub.settings import Settings, load_settings
+from hub.web import new_link
+
+DEADLINE_SECONDS = 15.0
+"""By then everything has arrived, or the demo says what has not; it ends within 20 s."""
+
+
+@click.command()
+@click.option("--exit", "exits", is_flag=True, help="Stop once all is delivered; 0 only if all arrived.")
+def command(exits: bool) -> None:
+    """Run the whole hub on this machine, with stand-ins for Slack, email and HTTP, and show what arrives.
+
+    The routes are those of config/routes.yaml. Nothing is sent to a real destination, whatever the
+    environment holds.
+    """
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with (
+            TemporaryDirectory(prefix="hub-demo-", ignore_cleanup_errors=True) as folder,
+            StandIns() as stand_ins,
+        ):
+            everything_arrived = _run(Path(folder), stand_ins, deadline, exits)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(130) from None
+    if not everything_arrived:
+        raise click.exceptions.Exit(1)
+
+
+def _run(folder: Path, stand_ins: StandIns, deadline: float, exits: bool) -> bool:
+    """Send every sample through a hub of its own and show what became of it; whether all arrived."""
+    settings = _files()
+    environment = {**kept_environment(), **stand_ins.environment()}
+    environment.update(_secrets_of_other_sources(settings, environment))
+    config = confined(_load(settings, environment), stand_ins.addresses)
+    samples = samples_to_send(config)
+    if not samples:
+        raise HubError(f"no route in {settings.config_path} names an event of the catalog: nothing to send")
+    for line in _opening(settings, config):
+        say(line)
+    show_log = True
+    with HubProcess(folder, settings, environment, stand_ins.addresses) as hub:
+        try:
+            show = Show(hub, stand_ins, config, deadline)
+            everything_arrived = show.samples(samples)
+            show_log = not everything_arrived
+            with closing(hub.open_store()) as store:
+                say(f"Status page   {hub.url}{new_link(store)}  (opens once)")
+            if not exits:
+                _serve(show)
+        except KeyboardInterrupt:
+            show_log = False
+            raise
+        finally:
+            if show_log:
+                _show_log(hub)
+    return everything_arrived
+
+
+def _serve(show: Show) -> None:
+    """Show what else arrives until Ctrl-C, which is how a demo ends well."""
+    say("Ctrl-C stops")
+    try:
+        show.follow()
+    except KeyboardInterrupt:
+        say()
+
+
+def _files() -> Settings:
+    """Which files to use; nothing else of the caller's settings counts here."""
+    names = ("HUB_CONFIG", "HUB_TEMPLATES")
+    return load_settings({name: os.environ[name] for name in names if name in os.environ})
+
+
+def _load(settings: Settings, environment: Mapping[str, str]) -> Config:
+    return load_config(settings.config_path, settings.templates_path, environment)
+
+
+def _secrets_of_other_sources(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """A signing secret for every variable that a source still lacks: the demo plays each sender itself."""
+    sources = _load(settings, environment).sources.values()
+    return {name: new_signing_secret() for source in sources for name in source.missing}
+
+
+def _opening(settings: Settings, config: Config) -> Iterator[str]:
+    yield f"The hub on this machine: {settings.config_path}, with stand-ins for Slack, email and HTTP."
+    for place in config.destinations.values():
+        if place.missing:
+            yield f"{place.name} is not configured here: {' and '.join(place.missing)} is not set in a demo."
+        elif place.options is None:
+            yield f"{place.name} is switched off here: it would send to a place that is no stand-in."
+
+
+def _show_log(hub: HubProcess) -> None:
+    say("\nThe end of the hub's log:", err=True)
+    for line in hub.log():
+        say(f"  {line}", err=True)
