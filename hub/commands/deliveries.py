@@ -1,0 +1,148 @@
+"""`hub deliveries`: what was sent, what was not, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from hub.commands._api import Api, api_options, open_api
+from hub.commands._printing import (
+    block,
+    distance,
+    moment,
+    one_line,
+    say,
+    say_json,
+    table,
+    terminal_width,
+)
+from hub.models import State
+
+PAGE = 500
+"""The most that the API answers at once."""
+
+_COLOURS = {"delivered": "green", "dead": "red", "held": "yellow", "sending": "cyan", "failed": "red"}
+
+
+@click.command()
+@click.argument("delivery_id", metavar="[ID]", required=False)
+@click.option(
+    "--state", type=click.Choice([state.value for state in State]), help="Only those in this state."
+)
+@click.option("--destination", metavar="NAME", help="Only those to this destination.")
+@click.option("--event", metavar="ID", help="Only those of this event.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@api_options
+def command(
+    delivery_id: str | None,
+    state: str | None,
+    destination: str | None,
+    event: str | None,
+    limit: int,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """List deliveries, newest first, or show the delivery ID with its attempts and its message."""
+    with open_api(url) as api:
+        if delivery_id is not None:
+            shown = api.call("GET", f"/api/deliveries/{quote(delivery_id, safe='')}")
+        else:
+            shown = _list(api, limit, state=state, destination=destination, event=event)
+    if as_json:
+        say_json(shown)
+        return
+    now = datetime.now(UTC)
+    for line in _page(shown, now) if delivery_id is not None else _table(shown, now):
+        say(line)
+
+
+def _list(api: Api, limit: int, **filters: str | None) -> dict[str, Any]:
+    """As many deliveries as asked for, over as many pages as that takes."""
+    items: list[Any] = []
+    cursor = None
+    while True:
+        asked = min(limit - len(items), PAGE)
+        page = api.call("GET", "/api/deliveries", limit=asked, before=cursor, **filters)
+        items += page["items"]
+        cursor = page["next"]
+        if cursor is None or len(items) >= limit:
+            return {"items": items, "next": cursor}
+
+
+def _table(page: dict[str, Any], now: datetime) -> Iterator[str]:
+    if not page["items"]:
+        yield "no deliveries"
+        return
+    headings = ("ID", "STATE", "DESTINATION", "EVENT", "ATTEMPTS", "CREATED", "REASON")
+    yield from table(headings, (_row(item, now) for item in page["items"]), terminal_width())
+    if page["next"]:
+        yield f"there are more than these {len(page['items'])}: --limit shows more, --state fewer"
+
+
+def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
+    return (
+        one_line(item["id"]),
+        _coloured(item["state"]),
+        one_line(item["destination"]),
+        one_line(item["type"]),
+        str(item["attempts"]),
+        distance(moment(item["created_at"]), now),
+        "; ".join(filter(None, (_next(item, now), one_line(item["reason"])))),
+    )
+
+
+def _next(item: dict[str, Any], now: datetime) -> str:
+    due_at = moment(item["due_at"])
+    return f"next {distance(due_at, now)}" if due_at and due_at > now else ""
+
+
+def _page(item: dict[str, Any], now: datetime) -> Iterator[str]:
+    yield click.style(f"{one_line(item['type'])} to {one_line(item['destination'])}", bold=True)
+    facts = {
+        "delivery": item["id"],
+        "event": item["event"],
+        "route": item["route"],
+        "state": _coloured(item["state"]),
+        "reason": one_line(item["reason"]),
+        "degraded": one_line(item["degraded"]) if item["degraded"] != item["reason"] else "",
+        "created": item["created_at"],
+        "next": _next(item, now).removeprefix("next "),
+        "delivered": item["delivered_at"],
+    }
+    for name, value in facts.items():
+        if value:
+            yield f"  {name:<10} {value}"
+    yield ""
+    yield from _attempts(item["attempt_list"])
+    if item["message"]:
+        yield click.style("Message", bold=True)
+        for name, value in item["message"].items():
+            yield f"  {one_line(name)}"
+            yield from block(value if isinstance(value, str) else _indented(value), "    ")
+
+
+def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
+    if not attempts:
+        return
+    yield click.style("Attempts", bold=True)
+    for number, attempt in enumerate(attempts, 1):
+        outcome = _coloured(attempt["outcome"] or "under way")
+        took = f"after {attempt['seconds']:.2f} s" if attempt["seconds"] is not None else ""
+        status = str(attempt["status"] or "")
+        parts = (f"{number}.", attempt["at"], outcome, status, took, one_line(attempt["detail"]))
+        yield "  " + "  ".join(filter(None, parts))
+    yield ""
+
+
+def _coloured(word: str) -> str:
+    return click.style(word, fg=_COLOURS[word]) if word in _COLOURS else word
+
+
+def _indented(value: Any) -> str:
+
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,0 +1,23 @@
+"""`hub pause`: let a destination wait."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import click
+
+from hub.commands._api import api_options, open_api
+from hub.commands._printing import say, say_json
+
+
+@click.command()
+@click.argument("name")
+@api_options
+def command(name: str, url: str | None, as_json: bool) -> None:
+    """Let the destination NAME wait: what it is owed stays pending until `hub resume`."""
+    with open_api(url) as api:
+        done = api.call("POST", f"/api/destinations/{quote(name, safe='')}/pause")
+    if as_json:
+        say_json(done)
+    else:
+        say(f"{name} is paused: what it is owed waits")

@@ -1,0 +1,56 @@
+"""`hub prune`: remove what is old."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from datetime import timedelta
+
+import click
+
+from hub import startup
+from hub.commands._printing import say
+from hub.sections.values import SECONDS
+from hub.settings import load_settings
+from hub.store.store import Transaction
+
+IDS_KEPT = timedelta(days=90)
+"""A message id is remembered so long, so that a late resend is still recognised."""
+
+BATCH = 500
+"""So many rows at most are removed in one transaction: requests wait no longer than that."""
+
+
+@click.command()
+@click.option("--older-than", metavar="DURATION", help="30d, 12h; HUB_RETENTION by default.")
+def command(older_than: str | None) -> None:
+    """Remove finished deliveries and payloads older than HUB_RETENTION; message ids stay for 90 days.
+
+    What is still owed, dead or held is never removed.
+    """
+    settings = load_settings()
+    retention = settings.retention if older_than is None else _duration(older_than)
+
+    def work(transaction: Transaction) -> int:
+        return transaction.prune(
+            payloads_before=transaction.now - retention,
+            ids_before=transaction.now - max(IDS_KEPT, retention),
+            limit=BATCH,
+        )
+
+    total = 0
+    with closing(startup.open_existing(settings)) as store:
+        while removed := store.write(work):
+            total += removed
+    say(
+        f"{total} rows older than {older_than or 'HUB_RETENTION'} removed"
+        if total
+        else "nothing is old enough"
+    )
+
+
+def _duration(text: str) -> timedelta:
+    matched = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if matched is None or not int(matched[1]):
+        raise click.BadParameter("say a duration above zero such as 30d or 12h", param_hint="'--older-than'")
+    return timedelta(seconds=int(matched[1]) * SECONDS[matched[2]])

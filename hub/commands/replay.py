@@ -1,0 +1,31 @@
+"""`hub replay`: old events routed again."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import quote
+
+import click
+
+from hub.commands._api import Api, api_options, open_api
+from hub.commands._each import for_each
+from hub.commands._printing import one_line, say, say_json
+
+
+@click.command()
+@click.argument("event_ids", metavar="EVENT_ID...", nargs=-1, required=True)
+@api_options
+def command(event_ids: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Route events again by today's rules: new deliveries beside the old ones."""
+    with open_api(url) as api:
+        for_each(event_ids, partial(_replay, api, as_json))
+
+
+def _replay(api: Api, as_json: bool, event_id: str) -> None:
+    done = api.call("POST", f"/api/events/{quote(event_id, safe='')}/replay")
+    if as_json:
+        say_json(done)
+        return
+    owed = done["deliveries"]
+    routes = f" by {one_line(', '.join(done['routes']))}" if done["routes"] else ""
+    say(f"{event_id}: {owed} new {'delivery' if owed == 1 else 'deliveries'}{routes}")

@@ -1,0 +1,23 @@
+"""`hub resume`: let a paused destination go on."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import click
+
+from hub.commands._api import api_options, open_api
+from hub.commands._printing import say, say_json
+
+
+@click.command()
+@click.argument("name")
+@api_options
+def command(name: str, url: str | None, as_json: bool) -> None:
+    """Let the destination NAME go on: what waited for it is sent now."""
+    with open_api(url) as api:
+        done = api.call("POST", f"/api/destinations/{quote(name, safe='')}/resume")
+    if as_json:
+        say_json(done)
+    else:
+        say(f"{name} goes on: what waited is sent now")

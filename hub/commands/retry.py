@@ -1,0 +1,53 @@
+"""`hub retry`: another attempt of deliveries that are not delivered."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import quote
+
+import click
+
+from hub.commands._api import Api, api_options, open_api
+from hub.commands._each import for_each
+from hub.commands._printing import say, say_json
+
+
+@click.command()
+@click.argument("delivery_ids", metavar="[ID]...", nargs=-1)
+@click.option("--state", type=click.Choice(["dead", "cancelled"]), help="Instead of IDs: all in this state.")
+@click.option("--destination", metavar="NAME", help="With --state: only those to this destination.")
+@click.option("--since", metavar="WHEN", help="With --state: only those since a time, or so long ago: 2h.")
+@api_options
+def command(
+    delivery_ids: tuple[str, ...],
+    state: str | None,
+    destination: str | None,
+    since: str | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Send deliveries again under their ids, rendered anew by today's routes.
+
+    Name them, or say --state dead for all dead letters.
+    """
+    if bool(delivery_ids) == bool(state):
+        raise click.UsageError("name the deliveries to retry, or say --state dead for all dead letters")
+    if delivery_ids and (destination or since):
+        raise click.UsageError("--destination and --since go with --state dead")
+    with open_api(url) as api:
+        if state is None:
+            for_each(delivery_ids, partial(_retry, api, as_json))
+            return
+        done = api.call("POST", "/api/retry", state=state, destination=destination, since=since)
+    if as_json:
+        say_json(done)
+    else:
+        say(f"{done['retried']} deliveries will be sent again")
+
+
+def _retry(api: Api, as_json: bool, delivery_id: str) -> None:
+    done = api.call("POST", f"/api/deliveries/{quote(delivery_id, safe='')}/retry")
+    if as_json:
+        say_json(done)
+    else:
+        say(f"{delivery_id} will be sent to {done['destination']} again")
