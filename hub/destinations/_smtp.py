@@ -23,7 +23,8 @@ from hub.destinations._text import connection_reason, one_line, root_cause
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
 
 REPLY_LIMIT = 160
-QUIT_SECONDS = 2.0
+QUIT_SECONDS = 1.0
+"""How long a server may take to say goodbye: by then every mail is settled."""
 
 
 class Tls(StrEnum):

@@ -267,6 +267,26 @@ class HttpContract(SendingContract):
 
         assert type(error) is Unknown
 
+    def test_no_log_holds_a_secret_or_the_message(self, caplog):
+        caplog.set_level(logging.DEBUG)
+        self.answered(Answer(status=500, headers={"Retry-After": "1"}, body=b"no"))
+
+        self.check_hidden(caplog.text)
+        assert SUMMARY.headline not in caplog.text
+
+    def test_interim_answers_without_end_end(self):
+        def go_on(connection, stopping):
+            connection.recv(1000)
+            while not stopping.is_set():
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+        with listener(go_on) as port:
+            began = time.monotonic()
+            error = self.fail(self.make(port), timeout_seconds=30.0)
+
+        assert type(error) is Unknown
+        assert time.monotonic() - began < 10
+
     def test_is_never_sent_twice_by_itself(self):
         with HttpReceiver([Answer(fault=Fault.CLOSE)] * 2) as receiver:
             self.fail(self.make(receiver.port))

@@ -1,12 +1,13 @@
 import email.policy
 import re
 import socket
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure
+from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure, listener
 
 from hub import catalog
 from hub.demo.smtp_server import CLOSE, HANG, Script, SmtpServer
@@ -201,11 +202,27 @@ def test_a_reject_stands_even_if_the_server_hangs_up_after_it():
 
 
 @pytest.mark.parametrize("fault", [CLOSE, HANG, "500 no"])
-def test_a_failing_quit_is_still_success(fault):
+def test_a_failing_quit_is_still_success_and_soon(fault):
+    began = time.monotonic()
     with SmtpServer(script=Script(quit=fault)) as server:
-        receipt = destination(server).send(PLAIN, attempt(timeout_seconds=1.0))
+        receipt = destination(server).send(PLAIN, attempt(timeout_seconds=5.0))
 
     assert receipt.accepted == (A, B)
+    assert time.monotonic() - began < 2
+
+
+def test_a_reply_without_end_ends():
+    def go_on(connection, stopping):
+        while not stopping.is_set():
+            connection.sendall(b"220-welcome\r\n" * 1000)
+
+    began = time.monotonic()
+    with listener(go_on) as port:
+        place = EmailOptions.model_validate({"smtp_url": f"smtp://127.0.0.1:{port}", "from": A, "to": B})
+        error, _ = failure(EmailDestination(place, "mail"), PLAIN, timeout_seconds=30.0)
+
+    assert type(error) is Retry
+    assert time.monotonic() - began < 10
 
 
 def test_an_unknown_outcome_names_who_has_it_already():

@@ -143,6 +143,12 @@ def test_a_body_of_json_prints_json(renderer):
     assert json.loads(message["body"]) == {"name": 'a"b'}
 
 
+def test_half_a_character_stays_json():
+    request = sent({"method": "POST", "content_type": "application/json", "body": '"\ud800"'})
+
+    assert request.body == rb'"\ud800"'
+
+
 @pytest.mark.parametrize("body", ["{{ data.name }}!", '{"a": NaN}', "", "[" * 100_000])
 def test_a_body_that_is_no_json_is_a_template_error(renderer, body):
     with pytest.raises(TemplateError, match=r"^body: is not JSON once rendered"):
