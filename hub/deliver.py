@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -64,7 +64,7 @@ class Worker:
         self._in_hand: dict[str, Claim] = {}
         self._sending: set[str] = set()
         self._configs: dict[str, DestinationConfig] = {}
-        self._marked: dict[str, bool] | None = None
+        self._marked: Mapping[str, bool] | None = None
         self._beat_at = self._looked_at = float("-inf")
 
     def run(self) -> None:
@@ -98,7 +98,7 @@ class Worker:
         except StoreError as error:
             self._inbox.put_back(news)
             log.error("worker.store_unavailable", worker=self.id, error=str(error))
-            time.sleep(STORE_PAUSE_SECONDS)
+            self._stopping.wait(STORE_PAUSE_SECONDS)
             return 0.0
         self._follow(plan, done, rules)
         return self._seconds_until(done)
@@ -110,11 +110,12 @@ class Worker:
         settled = Counter(each.claim.destination for each in news.sent)
         settled.update(each.claim.destination for each in news.settled)
         held = Counter(claim.destination for claim in self._in_hand.values())
-        configured = {name: config.options is not None for name, config in configs.items()}
+        available = {n: c for n, c in configs.items() if c.enabled and c.options is not None}
+        configured = {name: name in available for name in configs}
         return Plan(
             worker=self.id,
             threads=self._threads,
-            destinations={name: config for name, config in configs.items() if config.options is not None},
+            destinations=available,
             configs=self._configs,
             news=news,
             in_hand=held - settled,
@@ -128,8 +129,8 @@ class Worker:
         """What a committed turn asks for: hand on the claimed and the started, say what became of others."""
         clock = time.monotonic()
         self._beat_at = clock if plan.beats else self._beat_at
-        if plan.looks_after:
-            self._looked_at, self._marked = clock, dict(plan.configured or self._marked or {})
+        self._looked_at = clock if plan.looks_after else self._looked_at
+        self._marked = self._marked if plan.configured is None else plan.configured
         for claim in done.claimed:
             self._in_hand[claim.id] = claim
             if claim.message is None:
@@ -150,8 +151,11 @@ class Worker:
             log.warning("deliveries.gave_up", count=done.gave_up)
 
     def _let_go(self, claim: Claim) -> None:
-        self._in_hand.pop(claim.id, None)
-        self._sending.discard(claim.id)
+        held = self._in_hand.get(claim.id)
+        # A late claim's delivery may be in this worker's hands again, under another token.
+        if held is not None and held.token == claim.token:
+            del self._in_hand[claim.id]
+            self._sending.discard(claim.id)
 
     def _seconds_until(self, done: Done) -> float:
         longest = self._store.slow_poll_seconds
@@ -170,7 +174,7 @@ class Worker:
         while self._in_hand and time.monotonic() < deadline:
             self._turn(claims=False)
             self._inbox.wait(0.1)
-        for claim in self._in_hand.values():
+        for claim in [claim for claim in self._in_hand.values() if claim.id in self._sending]:
             error = Unknown("the hub stopped before the destination answered")
             self._inbox.put(sent=Sent(claim=claim, seconds=DRAIN_SECONDS, result=error))
         self._turn(claims=False)

@@ -187,12 +187,12 @@ def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
 
 
 def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
-    """The send block at its place in its route, else any of that route to its destination, else the kept."""
-    sends = rules.config.sends_of(row.route)
-    ranked = [*sends[row.position : row.position + 1], *sends]
-    todays = next((send for send in ranked if send.to == row.destination), None)
+    """The send block at its place among its route's to its destination, else the first, else the kept."""
+    sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
     kept: Mapping[str, Any] = row.send
-    return todays.fields if todays is not None else kept
+    if not sends:
+        return kept
+    return sends[row.position if row.position < len(sends) else 0].fields
 
 
 def _finished(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:

@@ -54,9 +54,9 @@ def allowance(
 def room_for(threads: int, free: int, in_hand: int) -> int:
     """How many of a worker's free threads a destination may have that already has `in_hand` of them.
 
-    The last quarter is for destinations that have none, one thread each: however many hang, others start.
+    The last quarter, one at least, is for destinations that have none, one thread each.
     """
-    reserve = threads // 4
+    reserve = max(threads // 4, 1)
     if in_hand == 0 and free > 0:
         return max(free - reserve, 1)
     return max(free - reserve, 0)

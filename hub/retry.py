@@ -40,7 +40,7 @@ def after_receipt(claim: Claim, receipt: Receipt, seconds: float) -> Settlement:
         state=State.DELIVERED,
         reason=None,
         tries=claim.tries,
-        accepted=receipt.accepted,
+        accepted=tuple(dict.fromkeys((*claim.accepted, *receipt.accepted))),
         outcome=Outcome.DELIVERED,
         status=receipt.status,
         detail=receipt.detail,
@@ -93,7 +93,9 @@ def after_error(
 
 def after_render_failure(claim: Claim, reason: str) -> Settlement:
     """No message could be made for a machine: dead without an attempt."""
-    return Settlement(claim=claim, state=State.DEAD, reason=reason, tries=claim.tries)
+    return Settlement(
+        claim=claim, state=State.DEAD, reason=reason, tries=claim.tries, accepted=claim.accepted
+    )
 
 
 def returned(claim: Claim) -> Settlement:

@@ -86,6 +86,9 @@ class Done:
 def take_turn(transaction: Transaction, plan: Plan) -> Done:
     """Do everything that can be done now. Destinations are locked before deliveries, in one order."""
     done = Done(now=transaction.now)
+    if plan.configured is not None:
+        # First of all: it makes the rows that two workers lock to take turns.
+        transaction.mark_configured(plan.configured)
     due = transaction.next_due(plan.destinations) if plan.claims else {}
     due_now = [name for name, due_at in due.items() if due_at <= done.now]
     concerned = {sent.claim.destination for sent in plan.news.sent} | set(due_now)
@@ -144,8 +147,6 @@ def _after_error(
 
 def _look_after(transaction: Transaction, plan: Plan, done: Done) -> None:
     """Take back what dead workers held, and end what has waited too long."""
-    if plan.configured is not None:
-        transaction.mark_configured(plan.configured)
     orphans = [_orphaned(claim, is_started, plan, done.now) for claim, is_started in transaction.expired()]
     transaction.settle(orphans)
     done.settlements += orphans

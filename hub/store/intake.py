@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -74,11 +75,12 @@ class Intake(View):
 
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
-        rows = [
-            self._owed(event, matched.route, position, send.to, send.fields)
-            for matched in routing.matched
-            for position, send in enumerate(matched.sends)
-        ]
+        rows = []
+        for matched in routing.matched:
+            positions: Counter[str] = Counter()
+            for send in matched.sends:
+                rows.append(self._owed(event, matched.route, positions[send.to], send.to, send.fields))
+                positions[send.to] += 1
         if rows:
             self._connection.execute(insert(deliveries), rows)
         return len(rows)

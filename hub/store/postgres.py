@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
-from hub.errors import StoreError, StoreUnavailable
+from hub.errors import StoreError
 from hub.store import migrate
 from hub.store.store import Listener, Store
 
@@ -181,6 +181,4 @@ def _driver_url(url: str) -> str:
     try:
         return make_url(f"postgresql+psycopg://{rest}").render_as_string(hide_password=False)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise StoreUnavailable(
-            "DATABASE_URL is no PostgreSQL URL: postgresql://user:password@host/name"
-        ) from error
+        raise StoreError("DATABASE_URL is no PostgreSQL URL: postgresql://user:password@host/name") from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 
 from hub.errors import Conflict, NotFound
 from hub.models import (
@@ -177,17 +177,19 @@ class Reading(View):
 
     def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
         """How many deliveries ever arrived within each bound, in seconds, and the sum of their seconds."""
-        took = (deliveries.c.delivered_at - deliveries.c.created_at) / 1_000_000.0
+        delivered_at = type_coerce(deliveries.c.delivered_at, BigInteger)
+        microseconds = delivered_at - type_coerce(deliveries.c.created_at, BigInteger)
         columns: list[Any] = [func.count()]
-        columns += [func.sum(case((took <= bound, 1), else_=0)) for bound in bounds]
-        columns.append(func.sum(took))
+        columns += [func.sum(case((microseconds <= int(bound * 1e6), 1), else_=0)) for bound in bounds]
+        columns.append(func.sum(microseconds))
         row = self._connection.execute(select(*columns).where(deliveries.c.delivered_at.is_not(None))).one()
         pruned = self._pruned("delivery_seconds")
         names = ["+Inf", *(str(bound) for bound in bounds)]
         counts = [
             int(count or 0) + pruned.get((name,), 0) for name, count in zip(names, row[:-1], strict=True)
         ]
-        return [*counts[1:], counts[0]], float(row[-1] or 0) + pruned.get(("sum",), 0)
+        total = int(row[-1] or 0) + pruned.get(("microseconds",), 0)
+        return [*counts[1:], counts[0]], total / 1e6
 
     def kept(self, name: str) -> str | None:
         """A value that all processes share, such as the key that signs sessions."""

@@ -23,6 +23,7 @@ from hub.store import migrate
 from hub.store.store import Listener, Store
 
 _BUSY_SECONDS = 5.0
+_BELL_SECONDS = 0.5
 _SOCKET_PATH_LIMIT = 100
 """A Unix socket's path has room for 104 to 108 bytes, by platform."""
 
@@ -126,27 +127,31 @@ class _SocketListener(Listener):
         self._path = path
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        path.unlink(missing_ok=True)
+        self._socket.settimeout(_BELL_SECONDS)
         try:
+            path.unlink(missing_ok=True)
             self._socket.bind(str(path))
+            path.chmod(0o600)
+            self._inode = path.stat().st_ino
         except OSError as error:
             raise StoreUnavailable(f"cannot listen at {path}: {error.strerror}") from error
-        path.chmod(0o600)
         self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
         self._thread.start()
 
     def _run(self, on_wake: Callable[[], None]) -> None:
         while not self._closed:
-            self._socket.recv(16)
-            on_wake()
+            with contextlib.suppress(TimeoutError):
+                self._socket.recv(16)
+                on_wake()
 
     def close(self) -> None:
         self._closed = True
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
-            bell.sendto(b"!", str(self._path))
-        self._thread.join(timeout=1)
+        self._thread.join(timeout=_BELL_SECONDS * 2)
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            # A worker that began later listens at the same path.
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
 
 
 def sqlite_path(url: str) -> Path:

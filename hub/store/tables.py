@@ -54,6 +54,18 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+class Words(TypeDecorator[str]):
+    """Text that may quote a payload: without the NUL and the lone surrogates that no database takes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.replace("\0", " ").encode("utf-8", "replace").decode()
+
+
 metadata = MetaData()
 
 events = Table(
@@ -77,11 +89,13 @@ deliveries = Table(
     Column("event_id", String(40), nullable=False),
     Column("event_type", Text, nullable=False),
     Column("route", Text, nullable=False),
-    Column("position", Integer, nullable=False, comment="which send block of its route"),
+    Column(
+        "position", Integer, nullable=False, comment="which of its route's send blocks to its destination"
+    ),
     Column("destination", Text, nullable=False),
     Column("send", Json, nullable=False, comment="the fields of its send block when it became owed"),
     Column("state", String(10), nullable=False),
-    Column("reason", Text),
+    Column("reason", Words),
     Column("due_at", Time, nullable=False),
     Column(
         "owed_since", Time, nullable=False, comment="event, operator's retry or revival: for give_up_after"
@@ -89,7 +103,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
     Column("message", Json, comment="rendered by the first attempt"),
-    Column("degraded", Text, comment="why the built-in message went instead"),
+    Column("degraded", Words, comment="why the built-in message went instead"),
     Column("accepted", Json, comment="recipients that have it already"),
     Column("token", String(40), comment="who may settle it while it is being sent"),
     Column("lease_until", Time),
@@ -130,7 +144,7 @@ attempts = Table(
     Column("seconds", Float),
     Column("outcome", String(10), comment="empty while it is under way"),
     Column("status", Integer),
-    Column("detail", Text),
+    Column("detail", Words),
 )
 
 destinations = Table(
@@ -140,7 +154,7 @@ destinations = Table(
     Column("configured", Boolean, nullable=False, server_default=text("true")),
     Column("available_since", Time, comment="resumed or configured: give_up_after counts from here"),
     Column("paused_at", Time),
-    Column("paused_reason", Text),
+    Column("paused_reason", Words),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("probe_at", Time, comment="breaker open: when the next probe may go"),
     Column("probe_seconds", Float, nullable=False, server_default=text("0")),

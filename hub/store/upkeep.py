@@ -156,7 +156,7 @@ class Upkeep(Queue):
             .order_by(deliveries.c.id)
             .limit(limit)
         )
-        rows = self._connection.execute(old).all()
+        rows = self._connection.execute(self._locking(old, skips=True)).all()
         ids = [row.id for row in rows]
         if not ids:
             return 0
@@ -177,7 +177,7 @@ class Upkeep(Queue):
         if not seconds:
             return
         self._count("delivery_seconds", "+Inf", len(seconds))
-        self._count("delivery_seconds", "sum", round(sum(seconds)))
+        self._count("delivery_seconds", "microseconds", round(sum(seconds) * 1_000_000))
         for bound in DELIVERY_SECONDS_BOUNDS:
             self._count("delivery_seconds", str(bound), sum(1 for each in seconds if each <= bound))
 
@@ -189,10 +189,12 @@ class Upkeep(Queue):
             .order_by(events.c.id)
             .limit(limit)
         )
-        ids = self._connection.execute(old).scalars().all()
-        if ids:
-            self._connection.execute(update(events).where(events.c.id.in_(ids)).values(payload=None))
-        return len(ids)
+        ids = self._connection.execute(self._locking(old, skips=True)).scalars().all()
+        if not ids:
+            return 0
+        # Asked again now that they are locked: a resend may have owed one of them something.
+        unowed = update(events).where(events.c.id.in_(ids), ~owed.exists())
+        return self._connection.execute(unowed.values(payload=None)).rowcount
 
     def _prune_events(self, before: datetime, limit: int) -> int:
         old = (
@@ -201,7 +203,7 @@ class Upkeep(Queue):
             .order_by(events.c.id)
             .limit(limit)
         )
-        rows = self._connection.execute(old).all()
+        rows = self._connection.execute(self._locking(old, skips=True)).all()
         counted: dict[str, int] = {}
         for _, source, type_ in rows:
             counted[f"{source}\n{type_}"] = counted.get(f"{source}\n{type_}", 0) + 1

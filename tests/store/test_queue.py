@@ -1,0 +1,554 @@
+"""The deliveries table is the queue: claimed once, fenced by a token, given back by a lease."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import text, update
+
+from hub import retry
+from hub.errors import Retry, Unknown
+from hub.models import Claim, DeliveryRecord, DestinationState, Receipt, Settlement, State
+from hub.store.store import Store
+from hub.store.tables import deliveries, destinations
+
+LEASE = timedelta(seconds=25)
+LONG = timedelta(days=3)
+
+
+def owe(store: Store, *names: str, **changes: Any) -> str:
+    """Owe a new event to the named destinations; the event's id."""
+    event = given.event(**changes)
+
+    def work(transaction: Any) -> None:
+        transaction.add_event(event, given.routing())
+        transaction.add_deliveries(event, given.routing(*names))
+
+    store.write(work)
+    return event.id
+
+
+def claim(
+    store: Store, name: str = "log", count: int = 1, token: str = "mine", lease: timedelta = LEASE
+) -> list[Claim]:
+    return store.write(lambda t: t.claim(name, count, token=token, lease=lease))
+
+
+def start(store: Store, claims: list[Claim]) -> list[Claim]:
+    rendered = [replace(each, message={"text": "hello"}) for each in claims]
+    return store.write(lambda t: t.start(rendered, {each.destination: LEASE for each in claims}))
+
+
+def settle(store: Store, *settlements: Settlement) -> set[str]:
+    def work(transaction: Any) -> set[str]:
+        owned = transaction.still_owned([each.claim for each in settlements])
+        transaction.settle([each for each in settlements if each.claim.id in owned])
+        return owned
+
+    return store.write(work)
+
+
+def record(store: Store, delivery_id: str) -> DeliveryRecord:
+    with store.read() as reading:
+        return reading.delivery(delivery_id)
+
+
+def change(store: Store, table: Any, **values: Any) -> None:
+    store.write(lambda t: t._connection.execute(update(table).values(**values)) and None)
+
+
+def now(store: Store) -> Any:
+    with store.read() as reading:
+        return reading.now
+
+
+# -- claiming -------------------------------------------------------------------------------------
+
+
+def test_a_claim_brings_all_that_sending_needs(store: Store) -> None:
+    event_id = owe(store, "log", type_="user.created", data={"id": "user_9"})
+    (mine,) = claim(store)
+
+    assert (mine.event.id, mine.event.type, mine.event.data) == (event_id, "user.created", {"id": "user_9"})
+    assert (mine.route, mine.destination, mine.send.to, mine.token) == ("all", "log", "log", "mine")
+    assert (mine.attempts, mine.tries, mine.message, mine.accepted) == (0, 0, None, ())
+    assert record(store, mine.id).state is State.SENDING
+
+
+def test_only_what_is_due_is_claimed_the_longest_due_first(store: Store) -> None:
+    ids = [owe(store, "log") for _ in range(3)]
+    moment = now(store)
+    for event_id, minutes in zip(ids, (-1, 10, -5), strict=True):
+        store.write(
+            lambda t, e=event_id, m=minutes: (
+                t._connection.execute(
+                    update(deliveries)
+                    .where(deliveries.c.event_id == e)
+                    .values(due_at=moment + timedelta(minutes=m))
+                )
+                and None
+            )
+        )
+    claimed = claim(store, count=10)
+
+    assert [each.event.id for each in claimed] == [ids[2], ids[0]]
+
+
+def test_only_the_named_destination_is_claimed_and_no_more_than_asked_for(store: Store) -> None:
+    for _ in range(3):
+        owe(store, "log", "other")
+
+    assert {each.destination for each in claim(store, "log", 2)} == {"log"}
+    assert len(claim(store, "log", 10)) == 1
+    assert len(claim(store, "other", 10)) == 3
+
+
+def test_no_delivery_is_claimed_twice_by_any_number_of_workers(
+    open_stores: Callable[..., Store],
+) -> None:
+    stores = [open_stores() for _ in range(4)]
+    for _ in range(10):
+        owe(stores[0], *["log"] * 10)
+    everybody = threading.Barrier(8)
+
+    def work(number: int) -> list[str]:
+        mine: list[str] = []
+        everybody.wait(5)
+        while claimed := claim(stores[number % 4], count=3, token=f"worker {number}"):
+            mine += [each.id for each in claimed]
+        return mine
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = [delivery_id for mine in pool.map(work, range(8)) for delivery_id in mine]
+    # SKIP LOCKED may leave somebody empty-handed while another still holds the rest.
+    claimed += [each.id for each in claim(stores[0], count=100)]
+
+    assert len(claimed) == 100
+    assert len(set(claimed)) == 100
+
+
+def test_next_due_names_the_earliest_of_each_destination(store: Store) -> None:
+    before = now(store)
+    owe(store, "log", "other")
+    owe(store, "log")
+    claim(store, "other")
+    with store.read() as reading:
+        due = store.write(lambda t: t.next_due(("log", "other", "none")))
+        assert store.write(lambda t: t.next_due(())) == {}
+
+    assert list(due) == ["log"]
+    assert before <= due["log"] <= reading.now
+
+
+def test_in_flight_counts_what_all_workers_send(store: Store) -> None:
+    owe(store, "log", "log", "log", "other")
+    claim(store, count=2, token="a")
+    claim(store, count=1, token="b")
+
+    assert store.write(lambda t: t.in_flight()) == {"log": 3}
+
+
+def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> None:
+    from hub.store import queue
+    from hub.store.store import open_store
+
+    store = open_store(sqlite_url)
+    plans = []
+
+    def explain(transaction: Any) -> None:
+        for statement in (queue._DUE, queue._next_due(("log", "other"))):
+            compiled = statement.compile(transaction._connection.engine)  # type: ignore[attr-defined]
+            names = compiled.positiontup or []
+            values = {**compiled.params, "destination": "log", "now": 0, "count": 1}
+            rows = transaction._connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {compiled}", tuple(values[name] for name in names)
+            )
+            plans.append([row[-1] for row in rows])
+
+    store.write(explain)
+    store.close()
+
+    for plan in plans:
+        assert any("ix_deliveries_due (destination=?" in step for step in plan)
+        assert not any(step.startswith("SCAN deliveries") or "TEMP B-TREE" in step for step in plan)
+
+
+# -- starting and settling ------------------------------------------------------------------------
+
+
+def test_starting_keeps_the_message_and_opens_an_attempt(store: Store) -> None:
+    owe(store, "log")
+    (started,) = start(store, claim(store))
+    kept = record(store, started.id)
+
+    assert (started.attempts, started.tries) == (1, 1)
+    assert (kept.message, kept.attempts) == ({"text": "hello"}, 1)
+    assert [(each.number, each.outcome) for each in kept.attempt_list] == [(1, None)]
+
+
+def test_starting_renews_the_lease(store: Store) -> None:
+    owe(store, "log")
+    claimed = claim(store, lease=timedelta(seconds=-1))
+    start(store, claimed)
+
+    assert store.write(lambda t: t.expired()) == []
+
+
+SETTLED = {
+    State.DELIVERED: lambda claim: retry.after_receipt(claim, Receipt(detail="ok", status=200), 0.5),
+    State.PENDING: lambda claim: retry.after_error(
+        claim, Retry("503", status=503), given.destination(), now=given.NOON, chance=0.5, seconds=0.5
+    ),
+    State.HELD: lambda claim: retry.after_error(
+        claim, Unknown("cut"), given.destination(on_unknown="hold"), now=given.NOON, chance=0.5, seconds=0.5
+    ),
+    State.DEAD: lambda claim: retry.after_error(
+        claim, Retry("no"), given.destination(retry_seconds=()), now=given.NOON, chance=0.5, seconds=0.5
+    ),
+}
+
+
+@pytest.mark.parametrize("state", SETTLED)
+def test_settling_writes_state_reason_and_attempt(store: Store, state: State) -> None:
+    owe(store, "log")
+    (started,) = start(store, claim(store))
+    settlement = SETTLED[state](started)
+    if state is State.HELD:
+        settlement = replace(settlement, state=State.HELD, due_at=None)
+    settle(store, settlement)
+    kept = record(store, started.id)
+
+    assert (kept.state, kept.reason) == (state, settlement.reason)
+    assert kept.due_at == settlement.due_at
+    assert (kept.delivered_at is not None) == (state is State.DELIVERED)
+    (tried,) = kept.attempt_list
+    assert (tried.outcome, tried.status, tried.detail) == (
+        settlement.outcome,
+        settlement.status,
+        settlement.detail,
+    )
+    assert tried.seconds == 0.5
+    assert claim(store) == [] or state is State.PENDING
+
+
+def test_what_was_claimed_and_not_started_goes_back_with_no_attempt_used(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = claim(store)
+    due_at = store.write(lambda t: t.delivery_row(mine.id).due_at)
+    settle(store, retry.returned(mine))
+    kept = record(store, mine.id)
+
+    assert (kept.state, kept.attempts, kept.attempt_list, kept.due_at) == (State.PENDING, 0, (), due_at)
+
+
+def test_a_late_worker_can_neither_start_nor_settle(store: Store) -> None:
+    owe(store, "log")
+    late = claim(store, token="late", lease=timedelta(seconds=-1))
+    ((orphan, is_started),) = store.write(lambda t: t.expired())
+    settle(store, retry.returned(orphan))
+    (mine,) = start(store, claim(store, token="successor"))
+
+    assert not is_started
+    assert start(store, late) == []
+    assert settle(store, retry.after_receipt(late[0], Receipt(detail="late"), 1)) == set()
+    assert record(store, mine.id).state is State.SENDING
+
+    settle(store, retry.after_receipt(mine, Receipt(detail="mine"), 1))
+    assert [each.detail for each in record(store, mine.id).attempt_list] == ["mine"]
+
+
+def test_a_settled_delivery_cannot_be_settled_again(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = start(store, claim(store))
+    settle(store, retry.after_receipt(mine, Receipt(detail="ok"), 1))
+
+    assert settle(store, SETTLED[State.DEAD](mine)) == set()
+    assert record(store, mine.id).state is State.DELIVERED
+
+
+def test_a_lease_that_ran_out_tells_whether_an_attempt_was_under_way(store: Store) -> None:
+    owe(store, "log", "other")
+    claim(store, "log", lease=timedelta(seconds=-1))
+    start(store, claim(store, "other"))
+    change(store, deliveries, lease_until=now(store) - timedelta(seconds=1))
+
+    found = store.write(lambda t: {c.destination: is_started for c, is_started in t.expired()})
+
+    assert found == {"log": False, "other": True}
+
+
+@pytest.mark.parametrize("said", ["NUL \0 inside", "half \ud800 a pair", "\udfff"])
+def test_what_a_payload_can_put_into_a_reason_is_kept_without_failing(store: Store, said: str) -> None:
+    owe(store, "log", data={"name": said})
+    (mine,) = claim(store)
+    rendered = replace(mine, message={"text": said}, degraded=said)
+    (mine,) = store.write(lambda t: t.start([rendered], {"log": LEASE}))
+    error = Retry(said)
+    settle(
+        store,
+        retry.after_error(mine, error, given.destination(), now=given.NOON, chance=0.5, seconds=1),
+    )
+    store.write(lambda t: t.pause("log", said))
+    kept = record(store, mine.id)
+
+    assert mine.event.data == {"name": said}
+    assert kept.message == {"text": said}
+    for words in (kept.reason, kept.degraded, kept.attempt_list[0].detail):
+        assert words
+        assert "\0" not in words
+        assert words.isascii()
+
+
+def test_recipients_that_have_the_message_are_kept(store: Store) -> None:
+    owe(store, "mail")
+    (mine,) = start(store, claim(store, "mail"))
+    error = Retry("450", accepted=("a@example.com",))
+    settle(store, retry.after_error(mine, error, given.destination(), now=given.NOON, chance=0, seconds=1))
+    (again,) = start(store, claim(store, "mail"))
+    assert again.accepted == ("a@example.com",)
+
+    settle(store, retry.after_receipt(again, Receipt(detail="ok", accepted=("b@example.com",)), 1))
+    row = store.write(lambda t: t.delivery_row(again.id))
+    assert row.accepted == ["a@example.com", "b@example.com"]
+
+
+# -- destinations ---------------------------------------------------------------------------------
+
+
+def test_a_destinations_state_is_kept(store: Store) -> None:
+    moment = given.NOON
+    state = DestinationState(
+        name="log", failures=7, probe_at=moment, probe_seconds=60.0, hold_until=moment, paced_until=moment
+    )
+    store.write(lambda t: t.save_destination_states([state]))
+    store.write(lambda t: t.save_destination_states([replace(state, failures=0)]))
+
+    assert store.write(lambda t: t.destination_states(("log", "new"))) == {
+        "log": replace(state, failures=0),
+        "new": DestinationState(name="new"),
+    }
+
+
+def test_workers_take_turns_at_a_destination(open_stores: Callable[..., Store]) -> None:
+    stores = [open_stores() for _ in range(4)]
+    stores[0].write(lambda t: t.mark_configured({"log": True}))
+
+    def fail_once(number: int) -> None:
+        def work(transaction: Any) -> None:
+            state = transaction.destination_states(["log"])["log"]
+            transaction.save_destination_states([replace(state, failures=state.failures + 1)])
+
+        stores[number % 4].write(work)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fail_once, range(40)))
+
+    assert stores[0].write(lambda t: t.destination_states(["log"]))["log"].failures == 40
+
+
+def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
+    owe(store, "log")
+    change(store, deliveries, owed_since=now(store) - LONG - timedelta(seconds=5))
+    owe(store, "log", "other")
+    gave_up = store.write(lambda t: t.give_up("log", after=LONG))
+    with store.read() as reading:
+        states = sorted(
+            (each.destination, each.state, each.reason) for each in reading.deliveries() if each.reason
+        )
+
+    assert gave_up == 1
+    assert states == [("log", State.DEAD, "gave up: it waited longer than give_up_after")]
+
+
+def test_giving_up_stands_still_while_paused_and_counts_from_the_resume(store: Store) -> None:
+    owe(store, "log")
+    change(store, deliveries, owed_since=now(store) - 2 * LONG)
+    store.write(lambda t: t.pause("log", "revoked"))
+    while_paused = store.write(lambda t: t.give_up("log", after=LONG))
+    store.write(lambda t: t.resume("log"))
+    after_resume = store.write(lambda t: t.give_up("log", after=LONG))
+    change(store, destinations, available_since=now(store) - LONG - timedelta(seconds=5))
+    later = store.write(lambda t: t.give_up("log", after=LONG))
+
+    assert (while_paused, after_resume, later) == (0, 0, 1)
+
+
+def test_giving_up_counts_from_when_a_destination_was_configured(store: Store) -> None:
+    store.write(lambda t: t.mark_configured({"log": False}))
+    owe(store, "log")
+    change(store, deliveries, owed_since=now(store) - 2 * LONG)
+    store.write(lambda t: t.mark_configured({"log": True}))
+
+    assert store.write(lambda t: t.give_up("log", after=LONG)) == 0
+
+
+def test_marking_what_is_marked_already_changes_nothing(store: Store) -> None:
+    store.write(lambda t: t.mark_configured({"log": True}))
+    store.write(lambda t: t.pause("log", "no"))
+    before = store.write(lambda t: t.destinations())
+    store.write(lambda t: t.mark_configured({"log": True}))
+
+    assert store.write(lambda t: t.destinations()) == before
+    assert before["log"].paused_reason == "no"
+
+
+def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
+    minute = timedelta(minutes=1)
+    store.write(lambda t: t.beat("a", forget_after=minute))
+    with store.read() as reading:
+        assert reading.now - reading.worker_beat_at() < minute
+    store.write(lambda t: t.beat("b", forget_after=timedelta(seconds=-1)))
+    store.write(lambda t: t.leave("b"))
+    with store.read() as reading:
+        assert reading.worker_beat_at() is None
+
+
+# -- durability and limits ------------------------------------------------------------------------
+
+
+def test_commits_are_durable_and_bounded(store: Store) -> None:
+    def settings(transaction: Any) -> dict[str, Any]:
+        run = transaction._connection.exec_driver_sql
+        if transaction._connection.dialect.name == "sqlite":
+            return {name: run(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")}
+        return {name: run(f"SHOW {name}").scalar() for name in ("synchronous_commit", "statement_timeout")}
+
+    if store.url.startswith("postgres"):
+        name = store.url.partition("?")[0].rpartition("/")[2]
+        change_default = text(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        store.write(lambda t: t._connection.execute(change_default) and None)
+        store._engine.dispose()
+
+    assert store.write(settings) in (
+        {"synchronous": 2, "journal_mode": "wal"},
+        {"synchronous_commit": "on", "statement_timeout": "5s"},
+    )
+
+
+def test_postgres_connections_stay_within_their_number(
+    new_postgres_database: Callable[..., str], postgres_url: str
+) -> None:
+    from hub.store.store import open_store
+
+    url = new_postgres_database()
+    name = url.partition("?")[0].rpartition("/")[2]
+    store, watcher = open_store(url, 3), open_store(postgres_url)
+    listener = store.listen(lambda: None)
+    most = 0
+
+    def count(transaction: Any) -> int:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+        return int(transaction._connection.execute(query, {"name": name}).scalar())
+
+    def use(number: int) -> None:
+        store.write(lambda t: t.keep_value(f"v{number}", "x"))
+        store.wake()
+        with store.read() as reading:
+            reading.stats()
+
+    with ThreadPoolExecutor(12) as pool:
+        running = [pool.submit(use, number) for number in range(150)]
+        while not all(each.done() for each in running):
+            most = max(most, watcher.write(count))
+    for each in running:
+        each.result()
+    listener.close()
+    store.close()
+    watcher.close()
+
+    assert 2 <= most <= 3
+
+
+def test_the_clock_of_postgres_is_the_databases(new_postgres_database: Callable[..., str]) -> None:
+    from hub.store.store import open_store
+
+    store = open_store(new_postgres_database())
+
+    def difference(transaction: Any) -> float:
+        theirs = transaction._connection.execute(text("SELECT clock_timestamp()")).scalar()
+        return float((theirs - transaction.now).total_seconds())
+
+    assert 0 <= store.write(difference) < 1
+    store.close()
+
+
+# -- waking ---------------------------------------------------------------------------------------
+
+
+def test_a_wake_up_is_heard_within_a_second(open_stores: Callable[..., Store]) -> None:
+    here, there = open_stores(), open_stores()
+    rang = threading.Event()
+    listener = here.listen(rang.set)
+    there.wake()
+    given.until(lambda: there.wake() or rang.wait(0.05), 3)
+    rang.clear()
+    there.wake()
+
+    assert rang.wait(1)
+    listener.close()
+
+
+def test_waking_nobody_is_fine(store: Store) -> None:
+    store.wake()
+    store.wake()
+
+
+def test_a_listener_that_closes_leaves_its_successor_listening(sqlite_url: str) -> None:
+    from hub.store.store import open_store
+
+    store = open_store(sqlite_url)
+    rang = threading.Event()
+    first = store.listen(lambda: None)
+    second = store.listen(rang.set)
+    first.close()
+    store.wake()
+
+    assert rang.wait(1)
+    second.close()
+    store.close()
+
+
+def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..., str]) -> None:
+    from hub.store.store import open_store
+
+    store = open_store(new_postgres_database())
+    rang = threading.Event()
+    listener = store.listen(rang.set)
+    assert rang.wait(2)
+    cut = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    store.write(lambda t: t._connection.execute(cut) and None)
+    rang.clear()
+
+    assert rang.wait(4)
+    listener.close()
+    store.close()
+
+
+def test_a_connection_that_was_cut_is_made_again(new_postgres_database: Callable[..., str]) -> None:
+    from hub.errors import StoreUnavailable
+    from hub.store.store import open_store
+
+    url = new_postgres_database()
+    store, other = open_store(url), open_store(url)
+    store.write(lambda t: t.keep_value("a", "1"))
+    cut = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    other.write(lambda t: t._connection.execute(cut) and None)
+    with pytest.raises(StoreUnavailable):
+        store.write(lambda t: t.keep_value("b", "2"))
+
+    assert store.write(lambda t: t.keep_value("c", "3")) == "3"
+    store.close()
+    other.close()
