@@ -40,6 +40,13 @@ def block(text: str, indent: str = "  ") -> Iterator[str]:
         yield f"{indent}{shown}".rstrip()
 
 
+def unset(names: Sequence[str]) -> str:
+    """`A is not set`, `A, B and C are not set`."""
+    if len(names) == 1:
+        return f"{names[0]} is not set"
+    return f"{', '.join(names[:-1])} and {names[-1]} are not set"
+
+
 def cut(text: str, width: int | None) -> str:
     """The text within a width, `…` for what is left out; None cuts nothing."""
     return text if width is None or len(text) <= width else text[: max(width - 1, 0)] + "…"

@@ -1,0 +1,205 @@
+"""`hub preview`: which routes take an event, why the others do not, and every message; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from hub.commands._messages import lines, outgoing
+from hub.commands._printing import one_line, say, say_json
+from hub.commands._sample import chosen_source, make_payload, sample_options
+from hub.config import load_config
+from hub.destinations.base import find_destination
+from hub.errors import HubError, TemplateError
+from hub.models import UNMATCHED, DestinationConfig, Event, Message, Routing, Send, new_id
+from hub.render import render
+from hub.route import Rules, load_rules, match
+from hub.settings import Settings, load_settings
+from hub.web.masks import Masks, masks_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """What one send block makes of the event.
+
+    `message` is None where `error` says why there would be none; `degraded` why it is not the user's own.
+    """
+
+    route: str
+    destination: DestinationConfig
+    message: Message | None = None
+    degraded: str | None = None
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.error or self.degraded)
+
+
+@click.command()
+@sample_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for tools.")
+@click.option(
+    "--html",
+    "html_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the mail's HTML to this file, to look at in a browser.",
+)
+def command(
+    event: str,
+    payload: BinaryIO | None,
+    changes: tuple[str, ...],
+    source: str | None,
+    as_json: bool,
+    html_path: Path | None,
+) -> None:
+    """Show which routes take a sample of EVENT, why the others do not, and every message as it would go out.
+
+    Nothing is sent. No secret and no database is needed. Exits 1 if a template fails.
+    """
+    settings = load_settings()
+    rules = load_rules(load_config(settings.config_path, settings.templates_path, settings.environment))
+    now = datetime.now(UTC)
+    body = make_payload(event, payload, changes, now)
+    sample = Event(
+        id=new_id("evt", now),
+        source=chosen_source(rules.config, source).name,
+        message_id=new_id("msg", now),
+        type=event,
+        payload=body,
+        received_at=now,
+    )
+    routing = match(rules, sample)
+    renderings = list(_renderings(routing, sample, rules, settings))
+    masks = masks_of(settings.environment).of_event(sample.type, sample.payload)
+    if as_json:
+        say_json(_document(sample, routing, renderings, masks))
+    else:
+        for line in _page(sample, routing, renderings, rules, masks):
+            say(line)
+    if html_path is not None:
+        _write_html(html_path, renderings, masks)
+    if any(rendering.failed for rendering in renderings):
+        raise click.exceptions.Exit(1)
+
+
+# -- rendering ------------------------------------------------------------------------------------
+
+
+def _renderings(routing: Routing, event: Event, rules: Rules, settings: Settings) -> Iterator[Rendering]:
+    link = f"{settings.public_url}/events/{event.id}" if settings.public_url else ""
+    for matched in routing.matched:
+        for send in matched.sends:
+            yield _rendering(send, event, matched.route, rules, link)
+
+
+def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) -> Rendering:
+    """What the worker would render of a send block at its first attempt."""
+    destination = rules.config.destinations[send.to]
+    composer = find_destination(destination.type)
+    assert composer is not None
+    try:
+        made = render(send, event, route, composer, destination.options, rules.sandbox, link)
+    except TemplateError as error:
+        return Rendering(route=route, destination=destination, error=f"template failed: {error}")
+    return Rendering(route=route, destination=destination, message=made.message, degraded=made.degraded)
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+
+def _page(
+    event: Event, routing: Routing, renderings: list[Rendering], rules: Rules, masks: Masks
+) -> Iterator[str]:
+    yield click.style(f"{one_line(event.type)} from {event.source}", bold=True)
+    yield from _verdicts(event, routing, rules, masks)
+    if not renderings:
+        yield ""
+        yield "Nothing would be sent."
+    for rendering in renderings:
+        yield ""
+        yield from _message(rendering, event, masks)
+
+
+def _verdicts(event: Event, routing: Routing, rules: Rules, masks: Masks) -> Iterator[str]:
+    """Each route whose events fit, with what became of it; the others in one line."""
+    judged = {verdict.route: verdict for verdict in routing.verdicts}
+    fitting = [route.name for route in rules.fitting(event)]
+    for name in fitting:
+        verdict = judged.get(name)
+        if verdict is None:
+            yield f"  {click.style('·', dim=True)} {name} is not tried: {list(judged)[-1]} stops before it"
+        elif verdict.matched:
+            yield f"  {click.style('✓', fg='green')} {name}"
+        else:
+            saw = masks.text(f"{one_line(verdict.condition)}: {one_line(verdict.value)}")
+            yield f"  {click.style('✗', fg='red')} {name}  {saw}"
+    if not routing.routes:
+        to_unmatched = any(matched.route == UNMATCHED for matched in routing.matched)
+        yield f"  no route takes it{'; it goes to unmatched' if to_unmatched else ''}"
+    others = [route.name for route in rules.config.routes if route.name not in fitting]
+    if others:
+        yield click.style(f"  not for this event: {', '.join(others)}", dim=True)
+
+
+def _message(rendering: Rendering, event: Event, masks: Masks) -> Iterator[str]:
+    place = rendering.destination
+    yield click.style(f"{rendering.route} → {place.name} ({place.type})", bold=True)
+    if place.missing:
+        said = f"{' and '.join(place.missing)} is not set: it would wait until it is"
+        yield click.style(f"  not configured: {said}", fg="yellow")
+    if rendering.error:
+        yield click.style(
+            f"  dead, nothing would be sent: {_one_masked_line(rendering.error, masks)}", fg="red"
+        )
+    if rendering.degraded:
+        yield click.style(f"  {_one_masked_line(rendering.degraded, masks)}", fg="red")
+        yield click.style("  the built-in message would go out instead:", fg="red")
+    if rendering.message is not None:
+        for line in lines(outgoing(rendering.message, event, place, masks.anything)):
+            yield f"  {line}"
+
+
+def _one_masked_line(text: str, masks: Masks) -> str:
+    return one_line(masks.text(text))
+
+
+# -- other forms ----------------------------------------------------------------------------------
+
+
+def _document(event: Event, routing: Routing, renderings: list[Rendering], masks: Masks) -> dict[str, Any]:
+    return {
+        "event": {"type": event.type, "source": event.source},
+        "verdicts": [masks.anything(asdict(verdict)) for verdict in routing.verdicts],
+        "messages": [
+            {
+                "route": rendering.route,
+                "destination": rendering.destination.name,
+                "type": rendering.destination.type,
+                "missing": list(rendering.destination.missing),
+                "degraded": masks.optional(rendering.degraded),
+                "error": masks.optional(rendering.error),
+                "message": masks.anything(rendering.message),
+            }
+            for rendering in renderings
+        ],
+    }
+
+
+def _write_html(path: Path, renderings: list[Rendering], masks: Masks) -> None:
+    """Write each mail's HTML: the first to `path`, others beside it with a number."""
+    mails = [masks.text(r.message["html"]) for r in renderings if r.message and r.message.get("html")]
+    if not mails:
+        raise HubError("no mail with HTML would be sent for this event, so there is nothing to write")
+    for number, html in enumerate(mails, 1):
+        target = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            target.write_text(html, encoding="utf-8")
+        except OSError as error:
+            raise HubError(f"cannot write {target}: {error.strerror}") from error
+        say(f"wrote {target}", err=True)
