@@ -58,7 +58,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     install = [
         folder / "venv/bin/pip",
         "install",
-        "-q",
+        "-qq",
         "--disable-pip-version-check",
         "-r",
         "requirements.txt",

@@ -44,12 +44,12 @@ def test_a_port_in_use(folder: Path) -> None:
 
         for command in ("serve", "web"):
             assert refused(command, folder, PORT=str(port)) == [
-                f"hub: cannot listen on 0.0.0.0:{port}: address already in use; "
-                "stop what uses it, or set PORT to another"
+                f"hub: cannot listen on 0.0.0.0:{port}: address already in use; stop what uses it, "
+                "or set PORT to another"
             ]
 
 
-@pytest.mark.parametrize("command", ("migrate", "serve"))
+@pytest.mark.parametrize("command", ["migrate", "serve"])
 def test_a_postgresql_that_does_not_answer(folder: Path, command: str) -> None:
     port = free_port()
     (line,) = refused(command, folder, DATABASE_URL=f"postgres://hub:hidden@127.0.0.1:{port}/hub", PORT="0")
@@ -126,7 +126,7 @@ def test_an_ephemeral_disk_that_was_accepted(folder: Path) -> None:
         assert get(port, "/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("command", ("serve", "web", "worker"))
+@pytest.mark.parametrize("command", ["serve", "web", "worker"])
 def test_every_problem_of_the_routes(folder: Path, command: str) -> None:
     broken = ROUTES.replace("send: crm", "send: crn").replace("retry: [1s]", "retry: [soon]")
     write_configuration(folder, broken)
