@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from markupsafe import escape
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import catalog
@@ -165,7 +165,8 @@ class Upkeep(Queue):
             .where(attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_not(None))
             .group_by(attempts.c.destination, attempts.c.outcome)
         ).all()
-        for destination, outcome, count in tried:
+        # In one order everywhere, so that two who prune do not wait for each other.
+        for destination, outcome, count in sorted(tried):
             self._count("attempts", f"{destination}\n{outcome}", count)
         self._count_seconds([row.delivered_at - row.created_at for row in rows if row.delivered_at])
         self._connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
@@ -207,20 +208,21 @@ class Upkeep(Queue):
         counted: dict[str, int] = {}
         for _, source, type_ in rows:
             counted[f"{source}\n{type_}"] = counted.get(f"{source}\n{type_}", 0) + 1
-        for labels, count in counted.items():
+        for labels, count in sorted(counted.items()):
             self._count("events", labels, count)
         if rows:
             self._connection.execute(delete(events).where(events.c.id.in_([row.id for row in rows])))
         return len(rows)
 
     def _count(self, name: str, labels: str, count: int) -> None:
-        changed = self._connection.execute(
-            update(counters)
-            .where(counters.c.name == name, counters.c.labels == labels)
-            .values(count=counters.c.count + count)
+        insert_into = postgresql.insert if self._skips_locked else sqlite.insert
+        self._connection.execute(
+            insert_into(counters)
+            .values(name=name, labels=labels, count=count)
+            .on_conflict_do_update(
+                index_elements=["name", "labels"], set_={"count": counters.c.count + count}
+            )
         )
-        if not changed.rowcount:
-            self._connection.execute(insert(counters).values(name=name, labels=labels, count=count))
 
 
 def written_forms(secret: str) -> set[str]:
@@ -231,7 +233,7 @@ def written_forms(secret: str) -> set[str]:
         secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret, safe=""),
+        quote(secret, safe="", errors="replace"),
     }
 
 

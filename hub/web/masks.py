@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from hub import catalog
+from hub.store.upkeep import written_forms
 
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|CREDENTIAL|DSN|URL", re.IGNORECASE)
 _SHORTEST = 6
@@ -55,7 +54,9 @@ class Masks:
         if payload is None:
             return self
         found = catalog.secret_values(type_, body_of(payload))
-        return Masks(secrets=tuple(form for secret in found for form in _forms(secret)), named=self.named)
+        return Masks(
+            secrets=tuple(form for secret in found for form in written_forms(secret)), named=self.named
+        )
 
 
 def masks_of(environment: Mapping[str, str]) -> Masks:
@@ -64,7 +65,7 @@ def masks_of(environment: Mapping[str, str]) -> Masks:
         form: f"${{{name}}}"
         for name, value in environment.items()
         if len(value) >= _SHORTEST and _SECRET_NAME.search(name) and name != "HUB_PUBLIC_URL"
-        for form in _forms(value)
+        for form in written_forms(value)
     }
     return Masks(named=dict(sorted(named.items(), key=lambda item: -len(item[0]))))
 
@@ -73,22 +74,6 @@ def body_of(payload: bytes) -> dict[str, Any]:
     """A payload, parsed."""
     body = json.loads(payload)
     return body if isinstance(body, dict) else {}
-
-
-def _forms(secret: str) -> Iterable[str]:
-    """A secret as messages may hold it: plain, in HTML, in Slack's text, in JSON, in a URL."""
-    slack = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    encoded = secret.encode("utf-8", "replace")
-    forms = (
-        secret,
-        html.escape(secret),
-        slack,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(encoded, safe=""),
-        quote(encoded),
-    )
-    return dict.fromkeys(forms)
 
 
 def _without_cut(text: str, secret: str) -> str:

@@ -29,9 +29,8 @@ def _parts(message: Message) -> Iterator[Part]:
     for label, key in (("From", "from"), ("To", "to"), ("Subject", "subject")):
         yield Part(label=label, text=_listed(message.get(key)))
     if "method" in message:
-        line = f"{message['method']} {message.get('path') or ''}".strip()
-        yield Part(label="Request", text=line, is_code=True)
-        yield Part(label="Content-Type", text=str(message.get("content_type") or ""), is_code=True)
+        words = (message["method"], message.get("path"), message.get("content_type"))
+        yield Part(label="Request", text=" ".join(str(word) for word in words if word))
     if message.get(RAW):
         yield Part(label="Body", text="the event itself, byte for byte as it came")
     if isinstance(message.get("body"), str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException
@@ -55,7 +56,12 @@ def as_json(error: HTTPException) -> tuple[Response, int]:
 
 
 def wants_page() -> bool:
-    """Whether a browser asks, for something that is not the API's."""
+    """Whether a browser asks, for something that is not the API's.
+
+    Where the Host header is no host no link can be made, so no page.
+    """
+    if request_ctx.url_adapter is None:
+        return False
     return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
 
 

@@ -33,11 +33,7 @@ class HubSessions(SecureCookieSessionInterface):
         self._is_for_source = is_for_source
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if (
-            request.path.startswith(_WITHOUT_SESSION)
-            or "Authorization" in request.headers
-            or self._is_for_source(request)
-        ):
+        if request.path.startswith(_WITHOUT_SESSION) or self._is_for_source(request):
             return None
         try:
             share_key(app, self._store)

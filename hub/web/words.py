@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -13,19 +14,15 @@ def utc(moment: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """A span in its two largest units: `3 min`, `2 h 5 min`, `40 ms`."""
+    """A span in its largest unit, and from hours on the next one: `40 ms`, `3 min`, `2 h 5 min`."""
     if 0 < seconds < 1:
         return f"{max(round(seconds * 1000), 1)} ms"
-    left = int(seconds)
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        if left >= size or (parts and left):
-            count, left = divmod(left, size)
-            if count or not parts:
-                parts.append(f"{count} {unit}")
-        if len(parts) == 2 or (parts and size <= 60):
-            break
-    return " ".join(parts) or "0 s"
+    whole = int(seconds)
+    for (unit, size), (smaller, smaller_size) in pairwise(_UNITS):
+        if whole >= size:
+            rest = whole % size // smaller_size if size > 60 else 0
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
 
 
 def ago(moment: datetime, now: datetime) -> str:

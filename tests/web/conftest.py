@@ -2,111 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
-from pydantic import BaseModel
+from given_web import PASSWORD, World, a_config
 
-from hub.destinations.console import ConsoleOptions
-from hub.destinations.http import HttpOptions
-from hub.models import Config, DestinationConfig, Route, Send, SourceConfig
-from hub.route import Rules, load_rules
 from hub.settings import Settings
-from hub.store.store import Store, open_store
-from hub.web import create_app
-
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PASSWORD = "correct horse battery"
-KEY = {"Authorization": f"Bearer {PASSWORD}"}
-PATH = "/api/webhooks"
-CRM_URL = "https://crm.example.com:8443/hooks/T0SECRET?token=verysecret"
-
-
-def destination(name: str, options: BaseModel | None, type_: str = "http", **more: Any) -> DestinationConfig:
-    return DestinationConfig(
-        name=name,
-        type=type_,
-        options=options,
-        retry_seconds=(5.0, 300.0),
-        timeout_seconds=10.0,
-        give_up_after_seconds=259200.0,
-        concurrency=4,
-        **more,
-    )
-
-
-def a_config(**changes: Any) -> Config:
-    clerk = SourceConfig(name="clerk", type="clerk", path=PATH, secrets=(SECRET,), ignore=("session.*",))
-    config = Config(
-        version="1",
-        sources={"clerk": clerk},
-        destinations={
-            "crm": destination("crm", HttpOptions(url=CRM_URL)),
-            "log": destination("log", ConsoleOptions(), "console"),
-            "growth": destination("growth", None, "slack", missing=("SLACK_WEBHOOK_URL",)),
-        },
-        routes=(
-            Route(
-                name="waitlist",
-                events=("waitlistEntry.created",),
-                sends=(Send(to="crm"), Send(to="log", fields={"text": "{{ data.email_address }} waits"})),
-            ),
-            Route(
-                name="invited",
-                events=("invitation.*",),
-                when=("data.status == 'accepted'",),
-                sends=(Send(to="log"),),
-            ),
-        ),
-    )
-    return replace(config, **changes)
-
-
-def signed(body: bytes, message_id: str = "msg_1", *, at: float | None = None) -> dict[str, str]:
-    timestamp = str(int(at if at is not None else time.time()))
-    key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    content = f"{message_id}.{timestamp}.".encode() + body
-    signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return {"svix-id": message_id, "svix-timestamp": timestamp, "svix-signature": f"v1,{signature}"}
-
-
-def payload(type_: str = "waitlistEntry.created", **data: Any) -> bytes:
-    body = {"object": "event", "type": type_, "timestamp": 1700000000000, "data": data}
-    return json.dumps(body).encode()
-
-
-@dataclass
-class World:
-    """The app with everything it stands on; `config` may be changed while it runs."""
-
-    store: Store
-    config: Config
-    settings: Settings
-    _rules: dict[int, Rules] = field(default_factory=dict)
-
-    def rules(self) -> Rules:
-        if id(self.config) not in self._rules:
-            self._rules[id(self.config)] = load_rules(self.config)
-        return self._rules[id(self.config)]
-
-    def app(self, **changes: Any) -> Flask:
-        return create_app(self.store, self.rules, replace(self.settings, **changes))
-
-    def send(self, client: FlaskClient, body: bytes, message_id: str = "msg_1") -> dict[str, Any]:
-        """One genuine event through the front door; returns what was answered."""
-        answer = client.post(PATH, data=body, headers=signed(body, message_id))
-        assert answer.status_code == 200, answer.text
-        return dict(answer.get_json())
+from hub.store.store import open_store
 
 
 @pytest.fixture
@@ -120,6 +24,3 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def client(world: World) -> FlaskClient:
     return world.app().test_client()
-
-
-Sign = Callable[[bytes], dict[str, str]]

@@ -1,0 +1,292 @@
+"""The API, field by field, through the real app on a real store."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from given_web import CRM_URL, KEY, World, payload
+from sqlalchemy import update
+
+from hub.store.tables import deliveries
+
+DELIVERY_KEYS = [
+    "id",
+    "event",
+    "type",
+    "route",
+    "destination",
+    "state",
+    "reason",
+    "attempts",
+    "due_at",
+    "created_at",
+    "delivered_at",
+    "degraded",
+    "message",
+]
+
+
+def get(client: FlaskClient, path: str, status: int = 200) -> Any:
+    answer = client.get(path, headers=KEY)
+    assert answer.status_code == status, answer.text
+    return answer.get_json()
+
+
+def post(client: FlaskClient, path: str, status: int = 200) -> Any:
+    answer = client.post(path, headers=KEY)
+    assert answer.status_code == status, answer.text
+    return answer.get_json()
+
+
+def change(world: World, delivery_id: str, **values: Any) -> None:
+    statement = update(deliveries).where(deliveries.c.id == delivery_id).values(**values)
+    world.store.write(lambda transaction: transaction._connection.execute(statement))
+
+
+def one(client: FlaskClient, destination: str) -> str:
+    return str(get(client, f"/api/deliveries?destination={destination}")["items"][0]["id"])
+
+
+def test_a_delivery_has_the_fields_that_are_promised(world: World, client: FlaskClient) -> None:
+    sent = world.send(client, payload(email_address="ada@example.com"))
+    listed = get(client, "/api/deliveries?state=pending&destination=crm")["items"][0]
+    alone = get(client, f"/api/deliveries/{listed['id']}")
+
+    assert list(listed) == DELIVERY_KEYS
+    assert alone == {**listed, "attempt_list": []}
+    assert listed["event"] == sent["event"]
+    assert (listed["type"], listed["route"], listed["destination"]) == (
+        "waitlistEntry.created",
+        "waitlist",
+        "crm",
+    )
+    assert (listed["state"], listed["attempts"], listed["degraded"]) == ("pending", 0, False)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["created_at"])
+
+
+def test_an_event_tells_why_a_route_did_not_take_it(world: World, client: FlaskClient) -> None:
+    sent = world.send(client, payload("invitation.created", status="pending"))
+    event = get(client, f"/api/events/{sent['event']}")
+
+    assert event["routes"] == []
+    assert event["verdicts"] == [
+        {
+            "route": "invited",
+            "matched": False,
+            "condition": "data.status == 'accepted'",
+            "value": 'data.status is "pending"',
+        }
+    ]
+    assert event["deliveries"] == {}
+    assert event["payload"]["data"] == {"status": "pending"}
+    assert "payload" not in get(client, "/api/events")["items"][0]
+
+
+def test_lists_are_newest_first_and_lead_on(world: World, client: FlaskClient) -> None:
+    ids = [world.send(client, payload("user.created"), f"msg_{n}")["event"] for n in range(5)]
+    first = get(client, "/api/events?limit=2")
+    second = get(client, f"/api/events?limit=2&before={first['next']}")
+    third = get(client, f"/api/events?limit=2&before={second['next']}")
+
+    assert [item["id"] for page in (first, second, third) for item in page["items"]] == ids[::-1]
+    assert third["next"] is None
+    assert get(client, "/api/events?limit=5")["next"] is None
+
+
+def test_a_limit_above_the_largest_is_cut(client: FlaskClient) -> None:
+    assert get(client, "/api/events?limit=99999") == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/events?limit=0", "limit is '0'; it must be a whole number from 1 to 500"),
+        ("/api/events?limit=ten", "limit is 'ten'; it must be a whole number from 1 to 500"),
+        ("/api/events?limit=1e9", "limit is '1e9'; it must be a whole number from 1 to 500"),
+        ("/api/events?before=%00", "before must be at most 300 printable characters"),
+        ("/api/events?before=yesterday", "before is 'yesterday'; it must be the next of the page before"),
+        (
+            "/api/deliveries?state=lost",
+            "state is 'lost'; it must be one of pending, sending, delivered, dead, held, cancelled",
+        ),
+        (
+            "/api/deliveries?stat=dead",
+            "there is no parameter 'stat'; this takes state, destination, event, limit, before",
+        ),
+        ("/api/stats?x=1", "there is no parameter 'x'; this takes no parameters"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_refused_in_words(
+    client: FlaskClient, path: str, words: str
+) -> None:
+    assert get(client, path, 400) == {"error": "bad_request", "message": words}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/retry?since=soon", "say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"),
+        ("/api/retry?destinaton=crm", "there is no parameter 'destinaton'"),
+        ("/api/deliveries/dlv_00/resolve", "say as=delivered or as=retry"),
+        ("/api/deliveries/dlv_00/resolve?as=lost", "say as=delivered or as=retry"),
+    ],
+)
+def test_an_act_that_is_misspelt_does_nothing(client: FlaskClient, path: str, words: str) -> None:
+    assert words in post(client, path, 400)["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/events/evt_00", "/api/deliveries/dlv_00", "/api/deliveries/%00x"])
+def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
+    assert get(client, path, 404)["error"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/events/evt_00/replay",
+        "/api/deliveries/dlv_00/retry",
+        "/api/deliveries/dlv_00/cancel",
+        "/api/deliveries/dlv_00/resolve?as=retry",
+        "/api/destinations/nobody/pause",
+        "/api/destinations/nobody/resume",
+        "/api/retry?destination=nobody",
+    ],
+)
+def test_an_act_on_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
+    assert post(client, path, 404)["error"] == "not_found"
+
+
+def test_a_dead_delivery_is_retried_and_cancelled(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    crm = one(client, "crm")
+    change(world, crm, state="dead", reason="answered 410 Gone")
+
+    assert get(client, f"/api/deliveries/{crm}")["reason"] == "answered 410 Gone"
+    assert get(client, f"/api/deliveries/{crm}")["due_at"] is None
+    retried = post(client, f"/api/deliveries/{crm}/retry")
+    assert (retried["state"], retried["reason"]) == ("pending", None)
+    assert post(client, f"/api/deliveries/{crm}/cancel")["state"] == "cancelled"
+    refused = post(client, f"/api/deliveries/{crm}/cancel", 409)
+    assert refused == {"error": "conflict", "message": "it cannot be cancelled: it is cancelled"}
+
+
+@pytest.mark.parametrize(("decision", "state"), [("delivered", "delivered"), ("retry", "pending")])
+def test_a_held_delivery_is_resolved(world: World, client: FlaskClient, decision: str, state: str) -> None:
+    world.send(client, payload())
+    crm = one(client, "crm")
+    post(client, f"/api/deliveries/{crm}/resolve?as={decision}", 409)
+    change(world, crm, state="held")
+
+    assert post(client, f"/api/deliveries/{crm}/resolve?as={decision}")["state"] == state
+
+
+def test_replay_routes_an_event_again(world: World, client: FlaskClient) -> None:
+    sent = world.send(client, payload())
+    done = post(client, f"/api/events/{sent['event']}/replay")
+
+    assert done == {"event": sent["event"], "routes": ["waitlist"], "deliveries": 2}
+    assert get(client, f"/api/events/{sent['event']}")["deliveries"] == {"pending": 4}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("", 3),
+        ("?state=dead", 3),
+        ("?state=cancelled", 0),
+        ("?destination=crm", 3),
+        ("?destination=log", 0),
+        ("?since=2h", 3),
+        ("?since=2099-01-01T00:00:00Z", 0),
+        ("?since=2020-01-01T00:00:00%2B02:00", 3),
+        ("?since=2020-01-01T00:00:00+02:00", 3),
+        ("?since=2020-01-01", 3),
+    ],
+)
+def test_many_are_retried_at_once(world: World, client: FlaskClient, query: str, count: int) -> None:
+    for n in range(3):
+        world.send(client, payload(), f"msg_{n}")
+    for item in get(client, "/api/deliveries?destination=crm")["items"]:
+        change(world, item["id"], state="dead")
+
+    assert post(client, f"/api/retry{query}") == {"retried": count}
+
+
+def test_what_is_not_dead_is_not_retried_together(client: FlaskClient) -> None:
+    assert post(client, "/api/retry?state=delivered", 409)["error"] == "conflict"
+
+
+def test_destinations_say_what_to_do(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    post(client, "/api/destinations/crm/pause")
+    answer = get(client, "/api/destinations")
+    crm, log, growth = answer["items"]
+
+    assert answer["next"] is None
+    assert (crm["name"], crm["type"], crm["state"]) == ("crm", "http", "paused")
+    assert crm["paused_reason"] == "paused by an operator"
+    assert crm["sends_to"] == "crm.example.com:8443"
+    assert (crm["pending"], crm["dead"]) == (1, 0)
+    assert crm["oldest_due_seconds"] >= 0
+    assert (log["state"], log["sends_to"]) == ("ok", "standard output")
+    assert (growth["state"], growth["missing"]) == ("not_configured", ["SLACK_WEBHOOK_URL"])
+    assert post(client, "/api/destinations/crm/resume")["state"] == "ok"
+
+
+def test_a_destination_that_is_gone_is_shown_while_it_is_owed_to(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    world.config = type(world.config)(version="2", sources=world.config.sources, destinations={}, routes=())
+
+    states = {item["name"]: item["state"] for item in get(client, "/api/destinations")["items"]}
+
+    assert states == {"crm": "removed", "log": "removed"}
+
+
+def test_stats_count_by_state_and_destination(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    stats = get(client, "/api/stats")
+
+    assert (stats["events"], stats["events_last_day"]) == (1, 1)
+    assert stats["deliveries"]["pending"] == 2
+    assert stats["by_destination"] == {"crm": {"pending": 1}, "log": {"pending": 1}}
+    assert stats["worker_beat_seconds"] is None
+
+
+def test_no_answer_shows_a_one_time_secret_or_a_destinations_address(
+    world: World, client: FlaskClient
+) -> None:
+    secret = "https://accounts.example.com/join?a=1&__clerk_ticket=eyJhbGciOiJSUzI1NiJ9abcdef"
+    escaped = secret.replace("&", "&amp;")
+    world.settings = type(world.settings)(
+        password=world.settings.password, environment={"CRM_WEBHOOK_URL": CRM_URL}
+    )
+    client = world.app().test_client()
+    sent = world.send(client, payload("invitation.accepted", status="accepted", url=secret))
+    log = one(client, "log")
+    change(
+        world,
+        log,
+        message={
+            "text": f"{secret} {CRM_URL}",
+            "html": f"<a href='{escaped}'>",
+            "body": f'{{"u": "{secret}"}}',
+        },
+        reason=f"could not send {secret}",
+    )
+
+    for path in (
+        f"/api/events/{sent['event']}",
+        "/api/events",
+        "/api/deliveries",
+        f"/api/deliveries/{log}",
+        "/api/destinations",
+    ):
+        text = client.get(path, headers=KEY).text
+        assert "ticket" not in text, path
+        assert "verysecret" not in text, path
+    message = get(client, f"/api/deliveries/{log}")["message"]
+    assert message["text"] == "•••••• ${CRM_WEBHOOK_URL}"
+    assert message["html"] == "<a href='••••••'>"

@@ -1,0 +1,154 @@
+"""Paths, methods and bodies that anybody may send: an answer in words to each, never a 5xx."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from given_web import KEY, PATH, World, payload, signed
+
+from hub.store.store import open_store
+from hub.web.app import CONTENT_SECURITY_POLICY
+
+
+def test_a_genuine_event_is_answered_once_it_is_kept(world: World, client: FlaskClient) -> None:
+    answer = world.send(client, payload(email_address="ada@example.com"))
+
+    assert (answer["routes"], answer["deliveries"]) == (["waitlist"], 2)
+    with world.store.read() as reading:
+        assert reading.event(answer["event"]).message_id == "msg_1"
+
+
+def test_a_source_is_asked_without_session_hook_or_cookie(client: FlaskClient) -> None:
+    body = payload()
+    answer = client.post(PATH, data=body, headers={**signed(body), "Cookie": "hub_session=garbage"})
+
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert "Content-Security-Policy" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
+def test_a_source_takes_post_only(client: FlaskClient, method: str) -> None:
+    answer = client.open(PATH, method=method)
+
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+
+
+def test_a_path_that_a_new_configuration_names_is_a_source(world: World, client: FlaskClient) -> None:
+    source = replace(world.config.sources["clerk"], path="/hooks/new")
+    world.config = replace(world.config, sources={"clerk": source})
+
+    body = payload()
+    assert client.post("/hooks/new", data=body, headers=signed(body)).status_code == 200
+    assert client.post(PATH, data=body, headers=signed(body)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/webhooks", "/api/webhooks/", "/api/webhook", "//api", "/api/events/"])
+def test_an_unknown_path_names_the_source_paths(client: FlaskClient, path: str) -> None:
+    answer = client.post(path, data=b"{}", base_url="http://localhost")
+
+    if path == "/api/events/":
+        assert answer.status_code == 405
+    else:
+        assert answer.status_code == 404
+        assert answer.get_json()["error"] == "not_found"
+        assert answer.get_json()["sources"] == [PATH]
+        assert PATH in answer.get_json()["message"]
+
+
+def test_a_browser_is_told_in_a_page(client: FlaskClient) -> None:
+    answer = client.get("/nope", headers={"Accept": "text/html,*/*"})
+
+    assert answer.status_code == 404
+    assert answer.mimetype == "text/html"
+    assert PATH in answer.text
+
+
+def test_every_answer_but_a_sources_has_the_headers_of_a_safe_page(client: FlaskClient) -> None:
+    for path in ("/healthz", "/login", "/nope", "/api/stats"):
+        headers = client.get(path).headers
+
+        assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+
+
+HOSTILE = [
+    {"HTTP_HOST": "a b"},
+    {"HTTP_HOST": ""},
+    {"HTTP_HOST": "x" * 5000},
+    {"HTTP_HOST": "evil.example\u00ff"},
+    {"HTTP_HOST": "[::1"},
+    {"HTTP_HOST": "localhost:99999999"},
+    {"PATH_INFO": "/%"},
+    {"PATH_INFO": "/\x00\xff\xfe"},
+    {"PATH_INFO": "/events/\x00"},
+    {"PATH_INFO": "/api/deliveries/\xed\xa0\x80"},
+    {"PATH_INFO": "/static/../app.py"},
+    {"PATH_INFO": "/static/%2e%2e/app.py"},
+    {"QUERY_STRING": "limit=%ff&before=%00"},
+    {"QUERY_STRING": "&&&=&%zz"},
+    {"QUERY_STRING": "type=" + "a" * 9000},
+    {"CONTENT_LENGTH": "abc"},
+    {"CONTENT_LENGTH": "-5"},
+    {"CONTENT_LENGTH": "99999999999999999999"},
+    {"CONTENT_TYPE": "multipart/form-data; boundary="},
+    {"CONTENT_TYPE": "multipart/form-data"},
+    {"HTTP_COOKIE": "hub_session=\xff\x00; ==;;;"},
+    {"HTTP_COOKIE": "hub_session=" + "e30." * 1000},
+    {"HTTP_AUTHORIZATION": "Bearer \xff\xfe"},
+    {"HTTP_AUTHORIZATION": "Basic !!!"},
+    {"HTTP_AUTHORIZATION": ""},
+    {"HTTP_X_FORWARDED_FOR": "1.2.3.4, \xff, <script>"},
+    {"HTTP_X_FORWARDED_HOST": "a b, c"},
+    {"HTTP_X_FORWARDED_PROTO": "javascript"},
+    {"HTTP_ACCEPT": "text/html;q=\xff"},
+    {"HTTP_HX_REQUEST": "true"},
+    {"REQUEST_METHOD": "\xff"},
+    {"REQUEST_METHOD": "GET POST"},
+]
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+@pytest.mark.parametrize(
+    "path", [PATH, "/", "/login", "/login/x", "/api/stats", "/metrics", "/healthz", "/nope"]
+)
+def test_nothing_anybody_sends_gets_a_5xx(world: World, path: str, proxies: int) -> None:
+    client = world.app(trusted_proxies=proxies).test_client()
+    for hostile in HOSTILE:
+        for method in ("GET", "POST"):
+            changes = {"REQUEST_METHOD": method, "PATH_INFO": path, **hostile}
+            answer = client.open(
+                "/", environ_overrides=changes, data=b"\xff{[", headers={"Accept": "text/html"}
+            )
+
+            assert answer.status_code < 500, (hostile, method)
+
+
+def test_a_page_takes_no_more_than_a_source_does(client: FlaskClient) -> None:
+    answer = client.post("/login", data=b"x" * (1024 * 1024 + 1))
+
+    assert answer.status_code == 413
+    assert answer.get_json()["error"] == "payload_too_large"
+
+
+def test_the_app_starts_and_answers_while_the_database_is_down(world: World) -> None:
+    world.store = open_store("sqlite:////nowhere/at/all/hub.db")
+    client = world.app().test_client()
+    body = payload()
+
+    assert client.get("/healthz").status_code == 200
+    for answer in (
+        client.post(PATH, data=body, headers=signed(body)),
+        client.get("/api/stats", headers=KEY),
+        client.get("/metrics", headers=KEY),
+        client.get("/login", headers={"Accept": "text/html"}),
+        client.get("/", headers={"Accept": "text/html"}),
+    ):
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
+        assert "nowhere" not in answer.text

@@ -1,0 +1,78 @@
+"""/healthz, /readyz and /metrics, as platforms and Prometheus ask for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask.testing import FlaskClient
+from given_web import KEY, World, payload
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import insert
+
+from hub.store.store import open_store
+from hub.store.tables import workers
+
+
+def beat(world: World, seconds_ago: float) -> None:
+    def work(transaction) -> None:  # type: ignore[no-untyped-def]
+        at = transaction.now - timedelta(seconds=seconds_ago)
+        transaction._connection.execute(insert(workers).values(id=f"w{seconds_ago}", beat_at=at))
+
+    world.store.write(work)
+
+
+def test_healthz_needs_nothing(client: FlaskClient) -> None:
+    assert client.get("/healthz").get_json() == {"status": "ok"}
+
+
+def test_readyz_is_ok_while_a_worker_lives_though_a_destination_is_not_configured(
+    world: World, client: FlaskClient
+) -> None:
+    beat(world, 5)
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.get_json() == {"database": "ok", "config": "ok", "worker": "ok"}
+
+
+def test_readyz_names_a_worker_that_went_silent(world: World, client: FlaskClient) -> None:
+    assert "no worker has run yet" in client.get("/readyz").get_json()["worker"]
+    beat(world, 90)
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.get_json()["worker"].startswith("no sign of life from a worker for 9")
+
+
+def test_readyz_names_a_database_that_does_not_answer(world: World) -> None:
+    world.store = open_store("sqlite:////nowhere/hub.db")
+    answer = world.app().test_client().get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.get_json()["database"] == "the database does not answer"
+
+
+def test_metrics_count_from_the_store(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    world.send(client, payload("user.created"), "msg_2")
+    client.post("/api/destinations/crm/pause", headers=KEY)
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics", headers=KEY).text)
+        for sample in family.samples
+    }
+
+    assert samples["hub_events_total", "clerk", "waitlistEntry.created"] == 1
+    assert samples["hub_events_total", "clerk", "user.created"] == 1
+    assert samples["hub_deliveries", "crm", "pending"] == 1
+    assert samples["hub_attempts_total", "crm", "delivered"] == 0
+    assert samples["hub_delivery_seconds_count",] == 0
+    assert samples["hub_oldest_due_seconds", "crm"] >= 0
+    assert samples["hub_destination_paused", "crm"] == 1
+    assert samples["hub_destination_paused", "log"] == 0
+    assert samples["hub_config_last_reload_successful",] == 1
+
+
+def test_metrics_want_the_key(client: FlaskClient) -> None:
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer no"}).status_code == 401
