@@ -89,17 +89,14 @@ class HttpClient:
 
 
 class _Adapter(HTTPAdapter):
-    """Connections that keep to the clock, with one TLS context for all of them."""
+    """Connections that keep to the clock."""
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        context = tls_context()
-        # The system may have no authorities at all, as in a slim container.
-        context.load_verify_locations(certifi.where())
-        super().init_poolmanager(connections, maxsize, block, ssl_context=context, **options)
+        super().init_poolmanager(connections, maxsize, block, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: the TLS context verifies, and `requests` would read its bundle for each connection."""
+        """Nothing: the pool's TLS context verifies; `requests` would read its bundle for each connection."""
 
 
 class _Connection(HTTPConnection):
@@ -117,7 +114,15 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
+    """One TLS context for all connections to a host, made when the first is needed."""
+
     ConnectionCls = _TlsConnection
+
+    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
+        context = tls_context()
+        # The system may have no authorities at all, as in a slim container.
+        context.load_verify_locations(certifi.where())
+        super().__init__(host, port, ssl_context=context, **options)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from pydantic import Field, SecretStr, field_validator
 
 from hub import __version__
+from hub.destinations._body import JSON_TYPE, below_path, content_type_problems, dump, rendered_body
 from hub.destinations._deadline import LookUp
 from hub.destinations._http import Answer, HttpClient, Request, retry_after_seconds
 from hub.destinations._text import one_line
@@ -33,11 +33,10 @@ from hub.destinations.base import (
     Structure,
     TemplateName,
 )
-from hub.errors import Reject, Retry, TemplateError
+from hub.errors import Reject, Retry
 from hub.models import RAW, Attempt, Message, Receipt, Summary
-from hub.sandbox import as_json, path_segment, plain
+from hub.sandbox import path_segment
 
-JSON_TYPE = "application/json"
 KEPT_CONNECTIONS = 32
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -126,7 +125,7 @@ class HttpDestination(Destination):
         if len(given) > 1:
             yield f"{' and '.join(given)} exclude each other: a request has one body"
         if send.content_type is not None:
-            yield from _content_type_problems(send.content_type, given)
+            yield from content_type_problems(send.content_type, given)
         if send.path is not None and re.search(r"[?#]", _JINJA.sub("", send.path)):
             yield "path must not have a ? or #: a query belongs into the destination's url"
 
@@ -135,9 +134,9 @@ class HttpDestination(Destination):
         method = options.method if isinstance(options, HttpOptions) else "POST"
         message: Message = {"method": fields.get("method") or method}
         if fields.get("path") is not None:
-            message["path"] = _path(renderer.text(fields["path"], path_segment, name="path"))
+            message["path"] = below_path(renderer.text(fields["path"], path_segment, name="path"))
         message["content_type"] = fields.get("content_type") or JSON_TYPE
-        body = _body(fields, renderer, message["content_type"])
+        body = rendered_body(fields, renderer, message["content_type"])
         return {**message, RAW: True} if body is None else {**message, "body": body}
 
     @classmethod
@@ -150,7 +149,7 @@ class HttpDestination(Destination):
             "link": link or None,
         }
         method = options.method if isinstance(options, HttpOptions) else "POST"
-        return {"method": method, "content_type": JSON_TYPE, "body": _dump(body)}
+        return {"method": method, "content_type": JSON_TYPE, "body": dump(body)}
 
     def __init__(self, options: HttpOptions, name: str, *, look_up: LookUp = socket.getaddrinfo) -> None:
         super().__init__(options, name)
@@ -197,68 +196,6 @@ class HttpDestination(Destination):
 def _is_given(send: HttpSend, name: str) -> bool:
     field = "json_" if name == "json" else name
     return field in send.model_fields_set and (name == "json" or getattr(send, field) is not None)
-
-
-def _content_type_problems(content_type: str, given: list[str]) -> Iterable[str]:
-    if not re.fullmatch(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(;[\x20-\x7e]*)?", content_type):
-        yield "content_type must look like text/plain or application/json; charset=utf-8"
-    elif not given:
-        yield "content_type needs body or template: the event itself is always JSON"
-    elif given == ["json"] and not _is_json(content_type):
-        yield "content_type must be a JSON type where json is given"
-
-
-def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == JSON_TYPE or kind.endswith("+json")
-
-
-def _body(fields: Mapping[str, Any], renderer: Renderer, content_type: str) -> str | None:
-    """The rendered body; None where there is nothing to render."""
-    if "json" in fields:
-        return _dump(renderer.structure(fields["json"], as_json, name="json"))
-    escape = as_json if _is_json(content_type) else plain
-    if fields.get("body") is not None:
-        name, body = "body", renderer.text(fields["body"], escape, name="body")
-    elif fields.get("template") is not None:
-        name = f"{fields['template']}.j2"
-        body = renderer.file(name, escape)
-    else:
-        return None
-    if _is_json(content_type):
-        _check_json(name, body)
-    return body
-
-
-def _dump(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError as error:
-        raise TemplateError("json", None, "holds a number that JSON does not have") from error
-
-
-def _check_json(name: str, body: str) -> None:
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON")
-
-    try:
-        json.loads(body, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        # A value prints over one line, so lines of the result are not lines of the template.
-        raise TemplateError(name, None, f"is not JSON once rendered: {error.msg} at {error.pos}") from error
-    except (ValueError, RecursionError) as error:
-        raise TemplateError(name, None, "is not JSON once rendered") from error
-
-
-def _path(rendered: str) -> str:
-    """The path to put below the URL; TemplateError where a segment would lead elsewhere than it seems."""
-    segments = rendered.removeprefix("/").split("/")
-    if "" in segments:
-        raise TemplateError("path", None, "has an empty segment once rendered")
-    for segment in segments:
-        if any(part in (".", "..") for part in re.split(r"[/\\]", unquote(segment))):
-            raise TemplateError("path", None, "has a segment that is . or .. once rendered")
-    return "/" + "/".join(quote(segment, safe="%:@!$&'()*+,;=~") for segment in segments)
 
 
 # -- sending --------------------------------------------------------------------------------------
