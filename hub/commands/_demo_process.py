@@ -47,6 +47,7 @@ class HubProcess:
             "HUB_TEMPLATES": str(settings.templates_path),
             "HUB_PUBLIC_URL": self.url,
             "HUB_LOG_FORMAT": "text",
+            "HUB_LOG_LEVEL": "warning",
         }
 
     def __enter__(self) -> HubProcess:
@@ -85,7 +86,7 @@ class HubProcess:
         return self._output_path.read_text("utf-8", "replace").splitlines()
 
     def log(self) -> list[str]:
-        """The end of its log."""
+        """The end of its log, which has troubles only."""
         return self._log_path.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
 
 

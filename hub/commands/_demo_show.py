@@ -12,7 +12,7 @@ import click
 
 from hub import catalog
 from hub.commands._demo_process import HubProcess
-from hub.commands._printing import cut, one_line, say, terminal_width
+from hub.commands._printing import cut, one_line, say, terminal_width, unset
 from hub.commands._sender import post_event
 from hub.demo.confine import Sample
 from hub.demo.stand_ins import Arrival, StandIns
@@ -109,7 +109,7 @@ class Show:
         results = []
         for delivery in deliveries:
             if missing := self._config.destinations[delivery.destination].missing:
-                said = f"waits: {' and '.join(missing)} is not set in a demo"
+                said = f"waits: {unset(missing)} in a demo"
                 say(_line(_NOTHING, self._type_of(delivery), delivery.destination, said))
                 continue
             results.append(Result(delivery=delivery, arrival=self._arrival_of(delivery, sent)))

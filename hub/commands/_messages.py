@@ -54,11 +54,10 @@ def _slack(shown: Outgoing) -> Iterator[str]:
 
 
 def _email(shown: Outgoing) -> Iterator[str]:
-    unset = f"({' and '.join(shown.destination.missing)} not set)"
     message = shown.message
     headers = {
-        "From": message.get("from") or unset,
-        "To": ", ".join(message.get("to") or ()) or unset,
+        "From": message.get("from") or "(not configured)",
+        "To": ", ".join(message.get("to") or ()) or "(not configured)",
         "Subject": message.get("subject", ""),
         "Date": "(when it is sent)",
         "Message-ID": "(the delivery's id)",

@@ -26,6 +26,9 @@ from hub.models import State
 PAGE = 500
 """The most that the API answers at once."""
 
+SHORT = 80
+"""Parts of a message up to so many characters stand beside their name."""
+
 _COLOURS = {"delivered": "green", "dead": "red", "held": "yellow", "sending": "cyan", "failed": "red"}
 
 
@@ -109,7 +112,7 @@ def _page(item: dict[str, Any], now: datetime) -> Iterator[str]:
         "route": item["route"],
         "state": _coloured(item["state"]),
         "reason": one_line(item["reason"]),
-        "degraded": one_line(item["degraded"]) if item["degraded"] != item["reason"] else "",
+        "degraded": "the built-in message stands in for the template's" if item["degraded"] else "",
         "created": item["created_at"],
         "next": _next(item, now).removeprefix("next "),
         "delivered": item["delivered_at"],
@@ -122,8 +125,17 @@ def _page(item: dict[str, Any], now: datetime) -> Iterator[str]:
     if item["message"]:
         yield click.style("Message", bold=True)
         for name, value in item["message"].items():
-            yield f"  {one_line(name)}"
-            yield from block(value if isinstance(value, str) else _indented(value), "    ")
+            yield from _part(one_line(name), value)
+
+
+def _part(name: str, value: Any) -> Iterator[str]:
+    """One key of a message: beside its name where it is short, below it where it is not."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    if "\n" not in text and len(text) <= SHORT:
+        yield f"  {name}: {one_line(text)}"
+    else:
+        yield f"  {name}"
+        yield from block(text, "    ")
 
 
 def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
@@ -141,8 +153,3 @@ def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
 
 def _coloured(word: str) -> str:
     return click.style(word, fg=_COLOURS[word]) if word in _COLOURS else word
-
-
-def _indented(value: Any) -> str:
-
-    return json.dumps(value, ensure_ascii=False, indent=2)

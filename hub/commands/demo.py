@@ -14,7 +14,7 @@ import click
 
 from hub.commands._demo_process import HubProcess, kept_environment
 from hub.commands._demo_show import Show
-from hub.commands._printing import say
+from hub.commands._printing import say, unset
 from hub.config import load_config
 from hub.demo.confine import confined, samples_to_send
 from hub.demo.stand_ins import StandIns, new_signing_secret
@@ -109,12 +109,14 @@ def _opening(settings: Settings, config: Config) -> Iterator[str]:
     yield f"The hub on this machine: {settings.config_path}, with stand-ins for Slack, email and HTTP."
     for place in config.destinations.values():
         if place.missing:
-            yield f"{place.name} is not configured here: {' and '.join(place.missing)} is not set in a demo."
+            yield f"{place.name} is not configured here: {unset(place.missing)} in a demo."
         elif place.options is None:
             yield f"{place.name} is switched off here: it would send to a place that is no stand-in."
 
 
 def _show_log(hub: HubProcess) -> None:
-    say("\nThe end of the hub's log:", err=True)
-    for line in hub.log():
+    lines = hub.log()
+    if lines:
+        say("\nThe end of the hub's log:", err=True)
+    for line in lines:
         say(f"  {line}", err=True)

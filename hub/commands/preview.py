@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from hub.commands._messages import lines, outgoing
-from hub.commands._printing import one_line, say, say_json
+from hub.commands._printing import one_line, say, say_json, unset
 from hub.commands._sample import chosen_source, make_payload, sample_options
 from hub.config import load_config
 from hub.destinations.base import find_destination
@@ -151,22 +151,15 @@ def _message(rendering: Rendering, event: Event, masks: Masks) -> Iterator[str]:
     place = rendering.destination
     yield click.style(f"{rendering.route} → {place.name} ({place.type})", bold=True)
     if place.missing:
-        said = f"{' and '.join(place.missing)} is not set: it would wait until it is"
-        yield click.style(f"  not configured: {said}", fg="yellow")
+        yield click.style(f"  not configured, so it would wait: {unset(place.missing)}", fg="yellow")
+    failure = one_line(masks.optional(rendering.error or rendering.degraded))
     if rendering.error:
-        yield click.style(
-            f"  dead, nothing would be sent: {_one_masked_line(rendering.error, masks)}", fg="red"
-        )
-    if rendering.degraded:
-        yield click.style(f"  {_one_masked_line(rendering.degraded, masks)}", fg="red")
-        yield click.style("  the built-in message would go out instead:", fg="red")
+        yield click.style(f"  {failure}; nothing would be sent, the delivery would be dead", fg="red")
+    elif rendering.degraded:
+        yield click.style(f"  {failure}; the built-in message would go out instead:", fg="red")
     if rendering.message is not None:
         for line in lines(outgoing(rendering.message, event, place, masks.anything)):
-            yield f"  {line}"
-
-
-def _one_masked_line(text: str, masks: Masks) -> str:
-    return one_line(masks.text(text))
+            yield f"  {line}".rstrip()
 
 
 # -- other forms ----------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def _obstacle(reading: Reading, delivery: DeliveryRecord, config: Config) -> str
     if state is None:
         return None
     if not state.configured:
-        missing = " and ".join(config.destinations[name].missing) or "its variable"
+        missing = ", ".join(config.destinations[name].missing) or "its variables"
         return f"not delivered yet: {name} is not configured; set {missing} where the hub runs"
     if state.paused_at is not None:
         return f"not delivered yet: {name} is paused ({one_line(state.paused_reason)}); hub resume {name}"
