@@ -123,7 +123,7 @@ class Queue(View):
 
     def in_flight(self) -> dict[str, int]:
         """How many deliveries of each destination are being sent, by all workers together."""
-        return dict(self._connection.execute(_IN_FLIGHT).tuples().all())
+        return dict(self._connection.execute(_IN_FLIGHT).all())
 
     def destination_states(self, names: Collection[str]) -> dict[str, DestinationState]:
         """The states of the named destinations, locked, so that two workers take turns."""

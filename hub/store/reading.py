@@ -150,7 +150,7 @@ class Reading(View):
             deliveries={
                 (name, State(state)): count for name, state, count in self._connection.execute(by_state)
             },
-            oldest_due=dict(self._connection.execute(oldest).tuples().all()),
+            oldest_due=dict(self._connection.execute(oldest).all()),
             worker_beat_at=self.worker_beat_at(),
             now=self.now,
         )

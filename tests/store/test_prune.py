@@ -1,0 +1,154 @@
+"""What is old is removed in batches; ids stay known, counters never fall, nothing owed is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import update
+
+from hub import retry
+from hub.errors import NotFound, Retry
+from hub.models import Event, Receipt, State
+from hub.store.store import Store
+from hub.store.tables import deliveries
+from hub.store.upkeep import DELIVERY_SECONDS_BOUNDS
+
+LONG_AGO = given.NOON - timedelta(days=1000)
+LATER = given.NOON + timedelta(days=100_000)
+
+
+def deliver(store: Store, *names: str, fail_first: bool = False, **changes: Any) -> Event:
+    """Take an event in and deliver it to the named destinations."""
+    event = given.event(**changes)
+
+    def settle(transaction: Any, name: str, result: Receipt | Retry) -> None:
+        lease = timedelta(seconds=30)
+        claims = transaction.claim(name, 100, token="t", lease=lease)
+        started = transaction.start([replace(c, message={"text": "x"}) for c in claims], {name: lease})
+        for claim in started:
+            if isinstance(result, Receipt):
+                transaction.settle([retry.after_receipt(claim, result, 0.2)])
+                continue
+            failed = retry.after_error(
+                claim, result, given.destination(name), now=transaction.now, chance=0.5, seconds=0.1
+            )
+            transaction.settle([replace(failed, due_at=transaction.now)])
+
+    def work(transaction: Any) -> None:
+        transaction.add_event(event, given.routing())
+        transaction.add_deliveries(event, given.routing(*names))
+        for name in set(names):
+            if fail_first:
+                settle(transaction, name, Retry("503", status=503))
+            settle(transaction, name, Receipt(detail="ok"))
+
+    store.write(work)
+    return event
+
+
+def prune(store: Store, payloads: datetime, ids: datetime = LONG_AGO, limit: int = 1000) -> int:
+    return store.write(lambda t: t.prune(payloads_before=payloads, ids_before=ids, limit=limit))
+
+
+def counters(store: Store) -> Any:
+    with store.read() as reading:
+        counts, seconds = reading.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        return reading.events_by_type(), reading.attempts_by_outcome(), counts, round(seconds, 6)
+
+
+def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) -> None:
+    event = deliver(store, "log", "mail")
+    removed = prune(store, LATER)
+    with store.read() as reading:
+        record, left = reading.event(event.id), reading.deliveries()
+
+    assert removed == 3
+    assert (record.payload, record.states, left) == (None, {}, [])
+    assert store.write(lambda t: t.add_event(replace(event, id="evt_again"), given.routing())) is False
+
+
+def test_message_ids_are_forgotten_in_the_end(store: Store) -> None:
+    event = deliver(store, "log")
+    prune(store, LATER, ids=LATER)
+    with store.read() as reading, pytest.raises(NotFound):
+        reading.event(event.id)
+
+
+def test_what_is_young_stays(store: Store) -> None:
+    event = deliver(store, "log")
+
+    assert prune(store, event.received_at - timedelta(seconds=1)) == 0
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.SENDING, State.DEAD, State.HELD])
+def test_what_may_still_be_sent_keeps_its_payload(store: Store, state: State) -> None:
+    event = deliver(store, "log", "mail")
+    change = (
+        update(deliveries).where(deliveries.c.destination == "mail").values(state=state, finished_at=None)
+    )
+    store.write(lambda t: t._connection.execute(change) and None)
+    removed = prune(store, LATER, ids=LATER)
+    with store.read() as reading:
+        record = reading.event(event.id)
+
+    assert removed == 1
+    assert (record.payload, record.states) == (event.payload, {state: 1})
+
+
+def test_pruning_goes_in_batches(store: Store) -> None:
+    for _ in range(7):
+        deliver(store, "log")
+
+    removed = [prune(store, LATER, limit=3) for _ in range(6)]
+
+    assert removed[0] == 3 + 3
+    assert sum(removed) == 14
+    assert removed[-1] == 0
+
+
+def test_counters_never_fall(store: Store) -> None:
+    for number in range(6):
+        deliver(store, "log", "mail", fail_first=True, type_=f"type.{number % 2}")
+    store.write(
+        lambda t: (
+            t._connection.execute(
+                update(deliveries).values(delivered_at=t.now, created_at=t.now - timedelta(milliseconds=400))
+            )
+            and None
+        )
+    )
+    before = counters(store)
+    for _ in range(20):
+        prune(store, LATER, ids=LATER, limit=2)
+
+    assert counters(store) == before
+    assert before[0] == {("clerk", "type.0"): 3, ("clerk", "type.1"): 3}
+    assert before[1] == {
+        ("log", "failed"): 6,
+        ("log", "delivered"): 6,
+        ("mail", "failed"): 6,
+        ("mail", "delivered"): 6,
+    }
+    assert before[2] == [0, *[12] * len(DELIVERY_SECONDS_BOUNDS)]
+    assert before[3] == pytest.approx(4.8)
+    with store.read() as reading:
+        assert reading.events() == []
+
+
+def test_processes_that_prune_at_once_count_everything_once(open_stores: Callable[..., Store]) -> None:
+    stores = [open_stores() for _ in range(3)]
+    for _ in range(20):
+        deliver(stores[0], "log")
+    before = counters(stores[0])
+    with ThreadPoolExecutor(6) as pool:
+        removed = list(pool.map(lambda n: prune(stores[n % 3], LATER, ids=LATER, limit=4), range(60)))
+    removed += [prune(stores[0], LATER, ids=LATER) for _ in range(2)]
+
+    assert sum(removed) == 60
+    assert counters(stores[0]) == before

@@ -1,0 +1,124 @@
+"""What pages, API and metrics read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import update
+
+from hub.errors import NotFound
+from hub.models import State
+from hub.store.store import Store
+from hub.store.tables import deliveries
+
+
+def fill(store: Store) -> list[str]:
+    """Five events, each owed to `log`; every second to `mail` as well. Their ids, oldest first."""
+    ids = []
+    for number in range(5):
+        event = given.event(f"type.{number % 2}")
+        names = ("log", "mail") if number % 2 else ("log",)
+
+        def work(transaction: Any, event: Any = event, names: Any = names) -> None:
+            transaction.add_event(event, given.routing())
+            transaction.add_deliveries(event, given.routing(*names))
+
+        store.write(work)
+        ids.append(event.id)
+        given.until(lambda made=event.id: given.event().id[:16] > made[:16])
+    return ids
+
+
+def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
+    ids = fill(store)
+    with store.read() as reading:
+        first = reading.events(limit=2)
+        second = reading.events(limit=2, before=first[-1].id)
+        odd = reading.events(type_="type.1")
+
+    assert [each.id for each in first + second] == ids[:0:-1]
+    assert [each.id for each in odd] == [ids[3], ids[1]]
+    assert [dict(each.states) for each in odd] == [{State.PENDING: 2}, {State.PENDING: 2}]
+
+
+def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> None:
+    ids = fill(store)
+    store.write(lambda t: t.claim("mail", 1, token="x", lease=timedelta(seconds=5)) and None)
+    with store.read() as reading:
+        everything = reading.deliveries()
+        pages = reading.deliveries(limit=4)
+        pages += reading.deliveries(limit=4, before=pages[-1].id)
+        mail, sending = reading.deliveries(destination="mail"), reading.deliveries(state=State.SENDING)
+        of_one = reading.deliveries(event=ids[3])
+
+    assert [each.id for each in pages] == [each.id for each in everything]
+    assert [each.id for each in everything] == sorted((each.id for each in everything), reverse=True)
+    assert len(everything) == 7
+    assert [each.event for each in mail] == [ids[3], ids[1]]
+    assert [each.event for each in sending] == [ids[1]]
+    assert {each.destination for each in of_one} == {"log", "mail"}
+
+
+def test_what_is_not_there_is_not_found(store: Store) -> None:
+    with store.read() as reading:
+        with pytest.raises(NotFound, match="there is no event evt_x"):
+            reading.event("evt_x")
+        with pytest.raises(NotFound, match="there is no delivery dlv_x"):
+            reading.delivery("dlv_x")
+
+
+def test_stats_count_what_there_is(store: Store) -> None:
+    fill(store)
+    store.write(lambda t: t.claim("mail", 1, token="x", lease=timedelta(seconds=5)) and None)
+    with store.read() as reading:
+        stats = reading.stats()
+
+    assert (stats.events, stats.events_last_day) == (5, 5)
+    assert dict(stats.deliveries) == {
+        ("log", State.PENDING): 5,
+        ("mail", State.PENDING): 1,
+        ("mail", State.SENDING): 1,
+    }
+    assert stats.count(State.PENDING) == 6
+    assert stats.count(State.SENDING, "mail") == 1
+    assert set(stats.oldest_due) == {"log", "mail"}
+    assert stats.last_event_at is not None
+    assert stats.worker_beat_at is None
+
+
+def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
+    with store.read() as reading:
+        stats = reading.stats()
+        assert reading.delivery_seconds((1.0,)) == ([0, 0], 0.0)
+
+    assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
+
+
+def test_what_is_due_later_is_not_overdue(store: Store) -> None:
+    fill(store)
+    store.write(
+        lambda t: t._connection.execute(update(deliveries).values(due_at=t.now + timedelta(hours=1))) and None
+    )
+    with store.read() as reading:
+        assert dict(reading.stats().oldest_due) == {}
+
+
+def test_a_shared_value_is_kept_once(store: Store) -> None:
+    first = store.write(lambda t: t.keep_value("session_key", "a"))
+    second = store.write(lambda t: t.keep_value("session_key", "b"))
+
+    assert (first, second) == ("a", "a")
+    assert [store.write(lambda t: t.take_value("session_key")) for _ in range(2)] == ["a", None]
+
+
+def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
+    fill(store)
+    with store.read() as reading:
+        before = len(reading.events())
+        fill(store)
+        assert len(reading.events()) == before == 5
+    with store.read() as reading:
+        assert len(reading.events()) == 10
