@@ -61,22 +61,19 @@ def _run(folder: Path, stand_ins: StandIns, deadline: float, exits: bool) -> boo
         raise HubError(f"no route in {settings.config_path} names an event of the catalog: nothing to send")
     for line in _opening(settings, config):
         say(line)
-    show_log = True
     with HubProcess(folder, settings, environment, stand_ins.addresses) as hub:
         try:
             show = Show(hub, stand_ins, config, deadline)
             everything_arrived = show.samples(samples)
-            show_log = not everything_arrived
+            if not everything_arrived:
+                _show_log(hub)
             with closing(hub.open_store()) as store:
                 say(f"Status page   {hub.url}{new_link(store)}  (opens once)")
             if not exits:
                 _serve(show)
-        except KeyboardInterrupt:
-            show_log = False
+        except Exception:
+            _show_log(hub)
             raise
-        finally:
-            if show_log:
-                _show_log(hub)
     return everything_arrived
 
 
