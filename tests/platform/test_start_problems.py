@@ -42,11 +42,11 @@ def test_a_port_in_use(folder: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
 
+        cure = "stop what uses it, or set PORT to another"
+        expected = f"hub: cannot listen on 0.0.0.0:{port}: address already in use; {cure}"
+
         for command in ("serve", "web"):
-            assert refused(command, folder, PORT=str(port)) == [
-                f"hub: cannot listen on 0.0.0.0:{port}: address already in use; stop what uses it, "
-                "or set PORT to another"
-            ]
+            assert refused(command, folder, PORT=str(port)) == [expected]
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])
