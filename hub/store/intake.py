@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -13,18 +13,19 @@ from hub.models import UNMATCHED, Event, Routing, State, new_id
 from hub.store.tables import deliveries, events
 from hub.store.view import View, is_in
 
+_ADD_EVENT_SQLITE, _ADD_EVENT_POSTGRES = (
+    insert_into(events).on_conflict_do_nothing(index_elements=["source", "message_id"]).returning(events.c.id)
+    for insert_into in (sqlite.insert, postgresql.insert)
+)
+_ADD_DELIVERIES = insert(deliveries)
+
 
 class Intake(View):
     """The part of a transaction that takes events in."""
 
     def add_event(self, event: Event, routing: Routing) -> bool:
         """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
-        insert_into = postgresql.insert if self._skips_locked else sqlite.insert
-        statement = (
-            insert_into(events)
-            .on_conflict_do_nothing(index_elements=["source", "message_id"])
-            .returning(events.c.id)
-        )
+        statement = _ADD_EVENT_POSTGRES if self._skips_locked else _ADD_EVENT_SQLITE
         row = {
             "id": event.id,
             "source": event.source,
@@ -32,7 +33,7 @@ class Intake(View):
             "type": event.type,
             "payload": event.payload,
             "received_at": event.received_at,
-            "verdicts": [asdict(verdict) for verdict in routing.verdicts],
+            "verdicts": [vars(verdict) for verdict in routing.verdicts],
         }
         return self._connection.execute(statement, row).first() is not None
 
@@ -64,7 +65,7 @@ class Intake(View):
 
     def set_verdicts(self, event_id: str, routing: Routing) -> None:
         """Keep what today's rules say of an event that is already kept."""
-        verdicts = [asdict(verdict) for verdict in routing.verdicts]
+        verdicts = [vars(verdict) for verdict in routing.verdicts]
         self._connection.execute(update(events).where(events.c.id == event_id).values(verdicts=verdicts))
 
     def restore_payload(self, event: Event) -> None:
@@ -82,7 +83,7 @@ class Intake(View):
                 rows.append(self._owed(event, matched.route, positions[send.to], send.to, send.fields))
                 positions[send.to] += 1
         if rows:
-            self._connection.execute(insert(deliveries), rows)
+            self._connection.execute(_ADD_DELIVERIES, rows)
         return len(rows)
 
     def revive_dead(self, event_id: str) -> int:

@@ -31,15 +31,18 @@ _SOCKET_PATH_LIMIT = 100
 class SqliteStore(Store):
     """WAL, `synchronous=FULL` (a commit survives a power cut), one writer at a time per process.
 
+    Not `durable` is `synchronous=NORMAL`: a commit survives a killed process, and costs no fsync.
+
     Only `migrate` makes the file, readable by its owner alone.
     """
 
     slow_poll_seconds = 1.0
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, durable: bool) -> None:
         self.path = sqlite_path(url)
-        super().__init__(url, self._engine_of(self.path, readers=False))
-        self._reading = self._engine_of(self.path, readers=True)
+        synchronous = "FULL" if durable else "NORMAL"
+        super().__init__(url, self._engine_of(self.path, synchronous, readers=False))
+        self._reading = self._engine_of(self.path, synchronous, readers=True)
         self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._bell.setblocking(False)
 
@@ -91,7 +94,7 @@ class SqliteStore(Store):
             yield connection
 
     @staticmethod
-    def _engine_of(path: Path, *, readers: bool) -> Engine:
+    def _engine_of(path: Path, synchronous: str, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:
             # mode=rw: a command run in the wrong folder must not make a second, empty store.
             connection = sqlite3.connect(
@@ -102,7 +105,7 @@ class SqliteStore(Store):
                 check_same_thread=False,
                 cached_statements=256,
             )
-            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA synchronous={synchronous}")
             # Kept in the file, but cannot be changed inside a transaction, so not in a migration.
             connection.execute("PRAGMA query_only=1" if readers else "PRAGMA journal_mode=WAL")
             return connection

@@ -194,15 +194,18 @@ def first_line(error: BaseException) -> str:
     return said.splitlines()[0][:300] if said else type(error).__name__
 
 
-def open_store(url: str, connections: int = 3) -> Store:
+def open_store(url: str, connections: int = 3, *, durable: bool = True) -> Store:
     """The store behind a `DATABASE_URL`; connects only when it is first used.
+
+    A worker's need not be `durable` on SQLite: no commit of its own acknowledges anything. After a power
+    cut the last of them may be gone, and what they recorded is done again.
 
     Raises StoreError for a URL that no dialect here serves.
     """
     if url.startswith("sqlite:"):
         from hub.store.sqlite import SqliteStore
 
-        return SqliteStore(url)
+        return SqliteStore(url, durable=durable)
     if url.startswith(("postgres:", "postgresql:")):
         from hub.store.postgres import PostgresStore
 
