@@ -54,9 +54,18 @@ def html(value: Any) -> str:
 
 def as_json(value: Any) -> str:
     """For JSON bodies: prints the value as JSON, a missing one as null."""
-    if isinstance(value, JsonText):
+    if isinstance(value, JsonText) or (isinstance(value, Markup) and _is_json(value)):
         return str(value)
     return json.dumps(value, ensure_ascii=False, default=_default)
+
+
+def _is_json(text: str) -> bool:
+    """Whether a macro or a block made a whole JSON value of what its own values printed."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def path_segment(value: Any) -> str:
@@ -151,7 +160,10 @@ class Sandbox:
     def __init__(self, templates: Mapping[str, str]) -> None:
         self.templates = templates
         self._environment = _Environment(
-            loader=jinja2.DictLoader(templates), undefined=Blank, trim_blocks=True, lstrip_blocks=True
+            loader=jinja2.FunctionLoader(self._load),
+            undefined=Blank,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._environment.filters.update(FILTERS)
         self._environment.globals.pop("lipsum", None)
@@ -161,15 +173,15 @@ class Sandbox:
     def condition(self, source: str) -> Callable[[Variables], Any]:
         """An expression as a function of its variables that keeps the value's type.
 
-        A missing field is None. The function raises TemplateError where the expression fails.
+        A missing field is None. The function raises TemplateError where the expression fails or is none.
         """
-        compiled = self._compiled.get((None, source))
-        if compiled is None:
-            compiled = self._environment.compile_expression(source, undefined_to_none=False)
-            self._compiled[None, source] = compiled
 
         def evaluate(variables: Variables) -> Any:
             try:
+                compiled = self._compiled.get((None, source))
+                if compiled is None:
+                    compiled = self._environment.compile_expression(source, undefined_to_none=False)
+                    self._compiled[None, source] = compiled
                 value = compiled(variables)
                 # Jinja finds out only when the value is used that it is not there.
                 return None if isinstance(value, jinja2.Undefined) else value
@@ -225,7 +237,7 @@ class Sandbox:
         if escape is as_json:
             expression = whole_expression(value)
             if expression is not None:
-                return _jsonable(self.condition(expression)(variables))
+                return _jsonable(self.condition(expression)(variables), name)
             return self.text(value, variables, plain, name=name)
         return self.text(value, variables, escape, name=name)
 
@@ -239,10 +251,16 @@ class Sandbox:
         """Raises jinja2.TemplateSyntaxError where a condition is no expression."""
         self._environment.compile_expression(source)
 
+    def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        """A template with its name as file name: errors then say which of several included ones failed."""
+        source = self.templates.get(name)
+        return None if source is None else (source, name, lambda: True)
+
     def _environment_for(self, escape: Escape) -> jinja2.Environment:
         environment = self._escaped.get(escape)
         if environment is None:
-            environment = self._environment.overlay(finalize=_finalize(escape))
+            # Autoescape is what marks the results of macros, blocks and super() as escaped already.
+            environment = self._environment.overlay(autoescape=True, finalize=_finalize(escape))
             environment.cache = jinja2.environment.create_cache(400)
             self._escaped[escape] = environment
         return environment
@@ -274,19 +292,20 @@ def whole_expression(text: str) -> str | None:
         tokens = list(jinja2.Environment(autoescape=True).lex(stripped))
     except jinja2.TemplateSyntaxError:
         return None
-    begins = [kind for _, kind, _ in tokens if kind == "variable_begin"]
-    ends = [kind for _, kind, _ in tokens if kind == "variable_end"]
-    return inner if len(begins) == len(ends) == 1 else None
+    kinds = [kind for _, kind, _ in tokens]
+    return inner if kinds.count("variable_begin") == 1 and kinds[-1] == "variable_end" else None
 
 
-def _finalize(escape: Escape) -> Callable[[Any], Any]:
-    def finalize(value: Any) -> Any:
+def _finalize(escape: Escape) -> Callable[[Any, Any], Any]:
+    # With a context as argument Jinja leaves literals to us too, instead of escaping them for HTML first.
+    @jinja2.pass_eval_context
+    def finalize(_: Any, value: Any) -> Any:
         if escape is as_json:
-            return escape(value)
+            return Markup(escape(value))  # noqa: S704 - escaped for where it goes
         if value is None or isinstance(value, jinja2.Undefined):
             return ""
-        # Markup is what a template's owner marked as finished text (`| safe`, `| e`).
-        return str(value) if isinstance(value, Markup) else escape(value)
+        # Markup is what a template's owner marked as finished text (`| safe`, `| e`), or built of such.
+        return value if isinstance(value, Markup) else Markup(escape(value))  # noqa: S704
 
     return finalize
 
@@ -303,9 +322,12 @@ def _limited(template: jinja2.Template, variables: Variables, name: str) -> str:
     return "".join(pieces)
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: Any, name: str) -> Any:
     """The value as JSON would carry it: tuples as lists, anything foreign as text, Blank as null."""
-    return json.loads(json.dumps(value, default=_default))
+    try:
+        return json.loads(json.dumps(value, default=_default))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TemplateError(name, None, _said(error)) from error
 
 
 def _default(value: Any) -> Any:
@@ -317,15 +339,16 @@ def _default(value: Any) -> Any:
 
 
 def _located(name: str, error: Exception) -> TemplateError:
-    """A user's template failed: find the deepest line inside a template that the trace names."""
-    line = getattr(error, "lineno", None)
+    """A user's template failed: find the deepest template, and the line in it, that the trace names."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return TemplateError(error.name or name, error.lineno, _said(error))
+    line = None
     trace = error.__traceback__
     while trace is not None:
-        if (
-            "__jinja_template__" in trace.tb_frame.f_globals
-            or trace.tb_frame.f_code.co_filename == "<template>"
-        ):
-            line = trace.tb_lineno
+        # Jinja puts such a frame in the place of its own: the template's name, the template's line.
+        if "__jinja_exception__" in trace.tb_frame.f_globals:
+            file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+            name = name if file == "<template>" else file
         trace = trace.tb_next
     return TemplateError(name, line, _said(error))
 

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from hub.store.store import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile("hub", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("hub")
 
 DIALECTS = ("sqlite", "postgres")
 
