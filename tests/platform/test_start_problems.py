@@ -168,4 +168,4 @@ def test_without_a_password_serve_prints_a_link_that_opens_the_page_once(folder:
         first, second = get(port, path), get(port, path)
 
         assert (first.status_code, first.headers["Location"]) == (303, "/")
-        assert second.status_code == 403
+        assert second.status_code == 410
