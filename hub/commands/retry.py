@@ -42,7 +42,8 @@ def command(
     if as_json:
         say_json(done)
     else:
-        say(f"{done['retried']} deliveries will be sent again")
+        count = done["retried"]
+        say(f"{count} {'delivery' if count == 1 else 'deliveries'} will be sent again")
 
 
 def _retry(api: Api, as_json: bool, delivery_id: str) -> None:

@@ -1,0 +1,234 @@
+"""The operator's commands: the same answers on the local database and on a hub far away."""
+
+import json
+import re
+
+import pytest
+from shell import PASSWORD, bare_environment, shipped_environment
+
+from hub.demo.http_receiver import Answer, HttpReceiver
+
+ABSENT = "dlv_000000000000"
+
+
+@pytest.fixture(params=["local", "far away"])
+def operate(request, run, served):
+    """Runs an operator's command against the served hub, in both ways."""
+
+    def invoke(*arguments):
+        if request.param == "local":
+            return run(*arguments, env=served.environment)
+        return run(*arguments, "--url", served.url, env=served.far_away)
+
+    return invoke
+
+
+@pytest.fixture
+def triggered(run, served):
+    """Triggers an event and returns its id."""
+
+    def trigger(event_type):
+        result = run("trigger", event_type, "--url", served.url, env=served.environment)
+        return result.stdout.split()[0]
+
+    return trigger
+
+
+@pytest.fixture
+def delivery_of(operate, served):
+    """The one delivery of an event, as soon as it is in a state."""
+
+    def find(event_id, state):
+        def items():
+            return json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"]
+
+        served.receiver.inbox.wait_until(
+            lambda all_: any(each.headers.get("hub-event-id") == event_id for each in all_), event_id, 10
+        )
+        for _ in range(200):
+            (item,) = items()
+            if item["state"] == state:
+                return item
+        raise AssertionError(item)
+
+    return find
+
+
+def test_deliveries_are_listed_and_shown(operate, triggered, delivery_of):
+    item = delivery_of(triggered("user.created"), "delivered")
+
+    listed = operate("deliveries", "--destination", "crm", "--state", "delivered")
+    shown = operate("deliveries", item["id"])
+
+    assert re.match(r"ID +STATE +DESTINATION +EVENT +ATTEMPTS +CREATED +REASON\n", listed.stdout)
+    assert re.search(rf"^{item['id']}  delivered  crm +user.created  1 ", listed.stdout, re.MULTILINE)
+    assert shown.stdout.startswith("user.created to crm\n")
+    assert re.search(r"^  1\.  \S+  delivered  200  after ", shown.stdout, re.MULTILINE)
+    assert "\nMessage\n  method: POST\n" in shown.stdout
+
+
+def test_a_limit_is_kept_and_what_follows_is_told(operate, triggered):
+    triggered("user.created"), triggered("user.created")
+
+    result = operate("deliveries", "--limit", "1")
+
+    assert len(result.stdout.splitlines()) == 3
+    assert result.stdout.splitlines()[-1].startswith("there are more than these 1")
+
+
+def test_a_dead_delivery_is_retried_and_arrives(operate, triggered, delivery_of, served):
+    served.statuses["/gone"] = 410
+    first = delivery_of(triggered("user.deleted"), "dead")
+    second = delivery_of(triggered("user.deleted"), "dead")
+    del served.statuses["/gone"]
+
+    one = operate("retry", first["id"])
+    rest = operate("retry", "--state", "dead", "--destination", "gone", "--since", "2h")
+
+    assert (one.exit_code, one.stdout) == (0, f"{first['id']} will be sent to gone again\n")
+    assert (rest.exit_code, rest.stdout) == (0, "1 delivery will be sent again\n")
+    assert delivery_of(first["event"], "delivered")["attempts"] == 2
+    assert delivery_of(second["event"], "delivered")["attempts"] == 2
+
+
+def test_an_event_is_replayed(operate, triggered, delivery_of):
+    event_id = triggered("user.created")
+    delivery_of(event_id, "delivered")
+
+    result = operate("replay", event_id)
+
+    assert (result.exit_code, result.stdout) == (0, f"{event_id}: 1 new delivery by to-crm\n")
+    items = json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"]
+    assert len(items) == 2
+
+
+def test_a_paused_destination_waits_until_it_is_resumed(operate, triggered, run, served, delivery_of):
+    paused = operate("pause", "crm")
+    tested = run("send-test", "crm", env=served.environment)
+    event_id = triggered("user.created")
+    waiting = json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"][0]["state"]
+    resumed = operate("resume", "crm")
+
+    assert (paused.exit_code, paused.stdout) == (0, "crm is paused: what it is owed waits\n")
+    assert tested.exit_code == 1
+    assert "not delivered yet: crm is paused (paused by an operator); hub resume crm" in tested.stderr
+    assert waiting == "pending"
+    assert (resumed.exit_code, resumed.stdout) == (0, "crm goes on: what waited is sent now\n")
+    delivery_of(event_id, "delivered")
+
+
+def test_json_is_what_the_api_says(operate):
+    state = json.loads(operate("resume", "crm", "--json").stdout)
+
+    assert (state["name"], state["paused_at"]) == ("crm", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("deliveries", ABSENT), f"hub: there is no delivery {ABSENT}\n"),
+        (("deliveries", "../stats"), "hub: there is nothing"),
+        (("retry", ABSENT), f"hub: {ABSENT}: there is no delivery {ABSENT}\n"),
+        (("replay", "evt_000000000000"), "hub: evt_000000000000: there is no event evt_000000000000\n"),
+        (("pause", "crn"), "hub: there is no destination of that name; there are crm, gone, team\n"),
+        (("resume", "crn"), "hub: there is no destination of that name; there are crm, gone, team\n"),
+        (("retry", "--state", "dead", "--since", "soon"), "hub: since is 'soon'; say a time such as"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_line(operate, arguments, said):
+    result = operate(*arguments)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(said)
+    assert result.stderr.count("\n") == 1
+
+
+def test_one_id_that_is_wrong_does_not_keep_the_others_from_theirs(operate, triggered, delivery_of):
+    event_id = triggered("user.created")
+    delivery_of(event_id, "delivered")
+
+    result = operate("replay", "evt_000000000000", event_id)
+
+    assert result.exit_code == 1
+    assert f"{event_id}: 1 new delivery" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), (ABSENT, "--state", "dead"), (ABSENT, "--since", "2h")])
+def test_a_retry_needs_either_ids_or_a_state(run, arguments):
+    assert run("retry", *arguments).exit_code == 2
+
+
+# -- a hub far away ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"HUB_PASSWORD": "wrong"}, "hub: HUB_PASSWORD is not the password of the hub at http://127.0.0.1:"),
+        (
+            {"HUB_PASSWORD": "wr\u00f6ng \u2713"},
+            "hub: HUB_PASSWORD is not the password of the hub at http://",
+        ),
+        ({}, "hub: set HUB_PASSWORD to the password of that hub\n"),
+    ],
+)
+def test_a_wrong_password_is_one_clear_line(run, served, env, said):
+    result = run("deliveries", "--url", served.url, env=bare_environment(**env))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(said)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:9", "no hub answers at http://127.0.0.1:9; is the --url right, and the hub up?"),
+        ("127.0.0.1:8000", "--url must begin with https:// or http://"),
+        ("http://[", "no hub answers at that --url"),
+    ],
+)
+def test_no_hub_there_is_one_clear_line(run, url, said):
+    result = run("pause", "crm", "--url", url, env=bare_environment(HUB_PASSWORD=PASSWORD))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"hub: {said}")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(body=b"<html>"), "answered 200, but not as a hub does; is the --url right?"),
+        (Answer(status=302, headers={"Location": "/x"}), "redirects elsewhere; give the final address"),
+        (
+            Answer(status=503, body=b'{"error": "x", "message": "try \\u001b[2Jagain"}'),
+            "try [2Jagain",
+        ),
+    ],
+)
+def test_what_another_server_says_is_one_clear_line(run, answer, said):
+    with HttpReceiver([answer]) as other:
+        result = run("deliveries", "--url", other.url, env=bare_environment(HUB_PASSWORD=PASSWORD))
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+# -- the local database -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [("deliveries",), ("prune",), ("pause", "crm"), ("send-test", "log")])
+def test_a_database_that_is_not_there_is_one_clear_line(run, tmp_path, arguments):
+    result = run(*arguments)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"hub: there is no database at {tmp_path / 'hub.db'}; ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_deliveries_are_said_in_words(run, sqlite_url):
+    result = run("deliveries", env=shipped_environment(DATABASE_URL=sqlite_url))
+
+    assert (result.exit_code, result.stdout) == (0, "no deliveries\n")

@@ -1,0 +1,209 @@
+"""`hub preview` shows which routes take an event and every message as it would go out."""
+
+import json
+import re
+import shutil
+
+import pytest
+from shell import ROOT, bare_environment, shipped_environment
+
+from hub.demo.http_receiver import HttpReceiver
+
+
+def configured(tmp_path, routes, **templates):
+    """A configuration of its own: CRM and a console, with these routes."""
+    (tmp_path / "templates" / "http").mkdir(parents=True)
+    for name, text in templates.items():
+        (tmp_path / "templates" / "http" / f"{name}.j2").write_text(text)
+    (tmp_path / "routes.yaml").write_text(
+        f"""\
+version: 1
+sources:
+  clerk: {{type: clerk, path: /api/webhooks, signing_secret: "${{CLERK_WEBHOOK_SIGNING_SECRET}}"}}
+destinations:
+  crm: {{type: http, url: "${{CRM_WEBHOOK_URL}}", headers: {{X-Team: growth}}}}
+  log: {{type: console}}
+routes:
+{routes}
+"""
+    )
+    return bare_environment(HUB_CONFIG="routes.yaml", HUB_TEMPLATES="templates")
+
+
+def test_every_message_of_an_event_is_shown_without_any_secret_or_database(run, tmp_path):
+    result = run("preview", "user.created")
+
+    assert result.exit_code == 0, result.output
+    text = result.stdout
+    assert "  ✓ new-user\n" in text
+    assert "  not for this event: waitlist, " in text
+    assert "new-user → team (slack)\n  not configured, so it would wait: SLACK_WEBHOOK_URL is not" in text
+    assert "  text\n    :sparkles: Mara Lindqvist signed up\n  blocks\n    [\n" in text
+    assert "  POST ${CRM_WEBHOOK_URL}\n    Content-Type: application/json\n" in text
+    assert "    To: mara.lindqvist@example.com\n    Subject: Welcome, Mara!\n" in text
+    assert "  text/plain\n    Welcome, Mara!\n" in text
+    assert "  text/html\n    <!DOCTYPE html>" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_route_that_does_not_match_says_what_its_condition_saw(run):
+    result = run("preview", "paymentAttempt.updated", "--set", "data.status=paid")
+
+    assert result.exit_code == 0
+    assert """  ✗ payment-failed  data.status == 'failed': data.status is "paid"\n""" in result.stdout
+    assert "  no route takes it; it goes to unmatched\n" in result.stdout
+    assert "unmatched → log (console)\n  [log] " in result.stdout
+
+
+def test_a_route_behind_one_that_stops_is_not_tried(run, tmp_path):
+    env = configured(
+        tmp_path,
+        "  - {name: first, events: user.created, send: log, stop: true}\n"
+        "  - {name: second, events: user.*, send: log}",
+    )
+
+    result = run("preview", "user.created", env=env)
+
+    assert "  · second is not tried: first stops before it\n" in result.stdout
+    assert "second →" not in result.stdout
+
+
+def test_a_template_that_fails_shows_what_would_happen_instead(run, tmp_path):
+    (tmp_path / "own").mkdir()
+    shutil.copytree(ROOT / "templates", tmp_path / "own" / "templates")
+    for name in ("email/welcome.txt.j2", "http/contact.j2"):
+        (tmp_path / "own" / "templates" / name).write_text("{{ 1 / 0 }}")
+    env = shipped_environment(HUB_LOG_LEVEL="info") | {"HUB_TEMPLATES": "own/templates"}
+
+    result = run("preview", "user.created", env=env)
+
+    assert result.exit_code == 1
+    said = "template failed: http/contact.j2:1: division by zero; nothing would be sent"
+    assert f"  {said}, the delivery would be dead\n" in result.stdout
+    said = "template failed: email/welcome.txt.j2:1: division by zero"
+    assert f"  {said}; the built-in message would go out instead:\n" in result.stdout
+    assert "    Subject: New user\n" in result.stdout
+
+
+def test_an_unknown_event_is_wrong_usage_and_says_what_was_meant(run):
+    result = run("preview", "user.crated")
+
+    assert result.exit_code == 2
+    assert 'did you mean "user.created"?' in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_payload_file_stands_for_an_event_of_ones_own(run, tmp_path):
+    env = configured(tmp_path, "  - {name: own, events: order.paid, send: crm}")
+    (tmp_path / "order.json").write_text('{"data": {"id": 7, "note": "caf\\u00e9 \\ud800"}}')
+
+    result = run("preview", "order.paid", "--payload", "order.json", "--set", "data.id=8", env=env)
+
+    assert result.exit_code == 0, result.output
+    assert '"id": 8' in result.stdout
+    assert "hub-event-type: order.paid" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "order.json is not JSON"),
+        ("[]", "order.json must hold one JSON object"),
+        ("[" * 200_000, "order.json is not JSON"),
+        ('{"type": "user.created"}', 'holds an event of type "user.created"'),
+        ('{"data": NaN}', "order.json is not JSON: NaN is no JSON"),
+    ],
+)
+def test_a_payload_that_is_no_such_event_is_wrong_usage(run, tmp_path, content, said):
+    (tmp_path / "order.json").write_text(content)
+
+    result = run("preview", "order.paid", "--payload", "order.json")
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("data.first_name", "must be a path"),
+        ("first_name=Ada", "write data.first_name"),
+        ("data.first_name.x=1", "set data.first_name itself"),
+    ],
+)
+def test_a_change_that_leads_nowhere_is_wrong_usage(run, change, said):
+    result = run("preview", "user.created", "--set", change)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_one_time_secrets_and_secrets_of_the_environment_are_not_shown(run, tmp_path):
+    env = configured(
+        tmp_path,
+        "  - name: all\n    events: invitation.created\n    send:\n"
+        "      - {to: log, text: 'go to {{ data.url }} with ${API_TOKEN}'}\n      - crm",
+    )
+    url = "https://accounts.example.com/ticket?t=hush-hush"
+
+    result = run(
+        "preview", "invitation.created", "--set", f"data.url={url}", env={**env, "API_TOKEN": "hush-token"}
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "[log] go to •••••• with ${API_TOKEN}" in result.stdout
+    assert "hush" not in result.stdout
+    assert "growth" not in result.stdout
+
+
+def test_control_characters_of_strangers_do_not_reach_the_terminal(run):
+    result = run("preview", "user.created", "--set", r'data.first_name="\u001b[31m\u202eevil"')
+
+    assert "evil" in result.stdout
+    assert not [char for char in result.stdout if not char.isprintable() and char != "\n"]
+
+
+def test_json_is_for_tools(run):
+    document = json.loads(run("preview", "user.created", "--json").stdout)
+
+    assert document["event"] == {"type": "user.created", "source": "clerk"}
+    assert [verdict["matched"] for verdict in document["verdicts"]] == [True, True]
+    assert [message["destination"] for message in document["messages"]] == ["team", "crm", "mail"]
+    assert document["messages"][2]["message"]["subject"] == "Welcome, Mara!"
+    assert document["messages"][2]["missing"] == ["SMTP_URL", "EMAIL_FROM", "EMAIL_TO"]
+
+
+def test_the_html_of_a_mail_can_be_written_to_a_file(run, tmp_path):
+    result = run("preview", "user.created", "--html", "mail.html")
+
+    assert result.exit_code == 0
+    assert (tmp_path / "mail.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_no_html_is_one_clear_line(run, tmp_path):
+    result = run("preview", "invitation.revoked", "--html", "mail.html")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("hub: no mail with HTML would be sent")
+    assert not (tmp_path / "mail.html").exists()
+
+
+def test_the_headers_shown_are_those_that_arrive(run, tmp_path, served):
+    """What `preview` says of a request is compared with one that a real hub has sent."""
+    shown = run("preview", "user.created", env=served.environment).stdout
+    said = set(re.findall(r"^    ([A-Za-z-]+): ", shown.partition("→ crm")[2], re.MULTILINE))
+
+    run("trigger", "user.created", "--url", served.url, env=served.environment)
+    request = next(each for each in served.receiver.wait_for(1, 10) if each.path == "/crm")
+
+    own = {"accept-encoding", "accept", "connection", "content-length", "host"}
+    assert {name.lower() for name in said} == set(request.headers) - own
+
+
+def test_nothing_is_sent(run, tmp_path):
+    env = configured(tmp_path, "  - {name: all, events: user.created, send: [crm, log]}")
+    with HttpReceiver() as receiver:
+        result = run("preview", "user.created", env={**env, "CRM_WEBHOOK_URL": receiver.url})
+
+        assert "→ crm (http)" in result.stdout
+        assert receiver.connections == 0

@@ -1,0 +1,61 @@
+"""`hub send-test` sends one marked message through the real way and waits for the outcome."""
+
+import json
+import re
+
+from shell import bare_environment, shipped_environment
+
+
+def test_a_marked_message_arrives(run, served):
+    result = run("send-test", "crm", env=served.environment)
+
+    assert result.exit_code == 0, result.output
+    delivery_id = re.fullmatch(r"(dlv_\w+)\ndelivered to crm\n", result.stdout)[1]
+    request = next(each for each in served.receiver.received if each.headers["webhook-id"] == delivery_id)
+    assert json.loads(request.body)["type"] == "hub.test"
+
+
+def test_a_message_that_is_refused_says_why(run, served):
+    served.statuses["/gone"] = 410
+    result = run("send-test", "gone", env=served.environment)
+    del served.statuses["/gone"]
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"hub: not delivered: it is dead: .*410.*\n", result.stderr)
+
+
+def test_a_destination_that_is_not_configured_names_the_variable(run, served):
+    result = run("send-test", "team", env=served.environment)
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "hub: not delivered yet: team is not configured; set SLACK_WEBHOOK_URL where the hub runs\n"
+    )
+
+
+def test_without_a_worker_it_does_not_wait(run, sqlite_url):
+    result = run("send-test", "log", env=shipped_environment(DATABASE_URL=sqlite_url))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("hub: not delivered yet: no worker is running")
+
+
+def test_it_need_not_wait(run, sqlite_url):
+    result = run("send-test", "log", "--no-wait", env=shipped_environment(DATABASE_URL=sqlite_url))
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.fullmatch(r"dlv_\w+\n", result.stdout)
+
+
+def test_an_unknown_destination_is_one_clear_line(run, sqlite_url):
+    result = run("send-test", "tem", env=shipped_environment(DATABASE_URL=sqlite_url))
+
+    assert result.exit_code == 1
+    assert result.stderr == "hub: there is no destination tem; there are crm, log, mail, team\n"
+
+
+def test_no_configuration_is_one_clear_line(run, sqlite_url):
+    result = run("send-test", "log", env=bare_environment(DATABASE_URL=sqlite_url))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("config/routes.yaml:1:1: error[")
