@@ -1,0 +1,120 @@
+"""A load of signed events over raw sockets: cheap enough that it measures the server, not itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import multiprocessing
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of the benchmark's own!").decode()
+CONNECTIONS = 16
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of a load: answers per second, and how many of them were not 200."""
+
+    per_second: float
+    refused: int
+
+
+def signed_request(number: int, *, path: str = "/api/webhooks") -> bytes:
+    """One whole HTTP request with a signed event of its own message id."""
+    body = json.dumps(
+        {
+            "object": "event",
+            "type": "waitlistEntry.created",
+            "timestamp": int(time.time() * 1000),
+            "instance_id": "ins_bench",
+            "data": {
+                "object": "waitlist_entry",
+                "id": f"wle_{number}",
+                "email_address": f"person{number}@example.com",
+                "status": "pending",
+                "created_at": 1700000000000,
+                "updated_at": 1700000000000,
+            },
+        }
+    ).encode()
+    message_id, timestamp = f"msg_{number:012d}_{time.monotonic_ns()}", str(int(time.time()))
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"svix-id: {message_id}\r\nsvix-timestamp: {timestamp}\r\nsvix-signature: v1,{signature}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def send_load(port: int, count: int, connections: int = CONNECTIONS) -> Load:
+    """Send `count` signed events over as many connections, from a process of its own."""
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    process = context.Process(target=_send_all, args=(port, count, connections, results))
+    process.start()
+    seconds, refused = results.get()
+    process.join()
+    return Load(per_second=count / seconds, refused=refused)
+
+
+def _send_all(port: int, count: int, connections: int, results: multiprocessing.SimpleQueue) -> None:
+    requests = [signed_request(number) for number in range(count)]
+    refused = [0] * connections
+    threads = [
+        threading.Thread(target=_send_some, args=(port, requests[index::connections], refused, index))
+        for index in range(connections)
+    ]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put((time.perf_counter() - began, sum(refused)))
+
+
+def _send_some(port: int, requests: list[bytes], refused: list[int], index: int) -> None:
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for request in requests:
+        connection.sendall(request)
+        status, keeps = _read_answer(connection)
+        refused[index] += status != 200
+        if not keeps:
+            connection.close()
+            connection = socket.create_connection(("127.0.0.1", port))
+    connection.close()
+
+
+def _read_answer(connection: socket.socket) -> tuple[int, bool]:
+    """The status of one answer, and whether the connection stays open."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return 0, False
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").lower().split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
+    missing = int(fields.get("content-length", "0")) - len(body)
+    while missing > 0:
+        missing -= len(connection.recv(65536))
+    return int(lines[0].split()[1]), fields.get("connection") != "close"
+
+
+def time_one(port: int, request: bytes) -> float:
+    """Send one request on a connection of its own and read the answer; returns when it began (monotonic)."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        began = time.monotonic()
+        connection.sendall(request)
+        _read_answer(connection)
+    return began
