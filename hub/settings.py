@@ -23,6 +23,7 @@ PLATFORM_VARIABLES = (
 """Set by Heroku, Render, Railway and Fly in everything they run."""
 
 _DURATION = re.compile(r"(\d+)([smhd])")
+_LONGEST_RETENTION_SECONDS = 100 * 365 * 86400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -106,6 +107,6 @@ def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str,
 def _retention(text: str) -> timedelta:
     matched = _DURATION.fullmatch(text)
     seconds = int(matched[1]) * _SECONDS[matched[2]] if matched else 0
-    if seconds <= 0:
+    if not 0 < seconds <= _LONGEST_RETENTION_SECONDS:
         raise SettingsError(f"HUB_RETENTION is {text!r}; it must be a duration above zero such as 30d or 12h")
     return timedelta(seconds=seconds)

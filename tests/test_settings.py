@@ -1,0 +1,102 @@
+"""What the environment says, and what is said of what it cannot mean."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.errors import SettingsError
+from hub.settings import PLATFORM_VARIABLES, load_settings
+
+POSTGRES = "postgresql://user:hunter2@db/hub"
+
+
+@pytest.mark.parametrize(
+    ("environment", "name", "expected"),
+    [
+        ({}, "database_url", "sqlite:///hub.db"),
+        ({"DATABASE_URL": ""}, "database_url", "sqlite:///hub.db"),
+        ({"DATABASE_URL": POSTGRES}, "database_url", POSTGRES),
+        ({}, "is_sqlite", True),
+        ({"DATABASE_URL": POSTGRES}, "is_sqlite", False),
+        ({}, "db_connections", 3),
+        ({"HUB_DB_CONNECTIONS": "8"}, "db_connections", 8),
+        ({}, "ephemeral_disk_accepted", False),
+        ({"HUB_EPHEMERAL_DISK": "accept"}, "ephemeral_disk_accepted", True),
+        ({"HUB_EPHEMERAL_DISK": "yes"}, "ephemeral_disk_accepted", False),
+        ({}, "platform", None),
+        ({"RENDER": "true"}, "platform", "RENDER"),
+        ({"DYNO": ""}, "platform", None),
+        ({}, "config_path", Path("config/routes.yaml")),
+        ({"HUB_CONFIG": "/x.yaml"}, "config_path", Path("/x.yaml")),
+        ({"HUB_TEMPLATES": "/t"}, "templates_path", Path("/t")),
+        ({}, "host", "127.0.0.1"),
+        ({"PORT": "5000"}, "host", "0.0.0.0"),
+        ({}, "port", 8000),
+        ({"PORT": ""}, "port", 8000),
+        ({"PORT": "5000"}, "port", 5000),
+        ({}, "web_processes", 1),
+        ({"DATABASE_URL": POSTGRES}, "web_processes", 2),
+        ({"DATABASE_URL": POSTGRES, "WEB_CONCURRENCY": "5"}, "web_processes", 5),
+        ({}, "worker_threads", 16),
+        ({"HUB_WORKER_THREADS": "1"}, "worker_threads", 1),
+        ({}, "password", None),
+        ({"HUB_PASSWORD": ""}, "password", None),
+        ({"HUB_PASSWORD": "x"}, "password", "x"),
+        ({"HUB_PUBLIC_URL": "https://hub.example.com/"}, "public_url", "https://hub.example.com"),
+        ({}, "trusted_proxies", 0),
+        ({"DYNO": "web.1"}, "trusted_proxies", 1),
+        ({"DYNO": "web.1", "HUB_TRUSTED_PROXIES": "2"}, "trusted_proxies", 2),
+        ({"DYNO": "web.1", "HUB_TRUSTED_PROXIES": "0"}, "trusted_proxies", 0),
+        ({}, "retention", timedelta(days=30)),
+        ({"HUB_RETENTION": "12h"}, "retention", timedelta(hours=12)),
+        ({"HUB_RETENTION": "90m"}, "retention", timedelta(minutes=90)),
+        ({"HUB_LOG_FORMAT": "JSON"}, "log_format", "json"),
+        ({}, "log_level", "info"),
+        ({"HUB_LOG_LEVEL": "warning"}, "log_level", "warning"),
+    ],
+)
+def test_what_a_variable_means(environment: dict[str, str], name: str, expected: Any) -> None:
+    assert getattr(load_settings(environment), name) == expected
+
+
+@pytest.mark.parametrize("platform", PLATFORM_VARIABLES)
+def test_platforms_are_known_by_what_they_set(platform: str) -> None:
+    assert load_settings({platform: "1"}).platform == platform
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HUB_DB_CONNECTIONS", "1", "it must be a whole number from 2 to 100"),
+        ("HUB_DB_CONNECTIONS", "many", "it must be a whole number from 2 to 100"),
+        ("PORT", "http", "it must be a whole number from 0 to 65535"),
+        ("PORT", "65536", "it must be a whole number from 0 to 65535"),
+        ("PORT", "-1", "it must be a whole number from 0 to 65535"),
+        ("WEB_CONCURRENCY", "0", "it must be a whole number from 1 to 64"),
+        ("WEB_CONCURRENCY", "2.5", "it must be a whole number from 1 to 64"),
+        ("HUB_WORKER_THREADS", "257", "it must be a whole number from 1 to 256"),
+        ("HUB_TRUSTED_PROXIES", "-1", "it must be a whole number from 0 to 10"),
+        ("HUB_RETENTION", "0d", "it must be a duration above zero such as 30d or 12h"),
+        ("HUB_RETENTION", "-3d", "it must be a duration above zero such as 30d or 12h"),
+        ("HUB_RETENTION", "30", "it must be a duration above zero such as 30d or 12h"),
+        ("HUB_RETENTION", "a month", "it must be a duration above zero such as 30d or 12h"),
+        ("HUB_RETENTION", "9" * 30 + "d", "it must be a duration above zero such as 30d or 12h"),
+        ("HUB_LOG_FORMAT", "xml", "it must be one of text, json"),
+        ("HUB_LOG_LEVEL", "loud", "it must be one of debug, info, warning, error"),
+    ],
+)
+def test_what_a_variable_cannot_mean_is_said_in_words(name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: value})
+
+    assert str(refused.value) == f"{name} is {value!r}; {said}"
+
+
+def test_no_secret_shows() -> None:
+    shown = repr(load_settings({"DATABASE_URL": POSTGRES, "HUB_PASSWORD": "swordfish", "API_KEY": "sk_1"}))
+
+    assert not [secret for secret in ("hunter2", "swordfish", "sk_1") if secret in shown]
