@@ -29,7 +29,9 @@ def set_up_logs(form: str, level: str) -> None:
 
 
 def _as_json(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:
-    return json.dumps({key: value for key, value in fields.items() if value is not None}, default=str)
+    """`{"event": "event.received", "at": …, "level": …, …}`."""
+    ordered = {"event": None, "at": None, "level": None, **fields}
+    return json.dumps({key: value for key, value in ordered.items() if value is not None}, default=str)
 
 
 def _as_text(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:
