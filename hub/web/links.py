@@ -13,8 +13,8 @@ LIFETIME = timedelta(hours=1)
 _PREFIX = "login_link:"
 
 
-def new_link(store: Store) -> str:
-    """A path like `/login/<token>` that signs in whoever opens it first, for one hour.
+def new_link(store: Store, *, lifetime: timedelta = LIFETIME) -> str:
+    """A path like `/login/<token>` that signs in whoever opens it first, for an hour if nothing else is said.
 
     The store keeps only the token's hash, so every web process honours the link.
     """
@@ -22,7 +22,7 @@ def new_link(store: Store) -> str:
 
     def work(transaction: Transaction) -> None:
         transaction.forget_values(_PREFIX, before=transaction.now.isoformat())
-        transaction.keep_value(_name(token), (transaction.now + LIFETIME).isoformat())
+        transaction.keep_value(_name(token), (transaction.now + lifetime).isoformat())
 
     store.write(work)
     return f"/login/{token}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hub.models import RAW, Message
+
+Read = Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +21,16 @@ class Part:
     is_code: bool = False
 
 
-def parts(message: Message) -> list[Part]:
-    """What a message says, in the order in which its reader meets it."""
-    return [part for part in _parts(message) if part.text]
+def parts(message: Message, type_: str | None) -> list[Part]:
+    """What a message says, in the order in which its reader meets it.
+
+    `type_` is its destination's; None where that is gone. Slack's text is shown with its escapes undone.
+    """
+    read = _unescaped if type_ == "slack" else str
+    return [part for part in _parts(message, read) if part.text]
 
 
-def _parts(message: Message) -> Iterator[Part]:
+def _parts(message: Message, read: Read) -> Iterator[Part]:
     for label, key in (("From", "from"), ("To", "to"), ("Subject", "subject")):
         yield Part(label=label, text=_listed(message.get(key)))
     if "method" in message:
@@ -36,36 +41,35 @@ def _parts(message: Message) -> Iterator[Part]:
     if isinstance(message.get("body"), str):
         yield Part(label="Body", text=_pretty(message["body"]), is_code=True)
     blocks = message.get("blocks")
+    text = read(str(message.get("text") or ""))
     if isinstance(blocks, list):
-        yield Part(label="Message", text="\n\n".join(filter(None, map(_block, blocks))))
-        yield Part(label="In notifications", text=_slack_text(message.get("text")))
+        yield Part(label="Message", text="\n\n".join(filter(None, (_block(each, read) for each in blocks))))
+        yield Part(label="In notifications", text=text)
     else:
-        yield Part(label="Text", text=_slack_text(message.get("text")))
+        yield Part(label="Text", text=text)
 
 
-def _block(block: Any) -> str:
+def _block(block: Any, read: Read) -> str:
     """The words of one of Slack's blocks, without its layout."""
     if not isinstance(block, Mapping):
         return ""
     texts = [block.get("text"), *_list(block.get("fields")), *_list(block.get("elements"))]
-    if isinstance(block.get("accessory"), Mapping):
-        texts.append(block["accessory"])
-    return "\n".join(filter(None, map(_words, texts)))
+    texts.append(block.get("accessory"))
+    return "\n".join(filter(None, (_words(each, read) for each in texts)))
 
 
-def _words(item: Any) -> str:
+def _words(item: Any, read: Read) -> str:
     if isinstance(item, str):
-        return _slack_text(item)
+        return read(item)
     if not isinstance(item, Mapping):
         return ""
-    inner = item.get("text")
-    words = _words(inner) if isinstance(inner, Mapping) else _slack_text(inner)
+    words = _words(item.get("text"), read)
     return f"{words} <{item['url']}>" if isinstance(item.get("url"), str) else words
 
 
-def _slack_text(text: Any) -> str:
-    """Slack's text with its three escapes undone; other text has none of them."""
-    return html.unescape(text) if isinstance(text, str) and "&" in text else str(text or "")
+def _unescaped(text: str) -> str:
+    """Slack escapes exactly these three: https://docs.slack.dev/messaging/formatting-message-text."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _pretty(body: str) -> str:

@@ -114,16 +114,18 @@ def deliveries() -> Response:
 
 @blueprint.get("/deliveries/<delivery_id>")
 def delivery(delivery_id: str) -> Response:
-    masks = masks_of(context().settings.environment)
-    with context().store.read() as reading:
+    here = context()
+    masks = masks_of(here.settings.environment)
+    with here.store.read() as reading:
         record = reading.delivery(known_id("delivery", delivery_id))
         now = reading.now
     whole = shown.whole_delivery(record, masks)
+    place = here.rules().config.destinations.get(record.destination)
     return page(
         "delivery.html",
         now=now,
         delivery=whole,
-        parts_of_message=parts(whole["message"]) if whole["message"] else [],
+        parts_of_message=parts(whole["message"], place.type if place else None) if whole["message"] else [],
         message=_pretty(whole["message"]) if whole["message"] else None,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hub.codes import Code
 from hub.models import Config, State, Stats
 from hub.web.health import OLDEST_BEAT
 from hub.web.words import counted, span
@@ -120,12 +121,14 @@ def _stuck_note(state: State, title: str, text: str) -> Note:
 
 
 def _configuration(config: Config) -> list[Note]:
-    if not config.warnings:
+    """Its warnings, but for unset variables: what needs them says so itself."""
+    count = sum(warning.code != Code.UNSET_VARIABLE for warning in config.warnings)
+    if not count:
         return []
     return [
         Note(
             tone=Tone.TASK,
-            title=counted(len(config.warnings), "warning") + " in the configuration",
+            title=counted(count, "warning") + " in the configuration",
             text="It runs as it is; hub check prints the same.",
             action="Routes",
             endpoint="pages.routes",

@@ -18,7 +18,7 @@ def test_slacks_blocks_are_read_as_their_words() -> None:
         ],
     }
 
-    assert parts(message) == [
+    assert parts(message, "slack") == [
         Part(
             label="Message",
             text="New user\n\n*Name*\nA & B <x>\n\ntoday\n\nOpen <https://hub.example/e>",
@@ -35,7 +35,7 @@ def test_a_mail_is_read_as_its_head_and_text() -> None:
         "text": "There",
     }
 
-    assert [(part.label, part.text) for part in parts({**message, "html": "<p>There"})] == [
+    assert [(part.label, part.text) for part in parts({**message, "html": "<p>There"}, "email")] == [
         ("From", "Hub <hub@a.example>"),
         ("To", "x@a.example, y@a.example"),
         ("Subject", "Hi"),
@@ -46,7 +46,7 @@ def test_a_mail_is_read_as_its_head_and_text() -> None:
 def test_a_request_is_read_as_its_line_and_body() -> None:
     message = {"method": "PUT", "path": "/c/1", "content_type": "application/json", "body": '{"a":1}'}
 
-    assert parts(message) == [
+    assert parts(message, "http") == [
         Part(label="Request", text="PUT /c/1 application/json"),
         Part(label="Body", text='{\n  "a": 1\n}', is_code=True),
     ]
@@ -55,4 +55,10 @@ def test_a_request_is_read_as_its_line_and_body() -> None:
 def test_the_event_itself_is_said_to_be_so() -> None:
     message = {"method": "POST", "content_type": "application/json", "raw": True}
 
-    assert parts(message)[1] == Part(label="Body", text="the event itself, byte for byte as it came")
+    assert parts(message, "http")[1] == Part(label="Body", text="the event itself, byte for byte as it came")
+
+
+def test_only_slacks_text_is_read_without_its_escapes() -> None:
+    assert parts({"text": "&amp;lt; &lt;b&gt;"}, "slack") == [Part(label="Text", text="&lt; <b>")]
+    assert parts({"text": "&lt;b&gt;"}, "console") == [Part(label="Text", text="&lt;b&gt;")]
+    assert parts({"text": "&lt;b&gt;"}, None) == [Part(label="Text", text="&lt;b&gt;")]

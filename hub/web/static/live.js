@@ -1,6 +1,5 @@
-// Says so when the live parts of a page can no longer be refreshed.
+// Says so while the live part of a page can not be refreshed.
 "use strict";
-const say = (stale) => { document.getElementById("stale").hidden = !stale; };
-document.addEventListener("htmx:sendError", () => say(true));
-document.addEventListener("htmx:responseError", () => say(true));
-document.addEventListener("htmx:afterOnLoad", () => say(false));
+document.addEventListener("htmx:afterRequest", (event) => {
+  document.getElementById("stale").hidden = event.detail.successful;
+});

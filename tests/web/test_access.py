@@ -1,0 +1,255 @@
+"""Who gets in: the password, the one-time link, the key; and for how long."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from given_web import KEY, PASSWORD, World
+from werkzeug.test import TestResponse
+
+from hub.web import new_link
+from hub.web.links import take_link
+from hub.web.sessions import LONGEST_LIFETIME
+
+PAGE = {"Accept": "text/html"}
+
+
+def form_token(client: FlaskClient, path: str = "/login") -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path, headers=PAGE).text)
+    assert found
+    return found[1]
+
+
+def sign_in(client: FlaskClient, password: str = PASSWORD, **form: str) -> TestResponse:
+    data = {"password": password, "csrf_token": form_token(client), **form}
+    return client.post("/login", data=data, headers=PAGE)
+
+
+def is_in(client: FlaskClient) -> bool:
+    return client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/events", "/events/evt_00", "/deliveries", "/deliveries/dlv_00", "/destinations", "/routes"],
+)
+def test_every_page_leads_to_the_login(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/login")
+
+
+def test_the_password_opens_the_page_that_was_asked_for(client: FlaskClient) -> None:
+    asked = client.get("/events?type=user.created").headers["Location"]
+    answer = sign_in(client, next="/events?type=user.created")
+
+    assert asked == "/login?next=/events?type%3Duser.created"
+    assert answer.headers["Location"] == "/events?type=user.created"
+    assert is_in(client)
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil", ""]
+)
+def test_a_login_never_leads_elsewhere(client: FlaskClient, target: str) -> None:
+    assert sign_in(client, next=target).headers["Location"] == "/"
+
+
+def test_a_wrong_password_is_told_and_opens_nothing(client: FlaskClient) -> None:
+    answer = sign_in(client, "wrong")
+
+    assert answer.status_code == 401
+    assert "That is not the password" in answer.text
+    assert not is_in(client)
+
+
+def test_a_login_without_its_forms_token_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/login", data={"password": PASSWORD}, headers=PAGE)
+
+    assert answer.status_code == 400
+    assert "out of date" in answer.text
+    assert not is_in(client)
+
+
+def test_the_tenth_wrong_password_in_a_minute_is_the_last(client: FlaskClient) -> None:
+    token = form_token(client)
+    wrong = {"password": "no", "csrf_token": token}
+    statuses = [client.post("/login", data=wrong).status_code for _ in range(11)]
+    answer = client.post("/login", data={"password": PASSWORD, "csrf_token": token}, headers=PAGE)
+
+    assert statuses == [401] * 10 + [429]
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "60"
+    assert "wait a minute" in answer.text
+
+
+def test_wrong_keys_are_limited_and_right_ones_are_not(client: FlaskClient) -> None:
+    assert [client.get("/api/stats", headers=KEY).status_code for _ in range(20)] == [200] * 20
+    wrong = {"Authorization": "Bearer no"}
+    assert [client.get("/api/stats", headers=wrong).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert client.get("/api/stats", headers=KEY).status_code == 429
+    assert client.get("/api/stats", headers=KEY, environ_base={"REMOTE_ADDR": "192.0.2.9"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["", PASSWORD, f"Basic {PASSWORD}", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {PASSWORD}x"]
+)
+def test_nothing_but_the_password_is_the_key(client: FlaskClient, header: str) -> None:
+    answer = client.get("/api/stats", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+    assert answer.get_json()["error"] == "unauthorized"
+
+
+def test_without_a_password_no_key_opens_the_api(world: World) -> None:
+    client = world.app(password=None).test_client()
+    for header in ("Bearer ", "Bearer None", f"Bearer {PASSWORD}"):
+        assert client.get("/api/stats", headers={"Authorization": header}).status_code == 401
+
+
+def test_a_session_reads_the_api_and_acts_with_the_forms_token(client: FlaskClient) -> None:
+    sign_in(client)
+    token = form_token(client, "/")
+
+    assert client.get("/api/stats").status_code == 200
+    assert client.post("/api/destinations/crm/pause").status_code == 400
+    assert client.post("/api/destinations/crm/pause", headers={"X-CSRFToken": token}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/events/evt_00/replay",
+        "/deliveries/dlv_00/retry",
+        "/deliveries/dlv_00/cancel",
+        "/deliveries/dlv_00/resolve",
+        "/destinations/crm/pause",
+        "/destinations/crm/resume",
+        "/logout",
+    ],
+)
+def test_no_button_works_without_its_forms_token(client: FlaskClient, path: str) -> None:
+    sign_in(client)
+
+    assert client.post(path).status_code == 400
+    assert is_in(client)
+
+
+def test_a_link_signs_in_once_in_any_process(world: World) -> None:
+    link = new_link(world.store)
+    first, second = (world.app(password=None).test_client() for _ in range(2))
+
+    assert re.fullmatch(r"/login/[\w-]{43}", link)
+    assert first.head(link).status_code == 410
+    assert first.get(link).headers["Location"] == "/"
+    assert is_in(first)
+    assert first.get(link).status_code == 303
+    assert second.get(link).status_code == 410
+    assert not is_in(second)
+
+
+def test_a_session_is_good_in_every_process(world: World) -> None:
+    first, second = world.app().test_client(), world.app().test_client()
+    sign_in(first)
+    cookie = first.get_cookie("hub_session")
+    assert cookie is not None
+    second.set_cookie("hub_session", cookie.value)
+
+    assert is_in(second)
+
+
+def test_a_link_is_given_to_one_of_many_who_come_at_once(world: World) -> None:
+    token = new_link(world.store).rpartition("/")[2]
+    taken: list[bool] = []
+    threads = [threading.Thread(target=lambda: taken.append(take_link(world.store, token))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == [False] * 7 + [True]
+
+
+def test_a_link_ends_with_its_lifetime(world: World) -> None:
+    link = new_link(world.store, lifetime=timedelta(0))
+
+    assert not take_link(world.store, link.rpartition("/")[2])
+
+
+def test_the_store_holds_no_token(world: World) -> None:
+    token = new_link(world.store).rpartition("/")[2]
+    path = world.store.url.removeprefix("sqlite:///")
+
+    for name in (path, f"{path}-wal"):
+        with open(name, "rb") as file:  # noqa: PTH123
+            assert token.encode() not in file.read()
+
+
+def test_without_a_password_the_login_names_the_link(world: World) -> None:
+    text = world.app(password=None).test_client().get("/login", headers=PAGE).text
+
+    assert "one-time link" in text
+    assert "<form" not in text
+
+
+def test_signing_out_ends_the_session(client: FlaskClient) -> None:
+    sign_in(client)
+    client.post("/logout", data={"csrf_token": form_token(client, "/")})
+
+    assert not is_in(client)
+
+
+def test_a_new_password_ends_every_session(world: World) -> None:
+    client = world.app().test_client()
+    sign_in(client)
+    other = world.app(password="another").test_client()
+    cookie = client.get_cookie("hub_session")
+    assert cookie is not None
+    other.set_cookie("hub_session", cookie.value)
+
+    assert not is_in(other)
+
+
+def test_a_session_ends_after_a_week(client: FlaskClient) -> None:
+    sign_in(client)
+    with client.session_transaction() as session:
+        session["since"] = int(time.time() - LONGEST_LIFETIME.total_seconds() - 1)
+
+    assert not is_in(client)
+
+
+def cookie_of(answer: TestResponse) -> str:
+    return next(each for each in answer.headers.getlist("Set-Cookie") if each.startswith("hub_session="))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "secure"),
+    [
+        (0, {}, False),
+        (0, {"X-Forwarded-Proto": "https"}, False),
+        (1, {"X-Forwarded-Proto": "https"}, True),
+        (1, {"X-Forwarded-Proto": "http"}, False),
+    ],
+)
+def test_the_cookie_is_secure_where_a_trusted_proxy_says_https(
+    world: World, proxies: int, headers: dict[str, Any], secure: bool
+) -> None:
+    answer = world.app(trusted_proxies=proxies).test_client().get("/login", headers=headers)
+    cookie = cookie_of(answer)
+
+    assert ("Secure" in cookie) is secure
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_a_live_page_whose_session_ended_goes_to_the_login(client: FlaskClient) -> None:
+    answer = client.get("/", headers={"HX-Request": "true"})
+
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login")

@@ -1,0 +1,170 @@
+"""The status page in a real browser: signing in, looking, and pressing its buttons."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from given_web import PASSWORD, World, destination, payload
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from hub.deliver import Worker
+from hub.demo.http_receiver import Answer, HttpReceiver
+from hub.destinations.http import HttpOptions
+
+CHROMIUM = "/usr/bin/chromium"
+LAUNCH = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'@example.com"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if shutil.which(CHROMIUM) is None:
+        pytest.fail(f"{CHROMIUM} is missing; install it (apt-get install chromium) and run the tests again")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Hub:
+    """The hub at work: web and worker, and the place that its `crm` sends to."""
+
+    url: str
+    world: World
+    crm: HttpReceiver
+
+    def send(self, body: bytes) -> str:
+        return str(self.world.send(self.world.app().test_client(), body)["event"])
+
+
+@pytest.fixture
+def hub(world: World) -> Iterator[Hub]:
+    with HttpReceiver([Answer(status=410)]) as crm:
+        place = destination("crm", HttpOptions(url=f"{crm.url}/hooks"))
+        world.config = replace(world.config, destinations={**world.config.destinations, "crm": place})
+        server = make_server("127.0.0.1", 0, world.app(), threaded=True)
+        worker = Worker(world.store, world.rules, threads=4)
+        threads = [threading.Thread(target=run) for run in (server.serve_forever, worker.run)]
+        for thread in threads:
+            thread.start()
+        yield Hub(url=f"http://127.0.0.1:{server.port}", world=world, crm=crm)
+        worker.stop()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def page(browser: Browser, hub: Hub) -> Iterator[Page]:
+    """A signed-in page; afterwards nothing of it may have gone against the policy, or failed."""
+    context = browser.new_context(base_url=hub.url)
+    opened = context.new_page()
+    said: list[str] = []
+    opened.on("console", lambda message: said.extend(_complaint(message)))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("dialog", lambda dialog: said.append(f"dialog {dialog.message}"))
+    sign_in(opened)
+    yield opened
+    context.close()
+
+    assert said == []
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def _complaint(message: ConsoleMessage) -> list[str]:
+    return [message.text] if message.type in ("error", "warning") else []
+
+
+def test_a_dead_letter_is_found_and_retried(hub: Hub, page: Page) -> None:
+    hub.send(payload(email_address="ada@example.com"))
+    hub.crm.wait_for(1)
+    page.goto("/")
+    expect(page.get_by_role("heading", name="1 thing needs you")).to_be_visible(timeout=10_000)
+    page.get_by_role("link", name="Show them").click()
+    page.get_by_role("link", name="waitlist → crm").click()
+    expect(page.get_by_text("answered 410 Gone").first).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
+
+    expect(page.get_by_role("status")).to_have_text("It will be sent again now, rendered by today's rules.")
+    # The page refreshes itself until the worker has sent it.
+    expect(page.locator("#live .facts .state")).to_have_text("delivered", timeout=10_000)
+    assert len(hub.crm.received) == 2
+
+
+def test_a_destination_is_paused_and_resumed(hub: Hub, page: Page) -> None:
+    page.get_by_role("navigation").get_by_role("link", name="Destinations").click()
+    crm = page.locator("article", has_text="127.0.0.1")
+    crm.get_by_role("button", name="Pause").click()
+    expect(crm.locator(".state")).to_have_text("paused")
+    hub.send(payload())
+    expect(crm.locator(".counts")).to_contain_text(re.compile(r"waiting\s*1"), timeout=10_000)
+    crm.get_by_role("button", name="Resume").click()
+
+    expect(crm.locator(".state")).to_have_text("ok")
+    assert hub.crm.wait_for(1)
+
+
+def test_an_event_is_replayed(hub: Hub, page: Page) -> None:
+    page.goto(f"/events/{hub.send(payload())}")
+    page.get_by_role("button", name="Replay").click()
+
+    expect(page.get_by_role("status")).to_have_text("Routed again: 2 new deliveries.")
+    expect(page.get_by_role("link", name="waitlist → crm")).to_have_count(2)
+
+
+def test_what_strangers_write_is_text(hub: Hub, page: Page) -> None:
+    event = hub.send(payload(email_address=HOSTILE))
+    hub.crm.wait_for(1)
+    page.goto(f"/events/{event}")
+    expect(page.locator("dd", has_text=HOSTILE)).to_be_visible()
+    page.get_by_role("link", name="waitlist → log").click()
+    expect(page.locator(".prose", has_text=f"{HOSTILE} waits")).to_be_visible(timeout=10_000)
+
+    for path in ("/", "/events", "/deliveries", "/destinations", "/routes"):
+        page.goto(path)
+        assert page.locator("main img, main script").count() == 0
+
+
+def test_no_page_is_wider_than_a_phone(hub: Hub, page: Page) -> None:
+    event = hub.send(payload(email_address="a" * 300 + "@example.com"))
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    for path in ("/", "/events", f"/events/{event}", "/deliveries", "/destinations", "/routes"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_a_page_says_when_the_hub_no_longer_answers(browser: Browser, hub: Hub) -> None:
+    context = browser.new_context(base_url=hub.url)
+    page = context.new_page()
+    page.clock.install()
+    sign_in(page)
+    page.route("**/*", lambda route: route.fulfill(status=503, body=""))
+    page.clock.run_for(6_000)
+    expect(page.locator("#stale")).to_be_visible()
+    page.unroute("**/*")
+    page.clock.run_for(6_000)
+    expect(page.locator("#stale")).to_be_hidden()
+    context.close()

@@ -1,0 +1,162 @@
+"""The pages' words, where a browser is not needed to see them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from given_web import World, payload
+from sqlalchemy import update
+from test_access import form_token, sign_in
+
+from hub.models import Problem, Severity
+from hub.store.tables import deliveries, events
+
+
+@pytest.fixture
+def signed_in(client: FlaskClient) -> FlaskClient:
+    sign_in(client)
+    return client
+
+
+def test_every_page_has_words_while_there_is_nothing(signed_in: FlaskClient) -> None:
+    for path, words in {
+        "/": "No event has come yet",
+        "/events": "No event has come yet",
+        "/events?type=user.created": "No event of type",
+        "/deliveries": "Nothing is owed yet",
+        "/deliveries?state=dead": "No dead letters",
+        "/deliveries?state=held&destination=crm": "No delivery is like that",
+    }.items():
+        assert words in signed_in.get(path).text
+
+
+def test_a_first_deploy_shows_what_to_paste_and_what_to_set(world: World) -> None:
+    source = replace(world.config.sources["clerk"], secrets=(), missing=("CLERK_WEBHOOK_SIGNING_SECRET",))
+    world.config = replace(world.config, sources={"clerk": source})
+    client = world.app(public_url="https://hub.example.com").test_client()
+    sign_in(client)
+    text = client.get("/").text
+
+    assert "https://hub.example.com/api/webhooks" in text
+    assert "CLERK_WEBHOOK_SIGNING_SECRET" in text
+
+
+def test_an_event_shows_verdicts_and_masks_its_secrets(world: World, signed_in: FlaskClient) -> None:
+    url = "https://accounts.example.com/ticket?t=eyJhbGciOi"
+    sent = world.send(signed_in, payload("invitation.created", status="pending", url=url))
+    text = signed_in.get(f"/events/{sent['event']}").text
+
+    assert "data.status == &#39;accepted&#39;" in text
+    assert "data.status is &#34;pending&#34;" in text
+    assert "eyJhbGciOi" not in text
+    assert "••••••" in text
+
+
+def test_a_pruned_event_says_so_and_has_no_replay(world: World, signed_in: FlaskClient) -> None:
+    sent = world.send(signed_in, payload("user.created"))
+    world.store.write(
+        lambda transaction: transaction._connection.execute(update(events).values(payload=None))
+    )
+    text = signed_in.get(f"/events/{sent['event']}").text
+
+    assert "was pruned" in text
+    assert "Replay" not in text
+
+
+@pytest.mark.parametrize(
+    ("state", "buttons"),
+    [
+        ("pending", ["Retry now", "Cancel"]),
+        ("sending", []),
+        ("delivered", []),
+        ("dead", ["Retry", "Cancel"]),
+        ("held", ["It arrived", "Send again", "Cancel"]),
+        ("cancelled", ["Retry"]),
+    ],
+)
+def test_a_delivery_has_the_buttons_that_its_state_allows(
+    world: World, signed_in: FlaskClient, state: str, buttons: list[str]
+) -> None:
+    world.send(signed_in, payload())
+    with world.store.read() as reading:
+        delivery_id = reading.deliveries()[0].id
+    world.store.write(
+        lambda transaction: transaction._connection.execute(update(deliveries).values(state=state))
+    )
+    text = signed_in.get(f"/deliveries/{delivery_id}").text
+
+    shown = [
+        name
+        for name in ("Retry now", "Retry", "It arrived", "Send again", "Cancel")
+        if f">{name}</button>" in text
+    ]
+    assert sorted(shown) == sorted(buttons)
+
+
+def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) -> None:
+    world.send(signed_in, payload())
+    with world.store.read() as reading:
+        delivery_id = reading.deliveries()[0].id
+    world.store.write(
+        lambda transaction: transaction._connection.execute(update(deliveries).values(state="delivered"))
+    )
+    token = {"csrf_token": form_token(signed_in, "/")}
+    answer = signed_in.post(f"/deliveries/{delivery_id}/cancel", data=token, follow_redirects=True)
+
+    assert answer.status_code == 200
+    assert "It cannot be cancelled: it is delivered." in answer.text
+
+
+def test_lists_lead_on_to_older_ones_and_back(world: World, signed_in: FlaskClient) -> None:
+    for n in range(51):
+        world.send(signed_in, payload("user.created"), f"msg_{n}")
+    text = signed_in.get("/events").text
+    older = text.rpartition("before=")[2].partition('"')[0]
+
+    assert text.count("/events/evt_") == 50
+    page = signed_in.get(f"/events?before={older}").text
+    assert page.count("/events/evt_") == 1
+    assert ">Newest</a>" in page
+    assert ">Older</a>" not in page
+
+
+def test_half_a_surrogate_pair_does_not_break_a_page(world: World, signed_in: FlaskClient) -> None:
+    sent = world.send(signed_in, payload(email_address="a\ud800b@example.com"))
+
+    for path in ("/", "/events", f"/events/{sent['event']}", "/deliveries"):
+        assert signed_in.get(path).status_code == 200
+    assert "a?b@example.com" in signed_in.get(f"/events/{sent['event']}").text
+
+
+def test_routes_are_readable_with_their_warnings_and_without_secrets(world: World) -> None:
+    warning = Problem(
+        file="config/routes.yaml",
+        line=14,
+        column=9,
+        severity=Severity.WARNING,
+        code="unused-destination",
+        message="no route sends to growth",
+    )
+    world.config = replace(world.config, warnings=(warning,))
+    client = world.app(environment={"MY_TOKEN": "{{ data.email_address"}).test_client()
+    sign_in(client)
+    text = client.get("/routes").text
+
+    assert "config/routes.yaml:14:9" in text
+    assert "no route sends to growth" in text
+    assert "invitation.*" in text
+    assert "the event itself, byte for byte" in text
+    assert "${MY_TOKEN} }} waits" in text
+
+
+@pytest.mark.parametrize(
+    "path", ["/events/evt_00", "/deliveries/dlv_00", "/events/nonsense", "/deliveries?state=x"]
+)
+def test_what_is_not_there_is_told_in_a_page(signed_in: FlaskClient, path: str) -> None:
+    answer = signed_in.get(path, headers={"Accept": "text/html"})
+
+    assert answer.status_code in (400, 404)
+    assert answer.mimetype == "text/html"
+    assert "There is no" in answer.text or "State is" in answer.text

@@ -1,0 +1,78 @@
+"""What the status page says first: trouble before tasks, and nothing where all is well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from given_web import a_config
+
+from hub.models import Problem, Severity, State, Stats
+from hub.web.standing import Tone, standing
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+STATS = Stats(
+    events=1,
+    events_last_day=1,
+    last_event_at=NOW,
+    deliveries={("crm", State.DELIVERED): 4},
+    oldest_due={},
+    worker_beat_at=NOW - timedelta(seconds=5),
+    now=NOW,
+)
+
+
+def place(state: str, **more: Any) -> dict[str, Any]:
+    return {"name": "crm", "state": state, "paused_reason": None, "advice": None, **more}
+
+
+def warning(code: str) -> Problem:
+    return Problem(
+        file="routes.yaml", line=1, column=1, severity=Severity.WARNING, code=code, message="mind this"
+    )
+
+
+def test_all_is_right() -> None:
+    told = standing(STATS, [place("ok"), place("disabled")], a_config())
+
+    assert (told.tone, told.headline, told.notes) == (Tone.GOOD, "Everything is all right", ())
+
+
+def test_what_is_to_be_set_up_is_no_trouble() -> None:
+    config = replace(a_config(), warnings=(warning("unused-destination"), warning("unset-variable")))
+    told = standing(STATS, [place("not_configured", advice="Set CRM_URL.")], config)
+
+    assert (told.tone, told.headline) == (Tone.TASK, "All right so far, 2 things left to set up")
+    assert [note.title for note in told.notes] == ["crm is not configured", "1 warning in the configuration"]
+
+
+def test_trouble_comes_first() -> None:
+    stats = replace(
+        STATS,
+        deliveries={("crm", State.DEAD): 2, ("log", State.HELD): 1},
+        worker_beat_at=NOW - timedelta(seconds=90),
+    )
+    paused = place("paused", paused_reason="it answered invalid_auth", advice="Put it right.")
+    told = standing(stats, [place("not_configured", name="mail"), paused], a_config())
+
+    assert (told.tone, told.headline) == (Tone.TROUBLE, "4 things need you")
+    assert [(note.title, note.text) for note in told.notes][:2] == [
+        (
+            "No worker is running",
+            "Silent for 1 min: events are kept, nothing is sent. Start hub worker, or hub serve for both.",
+        ),
+        ("crm is paused", "It answered invalid_auth. Put it right."),
+    ]
+    assert [note.title for note in told.notes][2:] == [
+        "2 dead letters",
+        "1 held delivery",
+        "mail is not configured",
+    ]
+
+
+def test_a_worker_that_never_ran_is_trouble() -> None:
+    told = standing(replace(STATS, worker_beat_at=None), [], a_config())
+
+    assert told.headline == "1 thing needs you"
+    assert told.notes[0].text.startswith("No worker has run yet")
