@@ -10,6 +10,7 @@ from hub.document import Document, Path
 from hub.models import Config, Problem, Route, Severity, SourceConfig
 from hub.report import did_you_mean
 from hub.route import event_matches
+from hub.sections.values import is_pattern
 from hub.sources.base import find_source
 
 
@@ -30,12 +31,12 @@ def check(config: Config, document: Document, *, is_whole: bool) -> list[Problem
 def _unknown_events(config: Config, document: Document) -> Iterator[Problem]:
     """Patterns of routes that match no event type that could ever arrive."""
     places = _route_places(document)
-    for route in config.routes:
+    for place, route in zip(places, config.routes, strict=True):
         sources = [config.sources[name] for name in route.sources or config.sources if name in config.sources]
         known = _known_types(sources)
         if known is None or not sources or Code.UNKNOWN_EVENT in route.allow:
             continue
-        yield from _unmatched_patterns(document, (*places[route.name], "events"), known)
+        yield from _unmatched_patterns(document, (*place, "events"), known)
 
 
 def _unknown_ignored(config: Config, document: Document) -> Iterator[Problem]:
@@ -58,7 +59,12 @@ def _known_types(sources: Iterable[SourceConfig]) -> frozenset[str] | None:
 
 def _unmatched_patterns(document: Document, path: Path, known: frozenset[str]) -> Iterator[Problem]:
     for where, pattern in document.texts(path):
-        if "${" in pattern or pattern in known or any(event_matches(pattern, name) for name in known):
+        if (
+            "${" in pattern
+            or not is_pattern(pattern)
+            or pattern in known
+            or any(event_matches(pattern, name) for name in known)
+        ):
             continue
         groups = {f"{name.partition('.')[0]}.*" for name in known}
         listing = '; "hub events" lists them, and extra_events of a source adds to them'
@@ -82,14 +88,14 @@ def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]
     """Routes whose every event an earlier route takes and stops."""
     places = _route_places(document)
     stops: list[Route] = []
-    for route in config.routes:
+    for place, route in zip(places, config.routes, strict=True):
         earlier = next((stop for stop in stops if _covers(stop, route, config)), None)
         if earlier is not None and Code.UNREACHABLE_ROUTE not in route.allow:
             said = (
                 f'no event gets here: the route "{earlier.name}" in line {earlier.line} takes them all '
                 "and has stop: true; move this route above it"
             )
-            yield _problem(document, places[route.name], Code.UNREACHABLE_ROUTE, said, Severity.WARNING)
+            yield _problem(document, place, Code.UNREACHABLE_ROUTE, said, Severity.WARNING)
         if route.stop and route.enabled and not route.when:
             stops.append(route)
 
@@ -105,22 +111,19 @@ def _covers(stop: Route, route: Route, config: Config) -> bool:
 def _duplicate_sends(config: Config, document: Document) -> Iterator[Problem]:
     """The same message to the same destination twice."""
     places = _route_places(document)
-    for route in config.routes:
+    for place, route in zip(places, config.routes, strict=True):
         for index, send in enumerate(route.sends):
             if send in route.sends[:index] and Code.DUPLICATE_SEND not in route.allow:
                 said = f'this sends the same message to "{send.to}" a second time; remove it'
-                where = (*places[route.name], "send", index)
+                where = (*place, "send", index)
                 yield _problem(document, where, Code.DUPLICATE_SEND, said, Severity.WARNING)
 
 
-def _route_places(document: Document) -> dict[str, Path]:
-    """Where each route stands, by its name."""
+def _route_places(document: Document) -> list[Path]:
+    """Where the routes stand: in `config`, too, every mapping of the list is one."""
     routes = document.value.get("routes") if isinstance(document.value, dict) else None
-    return {
-        route["name"]: ("routes", index)
-        for index, route in enumerate(routes if isinstance(routes, list) else ())
-        if isinstance(route, dict) and isinstance(route.get("name"), str)
-    }
+    items = routes if isinstance(routes, list) else []
+    return [("routes", index) for index, item in enumerate(items) if isinstance(item, dict)]
 
 
 def _problem(document: Document, where: Path, code: Code, message: str, severity: Severity) -> Problem:

@@ -14,8 +14,8 @@ can be borne, so that a first deploy and a check in CI need no secret:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
@@ -34,6 +34,9 @@ from hub.sections.routes import ProblemsBlock, UnmatchedBlock, read_routes, read
 from hub.sections.sources import read_sources
 from hub.shape import key_names
 from hub.template_files import check_templates, decode_templates, read_templates
+
+LONGEST_MESSAGE = 1000
+"""Characters: a key may have a million."""
 
 
 class RoutesFile(Block):
@@ -132,12 +135,25 @@ def read_files(files: Files, environment: Mapping[str, str]) -> Reading:
     tree, syntax_problems = document.parse(files.content, files.path.as_posix())
     problems += syntax_problems
     if tree is None:
-        return Reading(config=None, problems=tuple(problems))
+        return Reading(config=None, problems=_presentable(problems))
     report = Report(tree, environment)
     config = _read_sections(report, files.version, texts)
     problems += report.problems
     findings = check(config, tree, is_whole=not any(p.severity is Severity.ERROR for p in problems))
-    return Reading(config=config, problems=tuple(problems), findings=tuple(findings))
+    return Reading(config=config, problems=_presentable(problems), findings=_presentable(findings))
+
+
+def _presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems whose sentences are one line each: they may name a key or file that holds anything."""
+    return tuple(
+        replace(problem, file=_one_line(problem.file), message=_one_line(problem.message))
+        for problem in problems
+    )
+
+
+def _one_line(text: str) -> str:
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _read_routes_file(path: FilePath) -> bytes:
@@ -162,11 +178,11 @@ def _unreadable(path: FilePath, message: str) -> Problem:
 
 
 def _softened(problem: Problem) -> Problem:
-    return Problem(**{**vars(problem), "severity": Severity.WARNING})
+    return replace(problem, severity=Severity.WARNING)
 
 
 def _with_warnings(config: Config, warnings: tuple[Problem, ...]) -> Config:
-    return Config(**{**vars(config), "warnings": warnings})
+    return replace(config, warnings=warnings)
 
 
 # -- sections -------------------------------------------------------------------------------------

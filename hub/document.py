@@ -66,12 +66,13 @@ class Document:
         return bool(re.match(r"[^:]*:\s+#", line[key.column - 1 :]))
 
     def texts(self, path: Path = ()) -> Iterator[tuple[Path, str]]:
-        """Every text at or below a path, keys not included."""
-        node = self._node(path)
-        if isinstance(node.value, str):
-            yield path, node.value
-        for key in node.children:
-            yield from self.texts((*path, key))
+        """Every text at or below a path, keys not included; nothing where the path is not there."""
+        node = self.root
+        for step in path:
+            if step not in node.children:
+                return
+            node = node.children[step]
+        yield from _texts_below(node, path)
 
     def _node(self, path: Path) -> Node:
         node = self.root
@@ -82,13 +83,18 @@ class Document:
         return node
 
 
+def _texts_below(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(node.value, str):
+        yield path, node.value
+    for key, child in node.children.items():
+        yield from _texts_below(child, (*path, key))
+
+
 def parse(content: bytes, file: str) -> tuple[Document | None, tuple[Problem, ...]]:
     """The document in a file's bytes, and what is wrong with it; None where it does not parse at all."""
     if len(content) > FILE_LIMIT_BYTES:
-        size = f"{len(content) / FILE_LIMIT_BYTES:.1f} MiB"
-        return None, (
-            _problem(file, 1, 1, Code.UNREADABLE_FILE, f"the file has {size}; at most 1 MiB is read"),
-        )
+        said = "the file is larger than 1 MiB, the most that is read; make it smaller"
+        return None, (_problem(file, 1, 1, Code.UNREADABLE_FILE, said),)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

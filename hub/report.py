@@ -15,6 +15,8 @@ from hub.variables import MALFORMED, replace_all
 class Report:
     """A document with its variables replaced, and the problems found in it so far.
 
+    No message repeats what a variable holds: it may be a secret.
+
     `value` is the document's tree with variables replaced, unset ones by nothing.
     """
 
@@ -64,6 +66,22 @@ class Report:
             value = value[step]
         return value
 
+    def texts_of(self, path: Path) -> list[tuple[Path, str]]:
+        """The texts of a key that takes one or a list, each with its place; none where it is not there."""
+        block = self.value_at(path[:-1])
+        value = block.get(path[-1]) if isinstance(block, dict) else None
+        if isinstance(value, str):
+            return [(path, value)]
+        items = value if isinstance(value, list) else []
+        return [((*path, index), item) for index, item in enumerate(items) if isinstance(item, str)]
+
+    def is_open(self, path: Path) -> bool:
+        """Whether an unset or malformed variable at, below or above a place decides what stands there."""
+        return any(
+            (replaced.unset or replaced.malformed is not None) and where[: len(path)] == path[: len(where)]
+            for where, replaced in self.variables.items()
+        )
+
     def is_replaced(self, path: Path) -> bool:
         """Whether a variable's value or default is part of a text: such a text is never repeated."""
         return path in self.variables
@@ -72,13 +90,19 @@ class Report:
         """Whether a comment stands where the value of a key would begin: `channel: #sales`."""
         return self.document.comment_follows(path)
 
-    def without_values(self, message: str, path: Path) -> str:
+    def nothing_called(self, path: Path, noun: str, name: str) -> str:
+        """The beginning of a sentence about a name that nothing has."""
+        if self.is_replaced(path):
+            return f"the variable here names no {noun}"
+        return f'there is no {noun} "{name}"'
+
+    def _without_values(self, message: str, path: Path) -> str:
         """A sentence with the value of every variable at or below a path taken out."""
         for where, replaced in self.variables.items():
             if where[: len(path)] == path:
                 for name in replaced.set:
-                    value = self._environment.get(name)
-                    message = message.replace(value, f"${{{name}}}") if value else message
+                    value = self._environment.get(name, "")
+                    message = message.replace(value, f"${{{name}}}") if len(value) > 3 else message
         return message
 
     def _variable_offset(self, path: Path, name: str) -> int:
@@ -101,7 +125,7 @@ class Report:
                 column=place.column,
                 severity=severity,
                 code=code,
-                message=message,
+                message=self._without_values(message, path),
             )
         )
 

@@ -42,20 +42,28 @@ _SURE = ("missing", "extra_forbidden")
 
 
 def check_shape(
-    report: Report, path: Path, model: type[M], value: Any, *, noun: str, other_keys: Iterable[str] = ()
+    report: Report,
+    path: Path,
+    model: type[M],
+    value: Any,
+    *,
+    noun: str,
+    other_keys: Iterable[str] = (),
+    nullable: Iterable[str] = (),
 ) -> M | None:
     """The block at a path as its model, or None where it has problems, which are reported.
 
     `value` is what to check: the block or a part of it. `noun` names it in sentences (`the route "x"`);
-    `other_keys` are keys checked elsewhere, for did-you-mean. A number or boolean may come from a variable.
-    What an unset variable stands for is not judged.
+    `other_keys` are keys checked elsewhere, for did-you-mean; `nullable` those for which null is a value.
+    A number or boolean may come from a variable. What an unset variable stands for is not judged.
     """
     if not isinstance(value, dict):
         takes = listed((*other_keys, *key_names(model)))
         said = "is empty" if value is None else f"must have keys of its own, not be {kind(value)}"
         report.error(path, Code.WRONG_TYPE, f"{noun} {said}; it takes {takes}", key=value is None)
         return None
-    value = _without_blanks(report, path, model, value)
+    blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), value)
+    value = {key: item for key, item in value.items() if key not in blank}
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -67,8 +75,10 @@ def check_shape(
         except ValidationError as error:
             errors = error.errors(include_url=False, include_input=False)
     keys = (*other_keys, *key_names(model))
+    errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in blank]
     for where, same_place in _by_place(value, errors).items():
-        if not _is_open(report, path + where, same_place):
+        is_sure = any(error["type"] in _SURE for error in same_place)
+        if is_sure or not (report.is_open(path + where) or (blank and not where)):
             _explain(report, path, where, value, same_place, noun, keys)
     return None
 
@@ -78,17 +88,15 @@ def key_names(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
-def _without_blanks(
-    report: Report, path: Path, model: type[BaseModel], value: dict[str, Any]
-) -> dict[str, Any]:
-    """The block without keys that have no value, each of which is a problem."""
-    blank = [key for key, item in value.items() if item is None and key in key_names(model)]
+def _report_blanks(report: Report, path: Path, keys: Iterable[str], value: dict[str, Any]) -> list[str]:
+    """The keys that have no value, each of which is a problem."""
+    blank = [key for key, item in value.items() if item is None and key in keys]
     for key in blank:
         said = f'"{key}" has no value; give it one, or remove the key'
         if report.has_comment_behind((*path, key)):
             said = f'"{key}" has no value, because "#" begins a comment; put the value into quotes'
         report.error((*path, key), Code.WRONG_TYPE, said, key=True)
-    return {key: item for key, item in value.items() if key not in blank}
+    return blank
 
 
 def _typed(
@@ -127,15 +135,6 @@ def _by_place(value: Any, errors: list[ErrorDetails]) -> dict[Path, list[ErrorDe
     return places
 
 
-def _is_open(report: Report, where: Path, errors: list[ErrorDetails]) -> bool:
-    """Whether an unset variable at, below or above a place decides if it is right."""
-    if any(error["type"] in _SURE for error in errors):
-        return False
-    return bool(report.unset_below(where)) or any(
-        report.unset_below(where[:length]).get(where[:length]) for length in range(len(where))
-    )
-
-
 def _explain(
     report: Report,
     path: Path,
@@ -155,13 +154,11 @@ def _explain(
         said = f'{noun} has no key "{where[-1]}"{close}'
         report.error(path + where, Code.UNKNOWN_KEY, said, key=True)
     else:
-        code, said = _sentence(where, _value_at(block, where), errors)
-        report.error(path + where, code, report.without_values(said, path), key=not where)
+        code, said = _sentence(_subject(where) or noun, _value_at(block, where), errors)
+        report.error(path + where, code, said, key=not where)
 
 
 def _explain_missing(report: Report, path: Path, where: Path, block: Mapping[str, Any], noun: str) -> None:
-    if where[-1] in block:
-        return
     report.error((path + where)[:-1], Code.MISSING_KEY, f'{noun} has no "{where[-1]}"; add it', key=True)
 
 
@@ -171,15 +168,16 @@ def _value_at(value: Any, where: Path) -> Any:
     return value
 
 
-def _sentence(where: Path, value: Any, errors: list[ErrorDetails]) -> tuple[Code, str]:
+def _sentence(subject: str, value: Any, errors: list[ErrorDetails]) -> tuple[Code, str]:
     """The code and sentence for what is wrong in one place."""
-    subject = _subject(where)
     own = next((error for error in errors if error["type"] in _OWN_CODES), None)
     if own is not None:
-        return Code(own["type"]), own["msg"]
+        return Code(own["type"]), _full_sentence(subject, own["msg"])
     said = next((error for error in errors if error["type"] in ("value_error", "assertion_error")), None)
     if said is not None:
-        return Code.BAD_VALUE, _full_sentence(subject, said)
+        return Code.BAD_VALUE, _full_sentence(
+            subject, str(said.get("ctx", {}).get("error") or "is not right")
+        )
     expected = [_EXPECTED[error["type"]] for error in errors if error["type"] in _EXPECTED]
     if len(expected) == len(errors):
         wanted = " or ".join(dict.fromkeys(expected))
@@ -201,14 +199,13 @@ def _advice(expected: list[str], value: Any) -> str:
 def _subject(where: Path) -> str:
     names = [step for step in where if isinstance(step, str)]
     if not names:
-        return "this"
+        return ""
     name = f'"{".".join(names)}"'
     return f"an item of {name}" if isinstance(where[-1], int) else name
 
 
-def _full_sentence(subject: str, error: ErrorDetails) -> str:
+def _full_sentence(subject: str, said: str) -> str:
     """A model's own words, which may leave out what they are about (`must be a URL …`)."""
-    said = str(error.get("ctx", {}).get("error") or "is not right here")
     return f"{subject} {said}" if re.match(r"(must|is|has|needs|does|cannot|may)\b", said) else said
 
 

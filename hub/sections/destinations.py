@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from hub.codes import Code
 from hub.destinations.base import Block, Destination, destination_types, find_destination
 from hub.document import Path
 from hub.models import DestinationConfig, OnUnknown
-from hub.report import Report
+from hub.report import Report, listed
 from hub.sections.names import is_fixed, is_known_type, named_blocks
 from hub.sections.sends import Place
 from hub.sections.values import AttemptDuration, Duration, RateLimitText, Retry
@@ -76,8 +77,12 @@ def _read_destination(
     path: Path = ("destinations", name)
     value = report.value_at(path)
     noun = f'the destination "{name}"'
-    if not isinstance(value, dict) or "type" not in value:
+    if not isinstance(value, dict):
         check_shape(report, path, DestinationBlock, value, noun=noun)
+        return Place(), None
+    if "type" not in value:
+        said = f'{noun} has no "type"; add it: {listed(destination_types())}'
+        report.error(path, Code.MISSING_KEY, said, key=True)
         return Place(), None
     if not is_fixed(report, path, "type") or not is_known_type(
         report, path, destination_types(), "destination"

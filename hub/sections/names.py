@@ -45,8 +45,7 @@ def is_known_type(report: Report, path: Path, known: tuple[str, ...], noun: str)
     name = block.get("type") if isinstance(block, dict) else None
     if not isinstance(name, str) or report.unset_below((*path, "type")) or name in known:
         return name in known
-    shown = "" if report.is_replaced((*path, "type")) else f' "{name}"'
     close = did_you_mean(name, known, there_are(known, "; remove it"))
-    said = f"there is no {noun} type{shown}{close}"
-    report.error((*path, "type"), Code.UNKNOWN_TYPE, said)
+    said = report.nothing_called((*path, "type"), f"{noun} type", name)
+    report.error((*path, "type"), Code.UNKNOWN_TYPE, f"{said}{close}")
     return False

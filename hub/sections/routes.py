@@ -15,7 +15,7 @@ from hub.report import Report, did_you_mean, kind, there_are
 from hub.sandbox import Sandbox
 from hub.sections.names import is_fixed
 from hub.sections.sends import Place, read_sends
-from hub.sections.values import Duration, Patterns, TextList, Texts
+from hub.sections.values import Duration, Patterns, TextList, Texts, is_pattern
 from hub.shape import check_shape, key_names
 from hub.template_files import check_condition
 
@@ -97,7 +97,7 @@ def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox
     _check_sources(report, path)
     _check_allowed(report, path)
     if block is None or not fixed:
-        return None
+        return _salvaged(report, path, sends)
     return Route(
         name=block.name,
         events=tuple(block.events),
@@ -107,6 +107,19 @@ def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox
         stop=block.stop,
         enabled=block.enabled,
         allow=tuple(block.allow),
+        line=report.document.at(path).line,
+    )
+
+
+def _salvaged(report: Report, path: Path, sends: tuple[Send, ...]) -> Route:
+    """What can still be checked of a route that has problems; such a route never runs."""
+    value = report.value_at(path)
+    return Route(
+        name=str(value.get("name")),
+        events=tuple(text for _, text in report.texts_of((*path, "events")) if is_pattern(text)),
+        sources=tuple(text for _, text in report.texts_of((*path, "source"))),
+        sends=sends,
+        allow=tuple(text for _, text in report.texts_of((*path, "allow"))),
         line=report.document.at(path).line,
     )
 
@@ -130,7 +143,7 @@ def _read_conditions(report: Report, path: Path, sandbox: Sandbox) -> tuple[str,
         return ()
     if report.warn_unset(where, "this route takes nothing until it is"):
         return (NEVER,)
-    conditions = _items(report, where)
+    conditions = report.texts_of(where)
     for place, text in conditions:
         said = check_condition(sandbox, text) if text else None
         if said:
@@ -142,15 +155,15 @@ def _read_conditions(report: Report, path: Path, sandbox: Sandbox) -> tuple[str,
 def _check_sources(report: Report, path: Path) -> None:
     known = report.value.get("sources")
     names = list(known) if isinstance(known, dict) else []
-    for where, name in _items(report, (*path, "source")):
+    for where, name in report.texts_of((*path, "source")):
         if name not in names and not report.unset_below(where):
-            shown = "" if report.is_replaced(where) else f' "{name}"'
             close = did_you_mean(name, names, there_are(names, "; add it under sources"))
-            report.error(where, Code.UNKNOWN_SOURCE, f"there is no source{shown}{close}")
+            said = report.nothing_called(where, "source", name)
+            report.error(where, Code.UNKNOWN_SOURCE, f"{said}{close}")
 
 
 def _check_allowed(report: Report, path: Path) -> None:
-    for where, code in _items(report, (*path, "allow")):
+    for where, code in report.texts_of((*path, "allow")):
         if code not in set(Code):
             close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
             report.error(where, Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}')
@@ -173,13 +186,3 @@ def _check_route_names(report: Report, values: list[Any]) -> None:
             said = f'the route in line {first_lines[name]} is called "{name}" already; give each its own name'
             report.error(where, Code.DUPLICATE_NAME, said)
         first_lines.setdefault(name, report.document.at(where).line)
-
-
-def _items(report: Report, path: Path) -> list[tuple[Path, str]]:
-    """The texts of a key that takes one or a list, with their paths; nothing where it is not there."""
-    block = report.value_at(path[:-1])
-    value = block.get(path[-1]) if isinstance(block, dict) else None
-    if isinstance(value, str):
-        return [(path, value)]
-    items = value if isinstance(value, list) else []
-    return [((*path, index), item) for index, item in enumerate(items) if isinstance(item, str)]

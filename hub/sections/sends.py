@@ -72,9 +72,9 @@ def _named(report: Report, path: Path, name: str, places: Mapping[str, Place]) -
         report.error(path, Code.UNSET_VARIABLE, said)
         return None
     if name not in places:
-        shown = "here" if report.is_replaced(path) else f'"{name}"'
         close = did_you_mean(name, places, there_are(places, "; add it under destinations"))
-        report.error(path, Code.UNKNOWN_DESTINATION, f"there is no destination {shown}{close}")
+        said = report.nothing_called(path, "destination", name)
+        report.error(path, Code.UNKNOWN_DESTINATION, f"{said}{close}")
         return None
     return Send(to=name, line=report.document.at(path).line)
 
@@ -94,8 +94,10 @@ def _with_fields(
         for key in fields:
             report.warn_unset((*path, key), "that part of the message stays empty")
         noun = f'a send to "{send.to}" (type {place.type.type})'
-        model = check_shape(report, path, place.type.Send, fields, noun=noun, other_keys=("to",))
-        _check_fields(report, path, place.type.Send, fields, sandbox)
+        shape = place.type.Send
+        free = [key for key, field in shape.model_fields.items() if field.annotation is Any]
+        model = check_shape(report, path, shape, fields, noun=noun, other_keys=("to",), nullable=free)
+        _check_fields(report, path, shape, fields, sandbox)
         if model is not None:
             for sentence in place.type.check(place.options, model):
                 _report_sentence(report, path, fields, sentence)
@@ -106,7 +108,7 @@ def _report_sentence(report: Report, path: Path, fields: Mapping[str, Any], sent
     """A destination's own sentence, at the key that it begins with where there is one."""
     first = sentence.partition(" ")[0].strip('"`:,')
     where = (*path, first) if first in fields else path
-    report.error(where, Code.BAD_SEND, report.without_values(sentence, path), key=first in fields)
+    report.error(where, Code.BAD_SEND, sentence, key=first in fields)
 
 
 def _check_fields(
@@ -144,7 +146,7 @@ def _check_template_name(report: Report, path: Path, name: Any, mark: TemplateNa
     if any(file in sandbox.templates for file in wanted):
         return
     if report.is_replaced(path):
-        said = f"the variable here names no template that ends in {' or '.join(mark.suffixes)}"
+        said = f"the variable here names no template ({' or '.join(mark.suffixes)})"
         report.error(path, Code.MISSING_TEMPLATE, said)
         return
     known = _template_names(mark, sandbox)

@@ -14,7 +14,7 @@ from hub.models import SourceConfig
 from hub.report import Report
 from hub.sections.names import is_fixed, is_known_type, named_blocks
 from hub.sections.values import EventTypes, Patterns, Secrets, SourcePath
-from hub.shape import check_shape, key_names
+from hub.shape import check_shape
 from hub.sources.base import find_source, source_types
 
 
@@ -44,59 +44,53 @@ def read_sources(report: Report, sections: Mapping[str, Any]) -> dict[str, Sourc
 
 
 def _read_source(report: Report, name: str) -> SourceConfig | None:
+    """A source as far as it is right: what is wrong with it was reported, and is left out."""
     path: Path = ("sources", name)
     if name == "hub":
         said = 'the name "hub" is kept for what the hub itself has to say; take another'
         report.error(path, Code.BAD_NAME, said, key=True)
-    fixed = is_fixed(report, path, "type", "path")
-    block = check_shape(report, path, SourceBlock, report.value_at(path), noun=f'the source "{name}"')
-    is_known_type(report, path, source_types(), "source")
-    missing = report.warn_unset(path, f'the source "{name}" answers 503 until it is') if fixed else ()
-    if missing:
-        return _source_that_waits(report, path, missing)
-    if block is None or not fixed:
+    check_shape(report, path, SourceBlock, report.value_at(path), noun=f'the source "{name}"')
+    value = report.value_at(path)
+    if not isinstance(value, dict):
         return None
-    _check_secrets(report, path, block)
+    is_fixed(report, path, "type", "path")
+    is_known_type(report, path, source_types(), "source")
+    secrets, missing = _read_secrets(report, path)
     return SourceConfig(
         name=name,
-        type=block.type,
-        path=block.path,
-        secrets=tuple(block.signing_secret),
-        ignore=tuple(block.ignore),
-        extra_events=tuple(block.extra_events),
-    )
-
-
-def _source_that_waits(report: Report, path: Path, missing: tuple[str, ...]) -> SourceConfig | None:
-    """A source whose variables are not set: checked again without them, it serves 503 under its path."""
-    known = {
-        key: value
-        for key, value in report.value_at(path).items()
-        if not report.unset_below((*path, key)) and key in key_names(SourceBlock)
-    }
-    known.setdefault("signing_secret", "waits")
-    try:
-        block = SourceBlock.model_validate(known)
-    except ValueError:
-        return None
-    return SourceConfig(
-        name=str(path[-1]),
-        type=block.type,
-        path=block.path,
-        secrets=(),
+        type=str(value.get("type")),
+        path=str(value.get("path")),
+        secrets=secrets,
         missing=missing,
-        ignore=tuple(block.ignore),
-        extra_events=tuple(block.extra_events),
+        ignore=_read_event_types(report, (*path, "ignore")),
+        extra_events=_read_event_types(report, (*path, "extra_events")),
     )
 
 
-def _check_secrets(report: Report, path: Path, block: SourceBlock) -> None:
-    """Ask the source's type whether it can sign with its secrets."""
-    judge = getattr(find_source(block.type), "check_secret", None)
+def _read_secrets(report: Report, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The secrets that are set, and the variables that are not where no secret is.
+
+    Of a list some may be unset: a rotation ends by removing the old secret's variable.
+    """
     where: Path = (*path, "signing_secret")
-    is_list = isinstance(report.value_at(where), list)
-    for index, secret in enumerate(block.signing_secret if judge else ()):
-        said = judge(secret) if judge else None
+    texts = report.texts_of(where)
+    secrets = [(place, text) for place, text in texts if text and not report.unset_below(place)]
+    if not secrets:
+        return (), report.warn_unset(where, f'the source "{path[-1]}" answers 503 until it is')
+    report.warn_unset(where, "that secret is left out")
+    kind = find_source(str(report.value_at(path).get("type")))
+    judge = getattr(kind, "check_secret", None)
+    for place, secret in secrets if judge else ():
+        said = judge(secret) if judge and not any(char.isspace() for char in secret) else None
         if said:
-            place = (*where, index) if is_list else where
             report.error(place, Code.BAD_VALUE, f'"signing_secret" {said}')
+    return tuple(secret for _, secret in secrets), ()
+
+
+def _read_event_types(report: Report, path: Path) -> tuple[str, ...]:
+    """The event types of a key that may name none; an unset variable names none."""
+    report.warn_unset(path, f"{path[-1]} goes without it")
+    value = report.value_at(path[:-1]).get(path[-1])
+    if isinstance(value, dict):
+        return tuple(value)
+    return tuple(text for _, text in report.texts_of(path) if text)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.codes import Code
 from hub.models import RateLimit
+from hub.report import kind
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION_SECONDS = 3650 * 86400
@@ -61,12 +62,19 @@ def _rate_limit(value: Any) -> RateLimit:
 
 
 def _one_or_list(value: Any) -> Any:
+    if not isinstance(value, str | list):
+        raise _problem(Code.WRONG_TYPE, f"must be a text or a list of texts, not {kind(value)}")
     return [value] if isinstance(value, str) else value
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text has the form of an event type or pattern."""
+    return bool(_PATTERN.fullmatch(text)) and "**" not in text and text.count("*") <= 4
 
 
 def _pattern(value: Any) -> str:
     if not isinstance(value, str):
-        raise _problem(Code.WRONG_TYPE, "an event type must be text")
+        raise _problem(Code.WRONG_TYPE, f"an event type must be text, not {kind(value)}")
     if "," in value or " " in value:
         raise _problem(Code.BAD_PATTERN, "this is one text; write several event types as a list: [a, b]")
     if not _PATTERN.fullmatch(value):
@@ -74,22 +82,22 @@ def _pattern(value: Any) -> str:
             'an event type has only letters, digits and . _ - : and "*" for anything, at most 200 characters'
         )
         raise _problem(Code.BAD_PATTERN, said)
-    if "**" in value or value.count("*") > 4:
+    if not is_pattern(value):
         raise _problem(Code.BAD_PATTERN, 'a pattern has at most four "*", and no two side by side')
     return value
 
 
 def _source_path(value: Any) -> str:
     if not isinstance(value, str):
-        raise _problem(Code.WRONG_TYPE, '"path" must be text such as /api/webhooks')
+        raise _problem(Code.WRONG_TYPE, "must be text such as /api/webhooks")
     if not value.startswith("/"):
-        raise _problem(Code.BAD_PATH, '"path" must begin with "/", such as /api/webhooks')
+        raise _problem(Code.BAD_PATH, 'must begin with "/", such as /api/webhooks')
     if value == "/":
         raise _problem(Code.BAD_PATH, "the status page is there; take another path, such as /api/webhooks")
     if value.endswith("/"):
-        raise _problem(Code.BAD_PATH, '"path" must not end with "/": a redirect would lose events')
+        raise _problem(Code.BAD_PATH, 'must not end with "/": a redirect would lose events')
     if not _PATH.fullmatch(value) or any(part in (".", "..") for part in value.split("/")):
-        said = '"path" has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks'
+        said = "has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks"
         raise _problem(Code.BAD_PATH, said)
     first, second = [*value.split("/"), ""][1:3]
     if first in OWN_PAGES or (first == "api" and second in OWN_API_PAGES):
@@ -101,13 +109,13 @@ def _source_path(value: Any) -> str:
 
 def _secret_given(value: Any) -> Any:
     """The secrets of a source; refuses one that is empty or was copied with white space."""
-    secrets = _one_or_list(value)
-    if not isinstance(secrets, list) or not all(isinstance(secret, str) for secret in secrets):
-        raise _problem(Code.WRONG_TYPE, '"signing_secret" must be a text or a list of texts')
+    secrets: list[str] = _one_or_list(value)
+    if not all(isinstance(secret, str) for secret in secrets):
+        raise _problem(Code.WRONG_TYPE, "must be a text or a list of texts")
     if not secrets or not all(secrets):
-        raise _problem(Code.BAD_VALUE, '"signing_secret" is empty; write ${NAME} and set that variable')
+        raise _problem(Code.BAD_VALUE, "is empty; write ${NAME} and set that variable")
     if any(any(char.isspace() for char in secret) for secret in secrets):
-        raise _problem(Code.BAD_VALUE, '"signing_secret" has white space in it; copy it again without')
+        raise _problem(Code.BAD_VALUE, "has white space in it; copy it again without")
     return secrets
 
 
