@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 from flask import Request, Response, jsonify, request
+from werkzeug.exceptions import BadRequest
 
-from hub.errors import NotConfigured, NotGenuine, StoreUnavailable
+from hub.errors import NotConfigured, NotGenuine, StoreError
 from hub.fanout import FannedOut, fan_out
 from hub.models import Config, Event, SourceConfig, new_id
 from hub.route import Rules, event_matches
@@ -48,7 +49,10 @@ class Receiver:
         """The answer to the current request to a source's path."""
         if request.method != "POST":
             return _refused(405, "method_not_allowed", "send webhooks here with POST; nothing is shown here")
-        body = read_body(request)
+        try:
+            body = read_body(request)
+        except BadRequest:
+            return _refused(400, "invalid_payload", "the body broke off before its end; send it again")
         if body is None:
             limit = BODY_LIMIT_BYTES // 1024 // 1024
             return _refused(413, "payload_too_large", f"a body may have at most {limit} MiB")
@@ -59,7 +63,7 @@ class Receiver:
             return _refused(400, refused.code, str(refused))
         except NotConfigured:
             return _not_configured(source)
-        except StoreUnavailable as error:
+        except StoreError as error:
             log.error("event.not_stored", source=source.name, error=str(error))
             return _later(503, "unavailable", "the event could not be stored now; send it again")
 
@@ -94,18 +98,26 @@ class Receiver:
 
 
 def read_body(incoming: Request) -> bytes | None:
-    """The raw body; None where it is too large, after reading on so that the sender sees the answer."""
-    stream = incoming.stream
-    body = stream.read(BODY_LIMIT_BYTES + 1)
-    if len(body) <= BODY_LIMIT_BYTES:
-        return bytes(body)
-    drained = len(body)
+    """The raw body; None where it is too large, after reading on so that the sender sees the answer.
+
+    Raises BadRequest for a body that cannot be read to its end: a chunk that is none, a sender that left.
+    """
+    try:
+        body = incoming.stream.read(BODY_LIMIT_BYTES + 1)
+        if len(body) <= BODY_LIMIT_BYTES:
+            return bytes(body)
+        _drain(incoming, len(body))
+    except Exception as error:  # the server's own stream: gunicorn raises more than OSError
+        raise BadRequest("the body broke off") from error
+    return None
+
+
+def _drain(incoming: Request, drained: int) -> None:
     while drained < DRAIN_LIMIT_BYTES:
-        chunk = stream.read(64 * 1024)
+        chunk = incoming.stream.read(64 * 1024)
         if not chunk:
             break
         drained += len(chunk)
-    return None
 
 
 def known_paths(config: Config) -> list[str]:

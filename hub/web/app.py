@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Flask, Request, Response, abort, request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
@@ -62,10 +61,7 @@ class Hub(Flask):
         source = self.source_of(request)
         if source is None:
             return super().full_dispatch_request()
-        try:
-            return self.make_response(self.receiver.receive(source))
-        except HTTPException as error:
-            return self.make_response(refusals.as_json(error))
+        return self.make_response(self.receiver.receive(source))
 
 
 def create_app(store: Store, rules: Callable[[], Rules], settings: Settings) -> Flask:

@@ -49,12 +49,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HubError, _hub_error)
 
 
-def as_json(error: HTTPException) -> tuple[Response, int]:
-    """What Werkzeug refuses, as JSON."""
-    code, words = _words(error.code or 500)
-    return jsonify(error=code, message=words), error.code or 500
-
-
 def wants_page() -> bool:
     """Whether a browser asks, for something that is not the API's.
 
