@@ -1,0 +1,319 @@
+"""A request is believed only when its signature says so; nothing that anybody sends is worse than refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import given
+import pytest
+import signing
+from hypothesis import given as for_any
+from hypothesis import strategies as st
+from svix.webhooks import Webhook
+
+from hub.errors import NotConfigured, NotGenuine
+from hub.sources.base import Genuine, find_source, source_types
+from hub.sources.svix import SvixSource, _check_timestamp
+
+BODY = b'{"type":"user.created","data":{"id":"user_1"}}'
+OTHER_SECRET = "whsec_" + base64.b64encode(b"another secret, 24 bytes").decode()
+CODES = ("missing_headers", "invalid_timestamp", "invalid_signature", "invalid_payload")
+
+
+def verify(
+    body: bytes = BODY, headers: dict[str, str] | None = None, *secrets: str, now: float | None = None
+) -> Genuine:
+    config = given.source(secrets=secrets or (given.SECRET,))
+    return SvixSource(config).verify(
+        body, signing.headers(body) if headers is None else headers, time.time() if now is None else now
+    )
+
+
+def refusal(body: bytes = BODY, headers: dict[str, str] | None = None, *secrets: str) -> str:
+    with pytest.raises(NotGenuine) as refused:
+        verify(body, headers, *secrets)
+    assert given.SECRET not in str(refused.value)
+    return refused.value.code
+
+
+def test_the_known_answer_of_the_documentation() -> None:
+    at = datetime.fromtimestamp(1614265330, UTC)
+    message_id, body = "msg_p5jXN8AQM9LWM0D4loKWxJek", '{"test": 2432232314}'
+    expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+    assert Webhook(given.SECRET).sign(message_id, at, body) == expected
+    assert signing.signature(body.encode(), message_id, "1614265330") == expected
+
+
+def test_a_genuine_request_is_vouched_for() -> None:
+    assert verify() == Genuine(message_id="msg_1", type="user.created")
+
+
+@pytest.mark.parametrize("prefix", ["svix", "webhook", "Svix", "WEBHOOK"])
+def test_headers_are_found_under_both_names_in_any_case(prefix: str) -> None:
+    assert verify(headers=signing.headers(BODY, prefix=prefix)).message_id == "msg_1"
+
+
+def changed(name: str, value: str | None, **signed: Any) -> dict[str, str]:
+    headers = signing.headers(BODY, **signed)
+    if value is None:
+        del headers[name]
+    else:
+        headers[name] = value
+    return headers
+
+
+def listed(*signatures: str) -> dict[str, str]:
+    """Signing headers with the genuine signature in the place of `*`."""
+    headers = signing.headers(BODY)
+    genuine = headers["svix-signature"]
+    return {**headers, "svix-signature": " ".join(genuine if s == "*" else s for s in signatures)}
+
+
+OLD = "v1," + "A" * 43 + "="
+
+
+@pytest.mark.parametrize(
+    "signatures",
+    [
+        (OLD, "*"),
+        ("*", OLD),
+        ("v1a,xyz==", "*"),
+        ("v2,abc", "*"),
+        ("v1,not base64 at all", "*"),
+        ("v1,é", "*"),
+        ("garbage", "*"),
+        ("", "*"),
+        ("v1", "*"),
+        (",", "*"),
+        ("v1,a,b", "*"),
+        (*["v1,x"] * 500, "*"),
+        (*[OLD] * 19, "*"),
+    ],
+)
+def test_any_listed_signature_may_match(signatures: tuple[str, ...]) -> None:
+    assert verify(headers=listed(*signatures)).message_id == "msg_1"
+
+
+def test_no_more_signatures_are_tried_than_a_rotation_needs() -> None:
+    assert refusal(headers=listed(*[OLD] * 20, "*")) == "invalid_signature"
+
+
+@pytest.mark.parametrize("secrets", [(given.SECRET, OTHER_SECRET), (OTHER_SECRET, given.SECRET)])
+def test_any_configured_secret_may_match(secrets: tuple[str, ...]) -> None:
+    assert verify(BODY, None, *secrets).message_id == "msg_1"
+
+
+def test_without_a_secret_nothing_is_accepted() -> None:
+    with pytest.raises(NotConfigured):
+        SvixSource(given.source(secrets=())).verify(BODY, signing.headers(BODY), time.time())
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "missing_headers"),
+        (changed("svix-id", None), "missing_headers"),
+        (changed("svix-timestamp", None), "missing_headers"),
+        (changed("svix-signature", None), "missing_headers"),
+        (changed("svix-id", ""), "missing_headers"),
+        (changed("svix-id", "x" * 201), "missing_headers"),
+        (changed("svix-id", "msg_é"), "missing_headers"),
+        (changed("svix-id", "msg\n1"), "missing_headers"),
+        (changed("svix-id", "msg_2"), "invalid_signature"),
+        (changed("svix-timestamp", "yesterday"), "invalid_timestamp"),
+        (changed("svix-timestamp", "-1"), "invalid_timestamp"),
+        (changed("svix-timestamp", "1e9"), "invalid_timestamp"),
+        (changed("svix-timestamp", "nan"), "invalid_timestamp"),
+        (changed("svix-timestamp", "٤٢"), "invalid_timestamp"),
+        (changed("svix-timestamp", "9" * 999), "invalid_timestamp"),
+        (changed("svix-timestamp", "0"), "invalid_timestamp"),
+        (changed("svix-timestamp", str(int(time.time()) + 7)), "invalid_signature"),
+        (changed("svix-signature", "v1,"), "invalid_signature"),
+        (changed("svix-signature", OLD), "invalid_signature"),
+        (changed("svix-signature", "x" * 1_000_000), "invalid_signature"),
+        (signing.headers(BODY, secret=OTHER_SECRET), "invalid_signature"),
+        (signing.headers(BODY + b" "), "invalid_signature"),
+    ],
+)
+def test_what_is_not_genuine_is_refused_with_its_code(headers: dict[str, str], code: str) -> None:
+    assert refusal(headers=headers) == code
+
+
+@pytest.mark.parametrize(
+    ("off", "genuine"),
+    [(-300, True), (-301, False), (300, True), (301, False), (0, True), (-300.5, False), (300.5, False)],
+)
+def test_the_time_window_at_its_edges(off: float, genuine: bool) -> None:
+    now = 1_800_000_000.0
+    if genuine:
+        _check_timestamp(str(int(now)), now - off)
+        return
+    with pytest.raises(NotGenuine, match="ahead of" if off > 0 else "behind"):
+        _check_timestamp(str(int(now)), now - off)
+
+
+@pytest.mark.parametrize("off", [-295, 295])
+def test_a_request_inside_the_window_is_accepted(off: int) -> None:
+    headers = signing.headers(BODY, timestamp=time.time() + off)
+
+    assert verify(headers=headers).message_id == "msg_1"
+
+
+@pytest.mark.parametrize("off", [-305, 305])
+def test_a_request_outside_the_window_is_refused(off: int) -> None:
+    assert refusal(headers=signing.headers(BODY, timestamp=time.time() + off)) == "invalid_timestamp"
+
+
+def nested(depth: int) -> bytes:
+    return b'{"type":"x","data":' + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"7",
+        b"{}",
+        b'{"type":null}',
+        b'{"type":7}',
+        b'{"type":""}',
+        b'{"type":"%s"}' % (b"x" * 201),
+        b'{"type":"a\\nb"}',
+        b'{"type":"a\\u0000b"}',
+        b'{"type":"\\ud800"}',
+        b'{"type":"x","data":NaN}',
+        b'{"type":"x","data":Infinity}',
+        b'{"type":"x","data":-Infinity}',
+        b'{"type":"x","data":%s}' % (b"9" * 5000),
+        b'{"type":"x"',
+        b'\xef\xbb\xbf{"type":"x"}',
+        nested(200),
+        nested(100_000),
+        b'{"a":' * 100_000,
+    ],
+)
+def test_a_genuine_body_that_is_no_event_is_an_invalid_payload(body: bytes) -> None:
+    assert refusal(body) == "invalid_payload"
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe", '{"type":"é"}'.encode("latin-1"), '{"type":"x"}'.encode("utf-16")]
+)
+def test_bytes_that_are_no_utf_8_are_refused(body: bytes) -> None:
+    assert refusal(body) in ("invalid_signature", "invalid_payload")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"user.created"}',
+        b' {"type" : "user.created" , "data" : null } ',
+        b'{"type":"a","type":"user.created"}',
+        b'{"type":"user.created","data":"\\ud800 \\u0000"}',
+        b'{"type":"user.created","data":[1e999, -0.0, 123456789012345678901234567890]}',
+        '{"type":"user.created","data":"é 😀"}'.encode(),
+        b'{"type":"user.created","data":' + b"[" * 190 + b"]" * 190 + b"}",
+    ],
+)
+def test_unusual_events_are_accepted(body: bytes) -> None:
+    assert verify(body).type == "user.created"
+
+
+HEADER_NAMES = st.sampled_from(
+    [
+        f"{prefix}-{name}"
+        for prefix in ("svix", "webhook", "Svix")
+        for name in ("id", "timestamp", "signature")
+    ]
+)
+HOSTILE_TEXT = (
+    st.text(max_size=300)
+    | st.sampled_from(["v1,", "v1,=", "v1,====", "v1 v1", ",,,", "\x00", "v1,\ud800", "9" * 400, "é" * 5000])
+    | st.from_regex(r"(v1,[A-Za-z0-9+/=]{0,60} ?){1,5}", fullmatch=True)
+)
+
+
+@for_any(
+    st.dictionaries(HEADER_NAMES | st.text(max_size=20), HOSTILE_TEXT, max_size=6), st.binary(max_size=200)
+)
+def test_no_header_and_no_body_do_worse_than_being_refused(hostile: dict[str, str], body: bytes) -> None:
+    for headers in (hostile, {**signing.headers(BODY), **hostile}):
+        try:
+            verify(body, headers)
+        except NotGenuine as refused:
+            assert refused.code in CODES
+
+
+@for_any(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")))
+def test_no_signed_bytes_do_worse_than_being_refused(body: bytes) -> None:
+    assert refusal(body) in CODES
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@for_any(JSON_VALUES, JSON_VALUES)
+def test_a_type_is_vouched_for_only_as_printable_text(type_: Any, data: Any) -> None:
+    body = json.dumps({"type": type_, "data": data}).encode()
+    if isinstance(type_, str) and 1 <= len(type_) <= 200 and type_.isprintable():
+        assert verify(body).type == type_
+    else:
+        assert refusal(body) == "invalid_payload"
+
+
+@for_any(st.integers(0, len(BODY) - 1), st.integers(1, 255))
+def test_no_byte_of_a_signed_body_can_be_changed(position: int, difference: int) -> None:
+    tampered = bytearray(BODY)
+    tampered[position] ^= difference
+
+    assert refusal(bytes(tampered), signing.headers(BODY)) == "invalid_signature"
+
+
+@pytest.mark.parametrize("secret", [given.SECRET, OTHER_SECRET, given.SECRET.removeprefix("whsec_")])
+def test_a_signing_secret_can_be_used(secret: str) -> None:
+    assert SvixSource.check_secret(secret) is None
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "whsec_", "x", "whsec_!!!!", "whsec_MfKQ9r8GKYqr TwjUPD8ILPZIo2LaLaSw", "sk_test_ab/cd_", "é"],
+)
+def test_what_is_no_signing_secret_is_said_without_showing_it(secret: str) -> None:
+    said = SvixSource.check_secret(secret)
+
+    assert said is not None
+    assert "whsec_ followed by base64" in said
+    assert not secret.removeprefix("whsec_") or secret not in said.replace("x", "")
+
+
+def test_types_are_the_files_of_the_folder() -> None:
+    assert source_types() == ("clerk", "svix")
+    assert find_source("svix") is SvixSource
+    clerk = find_source("clerk")
+    assert clerk is not None
+    assert (issubclass(clerk, SvixSource), clerk.typed, SvixSource.typed) == (True, True, False)
+    assert find_source("base") is None
+    assert find_source("stripe") is None
+
+
+def test_checking_a_secret_does_not_import_svix() -> None:
+    program = (
+        "import sys; from hub.sources.svix import SvixSource; "
+        f"assert SvixSource.check_secret('{given.SECRET}') is None; sys.exit('svix' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
