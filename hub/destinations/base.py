@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -126,6 +127,7 @@ class Destination(ABC):
         """Let go of connections that are kept open."""
 
 
+@cache
 def find_destination(type_name: str) -> type[Destination] | None:
     """The class for a type, or None for a type that no file here is named after."""
     if type_name not in destination_types():

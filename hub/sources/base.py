@@ -7,6 +7,7 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 from hub.models import SourceConfig
@@ -39,6 +40,7 @@ class Source(ABC):
         """
 
 
+@cache
 def find_source(type_name: str) -> type[Source] | None:
     """The class for a type, or None for a type that no file here is named after."""
     if type_name not in source_types():
