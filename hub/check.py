@@ -10,7 +10,6 @@ from hub.document import Document, Path
 from hub.models import Config, Problem, Route, Severity, SourceConfig
 from hub.report import did_you_mean
 from hub.route import event_matches
-from hub.sections.values import is_pattern
 from hub.sources.base import find_source
 
 
@@ -36,14 +35,14 @@ def _unknown_events(config: Config, document: Document) -> Iterator[Problem]:
         known = _known_types(sources)
         if known is None or not sources or Code.UNKNOWN_EVENT in route.allow:
             continue
-        yield from _unmatched_patterns(document, (*place, "events"), known)
+        yield from _unmatched_patterns(document, (*place, "events"), route.events, known)
 
 
 def _unknown_ignored(config: Config, document: Document) -> Iterator[Problem]:
     for source in config.sources.values():
         known = _known_types([source])
         if known is not None and source.ignore:
-            yield from _unmatched_patterns(document, ("sources", source.name, "ignore"), known)
+            yield from _unmatched_patterns(document, ("sources", source.name, "ignore"), source.ignore, known)
 
 
 def _known_types(sources: Iterable[SourceConfig]) -> frozenset[str] | None:
@@ -57,14 +56,12 @@ def _known_types(sources: Iterable[SourceConfig]) -> frozenset[str] | None:
     return frozenset(known)
 
 
-def _unmatched_patterns(document: Document, path: Path, known: frozenset[str]) -> Iterator[Problem]:
+def _unmatched_patterns(
+    document: Document, path: Path, patterns: tuple[str, ...], known: frozenset[str]
+) -> Iterator[Problem]:
+    """The patterns at a path that match nothing; what a variable was replaced in is not repeated."""
     for where, pattern in document.texts(path):
-        if (
-            "${" in pattern
-            or not is_pattern(pattern)
-            or pattern in known
-            or any(event_matches(pattern, name) for name in known)
-        ):
+        if pattern not in patterns or any(event_matches(pattern, name) for name in known):
             continue
         groups = {f"{name.partition('.')[0]}.*" for name in known}
         listing = '; "hub events" lists them, and extra_events of a source adds to them'

@@ -13,7 +13,7 @@ from hub.document import Path
 from hub.models import SourceConfig
 from hub.report import Report
 from hub.sections.names import is_fixed, is_known_type, named_blocks
-from hub.sections.values import EventTypes, Patterns, Secrets, SourcePath
+from hub.sections.values import EventTypes, Patterns, Secrets, SourcePath, is_pattern
 from hub.shape import check_shape
 from hub.sources.base import find_source, source_types
 
@@ -93,4 +93,4 @@ def _read_event_types(report: Report, path: Path) -> tuple[str, ...]:
     value = report.value_at(path[:-1]).get(path[-1])
     if isinstance(value, dict):
         return tuple(value)
-    return tuple(text for _, text in report.texts_of(path) if text)
+    return tuple(text for _, text in report.texts_of(path) if is_pattern(text))
