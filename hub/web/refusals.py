@@ -93,7 +93,7 @@ def _hub_error(error: HubError) -> Response:
 def _refused(status: int, words: str, sources: list[str] | None = None) -> Response:
     if wants_page():
         title = _TITLES.get(status, "Refused")
-        page = render_template("refused.html", status=status, title=title, words=words, sources=sources)
+        page = render_template("refused.html", status=status, title=title, words=words)
         return make_response(page.encode("utf-8", "replace"), status)
     code, _ = _words(status)
     body = {"error": code, "message": words}
