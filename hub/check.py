@@ -8,8 +8,8 @@ from hub.catalog import event_types
 from hub.codes import Code
 from hub.document import Document, Path
 from hub.models import Config, Problem, Route, Severity, SourceConfig
-from hub.report import did_you_mean
 from hub.route import event_matches
+from hub.sections.report import did_you_mean
 from hub.sources.base import find_source
 
 

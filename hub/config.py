@@ -27,13 +27,13 @@ from hub.codes import Code
 from hub.destinations.base import Block
 from hub.errors import ConfigError
 from hub.models import Config, Problem, Severity
-from hub.report import Report, did_you_mean, kind, listed
 from hub.sandbox import Sandbox
 from hub.sections.destinations import read_defaults, read_destinations
+from hub.sections.report import Report, did_you_mean, kind, listed
 from hub.sections.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
+from hub.sections.shape import key_names
 from hub.sections.sources import read_sources
-from hub.shape import key_names
-from hub.template_files import check_templates, decode_templates, read_templates
+from hub.sections.template_files import check_templates, decode_templates, read_templates
 
 LONGEST_MESSAGE = 1000
 """Characters: a key may have a million."""

@@ -58,6 +58,8 @@ def announce(settings: Settings, port: int) -> None:
     """Say where the hub is; without a password also the link that opens its status page once."""
     address = settings.public_url or f"http://{settings.host}:{port}"
     click.echo(f"the hub serves {address}")
+    if not settings.public_url and settings.host != "127.0.0.1":
+        address = "<your app's address>"
     if settings.password is None:
         store = open_store(settings.database_url, settings.db_connections)
         try:

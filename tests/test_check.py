@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hub.commands._excerpt import excerpt
 from hub.commands.check import command
 from hub.config import read_config
-from hub.excerpt import excerpt
 from hub.models import Problem, Severity
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

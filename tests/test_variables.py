@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.variables import Replaced, replace, replace_all
+from hub.sections.variables import Replaced, replace, replace_all
 
 ENVIRONMENT = {"A": "a", "EMPTY": "", "EVIL": "${A} $${ {{ x }}"}
 

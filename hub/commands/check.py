@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from hub.commands._excerpt import excerpt
 from hub.config import read_config
-from hub.excerpt import excerpt
 from hub.models import Config, Problem, Severity
 from hub.settings import load_settings
 

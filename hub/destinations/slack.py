@@ -7,24 +7,23 @@ a word) and https://docs.slack.dev/reference/methods/chat.postMessage (errors co
 from __future__ import annotations
 
 import functools
-import json
 import re
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import SecretStr, field_validator, model_validator
 from slack_sdk.errors import SlackApiError
 
+from hub import document
 from hub.destinations._blocks import BLOCKS_LIMIT, builtin, escape, fallback, fit
 from hub.destinations._deadline import LookUp
 from hub.destinations._http import HttpClient, retry_after_seconds
 from hub.destinations._slack import Bot, Webhook
 from hub.destinations.base import Block, Destination, InlineText, Renderer, Structure, TemplateName
 from hub.errors import Pause, Reject, Retry, SendError, TemplateError, Unknown
-from hub.models import Attempt, Message, RateLimit, Receipt, Summary
+from hub.models import Attempt, Message, RateLimit, Receipt, Severity, Summary
 
 SLACK_API_URL = "https://slack.com/api/"
 
@@ -223,14 +222,13 @@ def _rendered_blocks(name: str, value: Any, renderer: Renderer) -> list[dict[str
 @functools.lru_cache(maxsize=64)
 def _parsed(name: str, source: str) -> Any:
     """A structure of a file; its strings are rendered after, so no value can break out of it."""
-    try:
-        value = yaml.load(source, yaml.SafeLoader)
-        # What looks like a date or a set to YAML is text to Slack.
-        return json.loads(json.dumps(value, default=str))
-    except (yaml.YAMLError, RecursionError, TypeError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise TemplateError(name, line, "is not YAML; put quotes around every text with {{ }}") from error
+    read, problems = document.parse(source.encode(), name)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors or read is None:
+        raise TemplateError(
+            name, errors[0].line if errors else None, errors[0].message if errors else "is empty"
+        )
+    return read.value
 
 
 # -- sending --------------------------------------------------------------------------------------

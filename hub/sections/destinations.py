@@ -11,11 +11,11 @@ from hub.codes import Code
 from hub.destinations.base import Block, Destination, destination_types, find_destination
 from hub.document import Path
 from hub.models import DestinationConfig, OnUnknown
-from hub.report import Report, listed
 from hub.sections.names import is_fixed, is_known_type, named_blocks
+from hub.sections.report import Report, listed
 from hub.sections.sends import Place
+from hub.sections.shape import check_shape, key_names
 from hub.sections.values import AttemptDuration, Duration, RateLimitText, Retry
-from hub.shape import check_shape, key_names
 
 
 class DefaultsBlock(Block):

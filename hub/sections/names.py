@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.codes import Code
 from hub.document import Path
-from hub.report import Report, did_you_mean, kind, listed, there_are
+from hub.sections.report import Report, did_you_mean, kind, listed, there_are
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 

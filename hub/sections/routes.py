@@ -11,13 +11,13 @@ from hub.codes import Code
 from hub.destinations.base import Block
 from hub.document import Path
 from hub.models import UNMATCHED, Route, Send
-from hub.report import Report, did_you_mean, kind, there_are
 from hub.sandbox import Sandbox
 from hub.sections.names import is_fixed
+from hub.sections.report import Report, did_you_mean, kind, there_are
 from hub.sections.sends import Place, read_sends
+from hub.sections.shape import check_shape, key_names
+from hub.sections.template_files import check_condition
 from hub.sections.values import Duration, Patterns, TextList, Texts, is_pattern
-from hub.shape import check_shape, key_names
-from hub.template_files import check_condition
 
 NEVER = "false"
 """The condition of a route that waits for a variable."""

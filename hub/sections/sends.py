@@ -13,10 +13,10 @@ from hub.codes import Code
 from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
 from hub.document import Path
 from hub.models import Send
-from hub.report import Report, did_you_mean, kind, there_are
 from hub.sandbox import Sandbox
-from hub.shape import check_shape
-from hub.template_files import check_text, line_offset
+from hub.sections.report import Report, did_you_mean, kind, there_are
+from hub.sections.shape import check_shape
+from hub.sections.template_files import check_text, line_offset
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from hub.codes import Code
 from hub.destinations.base import Block
 from hub.document import Path
 from hub.models import SourceConfig
-from hub.report import Report
 from hub.sections.names import is_fixed, is_known_type, named_blocks
+from hub.sections.report import Report
+from hub.sections.shape import check_shape
 from hub.sections.values import EventTypes, Patterns, Secrets, SourcePath, is_pattern
-from hub.shape import check_shape
 from hub.sources.base import find_source, source_types
 
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.codes import Code
 from hub.models import RateLimit
-from hub.report import kind
+from hub.sections.report import kind
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION_SECONDS = 3650 * 86400

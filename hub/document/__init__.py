@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.codes import Code
+from hub.document.tree import Node, Position, build_tree
 from hub.models import Problem, Severity
-from hub.yaml_tree import Node, Position, build_tree
 
 FILE_LIMIT_BYTES = 1024 * 1024
 

@@ -15,8 +15,8 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from hub import document
 from hub.codes import Code
 from hub.models import Problem, Severity
-from hub.report import did_you_mean
 from hub.sandbox import FILTERS, Sandbox
+from hub.sections.report import did_you_mean
 
 SUFFIXES = (".j2", ".yaml")
 STRUCTURE_SUFFIX = ".yaml"

@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 from hub.codes import Code
 from hub.document import Path
-from hub.report import Report, did_you_mean, kind, listed
-from hub.yaml_tree import plain_value
+from hub.document.tree import plain_value
+from hub.sections.report import Report, did_you_mean, kind, listed
 
 M = TypeVar("M", bound=BaseModel)
 

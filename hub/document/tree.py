@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import yaml
 
 from hub.codes import Code
+from hub.document.syntax import Misread, explain, explain_alias, explain_tag
 from hub.models import Problem, Severity
-from hub.yaml_syntax import Misread, explain, explain_alias, explain_tag
 
 DEPTH_LIMIT = 50
 ALIASED_VALUES_LIMIT = 10_000

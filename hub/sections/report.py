@@ -9,7 +9,7 @@ from typing import Any
 from hub.codes import Code
 from hub.document import Document, Path
 from hub.models import Problem, Severity
-from hub.variables import MALFORMED, replace_all
+from hub.sections.variables import MALFORMED, replace_all
 
 
 class Report:
