@@ -16,9 +16,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from queue import SimpleQueue
 
 import structlog
 
@@ -57,7 +58,7 @@ class Worker:
         self._rules = rules
         self._threads = threads
         self._public_url = public_url
-        self._senders = ThreadPoolExecutor(threads, thread_name_prefix="send")
+        self._senders = Senders(threads)
         self._places = Places()
         self._inbox = Inbox()
         self._stopping = threading.Event()
@@ -77,7 +78,7 @@ class Worker:
             self._drain()
         finally:
             listener.close()
-            self._senders.shutdown(wait=False, cancel_futures=True)
+            self._senders.close()
             self._places.close()
             log.info("worker.stopped", worker=self.id)
 
@@ -134,11 +135,11 @@ class Worker:
         for claim in done.claimed:
             self._in_hand[claim.id] = claim
             if claim.message is None:
-                self._senders.submit(self._render, claim, rules)
+                self._senders.submit(partial(self._render, claim, rules))
         for claim in done.started:
             self._in_hand[claim.id] = claim
             self._sending.add(claim.id)
-            self._senders.submit(self._send, claim, self._configs[claim.destination], done.now)
+            self._senders.submit(partial(self._send, claim, self._configs[claim.destination], done.now))
         for settlement in done.settlements:
             self._let_go(settlement.claim)
             _log_settled(settlement, done.now)
@@ -215,6 +216,31 @@ class Worker:
             log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
             result = Unknown(f"the hub failed while sending ({type(error).__name__}); its log says more")
         self._inbox.put(sent=Sent(claim=claim, seconds=time.monotonic() - began, result=result))
+
+
+class Senders:
+    """Threads that render and send; unlike an executor's, one that hangs lets its process end."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do some work as soon as a thread is free; it raises nothing."""
+        if len(self._threads) < self._count:
+            self._threads.append(threading.Thread(target=self._run, name="send", daemon=True))
+            self._threads[-1].start()
+        self._jobs.put(work)
+
+    def close(self) -> None:
+        """Let the threads end once they have done what they are at."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (work := self._jobs.get()) is not None:
+            work()
 
 
 class Inbox:
