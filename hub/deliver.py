@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 
@@ -38,6 +38,9 @@ BEAT_SECONDS = 10.0
 LOOK_AFTER_SECONDS = 5.0
 """How often a worker looks for leases that ran out and for what has waited too long."""
 
+PRUNE_SECONDS = 3600.0
+"""How often a worker begins to remove what is older than the retention, a batch in each turn."""
+
 STORE_PAUSE_SECONDS = 1.0
 """How long a worker waits before it asks a database again that did not answer."""
 
@@ -51,13 +54,20 @@ class Worker:
     """Delivers what is due until it is told to stop. Any number may run on one store."""
 
     def __init__(
-        self, store: Store, rules: Callable[[], Rules], *, threads: int, public_url: str = ""
+        self,
+        store: Store,
+        rules: Callable[[], Rules],
+        *,
+        threads: int,
+        public_url: str = "",
+        retention: timedelta = timedelta(days=30),
     ) -> None:
         self.id = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._store = store
         self._rules = rules
         self._threads = threads
         self._public_url = public_url
+        self._retention = retention
         self._senders = Senders(threads)
         self._places = Places()
         self._inbox = Inbox()
@@ -66,7 +76,7 @@ class Worker:
         self._sending: set[str] = set()
         self._configs: dict[str, DestinationConfig] = {}
         self._marked: Mapping[str, bool] | None = None
-        self._beat_at = self._looked_at = float("-inf")
+        self._beat_at = self._looked_at = self._pruned_at = float("-inf")
 
     def run(self) -> None:
         """Work until `stop` is called; then finish or return what is in hand, and let go of the store."""
@@ -123,6 +133,7 @@ class Worker:
             configured=configured if configured != self._marked else None,
             beats=clock - self._beat_at > BEAT_SECONDS,
             looks_after=claims and clock - self._looked_at > LOOK_AFTER_SECONDS,
+            prunes=self._retention if claims and clock - self._pruned_at > PRUNE_SECONDS else None,
             claims=claims,
         )
 
@@ -131,6 +142,8 @@ class Worker:
         clock = time.monotonic()
         self._beat_at = clock if plan.beats else self._beat_at
         self._looked_at = clock if plan.looks_after else self._looked_at
+        if plan.prunes is not None and not done.pruned:
+            self._pruned_at = clock
         self._marked = self._marked if plan.configured is None else plan.configured
         for claim in done.claimed:
             self._in_hand[claim.id] = claim

@@ -92,7 +92,13 @@ def refuse_ephemeral_disk(settings: Settings) -> None:
 def run_worker(settings: Settings, rules: Rules, *, ends_with_parent: bool) -> None:
     """Deliver until a signal to stop; a second one ends the process at once."""
     store = open_store(settings.database_url, settings.db_connections, durable=False)
-    worker = Worker(store, lambda: rules, threads=settings.worker_threads, public_url=settings.public_url)
+    worker = Worker(
+        store,
+        lambda: rules,
+        threads=settings.worker_threads,
+        public_url=settings.public_url,
+        retention=settings.retention,
+    )
     StopSignals(worker.stop, lambda: os._exit(1))
     if ends_with_parent:
         end_with_parent(worker.stop)

@@ -54,7 +54,7 @@ class Plan:
 
     `destinations` may be claimed from; `configs` are those and what they were before a change of the
     configuration, for deliveries that are under way. `in_hand` counts what this worker holds, by
-    destination, what is settled in this turn not included.
+    destination, what is settled in this turn not included. `prunes` is the retention, where it is time.
     """
 
     worker: str
@@ -66,6 +66,7 @@ class Plan:
     configured: Mapping[str, bool] | None = None
     beats: bool = False
     looks_after: bool = False
+    prunes: timedelta | None = None
     claims: bool = True
 
 
@@ -80,6 +81,7 @@ class Done:
     late: list[Claim] = field(default_factory=list)
     paused: list[DestinationState] = field(default_factory=list)
     gave_up: int = 0
+    pruned: int = 0
     next_at: datetime | None = None
 
 
@@ -100,6 +102,8 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
         transaction.beat(plan.worker, forget_after=WORKERS_FORGOTTEN_AFTER)
     if plan.looks_after:
         _look_after(transaction, plan, done)
+    if plan.prunes is not None:
+        done.pruned = transaction.prune_by_age(plan.prunes)
     if plan.claims:
         _claim(transaction, plan, due_now, states, done)
         ready = [claim for claim in done.claimed if claim.message is not None]

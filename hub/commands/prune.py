@@ -12,13 +12,6 @@ from hub import startup
 from hub.commands._printing import say
 from hub.sections.values import SECONDS
 from hub.settings import load_settings
-from hub.store.store import Transaction
-
-IDS_KEPT = timedelta(days=90)
-"""A message id is remembered so long, so that a late resend is still recognised."""
-
-BATCH = 500
-"""So many rows at most are removed in one transaction: requests wait no longer than that."""
 
 
 @click.command()
@@ -31,16 +24,9 @@ def command(older_than: str | None) -> None:
     settings = load_settings()
     retention = settings.retention if older_than is None else _duration(older_than)
 
-    def work(transaction: Transaction) -> int:
-        return transaction.prune(
-            payloads_before=transaction.now - retention,
-            ids_before=transaction.now - max(IDS_KEPT, retention),
-            limit=BATCH,
-        )
-
     total = 0
     with closing(startup.open_existing(settings)) as store:
-        while removed := store.write(work):
+        while removed := store.write(lambda transaction: transaction.prune_by_age(retention)):
             total += removed
     say(
         f"{total} rows older than {older_than or 'HUB_RETENTION'} removed"

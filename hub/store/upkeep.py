@@ -37,6 +37,13 @@ _QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail",)
 """Columns beside the payload that may hold a secret: errors of templates and answers quote it."""
 
 
+IDS_KEPT = timedelta(days=90)
+"""A message id is remembered so long, so that a late resend is still recognised."""
+
+PRUNE_BATCH = 500
+"""So many rows of a kind at most are removed in one transaction: requests wait no longer than that."""
+
+
 class Upkeep(Queue):
     """The part of a transaction that keeps the store in order."""
 
@@ -137,6 +144,14 @@ class Upkeep(Queue):
                 its_row = [key == getattr(row, key.name) for key in keys]
                 self._connection.execute(update(table).where(*its_row).values(masked))
 
+    def prune_by_age(self, retention: timedelta) -> int:
+        """Remove a batch of what is older than the retention; 0 where nothing is left to remove."""
+        return self.prune(
+            payloads_before=self.now - retention,
+            ids_before=self.now - max(IDS_KEPT, retention),
+            limit=PRUNE_BATCH,
+        )
+
     def prune(self, *, payloads_before: datetime, ids_before: datetime, limit: int) -> int:
         """Remove what is old, at most `limit` of each kind; returns how many rows were removed or emptied.
 
@@ -152,7 +167,10 @@ class Upkeep(Queue):
     def _prune_deliveries(self, before: datetime, limit: int) -> int:
         old = (
             select(deliveries.c.id, deliveries.c.created_at, deliveries.c.delivered_at)
-            .where(deliveries.c.state.in_(FINISHED), deliveries.c.finished_at < before)
+            .where(
+                deliveries.c.state.in_(FINISHED),
+                deliveries.c.finished_at < before,
+            )
             .order_by(deliveries.c.id)
             .limit(limit)
         )
@@ -186,7 +204,11 @@ class Upkeep(Queue):
         owed = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id)
         old = (
             select(events.c.id)
-            .where(events.c.received_at < before, events.c.payload.is_not(None), ~owed.exists())
+            .where(
+                events.c.received_at < before,
+                events.c.payload.is_not(None),
+                ~owed.exists(),
+            )
             .order_by(events.c.id)
             .limit(limit)
         )
@@ -200,7 +222,10 @@ class Upkeep(Queue):
     def _prune_events(self, before: datetime, limit: int) -> int:
         old = (
             select(events.c.id, events.c.source, events.c.type)
-            .where(events.c.received_at < before, events.c.payload.is_(None))
+            .where(
+                events.c.received_at < before,
+                events.c.payload.is_(None),
+            )
             .order_by(events.c.id)
             .limit(limit)
         )
