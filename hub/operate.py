@@ -8,16 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.errors import Conflict, NotFound
-from hub.models import (
-    DeliveryRecord,
-    DestinationState,
-    Event,
-    Matched,
-    Routing,
-    Send,
-    State,
-    new_id,
-)
+from hub.models import DestinationState, Event, Matched, Routing, Send, State, new_id
+from hub.records import DeliveryRecord
 from hub.route import Rules
 from hub.store.store import Store, Transaction
 

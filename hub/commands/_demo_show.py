@@ -17,7 +17,8 @@ from hub.commands._sender import post_event
 from hub.demo.confine import Sample
 from hub.demo.stand_ins import Arrival, StandIns
 from hub.errors import HubError
-from hub.models import UNMATCHED, Config, DeliveryRecord, State, Verdict
+from hub.models import UNMATCHED, Config, State, Verdict
+from hub.records import DeliveryRecord
 from hub.store.store import Store
 
 POLL_SECONDS = 0.05

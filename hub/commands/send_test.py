@@ -12,7 +12,8 @@ from hub import operate, startup
 from hub.commands._printing import distance, one_line, say
 from hub.config import load_config
 from hub.errors import HubError
-from hub.models import Config, DeliveryRecord, State
+from hub.models import Config, State
+from hub.records import DeliveryRecord
 from hub.route import load_rules
 from hub.settings import load_settings
 from hub.store.reading import Reading

@@ -9,17 +9,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 
 from hub.errors import Conflict, NotFound
-from hub.models import (
-    AttemptRecord,
-    DeliveryRecord,
-    DestinationState,
-    Event,
-    EventRecord,
-    Outcome,
-    State,
-    Stats,
-    Verdict,
-)
+from hub.models import DestinationState, Event, Outcome, State, Verdict
+from hub.records import AttemptRecord, DeliveryRecord, EventRecord, Stats
 from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
 from hub.store.view import View, is_in
 

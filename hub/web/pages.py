@@ -8,7 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request
 
 from hub import catalog
-from hub.models import Event, EventRecord, SourceConfig, State
+from hub.models import Event, SourceConfig, State
+from hub.records import EventRecord
 from hub.web import access, parameters, shown
 from hub.web.context import Context, context
 from hub.web.masks import Masks, masks_of

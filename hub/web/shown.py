@@ -8,16 +8,8 @@ from typing import Any
 
 from hub import catalog
 from hub.destinations.base import find_destination
-from hub.models import (
-    AttemptRecord,
-    DeliveryRecord,
-    DestinationConfig,
-    DestinationState,
-    EventRecord,
-    State,
-    Stats,
-    Verdict,
-)
+from hub.models import DestinationConfig, DestinationState, State, Verdict
+from hub.records import AttemptRecord, DeliveryRecord, EventRecord, Stats
 from hub.store.reading import Reading
 from hub.web.context import Context
 from hub.web.masks import Masks, body_of

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from hub.codes import Code
-from hub.models import Config, State, Stats
+from hub.models import Config, State
+from hub.records import Stats
 from hub.web.health import OLDEST_BEAT
 from hub.web.words import counted, span
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import given
+import markupsafe
 import pytest
 
 from hub.errors import Conflict, NotFound
@@ -177,7 +178,7 @@ def test_a_resent_event_is_kept_once_by_any_number_of_processes(open_stores: Cal
 
 # -- one-time secrets -----------------------------------------------------------------------------
 
-LINK = "https://accounts.example.com/invite?ticket=eyJ0&next=%2Fwelcome"
+LINK = "https://accounts.example.com/invite?by=O'Neil&ticket=eyJ0&next=%2Fwelcome"
 
 
 def invitation() -> Event:
@@ -206,7 +207,8 @@ def test_secrets_are_blanked_once_every_delivery_is_delivered_or_cancelled(store
     event = invitation()
     forms = {
         "text": f"Join: {LINK}",
-        "html": f'<a href="{LINK.replace("&", "&amp;")}">join</a>',
+        "slack": f"<{LINK.replace('&', '&amp;')}|join>",
+        "html": f'<a href="{markupsafe.escape(LINK)}">join</a>',
         "body": json.dumps({"url": LINK}),
         "list": [{"path": f"/x/{quote(LINK, safe='')}"}],
     }

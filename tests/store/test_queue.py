@@ -15,7 +15,8 @@ from sqlalchemy import text, update
 
 from hub import retry
 from hub.errors import Retry, Unknown
-from hub.models import Claim, DeliveryRecord, DestinationState, Receipt, Settlement, State
+from hub.models import Claim, DestinationState, Receipt, Settlement, State
+from hub.records import DeliveryRecord
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
 
@@ -430,6 +431,16 @@ def test_commits_are_durable_and_bounded(store: Store) -> None:
         {"synchronous": 2, "journal_mode": "wal"},
         {"synchronous_commit": "on", "statement_timeout": "5s"},
     )
+
+
+def test_a_workers_store_on_sqlite_may_leave_the_fsync_to_others(sqlite_url: str) -> None:
+    from hub.store.store import open_store
+
+    store = open_store(sqlite_url, durable=False)
+    synchronous = store.write(lambda t: t._connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    store.close()
+
+    assert synchronous == 1
 
 
 def test_postgres_connections_stay_within_their_number(

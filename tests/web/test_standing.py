@@ -8,7 +8,8 @@ from typing import Any
 
 from given_web import a_config
 
-from hub.models import Problem, Severity, State, Stats
+from hub.models import Problem, Severity, State
+from hub.records import Stats
 from hub.web.standing import Tone, standing
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

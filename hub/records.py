@@ -1,0 +1,77 @@
+"""What operators see of the store: events, deliveries and attempts as they were kept, and all in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hub.models import Message, Outcome, State, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRecord:
+    """A kept event. `payload` is None once it was pruned; `states` counts its deliveries by state."""
+
+    id: str
+    source: str
+    message_id: str
+    type: str
+    received_at: datetime
+    verdicts: tuple[Verdict, ...]
+    payload: bytes | None = field(default=None, repr=False)
+    states: Mapping[State, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRecord:
+    """One try that was made. `outcome` and `seconds` are None while it is under way."""
+
+    number: int
+    at: datetime
+    seconds: float | None
+    outcome: Outcome | None
+    status: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRecord:
+    """A kept delivery. `payload` is its event's, for knowing which secrets its message may hold."""
+
+    id: str
+    event: str
+    type: str
+    route: str
+    destination: str
+    state: State
+    reason: str | None
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    delivered_at: datetime | None
+    degraded: str | None
+    message: Message | None
+    payload: bytes | None = field(default=None, repr=False)
+    attempt_list: tuple[AttemptRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    """The store in numbers. `deliveries` counts by destination and state; `oldest_due` is by destination."""
+
+    events: int
+    events_last_day: int
+    last_event_at: datetime | None
+    deliveries: Mapping[tuple[str, State], int]
+    oldest_due: Mapping[str, datetime]
+    worker_beat_at: datetime | None
+    now: datetime
+
+    def count(self, state: State, destination: str | None = None) -> int:
+        """Deliveries in a state, of one destination or of all."""
+        return sum(
+            count
+            for (name, its_state), count in self.deliveries.items()
+            if its_state == state and destination in (None, name)
+        )
