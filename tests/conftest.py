@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from hypothesis import settings
 from hub.store.store import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# A shell that runs this in the background ignores SIGINT, which every program started here would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("hub", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("hub")

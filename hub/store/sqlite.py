@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -106,8 +107,10 @@ class SqliteStore(Store):
                 cached_statements=256,
             )
             connection.execute(f"PRAGMA synchronous={synchronous}")
-            # Kept in the file, but cannot be changed inside a transaction, so not in a migration.
-            connection.execute("PRAGMA query_only=1" if readers else "PRAGMA journal_mode=WAL")
+            if readers:
+                connection.execute("PRAGMA query_only=1")
+            else:
+                _use_wal(connection)
             return connection
 
         engine = create_engine(
@@ -121,6 +124,24 @@ class SqliteStore(Store):
         begin = "BEGIN" if readers else "BEGIN IMMEDIATE"
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Kept in the file, but not to be changed inside a transaction, so no part of a migration.
+
+    SQLite does not wait its busy time-out for the lock that the change needs; several processes that open a
+    new file together take turns here.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 class _SocketListener(Listener):

@@ -162,8 +162,7 @@ def test_without_a_password_serve_prints_a_link_that_opens_the_page_once(folder:
     del env["HUB_PASSWORD"]
     with Running("hub serve", folder, env) as running:
         wait_until_ready(port, running)
-        link = running.wait_for_text("status page, once: ").partition("status page, once: ")[2].split()[0]
-        path = "/" + link.partition("://")[2].partition("/")[2]
+        path = "/login/" + running.wait_for_text("(set HUB_PASSWORD").partition("/login/")[2].split()[0]
 
         first, second = get(port, path), get(port, path)
 
