@@ -162,7 +162,7 @@ def test_without_a_password_serve_prints_a_link_that_opens_the_page_once(folder:
     del env["HUB_PASSWORD"]
     with Running("hub serve", folder, env) as running:
         wait_until_ready(port, running)
-        path = "/login/" + running.wait_for_text("(set HUB_PASSWORD").partition("/login/")[2].split()[0]
+        path = "/login/" + running.wait_for_text("set HUB_PASSWORD").partition("/login/")[2].split()[0]
 
         first, second = get(port, path), get(port, path)
 
