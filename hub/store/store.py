@@ -126,39 +126,55 @@ class Store(ABC):
 
 
 class _Job(Generic[T]):
-    """One write that waits to be committed."""
+    """One write that waits to be committed; `turn` is free once it is, or once its thread is to lead."""
 
     def __init__(self, work: Callable[[Transaction], T]) -> None:
         self.work = work
+        self.turn = threading.Lock()
+        self.turn.acquire()
         self.done = False
         self.result: T | None = None
         self.error: BaseException | None = None
 
 
 class GroupCommit:
-    """Commits together what is asked for together: whoever holds the lock does it for all who wait.
+    """Commits together what is asked for together: one thread leads and does it for all who wait.
 
-    One fsync serves them all, and threads queue for a lock of the process instead of fighting for the
-    database's (measured on SQLite: 550 instead of 290 events/s end to end).
+    One fsync serves them all, and threads queue within the process instead of fighting for the database's
+    lock. Each waits for a lock of its own: behind a common one, those already served would stand in the way
+    of the next who leads.
     """
 
     def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
         self._begin = begin
-        self._leading = threading.Lock()
         self._queueing = threading.Lock()
         self._waiting: list[_Job[Any]] = []
+        self._is_led = False
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         job = _Job(work)
         with self._queueing:
             self._waiting.append(job)
-        while not job.done:
-            with self._leading:
-                if not job.done:
-                    self._commit(self._take())
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            job.turn.acquire()
+        if not job.done:
+            self._lead()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]  # done without an error: it is a T
+
+    def _lead(self) -> None:
+        """Commit for all who wait, this thread the first of them; then the first who came since leads."""
+        batch = self._take()
+        try:
+            self._commit(batch)
+        finally:
+            with self._queueing:
+                following = self._waiting[:1]
+                self._is_led = bool(following)
+            for job in (*following, *batch):
+                job.turn.release()
 
     def _take(self) -> list[_Job[Any]]:
         with self._queueing:
