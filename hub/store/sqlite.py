@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import socket
 import sqlite3
 import tempfile
@@ -25,7 +26,7 @@ from hub.store.store import Listener, Store
 
 _BUSY_SECONDS = 5.0
 _BELL_SECONDS = 0.5
-_SOCKET_PATH_LIMIT = 100
+_SOCKET_PATH_LIMIT = 90
 """A Unix socket's path has room for 104 to 108 bytes, by platform."""
 
 
@@ -46,6 +47,7 @@ class SqliteStore(Store):
         self._reading = self._engine_of(self.path, synchronous, readers=True)
         self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._bell.setblocking(False)
+        self._bell_path = str(_bell_path(self.path))
 
     def migrate(self) -> None:
         if not self.path.parent.is_dir():
@@ -71,7 +73,7 @@ class SqliteStore(Store):
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
-            self._bell.sendto(b"!", str(_bell_path(self.path)))
+            self._bell.sendto(b"!", self._bell_path)
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _SocketListener(_bell_path(self.path), on_wake)
@@ -152,11 +154,13 @@ class _SocketListener(Listener):
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(_BELL_SECONDS)
+        # Bound aside and then put in its place: workers may begin at the same moment.
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(3)}")
         try:
-            path.unlink(missing_ok=True)
-            self._socket.bind(str(path))
-            path.chmod(0o600)
-            self._inode = path.stat().st_ino
+            self._socket.bind(str(aside))
+            aside.chmod(0o600)
+            self._inode = aside.stat().st_ino
+            aside.replace(path)
         except OSError as error:
             raise StoreUnavailable(f"cannot listen at {path}: {error.strerror}") from error
         self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
