@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from hub.store.store import Store, open_store
+from hub.store.tables import metadata
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -71,10 +72,31 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def shared_postgres_database(new_postgres_database: Callable[..., str]) -> str:
+    """A database for all tests that leave nothing but rows behind: emptying one is faster than making one."""
+    return new_postgres_database()
+
+
+@pytest.fixture
+def postgres_store_url(shared_postgres_database: str) -> str:
+    """A migrated, empty PostgreSQL database."""
+    tables = ", ".join(metadata.tables)
+    with psycopg.connect(shared_postgres_database, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables}")
+    return shared_postgres_database
+
+
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated, empty SQLite database."""
     return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'hub.db')}"
+
+
+@pytest.fixture
+def sqlite_store_url(sqlite_url: str) -> str:
+    """The same, as the counterpart of `postgres_store_url`."""
+    return sqlite_url
 
 
 @pytest.fixture(params=DIALECTS)
@@ -88,9 +110,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=DIALECTS)
 def store_url(request: pytest.FixtureRequest) -> str:
     """A migrated, empty database, on each dialect."""
-    if request.param == "sqlite":
-        return request.getfixturevalue("sqlite_url")
-    return request.getfixturevalue("new_postgres_database")()
+    return request.getfixturevalue(f"{request.param}_store_url")
 
 
 @pytest.fixture

@@ -424,6 +424,19 @@ def test_stopping_returns_what_is_in_hand_and_leaves_unknown_what_was_being_sent
     assert beat_at is None
 
 
+def test_stopping_returns_what_is_still_being_rendered_with_no_attempt_used(store: Store) -> None:
+    slow = "{% for x in range(99999) %}{% for y in range(50) %}{% endfor %}{% endfor %}late"
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), fields={"body": slow, "content_type": "text/plain"})
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            wait_for_state(store, State.SENDING)
+    kept = only(store)
+
+    assert (kept.state, kept.attempts, kept.message) == (State.PENDING, 0, None)
+    assert receiver.received == []
+
+
 def test_stopping_waits_for_what_arrives_in_time(store: Store) -> None:
     arrived = threading.Event()
 

@@ -174,6 +174,8 @@ class _SocketListener(Listener):
 
     def close(self) -> None:
         self._closed = True
+        with contextlib.suppress(OSError):
+            self._socket.sendto(b"!", str(self._path))
         self._thread.join(timeout=_BELL_SECONDS * 2)
         self._socket.close()
         with contextlib.suppress(OSError):
