@@ -8,19 +8,18 @@ become markup. `None` and missing fields print as nothing. A name after a dot is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
 from hub.errors import TemplateError
+from hub.filters import FILTERS, JsonText, as_jsonable
 from hub.models import MESSAGE_LIMIT_BYTES, Event
 
 Escape = Callable[[Any], str]
@@ -29,12 +28,6 @@ Variables = Mapping[str, Any]
 
 class Blank(jinja2.ChainableUndefined):
     """A missing field: prints as nothing, is false, and so is everything below it."""
-
-    __slots__ = ()
-
-
-class JsonText(Markup):
-    """What `tojson` returns, so that JSON bodies do not encode it twice."""
 
     __slots__ = ()
 
@@ -56,7 +49,7 @@ def as_json(value: Any) -> str:
     """For JSON bodies: prints the value as JSON, a missing one as null."""
     if isinstance(value, JsonText) or (isinstance(value, Markup) and _is_json(value)):
         return str(value)
-    return json.dumps(value, ensure_ascii=False, default=_default)
+    return json.dumps(value, ensure_ascii=False, default=as_jsonable)
 
 
 def _is_json(text: str) -> bool:
@@ -71,55 +64,6 @@ def _is_json(text: str) -> bool:
 def path_segment(value: Any) -> str:
     """For URL paths: percent-encodes everything but unreserved characters, the slash included."""
     return quote(str(value), safe="")
-
-
-# -- filters --------------------------------------------------------------------------------------
-
-
-def to_datetime(value: Any, form: str = "%Y-%m-%d %H:%M UTC") -> str:
-    """A time as text, in UTC. Takes Clerk's milliseconds, seconds (below 1e11), or a datetime."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime(form)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2.5e14:
-        return ""
-    return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC).strftime(form)
-
-
-def full_name(person: Any) -> str:
-    """First and last name of a user or of `public_user_data`; else identifier or username; else nothing."""
-    if not isinstance(person, Mapping):
-        return ""
-    names = [str(person[key]) for key in ("first_name", "last_name") if person.get(key)]
-    return " ".join(names) or str(person.get("identifier") or person.get("username") or "")
-
-
-def primary_email(user: Any) -> str:
-    """The address whose id is the user's `primary_email_address_id`, or nothing.
-
-    The list may be empty, and its first entry need not be the primary one.
-    """
-    if not isinstance(user, Mapping):
-        return ""
-    wanted = user.get("primary_email_address_id")
-    addresses = user.get("email_addresses")
-    for address in addresses if isinstance(addresses, list) else ():
-        if isinstance(address, Mapping) and wanted and address.get("id") == wanted:
-            return str(address.get("email_address") or "")
-    return ""
-
-
-def to_json(value: Any, indent: int | None = None) -> JsonText:
-    """The value as JSON, safe inside HTML too."""
-    return JsonText(htmlsafe_json_dumps(value, indent=indent, default=_default))
-
-
-FILTERS: Mapping[str, Callable[..., Any]] = {
-    "datetime": to_datetime,
-    "full_name": full_name,
-    "primary_email": primary_email,
-    "tojson": to_json,
-}
-"""What templates and conditions have beyond Jinja's own filters."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -325,17 +269,9 @@ def _limited(template: jinja2.Template, variables: Variables, name: str) -> str:
 def _jsonable(value: Any, name: str) -> Any:
     """The value as JSON would carry it: tuples as lists, anything foreign as text, Blank as null."""
     try:
-        return json.loads(json.dumps(value, default=_default))
+        return json.loads(json.dumps(value, default=as_jsonable))
     except (TypeError, ValueError, RecursionError) as error:
         raise TemplateError(name, None, _said(error)) from error
-
-
-def _default(value: Any) -> Any:
-    if isinstance(value, jinja2.Undefined):
-        return None
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return list(value)
-    return str(value)
 
 
 def _located(name: str, error: Exception) -> TemplateError:

@@ -14,8 +14,9 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from hub import document
 from hub.codes import Code
+from hub.filters import FILTERS
 from hub.models import Problem, Severity
-from hub.sandbox import FILTERS, Sandbox
+from hub.sandbox import Sandbox
 from hub.sections.report import did_you_mean
 
 SUFFIXES = (".j2", ".yaml")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from hub import sandbox, settings
+from hub import filters, settings
 from hub.__main__ import main
 
 CHECKOUT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_every_setting_is_described() -> None:
 def test_every_filter_is_described() -> None:
     described = set(re.findall(r"\\\| (\w+)", text_of("docs/templates.md")))
 
-    assert sandbox.FILTERS.keys() - described == set()
+    assert filters.FILTERS.keys() - described == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
