@@ -1,0 +1,248 @@
+"""One turn of a worker, in one transaction; what holds over several workers holds in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import update
+
+from hub.errors import Pause, Retry, Unknown
+from hub.fanout import fan_out
+from hub.models import Claim, DestinationConfig, OnUnknown, Outcome, RateLimit, Receipt, State
+from hub.store.store import Store
+from hub.store.tables import deliveries, destinations
+from hub.turn import Done, News, Plan, Sent, take_turn
+
+CRM = given.destination("crm", url="http://127.0.0.1:1/", concurrency=3)
+
+
+def owe(store: Store, count: int, *names: str) -> None:
+    places = tuple(replace(CRM, name=name) for name in names or ("crm",))
+    rules = given.rules(given.route("all", ("*",), *(each.name for each in places)), destinations=places)
+    for _ in range(count):
+        fan_out(given.event(), rules, store)
+
+
+def turn(
+    store: Store,
+    *configs: DestinationConfig,
+    news: News | None = None,
+    in_hand: dict[str, int] | None = None,
+    threads: int = 16,
+    **plan: Any,
+) -> Done:
+    known = {each.name: each for each in configs or (CRM,)}
+    asked = Plan(
+        worker="w",
+        threads=threads,
+        destinations=known,
+        configs=known,
+        news=news or News(),
+        in_hand=in_hand or {},
+        **{"configured": dict.fromkeys(known, True), **plan},
+    )
+    return store.write(lambda transaction: take_turn(transaction, asked))
+
+
+def rendered(done: Done) -> News:
+    return News(rendered=tuple(replace(claim, message={"text": "x"}) for claim in done.claimed))
+
+
+def sent(done: Done, result: Any) -> News:
+    return News(sent=tuple(Sent(claim=claim, seconds=0.1, result=result) for claim in done.started))
+
+
+def started(store: Store, *configs: DestinationConfig) -> Done:
+    """Two turns: claim, and start what was rendered."""
+    return turn(store, *configs, news=rendered(turn(store, *configs)), claims=True)
+
+
+def state_of(store: Store, name: str = "crm") -> Any:
+    with store.read() as reading:
+        return reading.destinations()[name]
+
+
+def test_a_delivery_is_claimed_rendered_started_and_settled(store: Store) -> None:
+    owe(store, 1)
+    claimed = turn(store)
+    begun = turn(store, news=rendered(claimed))
+    settled = turn(store, news=sent(begun, Receipt(detail="ok")))
+
+    assert [len(each) for each in (claimed.claimed, claimed.started)] == [1, 0]
+    assert [len(each) for each in (begun.claimed, begun.started)] == [0, 1]
+    assert [each.state for each in settled.settlements] == [State.DELIVERED]
+
+
+def test_what_has_its_message_already_is_started_at_once(store: Store) -> None:
+    owe(store, 1)
+    store.write(lambda t: t._connection.execute(update(deliveries).values(message={"text": "x"})) and None)
+    done = turn(store)
+
+    assert len(done.claimed) == len(done.started) == 1
+
+
+def test_concurrency_holds_over_all_workers(open_stores: Callable[..., Store]) -> None:
+    one, other = open_stores(), open_stores()
+    owe(one, 10)
+
+    assert (len(turn(one).claimed), len(turn(other).claimed)) == (3, 0)
+
+
+def test_a_rate_limit_holds_over_all_workers(open_stores: Callable[..., Store]) -> None:
+    one, other = open_stores(), open_stores()
+    slow = replace(CRM, rate_limit=RateLimit(count=1, seconds=60))
+    owe(one, 10)
+
+    assert (len(turn(one, slow).claimed), len(turn(other, slow).claimed)) == (1, 0)
+
+
+def test_a_breaker_opens_and_probes_for_all_workers(open_stores: Callable[..., Store]) -> None:
+    one, other = open_stores(), open_stores()
+    place = replace(CRM, concurrency=5)
+    owe(one, 10)
+    turn(one, place, news=sent(started(one, place), Retry("answered 503")))
+    assert state_of(one).failures == 5
+    assert turn(other, place).claimed == []
+
+    past = update(destinations).values(probe_at=given.NOON)
+    one.write(lambda t: t._connection.execute(past) and None)
+    free = update(deliveries).where(deliveries.c.state == "sending").values(state="pending", token=None)
+    one.write(lambda t: t._connection.execute(free) and None)
+
+    assert (len(turn(other, place).claimed), len(turn(one, place).claimed)) == (1, 0)
+
+
+def test_a_pause_is_said_once_and_stops_all_claims(store: Store) -> None:
+    owe(store, 5)
+    done = turn(store, news=sent(started(store), Pause("invalid_auth")))
+
+    assert [state.paused_reason for state in done.paused] == ["invalid_auth"]
+    assert done.claimed == []
+    assert done.next_at is None or done.next_at <= done.now
+    assert turn(store).next_at is None
+
+
+def test_what_one_turn_learns_does_not_undo_what_it_marks(store: Store) -> None:
+    """A destination is configured again and sent to in the same turn: `give_up_after` counts from now."""
+    limited = replace(CRM, rate_limit=RateLimit(count=1, seconds=1))
+    turn(store, limited, configured={"crm": False})
+    owe(store, 1)
+    turn(store, limited, configured={"crm": True})
+    state = state_of(store)
+
+    assert state.configured
+    assert state.paced_until is not None
+    assert state.available_since is not None
+
+
+def test_a_busy_destination_leaves_threads_to_others(store: Store) -> None:
+    many, few = replace(CRM, name="many", concurrency=100), replace(CRM, name="few")
+    owe(store, 20, "many")
+    owe(store, 1, "few")
+    claimed = [each.destination for each in turn(store, many, few, threads=8).claimed]
+
+    assert claimed.count("few") == 1
+    assert claimed.count("many") <= 6
+
+
+def test_a_worker_without_a_free_thread_claims_nothing(store: Store) -> None:
+    owe(store, 1)
+
+    assert turn(store, in_hand={"other": 16}).claimed == []
+
+
+@pytest.mark.parametrize(
+    ("on_unknown", "state"), [(OnUnknown.RESEND, State.PENDING), (OnUnknown.HOLD, State.HELD)]
+)
+def test_a_dead_workers_attempt_is_unknown_and_no_sign_of_trouble(
+    store: Store, on_unknown: OnUnknown, state: State
+) -> None:
+    place = replace(CRM, on_unknown=on_unknown)
+    owe(store, 1)
+    started(store, place)
+    expire(store)
+    done = turn(store, place, looks_after=True)
+
+    assert [(each.outcome, each.state) for each in done.settlements] == [(Outcome.UNKNOWN, state)]
+    assert state_of(store).failures == 0
+
+
+def test_a_dead_workers_claim_goes_back_with_no_attempt(store: Store) -> None:
+    owe(store, 1)
+    turn(store)
+    expire(store)
+    (settled,) = turn(store, looks_after=True).settlements
+
+    assert (settled.state, settled.outcome, settled.tries) == (State.PENDING, None, 0)
+
+
+def test_a_dead_workers_delivery_to_a_place_unknown_here_waits(store: Store) -> None:
+    owe(store, 1)
+    started(store)
+    expire(store)
+    (settled,) = turn(store, replace(CRM, name="other"), looks_after=True).settlements
+
+    assert (settled.state, settled.outcome) == (State.PENDING, Outcome.UNKNOWN)
+
+
+def test_a_late_result_changes_nothing(store: Store) -> None:
+    owe(store, 1)
+    late = started(store)
+    expire(store)
+    turn(store, looks_after=True)
+    done = turn(store, news=sent(late, Retry("answered 503")))
+
+    assert [claim.id for claim in done.late] == [late.started[0].id]
+    assert (done.settlements, state_of(store).failures) == ([], 0)
+
+
+def test_a_worker_that_stops_settles_and_claims_nothing(store: Store) -> None:
+    owe(store, 4)
+    begun = started(store)
+    done = turn(store, news=sent(begun, Unknown("cut")), claims=False)
+
+    assert [each.outcome for each in done.settlements] == [Outcome.UNKNOWN] * 3
+    assert (done.claimed, done.next_at) == ([], None)
+
+
+def test_the_next_moment_is_when_something_falls_due(store: Store) -> None:
+    owe(store, 1)
+    settled = turn(store, news=sent(started(store), Retry("503", after_seconds=7)))
+
+    assert settled.next_at is not None
+    assert 6 < (settled.next_at - settled.now).total_seconds() <= 7
+    assert turn(store).next_at == settled.next_at
+
+
+def test_the_next_moment_is_when_a_limit_allows_more(store: Store) -> None:
+    limited = replace(CRM, rate_limit=RateLimit(count=1, seconds=60))
+    owe(store, 2)
+    done = turn(store, limited)
+
+    assert done.next_at is not None
+    assert 59 < (done.next_at - done.now).total_seconds() <= 60
+
+
+def test_an_idle_worker_waits_for_nothing(store: Store) -> None:
+    assert turn(store).next_at is None
+
+
+def expire(store: Store) -> None:
+    past = update(deliveries).values(lease_until=given.NOON - timedelta(days=900))
+    store.write(lambda t: t._connection.execute(past.where(deliveries.c.state == "sending")) and None)
+
+
+def test_a_claim_names_its_lease(store: Store) -> None:
+    owe(store, 1)
+    (claim,) = turn(store).claimed
+    row = store.write(lambda t: t.delivery_row(claim.id))
+    with store.read() as reading:
+        left = (row.lease_until - reading.now).total_seconds()
+
+    assert isinstance(claim, Claim)
+    assert 20 < left <= CRM.timeout_seconds + 15
