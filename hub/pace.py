@@ -86,7 +86,7 @@ def after_success(state: DestinationState) -> DestinationState:
 def after_failure(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
     """A destination that paused itself, asked for a rest (429), or failed once more.
 
-    A rejected message says nothing about the destination. A throttled answer does not count.
+    One that rejects a message answers, and that closes its breaker. A throttled answer does not count.
     """
     match error:
         case Pause():
@@ -97,7 +97,7 @@ def after_failure(state: DestinationState, error: SendError, now: datetime) -> D
         case Retry() | Unknown():
             return _failed(state, now)
         case _:
-            return state
+            return after_success(state)
 
 
 def _failed(state: DestinationState, now: datetime) -> DestinationState:

@@ -14,6 +14,7 @@ from hub.config import load_config
 from hub.deliver import Worker
 from hub.errors import SettingsError, StoreUnavailable
 from hub.logs import set_up_logs
+from hub.models import OnUnknown
 from hub.route import Rules, load_rules
 from hub.settings import Settings, load_settings
 from hub.store.sqlite import sqlite_path
@@ -91,7 +92,9 @@ def refuse_ephemeral_disk(settings: Settings) -> None:
 
 def run_worker(settings: Settings, rules: Rules, *, ends_with_parent: bool) -> None:
     """Deliver until a signal to stop; a second one ends the process at once."""
-    store = open_store(settings.database_url, settings.db_connections, durable=False)
+    # With `on_unknown: hold` not even a power cut may forget that an attempt began.
+    holds = any(each.on_unknown is OnUnknown.HOLD for each in rules.config.destinations.values())
+    store = open_store(settings.database_url, settings.db_connections, durable=holds)
     worker = Worker(
         store,
         lambda: rules,

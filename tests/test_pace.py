@@ -102,8 +102,12 @@ def test_an_unknown_outcome_counts_like_a_failure() -> None:
     assert allowed(after(*[Unknown("cut")] * 5)) == 0
 
 
-def test_a_rejected_message_says_nothing_about_the_destination() -> None:
+def test_rejected_messages_open_no_breaker() -> None:
     assert after(*[Reject("no")] * 9) == STATE
+
+
+def test_a_destination_that_rejects_a_probe_answers_and_its_breaker_closes() -> None:
+    assert after(Reject("no"), state=OPEN) == STATE
 
 
 def test_one_probe_goes_at_a_time() -> None:
