@@ -62,7 +62,10 @@ def _serve(listener: socket.socket, count: Any, last_at: Any) -> None:
                 selector.register(connection, selectors.EVENT_READ)
                 buffers[connection] = b""
                 continue
-            data = sock.recv(262144)
+            try:
+                data = sock.recv(262144)
+            except ConnectionResetError:
+                data = b""
             if not data:
                 selector.unregister(sock)
                 del buffers[sock]
