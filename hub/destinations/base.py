@@ -35,7 +35,6 @@ class TemplateName:
 
 
 InlineText = Annotated[str, Inline()]
-StructureValue = Annotated[Any, Structure()]
 
 
 class Block(BaseModel):

@@ -79,9 +79,8 @@ def _read_secrets(report: Report, path: Path) -> tuple[tuple[str, ...], tuple[st
         return (), report.warn_unset(where, f'the source "{path[-1]}" answers 503 until it is')
     report.warn_unset(where, "that secret is left out")
     kind = find_source(str(report.value_at(path).get("type")))
-    judge = getattr(kind, "check_secret", None)
-    for place, secret in secrets if judge else ():
-        said = judge(secret) if judge and not any(char.isspace() for char in secret) else None
+    for place, secret in secrets if kind else ():
+        said = kind.check_secret(secret) if kind and not any(map(str.isspace, secret)) else None
         if said:
             report.error(place, Code.BAD_VALUE, f'"signing_secret" {said}')
     return tuple(secret for _, secret in secrets), ()

@@ -39,6 +39,11 @@ class Source(ABC):
         is parsed before its signature is right.
         """
 
+    @classmethod
+    def check_secret(cls, secret: str) -> str | None:
+        """What is wrong with a signing secret, without showing it; None where it can be used."""
+        return None
+
 
 @cache
 def find_source(type_name: str) -> type[Source] | None:

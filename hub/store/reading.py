@@ -63,15 +63,6 @@ class Reading(View):
             )
         return _event(row)
 
-    def events_since(self, since: datetime) -> list[Event]:
-        """Events that still have their payload, oldest first, for routing them again."""
-        statement = (
-            select(*_EVENT_COLUMNS)
-            .where(events.c.received_at >= since, events.c.payload.is_not(None))
-            .order_by(events.c.id)
-        )
-        return [_event(row) for row in self._connection.execute(statement)]
-
     def _states_of(self, event_ids: Sequence[str]) -> dict[str, dict[State, int]]:
         counted: dict[str, dict[State, int]] = {}
         statement = (
