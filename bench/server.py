@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
@@ -17,6 +18,7 @@ from bench.load import SECRET
 from hub.destinations.http import HttpDestination
 from hub.logs import set_up_logs
 from hub.models import Config, DestinationConfig, Route, Send, SourceConfig
+from hub.reload import Serving
 from hub.route import Rules, load_rules
 from hub.settings import Settings
 from hub.startup import make_app, run_worker
@@ -79,18 +81,19 @@ def hub(settings: Settings, rules: Rules, *, web: bool = True, worker: bool = Tr
     store.migrate()
     store.close()
     listener = listen("127.0.0.1", 0)
+    serving = Serving(rules=rules, since=datetime.now(UTC))
     programs = []
     if web:
         programs.append(
             lambda: serve_web(
                 listener,
                 settings.web_processes,
-                lambda: make_app(settings, rules),
+                lambda: make_app(settings, serving, None),
                 ends_with_parent=True,
             )
         )
     if worker:
-        programs.append(lambda: run_worker(settings, rules, ends_with_parent=True))
+        programs.append(lambda: run_worker(settings, serving, None, ends_with_parent=True))
     with forked(*programs):
         if web:
             _wait_until_up(listener)

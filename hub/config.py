@@ -33,7 +33,9 @@ from hub.sections.report import Report, did_you_mean, kind, listed
 from hub.sections.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
 from hub.sections.shape import key_names
 from hub.sections.sources import read_sources
-from hub.sections.template_files import check_templates, decode_templates, read_templates
+from hub.sections.template_files import check_templates, decode_templates, read_templates, template_paths
+
+Stamp = tuple[tuple[str, int, int, int], ...]
 
 LONGEST_MESSAGE = 1000
 """Characters: a key may have a million."""
@@ -92,7 +94,12 @@ def load_config(path: FilePath, templates: FilePath, environment: Mapping[str, s
 
     What only the catalog can tell is a warning here: Clerk adds events and fields without asking.
     """
-    reading = read_files(find_files(path, templates), environment)
+    return usable_config(find_files(path, templates), environment)
+
+
+def usable_config(files: Files, environment: Mapping[str, str]) -> Config:
+    """As `load_config`, of files that were read before."""
+    reading = read_files(files, environment)
     warnings = [_softened(problem) for problem in reading.findings]
     everything = tuple(sorted({*reading.problems, *warnings}))
     if reading.config is None or not reading.is_usable:
@@ -114,6 +121,19 @@ def read_config(
     everything = tuple(sorted({*reading.problems, *reading.findings}))
     is_good = reading.is_usable and not any(p.severity is Severity.ERROR for p in everything)
     return (_with_warnings(reading.config, everything) if reading.config and is_good else None), everything
+
+
+def stamp_files(path: FilePath, templates: FilePath) -> Stamp:
+    """What tells an edit of any of the user's files without reading them."""
+    return tuple(_stamp(each) for each in (path, *template_paths(templates)))
+
+
+def _stamp(path: FilePath) -> tuple[str, int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (str(path), 0, 0, 0)
+    return (str(path), found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def find_files(path: FilePath, templates: FilePath) -> Files:

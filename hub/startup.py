@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
 import structlog
 from flask import Flask
 
-from hub.config import load_config
 from hub.deliver import Worker
 from hub.errors import SettingsError, StoreUnavailable
 from hub.logs import set_up_logs
-from hub.models import OnUnknown
-from hub.route import Rules, load_rules
+from hub.models import Config, OnUnknown
+from hub.reload import Adapt, Reloader, Serving, begin, kept_files
+from hub.route import Rules
 from hub.settings import Settings, load_settings
 from hub.store.sqlite import sqlite_path
 from hub.store.store import Store, open_store
@@ -25,15 +26,18 @@ from hub.web import create_app, new_link
 log = structlog.get_logger()
 
 
-def prepare(settings: Settings | None = None) -> tuple[Settings, Rules]:
+def unchanged(config: Config) -> Config:
+    """The configuration as the files have it; the demo has another."""
+    return config
+
+
+def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     """Everything checked and the database up to date; raises HubError with all that is wrong."""
-    settings = settings or load_settings()
+    settings = load_settings()
     set_up_logs(settings.log_format, settings.log_level)
-    config = load_config(settings.config_path, settings.templates_path, settings.environment)
-    for warning in config.warnings:
-        log.warning("config.warning", problem=str(warning))
+    serving = begin(settings, lambda: _kept_files(settings), adapt)
     migrate(settings)
-    return settings, load_rules(config)
+    return settings, serving
 
 
 def migrate(settings: Settings) -> None:
@@ -55,6 +59,11 @@ def open_existing(settings: Settings) -> Store:
     return store
 
 
+def _kept_files(settings: Settings) -> str | None:
+    with closing(open_existing(settings)) as store:
+        return kept_files(store)
+
+
 def announce(settings: Settings, port: int) -> None:
     """Say where the hub is; without a password also the link that opens its status page once."""
     address = settings.public_url or f"http://{settings.host}:{port}"
@@ -70,10 +79,13 @@ def announce(settings: Settings, port: int) -> None:
     sys.stdout.flush()
 
 
-def make_app(settings: Settings, rules: Rules) -> Flask:
-    """The app of one web process, with a store of its own."""
+def make_app(settings: Settings, serving: Serving, adapt: Adapt | None = unchanged) -> Flask:
+    """The app of one web process, with a store of its own; without `adapt` it follows no edit."""
     store = open_store(settings.database_url, settings.db_connections)
-    return create_app(store, lambda: rules, settings)
+    reloader = Reloader(settings, store, serving, adapt or unchanged)
+    if adapt:
+        reloader.start()
+    return create_app(store, reloader.serving, settings)
 
 
 def refuse_ephemeral_disk(settings: Settings) -> None:
@@ -90,14 +102,22 @@ def refuse_ephemeral_disk(settings: Settings) -> None:
         )
 
 
-def run_worker(settings: Settings, rules: Rules, *, ends_with_parent: bool) -> None:
-    """Deliver until a signal to stop; a second one ends the process at once."""
-    # With `on_unknown: hold` not even a power cut may forget that an attempt began.
-    holds = any(each.on_unknown is OnUnknown.HOLD for each in rules.config.destinations.values())
-    store = open_store(settings.database_url, settings.db_connections, durable=holds)
+def run_worker(
+    settings: Settings, serving: Serving, adapt: Adapt | None = unchanged, *, ends_with_parent: bool
+) -> None:
+    """Deliver until a signal to stop; a second one ends the process at once. `adapt` as in `make_app`."""
+    store = open_store(settings.database_url, settings.db_connections, durable=_holds(serving.rules))
+
+    def before_swap(rules: Rules) -> None:
+        if _holds(rules):
+            store.make_durable()
+
+    reloader = Reloader(settings, store, serving, adapt or unchanged, before_swap)
+    if adapt:
+        reloader.start()
     worker = Worker(
         store,
-        lambda: rules,
+        reloader.rules,
         threads=settings.worker_threads,
         public_url=settings.public_url,
         retention=settings.retention,
@@ -108,3 +128,8 @@ def run_worker(settings: Settings, rules: Rules, *, ends_with_parent: bool) -> N
     worker.run()
     store.close()
     sys.stdout.flush()
+
+
+def _holds(rules: Rules) -> bool:
+    """With `on_unknown: hold` not even a power cut may forget that an attempt began."""
+    return any(each.on_unknown is OnUnknown.HOLD for each in rules.config.destinations.values())

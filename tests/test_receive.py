@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import given
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from hub.receive import read_body
+from hub.reload import Serving
 from hub.route import Rules
 from hub.settings import Settings
 from hub.store.store import Store, open_store
@@ -24,12 +26,13 @@ from hub.web.app import create_app
 
 OTHER_SECRET = "whsec_b3RoZXIgb3RoZXI="
 PATH = "/api/webhooks"
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
 BODY = b'{"type":"user.created","data":{"id":"user_1"}}'
 RULES = given.rules(given.route("one", ("user.*",), "log", "log"), given.route("two", ("*",), "log"))
 
 
 def client_of(store: Store, rules: Rules = RULES) -> FlaskClient:
-    return create_app(store, lambda: rules, Settings()).test_client()
+    return create_app(store, lambda: Serving(rules=rules, since=NOW), Settings()).test_client()
 
 
 @pytest.fixture
@@ -187,7 +190,7 @@ def test_each_source_has_its_path_and_its_secret(store: Store) -> None:
 def test_a_rotated_secret_is_known_without_a_restart(store: Store) -> None:
     new = OTHER_SECRET
     today = {"rules": given.rules(given.route("all", ("*",)))}
-    client = create_app(store, lambda: today["rules"], Settings()).test_client()
+    client = create_app(store, lambda: Serving(rules=today["rules"], since=NOW), Settings()).test_client()
     before = post(client, secret=new).status_code
     today["rules"] = given.rules(given.route("all", ("*",)), sources=(given.source(secrets=(new,)),))
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -19,6 +20,7 @@ from hub.commands._sender import place
 from hub.config import load_config
 from hub.errors import Conflict, HubError, NotFound
 from hub.logs import set_up_logs
+from hub.reload import Serving
 from hub.route import load_rules
 from hub.settings import load_settings
 from hub.web import create_app
@@ -82,9 +84,9 @@ def open_api(url: str | None) -> Iterator[Api]:
     set_up_logs(settings.log_format, "warning")
     with closing(startup.open_existing(settings)) as store:
         config = load_config(settings.config_path, settings.templates_path, settings.environment)
-        rules = load_rules(config)
+        serving = Serving(rules=load_rules(config), since=datetime.now(UTC))
         password = secrets.token_urlsafe()
-        app = create_app(store, lambda: rules, replace(settings, password=password))
+        app = create_app(store, lambda: serving, replace(settings, password=password))
         yield Api(_in_process(app.test_client(), password), "the local hub")
 
 

@@ -13,7 +13,7 @@ import sys
 
 from hub import startup
 from hub.demo.confine import confined
-from hub.route import load_rules
+from hub.models import Config
 from hub.supervise import supervise
 from hub.web.server import serve_web
 
@@ -23,15 +23,18 @@ def main() -> None:
     descriptor, *addresses = sys.argv[1:]
     _end_with_demo()
     listener = socket.socket(fileno=int(descriptor))
-    settings, loaded = startup.prepare()
-    rules = load_rules(confined(loaded.config, addresses))
+
+    def adapt(config: Config) -> Config:
+        return confined(config, addresses)
+
+    settings, serving = startup.prepare(adapt)
 
     def web() -> None:
-        serve_web(listener, 1, lambda: startup.make_app(settings, rules), ends_with_parent=True)
+        serve_web(listener, 1, lambda: startup.make_app(settings, serving, adapt), ends_with_parent=True)
 
     def worker() -> None:
         listener.close()
-        startup.run_worker(settings, rules, ends_with_parent=True)
+        startup.run_worker(settings, serving, adapt, ends_with_parent=True)
 
     supervise({"web": web, "worker": worker})
 

@@ -10,7 +10,7 @@ from hub.web.server import listen, serve_web
 @click.command()
 def command() -> None:
     """Receive, show and deliver, in processes that are started again should they die."""
-    settings, rules = startup.prepare()
+    settings, serving = startup.prepare()
     listener = listen(settings.host, settings.port)
     startup.announce(settings, listener.getsockname()[1])
 
@@ -18,12 +18,12 @@ def command() -> None:
         serve_web(
             listener,
             settings.web_processes,
-            lambda: startup.make_app(settings, rules),
+            lambda: startup.make_app(settings, serving),
             ends_with_parent=True,
         )
 
     def worker() -> None:
         listener.close()
-        startup.run_worker(settings, rules, ends_with_parent=True)
+        startup.run_worker(settings, serving, ends_with_parent=True)
 
     supervise({"web": web, "worker": worker})

@@ -42,7 +42,7 @@ def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
     contents: dict[str, bytes] = {}
     problems: list[Problem] = []
     total = 0
-    for path in _template_paths(folder):
+    for path in template_paths(folder):
         content = _read(folder, path)
         if isinstance(content, str):
             problems.append(_problem(path.as_posix(), 1, 1, Code.UNREADABLE_FILE, content))
@@ -116,7 +116,7 @@ def check_condition(sandbox: Sandbox, text: str) -> str | None:
     return None
 
 
-def _template_paths(folder: Path) -> Iterator[Path]:
+def template_paths(folder: Path) -> Iterator[Path]:
     """The files that count as templates, in the order of their names."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

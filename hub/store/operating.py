@@ -120,6 +120,18 @@ class Operating(View):
         kept: str = self._connection.execute(select(keep.c.value).where(keep.c.name == name)).scalar_one()
         return kept
 
+    def replace_value(self, name: str, value: str) -> bool:
+        """Keep a shared value in place of what was kept; whether it is another."""
+        insert_into = postgresql.insert if self._skips_locked else sqlite.insert
+        replaced = self._connection.execute(
+            insert_into(keep)
+            .values(name=name, value=value)
+            .on_conflict_do_update(
+                index_elements=["name"], set_={"value": value}, where=keep.c.value != value
+            )
+        )
+        return replaced.rowcount > 0
+
     def take_value(self, name: str) -> str | None:
         """Remove a shared value and return it, to one caller only; None where it is gone."""
         value: str | None = self._connection.execute(

@@ -78,6 +78,9 @@ class PostgresStore(Store):
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
 
+    def make_durable(self) -> None:
+        """It always is."""
+
     def close(self) -> None:
         self._notifier.close()
         super().close()

@@ -42,9 +42,9 @@ class SqliteStore(Store):
 
     def __init__(self, url: str, *, durable: bool) -> None:
         self.path = sqlite_path(url)
-        synchronous = "FULL" if durable else "NORMAL"
-        super().__init__(url, self._engine_of(self.path, synchronous, readers=False))
-        self._reading = self._engine_of(self.path, synchronous, readers=True)
+        self._synchronous = "FULL" if durable else "NORMAL"
+        super().__init__(url, self._engine_of(self.path, readers=False))
+        self._reading = self._engine_of(self.path, readers=True)
         self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._bell.setblocking(False)
         self._bell_path = str(_bell_path(self.path))
@@ -78,6 +78,11 @@ class SqliteStore(Store):
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _SocketListener(_bell_path(self.path), on_wake)
 
+    def make_durable(self) -> None:
+        if self._synchronous != "FULL":
+            self._synchronous = "FULL"
+            self._engine.dispose()
+
     def close(self) -> None:
         super().close()
         self._reading.dispose()
@@ -96,8 +101,7 @@ class SqliteStore(Store):
         with self._reading.connect() as connection:
             yield connection
 
-    @staticmethod
-    def _engine_of(path: Path, synchronous: str, *, readers: bool) -> Engine:
+    def _engine_of(self, path: Path, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:
             # mode=rw: a command run in the wrong folder must not make a second, empty store.
             connection = sqlite3.connect(
@@ -108,7 +112,7 @@ class SqliteStore(Store):
                 check_same_thread=False,
                 cached_statements=256,
             )
-            connection.execute(f"PRAGMA synchronous={synchronous}")
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
             if readers:
                 connection.execute("PRAGMA query_only=1")
             else:

@@ -87,6 +87,10 @@ class Store(ABC):
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         """Call `on_wake`, in a thread, whenever any process calls `wake`."""
 
+    @abstractmethod
+    def make_durable(self) -> None:
+        """From now on let every commit survive a power cut, where this store was opened to forget some."""
+
     def close(self) -> None:
         self._engine.dispose()
 

@@ -14,7 +14,7 @@ from werkzeug.routing import MapAdapter
 
 from hub.models import SourceConfig
 from hub.receive import Receiver, read_body
-from hub.route import Rules
+from hub.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
 from hub.web import access, acts, api, health, metrics, pages, refusals
@@ -64,10 +64,11 @@ class Hub(Flask):
         return self.make_response(self.receiver.receive(source))
 
 
-def create_app(store: Store, rules: Callable[[], Rules], settings: Settings) -> Flask:
+def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Flask:
     """The app of one web process; make it after forking. It starts while the database is down, too."""
-    app = Hub(Receiver(store, rules))
-    app.extensions["hub"] = Context(store=store, rules=rules, settings=settings)
+    context = Context(store=store, serving=serving, settings=settings)
+    app = Hub(Receiver(store, context.rules))
+    app.extensions["hub"] = context
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.session_interface = HubSessions(

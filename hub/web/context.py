@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from hub.reload import Serving
 from hub.route import Rules
 from hub.settings import Settings
 from hub.store.store import Store
@@ -14,11 +15,14 @@ from hub.store.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """The app's own; `rules` answers with the version that serves now."""
+    """The app's own; `serving` answers with the version of the user's files that serves now."""
 
     store: Store
-    rules: Callable[[], Rules]
+    serving: Callable[[], Serving]
     settings: Settings
+
+    def rules(self) -> Rules:
+        return self.serving().rules
 
 
 def context() -> Context:

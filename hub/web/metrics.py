@@ -15,7 +15,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from hub.models import Config, Outcome, State
+from hub.models import Outcome, State
+from hub.reload import Serving
 from hub.store.reading import Reading
 from hub.store.upkeep import DELIVERY_SECONDS_BOUNDS
 from hub.web import access
@@ -31,7 +32,7 @@ def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
     here = context()
     with here.store.read() as reading:
-        registry.register(StoreCollector(reading, here.rules().config))
+        registry.register(StoreCollector(reading, here.serving()))
         text = generate_latest(registry)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
@@ -39,9 +40,10 @@ def metrics() -> Response:
 class StoreCollector(Collector):
     """One reading of the store, as metric families."""
 
-    def __init__(self, reading: Reading, config: Config) -> None:
+    def __init__(self, reading: Reading, serving: Serving) -> None:
         self._reading = reading
-        self._config = config
+        self._config = serving.rules.config
+        self._is_up_to_date = not serving.refused
         self._stats = reading.stats()
 
     def describe(self) -> list[Metric]:
@@ -56,7 +58,9 @@ class StoreCollector(Collector):
         yield self._oldest_due()
         yield self._paused()
         yield GaugeMetricFamily(
-            "hub_config_last_reload_successful", "Whether the last edit of the configuration serves.", value=1
+            "hub_config_last_reload_successful",
+            "Whether the last edit of the configuration serves.",
+            value=int(self._is_up_to_date),
         )
 
     def _events(self) -> Metric:

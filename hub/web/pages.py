@@ -36,13 +36,15 @@ def status() -> Response:
         stats = reading.stats()
         places = shown.destinations(here, reading)
         events = [_listed(record, masks) for record in reading.events(limit=LAST_EVENTS)]
-    config = here.rules().config
+    serving = here.serving()
+    config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
     return page(
         "status.html",
         now=stats.now,
         stats=stats,
-        standing=standing(stats, places, config),
+        standing=standing(stats, places, serving),
+        serving=serving,
         destinations=places,
         events=events,
         unset_sources=[(source, address) for source, address in sources if source.missing],
@@ -142,7 +144,14 @@ def destinations() -> Response:
 def routes() -> Response:
     here = context()
     masks = masks_of(here.settings.environment)
-    return page("routes.html", config=here.rules().config, fields=lambda send: _fields(send.fields, masks))
+    serving = here.serving()
+    return page(
+        "routes.html",
+        serving=serving,
+        config=serving.rules.config,
+        path=here.settings.config_path.as_posix(),
+        fields=lambda send: _fields(send.fields, masks),
+    )
 
 
 def page(template: str, **values: Any) -> Response:

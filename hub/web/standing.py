@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from hub.codes import Code
-from hub.models import Config, State
+from hub.models import Config, Problem, Severity, State
 from hub.records import Stats
+from hub.reload import Serving
 from hub.web.health import OLDEST_BEAT
 from hub.web.words import counted, span
 
@@ -43,9 +44,15 @@ class Standing:
     notes: tuple[Note, ...]
 
 
-def standing(stats: Stats, destinations: Sequence[Mapping[str, Any]], config: Config) -> Standing:
+def standing(stats: Stats, destinations: Sequence[Mapping[str, Any]], serving: Serving) -> Standing:
     """What the status page says first. `destinations` are as `shown.destinations` has them."""
-    found = [*_worker(stats), *_destinations(destinations), *_stuck(stats), *_configuration(config)]
+    found = [
+        *_worker(stats),
+        *_destinations(destinations),
+        *_stuck(stats),
+        *_refused(serving.refused),
+        *_configuration(serving.rules.config),
+    ]
     notes = tuple(sorted(found, key=lambda note: note.tone is not Tone.TROUBLE))
     troubles = sum(note.tone is Tone.TROUBLE for note in notes)
     if troubles:
@@ -119,6 +126,24 @@ def _stuck_note(state: State, title: str, text: str) -> Note:
         endpoint="pages.deliveries",
         values={"state": state.value},
     )
+
+
+def _refused(problems: Sequence[Problem]) -> list[Note]:
+    """Why the last edit does not serve."""
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if not errors:
+        return []
+    first = errors[0]
+    more = f", and {counted(len(errors) - 1, 'more problem')}" if len(errors) > 1 else ""
+    return [
+        Note(
+            tone=Tone.TROUBLE,
+            title="The last edit of the configuration was refused",
+            text=f"What served before it still does. {first.file}:{first.line}: {first.message}{more}.",
+            action="All problems",
+            endpoint="pages.routes",
+        )
+    ]
 
 
 def _configuration(config: Config) -> list[Note]:

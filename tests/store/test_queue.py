@@ -460,6 +460,18 @@ def test_a_workers_store_on_sqlite_may_leave_the_fsync_to_others(sqlite_url: str
     assert synchronous == 1
 
 
+def test_a_workers_store_on_sqlite_can_be_made_durable_while_it_runs(sqlite_url: str) -> None:
+    from hub.store.store import open_store
+
+    store = open_store(sqlite_url, durable=False)
+    store.write(lambda t: t.now)
+    store.make_durable()
+    synchronous = store.write(lambda t: t._connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    store.close()
+
+    assert synchronous == 2
+
+
 def test_postgres_connections_stay_within_their_number(
     new_postgres_database: Callable[..., str], postgres_url: str
 ) -> None:

@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
@@ -16,7 +17,8 @@ from pydantic import BaseModel
 
 from hub.destinations.console import ConsoleOptions
 from hub.destinations.http import HttpOptions
-from hub.models import Config, DestinationConfig, Route, Send, SourceConfig
+from hub.models import Config, DestinationConfig, Problem, Route, Send, SourceConfig
+from hub.reload import Serving
 from hub.route import Rules, load_rules
 from hub.settings import Settings
 from hub.store.store import Store
@@ -26,6 +28,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSWORD = "correct horse battery"
 KEY = {"Authorization": f"Bearer {PASSWORD}"}
 PATH = "/api/webhooks"
+SINCE = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
 CRM_URL = "https://crm.example.com:8443/hooks/T0SECRET?token=verysecret"
 
 
@@ -89,7 +92,11 @@ class World:
     store: Store
     config: Config
     settings: Settings
+    refused: tuple[Problem, ...] = ()
     _rules: dict[int, Rules] = field(default_factory=dict)
+
+    def serving(self) -> Serving:
+        return Serving(rules=self.rules(), since=SINCE, refused=self.refused)
 
     def rules(self) -> Rules:
         if id(self.config) not in self._rules:
@@ -97,7 +104,7 @@ class World:
         return self._rules[id(self.config)]
 
     def app(self, **changes: Any) -> Flask:
-        return create_app(self.store, self.rules, replace(self.settings, **changes))
+        return create_app(self.store, self.serving, replace(self.settings, **changes))
 
     def send(self, client: FlaskClient, body: bytes, message_id: str = "msg_1") -> dict[str, Any]:
         """One genuine event through the front door; returns what was answered."""

@@ -151,6 +151,31 @@ def test_routes_are_readable_with_their_warnings_and_without_secrets(world: Worl
     assert "${MY_TOKEN} }} waits" in text
 
 
+def test_pages_say_which_version_serves_since_when_and_why_an_edit_does_not(
+    world: World, signed_in: FlaskClient
+) -> None:
+    version = world.config.version
+    status, routes = signed_in.get("/").text, signed_in.get("/routes").text
+
+    assert f"<code>{version[:8]}</code></a> has served since 2026-01-30 12:00:00 UTC" in status
+    assert f"Version <code>{version}</code> has served since 2026-01-30 12:00:00 UTC" in routes
+    assert "refused" not in status + routes
+
+    world.refused = (
+        Problem(
+            file="config/routes.yaml",
+            line=14,
+            column=9,
+            severity=Severity.ERROR,
+            code="unknown-key",
+            message="there is no <b>key</b>",
+        ),
+    )
+
+    assert "config/routes.yaml:14: there is no &lt;b&gt;key&lt;/b&gt;" in signed_in.get("/").text
+    assert "<code>config/routes.yaml:14:9</code> there is no &lt;b&gt;key" in signed_in.get("/routes").text
+
+
 @pytest.mark.parametrize(
     "path", ["/events/evt_00", "/deliveries/dlv_00", "/events/nonsense", "/deliveries?state=x"]
 )
