@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,33 +12,14 @@ import click
 
 from hub.commands._messages import lines, outgoing
 from hub.commands._printing import one_line, say, say_json, unset
+from hub.commands._rendering import Rendering, renderings_of
 from hub.commands._sample import chosen_source, make_payload, sample_options
 from hub.config import load_config
-from hub.destinations.base import find_destination
-from hub.errors import HubError, TemplateError
-from hub.models import UNMATCHED, DestinationConfig, Event, Message, Routing, Send, new_id
-from hub.render import render
+from hub.errors import HubError
+from hub.models import UNMATCHED, Event, Routing, new_id
 from hub.route import Rules, load_rules, match
-from hub.settings import Settings, load_settings
+from hub.settings import load_settings
 from hub.web.masks import Masks, masks_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rendering:
-    """What one send block makes of the event.
-
-    `message` is None where `error` says why there would be none; `degraded` why it is not the user's own.
-    """
-
-    route: str
-    destination: DestinationConfig
-    message: Message | None = None
-    degraded: str | None = None
-    error: str | None = None
-
-    @property
-    def failed(self) -> bool:
-        return bool(self.error or self.degraded)
 
 
 @click.command()
@@ -75,7 +56,7 @@ def command(
         received_at=now,
     )
     routing = match(rules, sample)
-    renderings = list(_renderings(routing, sample, rules, settings))
+    renderings = list(renderings_of(routing, sample, rules, settings.public_url))
     masks = masks_of(settings.environment).of_event(sample.type, sample.payload)
     if as_json:
         say_json(_document(sample, routing, renderings, masks))
@@ -86,28 +67,6 @@ def command(
         _write_html(html_path, renderings, masks)
     if any(rendering.failed for rendering in renderings):
         raise click.exceptions.Exit(1)
-
-
-# -- rendering ------------------------------------------------------------------------------------
-
-
-def _renderings(routing: Routing, event: Event, rules: Rules, settings: Settings) -> Iterator[Rendering]:
-    link = f"{settings.public_url}/events/{event.id}" if settings.public_url else ""
-    for matched in routing.matched:
-        for send in matched.sends:
-            yield _rendering(send, event, matched.route, rules, link)
-
-
-def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) -> Rendering:
-    """What the worker would render of a send block at its first attempt."""
-    destination = rules.config.destinations[send.to]
-    composer = find_destination(destination.type)
-    assert composer is not None
-    try:
-        made = render(send, event, route, composer, destination.options, rules.sandbox, link)
-    except TemplateError as error:
-        return Rendering(route=route, destination=destination, error=f"template failed: {error}")
-    return Rendering(route=route, destination=destination, message=made.message, degraded=made.degraded)
 
 
 # -- the page -------------------------------------------------------------------------------------
