@@ -83,7 +83,12 @@ class Problem:
 
 def new_id(prefix: str, now: datetime) -> str:
     """An id like `evt_0192f1a2b3c4d5e6f7a8b9c0d1e2`: sorts by time (milliseconds), 64 random bits behind."""
-    return f"{prefix}_{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"
+    return f"{first_id(prefix, now)}{secrets.token_hex(8)}"
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """What sorts before every id of that moment and later ones."""
+    return f"{prefix}_{max(int(moment.timestamp() * 1000), 0):012x}"
 
 
 # -- what arrives ---------------------------------------------------------------------------------

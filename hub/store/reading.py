@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 
 from hub.errors import Conflict, NotFound
-from hub.models import DestinationState, Event, Outcome, State, Verdict
+from hub.models import DestinationState, Event, Outcome, State, Verdict, first_id
 from hub.records import AttemptRecord, DeliveryRecord, EventRecord, Stats
 from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
 from hub.store.view import View, is_in
@@ -31,12 +31,19 @@ class Reading(View):
     # -- events -------------------------------------------------------------------------------
 
     def events(
-        self, *, type_: str | None = None, limit: int = 50, before: str | None = None
+        self,
+        *,
+        type_: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        before: str | None = None,
     ) -> list[EventRecord]:
         """Events, newest first; `before` is the id after which a page begins."""
         statement = select(*_EVENT_COLUMNS)
         if type_:
             statement = statement.where(events.c.type == type_)
+        if since:
+            statement = statement.where(events.c.id >= first_id("evt", since))
         rows = self._connection.execute(_page(statement, events.c.id, limit, before)).all()
         states = self._states_of([row.id for row in rows])
         return [_event_record(row, states.get(row.id, {})) for row in rows]

@@ -14,17 +14,28 @@ from hub.web.context import Context, context
 from hub.web.masks import Masks, masks_of
 from hub.web.parameters import known_id
 
+WHOLE_EVENTS = 100
+"""So many events with their payloads, of at most 1 MiB each, are answered at once."""
+
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 blueprint.before_request(access.require_key)
 
 
 @blueprint.get("/events")
 def events() -> Response:
-    parameters.only("type", "limit", "before")
+    """A page of events; with `payload=true` each with its payload, and then fewer at once."""
+    parameters.only("type", "since", "payload", "limit", "before")
+    whole = parameters.flag("payload")
     with context().store.read() as reading:
-        limit = parameters.limit()
-        records = reading.events(type_=parameters.text("type"), limit=limit + 1, before=parameters.before())
-    return _page([shown.event(record, _masks()) for record in records], limit)
+        limit = min(parameters.limit(), WHOLE_EVENTS) if whole else parameters.limit()
+        records = reading.events(
+            type_=parameters.text("type"),
+            since=parameters.since(reading.now),
+            limit=limit + 1,
+            before=parameters.before(),
+        )
+    show = shown.whole_event if whole else shown.event
+    return _page([show(record, _masks()) for record in records], limit)
 
 
 @blueprint.get("/events/<event_id>")

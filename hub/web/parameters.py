@@ -72,6 +72,14 @@ def choice(name: str, among: Collection[str]) -> str:
     return value
 
 
+def flag(name: str) -> bool:
+    """A parameter that is `true`, or left out."""
+    value = text(name)
+    if value not in (None, "true", "false"):
+        raise BadParameter(f"{name} is {_shown(value)}; it must be true or false")
+    return value == "true"
+
+
 def since(now: datetime) -> datetime | None:
     """A moment, as ISO 8601 (UTC unless it says otherwise) or as a duration back from now."""
     value = text("since")

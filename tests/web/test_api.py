@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -290,3 +291,25 @@ def test_no_answer_shows_a_one_time_secret_or_a_destinations_address(
     message = get(client, f"/api/deliveries/{log}")["message"]
     assert message["text"] == "•••••• ${CRM_WEBHOOK_URL}"
     assert message["html"] == "<a href='••••••'>"
+
+
+def test_events_come_with_their_payloads_where_they_are_asked_for(world: World, client: FlaskClient) -> None:
+    for number in range(3):
+        body = payload("invitation.created", id=f"inv_{number}", url="https://x/?t=s3cr3t")
+        world.send(client, body, f"msg_{number}")
+    page = client.get("/api/events?payload=true&limit=2", headers=KEY).get_json()
+    rest = client.get(f"/api/events?payload=true&before={page['next']}", headers=KEY).get_json()
+    ids = [item["payload"]["data"]["id"] for item in (*page["items"], *rest["items"])]
+
+    assert sorted(ids) == ["inv_0", "inv_1", "inv_2"]
+    assert "s3cr3t" not in json.dumps(page)
+    assert "payload" not in client.get("/api/events", headers=KEY).get_json()["items"][0]
+    assert client.get("/api/events?payload=yes", headers=KEY).status_code == 400
+
+
+def test_events_since_a_moment(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+
+    assert len(client.get("/api/events?since=1h", headers=KEY).get_json()["items"]) == 1
+    assert client.get("/api/events?since=2999-01-01", headers=KEY).get_json()["items"] == []
+    assert client.get("/api/events?since=soon", headers=KEY).status_code == 400
