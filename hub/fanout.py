@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.models import Event, Routing
 from hub.route import Rules, match
+from hub.store.intake import Arrival
 from hub.store.store import Store, Transaction
 
 
@@ -25,14 +26,11 @@ def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
     Conditions run before the transaction begins: they are users' code, and others wait for its lock.
     """
     routing = match(rules, event)
-
-    def work(transaction: Transaction) -> FannedOut:
-        if not transaction.add_event(event, routing):
-            return _resent(transaction, event, routing)
-        owed = transaction.add_deliveries(event, routing)
-        return FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=owed)
-
-    fanned_out = store.write(work)
+    if store.take_in(Arrival(event=event, routing=routing)):
+        owed = sum(len(matched.sends) for matched in routing.matched)
+        fanned_out = FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=owed)
+    else:
+        fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
     if fanned_out.deliveries:
         store.wake()
     return fanned_out

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table, select, update
+from sqlalchemy.dialects import postgresql
 
-from hub.models import UNMATCHED, Event, Routing, State, new_id
-from hub.store.tables import deliveries, events
+from hub.models import UNMATCHED, Event, Routing, Send, State, new_id
+from hub.store.tables import as_json, as_microseconds, deliveries, events
 from hub.store.view import View, is_in
 
-_ADD_EVENT_SQLITE, _ADD_EVENT_POSTGRES = (
-    insert_into(events).on_conflict_do_nothing(index_elements=["source", "message_id"]).returning(events.c.id)
-    for insert_into in (sqlite.insert, postgresql.insert)
-)
-_ADD_DELIVERIES = insert(deliveries)
+ROWS_AT_ONCE = 100
+"""So many rows at most go into one statement: SQLite takes 32,766 parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A new event with what the rules said of it."""
+
+    event: Event
+    routing: Routing
 
 
 class Intake(View):
-    """The part of a transaction that takes events in."""
+    """The part of a transaction that takes events in.
+
+    Rows are inserted many at once and past SQLAlchemy's own machinery: with all that arrives together in
+    one statement, threads that verify other requests hold it up once and not for each row.
+    """
+
+    def take_in(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """Keep events, each with every delivery it is owed; False, changing nothing, for those known."""
+        added = self._insert_events(arrivals)
+        rows = [
+            row
+            for arrival in arrivals
+            if arrival.event.id in added
+            for row in self._owed(arrival.event, arrival.routing)
+        ]
+        self._insert(deliveries, rows)
+        return [arrival.event.id in added for arrival in arrivals]
 
     def add_event(self, event: Event, routing: Routing) -> bool:
         """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
-        statement = _ADD_EVENT_POSTGRES if self._skips_locked else _ADD_EVENT_SQLITE
-        row = {
-            "id": event.id,
-            "source": event.source,
-            "message_id": event.message_id,
-            "type": event.type,
-            "payload": event.payload,
-            "received_at": event.received_at,
-            "verdicts": [vars(verdict) for verdict in routing.verdicts],
-        }
-        return self._connection.execute(statement, row).first() is not None
+        return bool(self._insert_events([Arrival(event=event, routing=routing)]))
 
     def known_event(self, event: Event) -> tuple[Event, bool]:
         """The event kept under the same message id, locked, and whether its payload is still there.
@@ -76,14 +90,8 @@ class Intake(View):
 
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
-        rows = []
-        for matched in routing.matched:
-            positions: Counter[str] = Counter()
-            for send in matched.sends:
-                rows.append(self._owed(event, matched.route, positions[send.to], send.to, send.fields))
-                positions[send.to] += 1
-        if rows:
-            self._connection.execute(_ADD_DELIVERIES, rows)
+        rows = self._owed(event, routing)
+        self._insert(deliveries, rows)
         return len(rows)
 
     def revive_dead(self, event_id: str) -> int:
@@ -95,19 +103,93 @@ class Intake(View):
         )
         return revived.rowcount
 
-    def _owed(self, event: Event, route: str, position: int, destination: str, fields: Any) -> dict[str, Any]:
-        return {
-            "id": new_id("dlv", self.now),
-            "event_id": event.id,
-            "event_type": event.type,
-            "route": route,
-            "position": position,
-            "destination": destination,
-            "send": dict(fields),
-            "state": State.PENDING,
-            "due_at": self.now,
-            "owed_since": self.now,
-            "attempts": 0,
-            "tries": 0,
-            "created_at": self.now,
-        }
+    def _insert_events(self, arrivals: Sequence[Arrival]) -> set[str]:
+        """The ids of those that were not known.
+
+        In the order of what makes them unique, so that two processes do not wait for each other.
+        """
+        rows = {arrival.event.id: _event_row(arrival) for arrival in arrivals}
+        ordered = sorted(rows.values(), key=lambda row: (row["source"], row["message_id"]))
+        if self._insert(events, ordered, unless_known=True) == len(rows):
+            return set(rows)
+        kept = select(events.c.id).where(events.c.id.in_(list(rows)))
+        return set(self._connection.execute(kept).scalars())
+
+    def _owed(self, event: Event, routing: Routing) -> list[dict[str, Any]]:
+        """The rows of all that the routing names."""
+        rows = []
+        for matched in routing.matched:
+            positions: Counter[str] = Counter()
+            for send in matched.sends:
+                rows.append(_delivery_row(event, matched.route, positions[send.to], send, self.now))
+                positions[send.to] += 1
+        return rows
+
+    def _insert(self, table: Table, rows: Sequence[dict[str, Any]], *, unless_known: bool = False) -> int:
+        """How many rows were inserted."""
+        inserted = 0
+        for first in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[first : first + ROWS_AT_ONCE]
+            names = tuple(part[0])
+            if self._skips_locked:
+                statement = _from_arrays(table, names, unless_known)
+                parameters = tuple([row[name] for row in part] for name in names)
+            else:
+                statement = _from_values(table, names, len(part), unless_known)
+                parameters = tuple(value for row in part for value in row.values())
+            inserted += self._connection.exec_driver_sql(statement, parameters).rowcount
+        return inserted
+
+
+def _event_row(arrival: Arrival) -> dict[str, Any]:
+    event = arrival.event
+    return {
+        "id": event.id,
+        "source": event.source,
+        "message_id": event.message_id,
+        "type": event.type,
+        "payload": event.payload,
+        "received_at": as_microseconds(event.received_at),
+        "verdicts": as_json([vars(verdict) for verdict in arrival.routing.verdicts]),
+    }
+
+
+def _delivery_row(event: Event, route: str, position: int, send: Send, now: datetime) -> dict[str, Any]:
+    due_at = as_microseconds(now)
+    return {
+        "id": new_id("dlv", now),
+        "event_id": event.id,
+        "event_type": event.type,
+        "route": route,
+        "position": position,
+        "destination": send.to,
+        "send": as_json(dict(send.fields)),
+        "state": State.PENDING.value,
+        "due_at": due_at,
+        "owed_since": due_at,
+        "attempts": 0,
+        "tries": 0,
+        "created_at": due_at,
+    }
+
+
+@lru_cache(maxsize=256)
+def _from_values(table: Table, names: tuple[str, ...], count: int, unless_known: bool) -> str:
+    row = f"({','.join('?' * len(names))})"
+    return f"{_into(table, names)} VALUES {','.join([row] * count)}{_unless_known(unless_known)}"
+
+
+@lru_cache(maxsize=16)
+def _from_arrays(table: Table, names: tuple[str, ...], unless_known: bool) -> str:
+    """One statement for any number of rows: PostgreSQL plans it in no time."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    arrays = ",".join(f"%s::{table.c[name].type.compile(dialect)}[]" for name in names)
+    return f"{_into(table, names)} SELECT * FROM unnest({arrays}){_unless_known(unless_known)}"  # noqa: S608 - names of ours
+
+
+def _into(table: Table, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table.name} ({','.join(names)})"
+
+
+def _unless_known(unless_known: bool) -> str:
+    return " ON CONFLICT (source, message_id) DO NOTHING" if unless_known else ""

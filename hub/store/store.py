@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreUnavailable
-from hub.store.intake import Intake
+from hub.store.intake import Arrival, Intake
 from hub.store.operating import Operating
 from hub.store.reading import Reading
 from hub.store.upkeep import Upkeep
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
 """No answer, no room, no connection, or a replica that only reads."""
@@ -55,7 +56,8 @@ class Store(ABC):
     def __init__(self, url: str, engine: Engine) -> None:
         self.url = url
         self._engine = engine
-        self._group = GroupCommit(self._begin)
+        self._writes: GroupCommit[Callable[[Transaction], Any], Any] = GroupCommit(self._do_all)
+        self._arrivals = GroupCommit(self._take_in_all)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and return its result once that is durably committed.
@@ -63,7 +65,16 @@ class Store(ABC):
         Works that arrive together are committed together. `work` may run twice (a neighbour failed), so
         it does nothing but use its transaction; what it raises undoes it alone. Raises StoreUnavailable.
         """
-        return self._group.run(work)
+        result: T = self._writes.run(work)
+        return result
+
+    def take_in(self, arrival: Arrival) -> bool:
+        """Keep a new event and every delivery it is owed, or neither; False where it is known already.
+
+        Returns once that is durably committed, together with what arrives at the same time. Raises
+        StoreUnavailable.
+        """
+        return self._arrivals.run(arrival)
 
     @contextmanager
     def read(self) -> Iterator[Reading]:
@@ -106,6 +117,14 @@ class Store(ABC):
     def _reader(self) -> AbstractContextManager[Connection]:
         """A connection inside a transaction that only reads."""
 
+    def _do_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+        with self._begin() as transaction:
+            return [work(transaction) for work in works]
+
+    def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        with self._begin() as transaction:
+            return transaction.take_in(arrivals)
+
     @contextmanager
     def _begin(self) -> Iterator[Transaction]:
         with self._translated(), self._writer() as connection:
@@ -129,11 +148,11 @@ class Store(ABC):
             raise
 
 
-class _Job(Generic[T]):
-    """One write that waits to be committed; `turn` is free once it is, or once its thread is to lead."""
+class _Job(Generic[W, T]):
+    """One thing that waits to be committed; `turn` is free once it is, or once its thread is to lead."""
 
-    def __init__(self, work: Callable[[Transaction], T]) -> None:
-        self.work = work
+    def __init__(self, what: W) -> None:
+        self.what = what
         self.turn = threading.Lock()
         self.turn.acquire()
         self.done = False
@@ -141,22 +160,22 @@ class _Job(Generic[T]):
         self.error: BaseException | None = None
 
 
-class GroupCommit:
+class GroupCommit(Generic[W, T]):
     """Commits together what is asked for together: one thread leads and does it for all who wait.
 
-    One fsync serves them all, and threads queue within the process instead of fighting for the database's
-    lock. Each waits for a lock of its own: behind a common one, those already served would stand in the way
-    of the next who leads.
+    `commit` does a whole group in one transaction and returns a result for each. One fsync serves them all,
+    and threads queue within the process instead of fighting for the database's lock. Each waits for a lock
+    of its own: behind a common one, those already served would stand in the way of the next who leads.
     """
 
-    def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
-        self._begin = begin
+    def __init__(self, commit: Callable[[Sequence[W]], Sequence[T]]) -> None:
+        self._commit = commit
         self._queueing = threading.Lock()
-        self._waiting: list[_Job[Any]] = []
+        self._waiting: list[_Job[W, T]] = []
         self._is_led = False
 
-    def run(self, work: Callable[[Transaction], T]) -> T:
-        job = _Job(work)
+    def run(self, what: W) -> T:
+        job: _Job[W, T] = _Job(what)
         with self._queueing:
             self._waiting.append(job)
             leads, self._is_led = not self._is_led, True
@@ -172,7 +191,7 @@ class GroupCommit:
         """Commit for all who wait, this thread the first of them; then the first who came since leads."""
         batch = self._take()
         try:
-            self._commit(batch)
+            self._commit_all(batch)
         finally:
             with self._queueing:
                 following = self._waiting[:1]
@@ -180,21 +199,20 @@ class GroupCommit:
             for job in (*following, *batch):
                 job.turn.release()
 
-    def _take(self) -> list[_Job[Any]]:
+    def _take(self) -> list[_Job[W, T]]:
         with self._queueing:
             batch, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
             return batch
 
-    def _commit(self, batch: list[_Job[Any]]) -> None:
+    def _commit_all(self, batch: list[_Job[W, T]]) -> None:
         try:
-            with self._begin() as transaction:
-                results = [job.work(transaction) for job in batch]
+            results = self._commit([job.what for job in batch])
         except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that asked
             is_everybodys = isinstance(error, StoreUnavailable) and not isinstance(error, Collided)
             if len(batch) > 1 and not is_everybodys:
                 # One of them is at fault: each by itself, so that its neighbours do not fail with it.
                 for job in batch:
-                    self._commit([job])
+                    self._commit_all([job])
                 return
             for job in batch:
                 job.error, job.done = error, True

@@ -34,7 +34,7 @@ def hold_then(store: Store, works: list[Callable[[Transaction], Any]]) -> list[F
         pool.submit(store.write, first)
         begun.wait(5)
         futures = [pool.submit(store.write, work) for work in works]
-        given.until(lambda: len(store._group._waiting) == len(works))
+        given.until(lambda: len(store._writes._waiting) == len(works))
         go.set()
     return futures
 
