@@ -164,6 +164,11 @@ class Routing:
         """The names of the routes that matched; `unmatched` is none."""
         return tuple(m.route for m in self.matched if m.route != UNMATCHED)
 
+    @property
+    def owed(self) -> int:
+        """How many deliveries it makes."""
+        return sum(len(matched.sends) for matched in self.matched)
+
 
 # -- what the configuration is made of ------------------------------------------------------------
 

@@ -75,3 +75,21 @@ class Stats:
             for (name, its_state), count in self.deliveries.items()
             if its_state == state and destination in (None, name)
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Rows that should not be there: how many, in words that go on from the number, and one's id."""
+
+    what: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """What all events together are owed, counted when they came, and the deliveries that are there."""
+
+    owed: int
+    states: Mapping[State, int]
+    faults: tuple[Fault, ...]

@@ -78,9 +78,12 @@ class Intake(View):
         return is_owed or any(verdict["matched"] for verdict in verdicts)
 
     def set_verdicts(self, event_id: str, routing: Routing) -> None:
-        """Keep what today's rules say of an event that is already kept."""
+        """Keep what today's rules say of an event that is already kept, to be owed that as well."""
         verdicts = [vars(verdict) for verdict in routing.verdicts]
-        self._connection.execute(update(events).where(events.c.id == event_id).values(verdicts=verdicts))
+        owed = events.c.owed + routing.owed
+        self._connection.execute(
+            update(events).where(events.c.id == event_id).values(verdicts=verdicts, owed=owed)
+        )
 
     def restore_payload(self, event: Event) -> None:
         """Take a known event's payload from its sender's new request: its secrets may have been blanked."""
@@ -151,6 +154,7 @@ def _event_row(arrival: Arrival) -> dict[str, Any]:
         "payload": event.payload,
         "received_at": as_microseconds(event.received_at),
         "verdicts": as_json([vars(verdict) for verdict in arrival.routing.verdicts]),
+        "owed": arrival.routing.owed,
     }
 
 

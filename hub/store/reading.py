@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 from hub.errors import Conflict, NotFound
 from hub.models import DestinationState, Event, Outcome, State, Verdict, first_id
 from hub.records import AttemptRecord, DeliveryRecord, EventRecord, Stats
+from hub.store.audit import Audit
 from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
-from hub.store.view import View, is_in
+from hub.store.view import is_in
 
 _EVENT_COLUMNS = (
     events.c.id,
@@ -25,7 +26,7 @@ _EVENT_COLUMNS = (
 )
 
 
-class Reading(View):
+class Reading(Audit):
     """Everything that can be looked up."""
 
     # -- events -------------------------------------------------------------------------------

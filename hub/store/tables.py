@@ -87,6 +87,7 @@ events = Table(
     Column("received_at", Time, nullable=False),
     Column("verdicts", Json, nullable=False, comment="what each route whose events fit said of it"),
     Column("blanked", Boolean, nullable=False, server_default=text("false"), comment="secrets were removed"),
+    Column("owed", Integer, comment="its deliveries, pruned ones not included; empty in old rows: not known"),
     UniqueConstraint("source", "message_id", name="uq_events_message"),
 )
 
@@ -140,6 +141,12 @@ deliveries = Table(
         sqlite_where=text("state IN ('dead', 'held')"),
         postgresql_where=text("state IN ('dead', 'held')"),
     ),
+    Index(
+        "ix_deliveries_dead",
+        "destination",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
 )
 
 attempts = Table(
@@ -190,4 +197,17 @@ keep = Table(
     metadata,
     Column("name", Text, primary_key=True, comment="such as session_key"),
     Column("value", Text, nullable=False),
+)
+
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("subject", Text, primary_key=True, comment="the destination or source; empty for the hub"),
+    Column("since", Time, comment="empty while all is right again"),
+    Column("reason", Words),
+    Column("count", BigInteger, nullable=False, server_default=text("0"), comment="since it began"),
+    Column("told_at", Time, comment="when it was last told; for at most once an hour"),
+    Column("told_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("is_told", Boolean, nullable=False, server_default=text("false"), comment="recovery is owed"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -166,7 +167,7 @@ class Upkeep(Queue):
 
     def _prune_deliveries(self, before: datetime, limit: int) -> int:
         old = (
-            select(deliveries.c.id, deliveries.c.created_at, deliveries.c.delivered_at)
+            select(deliveries.c.id, deliveries.c.event_id, deliveries.c.created_at, deliveries.c.delivered_at)
             .where(
                 deliveries.c.state.in_(FINISHED),
                 deliveries.c.finished_at < before,
@@ -189,7 +190,18 @@ class Upkeep(Queue):
         self._count_seconds([row.delivered_at - row.created_at for row in rows if row.delivered_at])
         self._connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
         self._connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
+        self._owe_less(Counter(row.event_id for row in rows))
         return len(ids)
+
+    def _owe_less(self, removed: Mapping[str, int]) -> None:
+        """Let events know of deliveries that went with age: what is missing beyond that was lost."""
+        owes_less = (
+            update(events)
+            .where(events.c.id == bindparam("id_"))
+            .values(owed=events.c.owed - bindparam("removed_"))
+        )
+        rows = [{"id_": event_id, "removed_": count} for event_id, count in sorted(removed.items())]
+        self._connection.execute(owes_less, rows)
 
     def _count_seconds(self, waits: list[timedelta]) -> None:
         seconds = [wait.total_seconds() for wait in waits]

@@ -1,0 +1,188 @@
+"""The books balance whatever happens to deliveries, and what breaks them is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import delete, insert, update
+
+from hub import fanout, operate, retry
+from hub.errors import Reject, Retry, SendError, Unknown
+from hub.models import Event, Receipt, State
+from hub.records import Accounts
+from hub.store import audit
+from hub.store.store import Store
+from hub.store.tables import attempts, deliveries, events
+
+RULES = given.rules(
+    given.route("one", ("user.*",), "log", "crm"),
+    given.route("two", ("*",), "log"),
+    destinations=(given.destination("log"), given.destination("crm")),
+)
+LEASE = timedelta(seconds=25)
+
+
+def accounts(store: Store, rows_at_once: int = audit.ROWS_AT_ONCE) -> Accounts:
+    with store.read() as reading:
+        return reading.accounts(rows_at_once)
+
+
+def take_in(store: Store, **changes: Any) -> Event:
+    event = given.event(**changes)
+    fanout.fan_out(event, RULES, store)
+    return event
+
+
+def attempt(store: Store, result: Receipt | SendError, name: str = "log") -> None:
+    """Send the delivery of a destination that is due first."""
+
+    def work(transaction: Any) -> None:
+        claims = transaction.claim(name, 1, token="mine", lease=LEASE)
+        claims = transaction.start([replace(each, message={"text": "x"}) for each in claims], {name: LEASE})
+        for claim in claims:
+            if isinstance(result, Receipt):
+                transaction.settle([retry.after_receipt(claim, result, 0.1)])
+            else:
+                place = given.destination(name)
+                settled = retry.after_error(
+                    claim, result, place, now=transaction.now, chance=0.5, seconds=0.1
+                )
+                transaction.settle([settled])
+
+    store.write(work)
+
+
+def change(store: Store, statement: Any) -> None:
+    store.write(lambda transaction: transaction._connection.execute(statement) and None)
+
+
+@pytest.fixture
+def lived_in(store: Store) -> Store:
+    """A store after a life: delivered, waiting, dead, cancelled and revived deliveries, a replay, pruning."""
+    first = take_in(store)
+    take_in(store, type_="session.created")
+    for result in (Receipt(detail="ok"), Retry("503"), Reject("410"), Unknown("it broke off")):
+        attempt(store, result)
+    attempt(store, Receipt(detail="ok"), "crm")
+    later = take_in(store)
+    attempt(store, Reject("no"), "crm")
+    fanout.fan_out(replace(later, id="evt_again"), RULES, store)
+    fanout.replay(first.id, RULES, store)
+    with store.read() as reading:
+        waiting = reading.deliveries(state=State.PENDING)
+    operate.cancel(store, waiting[0].id)
+    operate.cancel(store, waiting[1].id)
+    operate.retry(store, RULES, waiting[0].id)
+    ages = given.NOON + timedelta(days=100_000)
+    store.write(lambda t: t.prune(payloads_before=ages, ids_before=given.NOON, limit=1))
+    operate.send_test(store, RULES, "log")
+    return store
+
+
+@pytest.mark.parametrize("rows_at_once", [2, 5000])
+def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> None:
+    found = accounts(lived_in, rows_at_once)
+    with lived_in.read() as reading:
+        kept = reading.deliveries(limit=500)
+
+    assert found.faults == ()
+    assert found.owed == sum(found.states.values()) == len(kept)
+    assert {state for state, count in found.states.items() if count} >= {State.PENDING, State.DELIVERED}
+
+
+def test_an_empty_store_balances(store: Store) -> None:
+    found = accounts(store)
+
+    assert (found.owed, sum(found.states.values()), found.faults) == (0, 0, ())
+
+
+def test_an_event_from_before_the_count_is_owed_what_it_has(lived_in: Store) -> None:
+    change(lived_in, update(events).values(owed=None))
+    found = accounts(lived_in)
+
+    assert found.owed == sum(found.states.values())
+    assert found.faults == ()
+
+
+def one(state: State) -> Callable[[Store], str]:
+    def find(store: Store) -> str:
+        with store.read() as reading:
+            return reading.deliveries(state=state)[0].id
+
+    return find
+
+
+def of(delivery_id: str, **values: Any) -> Any:
+    return update(deliveries).where(deliveries.c.id == delivery_id).values(**values)
+
+
+def open_attempt(delivery_id: str) -> Any:
+    return insert(attempts).values(delivery_id=delivery_id, number=99, destination="log", at=given.NOON)
+
+
+DAMAGE: dict[str, tuple[State, Callable[[str], Any]]] = {
+    "events lack a delivery that they were owed": (
+        State.PENDING,
+        lambda id_: delete(deliveries).where(deliveries.c.id == id_),
+    ),
+    "events have more deliveries than they were owed": (
+        State.PENDING,
+        lambda id_: update(events).values(owed=events.c.owed - 1),
+    ),
+    "events have deliveries, but no payload": (
+        State.PENDING,
+        lambda id_: update(events).values(payload=None),
+    ),
+    "deliveries are in a state that there is not": (State.PENDING, lambda id_: of(id_, state="lost")),
+    "deliveries have lost their event": (State.PENDING, lambda id_: of(id_, event_id="evt_none")),
+    "deliveries are being sent without a claim": (State.PENDING, lambda id_: of(id_, state=State.SENDING)),
+    "deliveries are claimed, but not being sent": (State.PENDING, lambda id_: of(id_, token="t")),
+    "deliveries were delivered at no time": (State.DELIVERED, lambda id_: of(id_, delivered_at=None)),
+    "deliveries were delivered by no attempt": (
+        State.DELIVERED,
+        lambda id_: update(attempts).values(outcome="failed"),
+    ),
+    "deliveries are finished, but will never be pruned": (
+        State.DELIVERED,
+        lambda id_: of(id_, finished_at=None),
+    ),
+    "deliveries have an attempt under way, but are not being sent": (State.DELIVERED, open_attempt),
+    "deliveries have another number of attempts than they count": (
+        State.DELIVERED,
+        lambda id_: of(id_, attempts=7),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_found(lived_in: Store, what: str) -> None:
+    state, damage = DAMAGE[what]
+    change(lived_in, damage(one(state)(lived_in)))
+    found = accounts(lived_in).faults
+
+    assert what in [fault.what for fault in found]
+    assert all(fault.count > 0 and fault.example.startswith(("evt_", "dlv_")) for fault in found)
+
+
+def test_every_rule_is_seen_to_find_something() -> None:
+    rules = {
+        **audit._event_rules(audit._events_with_counts().subquery()),
+        **audit._delivery_rules(audit._deliveries_with_attempts().subquery()),
+    }
+
+    assert set(rules) == set(DAMAGE)
+
+
+def test_a_reader_keeps_no_writer_waiting(lived_in: Store, open_stores: Callable[..., Store]) -> None:
+    other = open_stores()
+    with lived_in.read() as reading:
+        before = reading.accounts()
+        take_in(other)
+        after = reading.accounts()
+
+    assert after == before
