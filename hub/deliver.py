@@ -40,6 +40,10 @@ LOOK_AFTER_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
 """How often a worker begins to remove what is older than the retention, a batch in each turn."""
 
+GATHER_SECONDS = 0.02
+"""While more is due than can be sent, a turn waits so long for the others that are under way: it costs the
+same for many as for one."""
+
 STORE_PAUSE_SECONDS = 1.0
 """How long a worker waits before it asks a database again that did not answer."""
 
@@ -74,6 +78,7 @@ class Worker:
         self._in_hand: dict[str, Claim] = {}
         self._sending: set[str] = set()
         self._configs: dict[str, DestinationConfig] = {}
+        self._more_waits = False
         self._marked: Mapping[str, bool] | None = None
         self._beat_at = self._looked_at = self._pruned_at = float("-inf")
 
@@ -84,6 +89,8 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 self._inbox.wait(self._turn())
+                if self._more_waits:
+                    self._inbox.gather(len(self._in_hand), GATHER_SECONDS)
             self._drain()
         finally:
             listener.close()
@@ -129,6 +136,7 @@ class Worker:
             configs=self._configs,
             news=news,
             in_hand=held - settled,
+            compose=partial(self._compose, rules),
             configured=configured if configured != self._marked else None,
             beats=clock - self._beat_at > BEAT_SECONDS,
             looks_after=claims and clock - self._looked_at > LOOK_AFTER_SECONDS,
@@ -139,6 +147,7 @@ class Worker:
     def _follow(self, plan: Plan, done: Done, rules: Rules) -> None:
         """What a committed turn asks for: hand on the claimed and the started, say what became of others."""
         clock = time.monotonic()
+        self._more_waits = self._more_waits if done.more_waits is None else done.more_waits
         self._beat_at = clock if plan.beats else self._beat_at
         self._looked_at = clock if plan.looks_after else self._looked_at
         if plan.prunes is not None and not done.pruned:
@@ -198,13 +207,8 @@ class Worker:
 
     def _render(self, claim: Claim, rules: Rules) -> None:
         """Make the message of a first attempt; where none can be made, the delivery is dead."""
-        config = self._configs[claim.destination]
-        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
         try:
-            composer = self._places.type_of(config)
-            rendered = render(
-                claim.send, claim.event, claim.route, composer, config.options, rules.sandbox, link
-            )
+            rendered = self._rendered(claim, rules)
         except TemplateError as error:
             self._inbox.put(settled=retry.after_render_failure(claim, f"template failed: {error}"))
         except Exception as error:
@@ -212,8 +216,23 @@ class Worker:
             reason = f"the hub could not make this message ({type(error).__name__}); its log says more"
             self._inbox.put(settled=retry.after_render_failure(claim, reason))
         else:
-            message, degraded = rendered.message, rendered.degraded
-            self._inbox.put(rendered=replace(claim, message=message, degraded=degraded))
+            self._inbox.put(rendered=rendered)
+
+    def _rendered(self, claim: Claim, rules: Rules) -> Claim:
+        config = self._configs[claim.destination]
+        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
+        composer = self._places.type_of(config)
+        made = render(claim.send, claim.event, claim.route, composer, config.options, rules.sandbox, link)
+        return replace(claim, message=made.message, degraded=made.degraded)
+
+    def _compose(self, rules: Rules, claim: Claim) -> Claim:
+        """With its message, where a send block asks for the built-in one: nothing of the user's runs."""
+        if claim.message is not None or claim.send.fields:
+            return claim
+        try:
+            return self._rendered(claim, rules)
+        except Exception:  # noqa: BLE001 - a sender thread meets it again, and says what it is
+            return claim
 
     def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> None:
         """One attempt; the one boundary where a destination's own errors become an outcome."""

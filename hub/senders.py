@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -50,6 +51,17 @@ class Inbox:
     def wait(self, seconds: float) -> None:
         """Return when something was put here or somebody rang, at the latest after `seconds`."""
         self._bell.wait(seconds)
+
+    def gather(self, count: int, seconds: float) -> None:
+        """Return when `count` things are here, at the latest after `seconds`."""
+        ends = time.monotonic() + seconds
+        while self._count() < count and (left := ends - time.monotonic()) > 0:
+            self._bell.clear()
+            if self._count() < count:
+                self._bell.wait(left)
+
+    def _count(self) -> int:
+        return len(self._news.rendered) + len(self._news.sent) + len(self._news.settled)
 
     def put(
         self, *, rendered: Claim | None = None, sent: Sent | None = None, settled: Settlement | None = None

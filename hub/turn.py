@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -55,6 +55,7 @@ class Plan:
     `destinations` may be claimed from; `configs` are those and what they were before a change of the
     configuration, for deliveries that are under way. `in_hand` counts what this worker holds, by
     destination, what is settled in this turn not included. `prunes` is the retention, where it is time.
+    `compose` makes the message of a claim that none of the user's templates is asked for.
     """
 
     worker: str
@@ -63,6 +64,7 @@ class Plan:
     configs: Mapping[str, DestinationConfig]
     news: News
     in_hand: Mapping[str, int]
+    compose: Callable[[Claim], Claim] = lambda claim: claim
     configured: Mapping[str, bool] | None = None
     beats: bool = False
     looks_after: bool = False
@@ -72,7 +74,11 @@ class Plan:
 
 @dataclass(kw_only=True)
 class Done:
-    """What a turn did. `next_at` is when something falls due by time alone; None for nothing known."""
+    """What a turn did.
+
+    `more_waits` says whether a claim got as much as it asked for, so that more is due; None where nothing
+    was free to claim for. `next_at` is when something falls due by time alone; None for nothing known.
+    """
 
     now: datetime
     claimed: list[Claim] = field(default_factory=list)
@@ -82,6 +88,7 @@ class Done:
     paused: list[DestinationState] = field(default_factory=list)
     gave_up: int = 0
     pruned: int = 0
+    more_waits: bool | None = None
     next_at: datetime | None = None
 
 
@@ -93,6 +100,7 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
         transaction.mark_configured(plan.configured)
     due = transaction.next_due(plan.destinations) if plan.claims else {}
     due_now = [name for name, due_at in due.items() if due_at <= done.now]
+    done.more_waits = None if due_now else False
     concerned = {sent.claim.destination for sent in plan.news.sent} | set(due_now)
     before = transaction.destination_states(concerned) if concerned else {}
     states = dict(before)
@@ -106,9 +114,8 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
         done.pruned = transaction.prune_by_age(plan.prunes)
     if plan.claims:
         _claim(transaction, plan, due_now, states, done)
-        ready = [claim for claim in done.claimed if claim.message is not None]
-        _start(transaction, plan, [*plan.news.rendered, *ready], done)
-        if done.claimed:
+        _start(transaction, plan, done)
+        if done.claimed and not done.more_waits:
             due = transaction.next_due(plan.destinations)
         done.next_at = _next_at(plan, due, states, done)
     transaction.save_destination_states([state for name, state in states.items() if state != before[name]])
@@ -190,15 +197,20 @@ def _claim(
             token = secrets.token_hex(16)
             claims = transaction.claim(name, count, token=token, lease=_lease(config))
             states[name] = pace.after_claim(config, states[name], len(claims), done.now)
-            done.claimed += claims
+            done.claimed += map(plan.compose, claims)
+            done.more_waits = done.more_waits or len(claims) == count
             free -= len(claims)
 
 
-def _start(transaction: Transaction, plan: Plan, claims: Sequence[Claim], done: Done) -> None:
-    leases = {claim.destination: _lease(plan.configs[claim.destination]) for claim in claims}
-    done.started = transaction.start(claims, leases)
-    started = {claim.id for claim in done.started}
-    done.late += [claim for claim in claims if claim.id not in started]
+def _start(transaction: Transaction, plan: Plan, done: Done) -> None:
+    """Record the attempts about to be made: of what was rendered, and of what was claimed just now."""
+    rendered = plan.news.rendered
+    owned = transaction.still_owned(rendered)
+    ready = [claim for claim in rendered if claim.id in owned]
+    ready += [claim for claim in done.claimed if claim.message is not None]
+    leases = {claim.destination: _lease(plan.configs[claim.destination]) for claim in ready}
+    done.started = transaction.start(ready, leases)
+    done.late += [claim for claim in rendered if claim.id not in owned]
 
 
 def _next_at(

@@ -86,6 +86,33 @@ def test_what_has_its_message_already_is_started_at_once(store: Store) -> None:
     assert len(done.claimed) == len(done.started) == 1
 
 
+def test_a_message_that_is_made_within_the_claim_is_started_at_once(store: Store) -> None:
+    owe(store, 2)
+    done = turn(store, compose=lambda claim: replace(claim, message={"text": "built in"}))
+
+    assert [claim.message for claim in done.started] == [{"text": "built in"}] * 2
+    with store.read() as reading:
+        assert {record.message["text"] for record in reading.deliveries() if record.message} == {"built in"}
+
+
+def test_what_was_taken_over_while_it_was_rendered_is_not_started(store: Store) -> None:
+    owe(store, 1)
+    late = turn(store)
+    expire(store)
+    turn(store, looks_after=True)
+    done = turn(store, news=rendered(late), claims=True)
+
+    assert [claim.id for claim in done.late] == [late.claimed[0].id]
+    assert done.started == []
+
+
+def test_more_waits_where_a_claim_got_all_that_it_asked_for(store: Store) -> None:
+    owe(store, 4)
+
+    assert [turn(store).more_waits for _ in range(2)] == [True, None]
+    assert turn(store, replace(CRM, name="other")).more_waits is False
+
+
 def test_concurrency_holds_over_all_workers(open_stores: Callable[..., Store]) -> None:
     one, other = open_stores(), open_stores()
     owe(one, 10)

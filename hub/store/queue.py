@@ -154,17 +154,12 @@ class Queue(View):
         return self._claims(ids)
 
     def start(self, claims: Sequence[Claim], lease: Mapping[str, timedelta]) -> list[Claim]:
-        """Record an attempt of each rendered claim before it is sent, and renew its lease.
+        """Record the attempts of rendered claims before they are sent, and renew their leases.
 
-        Returns those that are still this worker's, with their counts raised by one: send no others.
-        `lease` is by destination.
+        They must be `still_owned`, or claimed in this transaction. Returns them with their counts raised by
+        one. `lease` is by destination.
         """
-        owned = self.still_owned(claims)
-        started = [
-            replace(claim, attempts=claim.attempts + 1, tries=claim.tries + 1)
-            for claim in claims
-            if claim.id in owned
-        ]
+        started = [replace(claim, attempts=claim.attempts + 1, tries=claim.tries + 1) for claim in claims]
         if started:
             self._connection.execute(
                 _START, [self._started(claim, lease[claim.destination]) for claim in started]

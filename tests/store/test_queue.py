@@ -17,7 +17,7 @@ from hub import retry
 from hub.errors import Retry, Unknown
 from hub.models import Claim, DestinationState, Receipt, Settlement, State
 from hub.records import DeliveryRecord
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 from hub.store.tables import deliveries, destinations
 
 LEASE = timedelta(seconds=25)
@@ -44,7 +44,13 @@ def claim(
 
 def start(store: Store, claims: list[Claim]) -> list[Claim]:
     rendered = [replace(each, message={"text": "hello"}) for each in claims]
-    return store.write(lambda t: t.start(rendered, {each.destination: LEASE for each in claims}))
+    leases = {each.destination: LEASE for each in claims}
+
+    def work(t: Transaction) -> list[Claim]:
+        owned = t.still_owned(rendered)
+        return t.start([each for each in rendered if each.id in owned], leases)
+
+    return store.write(work)
 
 
 def settle(store: Store, *settlements: Settlement) -> set[str]:
