@@ -27,8 +27,9 @@ def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
     """
     routing = match(rules, event)
     if store.take_in(Arrival(event=event, routing=routing)):
-        owed = sum(len(matched.sends) for matched in routing.matched)
-        fanned_out = FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=owed)
+        fanned_out = FannedOut(
+            event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed
+        )
     else:
         fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
     if fanned_out.deliveries:
