@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.models import Message, Outcome, State, Verdict
+
+OLDEST_BEAT = timedelta(seconds=60)
+"""A worker that gave no sign of life for so long counts as not running."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +96,32 @@ class Accounts:
     owed: int
     states: Mapping[State, int]
     faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What is free on the volume that the database lies on, and what it takes up itself, in bytes."""
+
+    free: int
+    total: int
+    used: int
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether the volume fills: under half a GiB is free, or of a small one under a tenth."""
+        return self.free < min(self.total // 10, 512 * 1024 * 1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What a database says of itself, without `troubles` where it is in order.
+
+    `connections` are those in use and those allowed. `clock_ahead_seconds` is its clock against this
+    machine's; None where there is only one. `room` is None where its volume cannot be seen.
+    """
+
+    name: str
+    troubles: tuple[str, ...] = ()
+    connections: tuple[int, int] | None = None
+    clock_ahead_seconds: float | None = None
+    room: Room | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import timedelta
 
 import click
 
@@ -13,7 +12,7 @@ from hub.commands._printing import distance, one_line, say
 from hub.config import load_config
 from hub.errors import HubError
 from hub.models import Config, State
-from hub.records import DeliveryRecord
+from hub.records import OLDEST_BEAT, DeliveryRecord
 from hub.route import load_rules
 from hub.settings import load_settings
 from hub.store.reading import Reading
@@ -21,9 +20,6 @@ from hub.store.store import Store
 
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.1
-
-SILENT = timedelta(seconds=60)
-"""A worker that was not heard of for so long does not run."""
 
 _UNSETTLED = (State.PENDING, State.SENDING)
 
@@ -71,7 +67,7 @@ def _obstacle(reading: Reading, delivery: DeliveryRecord, config: Config) -> str
         return f"not delivered: it is {delivery.state}: {one_line(delivery.reason)}"
     name = delivery.destination
     beat_at = reading.worker_beat_at()
-    if beat_at is None or reading.now - beat_at > SILENT:
+    if beat_at is None or reading.now - beat_at > OLDEST_BEAT:
         return "not delivered yet: no worker is running; the message goes out once hub serve does"
     state = reading.destinations().get(name)
     if state is None:

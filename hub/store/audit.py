@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, Subquery, and_, case, func, or_, select
 
 from hub.models import FINISHED, Outcome, State
 from hub.records import Accounts, Fault
-from hub.store.tables import attempts, deliveries, events
-from hub.store.view import View
+from hub.store.tables import attempts, deliveries, events, workers
+from hub.store.view import View, is_in
 
 ROWS_AT_ONCE = 5_000
+
+TAKEN_BACK_WITHIN = timedelta(seconds=30)
+"""A running worker looks for leases that ran out every few seconds."""
 
 Rules = Mapping[str, ColumnElement[bool]]
 """What is wrong with a row, in words that go on from a number of rows, and when it is."""
@@ -40,6 +44,22 @@ class Audit(View):
             counted.update(dict(zip(State, map(int, found), strict=True)))
         states = {state: counted[state] for state in State}
         return Accounts(owed=owed, states=states, faults=tuple(faults.values()))
+
+    def abandoned(self) -> int:
+        """Deliveries that are being sent under a lease that ran out a while ago: nobody took them back."""
+        statement = select(func.count()).where(
+            is_in(State.SENDING), deliveries.c.lease_until < self.now - TAKEN_BACK_WITHIN
+        )
+        return int(self._connection.execute(statement).scalar_one())
+
+    def newest_at(self) -> datetime | None:
+        """The latest moment that anything in the store happened at: never in the future, if clocks agree."""
+        event = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
+        moments = [
+            self._connection.execute(event).scalar(),
+            self._connection.execute(select(func.max(workers.c.beat_at))).scalar(),
+        ]
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def _parts(
         self, column: Column[str], rows_of: Callable[[], Select[Any]], rows_at_once: int

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, text
@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
+from hub.records import Condition
 from hub.store import migrate
 from hub.store.store import Listener, Store
 
@@ -29,6 +30,20 @@ _CLOCK = text(
     f" set_config('statement_timeout', '{_STATEMENT_SECONDS}s', true)"
 )
 """Settings for one transaction, because behind a transaction pooler a session's are somebody else's."""
+
+_CONDITION = text(
+    """
+    SELECT current_setting('server_version') AS version,
+           pg_is_in_recovery() AS is_replica,
+           current_setting('max_connections')::int
+               - current_setting('superuser_reserved_connections')::int AS most,
+           (SELECT sum(numbackends)::int FROM pg_stat_database) AS used,
+           (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_most,
+           (SELECT count(*)::int FROM pg_stat_activity WHERE usename = current_user) AS used_by_role,
+           (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS here_most,
+           (SELECT numbackends FROM pg_stat_database WHERE datname = current_database()) AS used_here
+    """
+)
 
 _NOTIFY_PAUSE_SECONDS = 0.02
 """A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
@@ -77,6 +92,21 @@ class PostgresStore(Store):
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
+
+    def condition(self) -> Condition:
+        with self._translated(), self._reader() as connection:
+            asked_at = datetime.now(UTC)
+            clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            here = asked_at + (datetime.now(UTC) - asked_at) / 2
+            row = connection.execute(_CONDITION).one()
+        # A limit below zero is none. The tightest of server, role and database counts.
+        limits = [(row.used, row.most), (row.used_by_role, row.role_most), (row.used_here, row.here_most)]
+        return Condition(
+            name=f"PostgreSQL {row.version}",
+            troubles=("it is a replica that only reads",) if row.is_replica else (),
+            connections=min((each for each in limits if each[1] >= 0), key=lambda each: each[1] - each[0]),
+            clock_ahead_seconds=(clock - here).total_seconds(),
+        )
 
     def make_durable(self) -> None:
         """It always is."""

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import socket
 import sqlite3
 import tempfile
@@ -21,11 +22,13 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError, StoreUnavailable
+from hub.records import Condition, Room
 from hub.store import migrate
 from hub.store.store import Listener, Store
 
 _BUSY_SECONDS = 5.0
 _BELL_SECONDS = 0.5
+_DAMAGES_SHOWN = 5
 _SOCKET_PATH_LIMIT = 90
 """A Unix socket's path has room for 104 to 108 bytes, by platform."""
 
@@ -77,6 +80,26 @@ class SqliteStore(Store):
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _SocketListener(_bell_path(self.path), on_wake)
+
+    def condition(self) -> Condition:
+        with self._translated(), self._reader() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+            said = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
+        troubles = [f"the file is damaged: {each}" for each in said if each != "ok"]
+        if mode != "wal":
+            troubles.append(
+                f"its journal mode is {mode} instead of wal: readers and writers block each other"
+            )
+        return Condition(name=f"SQLite {sqlite3.sqlite_version}", troubles=tuple(troubles), room=self.room())
+
+    def room(self) -> Room | None:
+        try:
+            volume = shutil.disk_usage(self.path.absolute().parent)
+            files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+            used = sum(file.stat().st_size for file in files if file.exists())
+        except OSError:
+            return None
+        return Room(free=volume.free, total=volume.total, used=used)
 
     def make_durable(self) -> None:
         if self._synchronous != "FULL":

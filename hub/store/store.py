@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreUnavailable
+from hub.records import Condition, Room
 from hub.store.intake import Arrival, Intake
 from hub.store.operating import Operating
 from hub.store.reading import Reading
@@ -97,6 +98,14 @@ class Store(ABC):
     @abstractmethod
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         """Call `on_wake`, in a thread, whenever any process calls `wake`."""
+
+    @abstractmethod
+    def condition(self) -> Condition:
+        """How the database itself is; reads all of a SQLite file. Raises StoreError."""
+
+    def room(self) -> Room | None:
+        """What is left on the database's volume; None where that cannot be seen from here."""
+        return None
 
     @abstractmethod
     def make_durable(self) -> None:

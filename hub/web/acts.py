@@ -13,7 +13,7 @@ from hub.web import access
 from hub.web.api import known_destination
 from hub.web.context import context
 from hub.web.parameters import known_id
-from hub.web.words import counted
+from hub.words import counted
 
 blueprint = Blueprint("acts", __name__)
 blueprint.before_request(access.require_session)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Blueprint, Response, jsonify
 
 from hub.errors import StoreError
+from hub.records import OLDEST_BEAT
 from hub.web.context import context
-
-OLDEST_BEAT = timedelta(seconds=60)
-"""A worker that gave no sign of life for so long counts as not running."""
 
 blueprint = Blueprint("health", __name__)
 

@@ -16,7 +16,7 @@ from hub.web.masks import Masks, masks_of
 from hub.web.messages import parts
 from hub.web.parameters import known_id
 from hub.web.standing import standing
-from hub.web.words import ago, counted, span, utc
+from hub.words import ago, counted, span, utc
 
 PAGE_SIZE = 50
 LAST_EVENTS = 8

@@ -9,10 +9,9 @@ from typing import Any
 
 from hub.codes import Code
 from hub.models import Config, Problem, Severity, State
-from hub.records import Stats
+from hub.records import OLDEST_BEAT, Stats
 from hub.reload import Serving
-from hub.web.health import OLDEST_BEAT
-from hub.web.words import counted, span
+from hub.words import counted, span
 
 
 class Tone(StrEnum):

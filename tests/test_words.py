@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.web.words import ago, counted, span, utc
+from hub.words import ago, counted, span, utc
 
 NOW = datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC)
 

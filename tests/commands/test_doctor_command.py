@@ -1,0 +1,163 @@
+"""`hub doctor` beside a hub that runs, one that is stopped, and databases that are damaged or gone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import given
+import pytest
+from shell import Served, bare_environment, shipped_environment
+from sqlalchemy import delete
+
+from hub.doctor import look
+from hub.store.intake import Arrival
+from hub.store.store import Store, open_store
+from hub.store.tables import deliveries
+
+Run = Callable[..., Any]
+
+GOOD = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
+destinations:
+  log: {type: console}
+routes:
+  - {name: all, events: user.created, send: log}
+"""
+
+
+@pytest.fixture
+def environment(sqlite_url: str, tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "routes.yaml").write_text(GOOD)
+    return bare_environment(
+        DATABASE_URL=sqlite_url, HUB_CONFIG="routes.yaml", HUB_TEMPLATES=str(tmp_path / "none")
+    )
+
+
+def findings(result: Any) -> dict[str, list[tuple[str, str]]]:
+    said: dict[str, list[tuple[str, str]]] = {}
+    for each in json.loads(result.stdout)["findings"]:
+        said.setdefault(each["check"], []).append((each["level"], each["found"]))
+    return said
+
+
+def given_life(url: str) -> None:
+    """An event that waits for its delivery, and a worker that lives."""
+    event, owed = given.event(), given.routing("log")
+
+    def work(transaction: Any) -> None:
+        transaction.take_in([Arrival(event=event, routing=owed)])
+        transaction.beat("w", forget_after=timedelta(minutes=10))
+
+    with closing(open_store(url)) as store:
+        store.write(work)
+
+
+def change(url: str, statement: Any) -> None:
+    with closing(open_store(url)) as store:
+        store.write(lambda transaction: transaction._connection.execute(statement) and None)
+
+
+def test_all_is_right(run: Run, environment: dict[str, str], sqlite_url: str) -> None:
+    given_life(sqlite_url)
+    result = run("doctor", env=environment)
+
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert all(line.startswith("✓ ") for line in lines[:-2]), result.stdout
+    assert "1 owed = 0 delivered + 0 dead + 0 held + 0 cancelled + 1 pending + 0 sending" in lines[-3]
+    assert lines[-1] == "everything is all right"
+
+
+def test_a_hub_that_serves_is_seen_to_work(run: Run, served: Served) -> None:
+    said = findings(run("doctor", "--json", env=served.environment))
+
+    assert [level for level, _ in said["worker"]] == ["good"]
+    assert [level for level, _ in said["accounts"]] == ["good"]
+    assert ("warning", "partner has no signing secret, so /api/partner answers 503") in said["sources"]
+
+
+def test_a_hub_that_is_stopped_is_a_problem(run: Run, environment: dict[str, str]) -> None:
+    result = run("doctor", env=environment)
+
+    assert result.exit_code == 1
+    assert "✗ worker" in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 problem"
+
+
+def test_a_lost_delivery_is_found(run: Run, environment: dict[str, str], sqlite_url: str) -> None:
+    given_life(sqlite_url)
+    change(sqlite_url, delete(deliveries))
+    result = run("doctor", "--json", env=environment)
+
+    assert result.exit_code == 1
+    told = findings(result)["accounts"]
+    assert told[0] == (
+        "problem",
+        "1 owed, but 0 = 0 delivered + 0 dead + 0 held + 0 cancelled + 0 pending + 0 sending",
+    )
+    assert told[1][1].startswith("1 events lack a delivery that they were owed, such as evt_")
+
+
+def test_a_bad_configuration_hides_nothing_of_the_store(run: Run, environment: dict[str, str]) -> None:
+    Path("routes.yaml").write_text(GOOD.replace("send: log", "send: lag"))
+    result = run("doctor", "--json", env=environment)
+
+    assert result.exit_code == 1
+    said = findings(result)
+    assert "unknown-destination" in said["configuration"][0][1]
+    assert [level for level, _ in said["accounts"]] == ["good"]
+
+
+def test_a_missing_database_is_named(run: Run) -> None:
+    result = run("doctor", env=shipped_environment(DATABASE_URL="sqlite:///none.db"))
+
+    assert result.exit_code == 1
+    assert "✗ database" in result.stdout
+    assert "hub migrate" in result.stdout
+    assert not Path("none.db").exists()
+
+
+def test_a_damaged_file_is_found(run: Run, environment: dict[str, str], sqlite_url: str) -> None:
+    given_life(sqlite_url)
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        page, size = connection.execute(
+            "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema "
+            "WHERE name = 'ix_deliveries_event'"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size + size // 2)
+        file.write(b"\xff" * (size // 2))
+    result = run("doctor", "--json", env=environment)
+
+    assert result.exit_code == 1
+    assert "problem" in [level for level, _ in findings(result)["database"]]
+
+
+def test_a_database_that_does_not_answer_is_a_problem(run: Run) -> None:
+    result = run("doctor", env=shipped_environment(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none"))
+
+    assert result.exit_code == 1
+    assert "✗ database" in result.stdout
+
+
+def test_each_dialect_says_how_it_is(store: Store) -> None:
+    facts = look(store)
+
+    assert facts.condition.troubles == ()
+    if store.url.startswith("sqlite"):
+        assert facts.condition.room is not None
+        assert facts.condition.room.used > 0
+    else:
+        used, allowed = facts.condition.connections or (0, 0)
+        assert 0 < used < allowed
+        assert abs(facts.condition.clock_ahead_seconds or 0.0) < 5
