@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SETUP  := $(VENV)/.installed
 
-.PHONY: run test check bench clean
+.PHONY: run test check faults bench clean
 
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
@@ -18,6 +18,9 @@ check: $(SETUP)          ## style, types, layers, and the shipped configuration
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hub check
+
+faults: $(SETUP)         ## the fault tests at full length: processes killed, the database away, a full disk
+	$(BIN)/python -m pytest tests/faults --full
 
 bench: $(SETUP)          ## the figures, each as a ratio measured in one run
 	$(BIN)/python -m bench

@@ -28,6 +28,10 @@ settings.load_profile("hub")
 DIALECTS = ("sqlite", "postgres")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="the fault tests at full length (make faults)")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL of its own for this run, on a Unix socket; its `hub_template` database is migrated."""

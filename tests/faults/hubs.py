@@ -1,0 +1,341 @@
+"""A hub of real processes that may be killed at any time, and a sender that behaves as Svix does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import given
+import requests
+from signing import headers
+
+from hub import catalog
+from hub.demo.http_receiver import HttpReceiver
+from hub.demo.smtp_server import SmtpServer
+from hub.models import Outcome, State
+from hub.records import DeliveryRecord
+from hub.store.store import open_store
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse battery staple"
+
+LEASE_SECONDS = 1 + 15
+"""The time-out of an attempt in these routes, and what the worker adds to it."""
+
+ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s, 1s, 2s, 2s, 5s, 5s, 5s, 5s], timeout: 1s}
+destinations:
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}/crm"}
+  audit: {type: http, url: "${CRM_WEBHOOK_URL}/audit"}
+  mail: {type: email, smtp_url: "${SMTP_URL}", from: hub@example.com, to: [team@example.com]}
+routes:
+  - {name: everything, events: "*", send: [{to: crm}, {to: audit, json: {id: "{{ data.id }}"}}]}
+  - {name: waitlist, events: waitlistEntry.created, send: mail}
+"""
+
+EVENT_TYPES = ("user.created", "waitlistEntry.created", "user.updated")
+
+
+class Hub:
+    """Programs of the hub that are started again whenever they end, as a platform does."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *programs: str) -> None:
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        (folder / "routes.yaml").write_text(environment.get("ROUTES", ROUTES))
+        (folder / "templates").mkdir(exist_ok=True)
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HUB_CONFIG": str(folder / "routes.yaml"),
+            "HUB_TEMPLATES": str(folder / "templates"),
+            "HUB_PASSWORD": PASSWORD,
+            "HUB_LOG_LEVEL": "warning",
+            "HUB_LOG_FORMAT": "text",
+            "PORT": str(self.port),
+            "CLERK_WEBHOOK_SIGNING_SECRET": given.SECRET,
+            **{name: value for name, value in environment.items() if name != "ROUTES"},
+        }
+        self._programs = programs
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_running, daemon=True)
+        self.log = folder / "hub.log"
+
+    def __enter__(self) -> Hub:
+        self._running = [self._start(name) for name in self._programs]
+        self._keeper.start()
+        wait_until(self.is_ready, "the hub to be ready", 40, self.tail)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._keeper.join(5)
+        for process in self._running:
+            process.terminate()
+        for process in self._running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(12)
+            for pid in _session(process.pid):
+                kill(pid)
+            process.wait()
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        return False
+
+    def pids(self) -> list[int]:
+        """Every process of every program, in the order in which they were started."""
+        return [pid for process in list(self._running) for pid in _session(process.pid)]
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def stop(self) -> None:
+        """End all in good order."""
+        self.__exit__()
+
+    def _start(self, name: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "hub", name],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _keep_running(self) -> None:
+        while not self._stopping.wait(0.1):
+            for number, process in enumerate(self._running):
+                if process.poll() is not None and not _session(process.pid):
+                    self._running[number] = self._start(self._programs[number])
+
+
+def _session(leader: int) -> list[int]:
+    """The living processes of a session, its leader first."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                if int(session) == leader and state != "Z":
+                    found.append(int(entry.name))
+    return sorted(found)
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+@dataclass
+class Sender:
+    """Sends signed events all the time; what is not answered 200 is sent again under the same message id.
+
+    `accepted` has the answer to each message id that was answered 200, `refused` counts other answers, and
+    0 stands for no answer at all.
+    """
+
+    hub: Hub
+    threads: int = 4
+    pause_seconds: float = 0.05
+    limit: int | None = None
+    accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: Counter[int] = field(default_factory=Counter)
+    slowest_seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    _sent: int = 0
+
+    def __post_init__(self) -> None:
+        self._ends = threading.Event()
+        self._counting = threading.Lock()
+        self._pool = [threading.Thread(target=self._run, daemon=True) for _ in range(self.threads)]
+
+    def __enter__(self) -> Sender:
+        for thread in self._pool:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self, seconds: float = 60) -> None:
+        """Begin no new event, and go on until each that was begun is answered 200."""
+        self._ends.set()
+        deadline = time.monotonic() + seconds
+        for thread in self._pool:
+            thread.join(max(deadline - time.monotonic(), 0))
+            if thread.is_alive():
+                self.faults.append(f"events were not accepted within {seconds:g} s of the last fault")
+
+    def _run(self) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not self._ends.is_set() and self._takes_number():
+                event_type = random.choice(EVENT_TYPES)
+                body, message_id = catalog.sample_payload(event_type, {}), f"msg_{secrets.token_hex(10)}"
+                while not self._send(session, body, message_id):
+                    time.sleep(0.2)
+                time.sleep(self.pause_seconds)
+
+    def _takes_number(self) -> bool:
+        with self._counting:
+            self._sent += 1
+            return self.limit is None or self._sent <= self.limit
+
+    def _send(self, session: requests.Session, body: bytes, message_id: str) -> bool:
+        began = time.monotonic()
+        try:
+            answer = session.post(
+                f"{self.hub.url}/api/webhooks",
+                data=body,
+                headers=headers(body, message_id=message_id),
+                timeout=15,
+            )
+        except requests.RequestException:
+            self._refuse(0)
+            return False
+        self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
+        if answer.status_code != 200:
+            if answer.status_code == 503 and "Retry-After" not in answer.headers:
+                self.faults.append("a 503 had no Retry-After")
+            self._refuse(answer.status_code)
+            return False
+        self.accepted[message_id] = answer.json()
+        return True
+
+    def _refuse(self, status: int) -> None:
+        with self._counting:
+            self.refused[status] += 1
+
+
+@dataclass
+class Places:
+    """Where deliveries arrive: how often each did, by its id."""
+
+    http: HttpReceiver
+    smtp: SmtpServer
+
+    def __enter__(self) -> Places:
+        self.http.__enter__()
+        self.smtp.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.smtp.__exit__()
+        self.http.__exit__()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"CRM_WEBHOOK_URL": self.http.url, "SMTP_URL": self.smtp.url}
+
+    def arrivals(self) -> Counter[str]:
+        counted = Counter(request.headers["webhook-id"] for request in self.http.received)
+        for mail in self.smtp.inbox.all():
+            counted.update(re.findall(r"dlv_[0-9a-f]+", str(mail.message["Message-ID"])))
+        return counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reckoning:
+    """What the store and the destinations say once all is over."""
+
+    events: int
+    deliveries: int
+    duplicates: int
+    lost: tuple[str, ...]
+    unexplained: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def settle(database_url: str, seconds: float) -> None:
+    """Wait until nothing is pending or being sent."""
+    store = open_store(database_url)
+
+    def is_over() -> bool:
+        with store.read() as reading:
+            stats = reading.stats()
+        return not stats.count(State.PENDING) and not stats.count(State.SENDING)
+
+    try:
+        wait_until(is_over, "everything to be settled", seconds, lambda: str(_left(database_url)[:5]))
+    finally:
+        store.close()
+
+
+def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
+    """Hold what was acknowledged against what is in the store and what arrived."""
+    arrived, records = places.arrivals(), _records(database_url)
+    events = {record.event for record in records}
+    acknowledged = {answer["event"] for answer in sender.accepted.values()}
+    late = [record for record in records if arrived[record.id] == 0]
+    twice = {record.id: arrived[record.id] - 1 for record in records if arrived[record.id] > 1}
+    unknown = {record.id: _unknown(database_url, record.id) for record in records if record.id in twice}
+    store = open_store(database_url)
+    with store.read() as reading:
+        accounts = reading.accounts()
+    store.close()
+    return Reckoning(
+        events=len(sender.accepted),
+        deliveries=len(records),
+        duplicates=sum(twice.values()),
+        lost=(*sorted(acknowledged - events), *(record.id for record in late)),
+        unexplained=tuple(id_ for id_, more in twice.items() if unknown[id_] < more),
+        unfinished=tuple(f"{r.id} is {r.state}" for r in records if r.state is not State.DELIVERED),
+        faults=(*sender.faults, *(f"{fault.count} {fault.what}" for fault in accounts.faults)),
+    )
+
+
+def _records(database_url: str) -> list[DeliveryRecord]:
+    store, records, before = open_store(database_url), [], None
+    with store.read() as reading:
+        while page := reading.deliveries(limit=500, before=before):
+            records += page
+            before = page[-1].id
+    store.close()
+    return records
+
+
+def _left(database_url: str) -> list[str]:
+    return [f"{r.id} {r.state} {r.reason}" for r in _records(database_url) if r.state is not State.DELIVERED]
+
+
+def _unknown(database_url: str, delivery_id: str) -> int:
+    store = open_store(database_url)
+    with store.read() as reading:
+        record = reading.delivery(delivery_id)
+    store.close()
+    return sum(attempt.outcome is Outcome.UNKNOWN for attempt in record.attempt_list)
+
+
+def wait_until(
+    condition: Callable[[], Any], what: str, seconds: float, explain: Callable[[], str] = str
+) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, f"waited {seconds:g} s for {what}: {explain()}"
+        time.sleep(0.1)
