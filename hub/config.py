@@ -215,13 +215,16 @@ def _read_sections(report: Report, version: str, templates: Mapping[str, str]) -
     defaults = read_defaults(report, sections)
     destinations, places = read_destinations(report, sections, defaults)
     sandbox = Sandbox(templates)
+    _, unmatched = read_send_section(report, sections, "unmatched", UnmatchedBlock, places, sandbox)
+    telling, problems = read_send_section(report, sections, "problems", ProblemsBlock, places, sandbox)
     return Config(
         version=version,
         sources=sources,
         destinations=destinations,
         routes=read_routes(report, sections, places, sandbox),
-        unmatched=read_send_section(report, sections, "unmatched", UnmatchedBlock, places, sandbox),
-        problems=read_send_section(report, sections, "problems", ProblemsBlock, places, sandbox),
+        unmatched=unmatched,
+        problems=problems,
+        quiet_after_seconds=telling.quiet_after if telling else None,
         templates=templates,
     )
 

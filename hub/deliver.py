@@ -29,6 +29,7 @@ from hub.render import render
 from hub.route import Rules
 from hub.senders import Inbox, Places, Senders
 from hub.store.store import Store
+from hub.tell import Herald
 from hub.turn import Done, News, Plan, Sent, take_turn
 
 BEAT_SECONDS = 10.0
@@ -74,6 +75,7 @@ class Worker:
         self._senders = Senders(threads)
         self._places = Places()
         self._inbox = Inbox()
+        self._herald = Herald(store, public_url)
         self._stopping = threading.Event()
         self._in_hand: dict[str, Claim] = {}
         self._sending: set[str] = set()
@@ -138,6 +140,7 @@ class Worker:
             in_hand=held - settled,
             compose=partial(self._compose, rules),
             configured=configured if configured != self._marked else None,
+            tells=frozenset(send.to for send in rules.config.problems),
             beats=clock - self._beat_at > BEAT_SECONDS,
             looks_after=claims and clock - self._looked_at > LOOK_AFTER_SECONDS,
             prunes=self._retention if claims and clock - self._pruned_at > PRUNE_SECONDS else None,
@@ -169,8 +172,10 @@ class Worker:
             log.warning("delivery.late", delivery=claim.id, destination=claim.destination)
         for state in done.paused:
             log.warning("destination.paused", destination=state.name, reason=state.paused_reason)
-        if done.gave_up:
-            log.warning("deliveries.gave_up", count=done.gave_up)
+        for name, count in (+done.gave_up).items():
+            log.warning("deliveries.gave_up", destination=name, count=count)
+        if plan.looks_after:
+            self._herald.look(rules)
 
     def _let_go(self, claim: Claim) -> None:
         held = self._in_hand.get(claim.id)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from hub.models import Event, Routing
+from hub.models import HUB_SOURCE, Event, Routing, new_id
 from hub.route import Rules, match
 from hub.store.intake import Arrival
 from hub.store.store import Store, Transaction
@@ -35,6 +39,19 @@ def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
     if fanned_out.deliveries:
         store.wake()
     return fanned_out
+
+
+def hub_event(type_: str, data: Mapping[str, Any], now: datetime) -> Event:
+    """An event of the hub's own source."""
+    body = {"object": "event", "type": type_, "timestamp": int(now.timestamp() * 1000), "data": data}
+    return Event(
+        id=new_id("evt", now),
+        source=HUB_SOURCE,
+        message_id=new_id("msg", now),
+        type=type_,
+        payload=json.dumps(body).encode(),
+        received_at=now,
+    )
 
 
 def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:

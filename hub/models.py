@@ -25,6 +25,9 @@ RAW = "raw"
 UNMATCHED = "unmatched"
 """Stands as the route's name in deliveries of the `unmatched` block; no route may be called so."""
 
+HUB_SOURCE = "hub"
+"""The source of the hub's own events; no source in routes.yaml may be called so."""
+
 MESSAGE_LIMIT_BYTES = 256 * 1024
 """A rendered message larger than this is a render failure."""
 
@@ -261,6 +264,7 @@ class Config:
     routes: tuple[Route, ...]
     unmatched: tuple[Send, ...] = ()
     problems: tuple[Send, ...] = ()
+    quiet_after_seconds: float | None = None
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from hub import catalog
 from hub.errors import Conflict, NotFound
-from hub.models import DestinationState, Event, Matched, Routing, Send, State, new_id
+from hub.fanout import hub_event
+from hub.models import DestinationState, Matched, Routing, Send, State
 from hub.records import DeliveryRecord
 from hub.route import Rules
 from hub.store.store import Store, Transaction
-
-HUB_SOURCE = "hub"
-"""The source of the hub's own events; no source in routes.yaml may be called so."""
 
 RETRY_BATCH = 500
 
@@ -139,7 +137,7 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
         known = ", ".join(sorted(rules.config.destinations))
         raise NotFound(f"there is no destination {destination}; there are {known}")
     data = {"destination": destination, "message": "If you can read this, the hub reaches you."}
-    event = hub_event("hub.test", data)
+    event = hub_event(catalog.TEST, data, datetime.now(UTC))
     send = Matched(route="send-test", sends=(Send(to=destination),))
     routing = Routing(matched=(send,), verdicts=())
 
@@ -151,20 +149,6 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
     delivery_id = store.write(work)
     store.wake()
     return delivery_id
-
-
-def hub_event(type_: str, data: Mapping[str, Any]) -> Event:
-    """An event of the hub's own source."""
-    now = datetime.now(UTC)
-    body = {"object": "event", "type": type_, "timestamp": int(now.timestamp() * 1000), "data": data}
-    return Event(
-        id=new_id("evt", now),
-        source=HUB_SOURCE,
-        message_id=new_id("msg", now),
-        type=type_,
-        payload=json.dumps(body).encode(),
-        received_at=now,
-    )
 
 
 def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:

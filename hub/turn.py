@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from hub.models import (
     Settlement,
 )
 from hub.store.store import Transaction
+from hub.troubles import deaths
 
 LEASE_MARGIN = timedelta(seconds=15)
 """A lease lasts for an attempt's time-out and this: a worker that is silent for longer has died."""
@@ -55,7 +57,8 @@ class Plan:
     `destinations` may be claimed from; `configs` are those and what they were before a change of the
     configuration, for deliveries that are under way. `in_hand` counts what this worker holds, by
     destination, what is settled in this turn not included. `prunes` is the retention, where it is time.
-    `compose` makes the message of a claim that none of the user's templates is asked for.
+    `tells` are the destinations that hear of problems. `compose` makes the message of a claim that none of
+    the user's templates is asked for.
     """
 
     worker: str
@@ -66,6 +69,7 @@ class Plan:
     in_hand: Mapping[str, int]
     compose: Callable[[Claim], Claim] = lambda claim: claim
     configured: Mapping[str, bool] | None = None
+    tells: frozenset[str] = frozenset()
     beats: bool = False
     looks_after: bool = False
     prunes: timedelta | None = None
@@ -86,7 +90,7 @@ class Done:
     settlements: list[Settlement] = field(default_factory=list)
     late: list[Claim] = field(default_factory=list)
     paused: list[DestinationState] = field(default_factory=list)
-    gave_up: int = 0
+    gave_up: Counter[str] = field(default_factory=Counter)
     pruned: int = 0
     more_waits: bool | None = None
     next_at: datetime | None = None
@@ -119,6 +123,8 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
             due = transaction.next_due(plan.destinations)
         done.next_at = _next_at(plan, due, states, done)
     transaction.save_destination_states([state for name, state in states.items() if state != before[name]])
+    if plan.tells:
+        transaction.note_deaths(deaths(done.settlements, done.gave_up))
     return done
 
 
@@ -163,7 +169,9 @@ def _look_after(transaction: Transaction, plan: Plan, done: Done) -> None:
     done.settlements += orphans
     for name, config in plan.destinations.items():
         after = timedelta(seconds=config.give_up_after_seconds)
-        done.gave_up += transaction.give_up(name, after=after)
+        if name in plan.tells:
+            transaction.give_up(name, after=after, event_type=catalog.PROBLEM)
+        done.gave_up[name] += transaction.give_up(name, after=after)
 
 
 def _orphaned(claim: Claim, is_started: bool, plan: Plan, now: datetime) -> Settlement:

@@ -362,6 +362,13 @@ def test_an_unset_variable_leaves_a_gap_in_a_message_and_stops_a_condition(tmp_p
 # -- templates ------------------------------------------------------------------------------------
 
 
+def test_silence_is_told_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    text = SOURCES + "destinations: {log: {type: console}}\nproblems: {send: log%s}\n"
+
+    assert load(tmp_path, text % "").quiet_after_seconds is None
+    assert load(tmp_path, text % ", quiet_after: 6h").quiet_after_seconds == 6 * 3600
+
+
 def template_problems(tmp_path: Path, files: dict[str, str | bytes]) -> list[str]:
     folder = tmp_path / "templates"
     for name, content in files.items():

@@ -17,10 +17,12 @@ from hub.catalog.event_types import EventType, event_types, find_event_type
 from hub.catalog.fields import Field, fields_of
 from hub.catalog.masking import MASK, blank_secrets, mask, mask_body, secret_values
 from hub.catalog.samples import sample, sample_payload, unknown_event_type
-from hub.catalog.summary import summarise
+from hub.catalog.summary import PROBLEM, TEST, summarise
 
 __all__ = [
     "MASK",
+    "PROBLEM",
+    "TEST",
     "EventType",
     "Field",
     "blank_secrets",

@@ -83,9 +83,14 @@ def _headline(event_type: EventType, data: Any) -> str:
 def _problem(data: Any) -> Summary:
     data = data if isinstance(data, dict) else {}
     lines = data.get("lines")
-    texts = [_text(line) for line in lines[:_PROBLEM_LINES_LIMIT]] if isinstance(lines, list) else []
-    headline = _text(data.get("headline")) or "The hub has a problem"
-    return Summary(headline=headline, fields=_filled(("Problem", text) for text in texts))
+    told = [_problem_line(line) for line in lines[:_PROBLEM_LINES_LIMIT]] if isinstance(lines, list) else []
+    return Summary(headline=_text(data.get("headline")) or "The hub has a problem", fields=_filled(told))
+
+
+def _problem_line(line: Any) -> tuple[str, str]:
+    if isinstance(line, dict):
+        return _text(line.get("label")), _text(line.get("text"))
+    return "Problem", _text(line)
 
 
 def _plain_fields(data: Any) -> tuple[tuple[str, str], ...]:

@@ -19,8 +19,7 @@ from hub.commands._messages import lines, outgoing
 from hub.commands._printing import one_line, say, say_json
 from hub.commands._rendering import Rendering
 from hub.config import load_config
-from hub.models import Event
-from hub.operate import HUB_SOURCE
+from hub.models import HUB_SOURCE, Event
 from hub.route import Rules, load_rules
 from hub.settings import Settings, load_settings
 from hub.web.masks import Masks, masks_of

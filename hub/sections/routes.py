@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -53,6 +53,9 @@ class ProblemsBlock(Block):
     )
 
 
+B = TypeVar("B", UnmatchedBlock, ProblemsBlock)
+
+
 def read_routes(
     report: Report, sections: Mapping[str, Any], places: Mapping[str, Place], sandbox: Sandbox
 ) -> tuple[Route, ...]:
@@ -72,16 +75,16 @@ def read_send_section(
     report: Report,
     sections: Mapping[str, Any],
     section: str,
-    model: type[UnmatchedBlock] | type[ProblemsBlock],
+    model: type[B],
     places: Mapping[str, Place],
     sandbox: Sandbox,
-) -> tuple[Send, ...]:
-    """A section with little but a `send`: unmatched and problems."""
+) -> tuple[B | None, tuple[Send, ...]]:
+    """unmatched or problems, which have little but a `send`, and what it sends; None where it is wrong."""
     if sections.get(section) is None:
-        return ()
+        return None, ()
     is_fixed(report, (section,), *(key for key in key_names(model) if key != "send"))
-    check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
-    return _read_send_key(report, (section,), places, sandbox)
+    block = check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
+    return block, _read_send_key(report, (section,), places, sandbox)
 
 
 def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox: Sandbox) -> Route | None:

@@ -12,6 +12,7 @@ from hub.errors import Conflict, NotFound
 from hub.models import DestinationState, Event, Outcome, State, Verdict, first_id
 from hub.records import AttemptRecord, DeliveryRecord, EventRecord, Stats
 from hub.store.audit import Audit
+from hub.store.noticing import Noticing
 from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
 from hub.store.view import is_in
 
@@ -26,7 +27,7 @@ _EVENT_COLUMNS = (
 )
 
 
-class Reading(Audit):
+class Reading(Audit, Noticing):
     """Everything that can be looked up."""
 
     # -- events -------------------------------------------------------------------------------

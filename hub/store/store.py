@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from hub.errors import StoreError, StoreUnavailable
 from hub.records import Condition, Room
 from hub.store.intake import Arrival, Intake
+from hub.store.noticing import Telling
 from hub.store.operating import Operating
 from hub.store.reading import Reading
 from hub.store.upkeep import Upkeep
@@ -37,7 +38,7 @@ class Collided(StoreUnavailable):
     """Two transactions wait for each other and the database ended this one: it may work at once."""
 
 
-class Transaction(Intake, Upkeep, Operating, Reading):
+class Transaction(Intake, Upkeep, Operating, Telling, Reading):
     """Everything that may happen to the store, inside one transaction."""
 
 

@@ -55,6 +55,10 @@ class Upkeep(Queue):
         states = self.destination_states(tuple(configured))
         known = set(self._connection.execute(select(destinations.c.name)).scalars())
         changed = []
+        for name in known - configured.keys():
+            # No longer in the configuration; put back, what it is owed must not be too old at once.
+            gone = self.destination_states([name])[name]
+            changed += [replace(gone, configured=False)] if gone.configured else []
         for name, is_configured in configured.items():
             state = states[name]
             if name in known and state.configured == is_configured:
@@ -96,8 +100,10 @@ class Upkeep(Queue):
         )
         return [(claim, claim.id in open_attempts) for claim in self._claims(ids)]
 
-    def give_up(self, destination: str, *, after: timedelta) -> int:
+    def give_up(self, destination: str, *, after: timedelta, event_type: str | None = None) -> int:
         """Let die what has waited too long for an available destination; returns how many.
+
+        With `event_type` only what is owed for such events.
 
         Nothing does while the destination is paused, and a resume begins the count anew.
         """
@@ -105,7 +111,8 @@ class Upkeep(Queue):
         before = self.now - after
         if state.paused_at is not None or (state.available_since or before) > before:
             return 0
-        return self._connection.execute(_GIVE_UP, {"destination_": destination, "before_": before}).rowcount
+        statement = _GIVE_UP if event_type is None else _GIVE_UP.where(deliveries.c.event_type == event_type)
+        return self._connection.execute(statement, {"destination_": destination, "before_": before}).rowcount
 
     # -- secrets and age ----------------------------------------------------------------------
 

@@ -396,6 +396,18 @@ def test_giving_up_counts_from_when_a_destination_was_configured(store: Store) -
     assert store.write(lambda t: t.give_up("log", after=LONG)) == 0
 
 
+def test_a_destination_that_was_gone_and_is_put_back_was_not_configured_meanwhile(store: Store) -> None:
+    store.write(lambda t: t.mark_configured({"log": True, "crm": True}))
+    owe(store, "log")
+    change(store, deliveries, owed_since=now(store) - 2 * LONG)
+    store.write(lambda t: t.mark_configured({"crm": True}))
+    with store.read() as reading:
+        assert not reading.destinations()["log"].configured
+    store.write(lambda t: t.mark_configured({"log": True, "crm": True}))
+
+    assert store.write(lambda t: t.give_up("log", after=LONG)) == 0
+
+
 def test_marking_what_is_marked_already_changes_nothing(store: Store) -> None:
     store.write(lambda t: t.mark_configured({"log": True}))
     store.write(lambda t: t.pause("log", "no"))
