@@ -20,7 +20,7 @@ ROUTE = "problems"
 """Stands as the route's name in deliveries of the `problems` block."""
 
 KEPT_REFUSAL = "config_refusal"
-"""Holds what was wrong with the last edit, under the name by which `hub.reload`, which stands above, keeps it."""
+"""The shared value that holds what was wrong with the last edit; `hub.reload`, which stands above, keeps it."""
 
 log = structlog.get_logger()
 
