@@ -20,7 +20,7 @@ ROUTE = "problems"
 """Stands as the route's name in deliveries of the `problems` block."""
 
 KEPT_REFUSAL = "config_refusal"
-"""The shared value that holds what was wrong with the last edit; `hub.reload`, which stands above, keeps it."""
+"""The shared value, kept by `hub.reload` above, that holds what was wrong with the last edit."""
 
 log = structlog.get_logger()
 
