@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from flask.testing import FlaskClient
@@ -71,6 +72,20 @@ def test_metrics_count_from_the_store(world: World, client: FlaskClient) -> None
     assert samples["hub_destination_paused", "crm"] == 1
     assert samples["hub_destination_paused", "log"] == 0
     assert samples["hub_config_last_reload_successful",] == 1
+
+
+def test_every_process_has_the_same_metrics(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    client.post("/api/destinations/crm/pause", headers=KEY)
+    other = replace(world, store=open_store(world.store.url))
+    texts = [
+        each.get("/metrics", headers=KEY).text.splitlines() for each in (client, other.app().test_client())
+    ]
+    other.store.close()
+    here, there = ([line for line in text if "hub_oldest_due_seconds{" not in line] for text in texts)
+
+    assert here == there
+    assert 'hub_deliveries{destination="crm",state="pending"} 1.0' in here
 
 
 def test_metrics_want_the_key(client: FlaskClient) -> None:
