@@ -145,10 +145,12 @@ class Reloader:
 
     def _serves_already(self, files: Files) -> None:
         """Nothing changed since the process began, or a bad edit was taken back."""
-        if self._serving.refused:
+        was_refused = bool(self._serving.refused)
+        if was_refused:
             self._serving = replace(self._serving, refused=())
-            if self._is_first(KEPT_REFUSAL, ""):
-                log.info("config.refusal_over", serving=files.version)
+        # Also where this process knows of none: what was kept may be from before a restart.
+        if self._is_first(KEPT_REFUSAL, "") and was_refused:
+            log.info("config.refusal_over", serving=files.version)
         self._is_first(KEPT_FILES, _as_kept(files))
 
     def _swap(self, files: Files, config: Config) -> None:
@@ -161,10 +163,10 @@ class Reloader:
             log.info("config.reloaded", serving=files.version)
 
     def _refuse(self, problems: tuple[Problem, ...]) -> None:
-        if problems == self._serving.refused:
-            return
-        self._serving = replace(self._serving, refused=problems)
-        if self._is_first(KEPT_REFUSAL, "\n".join(map(str, problems))):
+        is_known = problems == self._serving.refused
+        if not is_known:
+            self._serving = replace(self._serving, refused=problems)
+        if self._is_first(KEPT_REFUSAL, "\n".join(map(str, problems))) and not is_known:
             _log_problems(problems)
             log.error("config.refused", problems=len(problems), serving=self.rules().config.version)
 

@@ -10,7 +10,7 @@ import pytest
 
 from hub.errors import ConfigError
 from hub.models import Config
-from hub.reload import KEPT_FILES, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
+from hub.reload import KEPT_FILES, KEPT_REFUSAL, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
 from hub.route import Rules
 from hub.settings import Settings
 from hub.store.store import Store, open_store
@@ -243,3 +243,30 @@ def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
 
     assert kept is not None
     assert "version: 1" not in kept
+
+
+def kept_refusal(world: World) -> str | None:
+    with world.store.read() as reading:
+        return reading.kept(KEPT_REFUSAL)
+
+
+def test_a_refusal_that_was_mended_before_a_restart_is_over_for_all(world: World) -> None:
+    world.settle()
+    world.edit_template("{{ data.id")
+    world.settle()
+    assert "template-syntax" in (kept_refusal(world) or "")
+    world.edit_template("{{ data.id }}")
+    world.reloader = world.process()
+    world.settle()
+
+    assert kept_refusal(world) == ""
+
+
+def test_what_was_refused_at_a_start_is_kept_for_all_to_tell(world: World) -> None:
+    world.settle()
+    world.edit_template("{{ data.id")
+    world.reloader = world.process()
+    world.settle()
+
+    assert world.refused == ["template-syntax"]
+    assert "template-syntax" in (kept_refusal(world) or "")
