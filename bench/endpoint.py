@@ -1,4 +1,4 @@
-"""A fast HTTP endpoint in a process of its own: answers 200 to everything, counts and times arrivals."""
+"""HTTP endpoints in processes of their own: a fast one that counts and times arrivals, and one that hangs."""
 
 from __future__ import annotations
 
@@ -47,6 +47,28 @@ def fast_endpoint() -> Iterator[Endpoint]:
     finally:
         process.terminate()
         process.join()
+
+
+@contextmanager
+def hanging_endpoint() -> Iterator[str]:
+    """An address that accepts every connection and never answers; yields its URL."""
+    context = multiprocessing.get_context("fork")
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    process = context.Process(target=_hang, args=(listener,), daemon=True)
+    process.start()
+    port = listener.getsockname()[1]
+    listener.close()
+    try:
+        yield f"http://127.0.0.1:{port}/hooks"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _hang(listener: socket.socket) -> None:
+    taken = []
+    while True:
+        taken.append(listener.accept())
 
 
 def _serve(listener: socket.socket, count: Any, last_at: Any) -> None:

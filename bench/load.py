@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the benchmark's own!").decode()
 CONNECTIONS = 16
@@ -65,7 +66,7 @@ def send_load(port: int, count: int, connections: int = CONNECTIONS) -> Load:
     return Load(per_second=count / seconds, refused=refused)
 
 
-def _send_all(port: int, count: int, connections: int, results: multiprocessing.SimpleQueue) -> None:
+def _send_all(port: int, count: int, connections: int, results: SimpleQueue[tuple[float, int]]) -> None:
     requests = [signed_request(number) for number in range(count)]
     refused = [0] * connections
     threads = [

@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 
 import requests
 from flask import Flask, request
@@ -22,83 +23,114 @@ from hub.reload import Serving
 from hub.route import Rules, load_rules
 from hub.settings import Settings
 from hub.startup import make_app, run_worker
-from hub.store.store import open_store
 from hub.web.server import listen, serve_web
 
+STOP_SECONDS = 15.0
+"""How long what was started has to end by itself; a worker lets its sends finish first."""
 
-def rules_for(url: str, *, sends: int = 1, concurrency: int = 16) -> Rules:
-    """One source, one route, and `sends` http destinations that all lead to one endpoint."""
-    destinations = {
-        f"to{number}": DestinationConfig(
-            name=f"to{number}",
-            type="http",
-            options=HttpDestination.Options.model_validate({"url": url}),
-            retry_seconds=(5.0,),
-            timeout_seconds=10.0,
-            give_up_after_seconds=3 * 86400.0,
-            concurrency=concurrency,
-        )
-        for number in range(sends)
-    }
-    source = SourceConfig(name="clerk", type="clerk", path="/api/webhooks", secrets=(SECRET,))
+
+def rules_for(url: str, *, sends: int = 1, concurrency: int = 16, beside: str | None = None) -> Rules:
+    """One source, one route, and `sends` http destinations that all lead to one endpoint.
+
+    `beside` is the address of one more destination, called so, to which no route leads.
+    """
+    names = tuple(f"to{number}" for number in range(sends))
+    destinations = {name: destination(name, url, concurrency) for name in names}
+    if beside is not None:
+        destinations["beside"] = destination("beside", beside, concurrency=4)
     route = Route(
-        name="waitlist",
-        events=("waitlistEntry.created",),
-        sends=tuple(Send(to=name) for name in destinations),
+        name="waitlist", events=("waitlistEntry.created",), sends=tuple(Send(to=name) for name in names)
     )
-    return load_rules(
-        Config(version="bench", sources={"clerk": source}, destinations=destinations, routes=(route,))
+    return load_rules(config_of(destinations, (route,)))
+
+
+def config_of(destinations: Mapping[str, DestinationConfig], routes: tuple[Route, ...]) -> Config:
+    source = SourceConfig(name="clerk", type="clerk", path="/api/webhooks", secrets=(SECRET,))
+    return Config(version="bench", sources={"clerk": source}, destinations=destinations, routes=routes)
+
+
+def destination(name: str, url: str, concurrency: int) -> DestinationConfig:
+    """With the product's own limits, but for the concurrency."""
+    return DestinationConfig(
+        name=name,
+        type="http",
+        options=HttpDestination.Options.model_validate({"url": url}),
+        retry_seconds=(5.0, 300.0, 1800.0),
+        timeout_seconds=10.0,
+        give_up_after_seconds=3 * 86400.0,
+        concurrency=concurrency,
     )
 
 
 @contextmanager
-def forked(*programs: Callable[[], None]) -> Iterator[None]:
-    """Run each program in a process group of its own while the block runs."""
-    pids = []
-    for program in programs:
-        pid = os.fork()
-        if pid == 0:
-            os.setpgid(0, 0)
-            try:
-                program()
-            finally:
-                os._exit(0)
-        pids.append(pid)
+def forked(*programs: Callable[[], None]) -> Iterator[list[int]]:
+    """Run each program in a process group of its own while the block runs; yields their pids."""
+    pids: list[int] = []
     try:
-        yield
+        for program in programs:
+            pids.append(_fork(program))
+        yield pids
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
         for pid in pids:
+            _reap(pid, deadline)
+
+
+def _fork(program: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setpgid(0, 0)
+            program()
+        except Exception:  # noqa: BLE001 - the last frame of a process
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    return pid
+
+
+def _reap(pid: int, deadline: float) -> None:
+    """Wait for a process of ours that was told to end; end it by force where that takes too long."""
+    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+            return
+        time.sleep(0.01)
 
 
 @contextmanager
-def hub(settings: Settings, rules: Rules, *, web: bool = True, worker: bool = True) -> Iterator[int]:
+def hub(settings: Settings, rules: Rules) -> Iterator[int]:
     """The hub's own web and worker processes on a migrated database; yields the port."""
+    with web(settings, rules) as port, worker(settings, rules):
+        yield port
+
+
+@contextmanager
+def web(settings: Settings, rules: Rules) -> Iterator[int]:
+    """The hub's web processes; yields the port."""
     set_up_logs("json", settings.log_level)
-    store = open_store(settings.database_url)
-    store.migrate()
-    store.close()
     listener = listen("127.0.0.1", 0)
     serving = Serving(rules=rules, since=datetime.now(UTC))
-    programs = []
-    if web:
-        programs.append(
-            lambda: serve_web(
-                listener,
-                settings.web_processes,
-                lambda: make_app(settings, serving, None),
-                ends_with_parent=True,
-            )
-        )
-    if worker:
-        programs.append(lambda: run_worker(settings, serving, None, ends_with_parent=True))
-    with forked(*programs):
-        if web:
-            _wait_until_up(listener)
+
+    def run() -> None:
+        make = partial(make_app, settings, serving, None)
+        serve_web(listener, settings.web_processes, make, ends_with_parent=True)
+
+    with closing(listener), forked(run):
+        _wait_until_up(listener)
         yield listener.getsockname()[1]
-    listener.close()
+
+
+@contextmanager
+def worker(settings: Settings, rules: Rules) -> Iterator[int]:
+    """One worker process of the hub; yields its pid."""
+    set_up_logs("json", settings.log_level)
+    serving = Serving(rules=rules, since=datetime.now(UTC))
+    with forked(lambda: run_worker(settings, serving, None, ends_with_parent=True)) as (pid,):
+        yield pid
 
 
 @contextmanager
@@ -126,14 +158,10 @@ def plain(processes: int, handle: Callable[[bytes], None] | None = None) -> Iter
         return app
 
     listener = listen("127.0.0.1", 0)
-    with forked(lambda: serve_web(listener, processes, make, ends_with_parent=True)):
+    serve = partial(serve_web, listener, processes, make, ends_with_parent=True)
+    with closing(listener), forked(serve):
         _wait_until_up(listener)
         yield listener.getsockname()[1]
-    listener.close()
-
-
-def sqlite_settings(folder: Path, **changes: object) -> Settings:
-    return Settings(database_url=f"sqlite:///{folder / 'hub.db'}", log_level="error", **changes)  # type: ignore[arg-type]
 
 
 def _wait_until_up(listener: socket.socket) -> None:
