@@ -150,7 +150,7 @@ _DELIVERED = """{numbers}
 INSERT INTO deliveries (id, event_id, event_type, route, position, destination, send, state, due_at,
     owed_since, attempts, tries, message, created_at, delivered_at, finished_at)
 SELECT 'dlv' || {id}, 'evt' || {id}, {type}, 'all', 0, {destination}, '{{}}', 'delivered', {at},
-    {at}, 1, 1, '{{"raw":true}}', {at}, {at} + 5000, {at} + 5000 FROM numbers"""
+    {at}, 1, 1, '{{"raw": true}}', {at}, {at} + 5000, {at} + 5000 FROM numbers"""
 
 _ATTEMPTS = """{numbers}
 INSERT INTO attempts (delivery_id, number, destination, at, seconds, outcome, status)
