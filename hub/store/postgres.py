@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
@@ -22,8 +22,10 @@ from hub.store.store import Listener, Store
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231
-_CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS = 3, 3, 5
-"""Together under 12 s, so that a sender that waits 15 s gets its 503."""
+_CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS, _ANSWER_SECONDS = 3, 3, 5, 6
+"""Connecting, waiting for a connection, and an answer: 12 s together, so that a sender that waits 15 s gets
+its 503. The server ends a statement by itself before that; one that hangs cannot.
+"""
 
 _CLOCK = text(
     "SELECT clock_timestamp(), set_config('synchronous_commit', 'on', true),"
@@ -75,6 +77,7 @@ class PostgresStore(Store):
             pool_timeout=_POOL_SECONDS,
             connect_args=self._connect_arguments,
         )
+        event.listen(engine, "do_connect", lambda dialect, record, args, named: _connect(*args, **named))
         super().__init__(url, engine)
         self._notifier = _Notifier(self._notify)
 
@@ -134,6 +137,26 @@ class PostgresStore(Store):
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
+
+
+def _connect(*arguments: Any, **named: Any) -> Any:
+    """A connection on which nothing waits longer for an answer than `_ANSWER_SECONDS`.
+
+    A server that was halted, or a network that takes bytes and passes none on, does not fail by itself.
+    """
+    import psycopg
+
+    class Connection(psycopg.Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            ends = time.monotonic() + _ANSWER_SECONDS
+            try:
+                return super().wait(gen, interval=interval, timeout=timeout or _ANSWER_SECONDS)
+            except psycopg.OperationalError:
+                if time.monotonic() >= ends:
+                    self.pgconn.finish()
+                raise
+
+    return Connection.connect(*arguments, **named)
 
 
 class _Notifier:

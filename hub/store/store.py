@@ -200,13 +200,19 @@ class GroupCommit(Generic[W, T]):
     def _lead(self) -> None:
         """Commit for all who wait, this thread the first of them; then the first who came since leads."""
         batch = self._take()
+        given_up: list[_Job[W, T]] = []
         try:
             self._commit_all(batch)
         finally:
             with self._queueing:
+                if _is_everybodys(batch[0].error):
+                    given_up, self._waiting = self._waiting, []
                 following = self._waiting[:1]
                 self._is_led = bool(following)
-            for job in (*following, *batch):
+            for job in given_up:
+                # They have waited as long as a database that does not answer takes; no longer.
+                job.error, job.done = batch[0].error, True
+            for job in (*following, *batch, *given_up):
                 job.turn.release()
 
     def _take(self) -> list[_Job[W, T]]:
@@ -218,8 +224,7 @@ class GroupCommit(Generic[W, T]):
         try:
             results = self._commit([job.what for job in batch])
         except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that asked
-            is_everybodys = isinstance(error, StoreUnavailable) and not isinstance(error, Collided)
-            if len(batch) > 1 and not is_everybodys:
+            if len(batch) > 1 and not _is_everybodys(error):
                 # One of them is at fault: each by itself, so that its neighbours do not fail with it.
                 for job in batch:
                     self._commit_all([job])
@@ -229,6 +234,11 @@ class GroupCommit(Generic[W, T]):
         else:
             for job, result in zip(batch, results, strict=True):
                 job.result, job.done = result, True
+
+
+def _is_everybodys(error: BaseException | None) -> bool:
+    """Whether whoever asked would have met it."""
+    return isinstance(error, StoreUnavailable) and not isinstance(error, Collided)
 
 
 def _sqlstate(error: DBAPIError) -> str:

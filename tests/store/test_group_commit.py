@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import text
 
 from hub.errors import Conflict, StoreError, StoreUnavailable
-from hub.store.store import Store, Transaction
+from hub.store.store import GroupCommit, Store, Transaction
 
 
 def count_commits(store: Store) -> list[None]:
@@ -154,3 +154,26 @@ def test_a_database_error_is_said_in_one_line(store: Store) -> None:
 
     assert "SELECT" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_whoever_waits_behind_a_database_that_does_not_answer_fails_with_the_first() -> None:
+    begun, go = threading.Event(), threading.Event()
+    asked: list[int] = []
+
+    def commit(batch: Sequence[int]) -> list[int]:
+        asked.extend(batch)
+        begun.set()
+        go.wait(5)
+        raise StoreUnavailable("the database does not answer")
+
+    group: GroupCommit[int, int] = GroupCommit(commit)
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(group.run, 1)]
+        begun.wait(5)
+        futures += [pool.submit(group.run, number) for number in (2, 3, 4)]
+        given.until(lambda: len(group._waiting) == 3)
+        go.set()
+        errors = [type(future.exception()) for future in futures]
+
+    assert errors == [StoreUnavailable] * 4
+    assert asked == [1]

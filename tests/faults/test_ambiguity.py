@@ -1,0 +1,109 @@
+"""The connection breaks after a message was sent: nobody knows whether it arrived, and the hub says so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from faults.conftest import Count
+from faults.hubs import PASSWORD, Hub, Sender, wait_until
+
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.demo.slack_receiver import SlackReceiver
+from hub.demo.smtp_server import CLOSE, Mail, Script, SmtpServer
+
+ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s], timeout: 2s}
+destinations:
+  http: {type: http, url: "${HTTP_URL}", on_unknown: WHAT}
+  mail: {type: email, smtp_url: "${SMTP_URL}", from: a@example.com, to: [b@example.com], on_unknown: WHAT}
+  slack: {type: slack, webhook_url: "${SLACK_URL}", on_unknown: WHAT}
+routes:
+  - {name: everything, events: "*", send: [http, mail, slack]}
+"""
+
+NAMES = ("http", "mail", "slack")
+CUT = Answer(fault=Fault.CLOSE)
+"""Read the request to its end, and close instead of answering."""
+
+
+class World:
+    """Three destinations of which each takes the first message and breaks off before it says so."""
+
+    def __init__(self) -> None:
+        self.http, self.slack = HttpReceiver([CUT]), SlackReceiver([CUT])
+        self.smtp = SmtpServer(script=Script(dot=CLOSE), on_arrival=self._mend)
+
+    def _mend(self, mail: Mail) -> None:
+        """This one is still cut: what it was to be answered was looked up before."""
+        self.smtp.script = Script()
+
+    def ids(self) -> dict[str, list[str]]:
+        """The deliveries' ids as they arrived; a Slack webhook's request carries none."""
+        mails = (str(mail.message["Message-ID"]) for mail in self.smtp.mails)
+        return {
+            "http": [request.headers["webhook-id"] for request in self.http.received],
+            "mail": [re.findall(r"dlv_[0-9a-f]+", message_id)[0] for message_id in mails],
+            "slack": ["" for _ in self.slack.http.received],
+        }
+
+
+@pytest.mark.parametrize("what", ["resend", "hold"])
+def test_a_cut_after_sending_is_unknown_and_done_as_on_unknown_says(
+    what: str, tmp_path: Path, count: Count
+) -> None:
+    world = World()
+    with world.http, world.smtp, world.slack:
+        environment = {
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.db'}",
+            "ROUTES": ROUTES.replace("WHAT", what),
+            "HTTP_URL": world.http.url,
+            "SMTP_URL": world.smtp.url,
+            "SLACK_URL": world.slack.webhook_url,
+        }
+        with Hub(tmp_path, environment, "serve") as hub, Sender(hub, threads=1, limit=1):
+            if what == "hold":
+                for held in in_state(hub, "held"):
+                    assert len(world.ids()[held["destination"]]) == 1
+                    post(hub, f"/api/deliveries/{held['id']}/resolve?as=retry")
+            delivered = in_state(hub, "delivered")
+    arrived = world.ids()
+    count(deliveries=len(delivered), arrivals=sum(map(len, arrived.values())))
+
+    for delivery in delivered:
+        assert [each["outcome"] for each in delivery["attempt_list"]] == ["unknown", "delivered"]
+        assert len(arrived[delivery["destination"]]) == 2
+        assert set(arrived[delivery["destination"]]) <= {delivery["id"], ""}
+
+
+def in_state(hub: Hub, state: str) -> list[dict[str, Any]]:
+    """The deliveries, once all are in a state."""
+    found: list[dict[str, Any]] = []
+
+    def are_there() -> bool:
+        found[:] = get(hub, f"/api/deliveries?state={state}")["items"]
+        return len(found) == len(NAMES)
+
+    wait_until(are_there, f"the deliveries to be {state}", 20, hub.tail)
+    return [get(hub, f"/api/deliveries/{each['id']}") for each in found]
+
+
+def get(hub: Hub, path: str) -> Any:
+    return _call(hub, "GET", path)
+
+
+def post(hub: Hub, path: str) -> Any:
+    return _call(hub, "POST", path)
+
+
+def _call(hub: Hub, method: str, path: str) -> Any:
+    key = {"Authorization": f"Bearer {PASSWORD}"}
+    answer = requests.request(method, hub.url + path, headers=key, timeout=20)
+    assert answer.status_code == 200, answer.text
+    return answer.json()

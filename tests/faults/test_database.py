@@ -1,0 +1,98 @@
+"""The database goes away under load: nothing is acknowledged that it did not keep, and all recover."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from faults.conftest import Count
+from faults.databases import Postgres, Way
+from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, reckon, settle, wait_until
+
+SENDER_WAITS_SECONDS = 15
+"""So long Svix waits for an answer."""
+
+AWAY_SECONDS = 3.0
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as postgres:
+        yield postgres
+
+
+@pytest.mark.timeout(600)
+def test_postgresql_is_stopped_and_killed_and_comes_back(
+    postgres: Postgres, tmp_path: Path, places: Places, is_full: bool, count: Count
+) -> None:
+    environment = {"DATABASE_URL": postgres.url, **places.environment}
+    ends = [postgres.stop, postgres.kill] * (5 if is_full else 1)
+    with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub) as sender:
+        for end in ends:
+            time.sleep(random.uniform(0.5, 2.0))
+            end()
+            wait_until(lambda: answers_503(hub), "web to answer 503 while the database is away", 20)
+            time.sleep(AWAY_SECONDS)
+            postgres.start()
+            before = len(sender.accepted)
+            wait_until(lambda before=before: len(sender.accepted) > before + 5, "events to be accepted", 30)
+        wait_until(hub.is_ready, "the hub to be ready", 30, hub.tail)
+        sender.finish()
+        settle(postgres.url, LEASE_SECONDS + 60)
+        pids = len(hub.pids())
+    found = reckon(postgres.url, sender, places)
+    count(
+        events=found.events,
+        deliveries=found.deliveries,
+        times_away=len(ends),
+        answered_503=sender.refused[503],
+        duplicates=found.duplicates,
+        lost=len(found.lost),
+    )
+
+    assert pids > 0
+    assert set(sender.refused) == {503}
+    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+
+
+@pytest.mark.timeout(600)
+def test_a_database_that_hangs_is_answered_503_before_the_sender_gives_up(
+    postgres: Postgres, tmp_path: Path, places: Places, is_full: bool, count: Count
+) -> None:
+    with Way(postgres.socket_path) as way:
+        url = f"postgresql://postgres@127.0.0.1:{way.port}/postgres"
+        environment = {"DATABASE_URL": url, **places.environment}
+        times = 4 if is_full else 1
+        with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub, threads=8) as sender:
+            for _ in range(times):
+                time.sleep(random.uniform(0.5, 2.0))
+                way.hang()
+                before = sender.refused[503]
+                wait_until(lambda before=before: sender.refused[503] >= before + 8, "answers of 503", 60)
+                way.go_on()
+                before = len(sender.accepted)
+                wait_until(lambda before=before: len(sender.accepted) > before + 5, "acceptance", 30)
+            wait_until(hub.is_ready, "the hub to be ready", 40, hub.tail)
+            sender.finish()
+            settle(postgres.url, LEASE_SECONDS + 60)
+        found = reckon(postgres.url, sender, places)
+    count(
+        events=found.events,
+        times_hanging=times,
+        answered_503=sender.refused[503],
+        slowest_answer=f"{sender.slowest_seconds:.1f} s is the",
+        duplicates=found.duplicates,
+        lost=len(found.lost),
+    )
+
+    # No answer at all within the sender's patience would be counted under 0.
+    assert set(sender.refused) == {503}
+    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+
+
+def answers_503(hub: Hub) -> bool:
+    return requests.get(f"{hub.url}/readyz", timeout=SENDER_WAITS_SECONDS).status_code == 503
