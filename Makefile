@@ -12,12 +12,13 @@ run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Sl
 test: $(SETUP)           ## every test
 	$(BIN)/python -m pytest
 
-check: $(SETUP)          ## style, types, layers, and the shipped configuration
+check: $(SETUP)          ## style, types, layers, and the shipped configuration with its tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hub check
+	$(BIN)/hub test
 
 faults: $(SETUP)         ## the fault tests at full length: processes killed, the database away, a full disk
 	$(BIN)/python -m pytest tests/faults --full

@@ -34,6 +34,7 @@ class Code(StrEnum):
     UNKNOWN_TYPE = "unknown-type"
     UNKNOWN_SOURCE = "unknown-source"
     UNKNOWN_DESTINATION = "unknown-destination"
+    UNKNOWN_ROUTE = "unknown-route"
     UNKNOWN_CODE = "unknown-code"
 
     MISSING_TEMPLATE = "missing-template"

@@ -14,7 +14,7 @@ can be borne, so that a first deploy and a check in CI need no secret:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, Literal
@@ -29,16 +29,13 @@ from hub.errors import ConfigError
 from hub.models import Config, Problem, Severity
 from hub.sandbox import Sandbox
 from hub.sections.destinations import read_defaults, read_destinations
-from hub.sections.report import Report, did_you_mean, kind, listed
+from hub.sections.report import Report, did_you_mean, kind, listed, presentable
 from hub.sections.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
 from hub.sections.shape import key_names
 from hub.sections.sources import read_sources
 from hub.sections.template_files import check_templates, decode_templates, read_templates, template_paths
 
 Stamp = tuple[tuple[str, int, int, int], ...]
-
-LONGEST_MESSAGE = 1000
-"""Characters: a key may have a million."""
 
 
 class RoutesFile(Block):
@@ -155,25 +152,12 @@ def read_files(files: Files, environment: Mapping[str, str]) -> Reading:
     tree, syntax_problems = document.parse(files.content, files.path.as_posix())
     problems += syntax_problems
     if tree is None:
-        return Reading(config=None, problems=_presentable(problems))
+        return Reading(config=None, problems=presentable(problems))
     report = Report(tree, environment)
     config = _read_sections(report, files.version, texts)
     problems += report.problems
     findings = check(config, tree, is_whole=not any(p.severity is Severity.ERROR for p in problems))
-    return Reading(config=config, problems=_presentable(problems), findings=_presentable(findings))
-
-
-def _presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems whose sentences are one line each: they may name a key or file that holds anything."""
-    return tuple(
-        replace(problem, file=_one_line(problem.file), message=_one_line(problem.message))
-        for problem in problems
-    )
-
-
-def _one_line(text: str) -> str:
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
+    return Reading(config=config, problems=presentable(problems), findings=presentable(findings))
 
 
 def _read_routes_file(path: FilePath) -> bytes:

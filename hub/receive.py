@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest
 from hub.errors import NotConfigured, NotGenuine, StoreError
 from hub.fanout import FannedOut, fan_out
 from hub.models import Config, Event, SourceConfig, new_id
-from hub.route import Rules, event_matches
+from hub.route import Rules, is_ignored
 from hub.sources.base import Source, find_source
 from hub.store.store import Store
 
@@ -71,7 +71,7 @@ class Receiver:
         rules = self._rules()
         now = time.time()
         genuine = self._source(source).verify(body, dict(request.headers), now)
-        if any(event_matches(pattern, genuine.type) for pattern in source.ignore):
+        if is_ignored(source, genuine.type):
             return jsonify(event=None, duplicate=False, routes=[], deliveries=0, ignored=True), 200
         received_at = datetime.fromtimestamp(now, UTC)
         event = Event(

@@ -10,7 +10,7 @@ from typing import Any
 
 from hub import catalog
 from hub.errors import TemplateError
-from hub.models import UNMATCHED, Config, Event, Matched, Route, Routing, Send, Verdict
+from hub.models import UNMATCHED, Config, Event, Matched, Route, Routing, Send, SourceConfig, Verdict
 from hub.sandbox import Sandbox, variables
 
 FITTING_LIMIT = 1000
@@ -66,6 +66,11 @@ def match(rules: Rules, event: Event) -> Routing:
 def event_matches(pattern: str, event_type: str) -> bool:
     """Whether an event type fits a pattern: itself, or with `*` standing for any characters anywhere."""
     return pattern == event_type or ("*" in pattern and bool(_glob(pattern).fullmatch(event_type)))
+
+
+def is_ignored(source: SourceConfig, event_type: str) -> bool:
+    """Whether a source's `ignore` names this type: such an event is neither kept nor routed."""
+    return any(event_matches(pattern, event_type) for pattern in source.ignore)
 
 
 def _fits(route: Route, event: Event) -> bool:

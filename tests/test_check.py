@@ -230,9 +230,9 @@ def test_checking_imports_no_server_and_no_database() -> None:
 # -- the line with the caret ----------------------------------------------------------------------
 
 
-def shown(text: str, line: int, column: int, *, is_template: bool = False) -> list[str]:
+def shown(text: str, line: int, column: int, *, may_be_secret: bool = True) -> list[str]:
     problem = Problem(file="f", line=line, column=column, severity=Severity.ERROR, code="x", message="x")
-    return excerpt(text, problem, is_template=is_template)
+    return excerpt(text, problem, may_be_secret=may_be_secret)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_what_may_be_a_secret_is_not_shown(line: str, expected: str) -> None:
 def test_a_secret_beside_the_name_of_its_section_is_not_shown() -> None:
     assert shown("destinations: {x: {url: s3cret}}\n", 1, 15)[0] == "  1 | destinations: …"
     assert shown("s3cret", 1, 1)[0] == "  1 | …"
-    assert shown("{{ s3cret }", 1, 1, is_template=True)[0] == "  1 | {{ s3cret }"
+    assert shown("{{ s3cret }", 1, 1, may_be_secret=False)[0] == "  1 | {{ s3cret }"
 
 
 def test_a_long_line_is_shown_around_the_caret() -> None:

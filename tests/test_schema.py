@@ -8,51 +8,18 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft7Validator
 
 from hub import document
-from hub.commands.schema import command, routes_schema, schema_text
+from hub.commands.schema import cases_schema, command, routes_schema, schema_text
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = routes_schema()
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "number": (int, float),
-}
+CASES_SCHEMA = cases_schema()
 
 
 def fits(value: Any, schema: Any) -> bool:
-    """As much of JSON Schema as the hub's uses, by https://json-schema.org/draft-07."""
-    if isinstance(schema, bool):
-        return schema
-    if "$ref" in schema:
-        return fits(value, SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")])
-    kind = schema.get("type")
-    if kind and (not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
-        return False
-    if "const" in schema and value != schema["const"]:
-        return False
-    if "enum" in schema and value not in schema["enum"]:
-        return False
-    if "anyOf" in schema and not any(fits(value, member) for member in schema["anyOf"]):
-        return False
-    if isinstance(value, str):
-        return bool(re.search(schema.get("pattern", ""), value)) and len(value) >= schema.get("minLength", 0)
-    if isinstance(value, list):
-        return len(value) >= schema.get("minItems", 0) and all(
-            fits(item, schema.get("items", {})) for item in value
-        )
-    return not isinstance(value, dict) or has_fitting_keys(value, schema)
-
-
-def has_fitting_keys(value: dict[str, Any], schema: Any) -> bool:
-    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
-    return set(schema.get("required", [])) <= set(value) and all(
-        fits(item, known.get(key, others)) for key, item in value.items()
-    )
+    return Draft7Validator(schema).is_valid(value)
 
 
 def read(path: Path) -> Any:
@@ -62,9 +29,14 @@ def read(path: Path) -> Any:
     return tree.value
 
 
-def test_the_committed_schema_is_what_the_models_say() -> None:
-    assert (ROOT / "hub" / "routes.schema.json").read_text("utf-8") == schema_text()
-    assert schema_text() == CliRunner().invoke(command, []).output
+@pytest.mark.parametrize(
+    ("name", "schema", "arguments"),
+    [("routes.schema.json", SCHEMA, []), ("routes.test.schema.json", CASES_SCHEMA, ["--tests"])],
+)
+def test_the_committed_schema_is_what_the_models_say(name: str, schema: Any, arguments: list[str]) -> None:
+    Draft7Validator.check_schema(schema)
+    assert (ROOT / "hub" / name).read_text("utf-8") == schema_text(schema)
+    assert schema_text(schema) == CliRunner().invoke(command, arguments).output
 
 
 @pytest.mark.parametrize("path", ["config/routes.yaml", "tests/configs/good/example.yaml"])
@@ -111,7 +83,34 @@ def test_any_value_may_be_a_variable(where: tuple[str, ...]) -> None:
 
 
 def test_every_reference_leads_somewhere() -> None:
-    names = set(re.findall(r'"#/\$defs/([^"]+)"', schema_text()))
+    names = set(re.findall(r'"#/\$defs/([^"]+)"', schema_text(SCHEMA)))
 
     assert names
     assert names <= set(SCHEMA["$defs"])
+
+
+# -- that of the tests ----------------------------------------------------------------------------
+
+
+def test_the_schema_of_the_tests_fits_the_shipped_ones() -> None:
+    assert fits(read(ROOT / "config/routes.test.yaml"), CASES_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nmae": "x"},
+        {"event": 5},
+        {"set": ["data.id"]},
+        {"expect": None},
+        {"expect": {"to": "log"}},
+        {"expect": [{"contains": "x"}]},
+        {"expect": [{"to": "log", "contain": "x"}]},
+        {"expect": [{"to": "log", "contains": []}]},
+    ],
+)
+def test_the_schema_of_the_tests_refuses_what_is_wrong(change: dict[str, Any]) -> None:
+    case = {"name": "one", "event": "user.created", "expect": ["log", {"to": "log", "contains": ["x"]}]}
+
+    assert fits([case], CASES_SCHEMA)
+    assert not fits([{**case, **change}], CASES_SCHEMA)

@@ -15,22 +15,35 @@ Declared fields are under `properties` in a schema; an object that takes any key
 
 from hub.catalog.event_types import EventType, event_types, find_event_type
 from hub.catalog.fields import Field, fields_of
-from hub.catalog.masking import MASK, blank_secrets, mask, mask_body, secret_values
-from hub.catalog.samples import sample, sample_payload, unknown_event_type
+from hub.catalog.masking import MASK, blank_secrets, json_bytes, mask, mask_body, secret_values
+from hub.catalog.samples import (
+    BODY_LIMIT_BYTES,
+    assign,
+    check_start,
+    read_body,
+    sample,
+    sample_payload,
+    unknown_event_type,
+)
 from hub.catalog.summary import PROBLEM, TEST, summarise
 
 __all__ = [
+    "BODY_LIMIT_BYTES",
     "MASK",
     "PROBLEM",
     "TEST",
     "EventType",
     "Field",
+    "assign",
     "blank_secrets",
+    "check_start",
     "event_types",
     "fields_of",
     "find_event_type",
+    "json_bytes",
     "mask",
     "mask_body",
+    "read_body",
     "sample",
     "sample_payload",
     "secret_values",

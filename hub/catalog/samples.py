@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -14,6 +15,8 @@ from hub.catalog.masking import json_bytes
 from hub.errors import HubError, NotFound
 
 Step = str | int
+
+BODY_LIMIT_BYTES = 1024 * 1024
 
 _PATH = re.compile(r"[^.\[\]]+(\[\d+\]|\.[^.\[\]]+)*")
 _ENVELOPE = ("object", "type", "timestamp", "instance_id", "event_attributes", "data")
@@ -46,9 +49,26 @@ def sample_payload(
         body["timestamp"] = timestamp_ms
     for path, value in (assignments or {}).items():
         if base is None:
-            _check_start(body, path)
+            check_start(body, path)
         assign(body, path, deepcopy(value))
     return json_bytes(body)
+
+
+def read_body(content: bytes) -> dict[str, Any]:
+    """An event's body from a file's bytes; raises HubError, whose sentence goes on behind the file's name."""
+    if len(content) > BODY_LIMIT_BYTES:
+        raise HubError("is larger than 1 MiB, the most that a sender may post")
+    try:
+        body = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+    except UnicodeDecodeError as error:
+        raise HubError(f"is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
+    except RecursionError as error:
+        raise HubError("is not JSON: it is nested too deep") from error
+    except ValueError as error:
+        raise HubError(f"is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise HubError("must hold one JSON object")
+    return body
 
 
 def assign(body: dict[str, Any], path: str, value: Any) -> None:
@@ -93,7 +113,7 @@ def _steps(path: str) -> list[Step]:
     return [int(index) if index else key for index, key in found]
 
 
-def _check_start(body: Mapping[str, Any], path: str) -> None:
+def check_start(body: Mapping[str, Any], path: str) -> None:
     """An event has fixed keys around its data: anything else is a forgotten `data.`."""
     first = _steps(path)[0]
     if first not in _ENVELOPE and first not in body:
@@ -131,6 +151,10 @@ def _joined(done: str, step: Step) -> str:
     if isinstance(step, int):
         return f"{done}[{step}]"
     return f"{done}.{step}" if done else step
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _kind(value: Any) -> str:

@@ -23,15 +23,15 @@ _KEY = re.compile(r"(\s*(?:- +)*)([^\s:#'\"{\[][^:]*|'[^']*'|\"[^\"]*\"):(\s+|$)
 _HARMLESS = re.compile(r"(['\"]?\$\{[A-Za-z_][A-Za-z0-9_]*\}['\"]?)?\s*(#.*)?")
 
 
-def excerpt(text: str, problem: Problem, *, is_template: bool) -> list[str]:
+def excerpt(text: str, problem: Problem, *, may_be_secret: bool) -> list[str]:
     """The line with its number and the caret below, or nothing where the file has no such line.
 
-    Of routes.yaml, values that may be secrets are not shown.
+    Of routes.yaml (`may_be_secret`), values that may be secrets are not shown.
     """
     lines = text.split("\n")
     if not 0 < problem.line <= len(lines) or not lines[problem.line - 1].strip():
         return []
-    line = lines[problem.line - 1] if is_template else _masked(lines, problem.line - 1)
+    line = _masked(lines, problem.line - 1) if may_be_secret else lines[problem.line - 1]
     column = min(problem.column, len(line) + 1)
     begins = max(0, column - WIDTH_CHARACTERS * 3 // 4) if len(line) > WIDTH_CHARACTERS else 0
     shown = "".join(c if c.isprintable() else " " for c in line[begins : begins + WIDTH_CHARACTERS])

@@ -19,12 +19,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def sample_options(command: Command) -> Command:
     """The options that `make_payload` and `chosen_source` need."""
     options = (
-        click.argument("event"),
+        click.argument("event", required=False),
         click.option(
             "--payload",
             type=click.File("rb"),
             metavar="FILE",
-            help="The event's JSON, instead of the catalog's sample.",
+            help="The event's JSON, instead of the catalog's sample; EVENT may be left out then.",
         ),
         click.option(
             "--set",
@@ -40,13 +40,18 @@ def sample_options(command: Command) -> Command:
     return command
 
 
-def make_payload(event: str, file: BinaryIO | None, changes: tuple[str, ...], now: datetime) -> bytes:
-    """The body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""
+def make_payload(
+    event: str | None, file: BinaryIO | None, changes: tuple[str, ...], now: datetime
+) -> tuple[str, bytes]:
+    """The type and the body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""
     base = None if file is None else _read(event, file)
+    event = event or (base or {}).get("type")
+    if not isinstance(event, str) or not event:
+        raise click.UsageError("name an EVENT such as user.created (hub events lists them all)")
     if base is None and catalog.find_event_type(event) is None:
         raise click.UsageError(f"{catalog.unknown_event_type(event)}; for one of your own, give --payload")
     try:
-        return catalog.sample_payload(
+        return event, catalog.sample_payload(
             event,
             dict(map(_change, changes)),
             base=base,
@@ -68,15 +73,13 @@ def chosen_source(config: Config, name: str | None) -> SourceConfig:
     return sources[name]
 
 
-def _read(event: str, file: BinaryIO) -> Mapping[str, Any]:
+def _read(event: str | None, file: BinaryIO) -> Mapping[str, Any]:
     hint = "'--payload'"
     try:
-        body = json.loads(file.read().decode("utf-8"), parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"{file.name} is not JSON: {error}", param_hint=hint) from error
-    if not isinstance(body, dict):
-        raise click.BadParameter(f"{file.name} must hold one JSON object", param_hint=hint)
-    if body.get("type", event) != event:
+        body = catalog.read_body(file.read(catalog.BODY_LIMIT_BYTES + 1))
+    except HubError as error:
+        raise click.BadParameter(f"{file.name} {error}", param_hint=hint) from error
+    if event is not None and body.get("type", event) != event:
         said = f'{file.name} holds an event of type "{body["type"]}"; name that one instead of {event}'
         raise click.BadParameter(said, param_hint=hint)
     return body

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from hub.commands._excerpt import excerpt
+from hub.commands._printing import say, say_json
+from hub.commands._problems import NoSuchFile, counted, plural, show_problems
 from hub.config import read_config
 from hub.models import Config, Problem, Severity
 from hub.settings import load_settings
-
-COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
-
-
-class NoSuchFile(click.ClickException):
-    """Wrong usage in one line."""
-
-    exit_code = 2
 
 
 @click.command("check")
@@ -38,49 +30,17 @@ def command(file: Path | None, templates: Path | None, strict: bool, as_json: bo
     path = file or settings.config_path
     config, problems = read_config(path, templates or settings.templates_path, settings.environment)
     if as_json:
-        click.echo(json.dumps([vars(problem) for problem in problems], indent=2))
+        say_json([vars(problem) for problem in problems])
     else:
-        _print(problems, path)
-        click.echo(_summary(path, config, problems))
+        show_problems(problems, path)
+        say(_summary(path, config, problems))
     if any(strict or problem.severity is Severity.ERROR for problem in problems):
         raise click.exceptions.Exit(1)
 
 
-def _print(problems: Sequence[Problem], path: Path) -> None:
-    texts: dict[str, str] = {}
-    for problem in problems:
-        if problem.file not in texts:
-            texts[problem.file] = _text_of(problem.file)
-        click.echo(_coloured(problem))
-        is_template = problem.file != path.as_posix()
-        for line in excerpt(texts[problem.file], problem, is_template=is_template):
-            click.echo(click.style(line, dim=True))
-
-
-def _text_of(file: str) -> str:
-    """The text of a file that has problems; nothing where it cannot be read, which is the problem then."""
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(1024 * 1024).decode("utf-8-sig", "replace")
-    except OSError:
-        return ""
-
-
-def _coloured(problem: Problem) -> str:
-    place = click.style(f"{problem.file}:{problem.line}:{problem.column}:", bold=True)
-    what = click.style(f"{problem.severity}[{problem.code}]:", fg=COLOURS[problem.severity], bold=True)
-    return f"{place} {what} {problem.message}"
-
-
 def _summary(path: Path, config: Config | None, problems: Sequence[Problem]) -> str:
-    errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    counts = [_count(errors, "error"), _count(len(problems) - errors, "warning")]
-    found = ", ".join(count for count in counts if not count.startswith("0 ")) or "no problems"
+    found = counted(problems)
     if config is None:
         return f"{path}: {found}"
-    parts = [_count(len(config.routes), "route"), _count(len(config.destinations), "destination")]
+    parts = [plural(len(config.routes), "route"), plural(len(config.destinations), "destination")]
     return f"{path}: {', '.join(parts)}, {found}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

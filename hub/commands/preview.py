@@ -17,7 +17,7 @@ from hub.commands._sample import chosen_source, make_payload, sample_options
 from hub.config import load_config
 from hub.errors import HubError
 from hub.models import UNMATCHED, Event, Routing, new_id
-from hub.route import Rules, load_rules, match
+from hub.route import Rules, is_ignored, load_rules, match
 from hub.settings import load_settings
 from hub.web.masks import Masks, masks_of
 
@@ -32,7 +32,7 @@ from hub.web.masks import Masks, masks_of
     help="Write the mail's HTML to this file, to look at in a browser.",
 )
 def command(
-    event: str,
+    event: str | None,
     payload: BinaryIO | None,
     changes: tuple[str, ...],
     source: str | None,
@@ -46,7 +46,7 @@ def command(
     settings = load_settings()
     rules = load_rules(load_config(settings.config_path, settings.templates_path, settings.environment))
     now = datetime.now(UTC)
-    body = make_payload(event, payload, changes, now)
+    event, body = make_payload(event, payload, changes, now)
     sample = Event(
         id=new_id("evt", now),
         source=chosen_source(rules.config, source).name,
@@ -55,7 +55,8 @@ def command(
         payload=body,
         received_at=now,
     )
-    routing = match(rules, sample)
+    ignored = is_ignored(rules.config.sources[sample.source], sample.type)
+    routing = Routing(matched=(), verdicts=()) if ignored else match(rules, sample)
     renderings = list(renderings_of(routing, sample, rules, settings.public_url))
     masks = masks_of(settings.environment).of_event(sample.type, sample.payload)
     if as_json:
@@ -87,6 +88,9 @@ def _page(
 
 def _verdicts(event: Event, routing: Routing, rules: Rules, masks: Masks) -> Iterator[str]:
     """Each route whose events fit, with what became of it; the others in one line."""
+    if is_ignored(rules.config.sources[event.source], event.type):
+        yield f"  the source {event.source} ignores it: such an event is neither kept nor routed"
+        return
     judged = {verdict.route: verdict for verdict in routing.verdicts}
     fitting = [route.name for route in rules.fitting(event)]
     for name in fitting:

@@ -9,6 +9,7 @@ import click
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from hub.cases import CaseBlock, ExpectBlock
 from hub.config import RoutesFile
 from hub.destinations.base import Destination, destination_types, find_destination
 from hub.sections.destinations import DefaultsBlock, DestinationBlock
@@ -18,19 +19,31 @@ from hub.sources.base import source_types
 
 Schema = dict[str, Any]
 
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+
 VARIABLE: Schema = {"type": "string", "pattern": "\\$\\{[A-Za-z_]"}
 """A value that a variable is part of: any kind of value may be one."""
 
 
 @click.command("schema")
-def command() -> None:
+@click.option("--tests", is_flag=True, help="That of routes.test.yaml instead.")
+def command(tests: bool) -> None:
     """Print the JSON Schema of routes.yaml, for editors."""
-    click.echo(schema_text(), nl=False)
+    click.echo(schema_text(cases_schema() if tests else routes_schema()), nl=False)
 
 
-def schema_text() -> str:
-    """The schema as `hub/routes.schema.json` has it."""
-    return json.dumps(routes_schema(), indent=2, ensure_ascii=False) + "\n"
+def schema_text(schema: Schema) -> str:
+    """The schema as the files beside this package have it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def cases_schema() -> Schema:
+    """The JSON Schema of routes.test.yaml (draft 7)."""
+    blocks = _Blocks([CaseBlock, ExpectBlock])
+    name = {"type": "string", "description": "the name of a destination"}
+    expected = {"type": "array", "items": {"anyOf": [name, blocks.of(ExpectBlock)]}}
+    title = {"$schema": DRAFT_7, "title": "routes.test.yaml of the hub"}
+    return {**title, "type": "array", "items": blocks.of(CaseBlock, expect=expected)}
 
 
 def routes_schema() -> Schema:
@@ -52,7 +65,7 @@ def routes_schema() -> Schema:
     _fill(sections, "routes", {"type": "array", "items": blocks.of(RouteBlock, send=send)})
     _fill(sections, "unmatched", blocks.of(UnmatchedBlock, send=send))
     _fill(sections, "problems", blocks.of(ProblemsBlock, send=send))
-    title = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "routes.yaml of the hub"}
+    title = {"$schema": DRAFT_7, "title": "routes.yaml of the hub"}
     return {**title, **top, "$defs": {**blocks.shared, **_send_definitions(blocks, destinations)}}
 
 

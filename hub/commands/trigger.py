@@ -21,7 +21,7 @@ from hub.settings import load_settings
 @click.option("--url", help="Where the hub serves; http://127.0.0.1:8000 by default, or PORT there.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, help="Post it so many times.")
 def command(
-    event: str,
+    event: str | None,
     payload: BinaryIO | None,
     changes: tuple[str, ...],
     source: str | None,
@@ -38,7 +38,7 @@ def command(
             "to what the running hub has"
         )
     url = url or f"http://127.0.0.1:{settings.port}"
-    body = make_payload(event, payload, changes, datetime.now(UTC))
+    event, body = make_payload(event, payload, changes, datetime.now(UTC))
     for _ in range(count):
         answer = post_event(url, sender, body)
         if answer.status != 200 or "deliveries" not in answer.body:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.codes import Code
 from hub.document import Document, Path
 from hub.models import Problem, Severity
-from hub.sections.variables import MALFORMED, replace_all
+from hub.sections.variables import MALFORMED, Replaced, replace_all
+
+LONGEST_MESSAGE = 1000
+"""Characters: a key may have a million."""
 
 
 class Report:
@@ -17,14 +21,18 @@ class Report:
 
     No message repeats what a variable holds: it may be a secret.
 
-    `value` is the document's tree with variables replaced, unset ones by nothing.
+    `value` is the document's tree with variables replaced, unset ones by nothing. Without an environment
+    `${` is text like any other.
     """
 
-    def __init__(self, document: Document, environment: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, environment: Mapping[str, str] | None) -> None:
         self.document = document
         self.problems: list[Problem] = []
-        self.value, self.variables = replace_all(document.value, environment)
-        self._environment = environment
+        self.value: Any = document.value
+        self.variables: dict[Path, Replaced] = {}
+        if environment is not None:
+            self.value, self.variables = replace_all(document.value, environment)
+        self._environment = environment or {}
         for path, replaced in self.variables.items():
             if replaced.malformed is not None:
                 self.error(path, Code.BAD_VARIABLE, MALFORMED, offset=replaced.malformed)
@@ -128,6 +136,19 @@ class Report:
                 message=self._without_values(message, path),
             )
         )
+
+
+def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems whose sentences are one line each: they may name a key or file that holds anything."""
+    return tuple(
+        replace(problem, file=_one_line(problem.file), message=_one_line(problem.message))
+        for problem in problems
+    )
+
+
+def _one_line(text: str) -> str:
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -104,12 +104,34 @@ def test_a_payload_file_stands_for_an_event_of_ones_own(run, tmp_path):
     assert "hub-event-type: order.paid" in result.stdout
 
 
+def test_a_payload_file_says_itself_of_what_type_it_is(run, tmp_path):
+    env = configured(tmp_path, "  - {name: own, events: order.paid, send: crm}")
+    (tmp_path / "order.json").write_text('{"type": "order.paid", "data": {"id": 7}}')
+    (tmp_path / "bare.json").write_text('{"data": {"id": 7}}')
+
+    result = run("preview", "--payload", "order.json", env=env)
+    refused = run("preview", "--payload", "bare.json", env=env)
+
+    assert "hub-event-type: order.paid" in result.stdout
+    assert (refused.exit_code, run("preview", env=env).exit_code) == (2, 2)
+    assert "name an EVENT such as user.created (hub events lists them all)" in refused.stderr
+
+
+def test_an_event_that_its_source_ignores_says_so(run):
+    result = run("preview", "session.created")
+
+    assert result.exit_code == 0
+    assert "  the source clerk ignores it: such an event is neither kept nor routed\n" in result.stdout
+    assert result.stdout.endswith("\nNothing would be sent.\n")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("{", "order.json is not JSON"),
         ("[]", "order.json must hold one JSON object"),
         ("[" * 200_000, "order.json is not JSON"),
+        ('"' + "x" * 10_000_000 + '"', "order.json is larger than 1 MiB"),
         ('{"type": "user.created"}', 'holds an event of type "user.created"'),
         ('{"data": NaN}', "order.json is not JSON: NaN is no JSON"),
     ],
