@@ -6,18 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import select, update
 
 from hub.models import UNMATCHED, Event, Routing, Send, State, new_id
-from hub.store.tables import as_json, as_microseconds, deliveries, events
+from hub.store import statements
+from hub.store.tables import deliveries, events
 from hub.store.view import View, is_in
-
-ROWS_AT_ONCE = 100
-"""So many rows at most go into one statement: SQLite takes 32,766 parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +40,7 @@ class Intake(View):
             if arrival.event.id in added
             for row in self._owed(arrival.event, arrival.routing)
         ]
-        self._insert(deliveries, rows)
+        statements.insert(self._connection, deliveries, rows)
         return [arrival.event.id in added for arrival in arrivals]
 
     def add_event(self, event: Event, routing: Routing) -> bool:
@@ -94,7 +90,7 @@ class Intake(View):
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
         rows = self._owed(event, routing)
-        self._insert(deliveries, rows)
+        statements.insert(self._connection, deliveries, rows)
         return len(rows)
 
     def revive_dead(self, event_id: str) -> int:
@@ -113,7 +109,7 @@ class Intake(View):
         """
         rows = {arrival.event.id: _event_row(arrival) for arrival in arrivals}
         ordered = sorted(rows.values(), key=lambda row: (row["source"], row["message_id"]))
-        if self._insert(events, ordered, unless_known=True) == len(rows):
+        if statements.insert(self._connection, events, ordered, unless_known=True) == len(rows):
             return set(rows)
         kept = select(events.c.id).where(events.c.id.in_(list(rows)))
         return set(self._connection.execute(kept).scalars())
@@ -128,21 +124,6 @@ class Intake(View):
                 positions[send.to] += 1
         return rows
 
-    def _insert(self, table: Table, rows: Sequence[dict[str, Any]], *, unless_known: bool = False) -> int:
-        """How many rows were inserted."""
-        inserted = 0
-        for first in range(0, len(rows), ROWS_AT_ONCE):
-            part = rows[first : first + ROWS_AT_ONCE]
-            names = tuple(part[0])
-            if self._skips_locked:
-                statement = _from_arrays(table, names, unless_known)
-                parameters = tuple([row[name] for row in part] for name in names)
-            else:
-                statement = _from_values(table, names, len(part), unless_known)
-                parameters = tuple(value for row in part for value in row.values())
-            inserted += self._connection.exec_driver_sql(statement, parameters).rowcount
-        return inserted
-
 
 def _event_row(arrival: Arrival) -> dict[str, Any]:
     event = arrival.event
@@ -152,14 +133,13 @@ def _event_row(arrival: Arrival) -> dict[str, Any]:
         "message_id": event.message_id,
         "type": event.type,
         "payload": event.payload,
-        "received_at": as_microseconds(event.received_at),
-        "verdicts": as_json([vars(verdict) for verdict in arrival.routing.verdicts]),
+        "received_at": event.received_at,
+        "verdicts": [vars(verdict) for verdict in arrival.routing.verdicts],
         "owed": arrival.routing.owed,
     }
 
 
 def _delivery_row(event: Event, route: str, position: int, send: Send, now: datetime) -> dict[str, Any]:
-    due_at = as_microseconds(now)
     return {
         "id": new_id("dlv", now),
         "event_id": event.id,
@@ -167,33 +147,11 @@ def _delivery_row(event: Event, route: str, position: int, send: Send, now: date
         "route": route,
         "position": position,
         "destination": send.to,
-        "send": as_json(dict(send.fields)),
+        "send": dict(send.fields),
         "state": State.PENDING.value,
-        "due_at": due_at,
-        "owed_since": due_at,
+        "due_at": now,
+        "owed_since": now,
         "attempts": 0,
         "tries": 0,
-        "created_at": due_at,
+        "created_at": now,
     }
-
-
-@lru_cache(maxsize=256)
-def _from_values(table: Table, names: tuple[str, ...], count: int, unless_known: bool) -> str:
-    row = f"({','.join('?' * len(names))})"
-    return f"{_into(table, names)} VALUES {','.join([row] * count)}{_unless_known(unless_known)}"
-
-
-@lru_cache(maxsize=16)
-def _from_arrays(table: Table, names: tuple[str, ...], unless_known: bool) -> str:
-    """One statement for any number of rows: PostgreSQL plans it in no time."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    arrays = ",".join(f"%s::{table.c[name].type.compile(dialect)}[]" for name in names)
-    return f"{_into(table, names)} SELECT * FROM unnest({arrays}){_unless_known(unless_known)}"  # noqa: S608 - names of ours
-
-
-def _into(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table.name} ({','.join(names)})"
-
-
-def _unless_known(unless_known: bool) -> str:
-    return " ON CONFLICT (source, message_id) DO NOTHING" if unless_known else ""

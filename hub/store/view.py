@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, literal_column
+from sqlalchemy import ColumnElement, Connection, Select, literal_column
 
 from hub.models import State
 from hub.store.tables import deliveries
@@ -21,6 +22,10 @@ class View:
     def _skips_locked(self) -> bool:
         """Whether rows are locked one by one: SQLite has one writer at a time and needs none of it."""
         return self._connection.dialect.name == "postgresql"
+
+    def _locking(self, statement: Select[Any], *, skips: bool = False) -> Select[Any]:
+        """The statement with its rows locked, where rows are locked one by one."""
+        return statement.with_for_update(skip_locked=skips) if self._skips_locked else statement
 
 
 def is_in(state: State) -> ColumnElement[bool]:

@@ -170,13 +170,10 @@ def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> Non
     plans = []
 
     def explain(transaction: Any) -> None:
-        for statement in (queue._DUE, queue._next_due(("log", "other"))):
-            compiled = statement.compile(transaction._connection.engine)  # type: ignore[attr-defined]
-            names = compiled.positiontup or []
-            values = {**compiled.params, "destination": "log", "now": 0, "count": 1}
-            rows = transaction._connection.exec_driver_sql(
-                f"EXPLAIN QUERY PLAN {compiled}", tuple(values[name] for name in names)
-            )
+        for query in (queue._DUE, queue._next_due(("log", "other"))):
+            sql, fixed = query.compiled("sqlite")
+            values = {**fixed, "destination": "log", "now": 0, "count": 1}
+            rows = transaction._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             plans.append([row[-1] for row in rows])
 
     store.write(explain)
