@@ -51,6 +51,15 @@ def allowance(
     return max(count, 0)
 
 
+def first_attempts(count: int, chance: float) -> int:
+    """How many of `count` claims are for first attempts, if so many are due: half of them.
+
+    The other half is for the longest due. So neither waits for all of the other: not what is new behind old
+    retries, nor a retry behind what keeps coming. `chance`, a random number from 0 to 1, decides the odd one.
+    """
+    return math.floor(count / 2 + chance)
+
+
 def room_for(threads: int, free: int, in_hand: int) -> int:
     """How many of a worker's free threads a destination may have that already has `in_hand` of them.
 

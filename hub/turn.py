@@ -203,7 +203,14 @@ def _claim(
         count = pace.allowance(config, states[name], in_flight.get(name, 0), room, done.now)
         if count > 0:
             token = secrets.token_hex(16)
-            claims = transaction.claim(name, count, token=token, lease=_lease(config), compose=plan.compose)
+            claims = transaction.claim(
+                name,
+                count,
+                first_count=pace.first_attempts(count, random.random()),  # noqa: S311 - taking turns
+                token=token,
+                lease=_lease(config),
+                compose=plan.compose,
+            )
             states[name] = pace.after_claim(config, states[name], len(claims), done.now)
             done.claimed += claims
             done.more_waits = done.more_waits or len(claims) == count

@@ -83,6 +83,14 @@ def test_one_destination_that_hangs_leaves_a_thread_for_another(threads: int) ->
     assert pace.room_for(threads, threads - taken, 0) >= 1
 
 
+@pytest.mark.parametrize(
+    ("count", "chance", "firsts"),
+    [(1, 0.4, 0), (1, 0.6, 1), (4, 0.0, 2), (4, 0.99, 2), (5, 0.4, 2), (5, 0.6, 3)],
+)
+def test_half_of_a_claim_is_for_first_attempts(count: int, chance: float, firsts: int) -> None:
+    assert pace.first_attempts(count, chance) == firsts
+
+
 # -- breaker --------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, bindparam, func, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.models import FINISHED, Claim, DestinationState, Event, Send, Settlement, State
@@ -38,19 +49,40 @@ _CLAIM_COLUMNS = (
     deliveries.c.degraded,
     deliveries.c.accepted,
 )
-_CLAIMS = (
-    select(*_CLAIM_COLUMNS).join(events, events.c.id == deliveries.c.event_id).order_by(deliveries.c.due_at)
-)
-# A plain SELECT: where it is a part of another statement, a planner may run a LIMIT with SKIP LOCKED twice.
+_CLAIMS = select(*_CLAIM_COLUMNS).join(events, events.c.id == deliveries.c.event_id)
+
+
+def _longest_due(turn: int, count: str, *which: ColumnElement[bool]) -> Select[Any]:
+    """Found by a partial index, which SQLite uses only where a part of a UNION is a subquery."""
+    due = (
+        select(deliveries.c.id, literal_column(str(turn)).label("turn"))
+        .where(
+            is_in(State.PENDING),
+            *which,
+            deliveries.c.destination == bindparam("destination"),
+            deliveries.c.due_at <= bindparam("now", type_=BigInteger),
+        )
+        .order_by(deliveries.c.due_at)
+        .limit(bindparam(count, type_=Integer))
+        .subquery()
+    )
+    return select(due)
+
+
+_EITHER = union_all(
+    _longest_due(0, "first_count", deliveries.c.tries == literal_column("0")), _longest_due(1, "count")
+).subquery()
+_CHOSEN = select(_EITHER.c.id, func.min(_EITHER.c.turn).label("turn")).group_by(_EITHER.c.id).subquery()
+# Locked outside of what chooses: where a LIMIT with SKIP LOCKED is a part of a statement, a planner may run
+# it twice.
 _DUE = Query(
-    _CLAIMS.where(
-        is_in(State.PENDING),
-        deliveries.c.destination == bindparam("destination"),
-        deliveries.c.due_at <= bindparam("now", type_=BigInteger),
-    ).limit(bindparam("count", type_=Integer)),
+    _CLAIMS.join(_CHOSEN, _CHOSEN.c.id == deliveries.c.id)
+    .where(is_in(State.PENDING))
+    .order_by(_CHOSEN.c.turn, deliveries.c.due_at)
+    .limit(bindparam("count", type_=Integer)),
     locks={"skip_locked": True, "of": deliveries},
 )
-_CLAIMED = Query(_CLAIMS.where(AnyOf(deliveries.c.id, "ids")))
+_CLAIMED = Query(_CLAIMS.where(AnyOf(deliveries.c.id, "ids")).order_by(deliveries.c.due_at))
 _IN_FLIGHT = Query(
     select(deliveries.c.destination, func.count())
     .where(is_in(State.SENDING))
@@ -112,17 +144,26 @@ class Queue(View):
         destination: str,
         count: int,
         *,
+        first_count: int = 0,
         token: str,
         lease: timedelta,
         compose: Callable[[Claim], Claim] | None = None,
     ) -> list[Claim]:
-        """Take up to `count` due deliveries of a destination, the longest due first, under a lease.
+        """Take up to `count` due deliveries of a destination under a lease.
+
+        Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is
+        the longest due of all.
 
         `compose` may give them their message. With it, those that have one are only locked, for `start` in
         the same transaction to take.
         """
-        wanted = {"destination": destination, "now": as_microseconds(self.now), "count": count}
-        found = _DUE.rows(self._connection, **wanted)
+        found = _DUE.rows(
+            self._connection,
+            destination=destination,
+            now=as_microseconds(self.now),
+            count=count,
+            first_count=first_count,
+        )
         claims = [replace(_claim(row), token=token) for row in found]
         claims = [compose(claim) for claim in claims] if compose else claims
         taken = {"state": State.SENDING.value, "token": token, "lease_until": self.now + lease}

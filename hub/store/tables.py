@@ -129,6 +129,13 @@ deliveries = Table(
         postgresql_where=text("state = 'pending'"),
     ),
     Index(
+        "ix_deliveries_first",
+        "destination",
+        "due_at",
+        sqlite_where=text("state = 'pending' AND tries = 0"),
+        postgresql_where=text("state = 'pending' AND tries = 0"),
+    ),
+    Index(
         "ix_deliveries_sending",
         "destination",
         sqlite_where=text("state = 'sending'"),

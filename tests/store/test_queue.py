@@ -18,7 +18,7 @@ from hub.errors import Retry, Unknown
 from hub.models import Claim, DestinationState, Receipt, Settlement, State
 from hub.records import DeliveryRecord
 from hub.store.store import Store, Transaction
-from hub.store.tables import deliveries, destinations
+from hub.store.tables import deliveries, destinations, events
 
 LEASE = timedelta(seconds=25)
 LONG = timedelta(days=3)
@@ -108,6 +108,82 @@ def test_only_what_is_due_is_claimed_the_longest_due_first(store: Store) -> None
     assert [each.event.id for each in claimed] == [ids[2], ids[0]]
 
 
+def owe_retries_and_first_attempts(store: Store, retries: int, firsts: int, name: str = "log") -> None:
+    """Retries that are long overdue, and what has just become owed."""
+    for _ in range(retries):
+        owe(store, name)
+    change(store, deliveries, tries=1, due_at=now(store) - timedelta(hours=1))
+    for _ in range(firsts):
+        owe(store, name)
+
+
+@pytest.mark.parametrize(
+    ("retries", "firsts", "first_count", "tries"),
+    [
+        (9, 9, 2, [0, 0, 1, 1]),
+        (9, 9, 0, [1, 1, 1, 1]),
+        (9, 9, 4, [0, 0, 0, 0]),
+        (9, 1, 2, [0, 1, 1, 1]),
+        (9, 0, 2, [1, 1, 1, 1]),
+        (1, 9, 2, [0, 0, 0, 1]),
+        (0, 9, 2, [0, 0, 0, 0]),
+        (0, 3, 2, [0, 0, 0]),
+    ],
+)
+def test_a_claim_has_a_share_for_first_attempts_and_fills_it_up(
+    store: Store, retries: int, firsts: int, first_count: int, tries: list[int]
+) -> None:
+    owe_retries_and_first_attempts(store, retries, firsts)
+    claims = store.write(lambda t: t.claim("log", 4, first_count=first_count, token="mine", lease=LEASE))
+
+    assert sorted(claim.tries for claim in claims) == tries
+
+
+def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
+    ids = [owe(store, "log") for _ in range(4)]
+    claims = store.write(lambda t: t.claim("log", 3, first_count=1, token="mine", lease=LEASE))
+
+    assert [claim.event.id for claim in claims] == ids[:3]
+
+
+def test_postgres_finds_what_is_due_by_index_however_much_is(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    from hub.store import queue
+    from hub.store.store import open_store
+
+    store = open_store(new_postgres_database())
+    owe(store, "log")
+    copies = """
+        INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, generate_series(1, 20000) AS copy
+    """
+    plan = []
+
+    def fill(transaction: Transaction) -> None:
+        for table in (events, deliveries):
+            changed = {"id": "id || copy", "message_id": "message_id || copy", "tries": "1"}
+            changed |= {"event_id": "event_id || copy"}
+            names = [column.name for column in table.columns]
+            values = ", ".join(changed.get(name, name) for name in names)
+            statement = copies.format(table=table.name, columns=", ".join(names), values=values)
+            transaction._connection.execute(text(statement))
+        transaction._connection.execute(text("ANALYZE"))
+
+    def explain(transaction: Transaction) -> None:
+        sql, fixed = queue._DUE.compiled("postgresql")
+        values = {**fixed, "destination": "log", "now": 10**17, "count": 4, "first_count": 2}
+        rows = transaction._connection.exec_driver_sql(f"EXPLAIN {sql}", values)
+        plan.extend(row[0] for row in rows)
+
+    store.write(fill)
+    store.write(explain)
+    store.close()
+
+    assert any("Index Scan using ix_deliveries_first" in step for step in plan)
+    assert any("Index Scan using ix_deliveries_due" in step for step in plan)
+    assert not any("Seq Scan" in step for step in plan)
+
+
 def test_only_the_named_destination_is_claimed_and_no_more_than_asked_for(store: Store) -> None:
     for _ in range(3):
         owe(store, "log", "other")
@@ -172,7 +248,7 @@ def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> Non
     def explain(transaction: Any) -> None:
         for query in (queue._DUE, queue._next_due(("log", "other"))):
             sql, fixed = query.compiled("sqlite")
-            values = {**fixed, "destination": "log", "now": 0, "count": 1}
+            values = {**fixed, "destination": "log", "now": 0, "count": 1, "first_count": 1}
             rows = transaction._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             plans.append([row[-1] for row in rows])
 
@@ -181,7 +257,8 @@ def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> Non
 
     for plan in plans:
         assert any("ix_deliveries_due (destination=?" in step for step in plan)
-        assert not any(step.startswith("SCAN deliveries") or "TEMP B-TREE" in step for step in plan)
+        assert not any(step.startswith("SCAN deliveries") for step in plan)
+    assert any("ix_deliveries_first (destination=? AND due_at<?)" in step for step in plans[0])
 
 
 # -- starting and settling ------------------------------------------------------------------------
