@@ -23,12 +23,12 @@ from functools import partial
 import structlog
 
 from hub import retry
-from hub.errors import HubError, SendError, StoreError, TemplateError, Unknown
+from hub.errors import HubError, SendError, StoreError, StoreMoved, TemplateError, Unknown
 from hub.models import Attempt, Claim, DestinationConfig, Outcome, Receipt, Settlement, State
 from hub.render import render
 from hub.route import Rules
 from hub.senders import Inbox, Places, Senders
-from hub.store.store import Store
+from hub.store.store import MOVED_WORDS, Store
 from hub.tell import Herald
 from hub.turn import Done, News, Plan, Sent, take_turn
 
@@ -80,7 +80,7 @@ class Worker:
         self._in_hand: dict[str, Claim] = {}
         self._sending: set[str] = set()
         self._configs: dict[str, DestinationConfig] = {}
-        self._more_waits = False
+        self._more_waits = self._has_moved = False
         self._marked: Mapping[str, bool] | None = None
         self._beat_at = self._looked_at = self._pruned_at = float("-inf")
 
@@ -89,11 +89,14 @@ class Worker:
         listener = self._store.listen(self._inbox.ring)
         log.info("worker.started", worker=self.id, threads=self._threads)
         try:
-            while not self._stopping.is_set():
+            while not (self._stopping.is_set() or self._has_moved):
                 self._inbox.wait(self._turn())
                 if self._more_waits:
                     self._inbox.gather(len(self._in_hand), GATHER_SECONDS)
             self._drain()
+            if self._has_moved:
+                log.error("worker.idle", worker=self.id, reason=MOVED_WORDS)
+                self._stopping.wait()
         finally:
             listener.close()
             self._senders.close()
@@ -116,6 +119,7 @@ class Worker:
             done = self._store.write(lambda transaction: take_turn(transaction, plan))
         except StoreError as error:
             self._inbox.put_back(news)
+            self._has_moved |= isinstance(error, StoreMoved)
             log.error("worker.store_unavailable", worker=self.id, error=str(error))
             self._stopping.wait(STORE_PAUSE_SECONDS)
             return 0.0
@@ -197,7 +201,9 @@ class Worker:
         for claim in self._in_hand.values():
             if claim.id not in self._sending:
                 self._inbox.put(settled=retry.returned(claim))
-        deadline = time.monotonic() + DRAIN_SECONDS
+        # Of a store that was moved what is being sent is waited for, so that nothing is sent again there.
+        longest = max((each.timeout_seconds for each in self._configs.values()), default=0.0)
+        deadline = time.monotonic() + (longest if self._has_moved else DRAIN_SECONDS)
         while self._in_hand and time.monotonic() < deadline:
             self._turn(claims=False)
             self._inbox.wait(0.1)

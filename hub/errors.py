@@ -5,6 +5,7 @@
     |- SettingsError          an environment variable is wrong
     |- StoreError             the database refuses
     |  |- StoreUnavailable    ... for now: try again later
+    |     |- StoreMoved       ... for good: everything is in another database
     |- NotGenuine             a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
     |- TemplateError          a template or condition failed while it ran
@@ -52,6 +53,10 @@ class StoreError(HubError):
 
 class StoreUnavailable(StoreError):
     """The database does not answer now; nothing was stored, trying again later may work."""
+
+
+class StoreMoved(StoreUnavailable):
+    """The database was moved to another, where senders will be answered once DATABASE_URL names it."""
 
 
 class NotGenuine(HubError):

@@ -18,6 +18,7 @@ from hub.models import Config, OnUnknown
 from hub.reload import Adapt, Reloader, Serving, begin, kept_files
 from hub.route import Rules
 from hub.settings import Settings, load_settings
+from hub.store.moving import refuse_moved
 from hub.store.sqlite import sqlite_path
 from hub.store.store import Store, open_store
 from hub.supervise import StopSignals, end_with_parent
@@ -46,6 +47,7 @@ def migrate(settings: Settings) -> None:
     store = open_store(settings.database_url, settings.db_connections)
     try:
         store.migrate()
+        refuse_moved(store)
     except StoreUnavailable as error:
         raise StoreUnavailable(f"{error}; start it, or set DATABASE_URL to another") from error
     finally:
@@ -56,6 +58,7 @@ def open_existing(settings: Settings) -> Store:
     """The store for a command beside a running hub: never makes one, refuses a schema it does not know."""
     store = open_store(settings.database_url, settings.db_connections)
     store.check_schema()
+    refuse_moved(store)
     return store
 
 

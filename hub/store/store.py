@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from hub.errors import StoreError, StoreUnavailable
+from hub.errors import StoreError, StoreMoved, StoreUnavailable
 from hub.records import Condition, Room
 from hub.store.intake import Arrival, Intake
 from hub.store.noticing import Telling
@@ -29,6 +29,9 @@ _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, 
 
 _REFUSALS = ("42501", "42P01")
 """PostgreSQL's codes for what this user may not do, and for a table that is not there."""
+
+MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATABASE_URL to that one"
+"""What a store says that was moved: PostgreSQL by a code, SQLite in words."""
 
 GROUP_LIMIT = 64
 """So many writes at most share one commit: it bounds how long the first of them waits."""
@@ -149,6 +152,8 @@ class Store(ABC):
             raise StoreUnavailable("all database connections are in use") from error
         except DBAPIError as error:
             said = first_line(error)
+            if _sqlstate(error) == MOVED_CODE or said == MOVED_WORDS:
+                raise StoreMoved(MOVED_WORDS) from error
             if _sqlstate(error).startswith("40"):
                 raise Collided(f"two transactions stood in each other's way: {said}") from error
             if error.connection_invalidated or isinstance(error, _UNAVAILABLE):

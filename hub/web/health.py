@@ -6,6 +6,8 @@ from flask import Blueprint, Response, jsonify
 
 from hub.errors import StoreError
 from hub.records import OLDEST_BEAT
+from hub.store.moving import MOVED
+from hub.store.store import MOVED_WORDS
 from hub.web.context import context
 
 blueprint = Blueprint("health", __name__)
@@ -29,8 +31,14 @@ def _database_and_worker() -> tuple[str, str]:
     try:
         with context().store.read() as reading:
             beat_at, now = reading.worker_beat_at(), reading.now
+            has_moved = reading.kept(MOVED) is not None
     except StoreError:
         return "the database does not answer", "unknown while the database does not answer"
+    if has_moved:
+        return (
+            MOVED_WORDS,
+            "none works on a database that has moved",
+        )
     if beat_at is None:
         return "ok", "no worker has run yet; start hub worker, or hub serve for both"
     if now - beat_at > OLDEST_BEAT:

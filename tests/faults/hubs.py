@@ -24,7 +24,7 @@ import requests
 from signing import headers
 
 from hub import catalog
-from hub.demo.http_receiver import HttpReceiver
+from hub.demo.http_receiver import Answer, HttpReceiver, Received
 from hub.demo.smtp_server import SmtpServer
 from hub.models import Outcome, State
 from hub.records import DeliveryRecord
@@ -234,10 +234,14 @@ class Sender:
 
 @dataclass
 class Places:
-    """Where deliveries arrive: how often each did, by its id."""
+    """Where deliveries arrive: how often each did, by its id. What `fails` is answered 503 and does not."""
 
     http: HttpReceiver
     smtp: SmtpServer
+    fails: Callable[[Received], bool] = lambda request: False
+
+    def __post_init__(self) -> None:
+        self.http.respond = lambda request: Answer(status=503 if self.fails(request) else 200)
 
     def __enter__(self) -> Places:
         self.http.__enter__()
@@ -253,7 +257,8 @@ class Places:
         return {"CRM_WEBHOOK_URL": self.http.url, "SMTP_URL": self.smtp.url}
 
     def arrivals(self) -> Counter[str]:
-        counted = Counter(request.headers["webhook-id"] for request in self.http.received)
+        taken = (request for request in self.http.received if not self.fails(request))
+        counted = Counter(request.headers["webhook-id"] for request in taken)
         for mail in self.smtp.inbox.all():
             counted.update(re.findall(r"dlv_[0-9a-f]+", str(mail.message["Message-ID"])))
         return counted

@@ -1,0 +1,63 @@
+"""`hub migrate-store`: move everything to another database."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, closing
+
+import click
+
+from hub.commands._printing import say
+from hub.errors import StoreError, StoreUnavailable
+from hub.store import moving
+from hub.store.store import Store, open_store
+
+WIDTH = 30
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--undo", is_flag=True, help="Let FROM go on: only while the move is not complete.")
+def command(source: str, target: str, undo: bool) -> None:
+    """Move everything from the database FROM to the empty database TO, such as from sqlite:///hub.db to
+    postgresql://user:password@host/name.
+
+    The hub may run meanwhile: as soon as this begins, its web answers 503, so that senders try again later,
+    and its workers finish what they are sending and stop. Run it again if it was cut off: it goes on. When
+    it is done set DATABASE_URL to TO and start the hub there.
+    """
+    with ExitStack() as stack:
+        here = stack.enter_context(closing(_opened(source, "FROM")))
+        there = stack.enter_context(closing(_opened(target, "TO", makes=not undo)))
+        if undo:
+            moving.undo(here, there)
+            say("FROM goes on: start the hub there again. TO holds a part of a copy; remove it.")
+            return
+        counted = moving.move(here, there, _show)
+    moved = ", ".join(f"{count:,} {name}" for name, count in counted.items())
+    say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
+
+
+def _opened(url: str, name: str, *, makes: bool = False) -> Store:
+    """The store behind a URL, with today's tables; raises StoreError naming which of the two it is."""
+    try:
+        store = open_store(url)
+        if makes:
+            store.migrate()
+        store.check_schema()
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{name}: {error}") from error
+    except StoreError as error:
+        raise StoreError(f"{name}: {error}") from error
+    return store
+
+
+def _show(name: str, copied: int, total: int) -> None:
+    """A bar on a terminal; elsewhere a line at the end of each table."""
+    if sys.stderr.isatty():
+        filled = WIDTH * copied // max(total, 1)
+        bar = "#" * filled + "-" * (WIDTH - filled)
+        click.echo(f"\r{name:<12} [{bar}] {copied:,}/{total:,}", nl=copied >= total, err=True)
+    elif copied >= total:
+        click.echo(f"{name}: {copied:,} rows", err=True)

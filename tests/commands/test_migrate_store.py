@@ -1,0 +1,55 @@
+"""`hub migrate-store`: what it says, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+from shell import bare_environment
+
+from hub.store.store import open_store
+
+Run = Callable[..., Result]
+
+
+def test_it_makes_the_tables_and_says_what_was_moved(run: Run, sqlite_url: str, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path / 'target.db'}"
+    result = run("migrate-store", sqlite_url, target, env=bare_environment())
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        "moved 0 events, 0 deliveries, 0 attempts: set DATABASE_URL to TO and start the hub there\n"
+    )
+    assert "events: 0 rows" in result.stderr
+
+
+def test_what_has_moved_serves_no_command(run: Run, sqlite_url: str, tmp_path: Path) -> None:
+    run("migrate-store", sqlite_url, f"sqlite:///{tmp_path / 'target.db'}", env=bare_environment())
+    environment = bare_environment(DATABASE_URL=sqlite_url)
+    for command in (["prune"], ["migrate"]):
+        result = run(*command, env=environment)
+
+        assert result.exit_code == 1
+        assert "this database has moved to another; set DATABASE_URL to that one" in result.stderr
+
+
+def test_it_says_which_of_the_two_is_wrong(run: Run, sqlite_url: str, tmp_path: Path) -> None:
+    absent, empty = f"sqlite:///{tmp_path / 'absent.db'}", f"sqlite:///{tmp_path / 'target.db'}"
+    used = f"sqlite:///{tmp_path / 'used.db'}"
+    store = open_store(used)
+    store.migrate()
+    store.write(lambda t: t.keep_value("session_key", "secret"))
+    store.close()
+    for arguments, said in (
+        ((absent, empty), "FROM: there is no database at"),
+        ((sqlite_url, "mysql://x"), "TO: DATABASE_URL must begin with"),
+        ((sqlite_url, used), "the database to move to is not empty"),
+        ((sqlite_url, sqlite_url), "the two are the same database"),
+        ((sqlite_url, "postgresql://nobody:pw@127.0.0.1:9/x"), "TO: the database does not answer"),
+        (("--undo", sqlite_url, used), "nothing to undo"),
+    ):
+        result = run("migrate-store", *arguments, env=bare_environment())
+
+        assert (result.exit_code, said in result.stderr) == (1, True), result.output
+        assert "pw@" not in result.output

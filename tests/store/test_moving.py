@@ -1,0 +1,267 @@
+"""A move copies everything, closes the source for every process, and goes on where it was cut off."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import func, select
+
+from hub import retry
+from hub.errors import Reject, StoreError, StoreMoved
+from hub.models import Event, Receipt, State, new_id
+from hub.store import moving
+from hub.store.intake import Arrival
+from hub.store.store import Store, open_store
+from hub.store.tables import attempts, deliveries, destinations, events, keep
+
+LEASE = timedelta(seconds=0.5)
+
+WAYS = {"up": ("sqlite", "postgres"), "down": ("postgres", "sqlite")}
+
+
+@pytest.fixture(params=list(WAYS))
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Store]]:
+    """A store and an empty one, of two dialects."""
+    stores = [
+        _new(request, dialect, tmp_path / f"{name}.db")
+        for name, dialect in zip(("source", "target"), WAYS[request.param], strict=True)
+    ]
+    yield stores
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def source(both: list[Store]) -> Store:
+    return both[0]
+
+
+@pytest.fixture
+def target(both: list[Store]) -> Store:
+    return both[1]
+
+
+def _new(request: pytest.FixtureRequest, dialect: str, path: Path) -> Store:
+    if dialect == "postgres":
+        return open_store(request.getfixturevalue("new_postgres_database")())
+    store = open_store(f"sqlite:///{path}")
+    store.migrate()
+    return store
+
+
+def owe(store: Store, count: int = 1) -> list[str]:
+    ids = []
+    for _ in range(count):
+        now = datetime.now(UTC)
+        event = Event(
+            id=new_id("evt", now),
+            source="clerk",
+            message_id=new_id("msg", now),
+            type="user.created",
+            payload=b'{"type":"user.created","data":{"name":"\\u0000 \xc3\xa9"}}',
+            received_at=now,
+        )
+        assert store.take_in(Arrival(event=event, routing=given.routing("log")))
+        ids.append(event.id)
+    return ids
+
+
+def claim(store: Store, lease: timedelta = LEASE) -> Any:
+    (claimed,) = store.write(lambda t: t.claim("log", 1, token="mine", lease=lease))
+    rendered = replace(claimed, message={"text": "hello"})
+    (started,) = store.write(lambda t: t.start([rendered], {"log": lease}))
+    return started
+
+
+def rows(store: Store, table: Any) -> list[Any]:
+    own = (keep.c.name.not_in(("moved", "moving")),) if table is keep else ()
+    with store.read() as reading:
+        statement = select(table).where(*own).order_by(*table.primary_key)
+        return [tuple(row) for row in reading._connection.execute(statement)]
+
+
+def silent(name: str, copied: int, total: int) -> None:
+    pass
+
+
+def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -> None:
+    owe(source, 5)
+    delivered, dead = claim(source), claim(source)
+    source.write(lambda t: t.settle([retry.after_receipt(delivered, Receipt(detail="ok", status=200), 0.1)]))
+    rejected = retry.after_error(
+        dead, Reject("no"), given.destination("log"), now=datetime.now(UTC), chance=0.5, seconds=0.1
+    )
+    source.write(lambda t: t.settle([rejected]))
+    source.write(lambda t: t.keep_value("session_key", "secret"))
+    source.write(lambda t: t.pause("log", "by hand"))
+    before = {table.name: rows(source, table) for table in (events, deliveries, attempts, destinations, keep)}
+    counted = moving.move(source, target, silent)
+
+    assert counted == {"events": 5, "deliveries": 5, "attempts": 2}
+    after = {table.name: rows(target, table) for table in (events, deliveries, attempts, destinations, keep)}
+    assert after == before
+    moving.refuse_moved(target)
+
+
+def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, target: Store) -> None:
+    owe(source)
+    other = open_store(source.url)
+    moving.move(source, target, silent)
+    try:
+        for write in (
+            lambda: owe(other),
+            lambda: claim(other),
+            lambda: other.write(lambda t: t.pause("log", "by hand")),
+            lambda: other.write(lambda t: t.keep_value("other", "value")),
+        ):
+            with pytest.raises(StoreMoved, match="moved to another; set DATABASE_URL"):
+                write()
+    finally:
+        other.close()
+    with pytest.raises(StoreError, match="moved to another"):
+        moving.refuse_moved(source)
+
+
+def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target: Store) -> None:
+    owe(source)
+    started = claim(source, timedelta(seconds=30))
+    said: list[str] = []
+
+    def settle_then(name: str, copied: int, total: int) -> None:
+        said.append(name)
+
+    mover = threading.Thread(target=moving.move, args=(source, target, settle_then))
+    mover.start()
+    given.until(lambda: _is_marked(source))
+
+    with pytest.raises(StoreMoved):
+        owe(source)
+    assert said == []
+
+    source.write(lambda t: t.settle([retry.after_receipt(started, Receipt(detail="ok"), 0.1)]))
+    mover.join(20)
+
+    with target.read() as reading:
+        assert reading.delivery(started.id).state is State.DELIVERED
+
+
+def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store, target: Store) -> None:
+    owe(source)
+    started = claim(source)
+    moving.move(source, target, silent)
+    ((orphan, is_started),) = target.write(lambda t: t.expired())
+
+    assert (orphan.id, is_started) == (started.id, True)
+
+
+def test_a_move_that_was_cut_off_goes_on(source: Store, target: Store) -> None:
+    ids = owe(source, 7)
+
+    def cut(name: str, copied: int, total: int) -> None:
+        if name == "deliveries" and copied >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        moving.move(source, target, cut, rows_at_once=2)
+    with pytest.raises(StoreError, match="not finished"):
+        moving.refuse_moved(target)
+    seen: list[tuple[str, int]] = []
+    moving.move(source, target, lambda name, copied, total: seen.append((name, copied)))
+
+    assert seen[:2] == [("events", 7), ("deliveries", 4)]
+    assert [row[0] for row in rows(target, events)] == ids
+    assert rows(target, deliveries) == rows(source, deliveries)
+
+
+def test_a_target_that_is_not_empty_is_refused(source: Store, target: Store) -> None:
+    owe(source)
+    owe(target)
+
+    with pytest.raises(StoreError, match="not empty"):
+        moving.move(source, target, silent)
+    assert len(owe(source)) == 1
+
+
+def test_a_target_that_was_used_for_nothing_but_a_session_is_not_empty(source: Store, target: Store) -> None:
+    target.write(lambda t: t.keep_value("session_key", "secret"))
+
+    with pytest.raises(StoreError, match="not empty"):
+        moving.move(source, target, silent)
+
+
+def test_a_database_is_not_moved_into_itself(source: Store) -> None:
+    same = open_store(source.url)
+    try:
+        with pytest.raises(StoreError, match="the same database"):
+            moving.move(source, same, silent)
+    finally:
+        same.close()
+    assert len(owe(source)) == 1
+    moving.refuse_moved(source)
+
+
+def test_what_has_moved_is_not_moved_again(source: Store, target: Store, tmp_path: Path) -> None:
+    moving.move(source, target, silent)
+    third = open_store(f"sqlite:///{tmp_path / 'third.db'}")
+    third.migrate()
+    try:
+        for store in (target, third):
+            with pytest.raises(StoreError, match="moved already"):
+                moving.move(source, store, silent)
+    finally:
+        third.close()
+
+
+def test_a_move_that_is_not_complete_can_be_undone(source: Store, target: Store) -> None:
+    owe(source, 2)
+
+    def cut(name: str, copied: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        moving.move(source, target, cut)
+    moving.undo(source, target)
+
+    assert len(owe(source)) == 1
+    assert claim(source).destination == "log"
+    moving.refuse_moved(source)
+
+
+def test_a_move_that_is_complete_cannot_be_undone(source: Store, target: Store) -> None:
+    moving.move(source, target, silent)
+
+    with pytest.raises(StoreError, match="complete"):
+        moving.undo(source, target)
+
+
+def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store) -> None:
+    owe(source, 3)
+    written: list[str] = []
+
+    def write(name: str, copied: int, total: int) -> None:
+        if name == "attempts" and not written:
+            written.extend(owe(target))
+
+    with pytest.raises(StoreError, match="events: 3 rows here and 4 there"):
+        moving.move(source, target, write)
+
+
+def _is_marked(store: Store) -> bool:
+    with store.read() as reading:
+        return reading.kept("moved") is not None
+
+
+def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> None:
+    source.write(lambda t: t.keep_value("a", json.dumps({"b": 1})))
+    moving.move(source, target, silent)
+
+    with target.read() as reading:
+        assert reading._connection.execute(select(func.count()).select_from(keep)).scalar_one() == 1
