@@ -8,18 +8,34 @@ become markup. `None` and missing fields print as nothing. A name after a dot is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import update_wrapper, wraps
+from types import BuiltinMethodType
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
 from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
 from hub.errors import TemplateError
 from hub.filters import FILTERS, JsonText, as_jsonable
+from hub.limits import (
+    GROWING_FILTERS,
+    GROWING_METHODS,
+    check_format,
+    check_growth,
+    check_percent_format,
+    check_product,
+    check_time,
+    counted,
+    limited_time,
+    weighed,
+)
 from hub.models import MESSAGE_LIMIT_BYTES, Event
 
 Escape = Callable[[Any], str]
@@ -66,21 +82,66 @@ def path_segment(value: Any) -> str:
     return quote(str(value), safe="")
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, with keys before attributes, where no operator makes something huge."""
+class _Generator(CodeGenerator):
+    """Compiles templates so that every loop and every `~` asks for what it may cost."""
 
-    intercepted_binops = frozenset({"*", "**"})
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        plain, node.iter = node.iter, _called("counted", node.iter)
+        super().visit_For(node, frame)
+        node.iter = plain
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        plain, node.nodes = node.nodes, [_called("weighed", each) for each in node.nodes]
+        super().visit_Concat(node, frame)
+        node.nodes = plain
+
+
+def _called(name: str, argument: nodes.Node) -> Any:
+    """A call of one of the environment's own functions."""
+    function = nodes.EnvironmentAttribute(name, lineno=argument.lineno)
+    call = nodes.Call(function, [argument], [], None, None, lineno=argument.lineno)
+    return call.set_environment(argument.environment) if argument.environment else call
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, with keys before attributes, where nothing runs for long or makes something huge."""
+
+    code_generator_class = _Generator
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    counted = staticmethod(counted)
+    weighed = staticmethod(weighed)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        sizes = [len(side) if hasattr(side, "__len__") else abs(side) for side in (left, right)]
-        if operator == "**" and (sizes[0] > 2**16 or sizes[1] > 2**8):
-            raise OverflowError("the result of ** is too large")
-        if (
-            any(hasattr(side, "__len__") for side in (left, right))
-            and sizes[0] * sizes[1] > MESSAGE_LIMIT_BYTES
-        ):
-            raise OverflowError("the result of * is too long")
+        if operator == "%":
+            if isinstance(left, str):
+                check_percent_format(left)
+            weighed(right)
+        elif operator == "+":
+            weighed(left)
+            weighed(right)
+        else:
+            _check_power(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as Jinja's
+        check_time()
+        given = (*args, *kwargs.values())
+        for argument in given:
+            weighed(argument)
+        if isinstance(__obj, BuiltinMethodType) and __obj.__name__ in GROWING_METHODS:
+            check_growth(__obj.__self__, given)
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+
+        def checked(*args: Any, **kwargs: Any) -> str:
+            check_format(value.__self__)
+            return wrapped(*args, **kwargs)
+
+        return update_wrapper(checked, wrapped)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping) and attribute in obj:
@@ -92,6 +153,44 @@ class _Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, Mapping) and isinstance(argument, str):
             return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
         return super().getitem(obj, argument)
+
+
+def _check_power(operator: str, left: Any, right: Any) -> None:
+    """Raises OverflowError where `*` or `**` makes something huge."""
+    sizes = [len(side) if hasattr(side, "__len__") else abs(side) for side in (left, right)]
+    if operator == "**" and (sizes[0] > 2**16 or sizes[1] > 2**8):
+        raise OverflowError("the result of ** is too large")
+    if isinstance(left, int) and isinstance(right, int):
+        check_product(left, right)
+    if any(hasattr(side, "__len__") for side in (left, right)) and sizes[0] * sizes[1] > MESSAGE_LIMIT_BYTES:
+        raise OverflowError("the result of * is too long")
+
+
+def _limited_filter(name: str, wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter of one of Jinja's names, which asks first for what it may cost."""
+    passed = 1 if hasattr(wrapped, "jinja_pass_arg") else 0
+
+    @wraps(wrapped)
+    def limited(*args: Any, **kwargs: Any) -> Any:
+        check_time()
+        before, (value, *rest) = args[:passed], args[passed:]
+        if name in GROWING_FILTERS:
+            value = list(value) if isinstance(value, Iterator) else value
+            # A width to wrap at makes nothing longer, what is put in at the ends of lines does.
+            given = (*rest, *kwargs.values())
+            check_growth(value, (a for a in given if name != "wordwrap" or isinstance(a, str)))
+        elif name == "format":
+            check_percent_format(str(weighed(value)))
+        for argument in (value, *rest, *kwargs.values()):
+            weighed(argument)
+        return wrapped(*before, value, *rest, **kwargs)
+
+    return limited
+
+
+_LIMITED_FILTERS = {
+    name: _limited_filter(name, FILTERS.get(name, JINJA_FILTERS[name])) for name in JINJA_FILTERS
+}
 
 
 class Sandbox:
@@ -109,7 +208,7 @@ class Sandbox:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(FILTERS)
+        self._environment.filters.update({**FILTERS, **_LIMITED_FILTERS})
         self._environment.globals.pop("lipsum", None)
         self._escaped: dict[Escape, jinja2.Environment] = {}
         self._compiled: dict[tuple[Escape | None, str], Any] = {}
@@ -126,7 +225,8 @@ class Sandbox:
                 if compiled is None:
                     compiled = self._environment.compile_expression(source, undefined_to_none=False)
                     self._compiled[None, source] = compiled
-                value = compiled(variables)
+                with limited_time():
+                    value = compiled(variables)
                 # Jinja finds out only when the value is used that it is not there.
                 return None if isinstance(value, jinja2.Undefined) else value
             except Exception as error:
@@ -141,7 +241,8 @@ class Sandbox:
             template = self._compiled.get(key)
             if template is None:
                 template = self._compiled[key] = self._environment_for(escape).from_string(source)
-            return _limited(template, variables, name)
+            with limited_time():
+                return _limited(template, variables, name)
         except TemplateError:
             raise
         except Exception as error:
@@ -150,7 +251,8 @@ class Sandbox:
     def file(self, name: str, variables: Variables, escape: Escape) -> str:
         """Render a file below the templates folder."""
         try:
-            return _limited(self._environment_for(escape).get_template(name), variables, name)
+            with limited_time():
+                return _limited(self._environment_for(escape).get_template(name), variables, name)
         except TemplateError:
             raise
         except jinja2.TemplateNotFound as error:
@@ -244,6 +346,7 @@ def _finalize(escape: Escape) -> Callable[[Any, Any], Any]:
     # With a context as argument Jinja leaves literals to us too, instead of escaping them for HTML first.
     @jinja2.pass_eval_context
     def finalize(_: Any, value: Any) -> Any:
+        weighed(value)
         if escape is as_json:
             return Markup(escape(value))  # noqa: S704 - escaped for where it goes
         if value is None or isinstance(value, jinja2.Undefined):
