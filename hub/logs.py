@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -14,6 +15,7 @@ import structlog
 def set_up_logs(form: str, level: str) -> None:
     """Send everything that is logged to stderr; `form` is `text` or `json`."""
     render = _as_json if form == "json" else _as_text
+    stderr = cast(TextIO, _Forgiving(sys.stderr))
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -22,10 +24,26 @@ def set_up_logs(form: str, level: str) -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(stream=stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+
+
+class _Forgiving:
+    """A stream that loses what it cannot write: a log on a full disk must not stop what it tells of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _as_json(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -116,8 +117,7 @@ class _Signals:
 
 
 def _start(child: _Child, signals: _Signals) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     pid = os.fork()
     if pid:
         child.pid, child.started_at = pid, time.monotonic()
@@ -135,9 +135,15 @@ def _start(child: _Child, signals: _Signals) -> None:
     except BaseException:  # noqa: BLE001 - the last frame of a process
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(status)
+
+
+def _flush() -> None:
+    """Write what was printed, unless the disk behind it is full."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
 
 
 def _reap(children: list[_Child]) -> None:

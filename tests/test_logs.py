@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -52,3 +56,11 @@ def test_our_own_bug_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> 
 
     assert lines[0][8:] == " ERROR delivery.failed_inside delivery=dlv_1"
     assert lines[-1] == "LookupError: no such thing"
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(full, write_through=True))
+        set_up_logs("json", "info")
+        structlog.get_logger().info("event.received", event_id="evt_1")
+        logging.getLogger("gunicorn.error").error("as full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ from hub.demo.http_receiver import HttpReceiver
 from hub.demo.smtp_server import SmtpServer
 
 COUNTED = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
+
+COLUMNS = ("times", "events", "deliveries", "unanswered", "refused", "duplicates", "unexplained", "lost")
+"""What most tests count; `times` is how often the test did its worst. What only one counts comes after."""
 
 Count = Callable[..., None]
 
@@ -24,10 +28,13 @@ def is_full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def count(request: pytest.FixtureRequest) -> Count:
-    """`count(events=812, kills=50)`: what a test counted, for the table at the end."""
+    """`count(times=50, events=812)`: what a test counted, for the table at the end."""
+    began = time.monotonic()
 
     def keep(**numbers: Any) -> None:
-        request.config.stash.setdefault(COUNTED, []).append((request.node.name, numbers))
+        name = request.node.name.removeprefix("test_")
+        seconds = round(time.monotonic() - began)
+        request.config.stash.setdefault(COUNTED, []).append((name, {**numbers, "seconds": seconds}))
 
     return keep
 
@@ -39,9 +46,16 @@ def places() -> Iterator[Places]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What was counted, as a table with a column for each word."""
     counted = config.stash.get(COUNTED, [])
-    if counted:
-        terminalreporter.section("what the fault tests counted")
-    for name, numbers in counted:
-        told = ", ".join(f"{value} {word.replace('_', ' ')}" for word, value in numbers.items())
-        terminalreporter.write_line(f"{name}: {told}")
+    if not counted:
+        return
+    said = (word for _, numbers in counted for word in numbers)
+    words = list(dict.fromkeys((*COLUMNS, *said)))
+    head = ["", *(word.replace("_", " ") for word in words)]
+    rows = [[name, *(str(numbers.get(word, "")) for word in words)] for name, numbers in counted]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    terminalreporter.section("what the fault tests counted")
+    for row in (head, *rows):
+        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        terminalreporter.write_line("  ".join((row[0].ljust(widths[0]), *cells)))

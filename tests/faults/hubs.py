@@ -191,6 +191,11 @@ class Sender:
             if thread.is_alive():
                 self.faults.append(f"events were not accepted within {seconds:g} s of the last fault")
 
+    def wait_for_accepted(self, count: int, seconds: float = 60) -> None:
+        """Return once so many more events were answered 200."""
+        enough = len(self.accepted) + count
+        wait_until(lambda: len(self.accepted) >= enough, "events to be accepted", seconds, self.hub.tail)
+
     def _run(self) -> None:
         with requests.Session() as session:
             session.trust_env = False
@@ -234,14 +239,17 @@ class Sender:
 
 @dataclass
 class Places:
-    """Where deliveries arrive: how often each did, by its id. What `fails` is answered 503 and does not."""
+    """Where deliveries arrive: how often each did, by its id. What `fails` is answered 503 and does not.
+
+    They answer as slowly as far-away places, so that some messages are under way whenever something breaks.
+    """
 
     http: HttpReceiver
     smtp: SmtpServer
     fails: Callable[[Received], bool] = lambda request: False
 
     def __post_init__(self) -> None:
-        self.http.respond = lambda request: Answer(status=503 if self.fails(request) else 200)
+        self.http.respond = self._respond
 
     def __enter__(self) -> Places:
         self.http.__enter__()
@@ -251,6 +259,10 @@ class Places:
     def __exit__(self, *_: object) -> None:
         self.smtp.__exit__()
         self.http.__exit__()
+
+    def _respond(self, request: Received) -> Answer:
+        time.sleep(random.uniform(0, 0.4))
+        return Answer(status=503 if self.fails(request) else 200)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -266,15 +278,26 @@ class Places:
 
 @dataclass(frozen=True, kw_only=True)
 class Reckoning:
-    """What the store and the destinations say once all is over."""
+    """What the store and the destinations say once all is over.
+
+    `unanswered` and `refused` count requests that got no answer or another than 200, and were sent again.
+    """
 
     events: int
     deliveries: int
+    unanswered: int
+    refused: int
     duplicates: int
     lost: tuple[str, ...]
     unexplained: tuple[str, ...]
     unfinished: tuple[str, ...]
     faults: tuple[str, ...]
+
+    def numbers(self) -> dict[str, int]:
+        """For the table."""
+        names = ("events", "deliveries", "unanswered", "refused", "duplicates", "unexplained", "lost")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value if isinstance(value, int) else len(value) for name, value in values.items()}
 
 
 def settle(database_url: str, seconds: float) -> None:
@@ -307,6 +330,8 @@ def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
     return Reckoning(
         events=len(sender.accepted),
         deliveries=len(records),
+        unanswered=sender.refused[0],
+        refused=sender.refused.total() - sender.refused[0],
         duplicates=sum(twice.values()),
         lost=(*sorted(acknowledged - events), *(record.id for record in late)),
         unexplained=tuple(id_ for id_, more in twice.items() if unknown[id_] < more),

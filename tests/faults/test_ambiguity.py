@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from faults.conftest import Count
-from faults.hubs import PASSWORD, Hub, Sender, wait_until
+from faults.hubs import PASSWORD, Hub, Sender, kill, wait_until
 
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.demo.slack_receiver import SlackReceiver
@@ -74,7 +74,7 @@ def test_a_cut_after_sending_is_unknown_and_done_as_on_unknown_says(
                     post(hub, f"/api/deliveries/{held['id']}/resolve?as=retry")
             delivered = in_state(hub, "delivered")
     arrived = world.ids()
-    count(deliveries=len(delivered), arrivals=sum(map(len, arrived.values())))
+    count(deliveries=3, times=3, duplicates=sum(map(len, arrived.values())) - 3)
 
     for delivery in delivered:
         assert [each["outcome"] for each in delivery["attempt_list"]] == ["unknown", "delivered"]
@@ -82,15 +82,51 @@ def test_a_cut_after_sending_is_unknown_and_done_as_on_unknown_says(
         assert set(arrived[delivery["destination"]]) <= {delivery["id"], ""}
 
 
-def in_state(hub: Hub, state: str) -> list[dict[str, Any]]:
-    """The deliveries, once all are in a state."""
+KILLED_ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s], timeout: 5s}
+destinations:
+  again: {type: http, url: "${HTTP_URL}/again", on_unknown: resend}
+  asks: {type: http, url: "${HTTP_URL}/asks", on_unknown: hold}
+routes:
+  - {name: everything, events: "*", send: [again, asks]}
+"""
+
+
+def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path, count: Count) -> None:
+    hangs = Answer(fault=Fault.HANG)
+    with HttpReceiver([hangs, hangs]) as places:
+        environment = {
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.db'}",
+            "ROUTES": KILLED_ROUTES,
+            "HTTP_URL": places.url,
+        }
+        with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub, threads=1, limit=1):
+            places.wait_for(2, 20)
+            kill(hub.pids()[-1])
+            (again,) = in_state(hub, "delivered", 1, 60)
+            (asks,) = in_state(hub, "held", 1, 60)
+            post(hub, f"/api/deliveries/{asks['id']}/resolve?as=delivered")
+            in_state(hub, "delivered", 2)
+    arrived = [request.headers["webhook-id"] for request in places.received]
+    count(deliveries=2, times=1, duplicates=len(arrived) - 2)
+
+    assert [each["outcome"] for each in again["attempt_list"]] == ["unknown", "delivered"]
+    assert [each["outcome"] for each in asks["attempt_list"]] == ["unknown"]
+    assert sorted(arrived) == sorted([again["id"], again["id"], asks["id"]])
+
+
+def in_state(hub: Hub, state: str, count: int = len(NAMES), seconds: float = 20) -> list[dict[str, Any]]:
+    """The deliveries in a state, once there are so many."""
     found: list[dict[str, Any]] = []
 
     def are_there() -> bool:
         found[:] = get(hub, f"/api/deliveries?state={state}")["items"]
-        return len(found) == len(NAMES)
+        return len(found) == count
 
-    wait_until(are_there, f"the deliveries to be {state}", 20, hub.tail)
+    wait_until(are_there, f"{count} deliveries to be {state}", seconds, hub.tail)
     return [get(hub, f"/api/deliveries/{each['id']}") for each in found]
 
 

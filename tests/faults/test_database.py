@@ -38,21 +38,13 @@ def test_postgresql_is_stopped_and_killed_and_comes_back(
             wait_until(lambda: answers_503(hub), "web to answer 503 while the database is away", 20)
             time.sleep(AWAY_SECONDS)
             postgres.start()
-            before = len(sender.accepted)
-            wait_until(lambda before=before: len(sender.accepted) > before + 5, "events to be accepted", 30)
+            sender.wait_for_accepted(5)
         wait_until(hub.is_ready, "the hub to be ready", 30, hub.tail)
         sender.finish()
         settle(postgres.url, LEASE_SECONDS + 60)
         pids = len(hub.pids())
     found = reckon(postgres.url, sender, places)
-    count(
-        events=found.events,
-        deliveries=found.deliveries,
-        times_away=len(ends),
-        answered_503=sender.refused[503],
-        duplicates=found.duplicates,
-        lost=len(found.lost),
-    )
+    count(times=len(ends), **found.numbers())
 
     assert pids > 0
     assert set(sender.refused) == {503}
@@ -74,20 +66,12 @@ def test_a_database_that_hangs_is_answered_503_before_the_sender_gives_up(
                 before = sender.refused[503]
                 wait_until(lambda before=before: sender.refused[503] >= before + 8, "answers of 503", 60)
                 way.go_on()
-                before = len(sender.accepted)
-                wait_until(lambda before=before: len(sender.accepted) > before + 5, "acceptance", 30)
+                sender.wait_for_accepted(5)
             wait_until(hub.is_ready, "the hub to be ready", 40, hub.tail)
             sender.finish()
             settle(postgres.url, LEASE_SECONDS + 60)
         found = reckon(postgres.url, sender, places)
-    count(
-        events=found.events,
-        times_hanging=times,
-        answered_503=sender.refused[503],
-        slowest_answer=f"{sender.slowest_seconds:.1f} s is the",
-        duplicates=found.duplicates,
-        lost=len(found.lost),
-    )
+    count(times=times, slowest_answer_s=round(sender.slowest_seconds, 1), **found.numbers())
 
     # No answer at all within the sender's patience would be counted under 0.
     assert set(sender.refused) == {503}

@@ -61,15 +61,7 @@ def test_processes_that_are_killed_lose_nothing(
         sender.finish()
         settle(url, LEASE_SECONDS + 60)
     found = reckon(url, sender, places)
-    count(
-        seed=seed,
-        events=found.events,
-        deliveries=found.deliveries,
-        kills=kills,
-        duplicates=found.duplicates,
-        unanswered=sum(sender.refused.values()),
-        lost=len(found.lost),
-    )
+    count(times=kills, seed=seed, **found.numbers())
 
     assert found.events > kills
     assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())

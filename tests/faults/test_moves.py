@@ -59,13 +59,7 @@ def test_a_hub_at_work_moves_up(
             sender.finish()
             settle(target, LEASE_SECONDS + 60)
     found = reckon(target, sender, places)
-    count(
-        events=found.events,
-        deliveries=found.deliveries,
-        duplicates=found.duplicates,
-        answered_503=sender.refused[503],
-        lost=len(found.lost),
-    )
+    count(times=1, **found.numbers())
 
     assert set(sender.refused) == {503}
     assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())

@@ -1,0 +1,53 @@
+"""A worker is frozen for longer than its lease, as a machine that was suspended: it comes back too late."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from faults.conftest import Count
+from faults.hubs import LEASE_SECONDS, Hub, Sender, kill, wait_until
+
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.models import Outcome, State
+from hub.store.store import open_store
+
+ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s], timeout: 3s}
+destinations:
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}"}
+routes:
+  - {name: everything, events: "*", send: crm}
+"""
+
+
+def test_a_worker_that_was_frozen_cannot_overwrite_its_successor(tmp_path: Path, count: Count) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    with HttpReceiver([Answer(fault=Fault.HANG)]) as crm:
+        url = f"sqlite:///{tmp_path / 'hub.db'}"
+        environment = {"DATABASE_URL": url, "ROUTES": ROUTES, "CRM_WEBHOOK_URL": crm.url}
+        with Hub(folders[0], environment, "web", "worker") as first:
+            with Sender(first, threads=1, limit=1) as sender:
+                crm.wait_for(1, 20)
+                frozen = first.pids()[-1]
+                kill(frozen, signal.SIGSTOP)
+            with Hub(folders[1], environment, "serve"):
+                crm.wait_for(2, LEASE_SECONDS + 30)
+                kill(frozen, signal.SIGCONT)
+                wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 20, first.tail)
+    (answer,) = sender.accepted.values()
+    store = open_store(url)
+    with store.read() as reading:
+        (found,) = reading.deliveries(event=answer["event"])
+        record = reading.delivery(found.id)
+    store.close()
+    count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
+
+    assert record.state is State.DELIVERED
+    assert [each.outcome for each in record.attempt_list] == [Outcome.UNKNOWN, Outcome.DELIVERED]
+    assert len(crm.received) == 2
