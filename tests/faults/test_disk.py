@@ -15,7 +15,7 @@ import pytest
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, reckon, settle, wait_until
 
-DISK_BYTES, LEFT_BYTES = 24 * 1024**2, 256 * 1024
+DISK_BYTES, CHUNK_BYTES = 24 * 1024**2, 16 * 1024
 
 Full = Callable[[Hub], AbstractContextManager[None]]
 
@@ -58,9 +58,11 @@ def limit_files(hub: Hub, length: int) -> None:
 
 @contextmanager
 def ballast(folder: Path) -> Iterator[None]:
-    """Take up all the room but a little, which the hub then fills itself."""
-    state, heavy = os.statvfs(folder), folder / "ballast"
-    heavy.write_bytes(b"\0" * max(state.f_bavail * state.f_frsize - LEFT_BYTES, 0))
+    """Take up the room that is left, to the last page or so."""
+    heavy = folder / "ballast"
+    with heavy.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"\0" * CHUNK_BYTES)
     try:
         yield
     finally:
