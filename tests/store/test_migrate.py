@@ -66,6 +66,17 @@ def test_partial_indexes_have_the_conditions_of_the_program(store: Store) -> Non
     assert "held" in found["ix_deliveries_stuck"]
 
 
+def test_the_queue_is_vacuumed_long_before_a_fifth_of_it_changed(postgres_store_url: str) -> None:
+    store = open_store(postgres_store_url)
+    with store._engine.connect() as connection:
+        options = connection.exec_driver_sql(
+            "SELECT reloptions FROM pg_class WHERE relname = 'deliveries'"
+        ).scalar_one()
+    store.close()
+
+    assert options == ["autovacuum_vacuum_scale_factor=0.01", "autovacuum_vacuum_threshold=1000"]
+
+
 def test_an_empty_database_is_refused_with_the_command_that_makes_tables(empty_url: str) -> None:
     if empty_url.startswith("sqlite"):
         Path(empty_url.removeprefix("sqlite:///")).touch()
