@@ -54,7 +54,7 @@ def memory(postgres_url: str | None, many: int = 100_000) -> Figure:
         _wait_for(endpoint, FEW, 60)
         after_few = _pss_mib(pid)
         made.owe(many - FEW, DESTINATION)
-        _wait_for(endpoint, many, 600)
+        _wait_for(endpoint, many, 900)
         after_many = _pss_mib(pid)
     return Figure(
         f"memory of a worker after {many:,} rows, {dialect(postgres_url)} ÷ after {FEW:,}",
