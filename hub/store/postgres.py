@@ -83,8 +83,12 @@ class PostgresStore(Store):
 
     def migrate(self) -> None:
         with self._translated(), self._engine.begin() as connection:
+            # Another process may be at it, and an index of millions of rows takes its time.
+            driver: Any = connection.connection.driver_connection
+            driver.answer_seconds = None
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             migrate.upgrade(connection)
+            driver.answer_seconds = _ANSWER_SECONDS
 
     def check_schema(self) -> None:
         with self._translated(), self._reader() as connection:
@@ -147,12 +151,14 @@ def _connect(*arguments: Any, **named: Any) -> Any:
     import psycopg
 
     class Connection(psycopg.Connection[Any]):
+        answer_seconds: float | None = _ANSWER_SECONDS
+
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            ends = time.monotonic() + _ANSWER_SECONDS
+            began = time.monotonic()
             try:
-                return super().wait(gen, interval=interval, timeout=timeout or _ANSWER_SECONDS)
+                return super().wait(gen, interval=interval, timeout=timeout or self.answer_seconds)
             except psycopg.OperationalError:
-                if time.monotonic() >= ends:
+                if self.answer_seconds and time.monotonic() - began >= self.answer_seconds:
                     self.pgconn.finish()
                 raise
 

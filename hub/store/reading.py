@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
+from sqlalchemy import BigInteger, Select, bindparam, case, func, literal, select, type_coerce, union_all
 
 from hub.errors import Conflict, NotFound
 from hub.models import DestinationState, Event, Outcome, State, Verdict, first_id
@@ -24,6 +24,22 @@ _EVENT_COLUMNS = (
     events.c.received_at,
     events.c.verdicts,
     events.c.payload,
+)
+
+
+# State by state, so that each count is read from that state's own index.
+_BY_STATE = union_all(
+    *(
+        select(deliveries.c.destination, literal(state.value), func.count())
+        .where(is_in(state))
+        .group_by(deliveries.c.destination)
+        for state in State
+    )
+)
+_OLDEST_DUE = (
+    select(deliveries.c.destination, func.min(deliveries.c.due_at))
+    .where(is_in(State.PENDING), deliveries.c.due_at <= bindparam("now", type_=deliveries.c.due_at.type))
+    .group_by(deliveries.c.destination)
 )
 
 
@@ -124,24 +140,16 @@ class Reading(Audit, Noticing):
 
     def stats(self) -> Stats:
         """The store in numbers, as of now."""
-        total, last = self._connection.execute(select(func.count(), func.max(events.c.received_at))).one()
-        recent = select(func.count()).where(events.c.received_at > self.now - timedelta(days=1))
-        by_state = select(deliveries.c.destination, deliveries.c.state, func.count()).group_by(
-            deliveries.c.destination, deliveries.c.state
-        )
-        oldest = (
-            select(deliveries.c.destination, func.min(deliveries.c.due_at))
-            .where(is_in(State.PENDING), deliveries.c.due_at <= self.now)
-            .group_by(deliveries.c.destination)
-        )
+        newest = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
+        recent = select(func.count()).where(events.c.id >= first_id("evt", self.now - timedelta(days=1)))
         return Stats(
-            events=total,
+            events=self._connection.execute(select(func.count()).select_from(events)).scalar_one(),
             events_last_day=self._connection.execute(recent).scalar_one(),
-            last_event_at=last,
+            last_event_at=self._connection.execute(newest).scalar(),
             deliveries={
-                (name, State(state)): count for name, state, count in self._connection.execute(by_state)
+                (name, State(state)): count for name, state, count in self._connection.execute(_BY_STATE)
             },
-            oldest_due=dict(self._connection.execute(oldest).all()),
+            oldest_due=dict(self._connection.execute(_OLDEST_DUE, {"now": self.now}).all()),
             worker_beat_at=self.worker_beat_at(),
             now=self.now,
         )
@@ -173,7 +181,7 @@ class Reading(Audit, Noticing):
         columns: list[Any] = [func.count()]
         columns += [func.sum(case((microseconds <= int(bound * 1e6), 1), else_=0)) for bound in bounds]
         columns.append(func.sum(microseconds))
-        row = self._connection.execute(select(*columns).where(deliveries.c.delivered_at.is_not(None))).one()
+        row = self._connection.execute(select(*columns).where(is_in(State.DELIVERED))).one()
         pruned = self._pruned("delivery_seconds")
         names = ["+Inf", *(str(bound) for bound in bounds)]
         counts = [

@@ -89,6 +89,19 @@ events = Table(
     Column("blanked", Boolean, nullable=False, server_default=text("false"), comment="secrets were removed"),
     Column("owed", Integer, comment="its deliveries, pruned ones not included; empty in old rows: not known"),
     UniqueConstraint("source", "message_id", name="uq_events_message"),
+    Index("ix_events_type", "type", "id", "source"),
+    Index(
+        "ix_events_kept",
+        "received_at",
+        sqlite_where=text("payload IS NOT NULL"),
+        postgresql_where=text("payload IS NOT NULL"),
+    ),
+    Index(
+        "ix_events_pruned",
+        "received_at",
+        sqlite_where=text("payload IS NULL"),
+        postgresql_where=text("payload IS NULL"),
+    ),
 )
 
 deliveries = Table(
@@ -153,6 +166,25 @@ deliveries = Table(
         "destination",
         sqlite_where=text("state = 'dead'"),
         postgresql_where=text("state = 'dead'"),
+    ),
+    # All that is counted of what was delivered, which most rows are, is in this index.
+    Index(
+        "ix_deliveries_delivered",
+        "finished_at",
+        "destination",
+        "created_at",
+        "delivered_at",
+        sqlite_where=text("state = 'delivered'"),
+        postgresql_where=text("state = 'delivered'"),
+    ),
+    *(
+        Index(
+            f"ix_deliveries_{state}",
+            *columns,
+            sqlite_where=text(f"state = '{state}'"),
+            postgresql_where=text(f"state = '{state}'"),
+        )
+        for state, columns in (("cancelled", ("finished_at", "destination")), ("held", ("destination",)))
     ),
 )
 

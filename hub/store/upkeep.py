@@ -173,13 +173,13 @@ class Upkeep(Queue):
         )
 
     def _prune_deliveries(self, before: datetime, limit: int) -> int:
+        return sum(self._prune_finished(state, before, limit) for state in FINISHED)
+
+    def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
         old = (
             select(deliveries.c.id, deliveries.c.event_id, deliveries.c.created_at, deliveries.c.delivered_at)
-            .where(
-                deliveries.c.state.in_(FINISHED),
-                deliveries.c.finished_at < before,
-            )
-            .order_by(deliveries.c.id)
+            .where(is_in(state), deliveries.c.finished_at < before)
+            .order_by(deliveries.c.finished_at, deliveries.c.id)
             .limit(limit)
         )
         rows = self._connection.execute(self._locking(old, skips=True)).all()
@@ -228,7 +228,7 @@ class Upkeep(Queue):
                 events.c.payload.is_not(None),
                 ~owed.exists(),
             )
-            .order_by(events.c.id)
+            .order_by(events.c.received_at, events.c.id)
             .limit(limit)
         )
         ids = self._connection.execute(self._locking(old, skips=True)).scalars().all()
@@ -245,7 +245,7 @@ class Upkeep(Queue):
                 events.c.received_at < before,
                 events.c.payload.is_(None),
             )
-            .order_by(events.c.id)
+            .order_by(events.c.received_at, events.c.id)
             .limit(limit)
         )
         rows = self._connection.execute(self._locking(old, skips=True)).all()
