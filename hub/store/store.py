@@ -36,6 +36,9 @@ MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATA
 GROUP_LIMIT = 64
 """So many writes at most share one commit: it bounds how long the first of them waits."""
 
+PATIENCE_SECONDS, COMMIT_SECONDS = 3.0, 9.0
+"""How long a write waits for its turn, and how long then for its commit: a sender hears 503 within 15 s."""
+
 
 class Collided(StoreUnavailable):
     """Two transactions wait for each other and the database ended this one: it may work at once."""
@@ -164,10 +167,11 @@ class Store(ABC):
 
 
 class _Job(Generic[W, T]):
-    """One thing that waits to be committed; `turn` is free once it is, or once its thread is to lead."""
+    """One thing that waits to be committed; `turn` is free once it is, or once its thread `leads`."""
 
     def __init__(self, what: W) -> None:
         self.what = what
+        self.leads = False
         self.turn = threading.Lock()
         self.turn.acquire()
         self.done = False
@@ -181,10 +185,20 @@ class GroupCommit(Generic[W, T]):
     `commit` does a whole group in one transaction and returns a result for each. One fsync serves them all,
     and threads queue within the process instead of fighting for the database's lock. Each waits for a lock
     of its own: behind a common one, those already served would stand in the way of the next who leads.
+
+    What waits longer than `patience_seconds` for its turn is withdrawn. What a leader has taken may be
+    committed after its thread gave up waiting: whoever asks again must find that it is known.
     """
 
-    def __init__(self, commit: Callable[[Sequence[W]], Sequence[T]]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[W]], Sequence[T]],
+        patience_seconds: float = PATIENCE_SECONDS,
+        commit_seconds: float = COMMIT_SECONDS,
+    ) -> None:
         self._commit = commit
+        self._patience_seconds = patience_seconds
+        self._commit_seconds = commit_seconds
         self._queueing = threading.Lock()
         self._waiting: list[_Job[W, T]] = []
         self._is_led = False
@@ -193,14 +207,25 @@ class GroupCommit(Generic[W, T]):
         job: _Job[W, T] = _Job(what)
         with self._queueing:
             self._waiting.append(job)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            job.turn.acquire()
+            job.leads, self._is_led = not self._is_led, True
+        if not job.leads:
+            self._wait(job)
         if not job.done:
             self._lead()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]  # done without an error: it is a T
+
+    def _wait(self, job: _Job[W, T]) -> None:
+        """Return once it is done or is to lead; raise StoreUnavailable where that takes too long."""
+        if job.turn.acquire(timeout=self._patience_seconds):
+            return
+        with self._queueing:
+            if job in self._waiting and not job.leads:
+                self._waiting.remove(job)
+                raise StoreUnavailable("the database is too slow: a write waited too long for its turn")
+        if not job.turn.acquire(timeout=self._commit_seconds):
+            raise StoreUnavailable("the database does not answer: a commit takes too long")
 
     def _lead(self) -> None:
         """Commit for all who wait, this thread the first of them; then the first who came since leads."""
@@ -214,6 +239,8 @@ class GroupCommit(Generic[W, T]):
                     given_up, self._waiting = self._waiting, []
                 following = self._waiting[:1]
                 self._is_led = bool(following)
+                for job in following:
+                    job.leads = True
             for job in given_up:
                 # They have waited as long as a database that does not answer takes; no longer.
                 job.error, job.done = batch[0].error, True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -101,6 +102,76 @@ def test_every_work_hears_that_the_store_is_unavailable(store: Store) -> None:
         with pytest.raises(StoreUnavailable):
             future.result()
     assert kept(store, "a") is None
+
+
+def test_what_waits_too_long_for_its_turn_is_withdrawn() -> None:
+    go, committed = threading.Event(), []
+
+    def commit(names: Sequence[str]) -> Sequence[str]:
+        go.wait(5)
+        committed.extend(names)
+        return names
+
+    group = GroupCommit(commit, patience_seconds=0.05)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.run, "first")
+        given.until(lambda: group._is_led and not group._waiting)
+        with pytest.raises(StoreUnavailable, match="waited too long"):
+            pool.submit(group.run, "withdrawn").result(5)
+        go.set()
+
+    assert first.result() == "first"
+    assert group.run("next") == "next"
+    assert committed == ["first", "next"]
+
+
+def test_whoever_waits_for_a_commit_that_hangs_gives_up() -> None:
+    go = threading.Event()
+
+    def commit(names: Sequence[str]) -> Sequence[str]:
+        if "taken" in names:
+            go.wait(5)
+        elif "first" in names:
+            given.until(lambda: len(group._waiting) == 2)
+        return names
+
+    group = GroupCommit(commit, patience_seconds=0.2, commit_seconds=0.05)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(group.run, "first")
+        given.until(lambda: group._is_led and not group._waiting)
+        both = [pool.submit(group.run, "taken") for _ in range(2)]
+        given.until(lambda: sum(future.done() for future in both) == 1)
+        go.set()
+
+    assert first.result() == "first"
+    assert sorted(str(future.exception()) for future in both) == [
+        "None",
+        "the database does not answer: a commit takes too long",
+    ]
+
+
+def test_nobody_is_left_waiting_however_many_lose_patience() -> None:
+    committed: list[int] = []
+
+    def commit(numbers: Sequence[int]) -> Sequence[int]:
+        time.sleep(0.0005)
+        committed.extend(numbers)
+        return numbers
+
+    group = GroupCommit(commit, patience_seconds=0.0005)
+
+    def run(number: int) -> int | None:
+        try:
+            return group.run(number)
+        except StoreUnavailable:
+            return None
+
+    with ThreadPoolExecutor(16) as pool:
+        futures = [pool.submit(run, number) for number in range(2000)]
+        answered = [future.result(20) for future in futures]
+
+    assert sorted(number for number in answered if number is not None) == sorted(committed)
+    assert None in answered
 
 
 def test_a_work_may_be_interrupted_without_stopping_the_others(store: Store) -> None:
