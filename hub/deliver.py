@@ -48,6 +48,9 @@ same for many as for one."""
 STORE_PAUSE_SECONDS = 1.0
 """How long a worker waits before it asks a database again that did not answer."""
 
+PUT_OFF_SECONDS = 300.0
+PUT_OFF_REASON = "the hub failed at this delivery and tries it later; its log says more"
+
 DRAIN_SECONDS = 7.0
 """How long what is being sent may take once the worker is told to stop."""
 
@@ -116,15 +119,54 @@ class Worker:
         rules = self._rules()
         plan = self._plan(rules, news, claims=claims)
         try:
-            done = self._store.write(lambda transaction: take_turn(transaction, plan))
+            return self._carry_out(plan, rules)
         except StoreError as error:
             self._inbox.put_back(news)
             self._has_moved |= isinstance(error, StoreMoved)
             log.error("worker.store_unavailable", worker=self.id, error=str(error))
-            self._stopping.wait(STORE_PAUSE_SECONDS)
-            return 0.0
+        except Exception:
+            log.exception("worker.turn_failed", worker=self.id)
+            self._take_apart(plan, rules)
+        self._stopping.wait(STORE_PAUSE_SECONDS)
+        return 0.0
+
+    def _carry_out(self, plan: Plan, rules: Rules) -> float:
+        done = self._store.write(lambda transaction: take_turn(transaction, plan))
         self._follow(plan, done, rules)
         return self._seconds_until(done)
+
+    def _take_apart(self, plan: Plan, rules: Rules) -> None:
+        """Do piece by piece what a turn failed at, so that one delivery does not stop all others.
+
+        A result that fails again is let go: once its lease runs out it counts as a dead worker's. Of what is
+        due the first is claimed alone; if that fails, it is put off.
+        """
+        self._looked_at = self._pruned_at = time.monotonic()
+        rest = replace(plan, destinations={}, beats=False, looks_after=False, prunes=None)
+        for news in plan.news.each():
+            if not self._works(replace(rest, news=news), rules):
+                for claim in news.claims:
+                    self._let_go(claim)
+        for name, config in plan.destinations.items() if plan.claims else ():
+            alone = replace(rest, news=News(), destinations={name: config}, threads=1, in_hand={})
+            if not self._works(alone, rules):
+                self._put_off(name)
+
+    def _put_off(self, destination: str) -> None:
+        later = timedelta(seconds=PUT_OFF_SECONDS)
+        with contextlib.suppress(StoreError):
+            self._store.write(lambda transaction: transaction.put_off(destination, later, PUT_OFF_REASON))
+
+    def _works(self, plan: Plan, rules: Rules) -> bool:
+        """Carry out a part of a turn; False where it fails for another reason than the store's absence."""
+        try:
+            self._carry_out(plan, rules)
+        except StoreError:
+            self._inbox.put_back(plan.news)
+        except Exception:
+            log.exception("worker.delivery_failed", worker=self.id, deliveries=_ids(plan.news))
+            return False
+        return True
 
     def _plan(self, rules: Rules, news: News, *, claims: bool) -> Plan:
         configs = rules.config.destinations
@@ -258,6 +300,10 @@ class Worker:
             log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
             result = Unknown(f"the hub failed while sending ({type(error).__name__}); its log says more")
         self._inbox.put(sent=Sent(claim=claim, seconds=time.monotonic() - began, result=result))
+
+
+def _ids(news: News) -> str:
+    return " ".join(claim.id for claim in news.claims)
 
 
 def _attempt(claim: Claim, config: DestinationConfig, at: datetime) -> Attempt:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
 from hub import catalog, pace, retry
@@ -48,6 +48,21 @@ class News:
     rendered: tuple[Claim, ...] = ()
     sent: tuple[Sent, ...] = ()
     settled: tuple[Settlement, ...] = ()
+
+    @property
+    def claims(self) -> list[Claim]:
+        """What they are about."""
+        return [
+            *self.rendered,
+            *(sent.claim for sent in self.sent),
+            *(settlement.claim for settlement in self.settled),
+        ]
+
+    def each(self) -> Iterator[News]:
+        """One piece of news after the other."""
+        for field_ in fields(self):
+            for one in getattr(self, field_.name):
+                yield News(**{field_.name: (one,)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,17 +14,21 @@ from typing import Any
 
 import given
 import pytest
-from sqlalchemy import text, update
+import structlog
+from sqlalchemy import select, text, update
 
 from hub import deliver, operate
 from hub.deliver import Worker
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.errors import Retry
 from hub.fanout import fan_out, replay
+from hub.logs import set_up_logs
 from hub.models import DestinationConfig, OnUnknown, Outcome, RateLimit, Send, State
 from hub.records import DeliveryRecord
 from hub.route import Rules
 from hub.store.store import Store
 from hub.store.tables import deliveries
+from hub.turn import Sent
 
 QUICK = (0.02, 0.02)
 
@@ -364,6 +368,49 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
 
     assert all(link.encode() in request.body for request in requests)
     assert "abcdef" not in kept
+
+
+# -- what a turn fails at -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plain_log() -> Iterator[None]:
+    """The hub's own log: structlog's default writes every local variable beside a traceback."""
+    set_up_logs("text", "warning")
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("plain_log")
+def test_a_delivery_that_cannot_be_read_is_put_off_and_stops_no_other(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), to(receiver, "erp"))
+        poisoned = fan_out(given.event(), rules, store).event_id
+        broken = update(deliveries).where(deliveries.c.destination == "crm").values(send=text("'no JSON'"))
+        store.write(lambda t: t._connection.execute(broken) and None)
+        fan_out(given.event(), rules, store)
+        with working(store, rules):
+            wait_for_state(store, State.DELIVERED, 3)
+    (waiting,) = store.write(
+        lambda t: t._connection.execute(
+            select(deliveries.c.event_id, deliveries.c.reason).where(deliveries.c.state == "pending")
+        ).all()
+    )
+
+    assert waiting == (poisoned, deliver.PUT_OFF_REASON)
+
+
+@pytest.mark.usefixtures("plain_log")
+def test_a_result_that_cannot_be_settled_stops_no_other(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver))
+        fan_out(given.event(), rules, store)
+        (claim,) = store.write(lambda t: t.claim("crm", 1, token="mine", lease=timedelta(seconds=9)))
+        with working(store, rules) as worker:
+            gone = replace(claim, destination="gone")
+            worker._inbox.put(sent=Sent(claim=gone, seconds=1.0, result=Retry("no")))
+            fan_out(given.event(), rules, store)
+            wait_for_state(store, State.DELIVERED)
 
 
 # -- many workers, and the end --------------------------------------------------------------------

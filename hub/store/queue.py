@@ -171,6 +171,25 @@ class Queue(View):
         statements.write(self._connection, Update(table=deliveries, rows=rows))
         return claims
 
+    def put_off(self, destination: str, wait: timedelta, reason: str) -> None:
+        """Let the delivery of a destination that is due first wait, and the others go before it."""
+        first = self._locking(
+            select(deliveries.c.id)
+            .where(
+                is_in(State.PENDING),
+                deliveries.c.destination == destination,
+                deliveries.c.due_at <= self.now,
+            )
+            .order_by(deliveries.c.due_at)
+            .limit(1),
+            skips=True,
+        )
+        rows = [
+            {"id": delivery_id, "due_at": self.now + wait, "reason": reason}
+            for delivery_id in self._connection.execute(first).scalars()
+        ]
+        statements.write(self._connection, Update(table=deliveries, rows=rows))
+
     def start(self, claims: Sequence[Claim], lease: Mapping[str, timedelta]) -> list[Claim]:
         """Record the attempts of rendered claims before they are sent, and renew their leases.
 
