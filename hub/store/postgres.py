@@ -47,7 +47,7 @@ _CONDITION = text(
     """
 )
 
-_NOTIFY_PAUSE_SECONDS = 0.02
+_NOTIFY_PAUSE_SECONDS = 0.005
 """A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
 
 
