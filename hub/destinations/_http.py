@@ -1,7 +1,7 @@
 """One HTTP exchange within the wall clock of an attempt: no redirects, no proxies, no retries.
 
-Built on the adapter of `requests`: sending through it is 15 % faster than `Session.post`, and takes a URL
-as it is, where `requests` itself would resolve `..` and decode `%2e`.
+Sent through the connection pools that `requests` is built on: that takes half of its time, and a URL as it
+is, where `requests` would resolve `..` and decode `%2e`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import certifi
-import requests
-import requests.structures
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hub.destinations._deadline import LookUp, connect, tls_context, within
@@ -63,7 +61,8 @@ class HttpClient:
     """Keeps up to `connections` connections open; serves many threads at once."""
 
     def __init__(self, connections: int, look_up: LookUp = socket.getaddrinfo) -> None:
-        self._adapter = _Adapter(pool_connections=2, pool_maxsize=connections)
+        self._connections = connections
+        self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
         self._look_up = look_up
 
     def exchange(self, request: Request, seconds: float) -> Answer:
@@ -71,32 +70,44 @@ class HttpClient:
 
         Raises Retry where nothing was sent, and Unknown where no answer came.
         """
-        prepared = _prepared(request)
         with within(seconds, self._look_up) as clock:
             try:
-                response = self._adapter.send(prepared, stream=True)
-            except Exception as error:  # noqa: BLE001 - the boundary to `requests`
+                response = self._send(request)
+            except Exception as error:  # noqa: BLE001 - the boundary to urllib3
                 # Its wrappers quote the URL: only what is below them is kept as the cause.
                 raise network_failure(error, clock) from root_cause(error)
-            answer = Answer(status=response.status_code, headers=response.headers, body=_read(response.raw))
+            answer = Answer(status=response.status, headers=response.headers, body=_read(response))
         if answer.status < 200:
             raise Unknown(f"sent an interim answer ({answer.status}) and no final one", status=answer.status)
         return answer
 
     def close(self) -> None:
         """Let go of the connections that are kept open."""
-        self._adapter.close()
+        for pool in self._pools.values():
+            pool.close()
 
+    def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
+        parts = urlsplit(request.url)
+        headers: Any = {**request.headers, "Content-Length": str(len(request.body))}
+        return self._pool_of(parts).urlopen(
+            request.method,
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            body=request.body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
-class _Adapter(HTTPAdapter):
-    """Connections that keep to the clock."""
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: the pool's TLS context verifies; `requests` would read its bundle for each connection."""
+    def _pool_of(self, parts: SplitResult) -> urllib3.HTTPConnectionPool:
+        key = (parts.scheme, parts.netloc)
+        if key not in self._pools:
+            kind = _TlsPool if parts.scheme == "https" else _Pool
+            # Of two threads that make it at once, both use the first one's.
+            self._pools.setdefault(key, kind(parts.hostname or "", parts.port, maxsize=self._connections))
+        return self._pools[key]
 
 
 class _Connection(HTTPConnection):
@@ -136,16 +147,6 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
-
-
-def _prepared(request: Request) -> requests.PreparedRequest:
-    prepared = requests.PreparedRequest()
-    prepared.method = request.method
-    prepared.url = request.url
-    headers: Any = {**request.headers, "Content-Length": str(len(request.body))}
-    prepared.headers = requests.structures.CaseInsensitiveDict(headers)
-    prepared.body = request.body
-    return prepared
 
 
 def _read(raw: Any) -> bytes:

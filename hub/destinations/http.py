@@ -224,7 +224,9 @@ def _own_headers(options: HttpOptions, url: str) -> dict[str, str | bytes]:
 
 def _header_value(text: str) -> bytes:
     """The text as a header can carry it: on one line, without control characters."""
-    return "".join(c for c in text if c >= " " and c != "\x7f").strip().encode("utf-8", "replace")
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(c for c in text if c >= " " and c != "\x7f")
+    return text.strip().encode("utf-8", "replace")
 
 
 def _key_of(secret: str) -> bytes:
