@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "v1_0004"
-down_revision = "v1_0003"
+revision = "v1_0005"
+down_revision = "v1_0004"
 
 PARTIAL = (
     (
