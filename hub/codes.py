@@ -44,3 +44,10 @@ class Code(StrEnum):
     UNUSED_DESTINATION = "unused-destination"
     UNREACHABLE_ROUTE = "unreachable-route"
     DUPLICATE_SEND = "duplicate-send"
+
+    UNKNOWN_FIELD = "unknown-field"
+    UNKNOWN_VARIABLE = "unknown-variable"
+    IMPOSSIBLE_COMPARISON = "impossible-comparison"
+    NEVER_TRUE = "never-true"
+    EMPTY_VALUE = "empty-value"
+    ONE_TIME_SECRET = "one-time-secret"  # noqa: S105 - the code of a problem

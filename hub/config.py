@@ -156,7 +156,8 @@ def read_files(files: Files, environment: Mapping[str, str]) -> Reading:
     report = Report(tree, environment)
     config = _read_sections(report, files.version, texts)
     problems += report.problems
-    findings = check(config, tree, is_whole=not any(p.severity is Severity.ERROR for p in problems))
+    is_whole = not any(p.severity is Severity.ERROR for p in problems)
+    findings = check(config, tree, files.templates_folder.as_posix(), is_whole=is_whole)
     return Reading(config=config, problems=presentable(problems), findings=presentable(findings))
 
 

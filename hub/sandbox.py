@@ -287,6 +287,11 @@ class Sandbox:
             return self.text(value, variables, plain, name=name)
         return self.text(value, variables, escape, name=name)
 
+    @property
+    def syntax(self) -> jinja2.Environment:
+        """What templates are parsed by, for those who read them and run nothing."""
+        return self._environment
+
     def parse(self, source: str, name: str) -> nodes.Template:
         """The syntax tree of a template; raises jinja2.TemplateSyntaxError (also for unknown filters)."""
         tree = self._environment.parse(source, name=name)

@@ -17,7 +17,13 @@ from hub.sandbox import Escape
 
 
 class Inline:
-    """Marks a field of a send block that is a template written in place."""
+    """Marks a field of a send block that is a template written in place.
+
+    `filled` says that nothing in it may be empty: `hub check` warns of values that can be.
+    """
+
+    def __init__(self, *, filled: bool = False) -> None:
+        self.filled = filled
 
 
 class Structure:

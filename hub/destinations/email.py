@@ -68,11 +68,11 @@ class EmailOptions(Block):
 class EmailSend(Block):
     """A send block to a destination of type `email`; what it leaves out is said in the built-in words."""
 
-    subject: InlineText | None = None
+    subject: Annotated[str, Inline(filled=True)] | None = None
     text: InlineText | None = None
     html: InlineText | None = None
     template: Annotated[str, TemplateName(".html.j2", ".txt.j2")] | None = None
-    recipient: Annotated[str, Inline()] | None = None
+    recipient: Annotated[str, Inline(filled=True)] | None = None
 
 
 class EmailDestination(Destination):

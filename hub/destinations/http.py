@@ -107,7 +107,7 @@ class HttpSend(Block):
     template: Annotated[str, TemplateName(".j2")] | None = None
     content_type: str | None = None
     method: Literal["POST", "PUT", "PATCH", "DELETE"] | None = None
-    path: Annotated[str, Inline()] | None = None
+    path: Annotated[str, Inline(filled=True)] | None = None
 
 
 class HttpDestination(Destination):

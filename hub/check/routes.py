@@ -1,4 +1,4 @@
-"""Routes against the event catalog: what is right in itself but can never do what its author wants."""
+"""Routes as wholes: events that no source sends, routes and destinations that nothing reaches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from hub.sections.report import did_you_mean
 from hub.sources.base import find_source
 
 
-def check(config: Config, document: Document, *, is_whole: bool) -> list[Problem]:
-    """What only the catalog and all routes together can tell; at a start these are warnings.
-
-    `document` has the places. `is_whole` is false where parts of the file were wrong and are not in `config`:
-    then nothing is said to be unused or unreachable. A route's `allow` silences codes for that route.
-    """
+def check_routes(config: Config, document: Document, *, is_whole: bool) -> list[Problem]:
+    """What the list of routes itself tells; `is_whole` is false where parts of it are not in `config`."""
     found = [*_unknown_events(config, document), *_unknown_ignored(config, document)]
     if is_whole:
         found += _unused_destinations(config, document)
@@ -29,7 +25,7 @@ def check(config: Config, document: Document, *, is_whole: bool) -> list[Problem
 
 def _unknown_events(config: Config, document: Document) -> Iterator[Problem]:
     """Patterns of routes that match no event type that could ever arrive."""
-    places = _route_places(document)
+    places = route_places(document)
     for place, route in zip(places, config.routes, strict=True):
         sources = [config.sources[name] for name in route.sources or config.sources if name in config.sources]
         known = _known_types(sources)
@@ -83,7 +79,7 @@ def _unused_destinations(config: Config, document: Document) -> Iterator[Problem
 
 def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]:
     """Routes whose every event an earlier route takes and stops."""
-    places = _route_places(document)
+    places = route_places(document)
     stops: list[Route] = []
     for place, route in zip(places, config.routes, strict=True):
         earlier = next((stop for stop in stops if _covers(stop, route, config)), None)
@@ -107,7 +103,7 @@ def _covers(stop: Route, route: Route, config: Config) -> bool:
 
 def _duplicate_sends(config: Config, document: Document) -> Iterator[Problem]:
     """The same message to the same destination twice."""
-    places = _route_places(document)
+    places = route_places(document)
     for place, route in zip(places, config.routes, strict=True):
         for index, send in enumerate(route.sends):
             if send in route.sends[:index] and Code.DUPLICATE_SEND not in route.allow:
@@ -116,7 +112,7 @@ def _duplicate_sends(config: Config, document: Document) -> Iterator[Problem]:
                 yield _problem(document, where, Code.DUPLICATE_SEND, said, Severity.WARNING)
 
 
-def _route_places(document: Document) -> list[Path]:
+def route_places(document: Document) -> list[Path]:
     """Where the routes stand: in `config`, too, every mapping of the list is one."""
     routes = document.value.get("routes") if isinstance(document.value, dict) else None
     items = routes if isinstance(routes, list) else []
