@@ -54,7 +54,7 @@ def compared(
     # What tests before it have shown is left out: only what the field can never be is a mistake.
     bare = State(names=state.names)
     for side, literal in _literals(left_node, op, right_node):
-        _judge(evaluator, evaluator.test(side, bare), literal)
+        _judge(evaluator, evaluator.value(side, bare), literal)
     return _booleans(_can_equal(left, op, right_node, right), _must_equal(left, op, right_node, right), op)
 
 

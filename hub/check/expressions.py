@@ -12,7 +12,7 @@ from hub.check import comparisons, filter_values
 from hub.check.narrowing import assume
 from hub.check.places import start
 from hub.check.remarks import Notebook, Remark
-from hub.check.states import State, key_of
+from hub.check.states import State, key_of, subscript_of
 from hub.check.values import (
     ANY,
     MISSING,
@@ -137,7 +137,7 @@ class Evaluator:
                 offset=start(node),
                 mark=(node.lineno, name),
                 code=Code.UNKNOWN_FIELD,
-                subject=f"{holder.path}.{name}",
+                subject=holder.path + (name if name.startswith("[") else f".{name}"),
                 detail=detail,
                 known=frozenset(f"{holder.path}.{each}" for each in names),
                 weak=soft is not Soft.NO,
@@ -187,22 +187,20 @@ class Evaluator:
             self._unfollowed(node.arg, state)
             self.breaks(node.node, base, "a slice of it fails", Empty.NULL)
             return base
-        if not isinstance(node.arg, nodes.Const):
-            self.value(node.arg, state)
-            return ANY
-        if isinstance(node.arg.value, str):
-            return self.field(base, node.arg.value, node, soft, key_only=True)
-        if isinstance(node.arg.value, int):
-            return union(self._item(alternative, node, soft) for alternative in base)
+        step = subscript_of(node)
+        if isinstance(step, str):
+            return self.field(base, step, node, soft, key_only=True)
+        if step is not None:
+            return union(self._item(alternative, step, node, soft) for alternative in base)
+        self.value(node.arg, state)
         return ANY
 
-    def _item(self, alternative: Any, node: nodes.Getitem, soft: Soft) -> Value:
+    def _item(self, alternative: Any, index: int, node: nodes.Getitem, soft: Soft) -> Value:
         """What stands at a fixed index."""
         if isinstance(alternative, Listing):
             return union((alternative.item, MISSING))
         if isinstance(alternative, Record) and not alternative.open:
-            assert isinstance(node.arg, nodes.Const)
-            self._lacks([alternative], str(node.arg.value), node, soft)
+            self._lacks([alternative], f"[{index}]", node, soft)
             return ANY
         return MISSING if isinstance(alternative, Empty) else ANY
 

@@ -162,7 +162,7 @@ class _Checker:
                 reading.uses.append(Use(scene=scene, found=found, allow=route.allow))
             if not any(states.values()):
                 self._never_true(where, reading, list(alive), route)
-                return view
+                states = {**states, **alive}
         open_states = {
             scene: State(
                 names={**state.names, **state_of(scene, is_condition=False).names}, facts=state.facts

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 FAIL_ON_NULL = frozenset(
     (
         *("abs", "batch", "count", "dictsort", "filesizeformat", "first", "format", "groupby"),
-        *("indent", "items", "join", "last", "length", "list", "map", "max"),
-        *("min", "random", "reject", "rejectattr", "reverse", "round", "select", "selectattr"),
+        *("indent", "items", "join", "last", "length", "list", "max"),
+        *("min", "random", "reverse", "round", "selectattr"),
         *("slice", "sort", "sum", "truncate", "unique", "wordwrap", "xmlattr"),
     )
 )

@@ -51,7 +51,7 @@ def _compared(
     constants = constants_of(op, right) if op in ("eq", "ne", "in", "notin") else None
     if constants is None or any(isinstance(each, str) and "${" in each for each in constants):
         return state
-    value = evaluator.test(left, state)
+    value = evaluator.value(left, state)
     return state if is_any(value) else _learn(evaluator, left, matching(value, op, constants, holds), state)
 
 

@@ -122,13 +122,13 @@ def _unknown_field(remarks: list[Remark], scenes: list[Scene]) -> str:
         return f'{holder}{_of(scenes)} is {kinds[remark.detail]} and has no "{name}"'
     if not remark.subject.startswith("data"):
         return f"there is no {remark.subject}{_close(remark.subject, remark.known)}"
-    known = frozenset.intersection(*(each.known for each in remarks))
-    known = known or frozenset.union(*(each.known for each in remarks))
+    shared = frozenset.intersection(*(each.known for each in remarks))
+    known = frozenset.union(*(each.known for each in remarks))
     elsewhere = _elsewhere(name, scenes)
-    close = _close(remark.subject, known)
+    close = _close(remark.subject, shared) or _close(remark.subject, known)
     # A field of that very name is what was meant, unless it is only one of many.
     meant = (close or elsewhere) if "[]" in elsewhere else (elsewhere or close)
-    return f"{_have(scenes)} no {remark.subject}{meant or _there_is(scenes, known)}"
+    return f"{_have(scenes)} no {remark.subject}{meant or _there_is(scenes, shared or known)}"
 
 
 def _have(scenes: list[Scene]) -> str:

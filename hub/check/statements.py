@@ -56,9 +56,18 @@ class Text:
     is_condition: bool = False
 
     @cached_property
+    def steps(self) -> int:
+        """How many steps its reading may take."""
+        return 500 + STEPS_PER_NODE * sum(1 for _ in self.tree.find_all(nodes.Node))
+
+    @cached_property
     def mentions_type(self) -> bool:
-        """Whether it can tell types of events with the same fields apart."""
-        return any(name.name in ("type", "event") for name in self.tree.find_all(nodes.Name))
+        """Whether it can tell types of events with the same fields apart; printing the type is nothing."""
+        fine = {id(each) for output in self.tree.find_all(nodes.Output) for each in output.nodes}
+        fine |= {id(each.node) for each in self.tree.find_all(nodes.Getattr) if each.attr != "type"}
+        fine |= {id(each.node) for each in self.tree.find_all(nodes.Getattr) if id(each) in fine}
+        names = self.tree.find_all(nodes.Name)
+        return any(name.name in ("type", "event") and id(name) not in fine for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +85,7 @@ class Found:
 def read(text: Text, state: State) -> Found:
     """Read a text. One that is nested too deep, or takes too many steps, is left alone."""
     notebook = Notebook()
-    size = sum(1 for _ in text.tree.find_all(nodes.Node)) + 1
-    evaluator = Evaluator(
-        notebook, late=text.late, is_condition=text.is_condition, steps=size * STEPS_PER_NODE + 500
-    )
+    evaluator = Evaluator(notebook, late=text.late, is_condition=text.is_condition, steps=text.steps)
     after: State | None = state
     try:
         if text.is_condition:

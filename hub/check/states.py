@@ -58,11 +58,21 @@ def key_of(node: nodes.Node | None) -> Key | None:
     return (node.name, *reversed(steps))
 
 
+def subscript_of(node: nodes.Getitem) -> str | int | None:
+    """The key or index in brackets where it is written out."""
+    sign, argument = (-1, node.arg.node) if isinstance(node.arg, nodes.Neg) else (1, node.arg)
+    value = argument.value if isinstance(argument, nodes.Const) else None
+    if isinstance(value, str) and sign == 1:
+        return value
+    return sign * value if isinstance(value, int) else None
+
+
 def _step(node: nodes.Node | None) -> str | None:
     if isinstance(node, nodes.Getattr):
         return f".{node.attr}"
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-        return f".{node.arg.value}" if isinstance(node.arg.value, str) else f"[{node.arg.value!r}]"
+    if isinstance(node, nodes.Getitem):
+        step = subscript_of(node)
+        return f".{step}" if isinstance(step, str) else None if step is None else f"[{step}]"
     if isinstance(node, nodes.Filter) and node.node is not None and node.name not in ("random", "shuffle"):
         pairs = [("", each) for each in node.args] + [(f"{pair.key}=", pair.value) for pair in node.kwargs]
         said = ", ".join(f"{key}{each.value!r}" for key, each in pairs if isinstance(each, nodes.Const))
