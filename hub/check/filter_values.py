@@ -37,7 +37,7 @@ FAIL_ON_NULL = frozenset(
     (
         *("abs", "batch", "count", "dictsort", "filesizeformat", "first", "format", "groupby"),
         *("indent", "items", "join", "last", "length", "list", "max"),
-        *("min", "random", "reverse", "round", "selectattr"),
+        *("min", "random", "reverse", "round"),
         *("slice", "sort", "sum", "truncate", "unique", "wordwrap", "xmlattr"),
     )
 )
