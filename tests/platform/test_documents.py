@@ -14,7 +14,7 @@ from hub.__main__ import main
 
 CHECKOUT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/configuration.md", "docs/deploy.md"]
-DOCUMENTS += ["docs/templates.md"]
+DOCUMENTS += ["docs/problems.md", "docs/templates.md"]
 
 assert isinstance(main, click.Group)
 COMMANDS = set(main.list_commands(click.Context(main)))
