@@ -30,7 +30,7 @@ from hub.route import Rules
 from hub.senders import Inbox, Places, Senders
 from hub.store.store import MOVED_WORDS, Store
 from hub.tell import Herald
-from hub.turn import Done, News, Plan, Sent, take_turn
+from hub.turn import LEASE_MARGIN, Done, News, Plan, Sent, take_turn
 
 BEAT_SECONDS = 10.0
 """How often a worker says that it lives."""
@@ -131,8 +131,9 @@ class Worker:
         return 0.0
 
     def _carry_out(self, plan: Plan, rules: Rules) -> float:
+        began = time.monotonic()
         done = self._store.write(lambda transaction: take_turn(transaction, plan))
-        self._follow(plan, done, rules)
+        self._follow(plan, done, rules, began)
         return self._seconds_until(done)
 
     def _take_apart(self, plan: Plan, rules: Rules) -> None:
@@ -193,8 +194,11 @@ class Worker:
             claims=claims,
         )
 
-    def _follow(self, plan: Plan, done: Done, rules: Rules) -> None:
-        """What a committed turn asks for: hand on the claimed and the started, say what became of others."""
+    def _follow(self, plan: Plan, done: Done, rules: Rules, began: float) -> None:
+        """What a committed turn asks for: hand on the claimed and the started, say what became of others.
+
+        `began` is when the leases did, by this process's clock.
+        """
         clock = time.monotonic()
         self._more_waits = self._more_waits if done.more_waits is None else done.more_waits
         self._beat_at = clock if plan.beats else self._beat_at
@@ -209,7 +213,8 @@ class Worker:
         for claim in done.started:
             self._in_hand[claim.id] = claim
             self._sending.add(claim.id)
-            self._senders.submit(partial(self._send, claim, self._configs[claim.destination], done.now))
+            config = self._configs[claim.destination]
+            self._senders.submit(partial(self._send, claim, config, done.now, began))
         for settlement in done.settlements:
             self._let_go(settlement.claim)
             _log_settled(settlement, done.now)
@@ -287,9 +292,13 @@ class Worker:
         except Exception:  # noqa: BLE001 - a sender thread meets it again, and says what it is
             return claim
 
-    def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> None:
+    def _send(self, claim: Claim, config: DestinationConfig, at: datetime, leased: float) -> None:
         """One attempt; the one boundary where a destination's own errors become an outcome."""
         began = time.monotonic()
+        if began - leased > LEASE_MARGIN.total_seconds():
+            # The process was halted. It could outlast its lease, and its successor sends the same.
+            self._inbox.put(settled=retry.not_sent(claim))
+            return
         result: Receipt | SendError
         try:
             attempt = _attempt(claim, config, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
@@ -102,4 +103,14 @@ def returned(claim: Claim) -> Settlement:
     """Claimed, but not started: pending again and due as before, no attempt used."""
     return Settlement(
         claim=claim, state=State.PENDING, reason=None, tries=claim.tries, accepted=claim.accepted
+    )
+
+
+def not_sent(claim: Claim) -> Settlement:
+    """Started too late to be sent within its lease: due as before, no attempt of the schedule used."""
+    return replace(
+        returned(claim),
+        tries=claim.tries - 1,
+        outcome=Outcome.FAILED,
+        detail="not sent: its worker was halted for longer than its lease",
     )

@@ -29,6 +29,11 @@ from hub.troubles import deaths
 LEASE_MARGIN = timedelta(seconds=15)
 """A lease lasts for an attempt's time-out and this: a worker that is silent for longer has died."""
 
+LEFT_TO_OTHERS_FOR = timedelta(minutes=1)
+"""So long a lease that ran out is left to workers whose configuration has its destination: they know what
+`on_unknown` says there.
+"""
+
 WORKERS_FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
@@ -121,6 +126,8 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     due_now = [name for name, due_at in due.items() if due_at <= done.now]
     done.more_waits = None if due_now else False
     concerned = {sent.claim.destination for sent in plan.news.sent} | set(due_now)
+    # Whatever this turn locks of them it locks now: in another order two workers wait for each other.
+    concerned |= set(plan.destinations) if plan.looks_after else set()
     before = transaction.destination_states(concerned) if concerned else {}
     states = dict(before)
 
@@ -179,7 +186,8 @@ def _after_error(
 
 def _look_after(transaction: Transaction, plan: Plan, done: Done) -> None:
     """Take back what dead workers held, and end what has waited too long."""
-    orphans = [_orphaned(claim, is_started, plan, done.now) for claim, is_started in transaction.expired()]
+    expired = transaction.expired(plan.configs, others_after=LEFT_TO_OTHERS_FOR)
+    orphans = [_orphaned(claim, is_started, plan, done.now) for claim, is_started in expired]
     transaction.settle(orphans)
     done.settlements += orphans
     for name, config in plan.destinations.items():

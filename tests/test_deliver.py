@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -353,6 +354,23 @@ def test_what_a_dead_worker_held_is_taken_over(store: Store, is_started: bool) -
 
     assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED][0 if is_started else 1 :]
     assert state.failures == 0
+
+
+def test_a_worker_that_was_halted_past_its_lease_does_not_send_what_it_started(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(place := to(receiver))
+        fan_out(given.event(), rules, store)
+        worker = Worker(store, lambda: rules, threads=1)
+        (claim,) = store.write(lambda t: t.claim("crm", 1, token="mine", lease=timedelta(seconds=30)))
+        rendered = [replace(claim, message={"body": "x"})]
+        (started,) = store.write(lambda t: t.start(rendered, {"crm": timedelta(seconds=30)}))
+        worker._send(started, place, given.NOON, time.monotonic() - 16)
+        worker._turn(claims=False)
+    record = only(store)
+
+    assert receiver.received == []
+    assert (record.state, outcomes(record)) == (State.PENDING, [Outcome.FAILED])
+    assert store.write(lambda t: t.delivery_row(record.id)).tries == 0
 
 
 def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from hub.fanout import fan_out
 from hub.models import Claim, DestinationConfig, OnUnknown, Outcome, RateLimit, Receipt, State
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
-from hub.turn import Done, News, Plan, Sent, take_turn
+from hub.turn import LEFT_TO_OTHERS_FOR, Done, News, Plan, Sent, take_turn
 
 CRM = given.destination("crm", url="http://127.0.0.1:1/", concurrency=3)
 
@@ -137,6 +138,25 @@ def test_concurrency_holds_over_all_workers(open_stores: Callable[..., Store]) -
     assert (len(turn(one).claimed), len(turn(other).claimed)) == (3, 0)
 
 
+def test_workers_look_after_the_same_destinations_without_a_deadlock(
+    open_stores: Callable[..., Store],
+) -> None:
+    stores = [open_stores() for _ in range(2)]
+    places = [replace(CRM, name=name) for name in "abcd"]
+    turn(stores[0], *places)
+
+    def look(number: int) -> None:
+        mine = places if number else places[::-1]
+        for _ in range(60):
+            turn(stores[number], *mine, looks_after=True, configured=None)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(look, range(2)))
+
+    with stores[0].read() as reading:
+        assert set(reading.destinations()) == set("abcd")
+
+
 def test_a_rate_limit_holds_over_all_workers(open_stores: Callable[..., Store]) -> None:
     one, other = open_stores(), open_stores()
     slow = replace(CRM, rate_limit=RateLimit(count=1, seconds=60))
@@ -229,8 +249,12 @@ def test_a_dead_workers_delivery_to_a_place_unknown_here_waits(store: Store) -> 
     owe(store, 1)
     started(store)
     expire(store)
+    left = turn(store, replace(CRM, name="other"), looks_after=True).settlements
+    expire(store, 2 * LEFT_TO_OTHERS_FOR)
     (settled,) = turn(store, replace(CRM, name="other"), looks_after=True).settlements
 
+    # For a minute it is left to a worker that knows what on_unknown says there.
+    assert left == []
     assert (settled.state, settled.outcome) == (State.PENDING, Outcome.UNKNOWN)
 
 
@@ -276,8 +300,9 @@ def test_an_idle_worker_waits_for_nothing(store: Store) -> None:
     assert turn(store).next_at is None
 
 
-def expire(store: Store) -> None:
-    past = update(deliveries).values(lease_until=given.NOON - timedelta(days=900))
+def expire(store: Store, ago: timedelta = timedelta(seconds=1)) -> None:
+    with store.read() as reading:
+        past = update(deliveries).values(lease_until=reading.now - ago)
     store.write(lambda t: t._connection.execute(past.where(deliveries.c.state == "sending")) and None)
 
 

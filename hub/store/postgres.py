@@ -29,9 +29,14 @@ its 503. The server ends a statement by itself before that; one that hangs canno
 
 _CLOCK = text(
     "SELECT clock_timestamp(), set_config('synchronous_commit', 'on', true),"
-    f" set_config('statement_timeout', '{_STATEMENT_SECONDS}s', true)"
+    f" set_config('statement_timeout', '{_STATEMENT_SECONDS}s', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{_STATEMENT_SECONDS}s', true)"
 )
-"""Settings for one transaction, because behind a transaction pooler a session's are somebody else's."""
+"""Settings for one transaction, because behind a transaction pooler a session's are somebody else's.
+
+A process that is halted or cut off within a transaction keeps its locks, and all others waiting, no longer
+than that.
+"""
 
 _CONDITION = text(
     """

@@ -95,7 +95,7 @@ _STATES = Query(
     locks={},
 )
 _OWNED = Query(
-    select(deliveries.c.id, deliveries.c.token)
+    select(deliveries.c.id, deliveries.c.token, deliveries.c.attempts)
     .where(AnyOf(deliveries.c.id, "ids"), is_in(State.SENDING))
     .order_by(deliveries.c.id),
     locks={},
@@ -218,12 +218,15 @@ class Queue(View):
         )
 
     def still_owned(self, claims: Sequence[Claim]) -> set[str]:
-        """The ids of those claims that no other worker has taken over since, locked."""
+        """The ids of those claims that nothing happened to since, locked.
+
+        Another worker may have taken one over; or this one started it and never heard that it was committed.
+        """
         if not claims:
             return set()
-        tokens = {claim.id: claim.token for claim in claims}
-        rows = _OWNED.rows(self._connection, ids=list(tokens))
-        return {delivery_id for delivery_id, token in rows if token == tokens[delivery_id]}
+        known = {(claim.id, claim.token, claim.attempts) for claim in claims}
+        rows = _OWNED.rows(self._connection, ids=[claim.id for claim in claims])
+        return {row[0] for row in rows if row in known}
 
     def _claims(self, ids: Sequence[str]) -> list[Claim]:
         return [_claim(row) for row in _CLAIMED.rows(self._connection, ids=list(ids))]

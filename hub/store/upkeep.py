@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from markupsafe import escape
-from sqlalchemy import Table, bindparam, delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import catalog
@@ -52,12 +52,13 @@ class Upkeep(Queue):
 
     def mark_configured(self, configured: Mapping[str, bool]) -> None:
         """Note which destinations can be sent to: for others `give_up_after` stands still."""
-        states = self.destination_states(tuple(configured))
         known = set(self._connection.execute(select(destinations.c.name)).scalars())
+        # All at once: two workers that lock them in another order each wait for the other.
+        states = self.destination_states(known | configured.keys())
         changed = []
         for name in known - configured.keys():
             # No longer in the configuration; put back, what it is owed must not be too old at once.
-            gone = self.destination_states([name])[name]
+            gone = states[name]
             changed += [replace(gone, configured=False)] if gone.configured else []
         for name, is_configured in configured.items():
             state = states[name]
@@ -81,11 +82,20 @@ class Upkeep(Queue):
         """A worker stops in good order."""
         self._connection.execute(delete(workers).where(workers.c.id == worker))
 
-    def expired(self) -> list[tuple[Claim, bool]]:
-        """Claims whose lease ran out, each with whether an attempt was under way: their process died."""
+    def expired(
+        self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta()
+    ) -> list[tuple[Claim, bool]]:
+        """Claims whose lease ran out, each with whether an attempt was under way: their process died.
+
+        Those of destinations that are not `known` here only so long after, for a worker that knows them to
+        come first; None knows all.
+        """
         ids_statement = select(deliveries.c.id).where(
             is_in(State.SENDING), deliveries.c.lease_until < self.now
         )
+        if known is not None:
+            is_left = deliveries.c.lease_until < self.now - others_after
+            ids_statement = ids_statement.where(or_(deliveries.c.destination.in_(known), is_left))
         if self._skips_locked:
             ids_statement = ids_statement.with_for_update(skip_locked=True)
         ids = self._connection.execute(ids_statement).scalars().all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from sqlalchemy import text, update
 
 from hub import retry
-from hub.errors import Retry, Unknown
+from hub.errors import Retry, StoreUnavailable, Unknown
 from hub.models import Claim, DestinationState, Receipt, Settlement, State
 from hub.records import DeliveryRecord
 from hub.store.store import Store, Transaction
@@ -345,6 +346,31 @@ def test_a_late_worker_can_neither_start_nor_settle(store: Store) -> None:
     assert [each.detail for each in record(store, mine.id).attempt_list] == ["mine"]
 
 
+def test_a_start_that_was_committed_unheard_is_not_made_again(store: Store) -> None:
+    owe(store, "log")
+    claimed = claim(store)
+    start(store, claimed)
+
+    assert start(store, claimed) == []
+    assert record(store, claimed[0].id).attempts == 1
+
+
+def test_a_lease_that_ran_out_is_left_for_a_while_to_who_knows_the_destination(store: Store) -> None:
+    owe(store, "log", "other")
+    claim(store, "log")
+    claim(store, "other")
+    minute = timedelta(minutes=1)
+
+    def expired_for(seconds: int) -> set[str]:
+        change(store, deliveries, lease_until=now(store) - timedelta(seconds=seconds))
+        return {
+            each.destination for each, _ in store.write(lambda t: t.expired(["log"], others_after=minute))
+        }
+
+    assert expired_for(30) == {"log"}
+    assert expired_for(90) == {"log", "other"}
+
+
 def test_a_settled_delivery_cannot_be_settled_again(store: Store) -> None:
     owe(store, "log")
     (mine,) = start(store, claim(store))
@@ -432,6 +458,61 @@ def test_workers_take_turns_at_a_destination(open_stores: Callable[..., Store]) 
         list(pool.map(fail_once, range(40)))
 
     assert stores[0].write(lambda t: t.destination_states(["log"]))["log"].failures == 40
+
+
+def test_workers_that_know_other_destinations_mark_theirs_without_a_deadlock(
+    open_stores: Callable[..., Store],
+) -> None:
+    stores = [open_stores() for _ in range(2)]
+    named = [{"a": True, "b": True, "d": True}, {"b": True, "d": True, "e": True}]
+    for store in stores:
+        store.write(lambda t: t.mark_configured(dict.fromkeys("abcde", True)))
+
+    def mark(number: int) -> None:
+        for _ in range(60):
+            stores[number].write(lambda t: t.mark_configured(named[number]))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(mark, range(2)))
+
+    states = stores[0].write(lambda t: t.destination_states("abcde"))
+    assert (states["b"].configured, states["c"].configured) == (True, False)
+
+
+def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_seconds_only(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    from hub.store.store import open_store
+
+    url = new_postgres_database()
+    halted, other = open_store(url), open_store(url)
+    other.write(lambda t: t.mark_configured({"log": True}))
+    holds, goes_on = threading.Event(), threading.Event()
+
+    def hold(transaction: Transaction) -> None:
+        transaction.destination_states(["log"])
+        holds.set()
+        goes_on.wait(30)
+        transaction.pause("log", "what a halted worker would say")
+
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(halted.write, hold)
+        holds.wait(10)
+        given.until(lambda: is_free(other, "log"), 15)
+        goes_on.set()
+        with pytest.raises(StoreUnavailable):
+            late.result()
+    states = other.write(lambda t: t.destination_states(["log"]))
+    halted.close()
+    other.close()
+
+    assert states["log"].paused_at is None
+
+
+def is_free(store: Store, name: str) -> bool:
+    with contextlib.suppress(StoreUnavailable):
+        return bool(store.write(lambda t: t.destination_states([name])))
+    return False
 
 
 def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
@@ -667,7 +748,6 @@ def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..
 
 
 def test_a_connection_that_was_cut_is_made_again(new_postgres_database: Callable[..., str]) -> None:
-    from hub.errors import StoreUnavailable
     from hub.store.store import open_store
 
     url = new_postgres_database()
