@@ -271,6 +271,11 @@ def test_a_long_line_is_shown_around_the_caret() -> None:
     assert len(line) <= 110
 
 
+def test_the_caret_stands_below_its_character_whatever_is_before_it() -> None:
+    assert shown("routes: \t東京x", 1, 12) == ["  1 | routes:  東京x", "    |              ^"]
+    assert shown("routes: e\u0301x", 1, 11) == ["  1 | routes: e\u0301x", "    |          ^"]
+
+
 def test_control_characters_do_not_reach_the_terminal() -> None:
     assert shown("routes:\x1b[31mx", 1, 1)[0] == "  1 | routes: [31mx"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from hub.models import Problem
 
@@ -36,7 +37,16 @@ def excerpt(text: str, problem: Problem, *, may_be_secret: bool) -> list[str]:
     begins = max(0, column - WIDTH_CHARACTERS * 3 // 4) if len(line) > WIDTH_CHARACTERS else 0
     shown = "".join(c if c.isprintable() else " " for c in line[begins : begins + WIDTH_CHARACTERS])
     number = str(problem.line)
-    return [f"  {number} | {shown}".rstrip(), f"  {' ' * len(number)} | {' ' * (column - begins - 1)}^"]
+    return [
+        f"  {number} | {shown}".rstrip(),
+        f"  {' ' * len(number)} | {' ' * _cells(shown[: column - begins - 1])}^",
+    ]
+
+
+def _cells(text: str) -> int:
+    """The columns that a text takes on a terminal: East Asian letters two, combining marks none."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
 def _masked(lines: list[str], index: int) -> str:
