@@ -1,0 +1,178 @@
+"""Destinations in trouble: others do not notice, breakers open and close, and waiting uses no attempt."""
+
+from __future__ import annotations
+
+import secrets
+import statistics
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import requests
+from faults.conftest import Count
+from faults.hubs import Hub, wait_until
+from signing import headers
+from sqlalchemy import insert, select, update
+
+from hub import catalog
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver, Received
+from hub.models import State, new_id
+from hub.store.store import Store, Transaction, open_store
+from hub.store.tables import deliveries, destinations
+
+OVERDUE = 10_000
+
+ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 4s}
+destinations:
+  healthy: {type: http, url: "${CRM_WEBHOOK_URL}/healthy"}
+  hangs: {type: http, url: "${CRM_WEBHOOK_URL}/hangs"}
+  drips: {type: http, url: "${CRM_WEBHOOK_URL}/drips"}
+  fails: {type: http, url: "${CRM_WEBHOOK_URL}/fails"}
+  flooded: {type: http, url: "${CRM_WEBHOOK_URL}/flooded"}
+routes:
+  - {name: calm, events: user.updated, send: healthy}
+  - {name: trouble, events: user.created, send: [hangs, drips, fails, flooded]}
+"""
+
+FAULTS = {
+    "/hangs": Answer(fault=Fault.HANG),
+    "/drips": Answer(fault=Fault.DRIP_BODY),
+    "/fails": Answer(status=500),
+}
+
+
+@pytest.mark.timeout(600)
+def test_destinations_in_trouble_slow_no_other(tmp_path: Path, is_full: bool, count: Count) -> None:
+    faults, events = dict(FAULTS), 300 if is_full else 40
+
+    def respond(request: Received) -> Answer:
+        if request.path == "/flooded":
+            time.sleep(0.05)
+        return faults.get(request.path, Answer())
+
+    url = f"sqlite:///{tmp_path / 'hub.db'}"
+    with HttpReceiver(respond=respond, drip_seconds=1.0) as receiver:
+        environment = {"DATABASE_URL": url, "ROUTES": ROUTES, "CRM_WEBHOOK_URL": receiver.url}
+        with Hub(tmp_path, environment, "serve") as hub:
+            calm = waits(hub, receiver, events)
+            event_id = post(hub, "user.created")
+            store = open_store(url)
+            make_overdue(store, event_id, OVERDUE)
+            for _ in range(30):
+                post(hub, "user.created")
+            troubled = waits(hub, receiver, events)
+            wait_until(lambda: is_open(store, "fails", "hangs"), "the breakers to open", 60, hub.tail)
+            new = post(hub, "user.created")
+            before = waited_behind(store, receiver, new)
+            arrived = Counter(request.path for request in receiver.received)
+            tried = attempts(store, "fails")
+            faults.clear()
+            probe_now(store, "fails", "hangs")
+            wait_until(lambda: all_delivered(store, "fails", "hangs"), "what waited", 90, hub.tail)
+            closed = not is_open(store, "fails") and not is_open(store, "hangs")
+            store.close()
+    ratio = statistics.median(troubled) / statistics.median(calm)
+    count(
+        events=2 * events + 32,
+        overdue=OVERDUE,
+        median_wait_ratio=f"{ratio:.2f}",
+        waited_behind=before,
+        sent_before_it_opened=arrived["/fails"],
+    )
+
+    assert ratio < 20  # behind a destination that hangs it would be a hundred or more
+    assert before < OVERDUE / 20
+    assert arrived["/fails"] <= 5 + 3
+    assert arrived["/hangs"] <= 5 + 3
+    assert sum(tried) == arrived["/fails"]
+    assert closed
+
+
+def post(hub: Hub, event_type: str) -> str:
+    body = catalog.sample_payload(event_type, {})
+    sent = headers(body, message_id=f"msg_{secrets.token_hex(10)}")
+    answer = requests.post(f"{hub.url}/api/webhooks", data=body, headers=sent, timeout=15)
+    answer.raise_for_status()
+    return str(answer.json()["event"])
+
+
+def waits(hub: Hub, receiver: HttpReceiver, count: int) -> list[float]:
+    """How long each of so many events took from its POST to its arrival at the healthy destination."""
+    found = []
+    for _ in range(count):
+        began = time.monotonic()
+        event_id = post(hub, "user.updated")
+        while not any(request.headers["hub-event-id"] == event_id for request in receiver.received[-200:]):
+            assert time.monotonic() - began < 30, "it did not arrive at the healthy destination"
+            time.sleep(0.002)
+        found.append(time.monotonic() - began)
+    return found
+
+
+def make_overdue(store: Store, event_id: str, count: int) -> None:
+    """Retries to the flooded destination that were due an hour ago, by SQL."""
+
+    def work(transaction: Transaction) -> None:
+        connection = transaction._connection
+        one = select(deliveries).where(
+            deliveries.c.event_id == event_id, deliveries.c.destination == "flooded"
+        )
+        row = connection.execute(one).one()._mapping
+        due = {"state": "pending", "token": None, "lease_until": None, "delivered_at": None}
+        due |= {"finished_at": None, "tries": 1, "attempts": 1, "message": None}
+        due |= {"due_at": transaction.now.replace(year=transaction.now.year - 1)}
+        rows = [
+            {**row, **due, "id": new_id("dlv", transaction.now), "position": n} for n in range(1, count + 1)
+        ]
+        connection.execute(insert(deliveries), rows)
+
+    store.write(work)
+    store.wake()
+
+
+def waited_behind(store: Store, receiver: HttpReceiver, event_id: str) -> int:
+    """How many others arrived at the flooded destination between an event's being owed and its arrival."""
+
+    def places() -> list[int]:
+        at_flooded = [each for each in receiver.received if each.path == "/flooded"]
+        return [n for n, each in enumerate(at_flooded) if each.headers["hub-event-id"] == event_id]
+
+    already = sum(each.path == "/flooded" for each in receiver.received)
+    wait_until(places, "a first attempt beside old retries", 120)
+    return places()[0] - already
+
+
+def is_open(store: Store, *names: str) -> bool:
+    with store.read() as reading:
+        states = reading.destinations()
+    return all(states[name].probe_at is not None for name in names)
+
+
+def attempts(store: Store, name: str) -> Sequence[int]:
+    with store.read() as reading:
+        return [record.attempts for record in reading.deliveries(destination=name, limit=500)]
+
+
+def probe_now(store: Store, *names: str) -> None:
+    """Let the time pass until the next probe."""
+    store.write(
+        lambda t: (
+            t._connection.execute(
+                update(destinations).where(destinations.c.name.in_(names)).values(probe_at=t.now)
+            )
+            and None
+        )
+    )
+    store.wake()
+
+
+def all_delivered(store: Store, *names: str) -> bool:
+    with store.read() as reading:
+        found = [record for name in names for record in reading.deliveries(destination=name, limit=500)]
+    return all(record.state is State.DELIVERED for record in found)

@@ -1,0 +1,263 @@
+"""Several machines on one PostgreSQL: processes of their own, whose clocks differ by minutes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from faults.conftest import Count
+from faults.databases import Postgres, Way
+from faults.hubs import LEASE_SECONDS, ROOT, Hub, Sender, settle, wait_until
+from sqlalchemy import select, update
+
+from hub.demo.http_receiver import Answer, HttpReceiver, Received
+from hub.models import Outcome, State
+from hub.store.store import Store, open_store
+from hub.store.tables import deliveries, destinations, events
+
+CONCURRENCY, PER_SECOND = 3, 20
+
+ROUTES = f"""\
+version: 1
+sources:
+  clerk: {{type: clerk, path: /api/webhooks, signing_secret: "${{CLERK_WEBHOOK_SIGNING_SECRET}}"}}
+defaults: {{retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 5s}}
+destinations:
+  crm: {{type: http, url: "${{CRM_WEBHOOK_URL}}/crm", concurrency: {CONCURRENCY}}}
+  paced: {{type: http, url: "${{CRM_WEBHOOK_URL}}/paced", rate_limit: {PER_SECOND}/s}}
+  broken: {{type: http, url: "${{CRM_WEBHOOK_URL}}/broken"}}
+routes:
+  - {{name: everything, events: "*", send: [crm, paced, broken]}}
+"""
+
+CUT_ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s], timeout: 1s}
+destinations:
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}"}
+routes:
+  - {name: everything, events: "*", send: crm}
+"""
+
+# Read by Python when a process begins, before the hub's modules take their clocks from these two.
+CLOCK = """\
+import datetime, time
+
+SECONDS = {seconds}
+real_time, real_datetime = time.time, datetime.datetime
+time.time = lambda: real_time() + SECONDS
+
+
+class Kind(type):
+    def __instancecheck__(cls, value):
+        return isinstance(value, real_datetime)
+
+
+class Shifted(real_datetime, metaclass=Kind):
+    @classmethod
+    def now(cls, tz=None):
+        return real_datetime.now(tz) + datetime.timedelta(seconds=SECONDS)
+
+
+datetime.datetime = Shifted
+"""
+
+AHEAD, BEHIND = 200, -200
+"""Seconds: each within a sender's tolerance of five minutes, and more than that apart."""
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as postgres:
+        yield postgres
+
+
+class Ledger:
+    """Answers slowly and keeps when each request began and ended, by path and by `webhook-id`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.began: dict[str, list[float]] = defaultdict(list)
+        self.most: dict[str, int] = defaultdict(int)
+        self.overlaps = 0
+        self.arrivals: dict[str, int] = defaultdict(int)
+        self._now: dict[str, int] = defaultdict(int)
+        self._sending: set[str] = set()
+        self.is_broken = True
+
+    def __call__(self, request: Received) -> Answer:
+        path, id_ = request.path, request.headers["webhook-id"]
+        with self._lock:
+            self.began[path].append(time.monotonic())
+            self.arrivals[id_] += 1
+            self.overlaps += id_ in self._sending
+            self._sending.add(id_)
+            self._now[path] += 1
+            self.most[path] = max(self.most[path], self._now[path])
+        time.sleep(0.15)
+        with self._lock:
+            self._sending.discard(id_)
+            self._now[path] -= 1
+        return Answer(status=500 if path == "/broken" and self.is_broken else 200)
+
+    def busiest(self, path: str, seconds: float) -> int:
+        """The most requests that began within any so many seconds."""
+        began = sorted(self.began[path])
+        return max(sum(1 for later in began if 0 <= later - at < seconds) for at in began)
+
+
+def hub(folder: Path, url: str, receiver: HttpReceiver, clock: int, *programs: str) -> Hub:
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(CLOCK.format(seconds=clock))
+    environment = {
+        "DATABASE_URL": url,
+        "ROUTES": ROUTES,
+        "CRM_WEBHOOK_URL": receiver.url,
+        "PYTHONPATH": f"{folder}:{ROOT}",
+    }
+    return Hub(folder, environment, *programs)
+
+
+@pytest.mark.timeout(600)
+def test_machines_share_the_work_and_its_limits(
+    new_postgres_database: Callable[..., str], tmp_path: Path, is_full: bool, count: Count
+) -> None:
+    ledger, url, each = Ledger(), new_postgres_database(), 400 if is_full else 60
+    workers = ("worker",) * (3 if is_full else 2)
+    with (
+        HttpReceiver(respond=ledger) as receiver,
+        hub(tmp_path / "ahead", url, receiver, AHEAD, "web", *workers) as ahead,
+        hub(tmp_path / "behind", url, receiver, BEHIND, "web", *workers) as behind,
+    ):
+        senders = [Sender(machine, pause_seconds=0.0, limit=each) for machine in (ahead, behind)]
+        with senders[0], senders[1]:
+            wait_until(lambda: all(len(sender.accepted) == each for sender in senders), "all events", 120)
+        before = await_open(url, ledger)
+        probe_now(url)
+        wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 15)
+        wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", each + 60)
+        probed = len(ledger.began["/broken"])
+        ledger.is_broken = False
+        probe_now(url)
+        settle(url, 60)
+    count(
+        events=2 * each,
+        deliveries=len(ledger.arrivals),
+        duplicates=sum(ledger.arrivals.values()) - len(ledger.arrivals) - probed,
+        workers=2 * len(workers),
+        overlaps=ledger.overlaps,
+        most_at_once=ledger.most["/crm"],
+        most_in_2_s=ledger.busiest("/paced", 2),
+        sent_before_it_opened=before,
+        probes=probed - before,
+    )
+
+    assert [len(sender.accepted) for sender in senders] == [each, each]
+    assert len(ledger.arrivals) == 6 * each
+    assert ledger.overlaps == 0
+    assert len(ledger.began["/crm"]) == len(ledger.began["/paced"]) == 2 * each
+    assert ledger.most["/crm"] <= CONCURRENCY
+    assert ledger.busiest("/paced", 2) < 1.5 * 2 * PER_SECOND
+    assert before <= 5 + 3  # five open it, while three more may be under way
+    assert probed == before + 1
+    assert clocks_apart(url) > 300
+
+
+def await_open(url: str, ledger: Ledger) -> int:
+    """How many requests had come once the breaker was open and nothing was under way."""
+
+    def is_open() -> bool:
+        with opened(url) as store, store.read() as reading:
+            in_flight = store.write(lambda t: t.in_flight())
+            return reading.destinations()["broken"].probe_at is not None and "broken" not in in_flight
+
+    wait_until(is_open, "the breaker to be open", 30)
+    return len(ledger.began["/broken"])
+
+
+def probe_now(url: str) -> None:
+    """Let the time pass until the next probe."""
+    with opened(url) as store:
+        store.write(
+            lambda t: (
+                t._connection.execute(
+                    update(destinations).where(destinations.c.name == "broken").values(probe_at=t.now)
+                )
+                and store.wake()
+            )
+        )
+
+
+def settled(url: str, destination: str) -> bool:
+    with opened(url) as store, store.read() as reading:
+        return not reading.deliveries(destination=destination, state=State.PENDING) and not (
+            reading.deliveries(destination=destination, state=State.SENDING)
+        )
+
+
+def clocks_apart(url: str) -> float:
+    """How far apart, in seconds, web processes said it was when the database said it was the same."""
+
+    def work(transaction: object) -> list[float]:
+        apart = select(events.c.received_at, deliveries.c.created_at).join(
+            deliveries, deliveries.c.event_id == events.c.id
+        )
+        rows = transaction._connection.execute(apart)  # type: ignore[attr-defined]
+        return [(row.received_at - row.created_at).total_seconds() for row in rows]
+
+    with opened(url) as store:
+        ahead = store.write(work)
+    return max(ahead) - min(ahead)
+
+
+class opened:  # noqa: N801 - reads as a function
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    def __enter__(self) -> Store:
+        return self._store
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
+    postgres: Postgres, tmp_path: Path, count: Count
+) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+
+    def slowly(_: Received) -> Answer:
+        time.sleep(0.7)
+        return Answer()
+
+    with HttpReceiver(respond=slowly) as crm, Way(postgres.socket_path) as way:
+        environment = {"ROUTES": CUT_ROUTES, "CRM_WEBHOOK_URL": crm.url}
+        cut = {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{way.port}/postgres", **environment}
+        with Hub(folders[0], cut, "web", "worker") as first, Sender(first, threads=1, limit=1) as sender:
+            crm.wait_for(1, 20)
+            way.hang()
+            # The answer to the sender may be cut off too; it sends again once the way is open.
+            with Hub(folders[1], {"DATABASE_URL": postgres.url, **environment}, "serve"):
+                crm.wait_for(2, LEASE_SECONDS + 40)
+                way.go_on()
+                wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 30, first.tail)
+                sender.finish()
+                settle(postgres.url, 20)
+    (answer,) = sender.accepted.values()
+    with opened(postgres.url) as store, store.read() as reading:
+        (found,) = reading.deliveries(event=answer["event"])
+        record = reading.delivery(found.id)
+    count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
+
+    assert record.state is State.DELIVERED
+    assert [each.outcome for each in record.attempt_list] == [Outcome.UNKNOWN, Outcome.DELIVERED]
+    assert len(crm.received) == 2
