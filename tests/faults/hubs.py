@@ -261,7 +261,7 @@ class Places:
         self.http.__exit__()
 
     def _respond(self, request: Received) -> Answer:
-        time.sleep(random.uniform(0, 0.4))
+        time.sleep(random.uniform(0, 0.2))
         return Answer(status=503 if self.fails(request) else 200)
 
     @property
