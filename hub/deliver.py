@@ -36,7 +36,10 @@ BEAT_SECONDS = 10.0
 """How often a worker says that it lives."""
 
 LOOK_AFTER_SECONDS = 5.0
-"""How often a worker looks for leases that ran out and for what has waited too long."""
+"""How often a worker looks for leases that ran out."""
+
+GIVE_UP_SECONDS = 60.0
+"""How often a worker looks for what has waited too long: it reads all that is pending."""
 
 PRUNE_SECONDS = 3600.0
 """How often a worker begins to remove what is older than the retention, a batch in each turn."""
@@ -85,7 +88,7 @@ class Worker:
         self._configs: dict[str, DestinationConfig] = {}
         self._more_waits = self._has_moved = False
         self._marked: Mapping[str, bool] | None = None
-        self._beat_at = self._looked_at = self._pruned_at = float("-inf")
+        self._beat_at = self._looked_at = self._gave_up_at = self._pruned_at = float("-inf")
 
     def run(self) -> None:
         """Work until `stop` is called; then finish or return what is in hand, and let go of the store."""
@@ -142,8 +145,8 @@ class Worker:
         A result that fails again is let go: once its lease runs out it counts as a dead worker's. Of what is
         due the first is claimed alone; if that fails, it is put off.
         """
-        self._looked_at = self._pruned_at = time.monotonic()
-        rest = replace(plan, destinations={}, beats=False, looks_after=False, prunes=None)
+        self._looked_at = self._gave_up_at = self._pruned_at = time.monotonic()
+        rest = replace(plan, destinations={}, beats=False, looks_after=False, gives_up=False, prunes=None)
         for news in plan.news.each():
             if not self._works(replace(rest, news=news), rules):
                 for claim in news.claims:
@@ -190,6 +193,7 @@ class Worker:
             tells=frozenset(send.to for send in rules.config.problems),
             beats=clock - self._beat_at > BEAT_SECONDS,
             looks_after=claims and clock - self._looked_at > LOOK_AFTER_SECONDS,
+            gives_up=claims and clock - self._gave_up_at > GIVE_UP_SECONDS,
             prunes=self._retention if claims and clock - self._pruned_at > PRUNE_SECONDS else None,
             claims=claims,
         )
@@ -203,6 +207,7 @@ class Worker:
         self._more_waits = self._more_waits if done.more_waits is None else done.more_waits
         self._beat_at = clock if plan.beats else self._beat_at
         self._looked_at = clock if plan.looks_after else self._looked_at
+        self._gave_up_at = clock if plan.gives_up else self._gave_up_at
         if plan.prunes is not None and not done.pruned:
             self._pruned_at = clock
         self._marked = self._marked if plan.configured is None else plan.configured

@@ -41,7 +41,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRecord:
-    """A kept delivery. `payload` is its event's, for knowing which secrets its message may hold."""
+    """A kept delivery. `payload` is its event's where its message may hold secrets of that, else None."""
 
     id: str
     event: str

@@ -92,6 +92,7 @@ class Plan:
     tells: frozenset[str] = frozenset()
     beats: bool = False
     looks_after: bool = False
+    gives_up: bool = False
     prunes: timedelta | None = None
     claims: bool = True
 
@@ -136,6 +137,8 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
         transaction.beat(plan.worker, forget_after=WORKERS_FORGOTTEN_AFTER)
     if plan.looks_after:
         _look_after(transaction, plan, done)
+    if plan.gives_up:
+        _give_up(transaction, plan, done)
     if plan.prunes is not None:
         done.pruned = transaction.prune_by_age(plan.prunes)
     if plan.claims:
@@ -185,11 +188,15 @@ def _after_error(
 
 
 def _look_after(transaction: Transaction, plan: Plan, done: Done) -> None:
-    """Take back what dead workers held, and end what has waited too long."""
+    """Take back what dead workers held."""
     expired = transaction.expired(plan.configs, others_after=LEFT_TO_OTHERS_FOR)
     orphans = [_orphaned(claim, is_started, plan, done.now) for claim, is_started in expired]
     transaction.settle(orphans)
     done.settlements += orphans
+
+
+def _give_up(transaction: Transaction, plan: Plan, done: Done) -> None:
+    """End what has waited too long."""
     for name, config in plan.destinations.items():
         after = timedelta(seconds=config.give_up_after_seconds)
         if name in plan.tells:

@@ -140,7 +140,7 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     look(store)
     ages_ago = given.NOON - timedelta(days=9000)
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
-    done = turn(store, looks_after=True, claims=False)
+    done = turn(store, gives_up=True, claims=False)
     with store.read() as reading:
         assert [each.state for each in reading.deliveries(destination="mail")] == [State.DEAD]
         assert [each.subject for each in reading.troubles()] == ["crm"]
@@ -151,7 +151,7 @@ def test_what_waited_too_long_is_told(store: Store) -> None:
     owe(store)
     turn(store, claims=False)
     change(store, update(deliveries).values(owed_since=given.NOON - timedelta(days=9000)))
-    turn(store, looks_after=True, claims=False)
+    turn(store, gives_up=True, claims=False)
     age(store)
     look(store)
 

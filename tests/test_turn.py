@@ -17,6 +17,7 @@ from hub.fanout import fan_out
 from hub.models import Claim, DestinationConfig, OnUnknown, Outcome, RateLimit, Receipt, State
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
+from hub.store.upkeep import PRUNE_BATCH
 from hub.turn import LEFT_TO_OTHERS_FOR, Done, News, Plan, Sent, take_turn
 
 CRM = given.destination("crm", url="http://127.0.0.1:1/", concurrency=3)
@@ -315,3 +316,25 @@ def test_a_claim_names_its_lease(store: Store) -> None:
 
     assert isinstance(claim, Claim)
     assert 20 < left <= CRM.timeout_seconds + 15
+
+
+def test_a_turn_that_prunes_removes_one_batch_and_claims_all_the_same(store: Store) -> None:
+    event, owed = given.event(), given.routing(*["crm"] * (PRUNE_BATCH + 1))
+    store.write(lambda t: t.add_event(event, owed) and t.add_deliveries(event, owed))
+    long_ago = {"state": "delivered", "finished_at": given.NOON - timedelta(days=900)}
+    store.write(lambda t: t._connection.execute(update(deliveries).values(long_ago)) and None)
+    owe(store, 1)
+    turns = [turn(store, prunes=timedelta(days=30)) for _ in range(3)]
+
+    assert [done.pruned for done in turns] == [PRUNE_BATCH, 1, 0]
+    assert [len(done.claimed) for done in turns] == [1, 0, 0]
+
+
+def test_what_waited_too_long_is_given_up_when_it_is_time(store: Store) -> None:
+    owe(store, 2)
+    long_ago = given.NOON - timedelta(days=900)
+    store.write(lambda t: t._connection.execute(update(deliveries).values(owed_since=long_ago)) and None)
+    early = turn(store, looks_after=True, claims=False)
+    in_time = turn(store, gives_up=True, claims=False)
+
+    assert (+early.gave_up, in_time.gave_up) == ({}, {"crm": 2})

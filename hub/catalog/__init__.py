@@ -15,7 +15,7 @@ Declared fields are under `properties` in a schema; an object that takes any key
 
 from hub.catalog.event_types import EventType, event_types, find_event_type
 from hub.catalog.fields import Field, fields_of
-from hub.catalog.masking import MASK, blank_secrets, json_bytes, mask, mask_body, secret_values
+from hub.catalog.masking import MASK, blank_secrets, has_secrets, json_bytes, mask, mask_body, secret_values
 from hub.catalog.samples import (
     BODY_LIMIT_BYTES,
     assign,
@@ -40,6 +40,7 @@ __all__ = [
     "event_types",
     "fields_of",
     "find_event_type",
+    "has_secrets",
     "json_bytes",
     "mask",
     "mask_body",

@@ -16,6 +16,12 @@ _TELLING_CHARACTERS = 4
 """A secret shorter than this is masked in its own field only: everywhere it would garble other text."""
 
 
+def has_secrets(name: str) -> bool:
+    """Whether events of that type may hold a secret."""
+    event_type = find_event_type(name)
+    return event_type is not None and bool(event_type.secret)
+
+
 def secret_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
     """The texts at the secret paths of that event type in a whole body, longest first, numbers as their text.
 
@@ -44,8 +50,7 @@ def mask_body(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def blank_secrets(name: str, payload: bytes) -> bytes:
     """A stored payload without its secrets; the very same bytes where it has none."""
-    event_type = find_event_type(name)
-    if event_type is None or not event_type.secret:
+    if not has_secrets(name):
         return payload
     try:
         body = json.loads(payload)

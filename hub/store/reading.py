@@ -6,10 +6,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, bindparam, case, func, literal, select, type_coerce, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+    union_all,
+)
 
+from hub import catalog
 from hub.errors import Conflict, NotFound
-from hub.models import DestinationState, Event, Outcome, State, Verdict, first_id
+from hub.models import FINISHED, DestinationState, Event, Outcome, State, Verdict, first_id
 from hub.records import AttemptRecord, DeliveryRecord, EventRecord, Stats
 from hub.store.audit import Audit
 from hub.store.noticing import Noticing
@@ -26,6 +38,9 @@ _EVENT_COLUMNS = (
     events.c.payload,
 )
 
+
+MANY = 5_000
+"""So few deliveries of a state are all looked at for a list; of more, the newest first."""
 
 # State by state, so that each count is read from that state's own index.
 _BY_STATE = union_all(
@@ -111,25 +126,44 @@ class Reading(Audit, Noticing):
         before: str | None = None,
     ) -> list[DeliveryRecord]:
         """Deliveries, newest first; `before` is the id after which a page begins."""
-        statement = _with_payload()
+        place: ColumnElement[str] = deliveries.c.id
+        which = []
         if state:
-            statement = statement.where(is_in(state))
+            which.append(is_in(state))
         if destination:
-            statement = statement.where(deliveries.c.destination == destination)
+            which.append(deliveries.c.destination == destination)
+        if state and not self._is_many(which if state not in FINISHED else which[:1]):
+            # No longer a key: a planner would rather walk all deliveries by it than sort the few of a state.
+            place = deliveries.c.id.concat("")
         if event:
-            statement = statement.where(deliveries.c.event_id == event)
-        rows = self._connection.execute(_page(statement, deliveries.c.id, limit, before))
-        return [_delivery_record(row) for row in rows]
+            which.append(deliveries.c.event_id == event)
+        chosen = _page(select(deliveries.c.id).where(*which), place, limit, before)
+        statement = select(deliveries).where(deliveries.c.id.in_(chosen)).order_by(deliveries.c.id.desc())
+        rows = self._connection.execute(statement).all()
+        payloads = self._payloads_with_secrets(rows)
+        return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
+
+    def _is_many(self, which: Sequence[ColumnElement[bool]]) -> bool:
+        """Whether so many deliveries are in a state that the newest of them are soon met among all others."""
+        some = select(literal(1)).select_from(deliveries).where(*which).limit(MANY).subquery()
+        return self._connection.execute(select(func.count()).select_from(some)).scalar_one() == MANY
+
+    def _payloads_with_secrets(self, rows: Sequence[Any]) -> dict[str, bytes]:
+        """The payloads, by event, of those deliveries whose event's type has one-time secrets."""
+        ids = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
+        found = select(events.c.id, events.c.payload).where(events.c.id.in_(ids))
+        return dict(self._connection.execute(found).all()) if ids else {}
 
     def delivery(self, delivery_id: str) -> DeliveryRecord:
         """One delivery with its attempts, oldest first; raises NotFound."""
-        row = self._connection.execute(_with_payload().where(deliveries.c.id == delivery_id)).first()
+        row = self._connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
         if row is None:
             raise NotFound(f"there is no delivery {delivery_id}")
         tried = self._connection.execute(
             select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
         )
-        return _delivery_record(row, tuple(_attempt_record(attempt) for attempt in tried))
+        payload = self._payloads_with_secrets([row]).get(row.event_id)
+        return _delivery_record(row, payload, tuple(_attempt_record(attempt) for attempt in tried))
 
     # -- the whole ----------------------------------------------------------------------------
 
@@ -215,10 +249,6 @@ def _page(statement: Select[Any], column: Any, limit: int, before: str | None) -
     return statement.order_by(column.desc()).limit(limit)
 
 
-def _with_payload() -> Select[Any]:
-    return select(deliveries, events.c.payload).join(events, events.c.id == deliveries.c.event_id)
-
-
 def _event(row: Any) -> Event:
     return Event(
         id=row.id,
@@ -243,7 +273,9 @@ def _event_record(row: Any, states: dict[State, int]) -> EventRecord:
     )
 
 
-def _delivery_record(row: Any, tried: tuple[AttemptRecord, ...] = ()) -> DeliveryRecord:
+def _delivery_record(
+    row: Any, payload: bytes | None, tried: tuple[AttemptRecord, ...] = ()
+) -> DeliveryRecord:
     state = State(row.state)
     return DeliveryRecord(
         id=row.id,
@@ -259,7 +291,7 @@ def _delivery_record(row: Any, tried: tuple[AttemptRecord, ...] = ()) -> Deliver
         delivered_at=row.delivered_at,
         degraded=row.degraded,
         message=row.message,
-        payload=row.payload,
+        payload=payload,
         attempt_list=tried,
     )
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import given
 import pytest
+import sqlalchemy
 from sqlalchemy import update
 
 from hub.errors import NotFound
 from hub.models import State
-from hub.store.store import Store
+from hub.store.reading import MANY
+from hub.store.store import Store, open_store
 from hub.store.tables import deliveries
 
 
@@ -122,3 +124,70 @@ def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
         assert len(reading.events()) == before == 5
     with store.read() as reading:
         assert len(reading.events()) == 10
+
+
+def many(store: Store, count: int, state: State, **changes: Any) -> None:
+    """So many deliveries of one event in a state, made at once."""
+    event = given.event()
+
+    def work(transaction: Any) -> None:
+        transaction.add_event(event, given.routing())
+        transaction.add_deliveries(event, given.routing(*["log"] * count))
+        owed = update(deliveries).where(deliveries.c.event_id == event.id)
+        transaction._connection.execute(owed.values(state=state.value, **changes))
+
+    store.write(work)
+
+
+def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) -> None:
+    many(store, 3, State.DEAD)
+    many(store, MANY + 1, State.PENDING)
+    many(store, 3, State.DEAD)
+    with store.read() as reading:
+        everything = reading.deliveries(limit=MANY + 100)
+        for state in (State.DEAD, State.PENDING):
+            expected = [each.id for each in everything if each.state is state]
+            first = reading.deliveries(state=state, limit=4)
+            second = reading.deliveries(state=state, limit=4, before=first[-1].id)
+
+            assert [each.id for each in first + second] == expected[:8]
+            assert reading.deliveries(state=state, destination="mail") == []
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: str, state: State) -> None:
+    store = open_store(sqlite_store_url)
+    many(store, 3, state, finished_at=given.NOON)
+    with store.read() as reading:
+        statements: list[Any] = []
+        sqlalchemy.event.listen(
+            reading._connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
+        )
+        assert len(reading.deliveries(state=state)) == 3
+        found = [
+            row[3]
+            for statement, values in tuple(statements)
+            for row in reading._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    store.close()
+
+    scans = [step for step in found if step.startswith("SCAN deliveries")]
+    assert len(scans) == 2
+    assert all("INDEX ix_deliveries_" in step for step in scans)
+
+
+def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(store: Store) -> None:
+    secret, plain = given.event("invitation.created"), given.event("user.created")
+    for event in (secret, plain):
+        store.write(
+            lambda t, event=event: (
+                t.add_event(event, given.routing()) and t.add_deliveries(event, given.routing("log"))
+            )
+        )
+    with store.read() as reading:
+        listed = {each.type: each.payload for each in reading.deliveries()}
+        (one,) = reading.deliveries(event=secret.id)
+        alone = reading.delivery(one.id)
+
+    assert listed == {"invitation.created": secret.payload, "user.created": None}
+    assert alone.payload == secret.payload
