@@ -42,8 +42,8 @@ sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
 defaults: {retry: [1s, 1s, 1s, 2s, 2s, 5s, 5s, 5s, 5s], timeout: 1s}
 destinations:
-  crm: {type: http, url: "${CRM_WEBHOOK_URL}/crm"}
-  audit: {type: http, url: "${CRM_WEBHOOK_URL}/audit"}
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}/crm", concurrency: 8}
+  audit: {type: http, url: "${CRM_WEBHOOK_URL}/audit", concurrency: 8}
   mail: {type: email, smtp_url: "${SMTP_URL}", from: hub@example.com, to: [team@example.com]}
 routes:
   - {name: everything, events: "*", send: [{to: crm}, {to: audit, json: {id: "{{ data.id }}"}}]}
