@@ -52,6 +52,9 @@ _CONDITION = text(
     """
 )
 
+_PREPARED_AFTER = 3
+"""A statement that ran so often on a connection is not planned again, which takes longer than running it."""
+
 _NOTIFY_PAUSE_SECONDS = 0.005
 """A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
 
@@ -71,7 +74,7 @@ class PostgresStore(Store):
             "keepalives_interval": 5,
             "keepalives_count": 2,
             "application_name": "hub",
-            # Prepared statements outlive a transaction; a pooler's connections do not.
+            # Only where no pooler is in between: see _connect.
             "prepare_threshold": None,
         }
         engine = create_engine(
@@ -149,7 +152,8 @@ class PostgresStore(Store):
 
 
 def _connect(*arguments: Any, **named: Any) -> Any:
-    """A connection on which nothing waits longer for an answer than `_ANSWER_SECONDS`.
+    """A connection on which nothing waits longer for an answer than `_ANSWER_SECONDS`, prepared statements
+    on it where they can be.
 
     A server that was halted, or a network that takes bytes and passes none on, does not fail by itself.
     """
@@ -167,7 +171,21 @@ def _connect(*arguments: Any, **named: Any) -> Any:
                     self.pgconn.finish()
                 raise
 
-    return Connection.connect(*arguments, **named)
+    connection = Connection.connect(*arguments, **named)
+    if _is_direct(connection):
+        connection.prepare_threshold = _PREPARED_AFTER
+    return connection
+
+
+def _is_direct(connection: Any) -> bool:
+    """Whether the server itself is at the other end.
+
+    A pooler gives its clients a process number of its own, because it lends them one server process after
+    the other. A statement that was prepared on one of them is not known to the next.
+    """
+    (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    return bool(pid == connection.info.backend_pid)
 
 
 class _Notifier:

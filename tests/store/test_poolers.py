@@ -1,0 +1,92 @@
+"""Statements are prepared where the server itself answers, and not where a pooler does."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from hub.store.store import Store, open_store
+
+
+def prepared_after(store: Store) -> int | None:
+    with store._engine.connect() as connection:
+        threshold: int | None = connection.connection.driver_connection.prepare_threshold  # type: ignore[union-attr]
+        return threshold
+
+
+def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) -> None:
+    store = open_store(postgres_store_url)
+    try:
+        assert prepared_after(store) is not None
+        names = [store.write(lambda t: t.next_due(["log"])) for _ in range(20)]
+        with store._engine.connect() as connection:
+            kept = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar()
+    finally:
+        store.close()
+
+    assert names == [{}] * 20
+    assert kept
+
+
+def test_a_pooler_is_asked_to_keep_none(postgres_store_url: str) -> None:
+    with pooler(postgres_store_url) as url:
+        store = open_store(url)
+        try:
+            assert prepared_after(store) is None
+            assert store.write(lambda t: t.keep_value("a", "b")) == "b"
+        finally:
+            store.close()
+
+
+@contextmanager
+def pooler(url: str) -> Iterator[str]:
+    """What a pooler shows of itself: it gives a client a process number that is not the server's."""
+    parts = urlsplit(url)
+    target = str(next(Path(parse_qs(parts.query)["host"][0]).glob(".s.PGSQL.*[0-9]")))
+    listener = socket.create_server(("127.0.0.1", 0))
+    sockets = [listener]
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(target)
+                sockets.extend((near, far))
+                threading.Thread(target=_pass_on, args=(near, far), daemon=True).start()
+                threading.Thread(target=_pass_on, args=(far, near, True), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}{parts.path}?sslmode=disable"
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, renumbers: bool = False) -> None:
+    with contextlib.suppress(OSError):
+        start = b""
+        while data := source.recv(65536):
+            if renumbers:
+                start += data
+                if not start.endswith(b"Z\0\0\0\5I"):
+                    continue
+                data, renumbers = _renumbered(start), False
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
+
+
+def _renumbered(start: bytes) -> bytes:
+    """The server's first messages, another process number in the one that has it (BackendKeyData)."""
+    position = 0
+    while start[position : position + 1] != b"K":
+        position += 1 + struct.unpack(">I", start[position + 1 : position + 5])[0]
+    pid = struct.unpack(">I", start[position + 5 : position + 9])[0]
+    return start[: position + 5] + struct.pack(">I", pid + 1) + start[position + 9 :]
