@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import given
@@ -78,6 +78,21 @@ def test_message_ids_are_forgotten_in_the_end(store: Store) -> None:
     prune(store, LATER, ids=LATER)
     with store.read() as reading, pytest.raises(NotFound):
         reading.event(event.id)
+
+
+@pytest.mark.parametrize(
+    ("retention_days", "age_days", "is_known"),
+    [(30, 89, True), (30, 91, False), (200, 150, True), (200, 201, False)],
+)
+def test_a_message_id_is_known_for_90_days_or_the_retention_where_that_is_longer(
+    store: Store, retention_days: int, age_days: int, is_known: bool
+) -> None:
+    event = given.event(received_at=datetime.now(UTC) - timedelta(days=age_days))
+    store.write(lambda t: t.add_event(event, given.routing()))
+    for _ in range(2):
+        store.write(lambda t: t.prune_by_age(timedelta(days=retention_days)))
+
+    assert store.write(lambda t: t.add_event(replace(event, id="evt_again"), given.routing())) is not is_known
 
 
 def test_what_is_young_stays(store: Store) -> None:
