@@ -191,3 +191,16 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
 
     assert listed == {"invitation.created": secret.payload, "user.created": None}
     assert alone.payload == secret.payload
+
+
+def test_events_are_counted_by_source_and_type(store: Store) -> None:
+    for source, type_ in [("clerk", "a"), ("clerk", "a"), ("clerk", "b"), ("hub", "a"), ("", "z")]:
+        event = given.event(type_, source=source)
+        store.write(lambda t, event=event: t.add_event(event, given.routing()))
+    with store.read() as reading:
+        assert reading.events_by_type() == {
+            ("clerk", "a"): 2,
+            ("clerk", "b"): 1,
+            ("hub", "a"): 1,
+            ("", "z"): 1,
+        }
