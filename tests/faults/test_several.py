@@ -139,10 +139,12 @@ def test_machines_share_the_work_and_its_limits(
         with senders[0], senders[1]:
             wait_until(lambda: all(len(sender.accepted) == each for sender in senders), "all events", 120)
         before = await_open(url, ledger)
+        probed_at = time.monotonic()
         probe_now(url)
         wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 15)
         wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", each + 60)
         probed = len(ledger.began["/broken"])
+        minutes = (time.monotonic() - probed_at) / 60
         ledger.is_broken = False
         probe_now(url)
         settle(url, 60)
@@ -165,7 +167,7 @@ def test_machines_share_the_work_and_its_limits(
     assert ledger.most["/crm"] <= CONCURRENCY
     assert ledger.busiest("/paced", 2) < 1.5 * 2 * PER_SECOND
     assert before <= 5 + 3  # five open it, while three more may be under way
-    assert probed == before + 1
+    assert 1 <= probed - before <= 1 + minutes  # the second comes a minute after the first
     assert clocks_apart(url) > 300
 
 
