@@ -19,7 +19,7 @@ from hub.models import Outcome, State
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries, destinations, events
 
-CONCURRENCY, PER_SECOND = 3, 20
+CONCURRENCY, PER_SECOND = 3, 10
 
 ROUTES = f"""\
 version: 1
@@ -28,7 +28,7 @@ sources:
 defaults: {{retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 5s}}
 destinations:
   crm: {{type: http, url: "${{CRM_WEBHOOK_URL}}/crm", concurrency: {CONCURRENCY}}}
-  paced: {{type: http, url: "${{CRM_WEBHOOK_URL}}/paced", rate_limit: {PER_SECOND}/s}}
+  paced: {{type: http, url: "${{CRM_WEBHOOK_URL}}/paced", rate_limit: {PER_SECOND}/s, concurrency: 16}}
   broken: {{type: http, url: "${{CRM_WEBHOOK_URL}}/broken"}}
 routes:
   - {{name: everything, events: "*", send: [crm, paced, broken]}}
