@@ -88,18 +88,22 @@ def test_what_is_to_be_ignored_must_be_genuine_all_the_same(store: Store) -> Non
 @pytest.mark.parametrize(
     ("body", "headers", "code"),
     [
-        (BODY, {}, "missing_headers"),
-        (BODY, signing.headers(BODY, timestamp=1), "invalid_timestamp"),
-        (BODY, signing.headers(b"other"), "invalid_signature"),
-        (b"not json", None, "invalid_payload"),
-        (b"[]", None, "invalid_payload"),
-        (b"", None, "invalid_payload"),
+        (BODY, dict, "missing_headers"),
+        (BODY, lambda: signing.headers(BODY, timestamp=1), "invalid_timestamp"),
+        (BODY, lambda: signing.headers(b"other"), "invalid_signature"),
+        (b"not json", lambda: None, "invalid_payload"),
+        (b"[]", lambda: None, "invalid_payload"),
+        (b"", lambda: None, "invalid_payload"),
     ],
 )
 def test_what_is_refused_says_what_to_do_and_leaves_no_row(
-    store: Store, client: FlaskClient, body: bytes, headers: dict[str, str] | None, code: str
+    store: Store,
+    client: FlaskClient,
+    body: bytes,
+    headers: Callable[[], dict[str, str] | None],
+    code: str,
 ) -> None:
-    answer = post(client, body, headers)
+    answer = post(client, body, headers())
 
     assert answer.status_code == 400
     assert set(answer.json) == {"error", "message"}

@@ -1,7 +1,7 @@
 """One HTTP exchange within the wall clock of an attempt: no redirects, no proxies, no retries.
 
-Sent through the connection pools that `requests` is built on: that takes half of its time, and a URL as it
-is, where `requests` would resolve `..` and decode `%2e`.
+Sent through the connection pools that `requests` is built on: that costs less, and takes a URL as it is,
+where `requests` would resolve `..` and decode `%2e`.
 """
 
 from __future__ import annotations

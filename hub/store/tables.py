@@ -74,6 +74,11 @@ class Words(TypeDecorator[str]):
         return value.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
+def _partial(name: str, where: str, *columns: str) -> Index:
+    """An index of those rows alone for which `where` holds."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 metadata = MetaData()
 
 events = Table(
@@ -90,18 +95,8 @@ events = Table(
     Column("owed", Integer, comment="its deliveries, pruned ones not included; empty in old rows: not known"),
     UniqueConstraint("source", "message_id", name="uq_events_message"),
     Index("ix_events_type", "type", "id", "source"),
-    Index(
-        "ix_events_kept",
-        "received_at",
-        sqlite_where=text("payload IS NOT NULL"),
-        postgresql_where=text("payload IS NOT NULL"),
-    ),
-    Index(
-        "ix_events_pruned",
-        "received_at",
-        sqlite_where=text("payload IS NULL"),
-        postgresql_where=text("payload IS NULL"),
-    ),
+    _partial("ix_events_kept", "payload IS NOT NULL", "received_at"),
+    _partial("ix_events_pruned", "payload IS NULL", "received_at"),
 )
 
 deliveries = Table(
@@ -133,59 +128,22 @@ deliveries = Table(
     Column("delivered_at", Time),
     Column("finished_at", Time, comment="delivered or cancelled: for retention"),
     Index("ix_deliveries_event", "event_id"),
-    Index(
-        "ix_deliveries_due",
-        "destination",
-        "due_at",
-        "owed_since",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_deliveries_first",
-        "destination",
-        "due_at",
-        sqlite_where=text("state = 'pending' AND tries = 0"),
-        postgresql_where=text("state = 'pending' AND tries = 0"),
-    ),
-    Index(
-        "ix_deliveries_sending",
-        "destination",
-        sqlite_where=text("state = 'sending'"),
-        postgresql_where=text("state = 'sending'"),
-    ),
-    Index(
-        "ix_deliveries_stuck",
-        "state",
-        "id",
-        sqlite_where=text("state IN ('dead', 'held')"),
-        postgresql_where=text("state IN ('dead', 'held')"),
-    ),
-    Index(
-        "ix_deliveries_dead",
-        "destination",
-        sqlite_where=text("state = 'dead'"),
-        postgresql_where=text("state = 'dead'"),
-    ),
+    _partial("ix_deliveries_due", "state = 'pending'", "destination", "due_at", "owed_since"),
+    _partial("ix_deliveries_first", "state = 'pending' AND tries = 0", "destination", "due_at"),
+    _partial("ix_deliveries_sending", "state = 'sending'", "destination"),
+    _partial("ix_deliveries_stuck", "state IN ('dead', 'held')", "state", "id"),
+    _partial("ix_deliveries_dead", "state = 'dead'", "destination"),
     # All that is counted of what was delivered, which most rows are, is in this index.
-    Index(
+    _partial(
         "ix_deliveries_delivered",
+        "state = 'delivered'",
         "finished_at",
         "destination",
         "created_at",
         "delivered_at",
-        sqlite_where=text("state = 'delivered'"),
-        postgresql_where=text("state = 'delivered'"),
     ),
-    *(
-        Index(
-            f"ix_deliveries_{state}",
-            *columns,
-            sqlite_where=text(f"state = '{state}'"),
-            postgresql_where=text(f"state = '{state}'"),
-        )
-        for state, columns in (("cancelled", ("finished_at", "destination")), ("held", ("destination",)))
-    ),
+    _partial("ix_deliveries_cancelled", "state = 'cancelled'", "finished_at", "destination"),
+    _partial("ix_deliveries_held", "state = 'held'", "destination"),
 )
 
 attempts = Table(

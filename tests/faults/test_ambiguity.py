@@ -95,6 +95,7 @@ routes:
 """
 
 
+@pytest.mark.full
 def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path, count: Count) -> None:
     hangs = Answer(fault=Fault.HANG)
     with HttpReceiver([hangs, hangs]) as places:

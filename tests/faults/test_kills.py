@@ -11,7 +11,7 @@ import pytest
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, kill, reckon, settle, wait_until
 
-SHORT_KILLS, FULL_KILLS = 8, 50
+SHORT_KILLS, FULL_KILLS = 6, 50
 
 
 def kill_now_and_then(hub: Hub, places: Places, kills: int, seed: int) -> None:

@@ -229,6 +229,7 @@ class opened:  # noqa: N801 - reads as a function
         self._store.close()
 
 
+@pytest.mark.full
 @pytest.mark.timeout(300)
 def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
     postgres: Postgres, tmp_path: Path, count: Count
