@@ -20,8 +20,8 @@ from hub.codes import Code
 from hub.destinations.base import Block, find_destination
 from hub.document import Path
 from hub.errors import HubError
-from hub.models import UNMATCHED, Case, Config, Event, Expectation, Problem, Severity
-from hub.sections.report import Report, did_you_mean, kind, presentable, there_are
+from hub.models import UNMATCHED, Case, Config, Event, Expectation, Problem
+from hub.sections.report import Report, did_you_mean, kind, presentable, there_are, unreadable
 from hub.sections.shape import check_shape
 from hub.sections.values import Texts
 
@@ -77,7 +77,7 @@ def read_cases(path: FilePath, config: Config) -> tuple[tuple[Case, ...], tuple[
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         said = f"the tests cannot be read: {reason}"
-        return (), (_unreadable(path, said),)
+        return (), (unreadable(path, said),)
     tree, problems = document.parse(content, path.as_posix())
     if tree is None:
         return (), presentable(problems)
@@ -299,14 +299,3 @@ class _Reader:
             except (RecursionError, OverflowError):
                 said = "the regular expression is too deeply nested or repeats too often; make it simpler"
                 self._report.error(where, Code.BAD_PATTERN, said)
-
-
-def _unreadable(path: FilePath, message: str) -> Problem:
-    return Problem(
-        file=path.as_posix(),
-        line=1,
-        column=1,
-        severity=Severity.ERROR,
-        code=Code.UNREADABLE_FILE,
-        message=message,
-    )

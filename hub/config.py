@@ -29,7 +29,7 @@ from hub.errors import ConfigError
 from hub.models import Config, Problem, Severity
 from hub.sandbox import Sandbox
 from hub.sections.destinations import read_defaults, read_destinations
-from hub.sections.report import Report, did_you_mean, kind, listed, presentable
+from hub.sections.report import Report, did_you_mean, kind, listed, presentable, unreadable
 from hub.sections.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
 from hub.sections.shape import key_names
 from hub.sections.sources import read_sources
@@ -168,18 +168,7 @@ def _read_routes_file(path: FilePath) -> bytes:
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         said = f"the configuration cannot be read: {reason}; set HUB_CONFIG or name the file"
-        raise ConfigError([_unreadable(path, said)]) from error
-
-
-def _unreadable(path: FilePath, message: str) -> Problem:
-    return Problem(
-        file=path.as_posix(),
-        line=1,
-        column=1,
-        severity=Severity.ERROR,
-        code=Code.UNREADABLE_FILE,
-        message=message,
-    )
+        raise ConfigError([unreadable(path, said)]) from error
 
 
 def _softened(problem: Problem) -> Problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path as FilePath
 from typing import Any
 
 from hub.codes import Code
@@ -136,6 +137,18 @@ class Report:
                 message=self._without_values(message, path),
             )
         )
+
+
+def unreadable(path: FilePath, message: str) -> Problem:
+    """A file of the user's that cannot be read at all."""
+    return Problem(
+        file=path.as_posix(),
+        line=1,
+        column=1,
+        severity=Severity.ERROR,
+        code=Code.UNREADABLE_FILE,
+        message=message,
+    )
 
 
 def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
