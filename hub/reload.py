@@ -86,6 +86,7 @@ class Reloader:
         self._stamp: Stamp = ()
         self._stamped_at = float("-inf")
         self._is_read = False
+        self._unkept: dict[str, str] = {}
 
     def serving(self) -> Serving:
         return self._serving
@@ -105,6 +106,10 @@ class Reloader:
             self._stamp, self._stamped_at, self._is_read = stamp, clock, False
         elif not self._is_read and clock - self._stamped_at >= SETTLE_SECONDS:
             self._read()
+        elif self._unkept:
+            # The store was away: a restart with a bad edit would serve older files than these.
+            for name, value in list(self._unkept.items()):
+                self._is_first(name, value)
 
     def _catch_up(self) -> None:
         """Serve what was edited since the parent of this process read the files."""
@@ -173,9 +178,12 @@ class Reloader:
     def _is_first(self, name: str, value: str) -> bool:
         """Keep a value for all; whether no other process has done so before."""
         try:
-            return self._store.write(lambda transaction: transaction.replace_value(name, value))
+            is_first = self._store.write(lambda transaction: transaction.replace_value(name, value))
         except StoreError:
+            self._unkept[name] = value
             return True
+        self._unkept.pop(name, None)
+        return is_first
 
 
 def _log_problems(problems: Iterable[Problem]) -> None:

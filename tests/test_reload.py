@@ -235,6 +235,21 @@ def test_an_edit_serves_while_the_store_is_away(world: World) -> None:
     assert world.route == "second"
 
 
+def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) -> None:
+    world.settle()
+    database = Path(world.store.url.removeprefix("sqlite:///"))
+    away = database.rename(database.with_suffix(".gone"))
+    world.store.close()
+    world.write("second")
+    world.settle()
+    world.reloader.look(world.clock)
+    away.rename(database)
+    world.reloader.look(world.clock)
+    world.template.unlink()
+
+    assert world.begin().rules.config.routes[0].name == "second"
+
+
 def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
     world.settle()
 
