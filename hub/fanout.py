@@ -31,11 +31,8 @@ def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
     """
     routing = match(rules, event)
     if store.take_in(Arrival(event=event, routing=routing)):
-        fanned_out = FannedOut(
-            event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed
-        )
-    else:
-        fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
+        return FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed)
+    fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
     if fanned_out.deliveries:
         store.wake()
     return fanned_out

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
@@ -119,20 +119,20 @@ class Done:
 
 def take_turn(transaction: Transaction, plan: Plan) -> Done:
     """Do everything that can be done now. Destinations are locked before deliveries, in one order."""
-    done = Done(now=transaction.now)
     if plan.configured is not None:
         # First of all: it makes the rows that two workers lock to take turns.
         transaction.mark_configured(plan.configured)
     due = transaction.next_due(plan.destinations) if plan.claims else {}
+    done = Done(now=transaction.now)
     due_now = [name for name, due_at in due.items() if due_at <= done.now]
     done.more_waits = None if due_now else False
     concerned = {sent.claim.destination for sent in plan.news.sent} | set(due_now)
     # Whatever this turn locks of them it locks now: in another order two workers wait for each other.
     concerned |= set(plan.destinations) if plan.looks_after else set()
-    before = transaction.destination_states(concerned) if concerned else {}
-    states = dict(before)
+    held = transaction.hold(concerned, plan.news.claims, plan.destinations if due_now else ())
+    states = dict(held.states)
 
-    _settle(transaction, plan, states, done)
+    _settle(transaction, plan, held.owned, states, done)
     if plan.beats:
         transaction.beat(plan.worker, forget_after=WORKERS_FORGOTTEN_AFTER)
     if plan.looks_after:
@@ -142,22 +142,22 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     if plan.prunes is not None:
         done.pruned = transaction.prune_by_age(plan.prunes)
     if plan.claims:
-        _claim(transaction, plan, due_now, states, done)
-        _start(transaction, plan, done)
-        if done.claimed and not done.more_waits:
-            due = transaction.next_due(plan.destinations)
-        done.next_at = _next_at(plan, due, states, done)
-    transaction.save_destination_states([state for name, state in states.items() if state != before[name]])
+        emptied = _claim(transaction, plan, due_now, held.in_flight, states, done)
+        _start(transaction, plan, held.owned, done)
+        later = {name: due_at for name, due_at in held.due_later.items() if name in emptied}
+        left = {name: due_at for name, due_at in due.items() if name not in emptied}
+        done.next_at = _next_at(plan, left | later, states, done)
+    changed = [state for name, state in states.items() if state != held.states[name]]
+    transaction.save_destination_states(changed)
     if plan.tells:
         transaction.note_deaths(deaths(done.settlements, done.gave_up))
     return done
 
 
-def _settle(transaction: Transaction, plan: Plan, states: dict[str, DestinationState], done: Done) -> None:
+def _settle(
+    transaction: Transaction, plan: Plan, owned: Set[str], states: dict[str, DestinationState], done: Done
+) -> None:
     news = plan.news
-    owned = transaction.still_owned(
-        [*(each.claim for each in news.sent), *(each.claim for each in news.settled)]
-    )
     for sent in news.sent:
         if sent.claim.id in owned:
             done.settlements.append(_judge(sent, plan, states, done))
@@ -219,18 +219,24 @@ def _claim(
     transaction: Transaction,
     plan: Plan,
     due_now: list[str],
+    in_flight: Mapping[str, int],
     states: dict[str, DestinationState],
     done: Done,
-) -> None:
-    """Claim what is due, in another order each time, so that no destination is always first."""
+) -> set[str]:
+    """Claim what is due, in another order each time, so that no destination is always first.
+
+    Returns those of which all that is due was claimed.
+    """
+    emptied: set[str] = set()
     free = plan.threads - sum(plan.in_hand.values())
-    if free <= 0 or not due_now:
-        return
-    in_flight = transaction.in_flight()
+    if free <= 0:
+        return emptied
+    settled = Counter(each.claim.destination for each in done.settlements)
     for name in random.sample(due_now, len(due_now)):
         config = plan.destinations[name]
         room = pace.room_for(plan.threads, free, plan.in_hand.get(name, 0))
-        count = pace.allowance(config, states[name], in_flight.get(name, 0), room, done.now)
+        sending = in_flight.get(name, 0) - settled[name]
+        count = pace.allowance(config, states[name], sending, room, done.now)
         if count > 0:
             token = secrets.token_hex(16)
             claims = transaction.claim(
@@ -244,13 +250,15 @@ def _claim(
             states[name] = pace.after_claim(config, states[name], len(claims), done.now)
             done.claimed += claims
             done.more_waits = done.more_waits or len(claims) == count
+            if len(claims) < count:
+                emptied.add(name)
             free -= len(claims)
+    return emptied
 
 
-def _start(transaction: Transaction, plan: Plan, done: Done) -> None:
+def _start(transaction: Transaction, plan: Plan, owned: Set[str], done: Done) -> None:
     """Record the attempts about to be made: of what was rendered, and of what was claimed just now."""
     rendered = plan.news.rendered
-    owned = transaction.still_owned(rendered)
     ready = [claim for claim in rendered if claim.id in owned]
     ready += [claim for claim in done.claimed if claim.message is not None]
     leases = {claim.destination: _lease(plan.configs[claim.destination]) for claim in ready}

@@ -10,11 +10,20 @@ from typing import Any
 
 import given
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from hub.errors import Pause, Retry, Unknown
 from hub.fanout import fan_out
-from hub.models import Claim, DestinationConfig, OnUnknown, Outcome, RateLimit, Receipt, State
+from hub.models import (
+    Claim,
+    DestinationConfig,
+    DestinationState,
+    OnUnknown,
+    Outcome,
+    RateLimit,
+    Receipt,
+    State,
+)
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
 from hub.store.upkeep import PRUNE_BATCH
@@ -113,6 +122,44 @@ def test_more_waits_where_a_claim_got_all_that_it_asked_for(store: Store) -> Non
 
     assert [turn(store).more_waits for _ in range(2)] == [True, None]
     assert turn(store, replace(CRM, name="other")).more_waits is False
+
+
+def test_the_next_moment_is_that_of_what_must_wait_and_of_what_is_due_later(store: Store) -> None:
+    other = replace(CRM, name="other")
+    owe(store, 1, "crm", "other")
+    held = timedelta(seconds=40)
+    store.write(
+        lambda t: t.save_destination_states([DestinationState(name="other", hold_until=t.now + held)])
+    )
+    done = turn(store, CRM, other)
+    assert [claim.destination for claim in done.claimed] == ["crm"]
+    assert done.next_at is not None
+    assert 39 < (done.next_at - done.now).total_seconds() <= 40
+
+    owe(store, 2)
+    later = update(deliveries).where(deliveries.c.state == "pending", deliveries.c.destination == "crm")
+    first = store.write(lambda t: t._connection.execute(select(func.max(deliveries.c.id))).scalar())
+    store.write(
+        lambda t: (
+            t._connection.execute(
+                later.where(deliveries.c.id == first).values(due_at=t.now + timedelta(seconds=20))
+            )
+            and None
+        )
+    )
+    done = turn(store, CRM, other)
+    assert len(done.claimed) == 1
+    assert done.next_at is not None
+    assert 19 < (done.next_at - done.now).total_seconds() <= 20
+
+
+def test_what_comes_back_in_a_turn_makes_room_in_it(store: Store) -> None:
+    owe(store, 5)
+    begun = started(store)
+    assert len(begun.started) == 3
+
+    done = turn(store, news=sent(begun, Receipt(detail="ok")))
+    assert [len(done.settlements), len(done.claimed)] == [3, 2]
 
 
 def test_old_retries_and_first_attempts_do_not_wait_for_all_of_each_other(store: Store) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 
-from hub.models import UNMATCHED, Event, Routing, Send, State, new_id
-from hub.store import statements
+from hub.models import UNMATCHED, Event, Routing, State, new_id
+from hub.store.statements import Insert, InsertWith
 from hub.store.tables import deliveries, events
 from hub.store.view import View, is_in
 
@@ -24,6 +24,19 @@ class Arrival:
     routing: Routing
 
 
+def at_once(arrivals: Sequence[Arrival], notifies: str | None) -> InsertWith:
+    """What `Intake.take_in` does, as one statement of PostgreSQL that answers with the ids of the new."""
+    made_at = datetime.now(UTC)
+    owed = [row for arrival in arrivals for row in _owed(arrival.event, arrival.routing, made_at)]
+    return InsertWith(
+        new=_new_events(arrivals),
+        others=Insert(table=deliveries, rows=owed),
+        belongs="event_id",
+        at=_DUE_AT_ONCE,
+        notifies=notifies,
+    )
+
+
 class Intake(View):
     """The part of a transaction that takes events in.
 
@@ -34,14 +47,8 @@ class Intake(View):
     def take_in(self, arrivals: Sequence[Arrival]) -> list[bool]:
         """Keep events, each with every delivery it is owed; False, changing nothing, for those known."""
         added = self._insert_events(arrivals)
-        rows = [
-            row
-            for arrival in arrivals
-            if arrival.event.id in added
-            for row in self._owed(arrival.event, arrival.routing)
-        ]
-        statements.insert(self._connection, deliveries, rows)
-        return [arrival.event.id in added for arrival in arrivals]
+        self._insert_deliveries([each for each in arrivals if each.event.id in added])
+        return [each.event.id in added for each in arrivals]
 
     def add_event(self, event: Event, routing: Routing) -> bool:
         """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
@@ -89,9 +96,7 @@ class Intake(View):
 
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
-        rows = self._owed(event, routing)
-        statements.insert(self._connection, deliveries, rows)
-        return len(rows)
+        return self._insert_deliveries([Arrival(event=event, routing=routing)])
 
     def revive_dead(self, event_id: str) -> int:
         """Make the dead deliveries of an event pending with a new schedule; returns how many."""
@@ -103,26 +108,22 @@ class Intake(View):
         return revived.rowcount
 
     def _insert_events(self, arrivals: Sequence[Arrival]) -> set[str]:
-        """The ids of those that were not known.
+        """The ids of those that were not known."""
+        answers = self._line.ask(*_new_events(arrivals).parts())
+        return {row[0] for answer in answers for row in answer}
 
-        In the order of what makes them unique, so that two processes do not wait for each other.
-        """
-        rows = {arrival.event.id: _event_row(arrival) for arrival in arrivals}
-        ordered = sorted(rows.values(), key=lambda row: (row["source"], row["message_id"]))
-        if statements.insert(self._connection, events, ordered, unless_known=True) == len(rows):
-            return set(rows)
-        kept = select(events.c.id).where(events.c.id.in_(list(rows)))
-        return set(self._connection.execute(kept).scalars())
+    def _insert_deliveries(self, arrivals: Sequence[Arrival]) -> int:
+        now = dict.fromkeys(_DUE_AT_ONCE, self.now)
+        rows = [row | now for each in arrivals for row in _owed(each.event, each.routing, self.now)]
+        self._line.write(Insert(table=deliveries, rows=rows))
+        return len(rows)
 
-    def _owed(self, event: Event, routing: Routing) -> list[dict[str, Any]]:
-        """The rows of all that the routing names."""
-        rows = []
-        for matched in routing.matched:
-            positions: Counter[str] = Counter()
-            for send in matched.sends:
-                rows.append(_delivery_row(event, matched.route, positions[send.to], send, self.now))
-                positions[send.to] += 1
-        return rows
+
+def _new_events(arrivals: Sequence[Arrival]) -> Insert:
+    """In the order of what makes them unique, so that two processes do not wait for each other."""
+    rows = [_event_row(arrival) for arrival in arrivals]
+    rows.sort(key=lambda row: (row["source"], row["message_id"]))
+    return Insert(table=events, rows=rows, key=("source", "message_id"), returns="id")
 
 
 def _event_row(arrival: Arrival) -> dict[str, Any]:
@@ -139,19 +140,24 @@ def _event_row(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-def _delivery_row(event: Event, route: str, position: int, send: Send, now: datetime) -> dict[str, Any]:
-    return {
-        "id": new_id("dlv", now),
-        "event_id": event.id,
-        "event_type": event.type,
-        "route": route,
-        "position": position,
-        "destination": send.to,
-        "send": dict(send.fields),
-        "state": State.PENDING.value,
-        "due_at": now,
-        "owed_since": now,
-        "attempts": 0,
-        "tries": 0,
-        "created_at": now,
-    }
+_DUE_AT_ONCE = ("due_at", "owed_since", "created_at")
+
+
+def _owed(event: Event, routing: Routing, made_at: datetime) -> Iterator[dict[str, Any]]:
+    """The rows of all that the routing names, but for the columns that have the database's time."""
+    for matched in routing.matched:
+        positions: Counter[str] = Counter()
+        for send in matched.sends:
+            yield {
+                "id": new_id("dlv", made_at),
+                "event_id": event.id,
+                "event_type": event.type,
+                "route": matched.route,
+                "position": positions[send.to],
+                "destination": send.to,
+                "send": dict(send.fields),
+                "state": State.PENDING.value,
+                "attempts": 0,
+                "tries": 0,
+            }
+            positions[send.to] += 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
@@ -18,16 +18,18 @@ from sqlalchemy.pool import QueuePool
 from hub.errors import StoreError
 from hub.records import Condition
 from hub.store import migrate
+from hub.store.intake import Arrival, at_once
+from hub.store.line import Line, RemoteLine
 from hub.store.store import Listener, Store
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231
-_CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS, _ANSWER_SECONDS = 3, 3, 5, 6
-"""Connecting, waiting for a connection, and an answer: 12 s together, so that a sender that waits 15 s gets
-its 503. The server ends a statement by itself before that; one that hangs cannot.
+_CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS = 3, 3, 5
+"""Connecting and waiting for a connection: with the driver's bound on an answer 12 s together, so that a
+sender that waits 15 s gets its 503. The server ends a statement by itself before that; one that hangs cannot.
 """
 
-_CLOCK = text(
+_CLOCK = (
     "SELECT clock_timestamp(), set_config('synchronous_commit', 'on', true),"
     f" set_config('statement_timeout', '{_STATEMENT_SECONDS}s', true),"
     f" set_config('idle_in_transaction_session_timeout', '{_STATEMENT_SECONDS}s', true)"
@@ -52,9 +54,6 @@ _CONDITION = text(
     """
 )
 
-_PREPARED_AFTER = 3
-"""A statement that ran so often on a connection is not planned again, which takes longer than running it."""
-
 _NOTIFY_PAUSE_SECONDS = 0.005
 """A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
 
@@ -74,7 +73,7 @@ class PostgresStore(Store):
             "keepalives_interval": 5,
             "keepalives_count": 2,
             "application_name": "hub",
-            # Only where no pooler is in between: see _connect.
+            # Only where no pooler is in between, which the driver finds out.
             "prepare_threshold": None,
         }
         engine = create_engine(
@@ -83,24 +82,27 @@ class PostgresStore(Store):
             pool_size=max(1, connections - 1),
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
+            # A line begins its transactions itself, together with what it asks first.
+            isolation_level="AUTOCOMMIT",
             connect_args=self._connect_arguments,
         )
-        event.listen(engine, "do_connect", lambda dialect, record, args, named: _connect(*args, **named))
+        event.listen(engine, "do_connect", _connect)
         super().__init__(url, engine)
         self._notifier = _Notifier(self._notify)
 
     def migrate(self) -> None:
-        with self._translated(), self._engine.begin() as connection:
+        engine = self._engine.execution_options(isolation_level="READ COMMITTED")
+        with self._translated(), engine.begin() as connection:
             # Another process may be at it, and an index of millions of rows takes its time.
             driver: Any = connection.connection.driver_connection
             driver.answer_seconds = None
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             migrate.upgrade(connection)
-            driver.answer_seconds = _ANSWER_SECONDS
+            del driver.answer_seconds
 
     def check_schema(self) -> None:
-        with self._translated(), self._reader() as connection:
-            migrate.check(connection)
+        with self._translated(), self._reader() as line:
+            migrate.check(line.connection)
 
     def wake(self) -> None:
         self._notifier.ask()
@@ -109,7 +111,8 @@ class PostgresStore(Store):
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
 
     def condition(self) -> Condition:
-        with self._translated(), self._reader() as connection:
+        with self._translated(), self._reader() as line:
+            connection = line.connection
             asked_at = datetime.now(UTC)
             clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             here = asked_at + (datetime.now(UTC) - asked_at) / 2
@@ -130,62 +133,36 @@ class PostgresStore(Store):
         self._notifier.close()
         super().close()
 
+    def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        notifies = len(arrivals) == 1 and self._notifier.goes_by_itself()
+        with self._translated(), self._engine.connect() as connection:
+            (new,) = Line(connection).ask(at_once(arrivals, _CHANNEL if notifies else None))
+        if not notifies:
+            self.wake()
+        ids = {row[0] for row in new}
+        return [arrival.event.id in ids for arrival in arrivals]
+
     def _notify(self) -> None:
         with self._engine.connect() as connection:
             connection.execute(text(f"NOTIFY {_CHANNEL}"))
-            connection.commit()
-
-    def _now(self, connection: Connection) -> datetime:
-        now: datetime = connection.execute(_CLOCK).scalar_one()
-        return now
 
     @contextmanager
-    def _writer(self) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reader(self) -> Iterator[Connection]:
+    def _writer(self) -> Iterator[Line]:
         with self._engine.connect() as connection:
-            connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection
+            line = RemoteLine(connection, "BEGIN ISOLATION LEVEL READ COMMITTED", _CLOCK)
+            yield line
+            line.commit()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Line]:
+        with self._engine.connect() as connection:
+            yield RemoteLine(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ", _CLOCK)
 
 
-def _connect(*arguments: Any, **named: Any) -> Any:
-    """A connection on which nothing waits longer for an answer than `_ANSWER_SECONDS`, prepared statements
-    on it where they can be.
+def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
+    from hub.store import driver
 
-    A server that was halted, or a network that takes bytes and passes none on, does not fail by itself.
-    """
-    import psycopg
-
-    class Connection(psycopg.Connection[Any]):
-        answer_seconds: float | None = _ANSWER_SECONDS
-
-        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            began = time.monotonic()
-            try:
-                return super().wait(gen, interval=interval, timeout=timeout or self.answer_seconds)
-            except psycopg.OperationalError:
-                if self.answer_seconds and time.monotonic() - began >= self.answer_seconds:
-                    self.pgconn.finish()
-                raise
-
-    connection = Connection.connect(*arguments, **named)
-    if _is_direct(connection):
-        connection.prepare_threshold = _PREPARED_AFTER
-    return connection
-
-
-def _is_direct(connection: Any) -> bool:
-    """Whether the server itself is at the other end.
-
-    A pooler gives its clients a process number of its own, because it lends them one server process after
-    the other. A statement that was prepared on one of them is not known to the next.
-    """
-    (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.rollback()
-    return bool(pid == connection.info.backend_pid)
+    return driver.connect(*arguments, **named)
 
 
 class _Notifier:
@@ -197,6 +174,15 @@ class _Notifier:
         self._closed = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._last_at = float("-inf")
+
+    def goes_by_itself(self) -> bool:
+        """Whether there was none for a pause, so that the asker may as well send it, with what it commits."""
+        now = time.monotonic()
+        if now - self._last_at < _NOTIFY_PAUSE_SECONDS:
+            return False
+        self._last_at = now
+        return True
 
     def ask(self) -> None:
         with self._lock:
@@ -209,6 +195,7 @@ class _Notifier:
         while not self._closed:
             self._asked.wait()
             self._asked.clear()
+            self._last_at = time.monotonic()
             if not self._closed:
                 # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
                 with contextlib.suppress(Exception):

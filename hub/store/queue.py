@@ -6,7 +6,7 @@ Every change of a claimed delivery is fenced by its claim token: a worker that c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -23,10 +23,8 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.models import FINISHED, Claim, DestinationState, Event, Send, Settlement, State
-from hub.store import statements
 from hub.store.statements import AnyOf, Insert, Query, Update
 from hub.store.tables import as_microseconds, attempts, deliveries, destinations, events
 from hub.store.view import View, is_in
@@ -88,8 +86,9 @@ _IN_FLIGHT = Query(
     .where(is_in(State.SENDING))
     .group_by(deliveries.c.destination)
 )
+_STATE_COLUMNS = tuple(each.name for each in fields(DestinationState))
 _STATES = Query(
-    select(*(destinations.c[each.name] for each in fields(DestinationState)))
+    select(*(destinations.c[name] for name in _STATE_COLUMNS))
     .where(AnyOf(destinations.c.name, "names"))
     .order_by(destinations.c.name),
     locks={},
@@ -102,6 +101,21 @@ _OWNED = Query(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Destinations and claims that are locked, and what is known of them.
+
+    `owned` are the ids of the claims that nothing happened to since: another worker may have taken one over,
+    or this one started it and never heard that it was committed. `in_flight` counts what all workers
+    together send, by destination; `due_later` is when the next falls due that is not due yet.
+    """
+
+    states: dict[str, DestinationState]
+    owned: set[str]
+    in_flight: dict[str, int]
+    due_later: dict[str, datetime]
+
+
 class Queue(View):
     """The part of a transaction that works the queue off."""
 
@@ -109,33 +123,38 @@ class Queue(View):
 
     def next_due(self, names: Collection[str]) -> dict[str, datetime]:
         """When the next pending delivery of each destination falls due; those with none are left out."""
-        if not names:
-            return {}
-        rows = _next_due(tuple(sorted(names))).rows(self._connection)
-        return {name: due_at for name, due_at in rows if due_at is not None}
+        (rows,) = self._line.ask(_next_due(names)(after=0) if names else None)
+        return _moments(rows)
 
-    def in_flight(self) -> dict[str, int]:
-        """How many deliveries of each destination are being sent, by all workers together."""
-        return dict(_IN_FLIGHT.rows(self._connection))
+    def hold(
+        self, destinations: Collection[str], claims: Collection[Claim] = (), later: Collection[str] = ()
+    ) -> Held:
+        """Lock destinations, so that two workers take turns, and then claims; and see how they stand.
+
+        `later` are the destinations of which something is to be claimed next.
+        """
+        states, owned, in_flight, due_later = self._line.ask(
+            _STATES(names=list(destinations)) if destinations else None,
+            _OWNED(ids=[claim.id for claim in claims]) if claims else None,
+            _IN_FLIGHT() if later else None,
+            _next_due(later)(after=as_microseconds(self.now)) if later else None,
+        )
+        known = {(claim.id, claim.token, claim.attempts) for claim in claims}
+        return Held(
+            states=_states(states, destinations),
+            owned={row[0] for row in owned if row in known},
+            in_flight=dict(in_flight),
+            due_later=_moments(due_later),
+        )
 
     def destination_states(self, names: Collection[str]) -> dict[str, DestinationState]:
         """The states of the named destinations, locked, so that two workers take turns."""
-        columns = [each.name for each in fields(DestinationState)]
-        rows = _STATES.rows(self._connection, names=list(names))
-        states = [DestinationState(**dict(zip(columns, row, strict=True))) for row in rows]
-        known = {state.name: state for state in states}
-        return {name: known.get(name, DestinationState(name=name)) for name in names}
+        return self.hold(names).states
 
     def save_destination_states(self, states: Collection[DestinationState]) -> None:
         """Keep changed states; what was never there is added."""
-        for state in sorted(states, key=lambda state: state.name):
-            values = asdict(state)
-            insert_into = postgresql.insert if self._skips_locked else sqlite.insert
-            self._connection.execute(
-                insert_into(destinations)
-                .values(values)
-                .on_conflict_do_update(index_elements=["name"], set_=values)
-            )
+        rows = [asdict(state) for state in sorted(states, key=lambda state: state.name)]
+        self._line.write(Insert(table=destinations, rows=rows, key=("name",), replaces=True))
 
     # -- claim, start, settle -----------------------------------------------------------------
 
@@ -157,18 +176,15 @@ class Queue(View):
         `compose` may give them their message. With it, those that have one are only locked, for `start` in
         the same transaction to take.
         """
-        found = _DUE.rows(
-            self._connection,
-            destination=destination,
-            now=as_microseconds(self.now),
-            count=count,
-            first_count=first_count,
+        now = as_microseconds(self.now)
+        (found,) = self._line.ask(
+            _DUE(destination=destination, now=now, count=count, first_count=first_count)
         )
         claims = [replace(_claim(row), token=token) for row in found]
         claims = [compose(claim) for claim in claims] if compose else claims
         taken = {"state": State.SENDING.value, "token": token, "lease_until": self.now + lease}
         rows = [{"id": claim.id, **taken} for claim in claims if compose is None or claim.message is None]
-        statements.write(self._connection, Update(table=deliveries, rows=rows))
+        self._line.write(Update(table=deliveries, rows=rows))
         return claims
 
     def put_off(self, destination: str, wait: timedelta, reason: str) -> None:
@@ -188,27 +204,25 @@ class Queue(View):
             {"id": delivery_id, "due_at": self.now + wait, "reason": reason}
             for delivery_id in self._connection.execute(first).scalars()
         ]
-        statements.write(self._connection, Update(table=deliveries, rows=rows))
+        self._line.write(Update(table=deliveries, rows=rows))
 
     def start(self, claims: Sequence[Claim], lease: Mapping[str, timedelta]) -> list[Claim]:
         """Record the attempts of rendered claims before they are sent, and renew their leases.
 
-        They must be `still_owned`, or claimed in this transaction. Returns them with their counts raised by
+        They must be `owned`, or claimed in this transaction. Returns them with their counts raised by
         one. `lease` is by destination.
         """
         started = [replace(claim, attempts=claim.attempts + 1, tries=claim.tries + 1) for claim in claims]
-        statements.write(
-            self._connection,
+        self._line.write(
             Update(table=deliveries, rows=[self._started(each, lease[each.destination]) for each in started]),
             Insert(table=attempts, rows=[self._opened(each) for each in started]),
         )
         return started
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write what became of deliveries that are `still_owned`, and of their open attempts."""
+        """Write what became of deliveries that are `owned`, and of their open attempts."""
         closed = [_closed(settlement) for settlement in settlements if settlement.outcome]
-        statements.write(
-            self._connection,
+        self._line.write(
             Update(
                 table=deliveries,
                 rows=[self._settled(each) for each in settlements],
@@ -217,19 +231,9 @@ class Queue(View):
             Update(table=attempts, rows=closed, keys=2),
         )
 
-    def still_owned(self, claims: Sequence[Claim]) -> set[str]:
-        """The ids of those claims that nothing happened to since, locked.
-
-        Another worker may have taken one over; or this one started it and never heard that it was committed.
-        """
-        if not claims:
-            return set()
-        known = {(claim.id, claim.token, claim.attempts) for claim in claims}
-        rows = _OWNED.rows(self._connection, ids=[claim.id for claim in claims])
-        return {row[0] for row in rows if row in known}
-
     def _claims(self, ids: Sequence[str]) -> list[Claim]:
-        return [_claim(row) for row in _CLAIMED.rows(self._connection, ids=list(ids))]
+        (rows,) = self._line.ask(_CLAIMED(ids=list(ids)))
+        return [_claim(row) for row in rows]
 
     def _started(self, claim: Claim, lease: timedelta) -> dict[str, Any]:
         return {
@@ -280,22 +284,39 @@ def _closed(settlement: Settlement) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=16)
-def _next_due(names: tuple[str, ...]) -> Query:
+def _next_due(names: Collection[str]) -> Query:
+    return _next_due_of(tuple(sorted(names)))
+
+
+@lru_cache(maxsize=32)
+def _next_due_of(names: tuple[str, ...]) -> Query:
     """One look into the index of due deliveries for each destination."""
+    after = bindparam("after", type_=BigInteger)
     return Query(
         union_all(
             *(
                 select(
                     literal(name),
                     select(func.min(deliveries.c.due_at))
-                    .where(is_in(State.PENDING), deliveries.c.destination == name)
+                    .where(
+                        is_in(State.PENDING), deliveries.c.destination == name, deliveries.c.due_at > after
+                    )
                     .scalar_subquery(),
                 )
                 for name in names
             )
         )
     )
+
+
+def _moments(rows: Sequence[Sequence[Any]]) -> dict[str, datetime]:
+    return {name: moment for name, moment in rows if moment is not None}
+
+
+def _states(rows: Sequence[Sequence[Any]], names: Collection[str]) -> dict[str, DestinationState]:
+    states = [DestinationState(**dict(zip(_STATE_COLUMNS, row, strict=True))) for row in rows]
+    known = {state.name: state for state in states}
+    return {name: known.get(name, DestinationState(name=name)) for name in names}
 
 
 def _claim(row: Sequence[Any]) -> Claim:

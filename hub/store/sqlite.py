@@ -14,16 +14,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.records import Condition, Room
 from hub.store import migrate
+from hub.store.line import Line
 from hub.store.store import Listener, Store
 
 _BUSY_SECONDS = 5.0
@@ -71,8 +71,8 @@ class SqliteStore(Store):
                 f"there is no database at {self.path.absolute()}; run this where `hub serve` runs, "
                 "or make one with `hub migrate`"
             )
-        with self._translated(), self._reader() as connection:
-            migrate.check(connection)
+        with self._translated(), self._reader() as line:
+            migrate.check(line.connection)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
@@ -82,7 +82,8 @@ class SqliteStore(Store):
         return _SocketListener(_bell_path(self.path), on_wake)
 
     def condition(self) -> Condition:
-        with self._translated(), self._reader() as connection:
+        with self._translated(), self._reader() as line:
+            connection = line.connection
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
             said = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
         troubles = [f"the file is damaged: {each}" for each in said if each != "ok"]
@@ -111,18 +112,15 @@ class SqliteStore(Store):
         self._reading.dispose()
         self._bell.close()
 
-    def _now(self, connection: Connection) -> datetime:
-        return datetime.now(UTC)
-
     @contextmanager
-    def _writer(self) -> Iterator[Connection]:
+    def _writer(self) -> Iterator[Line]:
         with self._engine.begin() as connection:
-            yield connection
+            yield Line(connection)
 
     @contextmanager
-    def _reader(self) -> Iterator[Connection]:
-        with self._reading.connect() as connection:
-            yield connection
+    def _reader(self) -> Iterator[Line]:
+        with self._reading.begin() as connection:
+            yield Line(connection)
 
     def _engine_of(self, path: Path, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:

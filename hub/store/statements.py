@@ -1,4 +1,4 @@
-"""Statements of the hot path: compiled once and run by the driver itself, many rows by each.
+"""Statements of the hot path: written once, to be run by the driver itself, many rows by each.
 
 SQLAlchemy takes longer to run a statement than the database does. Here it only writes the SQL, and what is
 kept under its types is converted on the way in and out.
@@ -7,12 +7,12 @@ kept under its types is converted on the way in and out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, SelectBase, Table
+from sqlalchemy import Column, ColumnElement, Dialect, Select, SelectBase, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.ext.compiler import compiles
@@ -51,6 +51,31 @@ def _any_of_json(element: AnyOf, compiler: Any, **options: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each(:{element.name}))"  # noqa: S608 - names of ours
 
 
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """SQL for a driver; with `is_many` the parameters are a list to run it with, one after the other.
+
+    `converts` are what its answer's columns need, none where there is no answer.
+    """
+
+    sql: str
+    parameters: Any = None
+    is_many: bool = False
+    converts: Sequence[Convert | None] = ()
+
+    def converted(self, rows: Iterable[Sequence[Any]], dialect: Dialect) -> list[tuple[Any, ...]]:
+        """The answer, its values as the tables' types have them."""
+        return [
+            tuple(
+                [
+                    convert(value, dialect) if convert else value
+                    for value, convert in zip(row, self.converts, strict=True)
+                ]
+            )
+            for row in rows
+        ]
+
+
 class Query:
     """A SELECT with named values; `locks` says how its rows are locked where rows are locked one by one."""
 
@@ -60,13 +85,15 @@ class Query:
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
         self._converts = [_convert(column, "process_result_value") for column in statement.selected_columns]
 
-    def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        """All rows, their values as the tables' types have them. Lists are for `AnyOf`."""
-        sql, fixed = self.compiled(connection.dialect.name)
-        if connection.dialect.name == "sqlite":
+    def __call__(self, **values: Any) -> Question:
+        """With its values; lists are for `AnyOf`."""
+        return Question(query=self, values=values)
+
+    def statement(self, values: Mapping[str, Any], dialect: Dialect) -> Statement:
+        sql, fixed = self.compiled(dialect.name)
+        if dialect.name == "sqlite":
             values = {name: json.dumps(v) if isinstance(v, list) else v for name, v in values.items()}
-        found = connection.exec_driver_sql(sql, {**fixed, **values})
-        return [self._converted(row, connection.dialect) for row in found]
+        return Statement(sql=sql, parameters={**fixed, **values}, converts=self._converts)
 
     def compiled(self, dialect: str) -> tuple[str, dict[str, Any]]:
         """The SQL, and the values that are part of the statement."""
@@ -78,22 +105,48 @@ class Query:
             self._compiled[dialect] = (compiled.string, dict(compiled.params))
         return self._compiled[dialect]
 
-    def _converted(self, row: Sequence[Any], dialect: Dialect) -> tuple[Any, ...]:
-        return tuple(
-            [
-                convert(value, dialect) if convert else value
-                for value, convert in zip(row, self._converts, strict=True)
-            ]
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A query with its values."""
+
+    query: Query
+    values: Mapping[str, Any]
+
+    def statement(self, dialect: Dialect) -> Statement:
+        return self.query.statement(self.values, dialect)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Insert:
-    """New rows of a table, all with the same columns; with `unless_known` only those that are not there."""
+    """New rows of a table, all with the same columns.
+
+    What is there already under the same `key` is left alone, or with `replaces` overwritten. It may be
+    asked: `returns` is what the answer has of each row that was inserted.
+    """
 
     table: Table
     rows: Sequence[Row]
-    unless_known: bool = False
+    key: tuple[str, ...] = ()
+    replaces: bool = False
+    returns: str | None = None
+
+    def parts(self) -> Iterator[Insert]:
+        """With as many rows each as one statement takes."""
+        for first in range(0, len(self.rows), ROWS_AT_ONCE):
+            yield replace(self, rows=self.rows[first : first + ROWS_AT_ONCE])
+
+    def statement(self, dialect: Dialect) -> Statement:
+        names = tuple(self.rows[0])
+        values = _values(self.table, names, self.rows, dialect)
+        if dialect.name == "postgresql":
+            source, parameters = _source(self.table, names, values)
+        else:
+            source = _rows_of_values(len(values), len(names))
+            parameters = tuple(value for each in values for value in each)
+        sql = _insert(self.table, names, source, self.key, self.replaces, self.returns)
+        converts = [_convert(self.table.c[self.returns], "process_result_value")] if self.returns else []
+        return Statement(sql=sql, parameters=parameters, converts=converts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,46 +162,56 @@ class Update:
     keys: int = 1
     keeps: tuple[str, ...] = ()
 
+    def parts(self) -> Iterator[Update]:
+        """One statement takes them all, if there are any."""
+        if self.rows:
+            yield self
 
-def insert(connection: Connection, table: Table, rows: Sequence[Row], *, unless_known: bool = False) -> int:
-    """Insert any number of rows; returns how many were."""
-    inserted = 0
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        part = Insert(table=table, rows=rows[first : first + ROWS_AT_ONCE], unless_known=unless_known)
-        sql, parameters = _statement(part, connection.dialect)
-        inserted += connection.exec_driver_sql(sql, parameters).rowcount
-    return inserted
+    def statement(self, dialect: Dialect) -> Statement:
+        names = tuple(self.rows[0])
+        values = _values(self.table, names, self.rows, dialect)
+        if dialect.name == "postgresql":
+            source, parameters = _source(self.table, names, values)
+            sql = _update_from(self.table, names, source, self.keys, self.keeps)
+            return Statement(sql=sql, parameters=parameters)
+        sql = _update_one(self.table, names, self.keys, self.keeps)
+        return Statement(
+            sql=sql, parameters=[row[self.keys :] + row[: self.keys] for row in values], is_many=True
+        )
 
 
-def write(connection: Connection, *changes: Insert | Update) -> None:
-    """Make changes, each of another table and of at most a hundred rows.
+@dataclass(frozen=True, kw_only=True)
+class InsertWith:
+    """Rows, and what belongs to those of them that were not known, in one statement; for PostgreSQL.
 
-    PostgreSQL takes them in one statement: there the way to it costs more than the work.
+    Asked outside of a transaction it is one of its own, durable with the answer: the id of each new row.
+    `belongs` is the column of the `others` that has such an id, and in their columns `at` is the time there.
+    `notifies` is a channel that hears of it.
     """
-    made = [_statement(change, connection.dialect) for change in changes if change.rows]
-    if connection.dialect.name != "postgresql":
-        for sql, parameters in made:
-            connection.exec_driver_sql(sql, parameters)
-    elif made:
-        parts = [f"change{number} AS ({sql})" for number, (sql, _) in enumerate(made)]
-        together = tuple(value for _, parameters in made for value in parameters)
-        connection.exec_driver_sql(f"WITH {','.join(parts)} SELECT 1", together)
+
+    new: Insert
+    others: Insert
+    belongs: str
+    at: tuple[str, ...]
+    notifies: str | None = None
+
+    def statement(self, dialect: Dialect) -> Statement:
+        new = self.new.statement(dialect)
+        answers = ["id", "set_config('synchronous_commit', 'on', true)"]
+        answers += [f"pg_notify('{self.notifies}', '')"] if self.notifies else []
+        parts, parameters = [f"new AS ({new.sql})"], new.parameters
+        if self.others.rows:
+            names = tuple(self.others.rows[0])
+            values = _values(self.others.table, names, self.others.rows, dialect)
+            source, theirs = _source(self.others.table, names, values)
+            parts.append(f"others AS ({_insert_at(self.others.table, names, self.at, source, self.belongs)})")
+            parameters += theirs
+        sql = f"WITH {', '.join(parts)} SELECT {', '.join(answers)} FROM new"  # noqa: S608 - names of ours
+        return Statement(sql=sql, parameters=parameters, converts=[None] * len(answers))
 
 
-def _statement(change: Insert | Update, dialect: Dialect) -> tuple[str, Any]:
-    """The SQL of a change and its parameters; a list of them runs it for each."""
-    names = tuple(change.rows[0])
-    values = _values(change.table, names, change.rows, dialect)
-    if dialect.name == "postgresql":
-        arrays = tuple(map(list, zip(*values, strict=True)))
-        if isinstance(change, Insert):
-            return _insert_arrays(change.table, names, change.unless_known), arrays
-        return _update_arrays(change.table, names, change.keys, change.keeps), arrays
-    if isinstance(change, Insert):
-        sql = _insert_values(change.table, names, len(values), change.unless_known)
-        return sql, tuple(value for row in values for value in row)
-    sql = _update_one(change.table, names, change.keys, change.keeps)
-    return sql, [row[change.keys :] + row[: change.keys] for row in values]
+Asked: TypeAlias = Question | Insert | InsertWith
+Change: TypeAlias = Insert | Update
 
 
 def _values(
@@ -168,15 +231,64 @@ def _convert(column: ColumnElement[Any], way: str) -> Convert | None:
 
 
 @lru_cache(maxsize=256)
-def _insert_values(table: Table, names: tuple[str, ...], count: int, unless_known: bool) -> str:
-    row = f"({','.join('?' * len(names))})"
-    return f"{_into(table, names)} VALUES {','.join([row] * count)}{_unless_known(unless_known)}"
+def _rows_of_values(count: int, width: int) -> str:
+    row = f"({','.join('?' * width)})"
+    return f"VALUES {','.join([row] * count)}"
+
+
+def _source(
+    table: Table, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]
+) -> tuple[str, tuple[Any, ...]]:
+    """Rows for PostgreSQL, with their parameters: one row as it is, any number of others as arrays.
+
+    So there are two statements to plan, and the more common one is the fast one.
+    """
+    if len(values) == 1:
+        return _one_row(table, names), values[0]
+    return _rows_of_arrays(table, names), tuple(map(list, zip(*values, strict=True)))
+
+
+@lru_cache(maxsize=32)
+def _one_row(table: Table, names: tuple[str, ...]) -> str:
+    return f"SELECT {','.join(f'%s::{type_} AS {name}' for name, type_ in _typed(table, names))}"
+
+
+@lru_cache(maxsize=32)
+def _rows_of_arrays(table: Table, names: tuple[str, ...]) -> str:
+    arrays = ",".join(f"%s::{type_}[]" for _, type_ in _typed(table, names))
+    return f"SELECT * FROM unnest({arrays}) AS rows({','.join(names)})"  # noqa: S608 - names of ours
+
+
+def _typed(table: Table, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(name, table.c[name].type.compile(_DIALECTS["postgresql"])) for name in names]
+
+
+@lru_cache(maxsize=256)
+def _insert(
+    table: Table,
+    names: tuple[str, ...],
+    source: str,
+    key: tuple[str, ...],
+    replaces: bool,
+    returns: str | None,
+) -> str:
+    words = [f"INSERT INTO {table.name} ({','.join(names)}) {source}"]
+    if key:
+        changes = ",".join(f"{name}=excluded.{name}" for name in names if name not in key)
+        words.append(f"ON CONFLICT ({','.join(key)}) DO {f'UPDATE SET {changes}' if replaces else 'NOTHING'}")
+    if returns:
+        words.append(f"RETURNING {returns}")
+    return " ".join(words)
 
 
 @lru_cache(maxsize=16)
-def _insert_arrays(table: Table, names: tuple[str, ...], unless_known: bool) -> str:
-    """One statement for any number of rows: PostgreSQL plans it in no time."""
-    return f"{_into(table, names)} SELECT * FROM {_unnest(table, names)}{_unless_known(unless_known)}"  # noqa: S608 - names of ours
+def _insert_at(table: Table, names: tuple[str, ...], at: tuple[str, ...], source: str, belongs: str) -> str:
+    now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
+    return (
+        f"INSERT INTO {table.name} ({','.join((*names, *at))}) "  # noqa: S608 - names of ours
+        f"SELECT each.*{',clock.now' * len(at)} FROM ({source}) AS each, ({now}) AS clock "
+        f"WHERE each.{belongs} IN (SELECT id FROM new)"
+    )
 
 
 @lru_cache(maxsize=16)
@@ -186,7 +298,7 @@ def _update_one(table: Table, names: tuple[str, ...], keys: int, keeps: tuple[st
 
 
 @lru_cache(maxsize=16)
-def _update_arrays(table: Table, names: tuple[str, ...], keys: int, keeps: tuple[str, ...]) -> str:
+def _update_from(table: Table, names: tuple[str, ...], source: str, keys: int, keeps: tuple[str, ...]) -> str:
     mine = table.name
     changes = ",".join(
         f"{n}=COALESCE(new.{n},{mine}.{n})" if n in keeps else f"{n}=new.{n}" for n in names[keys:]
@@ -194,18 +306,5 @@ def _update_arrays(table: Table, names: tuple[str, ...], keys: int, keeps: tuple
     found = " AND ".join(f"{mine}.{n}=new.{n}" for n in names[:keys])
     return (
         f"UPDATE {mine} SET {changes} "  # noqa: S608 - names of ours
-        f"FROM {_unnest(table, names)} AS new({','.join(names)}) WHERE {found}"
+        f"FROM ({source}) AS new WHERE {found}"
     )
-
-
-def _unnest(table: Table, names: Sequence[str]) -> str:
-    types = (table.c[name].type.compile(_DIALECTS["postgresql"]) for name in names)
-    return f"unnest({','.join(f'%s::{type_}[]' for type_ in types)})"
-
-
-def _into(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table.name} ({','.join(names)})"
-
-
-def _unless_known(unless_known: bool) -> str:
-    return " ON CONFLICT (source, message_id) DO NOTHING" if unless_known else ""

@@ -6,16 +6,16 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreMoved, StoreUnavailable
 from hub.records import Condition, Room
 from hub.store.intake import Arrival, Intake
+from hub.store.line import Line
 from hub.store.noticing import Telling
 from hub.store.operating import Operating
 from hub.store.reading import Reading
@@ -79,16 +79,16 @@ class Store(ABC):
     def take_in(self, arrival: Arrival) -> bool:
         """Keep a new event and every delivery it is owed, or neither; False where it is known already.
 
-        Returns once that is durably committed, together with what arrives at the same time. Raises
-        StoreUnavailable.
+        Returns once that is durably committed, together with what arrives at the same time, and the workers
+        are told. Raises StoreUnavailable.
         """
         return self._arrivals.run(arrival)
 
     @contextmanager
     def read(self) -> Iterator[Reading]:
         """A consistent view, which no writer waits for. Raises StoreUnavailable."""
-        with self._translated(), self._reader() as connection:
-            yield Reading(connection, self._now(connection))
+        with self._translated(), self._reader() as line:
+            yield Reading(line)
 
     @abstractmethod
     def migrate(self) -> None:
@@ -122,16 +122,12 @@ class Store(ABC):
         self._engine.dispose()
 
     @abstractmethod
-    def _now(self, connection: Connection) -> datetime:
-        """The time that decides leases and due dates: asked first of all in every transaction."""
+    def _writer(self) -> AbstractContextManager[Line]:
+        """A transaction that may write; it is committed, durably, unless an error ends the block."""
 
     @abstractmethod
-    def _writer(self) -> AbstractContextManager[Connection]:
-        """A connection inside a transaction that may write and is durable when it commits."""
-
-    @abstractmethod
-    def _reader(self) -> AbstractContextManager[Connection]:
-        """A connection inside a transaction that only reads."""
+    def _reader(self) -> AbstractContextManager[Line]:
+        """A transaction that only reads, all of it the same state."""
 
     def _do_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
         with self._begin() as transaction:
@@ -139,12 +135,14 @@ class Store(ABC):
 
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
         with self._begin() as transaction:
-            return transaction.take_in(arrivals)
+            are_new = transaction.take_in(arrivals)
+        self.wake()
+        return are_new
 
     @contextmanager
     def _begin(self) -> Iterator[Transaction]:
-        with self._translated(), self._writer() as connection:
-            yield Transaction(connection, self._now(connection))
+        with self._translated(), self._writer() as line:
+            yield Transaction(line)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

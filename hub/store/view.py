@@ -1,4 +1,4 @@
-"""What every part of a transaction shares: its connection and its clock."""
+"""What every part of a transaction shares: the line to the database and the clock there."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, literal_column
 
 from hub.models import State
+from hub.store.line import Line
 from hub.store.tables import deliveries
 
 
 class View:
-    """A connection inside a transaction. `now` is when it began, by the clock that decides leases."""
+    """What is done within one transaction, over its line to the database."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
-        self.now = now
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    @property
+    def now(self) -> datetime:
+        """When it began, by the clock that decides leases and due times."""
+        return self._line.now
+
+    @property
+    def _connection(self) -> Connection:
+        return self._line.connection
 
     @property
     def _skips_locked(self) -> bool:
         """Whether rows are locked one by one: SQLite has one writer at a time and needs none of it."""
-        return self._connection.dialect.name == "postgresql"
+        return self._line.is_remote
 
     def _locking(self, statement: Select[Any], *, skips: bool = False) -> Select[Any]:
         """The statement with its rows locked, where rows are locked one by one."""

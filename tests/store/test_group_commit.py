@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import given
 import pytest
-from sqlalchemy import event as sa_event
 from sqlalchemy import text
 
 from hub.errors import Conflict, StoreError, StoreUnavailable
+from hub.store.line import Line
 from hub.store.store import GroupCommit, Store, Transaction
 
 
 def count_commits(store: Store) -> list[None]:
     commits: list[None] = []
-    sa_event.listen(store._engine, "commit", lambda connection: commits.append(None))
+    begin = store._writer
+
+    @contextmanager
+    def counted() -> Iterator[Line]:
+        with begin() as line:
+            yield line
+        commits.append(None)
+
+    store._writer = counted  # type: ignore[method-assign]
     return commits
 
 

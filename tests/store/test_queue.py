@@ -48,7 +48,7 @@ def start(store: Store, claims: list[Claim]) -> list[Claim]:
     leases = {each.destination: LEASE for each in claims}
 
     def work(t: Transaction) -> list[Claim]:
-        owned = t.still_owned(rendered)
+        owned = t.hold((), rendered).owned
         return t.start([each for each in rendered if each.id in owned], leases)
 
     return store.write(work)
@@ -56,7 +56,7 @@ def start(store: Store, claims: list[Claim]) -> list[Claim]:
 
 def settle(store: Store, *settlements: Settlement) -> set[str]:
     def work(transaction: Any) -> set[str]:
-        owned = transaction.still_owned([each.claim for each in settlements])
+        owned = transaction.hold((), [each.claim for each in settlements]).owned
         transaction.settle([each for each in settlements if each.claim.id in owned])
         return owned
 
@@ -236,7 +236,7 @@ def test_in_flight_counts_what_all_workers_send(store: Store) -> None:
     claim(store, count=2, token="a")
     claim(store, count=1, token="b")
 
-    assert store.write(lambda t: t.in_flight()) == {"log": 3}
+    assert store.write(lambda t: t.hold((), later=["log"])).in_flight == {"log": 3}
 
 
 def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> None:

@@ -1,0 +1,140 @@
+"""The way to the database, past SQLAlchemy, for what every event and every turn of a worker needs.
+
+SQLAlchemy takes longer to run a statement than the database does, and to PostgreSQL the way takes longer
+than both: what can go together does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from hub.store.statements import Asked, Change, Statement
+
+Answer = list[tuple[Any, ...]]
+
+
+class Line:
+    """A connection whose owner begins and commits its transaction, if there is to be one.
+
+    Every statement is sent at once: SQLite is near.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect
+        self._driver: Any = connection.connection.driver_connection
+        self._now = datetime.now(UTC)
+
+    @property
+    def now(self) -> datetime:
+        """When the transaction began, by the clock that decides leases and due times."""
+        return self._now
+
+    @property
+    def connection(self) -> Connection:
+        """For statements of any other kind."""
+        return self._connection
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it leads to PostgreSQL, where many write at once and rows are locked one by one."""
+        return False
+
+    def ask(self, *questions: Asked | None) -> list[Answer]:
+        """The answer to each, asked together; to None it is empty."""
+        asked = [question.statement(self._dialect) for question in questions if question]
+        answers = iter(self._exchange(asked))
+        return [next(answers) if question else [] for question in questions]
+
+    def write(self, *changes: Change) -> None:
+        """Make changes, in this order; those without rows are none."""
+        with self._wrapped():
+            for statement in self._statements(changes):
+                if statement.is_many:
+                    self._driver.executemany(statement.sql, statement.parameters)
+                else:
+                    self._driver.execute(statement.sql, statement.parameters)
+
+    def _exchange(self, asked: list[Statement]) -> list[Answer]:
+        with self._wrapped():
+            return [
+                each.converted(self._driver.execute(each.sql, each.parameters), self._dialect)
+                for each in asked
+            ]
+
+    def _statements(self, changes: tuple[Change, ...]) -> Iterator[Statement]:
+        for change in changes:
+            for part in change.parts():
+                yield part.statement(self._dialect)
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        """What the driver raises, as SQLAlchemy would have raised it."""
+        raised: Any = self._dialect.dbapi and self._dialect.dbapi.Error
+        try:
+            yield
+        except raised as error:
+            is_cut = self._dialect.is_disconnect(error, self._driver, None)
+            if is_cut:
+                self._connection.invalidate(error)
+            raise DBAPIError.instance(
+                None, None, error, raised, connection_invalidated=is_cut, dialect=self._dialect
+            ) from error
+
+
+class RemoteLine(Line):
+    """A transaction on PostgreSQL. It begins with the first that is sent, and `commit` ends it.
+
+    What is written waits for what is asked next, or for the commit, and goes with it in one round trip; an
+    error of it comes up there. `clock` is a SELECT of the time there.
+    """
+
+    def __init__(self, connection: Connection, begin: str, clock: str) -> None:
+        super().__init__(connection)
+        self._unsent = [Statement(sql=begin), Statement(sql=clock)]
+        self._began_at: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        if self._began_at is None:
+            self._exchange([])
+        assert self._began_at is not None
+        return self._began_at
+
+    @property
+    def connection(self) -> Connection:
+        if self._unsent:
+            self._exchange([])
+        return self._connection
+
+    @property
+    def is_remote(self) -> bool:
+        return True
+
+    def write(self, *changes: Change) -> None:
+        self._unsent += self._statements(changes)
+
+    def commit(self) -> None:
+        """Make durable what the transaction did."""
+        self._unsent.append(Statement(sql="COMMIT", parameters=None))
+        self._exchange([])
+
+    def _exchange(self, asked: list[Statement]) -> list[Answer]:
+        """Send what waits and what is asked, and read the answers."""
+        statements, self._unsent = [*self._unsent, *asked], []
+        with self._wrapped():
+            # Nothing is gained by a pipeline of one.
+            with self._driver.pipeline() if len(statements) > 1 else nullcontext():
+                cursors = [self._driver.execute(each.sql, each.parameters) for each in statements]
+            if self._began_at is None:
+                self._began_at = cursors[1].fetchone()[0]
+            return [
+                statement.converted(cursor, self._dialect)
+                for statement, cursor in zip(asked, cursors[-len(asked) :], strict=False)
+            ]

@@ -1,0 +1,132 @@
+"""What waits for the next question or the commit keeps its order, its errors and its durability."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import given
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, text, update
+
+from hub.errors import StoreError
+from hub.models import DestinationState
+from hub.store.intake import Arrival
+from hub.store.statements import Insert
+from hub.store.store import Store, Transaction, open_store
+from hub.store.tables import deliveries, destinations, events, keep
+
+
+def write(transaction: Transaction, name: str, value: str) -> None:
+    row = {"name": name, "value": value}
+    transaction._line.write(Insert(table=keep, rows=[row], key=("name",), replaces=True))
+
+
+def arrival(*names: str) -> Arrival:
+    return Arrival(event=given.event(), routing=given.routing(*names))
+
+
+def test_what_was_written_is_there_for_whatever_follows(store: Store) -> None:
+    def work(transaction: Transaction) -> tuple[str | None, int]:
+        write(transaction, "one", "first")
+        write(transaction, "one", "second")
+        transaction.save_destination_states([DestinationState(name="log", failures=3)])
+        return transaction.kept("one"), transaction.destination_states(["log"])["log"].failures
+
+    assert store.write(work) == ("second", 3)
+    with store.read() as reading:
+        assert reading.kept("one") == "second"
+
+
+def test_a_statement_of_another_kind_stands_where_it_was_made(store: Store) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.save_destination_states([DestinationState(name="log", failures=3)])
+        transaction._connection.execute(update(destinations).values(failures=destinations.c.failures + 1))
+        state = transaction.destination_states(["log"])["log"]
+        transaction.save_destination_states([DestinationState(name="log", failures=state.failures + 10)])
+
+    store.write(work)
+    assert store.write(lambda t: t.destination_states(["log"]))["log"].failures == 14
+
+
+def test_a_write_that_fails_undoes_the_whole_transaction(store: Store) -> None:
+    def work(transaction: Transaction) -> str:
+        write(transaction, "one", "kept?")
+        transaction._line.write(Insert(table=keep, rows=[{"name": "two", "value": None}]))
+        return "nothing of this is kept"
+
+    with pytest.raises(Exception, match=r"(?i)not.null"):
+        store.write(work)
+    with store.read() as reading:
+        assert reading.kept("one") is None
+    store.write(lambda t: write(t, "one", "the connection serves on"))
+    with store.read() as reading:
+        assert reading.kept("one") == "the connection serves on"
+
+
+def test_errors_of_the_driver_come_as_the_stores_own(store: Store) -> None:
+    nowhere = Table("nowhere", MetaData(), Column("number", Integer))
+    with pytest.raises(StoreError, match="nowhere"):
+        store.write(lambda t: t._line.write(Insert(table=nowhere, rows=[{"number": 1}])))
+
+
+def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -> None:
+    lone, many = arrival("log", "crm"), arrival(*(f"to{number}" for number in range(250)))
+    nothing = arrival()
+
+    assert [store.take_in(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
+    with store.read() as reading:
+        rows = reading._connection.execute(deliveries.select()).all()
+        assert {(row.created_at, row.due_at) for row in rows} == {(row.owed_since,) * 2 for row in rows}
+        assert all(timedelta() <= reading.now - row.due_at < timedelta(minutes=1) for row in rows)
+    owed = Counter(row.event_id for row in rows)
+    assert [owed[each.event.id] for each in (lone, many, nothing)] == [2, 250, 0]
+    assert set(store.write(lambda t: t.next_due(["log", "crm", "to249"]))) == {"log", "crm", "to249"}
+
+
+def test_workers_hear_of_what_was_taken_in(open_stores: Callable[..., Store]) -> None:
+    here, there = open_stores(), open_stores()
+    rang = threading.Event()
+    listener = there.listen(rang.set)
+    try:
+        for _ in range(3):
+            rang.clear()
+            here.take_in(arrival("log"))
+            assert rang.wait(1)
+    finally:
+        listener.close()
+
+
+def test_an_event_is_durable_once_it_is_taken_in(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    """Whatever the server's own settings are: here they would answer before the disk has it."""
+    url = new_postgres_database()
+    name = url.partition("?")[0].rpartition("/")[2]
+    store = open_store(url)
+    change = text(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    store.write(lambda t: t._connection.execute(change) and None)
+    store.close()
+    store = open_store(url)
+    behind = text("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()")
+
+    def is_behind() -> int:
+        store.take_in(arrival("log"))
+        with store.read() as reading:
+            return int(reading._connection.execute(behind).scalar_one())
+
+    # What else goes on in the server may be behind now and then.
+    assert min(is_behind() for _ in range(5)) == 0
+    store.close()
+
+
+def test_a_payload_of_any_bytes_is_kept(store: Store) -> None:
+    event = given.event(payload=bytes(range(256)))
+    store.take_in(Arrival(event=event, routing=given.routing("log")))
+
+    def payload(transaction: Transaction) -> bytes:
+        return bytes(transaction._connection.execute(events.select()).one().payload)
+
+    assert store.write(payload) == bytes(range(256))
