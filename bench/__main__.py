@@ -5,13 +5,13 @@ Without a word it measures all that have a goal and writes `results.md`; a part 
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from bench import figures, results
+from bench.apart import Measure, end_in_order, measure_apart
 from bench.databases import postgres
 from bench.figure import Figure
 from bench.isolation import isolation
@@ -19,8 +19,6 @@ from bench.machine import describe
 from bench.matching import matched
 from bench.reads import reads
 from bench.scale import backlog, memory
-
-Measure = Callable[[], Figure | Iterable[Figure]]
 
 
 def measurements(postgres_url: str) -> dict[str, Measure]:
@@ -49,7 +47,7 @@ def _on_both(
 
 def main(words: list[str]) -> int:
     """0 where all could be measured, whether or not it reaches its goal; 1 where not, 2 for no such name."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_in_order()
     began = time.monotonic()
     with postgres() as url:
         machine = describe(url)
@@ -76,8 +74,7 @@ def _measure_all(wanted: dict[str, Measure]) -> tuple[list[Figure], list[str]]:
     measured, failed = [], []
     for name, measure in wanted.items():
         try:
-            found = measure()
-            for figure in [found] if isinstance(found, Figure) else found:
+            for figure in measure_apart(measure):
                 print(results.line(figure), flush=True)
                 measured.append(figure)
         except (TimeoutError, RuntimeError) as error:

@@ -82,6 +82,7 @@ def _fork(program: Callable[[], None]) -> int:
     pid = os.fork()
     if pid == 0:
         try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setpgid(0, 0)
             program()
         except Exception:  # noqa: BLE001 - the last frame of a process

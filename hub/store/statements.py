@@ -215,13 +215,18 @@ Change: TypeAlias = Insert | Update
 
 
 def _values(
-    table: Table, names: Sequence[str], rows: Sequence[Row], dialect: Dialect
+    table: Table, names: tuple[str, ...], rows: Sequence[Row], dialect: Dialect
 ) -> list[tuple[Any, ...]]:
-    converts = [(name, _convert(table.c[name], "process_bind_param")) for name in names]
+    converts = _binds(table, names)
     return [
         tuple([convert(row[name], dialect) if convert else row[name] for name, convert in converts])
         for row in rows
     ]
+
+
+@lru_cache(maxsize=32)
+def _binds(table: Table, names: tuple[str, ...]) -> list[tuple[str, Convert | None]]:
+    return [(name, _convert(table.c[name], "process_bind_param")) for name in names]
 
 
 def _convert(column: ColumnElement[Any], way: str) -> Convert | None:

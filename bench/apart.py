@@ -1,0 +1,48 @@
+"""Each figure in a process of its own: what it forks inherits nothing of the figures before."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from multiprocessing.connection import Connection
+
+from bench.figure import Figure
+
+Measure = Callable[[], Figure | Iterable[Figure]]
+
+
+def measure_apart(measure: Measure) -> list[Figure]:
+    """The figures. Raises TimeoutError or RuntimeError where they could not be had."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_send_figures, args=(measure, there))
+    process.start()
+    there.close()
+    try:
+        found = here.recv()
+    except EOFError:
+        raise RuntimeError("its process ended") from None
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.join()
+    if isinstance(found, Exception):
+        raise found
+    return list(found)
+
+
+def end_in_order() -> None:
+    """Let a SIGTERM end what was started, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _send_figures(measure: Measure, to: Connection) -> None:
+    end_in_order()
+    try:
+        found = measure()
+        to.send([found] if isinstance(found, Figure) else list(found))
+    except (TimeoutError, RuntimeError) as error:
+        to.send(error)
