@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.generators import send
 
 ANSWER_SECONDS = 6
 """A server that was halted, or a network that takes bytes and passes none on, does not fail by itself."""
@@ -52,7 +53,10 @@ class _Pipeline(psycopg.Pipeline):
     """
 
     def _fetch_gen(self, *, flush: bool) -> Any:
-        return super()._fetch_gen(flush=False)
+        if flush:
+            # What the socket did not take at once still has to go.
+            yield from send(self.pgconn)
+        yield from super()._fetch_gen(flush=False)
 
 
 def connect(*arguments: Any, **named: Any) -> Connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,9 @@ class Line:
 
     Every statement is sent at once: SQLite is near.
     """
+
+    is_remote: ClassVar[bool] = False
+    """Whether it leads to PostgreSQL, where many write at once and rows are locked one by one."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -40,11 +43,6 @@ class Line:
     def connection(self) -> Connection:
         """For statements of any other kind."""
         return self._connection
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it leads to PostgreSQL, where many write at once and rows are locked one by one."""
-        return False
 
     def ask(self, *questions: Asked | None) -> list[Answer]:
         """The answer to each, asked together; to None it is empty."""
@@ -92,12 +90,16 @@ class RemoteLine(Line):
     """A transaction on PostgreSQL. It begins with the first that is sent, and `commit` ends it.
 
     What is written waits for what is asked next, or for the commit, and goes with it in one round trip; an
-    error of it comes up there. `clock` is a SELECT of the time there.
+    error of it comes up there. `clock` is a SELECT of the time there. Without `begin` whatever goes in one
+    round trip is a transaction of its own.
     """
 
-    def __init__(self, connection: Connection, begin: str, clock: str) -> None:
+    is_remote = True
+
+    def __init__(self, connection: Connection, clock: str, begin: str | None = None) -> None:
         super().__init__(connection)
-        self._unsent = [Statement(sql=begin), Statement(sql=clock)]
+        self._unsent = [Statement(sql=sql) for sql in (begin, clock) if sql]
+        self._clock_at = len(self._unsent) - 1
         self._began_at: datetime | None = None
 
     @property
@@ -113,16 +115,12 @@ class RemoteLine(Line):
             self._exchange([])
         return self._connection
 
-    @property
-    def is_remote(self) -> bool:
-        return True
-
     def write(self, *changes: Change) -> None:
         self._unsent += self._statements(changes)
 
     def commit(self) -> None:
         """Make durable what the transaction did."""
-        self._unsent.append(Statement(sql="COMMIT", parameters=None))
+        self._unsent.append(Statement(sql="COMMIT"))
         self._exchange([])
 
     def _exchange(self, asked: list[Statement]) -> list[Answer]:
@@ -133,8 +131,8 @@ class RemoteLine(Line):
             with self._driver.pipeline() if len(statements) > 1 else nullcontext():
                 cursors = [self._driver.execute(each.sql, each.parameters) for each in statements]
             if self._began_at is None:
-                self._began_at = cursors[1].fetchone()[0]
+                self._began_at = cursors[self._clock_at].fetchone()[0]
+            answers = cursors[len(cursors) - len(asked) :]
             return [
-                statement.converted(cursor, self._dialect)
-                for statement, cursor in zip(asked, cursors[-len(asked) :], strict=False)
+                each.converted(answer, self._dialect) for each, answer in zip(asked, answers, strict=True)
             ]

@@ -134,10 +134,12 @@ class PostgresStore(Store):
         super().close()
 
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
-        notifies = len(arrivals) == 1 and self._notifier.goes_by_itself()
+        concerns_workers = any(arrival.routing.owed for arrival in arrivals)
+        notifies = concerns_workers and len(arrivals) == 1 and self._notifier.goes_by_itself()
         with self._translated(), self._engine.connect() as connection:
-            (new,) = Line(connection).ask(at_once(arrivals, _CHANNEL if notifies else None))
-        if not notifies:
+            line = RemoteLine(connection, _CLOCK)
+            (new,) = line.ask(at_once(arrivals, _CHANNEL if notifies else None))
+        if concerns_workers and not notifies:
             self.wake()
         ids = {row[0] for row in new}
         return [arrival.event.id in ids for arrival in arrivals]
@@ -149,14 +151,14 @@ class PostgresStore(Store):
     @contextmanager
     def _writer(self) -> Iterator[Line]:
         with self._engine.connect() as connection:
-            line = RemoteLine(connection, "BEGIN ISOLATION LEVEL READ COMMITTED", _CLOCK)
+            line = RemoteLine(connection, _CLOCK, "BEGIN ISOLATION LEVEL READ COMMITTED")
             yield line
             line.commit()
 
     @contextmanager
     def _reader(self) -> Iterator[Line]:
         with self._engine.connect() as connection:
-            yield RemoteLine(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ", _CLOCK)
+            yield RemoteLine(connection, _CLOCK, "BEGIN ISOLATION LEVEL REPEATABLE READ")
 
 
 def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:

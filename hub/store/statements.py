@@ -184,9 +184,8 @@ class Update:
 class InsertWith:
     """Rows, and what belongs to those of them that were not known, in one statement; for PostgreSQL.
 
-    Asked outside of a transaction it is one of its own, durable with the answer: the id of each new row.
-    `belongs` is the column of the `others` that has such an id, and in their columns `at` is the time there.
-    `notifies` is a channel that hears of it.
+    Its answer is the id of each new row. `belongs` is the column of the `others` that has such an id, and in
+    their columns `at` is the time there. `notifies` is a channel that hears of it.
     """
 
     new: Insert
@@ -197,7 +196,7 @@ class InsertWith:
 
     def statement(self, dialect: Dialect) -> Statement:
         new = self.new.statement(dialect)
-        answers = ["id", "set_config('synchronous_commit', 'on', true)"]
+        answers = ["id"]
         answers += [f"pg_notify('{self.notifies}', '')"] if self.notifies else []
         parts, parameters = [f"new AS ({new.sql})"], new.parameters
         if self.others.rows:

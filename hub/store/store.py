@@ -136,7 +136,8 @@ class Store(ABC):
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
         with self._begin() as transaction:
             are_new = transaction.take_in(arrivals)
-        self.wake()
+        if any(arrival.routing.owed for arrival in arrivals):
+            self.wake()
         return are_new
 
     @contextmanager

@@ -11,7 +11,7 @@ import given
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, text, update
 
-from hub.errors import StoreError
+from hub.errors import StoreError, StoreUnavailable
 from hub.models import DestinationState
 from hub.store.intake import Arrival
 from hub.store.statements import Insert
@@ -64,6 +64,19 @@ def test_a_write_that_fails_undoes_the_whole_transaction(store: Store) -> None:
     store.write(lambda t: write(t, "one", "the connection serves on"))
     with store.read() as reading:
         assert reading.kept("one") == "the connection serves on"
+
+
+def test_a_write_may_be_larger_than_what_the_way_holds(store: Store) -> None:
+    value = "x" * 20_000_000
+    store.write(lambda t: write(t, "large", value))
+
+    def work(transaction: Transaction) -> str | None:
+        write(transaction, "larger", value + value)
+        return transaction.kept("large")
+
+    assert store.write(work) == value
+    with store.read() as reading:
+        assert reading.kept("larger") == value + value
 
 
 def test_errors_of_the_driver_come_as_the_stores_own(store: Store) -> None:
@@ -130,3 +143,39 @@ def test_a_payload_of_any_bytes_is_kept(store: Store) -> None:
         return bytes(transaction._connection.execute(events.select()).one().payload)
 
     assert store.write(payload) == bytes(range(256))
+
+
+def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    """What a client alone gives up would wait on in the server, and take a connection each time."""
+    url = new_postgres_database()
+    store, other = open_store(url), open_store(url)
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    def block(transaction: Transaction) -> int:
+        transaction._connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        transaction._connection.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(StoreUnavailable):
+            store.take_in(arrival("log"))
+        return int(transaction._connection.execute(waiting).scalar_one())
+
+    assert other.write(block) == 0
+    store.take_in(arrival("log"))
+    store.close()
+    other.close()
+
+
+def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., Store]) -> None:
+    here, there = open_stores(), open_stores()
+    rang = threading.Event()
+    listener = there.listen(rang.set)
+    try:
+        rang.wait(1)  # a listener rings once by itself where it had to connect first
+        rang.clear()
+        here.take_in(arrival())
+        assert not rang.wait(0.5)
+        here.take_in(arrival("log"))
+        assert rang.wait(1)
+    finally:
+        listener.close()
