@@ -67,7 +67,7 @@ def test_a_write_that_fails_undoes_the_whole_transaction(store: Store) -> None:
 
 
 def test_a_write_may_be_larger_than_what_the_way_holds(store: Store) -> None:
-    value = "x" * 20_000_000
+    value = "x" * 5_000_000
     store.write(lambda t: write(t, "large", value))
 
     def work(transaction: Transaction) -> str | None:
