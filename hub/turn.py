@@ -23,7 +23,9 @@ from hub.models import (
     Receipt,
     Settlement,
 )
+from hub.store.queue import Wanted
 from hub.store.store import Transaction
+from hub.store.waiting import Waiting
 from hub.troubles import deaths
 
 LEASE_MARGIN = timedelta(seconds=15)
@@ -122,14 +124,12 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     if plan.configured is not None:
         # First of all: it makes the rows that two workers lock to take turns.
         transaction.mark_configured(plan.configured)
-    due = transaction.next_due(plan.destinations) if plan.claims else {}
-    done = Done(now=transaction.now)
-    due_now = [name for name, due_at in due.items() if due_at <= done.now]
-    done.more_waits = None if due_now else False
-    concerned = {sent.claim.destination for sent in plan.news.sent} | set(due_now)
+    concerned = {sent.claim.destination for sent in plan.news.sent}
     # Whatever this turn locks of them it locks now: in another order two workers wait for each other.
     concerned |= set(plan.destinations) if plan.looks_after else set()
-    held = transaction.hold(concerned, plan.news.claims, plan.destinations if due_now else ())
+    due_of = plan.destinations if plan.claims else ()
+    held = transaction.hold(concerned, plan.news.claims, due_of=due_of)
+    done = Done(now=transaction.now)
     states = dict(held.states)
 
     _settle(transaction, plan, held.owned, states, done)
@@ -142,11 +142,9 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     if plan.prunes is not None:
         done.pruned = transaction.prune_by_age(plan.prunes)
     if plan.claims:
-        emptied = _claim(transaction, plan, due_now, held.in_flight, states, done)
+        left = _claim(transaction, plan, held.waiting, states, done)
         _start(transaction, plan, held.owned, done)
-        later = {name: due_at for name, due_at in held.due_later.items() if name in emptied}
-        left = {name: due_at for name, due_at in due.items() if name not in emptied}
-        done.next_at = _next_at(plan, left | later, states, done)
+        done.next_at = _next_at(plan, left, states, done)
     changed = [state for name, state in states.items() if state != held.states[name]]
     transaction.save_destination_states(changed)
     if plan.tells:
@@ -218,42 +216,49 @@ def _orphaned(claim: Claim, is_started: bool, plan: Plan, now: datetime) -> Sett
 def _claim(
     transaction: Transaction,
     plan: Plan,
-    due_now: list[str],
-    in_flight: Mapping[str, int],
+    waiting: Mapping[str, Waiting],
     states: dict[str, DestinationState],
     done: Done,
-) -> set[str]:
+) -> dict[str, Waiting]:
     """Claim what is due, in another order each time, so that no destination is always first.
 
-    Returns those of which all that is due was claimed.
+    Returns what waits still.
     """
-    emptied: set[str] = set()
+    wanted = _wanted(plan, waiting, states, done)
+    done.claimed = transaction.claim(*wanted, compose=plan.compose)
+    claimed = Counter(claim.destination for claim in done.claimed)
+    left = {name: replace(each, due=each.due - claimed[name]) for name, each in waiting.items()}
+    for name in (each.destination for each in wanted):
+        states[name] = pace.after_claim(plan.destinations[name], states[name], claimed[name], done.now)
+    if wanted or not any(each.due for each in waiting.values()):
+        done.more_waits = any(left[each.destination].due for each in wanted)
+    return left
+
+
+def _wanted(
+    plan: Plan, waiting: Mapping[str, Waiting], states: Mapping[str, DestinationState], done: Done
+) -> list[Wanted]:
+    """What may go to each destination now."""
+    wanted: list[Wanted] = []
     free = plan.threads - sum(plan.in_hand.values())
-    if free <= 0:
-        return emptied
     settled = Counter(each.claim.destination for each in done.settlements)
-    for name in random.sample(due_now, len(due_now)):
-        config = plan.destinations[name]
-        room = pace.room_for(plan.threads, free, plan.in_hand.get(name, 0))
-        sending = in_flight.get(name, 0) - settled[name]
-        count = pace.allowance(config, states[name], sending, room, done.now)
+    due = [name for name, each in waiting.items() if each.due and name in states]
+    for name in random.sample(due, len(due)):
+        config, each = plan.destinations[name], waiting[name]
+        room = min(pace.room_for(plan.threads, free, plan.in_hand.get(name, 0)), each.due)
+        count = pace.allowance(config, states[name], each.in_flight - settled[name], room, done.now)
         if count > 0:
-            token = secrets.token_hex(16)
-            claims = transaction.claim(
-                name,
-                count,
-                first_count=pace.first_attempts(count, random.random()),  # noqa: S311 - taking turns
-                token=token,
-                lease=_lease(config),
-                compose=plan.compose,
+            wanted.append(
+                Wanted(
+                    name,
+                    count,
+                    first_count=pace.first_attempts(count, random.random()),  # noqa: S311 - taking turns
+                    token=secrets.token_hex(16),
+                    lease=_lease(config),
+                )
             )
-            states[name] = pace.after_claim(config, states[name], len(claims), done.now)
-            done.claimed += claims
-            done.more_waits = done.more_waits or len(claims) == count
-            if len(claims) < count:
-                emptied.add(name)
-            free -= len(claims)
-    return emptied
+            free -= count
+    return wanted
 
 
 def _start(transaction: Transaction, plan: Plan, owned: Set[str], done: Done) -> None:
@@ -267,20 +272,21 @@ def _start(transaction: Transaction, plan: Plan, owned: Set[str], done: Done) ->
 
 
 def _next_at(
-    plan: Plan, due: Mapping[str, datetime], states: Mapping[str, DestinationState], done: Done
+    plan: Plan, waiting: Mapping[str, Waiting], states: Mapping[str, DestinationState], done: Done
 ) -> datetime | None:
     """The next moment that brings work by itself.
 
     What is due but found no free thread is not counted: a thread that becomes free is news.
     """
-    moments = [each.due_at for each in done.settlements if each.due_at is not None]
-    for name, due_at in due.items():
-        if due_at > done.now:
-            moments.append(due_at)
-        elif name in states and states[name].paused_at is None:
-            opens_at = pace.opens_at(plan.destinations[name], states[name], done.now)
-            moments += [opens_at] if opens_at is not None else []
-    return min(moments, default=None)
+    moments = [each.due_at for each in done.settlements]
+    for name, each in waiting.items():
+        if not each.due:
+            moments.append(each.next_at)
+        elif name not in states:
+            moments.append(done.now)
+        elif states[name].paused_at is None:
+            moments.append(pace.opens_at(plan.destinations[name], states[name], done.now))
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _lease(config: DestinationConfig) -> timedelta:

@@ -27,6 +27,7 @@ from hub.logs import set_up_logs
 from hub.models import DestinationConfig, OnUnknown, Outcome, RateLimit, Send, State
 from hub.records import DeliveryRecord
 from hub.route import Rules
+from hub.store.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import deliveries
 from hub.turn import Sent
@@ -340,7 +341,7 @@ def test_what_a_dead_worker_held_is_taken_over(store: Store, is_started: bool) -
         lease = timedelta(seconds=-1)
 
         def claim_and_die(transaction: Any) -> None:
-            claims = transaction.claim("crm", 1, token="dead", lease=lease)
+            claims = transaction.claim(Wanted("crm", 1, token="dead", lease=lease))
             if is_started:
                 message = {"method": "POST", "content_type": "application/json", "body": "{}"}
                 transaction.start([replace(each, message=message) for each in claims], {"crm": lease})
@@ -361,7 +362,7 @@ def test_a_worker_that_was_halted_past_its_lease_does_not_send_what_it_started(s
         rules = sending(place := to(receiver))
         fan_out(given.event(), rules, store)
         worker = Worker(store, lambda: rules, threads=1)
-        (claim,) = store.write(lambda t: t.claim("crm", 1, token="mine", lease=timedelta(seconds=30)))
+        (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=30))))
         rendered = [replace(claim, message={"body": "x"})]
         (started,) = store.write(lambda t: t.start(rendered, {"crm": timedelta(seconds=30)}))
         worker._send(started, place, given.NOON, time.monotonic() - 16)
@@ -423,7 +424,7 @@ def test_a_result_that_cannot_be_settled_stops_no_other(store: Store) -> None:
     with HttpReceiver() as receiver:
         rules = sending(to(receiver))
         fan_out(given.event(), rules, store)
-        (claim,) = store.write(lambda t: t.claim("crm", 1, token="mine", lease=timedelta(seconds=9)))
+        (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=9))))
         with working(store, rules) as worker:
             gone = replace(claim, destination="gone")
             worker._inbox.put(sent=Sent(claim=gone, seconds=1.0, result=Retry("no")))

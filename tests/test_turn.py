@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +26,7 @@ from hub.models import (
     Receipt,
     State,
 )
-from hub.store.store import Store
+from hub.store.store import Store, open_store
 from hub.store.tables import deliveries, destinations
 from hub.store.upkeep import PRUNE_BATCH
 from hub.turn import LEFT_TO_OTHERS_FOR, Done, News, Plan, Sent, take_turn
@@ -260,6 +262,42 @@ def test_a_busy_destination_leaves_threads_to_others(store: Store) -> None:
 
     assert claimed.count("few") == 1
     assert claimed.count("many") <= 6
+
+
+def test_no_more_is_claimed_than_there_are_free_threads_whatever_waits(store: Store) -> None:
+    places = [replace(CRM, name=name, concurrency=100) for name in ("one", "two", "three")]
+    owe(store, 9, "one", "two", "three")
+
+    assert len(turn(store, *places, threads=8).claimed) == 8
+
+
+def test_what_falls_due_while_a_turn_waits_for_its_locks_is_for_the_next_at_once(
+    postgres_store_url: str,
+) -> None:
+    here, there = open_store(postgres_store_url), open_store(postgres_store_url)
+    other = replace(CRM, name="other")
+    turn(here, CRM, other)
+    owe(here, 1)
+    holds = threading.Event()
+
+    def owe_slowly(transaction: Any) -> None:
+        transaction.destination_states(["crm"])
+        holds.set()
+        time.sleep(0.3)
+        event = given.event()
+        transaction.add_event(event, given.routing("other"))
+        transaction.add_deliveries(event, given.routing("other"))
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(there.write, owe_slowly)
+        assert holds.wait(5)
+        done = turn(here, CRM, other, configured=None)
+        slow.result()
+    here.close()
+    there.close()
+
+    assert [claim.destination for claim in done.claimed] == ["crm"]
+    assert done.next_at == done.now
 
 
 def test_a_worker_without_a_free_thread_claims_nothing(store: Store) -> None:

@@ -6,7 +6,7 @@ Imported where a PostgreSQL is connected to: its driver is an extra.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,8 @@ class Connection(psycopg.Connection[Any]):
     """One on which nothing waits longer than `answer_seconds` for an answer; None waits for ever."""
 
     answer_seconds: float | None = ANSWER_SECONDS
+    is_direct = False
+    """Whether the server itself is at the other end, and no pooler: it keeps what a session is told."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         began = time.monotonic()
@@ -46,33 +48,41 @@ class Connection(psycopg.Connection[Any]):
 
 
 class _Pipeline(psycopg.Pipeline):
-    """Nothing follows the Sync at its end.
+    """Everything goes at once, at the end, and nothing follows the Sync there.
+
+    psycopg sends each statement by itself: for each the server is woken, and reads and answers it, which
+    takes longer than most statements do.
 
     PostgreSQL times an idle transaction from its answer to a Sync until the next message. psycopg sends a
     request to flush behind it, which has no answer: a process halted then would keep its locks for ever.
     """
 
-    def _fetch_gen(self, *, flush: bool) -> Any:
-        if flush:
-            # What the socket did not take at once still has to go.
+    def _communicate_gen(self) -> Any:
+        if self._is_at_its_end():
+            while self.command_queue:
+                self.command_queue.popleft()()
             yield from send(self.pgconn)
-        yield from super()._fetch_gen(flush=False)
+
+    def _fetch_gen(self, *, flush: bool) -> Any:
+        yield from super()._fetch_gen(flush=flush and not self._is_at_its_end())
+
+    def _is_at_its_end(self) -> bool:
+        """Whether the last that it waits for is a Sync's answer."""
+        return bool(self.result_queue) and self.result_queue[-1] is None
 
 
-def connect(*arguments: Any, **named: Any) -> Connection:
-    """A connection, prepared statements on it where they can be."""
-    connection = Connection.connect(*arguments, **named)
-    if _is_direct(connection):
-        connection.prepare_threshold = _PREPARED_AFTER
-    return connection
-
-
-def _is_direct(connection: Connection) -> bool:
-    """Whether the server itself is at the other end.
+def connect(*arguments: Any, settings: Mapping[str, str], **named: Any) -> Connection:
+    """A connection; where it is direct, with these settings and with prepared statements.
 
     A pooler gives its clients a process number of its own, because it lends them one server process after
-    the other. A statement that was prepared on one of them is not known to the next.
+    the other. What one of them was told is not known to the next.
     """
+    connection = Connection.connect(*arguments, **named)
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.rollback()
-    return row is not None and row[0] == connection.info.backend_pid
+    connection.is_direct = row is not None and row[0] == connection.info.backend_pid
+    if connection.is_direct:
+        connection.prepare_threshold = _PREPARED_AFTER
+        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+        connection.execute(f"SELECT {calls}")
+    connection.commit()
+    return connection

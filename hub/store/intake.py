@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hub.models import UNMATCHED, Event, Routing, State, new_id
-from hub.store.statements import Insert, InsertWith
+from hub.store.changes import Insert, InsertWith
 from hub.store.tables import deliveries, events
 from hub.store.view import View, is_in
 

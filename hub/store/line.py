@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from hub.store.statements import Asked, Change, Statement
+from hub.store.changes import Insert, InsertWith, Update
+from hub.store.queries import Question
+from hub.store.statements import Statement
 
-Answer = list[tuple[Any, ...]]
+Asked: TypeAlias = Question | Insert | InsertWith
+Change: TypeAlias = Insert | Update
+Answer: TypeAlias = list[tuple[Any, ...]]
 
 
 class Line:
@@ -47,7 +51,7 @@ class Line:
     def ask(self, *questions: Asked | None) -> list[Answer]:
         """The answer to each, asked together; to None it is empty."""
         asked = [question.statement(self._dialect) for question in questions if question]
-        answers = iter(self._exchange(asked))
+        answers = iter(self._exchange(asked) if asked else ())
         return [next(answers) if question else [] for question in questions]
 
     def write(self, *changes: Change) -> None:
@@ -90,16 +94,16 @@ class RemoteLine(Line):
     """A transaction on PostgreSQL. It begins with the first that is sent, and `commit` ends it.
 
     What is written waits for what is asked next, or for the commit, and goes with it in one round trip; an
-    error of it comes up there. `clock` is a SELECT of the time there. Without `begin` whatever goes in one
-    round trip is a transaction of its own.
+    error of it comes up there. `first` goes before all else: it begins the transaction, and without that
+    whatever goes in one round trip is one of its own. `clock` is a SELECT of the time when it began.
     """
 
     is_remote = True
 
-    def __init__(self, connection: Connection, clock: str, begin: str | None = None) -> None:
+    def __init__(self, connection: Connection, *first: str, clock: str | None = None) -> None:
         super().__init__(connection)
-        self._unsent = [Statement(sql=sql) for sql in (begin, clock) if sql]
-        self._clock_at = len(self._unsent) - 1
+        self._unsent = [Statement(sql=sql) for sql in (*first, clock) if sql]
+        self._clock_at = len(first) if clock else None
         self._began_at: datetime | None = None
 
     @property
@@ -130,8 +134,8 @@ class RemoteLine(Line):
             # Nothing is gained by a pipeline of one.
             with self._driver.pipeline() if len(statements) > 1 else nullcontext():
                 cursors = [self._driver.execute(each.sql, each.parameters) for each in statements]
-            if self._began_at is None:
-                self._began_at = cursors[self._clock_at].fetchone()[0]
+            if self._clock_at is not None:
+                self._began_at, self._clock_at = cursors[self._clock_at].fetchone()[0], None
             answers = cursors[len(cursors) - len(asked) :]
             return [
                 each.converted(answer, self._dialect) for each, answer in zip(asked, answers, strict=True)

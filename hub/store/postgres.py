@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
@@ -29,16 +30,17 @@ _CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS = 3, 3, 5
 sender that waits 15 s gets its 503. The server ends a statement by itself before that; one that hangs cannot.
 """
 
-_CLOCK = (
-    "SELECT clock_timestamp(), set_config('synchronous_commit', 'on', true),"
-    f" set_config('statement_timeout', '{_STATEMENT_SECONDS}s', true),"
-    f" set_config('idle_in_transaction_session_timeout', '{_STATEMENT_SECONDS}s', true)"
-)
-"""Settings for one transaction, because behind a transaction pooler a session's are somebody else's.
-
-A process that is halted or cut off within a transaction keeps its locks, and all others waiting, no longer
-than that.
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "statement_timeout": f"{_STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
+}
+"""Whatever the server's own are. A process that is halted or cut off within a transaction keeps its locks,
+and all others waiting, no longer than that.
 """
+
+_SET_LOCALLY = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
+"""For one transaction: behind a pooler a session's settings are somebody else's."""
 
 _CONDITION = text(
     """
@@ -96,6 +98,8 @@ class PostgresStore(Store):
             # Another process may be at it, and an index of millions of rows takes its time.
             driver: Any = connection.connection.driver_connection
             driver.answer_seconds = None
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             migrate.upgrade(connection)
             del driver.answer_seconds
@@ -137,7 +141,7 @@ class PostgresStore(Store):
         concerns_workers = any(arrival.routing.owed for arrival in arrivals)
         notifies = concerns_workers and len(arrivals) == 1 and self._notifier.goes_by_itself()
         with self._translated(), self._engine.connect() as connection:
-            line = RemoteLine(connection, _CLOCK)
+            line = RemoteLine(connection, *_settings(connection))
             (new,) = line.ask(at_once(arrivals, _CHANNEL if notifies else None))
         if concerns_workers and not notifies:
             self.wake()
@@ -151,20 +155,31 @@ class PostgresStore(Store):
     @contextmanager
     def _writer(self) -> Iterator[Line]:
         with self._engine.connect() as connection:
-            line = RemoteLine(connection, _CLOCK, "BEGIN ISOLATION LEVEL READ COMMITTED")
+            line = _begun(connection, "READ COMMITTED")
             yield line
             line.commit()
 
     @contextmanager
     def _reader(self) -> Iterator[Line]:
         with self._engine.connect() as connection:
-            yield RemoteLine(connection, _CLOCK, "BEGIN ISOLATION LEVEL REPEATABLE READ")
+            yield _begun(connection, "REPEATABLE READ")
 
 
 def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
     from hub.store import driver
 
-    return driver.connect(*arguments, **named)
+    return driver.connect(*arguments, settings=_SETTINGS, **named)
+
+
+def _settings(connection: Connection) -> list[str]:
+    """What a transaction sets first, where its session could not."""
+    driver: Any = connection.connection.driver_connection
+    return [] if driver.is_direct else [f"SELECT {_SET_LOCALLY}"]
+
+
+def _begun(connection: Connection, isolation: str) -> RemoteLine:
+    begin = f"BEGIN ISOLATION LEVEL {isolation}"
+    return RemoteLine(connection, begin, *_settings(connection), clock="SELECT now()")
 
 
 class _Notifier:
@@ -230,11 +245,19 @@ class _NotifyListener(Listener):
                 with psycopg.connect(self._conninfo, autocommit=True, **self._arguments) as connection:
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self._on_wake()
+                    waiting = select.poll()
+                    waiting.register(connection, select.POLLIN)
                     while not self._closed.is_set():
-                        for _ in connection.notifies(timeout=0.5, stop_after=1):
-                            self._on_wake()
+                        if waiting.poll(500):
+                            self._hear(connection.pgconn)
             except psycopg.Error:
                 self._closed.wait(1.0)
+
+    def _hear(self, connection: Any) -> None:
+        """Without psycopg's generator of notifications: it is busy for long after the first."""
+        connection.consume_input()
+        while connection.notifies() is not None:
+            self._on_wake()
 
     def close(self) -> None:
         self._closed.set()

@@ -6,145 +6,76 @@ Every change of a claimed delivery is fenced by its claim token: a worker that c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
-from functools import lru_cache
+from dataclasses import KW_ONLY, asdict, dataclass, replace
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Integer,
-    Select,
-    bindparam,
-    func,
-    literal,
-    literal_column,
-    select,
-    union_all,
-)
+from sqlalchemy import select
 
-from hub.models import FINISHED, Claim, DestinationState, Event, Send, Settlement, State
-from hub.store.statements import AnyOf, Insert, Query, Update
-from hub.store.tables import as_microseconds, attempts, deliveries, destinations, events
+from hub.models import FINISHED, Claim, DestinationState, Settlement, State
+from hub.store.changes import Insert, Update
+from hub.store.tables import as_microseconds, attempts, deliveries, destinations
 from hub.store.view import View, is_in
-
-_CLAIM_COLUMNS = (
-    events.c.id,
-    events.c.source,
-    events.c.message_id,
-    events.c.type,
-    events.c.payload,
-    events.c.received_at,
-    deliveries.c.id,
-    deliveries.c.token,
-    deliveries.c.route,
-    deliveries.c.destination,
-    deliveries.c.send,
-    deliveries.c.attempts,
-    deliveries.c.tries,
-    deliveries.c.message,
-    deliveries.c.degraded,
-    deliveries.c.accepted,
-)
-_CLAIMS = select(*_CLAIM_COLUMNS).join(events, events.c.id == deliveries.c.event_id)
-
-
-def _longest_due(turn: int, count: str, *which: ColumnElement[bool]) -> Select[Any]:
-    """Found by a partial index, which SQLite uses only where a part of a UNION is a subquery."""
-    due = (
-        select(deliveries.c.id, literal_column(str(turn)).label("turn"))
-        .where(
-            is_in(State.PENDING),
-            *which,
-            deliveries.c.destination == bindparam("destination"),
-            deliveries.c.due_at <= bindparam("now", type_=BigInteger),
-        )
-        .order_by(deliveries.c.due_at)
-        .limit(bindparam(count, type_=Integer))
-        .subquery()
-    )
-    return select(due)
-
-
-_EITHER = union_all(
-    _longest_due(0, "first_count", deliveries.c.tries == literal_column("0")), _longest_due(1, "count")
-).subquery()
-_CHOSEN = select(_EITHER.c.id, func.min(_EITHER.c.turn).label("turn")).group_by(_EITHER.c.id).subquery()
-# Locked outside of what chooses: where a LIMIT with SKIP LOCKED is a part of a statement, a planner may run
-# it twice.
-_DUE = Query(
-    _CLAIMS.join(_CHOSEN, _CHOSEN.c.id == deliveries.c.id)
-    .where(is_in(State.PENDING))
-    .order_by(_CHOSEN.c.turn, deliveries.c.due_at)
-    .limit(bindparam("count", type_=Integer)),
-    locks={"skip_locked": True, "of": deliveries},
-)
-_CLAIMED = Query(_CLAIMS.where(AnyOf(deliveries.c.id, "ids")).order_by(deliveries.c.due_at))
-_IN_FLIGHT = Query(
-    select(deliveries.c.destination, func.count())
-    .where(is_in(State.SENDING))
-    .group_by(deliveries.c.destination)
-)
-_STATE_COLUMNS = tuple(each.name for each in fields(DestinationState))
-_STATES = Query(
-    select(*(destinations.c[name] for name in _STATE_COLUMNS))
-    .where(AnyOf(destinations.c.name, "names"))
-    .order_by(destinations.c.name),
-    locks={},
-)
-_OWNED = Query(
-    select(deliveries.c.id, deliveries.c.token, deliveries.c.attempts)
-    .where(AnyOf(deliveries.c.id, "ids"), is_in(State.SENDING))
-    .order_by(deliveries.c.id),
-    locks={},
-)
+from hub.store.waiting import CLAIMED, DUE, OWNED, STATES, WAITING, Waiting, claim_of, states_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """Destinations and claims that are locked, and what is known of them.
+    """Destinations and claims that are locked, and what waits.
 
     `owned` are the ids of the claims that nothing happened to since: another worker may have taken one over,
-    or this one started it and never heard that it was committed. `in_flight` counts what all workers
-    together send, by destination; `due_later` is when the next falls due that is not due yet.
+    or this one started it and never heard that it was committed. `waiting` may know of more that is due than
+    `states` are locked for, where it fell due meanwhile.
     """
 
     states: dict[str, DestinationState]
     owned: set[str]
-    in_flight: dict[str, int]
-    due_later: dict[str, datetime]
+    waiting: dict[str, Waiting]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Up to `count` due deliveries of a destination, to be claimed under a lease.
+
+    Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is
+    the longest due of all.
+    """
+
+    destination: str
+    count: int
+    _: KW_ONLY
+    first_count: int = 0
+    token: str
+    lease: timedelta
 
 
 class Queue(View):
     """The part of a transaction that works the queue off."""
 
-    # -- what is due --------------------------------------------------------------------------
-
-    def next_due(self, names: Collection[str]) -> dict[str, datetime]:
-        """When the next pending delivery of each destination falls due; those with none are left out."""
-        (rows,) = self._line.ask(_next_due(names)(after=0) if names else None)
-        return _moments(rows)
-
     def hold(
-        self, destinations: Collection[str], claims: Collection[Claim] = (), later: Collection[str] = ()
+        self,
+        names: Collection[str] = (),
+        claims: Collection[Claim] = (),
+        *,
+        due_of: Collection[str] = (),
     ) -> Held:
-        """Lock destinations, so that two workers take turns, and then claims; and see how they stand.
+        """Lock destinations, so that two workers take turns, and then claims; and see what waits.
 
-        `later` are the destinations of which something is to be claimed next.
+        Of `due_of` those are locked that something is due for; all must be marked, configured or not.
         """
-        states, owned, in_flight, due_later = self._line.ask(
-            _STATES(names=list(destinations)) if destinations else None,
-            _OWNED(ids=[claim.id for claim in claims]) if claims else None,
-            _IN_FLIGHT() if later else None,
-            _next_due(later)(after=as_microseconds(self.now)) if later else None,
+        now = {} if self._line.is_remote else {"now": as_microseconds(self.now)}
+        asks = names or due_of
+        states, owned, waiting = self._line.ask(
+            STATES(names=list(names), due_of=list(due_of), **now) if asks else None,
+            OWNED(ids=[claim.id for claim in claims]) if claims else None,
+            # Another statement than the one that locks: it sees what was committed before that had its locks.
+            WAITING(names=list(due_of), **now) if due_of else None,
         )
         known = {(claim.id, claim.token, claim.attempts) for claim in claims}
         return Held(
-            states=_states(states, destinations),
+            states={name: DestinationState(name=name) for name in names} | states_of(states),
             owned={row[0] for row in owned if row in known},
-            in_flight=dict(in_flight),
-            due_later=_moments(due_later),
+            waiting={name: Waiting(*rest) for name, *rest in waiting},
         )
 
     def destination_states(self, names: Collection[str]) -> dict[str, DestinationState]:
@@ -158,32 +89,31 @@ class Queue(View):
 
     # -- claim, start, settle -----------------------------------------------------------------
 
-    def claim(
-        self,
-        destination: str,
-        count: int,
-        *,
-        first_count: int = 0,
-        token: str,
-        lease: timedelta,
-        compose: Callable[[Claim], Claim] | None = None,
-    ) -> list[Claim]:
-        """Take up to `count` due deliveries of a destination under a lease.
-
-        Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is
-        the longest due of all.
+    def claim(self, *wanted: Wanted, compose: Callable[[Claim], Claim] | None = None) -> list[Claim]:
+        """Take deliveries that are due.
 
         `compose` may give them their message. With it, those that have one are only locked, for `start` in
         the same transaction to take.
         """
         now = as_microseconds(self.now)
-        (found,) = self._line.ask(
-            _DUE(destination=destination, now=now, count=count, first_count=first_count)
+        answers = self._line.ask(
+            *(
+                DUE(destination=each.destination, now=now, count=each.count, first_count=each.first_count)
+                for each in wanted
+            )
         )
-        claims = [replace(_claim(row), token=token) for row in found]
-        claims = [compose(claim) for claim in claims] if compose else claims
-        taken = {"state": State.SENDING.value, "token": token, "lease_until": self.now + lease}
-        rows = [{"id": claim.id, **taken} for claim in claims if compose is None or claim.message is None]
+        claims, rows = [], []
+        for each, found in zip(wanted, answers, strict=True):
+            taken = {
+                "state": State.SENDING.value,
+                "token": each.token,
+                "lease_until": self.now + each.lease,
+            }
+            for row in found:
+                claim = replace(claim_of(row), token=each.token)
+                claim = compose(claim) if compose else claim
+                claims.append(claim)
+                rows += [{"id": claim.id, **taken}] if compose is None or claim.message is None else []
         self._line.write(Update(table=deliveries, rows=rows))
         return claims
 
@@ -232,8 +162,8 @@ class Queue(View):
         )
 
     def _claims(self, ids: Sequence[str]) -> list[Claim]:
-        (rows,) = self._line.ask(_CLAIMED(ids=list(ids)))
-        return [_claim(row) for row in rows]
+        (rows,) = self._line.ask(CLAIMED(ids=list(ids)))
+        return [claim_of(row) for row in rows]
 
     def _started(self, claim: Claim, lease: timedelta) -> dict[str, Any]:
         return {
@@ -282,63 +212,3 @@ def _closed(settlement: Settlement) -> dict[str, Any]:
         "status": settlement.status,
         "detail": settlement.detail,
     }
-
-
-def _next_due(names: Collection[str]) -> Query:
-    return _next_due_of(tuple(sorted(names)))
-
-
-@lru_cache(maxsize=32)
-def _next_due_of(names: tuple[str, ...]) -> Query:
-    """One look into the index of due deliveries for each destination."""
-    after = bindparam("after", type_=BigInteger)
-    return Query(
-        union_all(
-            *(
-                select(
-                    literal(name),
-                    select(func.min(deliveries.c.due_at))
-                    .where(
-                        is_in(State.PENDING), deliveries.c.destination == name, deliveries.c.due_at > after
-                    )
-                    .scalar_subquery(),
-                )
-                for name in names
-            )
-        )
-    )
-
-
-def _moments(rows: Sequence[Sequence[Any]]) -> dict[str, datetime]:
-    return {name: moment for name, moment in rows if moment is not None}
-
-
-def _states(rows: Sequence[Sequence[Any]], names: Collection[str]) -> dict[str, DestinationState]:
-    states = [DestinationState(**dict(zip(_STATE_COLUMNS, row, strict=True))) for row in rows]
-    known = {state.name: state for state in states}
-    return {name: known.get(name, DestinationState(name=name)) for name in names}
-
-
-def _claim(row: Sequence[Any]) -> Claim:
-    event_id, source, message_id, event_type, payload, received_at, *its_own = row
-    delivery_id, token, route, destination, send, attempts_made, tries, message, degraded, accepted = its_own
-    return Claim(
-        id=delivery_id,
-        token=token,
-        event=Event(
-            id=event_id,
-            source=source,
-            message_id=message_id,
-            type=event_type,
-            payload=payload or b"{}",
-            received_at=received_at,
-        ),
-        route=route,
-        destination=destination,
-        send=Send(to=destination, fields=send),
-        attempts=attempts_made,
-        tries=tries,
-        message=message,
-        degraded=degraded,
-        accepted=tuple(accepted or ()),
-    )

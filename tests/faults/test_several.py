@@ -176,8 +176,8 @@ def await_open(url: str, ledger: Ledger) -> int:
 
     def is_open() -> bool:
         with opened(url) as store, store.read() as reading:
-            in_flight = store.write(lambda t: t.hold((), later=["log"]).in_flight)
-            return reading.destinations()["broken"].probe_at is not None and "broken" not in in_flight
+            waiting = store.write(lambda t: t.hold(due_of=["broken"])).waiting["broken"]
+            return reading.destinations()["broken"].probe_at is not None and not waiting.in_flight
 
     wait_until(is_open, "the breaker to be open", 30)
     return len(ledger.began["/broken"])

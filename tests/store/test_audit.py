@@ -16,6 +16,7 @@ from hub.errors import Reject, Retry, SendError, Unknown
 from hub.models import Event, Receipt, State
 from hub.records import Accounts
 from hub.store import audit
+from hub.store.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries, events
 
@@ -42,7 +43,7 @@ def attempt(store: Store, result: Receipt | SendError, name: str = "log") -> Non
     """Send the delivery of a destination that is due first."""
 
     def work(transaction: Any) -> None:
-        claims = transaction.claim(name, 1, token="mine", lease=LEASE)
+        claims = transaction.claim(Wanted(name, 1, token="mine", lease=LEASE))
         claims = transaction.start([replace(each, message={"text": "x"}) for each in claims], {name: LEASE})
         for claim in claims:
             if isinstance(result, Receipt):

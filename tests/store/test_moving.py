@@ -19,6 +19,7 @@ from hub.errors import Reject, StoreError, StoreMoved
 from hub.models import Event, Receipt, State, new_id
 from hub.store import moving
 from hub.store.intake import Arrival
+from hub.store.queue import Wanted
 from hub.store.store import Store, open_store
 from hub.store.tables import attempts, deliveries, destinations, events, keep
 
@@ -75,7 +76,7 @@ def owe(store: Store, count: int = 1) -> list[str]:
 
 
 def claim(store: Store, lease: timedelta = LEASE) -> Any:
-    (claimed,) = store.write(lambda t: t.claim("log", 1, token="mine", lease=lease))
+    (claimed,) = store.write(lambda t: t.claim(Wanted("log", 1, token="mine", lease=lease)))
     rendered = replace(claimed, message={"text": "hello"})
     (started,) = store.write(lambda t: t.start([rendered], {"log": lease}))
     return started

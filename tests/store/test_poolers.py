@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from sqlalchemy import text
+
 from hub.store.store import Store, open_store
 
 
@@ -20,17 +22,24 @@ def prepared_after(store: Store) -> int | None:
         return threshold
 
 
+def bounds(store: Store) -> tuple[str, ...]:
+    names = ("synchronous_commit", "statement_timeout", "idle_in_transaction_session_timeout")
+    asked = ", ".join(f"current_setting('{name}')" for name in names)
+    return store.write(lambda t: tuple(t._connection.execute(text(f"SELECT {asked}")).one()))
+
+
 def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) -> None:
     store = open_store(postgres_store_url)
     try:
         assert prepared_after(store) is not None
-        names = [store.write(lambda t: t.next_due(["log"])) for _ in range(20)]
+        waiting = [store.write(lambda t: t.hold(due_of=["log"])).waiting for _ in range(20)]
+        assert bounds(store) == ("on", "5s", "5s")
         with store._engine.connect() as connection:
             kept = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar()
     finally:
         store.close()
 
-    assert names == [{}] * 20
+    assert waiting == [{}] * 20
     assert kept
 
 
@@ -40,6 +49,7 @@ def test_a_pooler_is_asked_to_keep_none(postgres_store_url: str) -> None:
         try:
             assert prepared_after(store) is None
             assert store.write(lambda t: t.keep_value("a", "b")) == "b"
+            assert bounds(store) == ("on", "5s", "5s")
         finally:
             store.close()
 

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from hub import retry
 from hub.errors import NotFound, Retry
 from hub.models import Event, Receipt, State
+from hub.store.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import deliveries
 from hub.store.upkeep import DELIVERY_SECONDS_BOUNDS
@@ -29,7 +30,7 @@ def deliver(store: Store, *names: str, fail_first: bool = False, **changes: Any)
 
     def settle(transaction: Any, name: str, result: Receipt | Retry) -> None:
         lease = timedelta(seconds=30)
-        claims = transaction.claim(name, 100, token="t", lease=lease)
+        claims = transaction.claim(Wanted(name, 100, token="t", lease=lease))
         started = transaction.start([replace(c, message={"text": "x"}) for c in claims], {name: lease})
         for claim in started:
             if isinstance(result, Receipt):

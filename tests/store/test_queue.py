@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,8 +19,10 @@ from hub import retry
 from hub.errors import Retry, StoreUnavailable, Unknown
 from hub.models import Claim, DestinationState, Receipt, Settlement, State
 from hub.records import DeliveryRecord
+from hub.store.queue import Wanted
 from hub.store.store import Store, Transaction
 from hub.store.tables import deliveries, destinations, events
+from hub.store.waiting import COUNTED, DUE, STATES, WAITING
 
 LEASE = timedelta(seconds=25)
 LONG = timedelta(days=3)
@@ -40,7 +43,7 @@ def owe(store: Store, *names: str, **changes: Any) -> str:
 def claim(
     store: Store, name: str = "log", count: int = 1, token: str = "mine", lease: timedelta = LEASE
 ) -> list[Claim]:
-    return store.write(lambda t: t.claim(name, count, token=token, lease=lease))
+    return store.write(lambda t: t.claim(Wanted(name, count, token=token, lease=lease)))
 
 
 def start(store: Store, claims: list[Claim]) -> list[Claim]:
@@ -135,14 +138,16 @@ def test_a_claim_has_a_share_for_first_attempts_and_fills_it_up(
     store: Store, retries: int, firsts: int, first_count: int, tries: list[int]
 ) -> None:
     owe_retries_and_first_attempts(store, retries, firsts)
-    claims = store.write(lambda t: t.claim("log", 4, first_count=first_count, token="mine", lease=LEASE))
+    claims = store.write(
+        lambda t: t.claim(Wanted("log", 4, first_count=first_count, token="mine", lease=LEASE))
+    )
 
     assert sorted(claim.tries for claim in claims) == tries
 
 
 def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
     ids = [owe(store, "log") for _ in range(4)]
-    claims = store.write(lambda t: t.claim("log", 3, first_count=1, token="mine", lease=LEASE))
+    claims = store.write(lambda t: t.claim(Wanted("log", 3, first_count=1, token="mine", lease=LEASE)))
 
     assert [claim.event.id for claim in claims] == ids[:3]
 
@@ -150,7 +155,6 @@ def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
 def test_postgres_finds_what_is_due_by_index_however_much_is(
     new_postgres_database: Callable[..., str],
 ) -> None:
-    from hub.store import queue
     from hub.store.store import open_store
 
     store = open_store(new_postgres_database())
@@ -158,7 +162,7 @@ def test_postgres_finds_what_is_due_by_index_however_much_is(
     copies = """
         INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, generate_series(1, 20000) AS copy
     """
-    plan = []
+    plans = []
 
     def fill(transaction: Transaction) -> None:
         for table in (events, deliveries):
@@ -171,18 +175,22 @@ def test_postgres_finds_what_is_due_by_index_however_much_is(
         transaction._connection.execute(text("ANALYZE"))
 
     def explain(transaction: Transaction) -> None:
-        sql, fixed = queue._DUE.compiled("postgresql")
-        values = {**fixed, "destination": "log", "now": 10**17, "count": 4, "first_count": 2}
-        rows = transaction._connection.exec_driver_sql(f"EXPLAIN {sql}", values)
-        plan.extend(row[0] for row in rows)
+        for query in (DUE, STATES, WAITING):
+            sql, fixed = query.compiled("postgresql")
+            values = {**fixed, "destination": "log", "now": 10**17, "count": 4, "first_count": 2}
+            values |= {"names": "[]", "due_of": '["log"]'}
+            rows = transaction._connection.exec_driver_sql(f"EXPLAIN {sql}", values)
+            plans.append([row[0] for row in rows])
 
     store.write(fill)
     store.write(explain)
     store.close()
 
-    assert any("Index Scan using ix_deliveries_first" in step for step in plan)
-    assert any("Index Scan using ix_deliveries_due" in step for step in plan)
-    assert not any("Seq Scan" in step for step in plan)
+    assert any("Index Scan using ix_deliveries_first" in step for step in plans[0])
+    for plan in plans:
+        print("\n".join(plan))
+        assert any("Scan using ix_deliveries_due" in step for step in plan)
+        assert not any("Seq Scan on deliveries" in step or "hashed" in step for step in plan)
 
 
 def test_only_the_named_destination_is_claimed_and_no_more_than_asked_for(store: Store) -> None:
@@ -218,38 +226,66 @@ def test_no_delivery_is_claimed_twice_by_any_number_of_workers(
     assert len(set(claimed)) == 100
 
 
-def test_next_due_names_the_earliest_of_each_destination(store: Store) -> None:
-    before = now(store)
-    owe(store, "log", "other")
-    owe(store, "log")
-    claim(store, "other")
-    with store.read() as reading:
-        due = store.write(lambda t: t.next_due(("log", "other", "none")))
-        assert store.write(lambda t: t.next_due(())) == {}
-
-    assert list(due) == ["log"]
-    assert before <= due["log"] <= reading.now
-
-
-def test_in_flight_counts_what_all_workers_send(store: Store) -> None:
-    owe(store, "log", "log", "log", "other")
+def test_what_waits_is_what_is_due_what_falls_due_next_and_what_all_workers_send(store: Store) -> None:
+    names = ("log", "other", "none")
+    store.write(lambda t: t.mark_configured(dict.fromkeys(names, True)))
+    owe(store, *["log"] * 6, "other")
     claim(store, count=2, token="a")
     claim(store, count=1, token="b")
+    change(store, deliveries, due_at=now(store) + LONG)
+    owe(store, "log", "log")
+    held = store.write(lambda t: t.hold(due_of=names))
 
-    assert store.write(lambda t: t.hold((), later=["log"])).in_flight == {"log": 3}
+    assert [(held.waiting[name].due, held.waiting[name].in_flight) for name in names] == [
+        (2, 3),
+        (0, 0),
+        (0, 0),
+    ]
+    assert [held.waiting[name].next_at is None for name in names] == [False, False, True]
+    assert held.waiting["log"].next_at == held.waiting["other"].next_at
+    assert list(held.states) == ["log"]
+
+
+def test_what_is_due_is_counted_as_far_as_is_of_use(store: Store) -> None:
+    store.write(lambda t: t.mark_configured({"log": True}))
+    owe(store, *["log"] * (COUNTED + 20))
+
+    assert store.write(lambda t: t.hold(due_of=["log"])).waiting["log"].due == COUNTED
+
+
+def test_what_waits_is_counted_once_the_locks_are_there(open_stores: Callable[..., Store]) -> None:
+    """By then another worker may have claimed some."""
+    here, there = open_stores(), open_stores()
+    here.write(lambda t: t.mark_configured({"log": True}))
+    owe(here, "log", "log")
+    holds = threading.Event()
+
+    def claim_slowly(transaction: Transaction) -> None:
+        transaction.destination_states(["log"])
+        holds.set()
+        time.sleep(0.3)
+        transaction.claim(Wanted("log", 1, token="mine", lease=LEASE))
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(there.write, claim_slowly)
+        assert holds.wait(5)
+        waiting = here.write(lambda t: t.hold(due_of=["log"])).waiting["log"]
+        slow.result()
+
+    assert (waiting.due, waiting.in_flight) == (1, 1)
 
 
 def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> None:
-    from hub.store import queue
     from hub.store.store import open_store
 
     store = open_store(sqlite_url)
     plans = []
 
     def explain(transaction: Any) -> None:
-        for query in (queue._DUE, queue._next_due(("log", "other"))):
+        for query in (DUE, STATES, WAITING):
             sql, fixed = query.compiled("sqlite")
             values = {**fixed, "destination": "log", "now": 0, "count": 1, "first_count": 1}
+            values |= {"names": "[]", "due_of": "[]"}
             rows = transaction._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             plans.append([row[-1] for row in rows])
 

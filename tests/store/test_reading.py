@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from hub.errors import NotFound
 from hub.models import State
+from hub.store.queue import Wanted
 from hub.store.reading import MANY
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries
@@ -48,7 +49,7 @@ def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
 
 def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> None:
     ids = fill(store)
-    store.write(lambda t: t.claim("mail", 1, token="x", lease=timedelta(seconds=5)) and None)
+    store.write(lambda t: t.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
     with store.read() as reading:
         everything = reading.deliveries()
         pages = reading.deliveries(limit=4)
@@ -74,7 +75,7 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
 
 def test_stats_count_what_there_is(store: Store) -> None:
     fill(store)
-    store.write(lambda t: t.claim("mail", 1, token="x", lease=timedelta(seconds=5)) and None)
+    store.write(lambda t: t.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
     with store.read() as reading:
         stats = reading.stats()
 
