@@ -28,11 +28,11 @@ def is_full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def count(request: pytest.FixtureRequest) -> Count:
-    """`count(times=50, events=812)`: what a test counted, for the table at the end."""
+    """`count("on SQLite", times=50, events=812)`: what a test counted, for the table at the end."""
     began = time.monotonic()
 
-    def keep(**numbers: Any) -> None:
-        name = request.node.name.removeprefix("test_")
+    def keep(where: str = "", **numbers: Any) -> None:
+        name = f"{request.node.name.removeprefix('test_')} {where}".rstrip()
         seconds = round(time.monotonic() - began)
         request.config.stash.setdefault(COUNTED, []).append((name, {**numbers, "seconds": seconds}))
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, kill, reckon, settle, wait_until
+
+from hub.demo.http_receiver import HttpReceiver
+from hub.demo.smtp_server import SmtpServer
 
 SHORT_KILLS, FULL_KILLS = 6, 50
 
@@ -44,36 +49,43 @@ WAYS = {
     "sqlite-apart": ("sqlite", APART),
     "postgres-together": ("postgres", TOGETHER),
 }
-SHORT_WAYS = 2
+SHORT = ("sqlite-together", "postgres-apart")
+"""The short form does these at the same time: most of it is waiting for the leases of the dead."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    ways = list(WAYS)[: None if metafunc.config.getoption("--full") else SHORT_WAYS]
-    metafunc.parametrize("way", ways)
+    if "ways" in metafunc.fixturenames:
+        ways = [(way,) for way in WAYS] if metafunc.config.getoption("--full") else [SHORT]
+        metafunc.parametrize("ways", ways, ids="+".join)
 
 
 @pytest.mark.timeout(900)
 def test_processes_that_are_killed_lose_nothing(
-    way: str,
+    ways: tuple[str, ...],
     tmp_path: Path,
-    places: Places,
     is_full: bool,
     count: Count,
-    request: pytest.FixtureRequest,
+    new_postgres_database: Callable[..., str],
 ) -> None:
-    dialect, programs = WAYS[way]
-    url = f"sqlite:///{tmp_path / 'hub.db'}"
-    if dialect == "postgres":
-        url = request.getfixturevalue("new_postgres_database")(None)
-    kills, seed = (FULL_KILLS if is_full else SHORT_KILLS), random.Random().randrange(10**6)
-    environment = {"DATABASE_URL": url, **places.environment}
-    with Hub(tmp_path, environment, *programs) as hub, Sender(hub) as sender:
-        kill_now_and_then(hub, places, kills, seed)
-        sender.finish()
-        # hub serve waits for up to half a minute before it starts again what keeps dying.
-        settle(url, LEASE_SECONDS + 180)
-    found = reckon(url, sender, places)
-    count(times=kills, seed=seed, **found.numbers())
+    kills = FULL_KILLS if is_full else SHORT_KILLS
 
-    assert found.events > kills
-    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+    def lose_nothing(way: str) -> None:
+        dialect, programs = WAYS[way]
+        folder, seed = tmp_path / way, random.Random().randrange(10**6)
+        folder.mkdir()
+        url = f"sqlite:///{folder / 'hub.db'}" if dialect == "sqlite" else new_postgres_database(None)
+        with Places(HttpReceiver(), SmtpServer()) as places:
+            environment = {"DATABASE_URL": url, **places.environment}
+            with Hub(folder, environment, *programs) as hub, Sender(hub) as sender:
+                kill_now_and_then(hub, places, kills, seed)
+                sender.finish()
+                # hub serve waits for up to half a minute before it starts again what keeps dying.
+                settle(url, LEASE_SECONDS + 180)
+            found = reckon(url, sender, places)
+        count(way, times=kills, seed=seed, **found.numbers())
+
+        assert found.events > kills
+        assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+
+    with ThreadPoolExecutor(len(ways)) as pool:
+        list(pool.map(lose_nothing, ways))
