@@ -210,7 +210,8 @@ class Worker:
         self._gave_up_at = clock if plan.gives_up else self._gave_up_at
         if plan.prunes is not None and not done.pruned:
             self._pruned_at = clock
-        self._marked = self._marked if plan.configured is None else plan.configured
+        marked = self._marked if plan.configured is None else plan.configured
+        self._marked = None if done.unmarked else marked
         for claim in done.claimed:
             self._in_hand[claim.id] = claim
             if claim.message is None:

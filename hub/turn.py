@@ -22,6 +22,7 @@ from hub.models import (
     Outcome,
     Receipt,
     Settlement,
+    State,
 )
 from hub.store.queue import Wanted
 from hub.store.store import Transaction
@@ -105,6 +106,7 @@ class Done:
 
     `more_waits` says whether a claim got as much as it asked for, so that more is due; None where nothing
     was free to claim for. `next_at` is when something falls due by time alone; None for nothing known.
+    `unmarked` asks for `configured` in the next plan: a destination has no row that could be locked.
     """
 
     now: datetime
@@ -115,6 +117,7 @@ class Done:
     paused: list[DestinationState] = field(default_factory=list)
     gave_up: Counter[str] = field(default_factory=Counter)
     pruned: int = 0
+    unmarked: bool = False
     more_waits: bool | None = None
     next_at: datetime | None = None
 
@@ -126,10 +129,10 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
         transaction.mark_configured(plan.configured)
     concerned = {sent.claim.destination for sent in plan.news.sent}
     # Whatever this turn locks of them it locks now: in another order two workers wait for each other.
-    concerned |= set(plan.destinations) if plan.looks_after else set()
+    concerned |= set(plan.destinations) if plan.looks_after or plan.gives_up else set()
     due_of = plan.destinations if plan.claims else ()
     held = transaction.hold(concerned, plan.news.claims, due_of=due_of)
-    done = Done(now=transaction.now)
+    done = Done(now=transaction.now, unmarked=len(held.waiting) < len(due_of))
     states = dict(held.states)
 
     _settle(transaction, plan, held.owned, states, done)
@@ -227,9 +230,13 @@ def _claim(
     wanted = _wanted(plan, waiting, states, done)
     done.claimed = transaction.claim(*wanted, compose=plan.compose)
     claimed = Counter(claim.destination for claim in done.claimed)
-    left = {name: replace(each, due=each.due - claimed[name]) for name, each in waiting.items()}
-    for name in (each.destination for each in wanted):
-        states[name] = pace.after_claim(plan.destinations[name], states[name], claimed[name], done.now)
+    left = dict(waiting)
+    for each in wanted:
+        name, got = each.destination, claimed[each.destination]
+        states[name] = pace.after_claim(plan.destinations[name], states[name], got, done.now)
+        # With less than was asked for, the rest was given up, or somebody else has it.
+        due = waiting[name].due - got if got == each.count else 0
+        left[name] = replace(waiting[name], due=due)
     if wanted or not any(each.due for each in waiting.values()):
         done.more_waits = any(left[each.destination].due for each in wanted)
     return left
@@ -278,7 +285,8 @@ def _next_at(
 
     What is due but found no free thread is not counted: a thread that becomes free is news.
     """
-    moments = [each.due_at for each in done.settlements]
+    moments: list[datetime | None] = [done.now] if done.unmarked else []
+    moments += [each.due_at or done.now for each in done.settlements if each.state is State.PENDING]
     for name, each in waiting.items():
         if not each.due:
             moments.append(each.next_at)

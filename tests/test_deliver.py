@@ -16,7 +16,7 @@ from typing import Any
 import given
 import pytest
 import structlog
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 
 from hub import deliver, operate
 from hub.deliver import Worker
@@ -29,7 +29,7 @@ from hub.records import DeliveryRecord
 from hub.route import Rules
 from hub.store.queue import Wanted
 from hub.store.store import Store
-from hub.store.tables import deliveries
+from hub.store.tables import deliveries, destinations
 from hub.turn import Sent
 
 QUICK = (0.02, 0.02)
@@ -535,6 +535,17 @@ threading.Timer(1.0, worker.stop).start()
 worker.run()
 store.close()
 """
+
+
+def test_a_destination_whose_row_was_removed_is_served_on(store: Store) -> None:
+    with HttpReceiver() as crm:
+        rules = sending(to(crm))
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            assert crm.wait_for(1, 5)
+            store.write(lambda t: t._connection.execute(delete(destinations)) and None)
+            fan_out(given.event(), rules, store)
+            assert len(crm.wait_for(2, 5)) == 2
 
 
 def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:

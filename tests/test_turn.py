@@ -12,7 +12,7 @@ from typing import Any
 
 import given
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from hub.errors import Pause, Retry, Unknown
 from hub.fanout import fan_out
@@ -262,6 +262,58 @@ def test_a_busy_destination_leaves_threads_to_others(store: Store) -> None:
 
     assert claimed.count("few") == 1
     assert claimed.count("many") <= 6
+
+
+def test_a_destination_whose_row_was_removed_is_marked_again(store: Store) -> None:
+    turn(store)
+    owe(store, 1)
+    store.write(lambda t: t._connection.execute(delete(destinations)) and None)
+    done = turn(store, configured=None)
+
+    assert (done.claimed, done.unmarked, done.next_at) == ([], True, done.now)
+    assert not turn(store).unmarked
+
+
+def test_what_was_given_up_meanwhile_does_not_hide_what_falls_due_next(store: Store) -> None:
+    owe(store, 1)
+    old = update(deliveries).values(owed_since=given.NOON - timedelta(days=300))
+    store.write(lambda t: t._connection.execute(old) and None)
+    owe(store, 1)
+    soon = update(deliveries).where(deliveries.c.owed_since > given.NOON)
+    store.write(lambda t: t._connection.execute(soon.values(due_at=t.now + timedelta(seconds=40))) and None)
+    done = turn(store, gives_up=True)
+
+    assert (done.gave_up["crm"], done.claimed, done.more_waits) == (1, [], False)
+    assert done.next_at is not None
+    assert 39 < (done.next_at - done.now).total_seconds() <= 40
+
+
+def test_what_a_dead_worker_had_claimed_is_for_the_next_turn_at_once(store: Store) -> None:
+    owe(store, 1)
+    turn(store)
+    expire(store)
+    done = turn(store, looks_after=True)
+
+    assert (done.claimed, done.next_at) == ([], done.now)
+
+
+def test_a_turn_that_gives_up_locks_in_the_order_of_all_others(open_stores: Callable[..., Store]) -> None:
+    places = [replace(CRM, name=name) for name in ("a", "b")]
+    stores = [open_stores(), open_stores()]
+    turn(stores[0], *places)
+
+    def give_up() -> None:
+        for _ in range(60):
+            owe(stores[0], 1, "b")
+            turn(stores[0], *places, configured=None, gives_up=True)
+
+    def lock_both() -> None:
+        for _ in range(200):
+            stores[1].write(lambda t: t.destination_states(("a", "b")))
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(give_up), pool.submit(lock_both)]:
+            done.result()
 
 
 def test_no_more_is_claimed_than_there_are_free_threads_whatever_waits(store: Store) -> None:

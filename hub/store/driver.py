@@ -20,12 +20,20 @@ _PREPARED_AFTER = 3
 """A statement that ran so often on a connection is not planned again, which takes longer than running it."""
 
 
+_PLANS_KEPT_SECONDS = 10.0
+"""The server keeps the plan of a prepared statement until its statistics change. One that was made for an
+empty table would serve while a full one is drained.
+"""
+
+
 class Connection(psycopg.Connection[Any]):
     """One on which nothing waits longer than `answer_seconds` for an answer; None waits for ever."""
 
     answer_seconds: float | None = ANSWER_SECONDS
     is_direct = False
     """Whether the server itself is at the other end, and no pooler: it keeps what a session is told."""
+
+    _planned_at = float("-inf")
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         began = time.monotonic()
@@ -39,12 +47,30 @@ class Connection(psycopg.Connection[Any]):
     @contextmanager
     def pipeline(self) -> Iterator[psycopg.Pipeline]:
         """What is executed within goes in one round trip; it has its results at the end of the block."""
-        self._pipeline = _Pipeline(self)
+        with self._run(_Pipeline(self)) as pipeline:
+            yield pipeline
+
+    @contextmanager
+    def _pipeline_nolock(self) -> Iterator[psycopg.Pipeline]:
+        """The same within `executemany`."""
+        with self._run(_Pipeline(self, _no_lock=True)) as pipeline:
+            yield pipeline
+
+    @contextmanager
+    def _run(self, pipeline: psycopg.Pipeline) -> Iterator[psycopg.Pipeline]:
+        self._pipeline = pipeline
         try:
-            with self._pipeline as pipeline:
+            with pipeline:
                 yield pipeline
         finally:
             self._pipeline = None
+
+    def plans_are_old(self) -> bool:
+        """Whether it is time to discard them; then they count as new."""
+        now = time.monotonic()
+        is_time = now - self._planned_at > _PLANS_KEPT_SECONDS
+        self._planned_at = now if is_time else self._planned_at
+        return is_time
 
 
 class _Pipeline(psycopg.Pipeline):
@@ -59,12 +85,18 @@ class _Pipeline(psycopg.Pipeline):
 
     def _communicate_gen(self) -> Any:
         if self._is_at_its_end():
-            while self.command_queue:
-                self.command_queue.popleft()()
-            yield from send(self.pgconn)
+            yield from self._send_gen()
 
     def _fetch_gen(self, *, flush: bool) -> Any:
-        yield from super()._fetch_gen(flush=flush and not self._is_at_its_end())
+        is_at_its_end = self._is_at_its_end()
+        if not is_at_its_end:
+            yield from self._send_gen()
+        yield from super()._fetch_gen(flush=flush and not is_at_its_end)
+
+    def _send_gen(self) -> Any:
+        while self.command_queue:
+            self.command_queue.popleft()()
+        yield from send(self.pgconn)
 
     def _is_at_its_end(self) -> bool:
         """Whether the last that it waits for is a Sync's answer."""

@@ -162,7 +162,10 @@ class PostgresStore(Store):
     @contextmanager
     def _reader(self) -> Iterator[Line]:
         with self._engine.connect() as connection:
-            yield _begun(connection, "REPEATABLE READ")
+            line = _begun(connection, "REPEATABLE READ")
+            yield line
+            # Rolled back, psycopg would forget what is prepared.
+            line.commit()
 
 
 def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
@@ -178,8 +181,10 @@ def _settings(connection: Connection) -> list[str]:
 
 
 def _begun(connection: Connection, isolation: str) -> RemoteLine:
-    begin = f"BEGIN ISOLATION LEVEL {isolation}"
-    return RemoteLine(connection, begin, *_settings(connection), clock="SELECT now()")
+    driver: Any = connection.connection.driver_connection
+    first = [f"BEGIN ISOLATION LEVEL {isolation}", *_settings(connection)]
+    first += ["DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
+    return RemoteLine(connection, *first, clock="SELECT now()")
 
 
 class _Notifier:

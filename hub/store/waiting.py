@@ -74,7 +74,9 @@ _CHOSEN = select(_EITHER.c.id, func.min(_EITHER.c.turn).label("turn")).group_by(
 # it twice.
 DUE = Query(
     _CLAIMS.join(_CHOSEN, _CHOSEN.c.id == deliveries.c.id)
-    .where(is_in(State.PENDING))
+    # Still pending once it is locked; written so that no planner reads the index of all that is pending here,
+    # which it takes for empty where nothing was pending when it last counted.
+    .where(deliveries.c.state.concat(literal_column("''")) == State.PENDING.value)
     .order_by(_CHOSEN.c.turn, deliveries.c.due_at)
     .limit(bindparam("count", type_=Integer)),
     locks={"skip_locked": True, "of": deliveries},

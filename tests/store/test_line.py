@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
 import given
+import psycopg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, text, update
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.models import DestinationState
+from hub.store import driver
 from hub.store.changes import Insert
 from hub.store.intake import Arrival
 from hub.store.store import Store, Transaction, open_store
@@ -164,6 +167,25 @@ def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
     store.take_in(arrival("log"))
     store.close()
     other.close()
+
+
+@pytest.mark.parametrize("way", ["pipeline", "executemany"])
+def test_a_session_that_is_halted_behind_a_pipeline_is_ended(postgres_store_url: str, way: str) -> None:
+    """A server does not time what is idle where anything follows the Sync."""
+    bound = {"idle_in_transaction_session_timeout": "200ms"}
+    insert = "INSERT INTO keep (name, value) VALUES (%s, %s)"
+    connection = driver.connect(postgres_store_url, settings=bound)
+    if way == "pipeline":
+        with connection.pipeline():
+            connection.execute(insert, ("one", "1"))
+            connection.execute(insert, ("two", "2"))
+    else:
+        connection.cursor().executemany(insert, [("one", "1"), ("two", "2")])
+    time.sleep(0.8)
+
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        connection.execute("SELECT 1")
+    connection.close()
 
 
 def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., Store]) -> None:

@@ -34,6 +34,8 @@ def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) ->
         assert prepared_after(store) is not None
         waiting = [store.write(lambda t: t.hold(due_of=["log"])).waiting for _ in range(20)]
         assert bounds(store) == ("on", "5s", "5s")
+        with store.read() as reading:
+            reading.kept("a")
         with store._engine.connect() as connection:
             kept = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar()
     finally:

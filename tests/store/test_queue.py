@@ -20,7 +20,7 @@ from hub.errors import Retry, StoreUnavailable, Unknown
 from hub.models import Claim, DestinationState, Receipt, Settlement, State
 from hub.records import DeliveryRecord
 from hub.store.queue import Wanted
-from hub.store.store import Store, Transaction
+from hub.store.store import Store, Transaction, open_store
 from hub.store.tables import deliveries, destinations, events
 from hub.store.waiting import COUNTED, DUE, STATES, WAITING
 
@@ -152,27 +152,40 @@ def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
     assert [claim.event.id for claim in claims] == ids[:3]
 
 
-def test_postgres_finds_what_is_due_by_index_however_much_is(
-    new_postgres_database: Callable[..., str],
-) -> None:
-    from hub.store.store import open_store
+MUCH = 20_000
 
+
+def fill(transaction: Transaction) -> None:
+    """Copies of the one delivery and its event."""
+    copies = (
+        "INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, generate_series(1, {much}) AS copy"
+    )
+    for table in (events, deliveries):
+        changed = {"id": "id || copy", "message_id": "message_id || copy", "tries": "1"}
+        changed |= {"event_id": "event_id || copy"}
+        names = [column.name for column in table.columns]
+        values = ", ".join(changed.get(name, name) for name in names)
+        columns = ", ".join(names)
+        transaction._connection.execute(
+            text(copies.format(table=table.name, columns=columns, values=values, much=MUCH))
+        )
+
+
+@pytest.mark.parametrize("counted", ["when all is due", "when nothing was due", "never"])
+def test_postgres_finds_what_is_due_by_index_whatever_it_counted(
+    new_postgres_database: Callable[..., str], counted: str
+) -> None:
     store = open_store(new_postgres_database())
     owe(store, "log")
-    copies = """
-        INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, generate_series(1, 20000) AS copy
-    """
     plans = []
 
-    def fill(transaction: Transaction) -> None:
-        for table in (events, deliveries):
-            changed = {"id": "id || copy", "message_id": "message_id || copy", "tries": "1"}
-            changed |= {"event_id": "event_id || copy"}
-            names = [column.name for column in table.columns]
-            values = ", ".join(changed.get(name, name) for name in names)
-            statement = copies.format(table=table.name, columns=", ".join(names), values=values)
-            transaction._connection.execute(text(statement))
-        transaction._connection.execute(text("ANALYZE"))
+    def prepare(transaction: Transaction) -> None:
+        fill(transaction)
+        if counted == "when nothing was due":
+            transaction._connection.execute(update(deliveries).values(state=State.DELIVERED))
+        if counted != "never":
+            transaction._connection.execute(text("ANALYZE"))
+        transaction._connection.execute(update(deliveries).values(state=State.PENDING))
 
     def explain(transaction: Transaction) -> None:
         for query in (DUE, STATES, WAITING):
@@ -182,15 +195,46 @@ def test_postgres_finds_what_is_due_by_index_however_much_is(
             rows = transaction._connection.exec_driver_sql(f"EXPLAIN {sql}", values)
             plans.append([row[0] for row in rows])
 
-    store.write(fill)
+    store.write(prepare)
     store.write(explain)
     store.close()
 
     assert any("Index Scan using ix_deliveries_first" in step for step in plans[0])
     for plan in plans:
-        print("\n".join(plan))
         assert any("Scan using ix_deliveries_due" in step for step in plan)
         assert not any("Seq Scan on deliveries" in step or "hashed" in step for step in plan)
+    # Joined by their ids; otherwise all that is pending would be read.
+    assert any("using deliveries_pkey" in step for step in plans[0])
+
+
+def test_a_plan_for_an_empty_table_does_not_serve_a_full_one_for_long(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    store = open_store(new_postgres_database(), connections=2)
+    store.write(lambda t: t.mark_configured({"log": True}))
+    owe(store, "log")
+    analyzed = text("ANALYZE")
+    store.write(lambda t: t._connection.execute(analyzed) and None)
+
+    def plan() -> str:
+        """Of the statement as it is prepared, once it ran a few times."""
+        for _ in range(10):
+            store.write(lambda t: t.hold(due_of=["log"]))
+        with store._engine.connect() as connection:
+            (name,) = connection.exec_driver_sql(
+                "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%%(SELECT count(*)%%'"
+            ).scalars()
+            steps = connection.exec_driver_sql(f"EXPLAIN EXECUTE {name} ('[\"log\"]')").scalars()
+            return "\n".join(steps)
+
+    assert "Seq Scan on deliveries" in plan()
+    store.write(fill)
+    assert "Seq Scan on deliveries" in plan()
+    with store._engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver._planned_at -= 11
+    assert "Seq Scan on deliveries" not in plan()
+    store.close()
 
 
 def test_only_the_named_destination_is_claimed_and_no_more_than_asked_for(store: Store) -> None:
@@ -276,8 +320,6 @@ def test_what_waits_is_counted_once_the_locks_are_there(open_stores: Callable[..
 
 
 def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> None:
-    from hub.store.store import open_store
-
     store = open_store(sqlite_url)
     plans = []
 
@@ -518,8 +560,6 @@ def test_workers_that_know_other_destinations_mark_theirs_without_a_deadlock(
 def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_seconds_only(
     new_postgres_database: Callable[..., str],
 ) -> None:
-    from hub.store.store import open_store
-
     url = new_postgres_database()
     halted, other = open_store(url), open_store(url)
     other.write(lambda t: t.mark_configured({"log": True}))
@@ -624,8 +664,6 @@ def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
 
 
 def test_commits_are_durable_on_sqlite(sqlite_url: str) -> None:
-    from hub.store.store import open_store
-
     store = open_store(sqlite_url)
     settings = [
         store.write(lambda t, n=name: t._connection.exec_driver_sql(f"PRAGMA {n}").scalar())
@@ -640,8 +678,6 @@ def test_commits_are_durable_and_statements_bounded_on_postgres(
     new_postgres_database: Callable[..., str],
 ) -> None:
     """Whatever the database's own default is."""
-    from hub.store.store import open_store
-
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
     store = open_store(url)
@@ -660,8 +696,6 @@ def test_commits_are_durable_and_statements_bounded_on_postgres(
 
 
 def test_a_workers_store_on_sqlite_may_leave_the_fsync_to_others(sqlite_url: str) -> None:
-    from hub.store.store import open_store
-
     store = open_store(sqlite_url, durable=False)
     synchronous = store.write(lambda t: t._connection.exec_driver_sql("PRAGMA synchronous").scalar())
     store.close()
@@ -670,8 +704,6 @@ def test_a_workers_store_on_sqlite_may_leave_the_fsync_to_others(sqlite_url: str
 
 
 def test_a_workers_store_on_sqlite_can_be_made_durable_while_it_runs(sqlite_url: str) -> None:
-    from hub.store.store import open_store
-
     store = open_store(sqlite_url, durable=False)
     store.write(lambda t: t.now)
     store.make_durable()
@@ -684,8 +716,6 @@ def test_a_workers_store_on_sqlite_can_be_made_durable_while_it_runs(sqlite_url:
 def test_postgres_connections_stay_within_their_number(
     new_postgres_database: Callable[..., str], postgres_url: str
 ) -> None:
-    from hub.store.store import open_store
-
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
     store, watcher = open_store(url, 3), open_store(postgres_url)
@@ -716,8 +746,6 @@ def test_postgres_connections_stay_within_their_number(
 
 
 def test_the_clock_of_postgres_is_the_databases(new_postgres_database: Callable[..., str]) -> None:
-    from hub.store.store import open_store
-
     store = open_store(new_postgres_database())
 
     def difference(transaction: Any) -> float:
@@ -750,8 +778,6 @@ def test_waking_nobody_is_fine(store: Store) -> None:
 
 
 def test_a_listener_that_closes_leaves_its_successor_listening(sqlite_url: str) -> None:
-    from hub.store.store import open_store
-
     store = open_store(sqlite_url)
     rang = threading.Event()
     first = store.listen(lambda: None)
@@ -765,8 +791,6 @@ def test_a_listener_that_closes_leaves_its_successor_listening(sqlite_url: str) 
 
 
 def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..., str]) -> None:
-    from hub.store.store import open_store
-
     store = open_store(new_postgres_database())
     rang = threading.Event()
     listener = store.listen(rang.set)
@@ -784,8 +808,6 @@ def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..
 
 
 def test_a_connection_that_was_cut_is_made_again(new_postgres_database: Callable[..., str]) -> None:
-    from hub.store.store import open_store
-
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
     store.write(lambda t: t.keep_value("a", "1"))
