@@ -20,7 +20,7 @@ _PREPARED_AFTER = 3
 """A statement that ran so often on a connection is not planned again, which takes longer than running it."""
 
 
-_PLANS_KEPT_SECONDS = 10.0
+_PLANS_KEPT_SECONDS = 1.0
 """The server keeps the plan of a prepared statement until its statistics change. One that was made for an
 empty table would serve while a full one is drained.
 """

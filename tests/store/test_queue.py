@@ -227,12 +227,16 @@ def test_a_plan_for_an_empty_table_does_not_serve_a_full_one_for_long(
             steps = connection.exec_driver_sql(f"EXPLAIN EXECUTE {name} ('[\"log\"]')").scalars()
             return "\n".join(steps)
 
+    def plan_again_after(seconds: float) -> None:
+        with store._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver._planned_at = time.monotonic() + seconds
+
+    plan_again_after(60)
     assert "Seq Scan on deliveries" in plan()
     store.write(fill)
     assert "Seq Scan on deliveries" in plan()
-    with store._engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        driver._planned_at -= 11
+    plan_again_after(-60)
     assert "Seq Scan on deliveries" not in plan()
     store.close()
 
