@@ -28,7 +28,7 @@ ROUTES = """\
 version: 1
 sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
-defaults: {retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 8s}
+defaults: {retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 5s}
 destinations:
   healthy: {type: http, url: "${CRM_WEBHOOK_URL}/healthy"}
   hangs: {type: http, url: "${CRM_WEBHOOK_URL}/hangs", concurrency: 16}
@@ -86,7 +86,7 @@ def test_destinations_in_trouble_slow_no_other(tmp_path: Path, is_full: bool, co
         sent_before_it_opened=arrived["/fails"],
     )
 
-    # Behind a destination that hangs the ratio would be a hundred or more, and the longest wait 8 s.
+    # Behind a destination that hangs the ratio would be a hundred or more, and the longest wait 5 s.
     assert ratio < 20
     assert max(troubled) < 4
     assert before < OVERDUE / 20

@@ -59,6 +59,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
         folder / "venv/bin/pip",
         "install",
         "-qq",
+        "--no-compile",
         "--disable-pip-version-check",
         "-r",
         "requirements.txt",

@@ -152,7 +152,7 @@ def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
     assert [claim.event.id for claim in claims] == ids[:3]
 
 
-MUCH = 20_000
+MUCH = 5_000
 
 
 def fill(transaction: Transaction) -> None:
