@@ -25,12 +25,13 @@ import structlog
 from hub import retry
 from hub.errors import HubError, SendError, StoreError, StoreMoved, TemplateError, Unknown
 from hub.models import Attempt, Claim, DestinationConfig, Outcome, Receipt, Settlement, State
+from hub.plan import Done, News, Plan, Sent
 from hub.render import render
 from hub.route import Rules
 from hub.senders import Inbox, Places, Senders
 from hub.store.store import MOVED_WORDS, Store
 from hub.tell import Herald
-from hub.turn import LEASE_MARGIN, Done, News, Plan, Sent, take_turn
+from hub.turn import LEASE_MARGIN, take_turn
 
 BEAT_SECONDS = 10.0
 """How often a worker says that it lives."""

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from hub.destinations.base import Destination, find_destination
 from hub.models import Claim, DestinationConfig, Settlement
-from hub.turn import News, Sent
+from hub.plan import News, Sent
 
 
 class Senders:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hub import catalog, pace, retry
@@ -24,6 +24,7 @@ from hub.models import (
     Settlement,
     State,
 )
+from hub.plan import Done, Plan, Sent
 from hub.store.queue import Wanted
 from hub.store.store import Transaction
 from hub.store.waiting import Waiting
@@ -38,88 +39,6 @@ LEFT_TO_OTHERS_FOR = timedelta(minutes=1)
 """
 
 WORKERS_FORGOTTEN_AFTER = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """What came back from one attempt."""
-
-    claim: Claim
-    seconds: float
-    result: Receipt | SendError
-
-
-@dataclass(frozen=True, kw_only=True)
-class News:
-    """What the sender threads finished since the last turn; `settled` are those without an attempt."""
-
-    rendered: tuple[Claim, ...] = ()
-    sent: tuple[Sent, ...] = ()
-    settled: tuple[Settlement, ...] = ()
-
-    @property
-    def claims(self) -> list[Claim]:
-        """What they are about."""
-        return [
-            *self.rendered,
-            *(sent.claim for sent in self.sent),
-            *(settlement.claim for settlement in self.settled),
-        ]
-
-    def each(self) -> Iterator[News]:
-        """One piece of news after the other."""
-        for field_ in fields(self):
-            for one in getattr(self, field_.name):
-                yield News(**{field_.name: (one,)})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a turn is to do.
-
-    `destinations` may be claimed from; `configs` are those and what they were before a change of the
-    configuration, for deliveries that are under way. `in_hand` counts what this worker holds, by
-    destination, what is settled in this turn not included. `prunes` is the retention, where it is time.
-    `tells` are the destinations that hear of problems. `compose` makes the message of a claim that none of
-    the user's templates is asked for.
-    """
-
-    worker: str
-    threads: int
-    destinations: Mapping[str, DestinationConfig]
-    configs: Mapping[str, DestinationConfig]
-    news: News
-    in_hand: Mapping[str, int]
-    compose: Callable[[Claim], Claim] = lambda claim: claim
-    configured: Mapping[str, bool] | None = None
-    tells: frozenset[str] = frozenset()
-    beats: bool = False
-    looks_after: bool = False
-    gives_up: bool = False
-    prunes: timedelta | None = None
-    claims: bool = True
-
-
-@dataclass(kw_only=True)
-class Done:
-    """What a turn did.
-
-    `more_waits` says whether a claim got as much as it asked for, so that more is due; None where nothing
-    was free to claim for. `next_at` is when something falls due by time alone; None for nothing known.
-    `unmarked` asks for `configured` in the next plan: a destination has no row that could be locked.
-    """
-
-    now: datetime
-    claimed: list[Claim] = field(default_factory=list)
-    started: list[Claim] = field(default_factory=list)
-    settlements: list[Settlement] = field(default_factory=list)
-    late: list[Claim] = field(default_factory=list)
-    paused: list[DestinationState] = field(default_factory=list)
-    gave_up: Counter[str] = field(default_factory=Counter)
-    pruned: int = 0
-    unmarked: bool = False
-    more_waits: bool | None = None
-    next_at: datetime | None = None
 
 
 def take_turn(transaction: Transaction, plan: Plan) -> Done:

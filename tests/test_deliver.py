@@ -25,12 +25,12 @@ from hub.errors import Retry
 from hub.fanout import fan_out, replay
 from hub.logs import set_up_logs
 from hub.models import DestinationConfig, OnUnknown, Outcome, RateLimit, Send, State
+from hub.plan import Sent
 from hub.records import DeliveryRecord
 from hub.route import Rules
 from hub.store.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
-from hub.turn import Sent
 
 QUICK = (0.02, 0.02)
 

@@ -17,12 +17,13 @@ from hub import catalog, operate
 from hub.errors import Reject, Retry
 from hub.fanout import fan_out
 from hub.models import Receipt, Send, State
+from hub.plan import News, Plan, Sent
 from hub.records import EventRecord, TroubleKind
 from hub.reload import KEPT_REFUSAL
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations, events, troubles
 from hub.tell import Herald
-from hub.turn import News, Plan, Sent, take_turn
+from hub.turn import take_turn
 
 CRM, MAIL = given.destination("crm", retry_seconds=()), given.destination("mail", retry_seconds=())
 CONFIG = given.config(

@@ -26,10 +26,11 @@ from hub.models import (
     Receipt,
     State,
 )
+from hub.plan import Done, News, Plan, Sent
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries, destinations
 from hub.store.upkeep import PRUNE_BATCH
-from hub.turn import LEFT_TO_OTHERS_FOR, Done, News, Plan, Sent, take_turn
+from hub.turn import LEFT_TO_OTHERS_FOR, take_turn
 
 CRM = given.destination("crm", url="http://127.0.0.1:1/", concurrency=3)
 

@@ -17,8 +17,7 @@ ANSWER_SECONDS = 6
 """A server that was halted, or a network that takes bytes and passes none on, does not fail by itself."""
 
 _PREPARED_AFTER = 3
-"""A statement that ran so often on a connection is not planned again, which takes longer than running it."""
-
+"""A statement that ran so often on a connection is prepared: to plan it takes longer than to run it."""
 
 _PLANS_KEPT_SECONDS = 1.0
 """The server keeps the plan of a prepared statement until its statistics change. One that was made for an

@@ -26,7 +26,9 @@ from hub.store.tables import deliveries, destinations, events
 from hub.store.view import is_in
 
 COUNTED = 100
-"""So many at most are counted of what is due to a destination, and claimed of it in one turn."""
+"""So many at most are counted of what is due to a destination, and claimed of it in one turn: `concurrency`
+may be no more.
+"""
 
 _CLAIM_COLUMNS = (
     events.c.id,
