@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import shutil
 import signal
@@ -143,6 +144,16 @@ def open_stores(store_url: str) -> Iterator[Callable[..., Store]]:
 def store(open_stores: Callable[..., Store]) -> Store:
     """A store, on each dialect."""
     return open_stores()
+
+
+@pytest.fixture
+def nothing_left_over() -> None:
+    """For a test that goes down to the limit of recursion.
+
+    What others left for the garbage collector is finalized before: down there that is an error, which
+    pytest counts as this test's.
+    """
+    gc.collect()
 
 
 def _migrate(url: str) -> None:

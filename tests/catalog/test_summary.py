@@ -205,6 +205,7 @@ def test_a_misshapen_problem_is_still_told(data):
     "payload",
     [b"", b"[]", b"null", b'{"data": 1}', b"[" * 100_000, b'{"data": ' + b"1" * 5000 + b"}", b"\xff\xfe"],
 )
+@pytest.mark.usefixtures("nothing_left_over")
 def test_a_payload_that_is_no_event_still_has_a_headline(payload):
     assert catalog.summarise(event("user.created", payload)).headline == "New user"
 

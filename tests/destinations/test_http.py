@@ -150,6 +150,7 @@ def test_half_a_character_stays_json():
 
 
 @pytest.mark.parametrize("body", ["{{ data.name }}!", '{"a": NaN}', "", "[" * 100_000])
+@pytest.mark.usefixtures("nothing_left_over")
 def test_a_body_that_is_no_json_is_a_template_error(renderer, body):
     with pytest.raises(TemplateError, match=r"^body: is not JSON once rendered"):
         composed(renderer, {"body": body}, data={"name": "x"})

@@ -208,6 +208,7 @@ def nested(depth: int) -> bytes:
         b'{"a":' * 100_000,
     ],
 )
+@pytest.mark.usefixtures("nothing_left_over")
 def test_a_genuine_body_that_is_no_event_is_an_invalid_payload(body: bytes) -> None:
     assert refusal(body) == "invalid_payload"
 
