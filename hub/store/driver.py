@@ -1,23 +1,32 @@
-"""psycopg's connections, bounded in time, with prepared statements and pipelines that are safe to halt in.
+"""psycopg's connections, bounded in time, and a way to run many statements in one round trip.
 
 Imported where a PostgreSQL is connected to: its driver is an extra.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import psycopg
-from psycopg.generators import send
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.generators import fetch_many, send
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+_Key: TypeAlias = tuple[bytes, tuple[int, ...]]
 
 ANSWER_SECONDS = 6
 """A server that was halted, or a network that takes bytes and passes none on, does not fail by itself."""
 
-_PREPARED_AFTER = 3
-"""A statement that ran so often on a connection is prepared: to plan it takes longer than to run it."""
+_PREPARED_AT_MOST = 200
+"""So many statements of `exchange` are prepared, each at once: it is asked again, and to plan it takes longer
+than to run it.
+"""
 
 _PLANS_KEPT_SECONDS = 1.0
 """The server keeps the plan of a prepared statement until its statistics change. One that was made for an
@@ -34,6 +43,11 @@ class Connection(psycopg.Connection[Any]):
 
     _planned_at = float("-inf")
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._numbers = itertools.count()
+        self._names: dict[_Key, bytes] = {}
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         began = time.monotonic()
         try:
@@ -43,26 +57,54 @@ class Connection(psycopg.Connection[Any]):
                 self.pgconn.finish()
             raise
 
-    @contextmanager
-    def pipeline(self) -> Iterator[psycopg.Pipeline]:
-        """What is executed within goes in one round trip; it has its results at the end of the block."""
-        with self._run(_Pipeline(self)) as pipeline:
-            yield pipeline
+    def exchange(self, statements: Sequence[tuple[str, Any]]) -> list[list[tuple[Any, ...]]]:
+        """Run statements, with psycopg's placeholders, in one round trip; returns the rows of each.
 
-    @contextmanager
-    def _pipeline_nolock(self) -> Iterator[psycopg.Pipeline]:
-        """The same within `executemany`."""
-        with self._run(_Pipeline(self, _no_lock=True)) as pipeline:
-            yield pipeline
+        Where no transaction is under way it is one, all of it. Nothing is run after the first that fails,
+        whose error is raised.
 
-    @contextmanager
-    def _run(self, pipeline: psycopg.Pipeline) -> Iterator[psycopg.Pipeline]:
-        self._pipeline = pipeline
+        psycopg's own pipeline takes longer, sends each statement by itself, and asks the server to flush
+        behind the Sync. PostgreSQL times an idle transaction from its answer to a Sync until the next
+        message: a process halted then would keep its locks for ever.
+        """
+        asked = [_Asked(self, sql, values) for sql, values in statements]
+        self.pgconn.enter_pipeline_mode()
         try:
-            with pipeline:
-                yield pipeline
-        finally:
-            self._pipeline = None
+            steps = [step for each in asked for step in self._send(each)]
+            self.pgconn.pipeline_sync()
+            results = self.wait(_results_of(self.pgconn, len(steps)))
+        except BaseException:
+            # Whoever used it next would read the answers to these.
+            self.pgconn.finish()
+            raise
+        self.pgconn.exit_pipeline_mode()
+        rows = []
+        for number, ((each, prepares), result) in enumerate(zip(steps, results, strict=True)):
+            if result.status == ExecStatus.FATAL_ERROR:
+                for later, was_to_be in steps[number:]:
+                    if was_to_be:
+                        del self._names[later.key]
+                raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
+            if not prepares:
+                rows.append(each.rows(result))
+        return rows
+
+    def _send(self, asked: _Asked) -> Iterator[tuple[_Asked, bool]]:
+        """Put it on its way, and what prepares it before, where it is new.
+
+        Yields each that will have a result, and whether it only prepares.
+        """
+        name = self._names.get(asked.key)
+        if name is None and self.is_direct and len(self._names) < _PREPARED_AT_MOST:
+            name = self._names[asked.key] = b"hub_%d" % next(self._numbers)
+            self.pgconn.send_prepare(name, *asked.key)
+            yield asked, True
+        if name is None:
+            sql, types = asked.key
+            self.pgconn.send_query_params(sql, asked.parameters, types, asked.formats)
+        else:
+            self.pgconn.send_query_prepared(name, asked.parameters, asked.formats)
+        yield asked, False
 
     def plans_are_old(self) -> bool:
         """Whether it is time to discard them; then they count as new."""
@@ -72,47 +114,60 @@ class Connection(psycopg.Connection[Any]):
         return is_time
 
 
-class _Pipeline(psycopg.Pipeline):
-    """Everything goes at once, at the end, and nothing follows the Sync there.
+class _Asked:
+    """A statement with its parameters as the server takes them; `key` is what it is prepared by."""
 
-    psycopg sends each statement by itself: for each the server is woken, and reads and answers it, which
-    takes longer than most statements do.
+    def __init__(self, connection: Connection, sql: str, values: Any) -> None:
+        text, names = _numbered(sql)
+        given = [values[name] for name in names] if names else values or ()
+        self._transformer = Transformer(connection)
+        self.parameters = self._transformer.dump_sequence(given, [PyFormat.AUTO] * len(given))
+        self.formats = self._transformer.formats or ()
+        self.key: _Key = (text, self._transformer.types or ())
 
-    PostgreSQL times an idle transaction from its answer to a Sync until the next message. psycopg sends a
-    request to flush behind it, which has no answer: a process halted then would keep its locks for ever.
-    """
+    def rows(self, result: PGresult) -> list[tuple[Any, ...]]:
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, result.ntuples, tuple)
 
-    def _communicate_gen(self) -> Any:
-        if self._is_at_its_end():
-            yield from self._send_gen()
 
-    def _fetch_gen(self, *, flush: bool) -> Any:
-        is_at_its_end = self._is_at_its_end()
-        if not is_at_its_end:
-            yield from self._send_gen()
-        yield from super()._fetch_gen(flush=flush and not is_at_its_end)
+@lru_cache(maxsize=1000)
+def _numbered(sql: str) -> tuple[bytes, list[str]]:
+    """The statement with placeholders as the server numbers them, and their names where they have any."""
+    names: list[str] = []
+    numbers = itertools.count(1)
 
-    def _send_gen(self) -> Any:
-        while self.command_queue:
-            self.command_queue.popleft()()
-        yield from send(self.pgconn)
+    def number(found: re.Match[str]) -> str:
+        if found["name"] is None:
+            return "%" if found[0] == "%%" else f"${next(numbers)}"
+        if found["name"] not in names:
+            names.append(found["name"])
+        return f"${names.index(found['name']) + 1}"
 
-    def _is_at_its_end(self) -> bool:
-        """Whether the last that it waits for is a Sync's answer."""
-        return bool(self.result_queue) and self.result_queue[-1] is None
+    return re.sub(r"%(?:%|s|\((?P<name>\w+)\)s)", number, sql).encode(), names
+
+
+def _results_of(connection: PGconn, count: int) -> Generator[Any, Any, list[PGresult]]:
+    """Send what waits, and read so many results and that of the Sync."""
+    yield from send(connection)
+    results = []
+    for _ in range(count):
+        results += yield from fetch_many(connection)
+    yield from fetch_many(connection)
+    return results
 
 
 def connect(*arguments: Any, settings: Mapping[str, str], **named: Any) -> Connection:
     """A connection; where it is direct, with these settings and with prepared statements.
 
+    psycopg prepares none by itself, for with its own it would now and then discard all there are.
+
     A pooler gives its clients a process number of its own, because it lends them one server process after
     the other. What one of them was told is not known to the next.
     """
-    connection = Connection.connect(*arguments, **named)
+    connection = Connection.connect(*arguments, prepare_threshold=None, **named)
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.is_direct = row is not None and row[0] == connection.info.backend_pid
     if connection.is_direct:
-        connection.prepare_threshold = _PREPARED_AFTER
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
         connection.execute(f"SELECT {calls}")
     connection.commit()

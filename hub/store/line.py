@@ -7,20 +7,24 @@ than both: what can go together does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
-from hub.store.changes import Insert, InsertWith, Update
-from hub.store.queries import Question
+from hub.store.changes import Insert, Update
 from hub.store.statements import Statement
 
-Asked: TypeAlias = Question | Insert | InsertWith
 Change: TypeAlias = Insert | Update
 Answer: TypeAlias = list[tuple[Any, ...]]
+
+
+class Asked(Protocol):
+    """What has an answer: a question, or a change that returns something."""
+
+    def statement(self, dialect: Dialect) -> Statement: ...
 
 
 class Line:
@@ -131,12 +135,8 @@ class RemoteLine(Line):
         """Send what waits and what is asked, and read the answers."""
         statements, self._unsent = [*self._unsent, *asked], []
         with self._wrapped():
-            # Nothing is gained by a pipeline of one.
-            with self._driver.pipeline() if len(statements) > 1 else nullcontext():
-                cursors = [self._driver.execute(each.sql, each.parameters) for each in statements]
-            if self._clock_at is not None:
-                self._began_at, self._clock_at = cursors[self._clock_at].fetchone()[0], None
-            answers = cursors[len(cursors) - len(asked) :]
-            return [
-                each.converted(answer, self._dialect) for each, answer in zip(asked, answers, strict=True)
-            ]
+            answers = self._driver.exchange([(each.sql, each.parameters) for each in statements])
+        if self._clock_at is not None:
+            ((self._began_at,),), self._clock_at = answers[self._clock_at], None
+        wanted = answers[len(answers) - len(asked) :]
+        return [each.converted(answer, self._dialect) for each, answer in zip(asked, wanted, strict=True)]

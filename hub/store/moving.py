@@ -11,12 +11,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, select, tuple_
 
 from hub.errors import StoreError
 from hub.models import State
+from hub.store.changes import Insert
 from hub.store.store import MOVED_CODE, MOVED_WORDS, Store, Transaction
 from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, troubles
 from hub.store.view import is_in
@@ -184,7 +184,8 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
             rows = [dict(row) for row in reading._connection.execute(later).mappings()]
         if not rows:
             break
-        target.write(lambda transaction, rows=rows: _insert(transaction, table, rows))  # type: ignore[misc]
+        inserted = Insert(table=table, rows=rows)
+        target.write(lambda transaction, inserted=inserted: transaction._line.write(inserted))  # type: ignore[misc]
         last = tuple(rows[-1][key.name] for key in keys)  # type: ignore[assignment]
         copied += len(rows)
     progress(table.name, copied, total)
@@ -198,14 +199,9 @@ def _replace(source: Store, target: Store, table: Table) -> None:
 
     def work(transaction: Transaction) -> None:
         transaction._connection.execute(delete(table).where(*own))
-        _insert(transaction, table, rows)
+        transaction._line.write(Insert(table=table, rows=rows))
 
     target.write(work)
-
-
-def _insert(transaction: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        transaction._connection.execute(insert(table), rows)
 
 
 def _count(connection: Connection, table: Table, limit: int | None = None) -> int:

@@ -75,8 +75,6 @@ class PostgresStore(Store):
             "keepalives_interval": 5,
             "keepalives_count": 2,
             "application_name": "hub",
-            # Only where no pooler is in between, which the driver finds out.
-            "prepare_threshold": None,
         }
         engine = create_engine(
             self._url,
@@ -164,7 +162,6 @@ class PostgresStore(Store):
         with self._engine.connect() as connection:
             line = _begun(connection, "REPEATABLE READ")
             yield line
-            # Rolled back, psycopg would forget what is prepared.
             line.commit()
 
 

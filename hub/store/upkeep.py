@@ -212,13 +212,15 @@ class Upkeep(Queue):
 
     def _owe_less(self, removed: Mapping[str, int]) -> None:
         """Let events know of deliveries that went with age: what is missing beyond that was lost."""
-        owes_less = (
-            update(events)
-            .where(events.c.id == bindparam("id_"))
-            .values(owed=events.c.owed - bindparam("removed_"))
-        )
-        rows = [{"id_": event_id, "removed_": count} for event_id, count in sorted(removed.items())]
-        self._connection.execute(owes_less, rows)
+        of_count: dict[int, list[str]] = {}
+        for event_id, count in removed.items():
+            of_count.setdefault(count, []).append(event_id)
+        # In one order everywhere, so that two who prune do not wait for each other.
+        touched = select(events.c.id).where(events.c.id.in_(removed)).order_by(events.c.id)
+        self._connection.execute(self._locking(touched))
+        for count, ids in of_count.items():
+            owes_less = update(events).where(events.c.id.in_(ids)).values(owed=events.c.owed - count)
+            self._connection.execute(owes_less)
 
     def _count_seconds(self, waits: list[timedelta]) -> None:
         seconds = [wait.total_seconds() for wait in waits]

@@ -169,23 +169,16 @@ def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
     other.close()
 
 
-@pytest.mark.parametrize("way", ["pipeline", "executemany"])
-def test_a_session_that_is_halted_behind_a_pipeline_is_ended(postgres_store_url: str, way: str) -> None:
+def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url: str) -> None:
     """A server does not time what is idle where anything follows the Sync."""
     bound = {"idle_in_transaction_session_timeout": "200ms"}
-    insert = "INSERT INTO keep (name, value) VALUES (%s, %s)"
     connection = driver.connect(postgres_store_url, settings=bound)
-    if way == "pipeline":
-        with connection.pipeline():
-            connection.execute(insert, ("one", "1"))
-            connection.execute(insert, ("two", "2"))
-    else:
-        connection.cursor().executemany(insert, [("one", "1"), ("two", "2")])
+    connection.exchange([("BEGIN", None), ("SELECT 1", None)])
     time.sleep(0.8)
 
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("SELECT 1")
-    connection.close()
+    assert connection.closed
 
 
 def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., Store]) -> None:

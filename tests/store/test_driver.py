@@ -1,0 +1,106 @@
+"""Many statements in one round trip, on a connection to PostgreSQL itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from hub.store import driver
+
+_KEEP = "INSERT INTO keep (name, value) VALUES (%s, %s) RETURNING name"
+_KEPT = "SELECT value FROM keep WHERE name = %(name)s AND %(name)s <> '%%s'"
+
+
+@pytest.fixture
+def connection(postgres_store_url: str) -> Iterator[driver.Connection]:
+    connection = driver.connect(postgres_store_url, settings={})
+    connection.autocommit = True
+    yield connection
+    connection.close()
+
+
+def test_each_statement_has_its_rows(connection: driver.Connection) -> None:
+    answers = connection.exchange(
+        [
+            ("SELECT 1, NULL, 'ä', '%%s'", None),
+            (_KEEP, ("one", "1")),
+            (_KEEP, ("two", "2")),
+            (_KEPT, {"name": "one", "unused": 3}),
+            ("SELECT unnest(%s::bytea[]), %s::bigint", ([b"a", b"\0"], 2**40)),
+            ("DELETE FROM keep WHERE name = 'two'", ()),
+        ]
+    )
+
+    assert answers == [
+        [(1, None, "ä", "%s")],
+        [("one",)],
+        [("two",)],
+        [("1",)],
+        [(b"a", 2**40), (b"\0", 2**40)],
+        [],
+    ]
+
+
+def test_what_is_in_no_transaction_is_one(connection: driver.Connection) -> None:
+    with pytest.raises(psycopg.errors.UniqueViolation, match="duplicate key"):
+        connection.exchange([(_KEEP, ("one", "1")), (_KEEP, ("one", "2")), (_KEEP, ("two", "2"))])
+
+    assert connection.exchange([("SELECT count(*) FROM keep", None)]) == [[(0,)]]
+
+
+def test_a_connection_goes_on_after_an_error_wherever_it_came_up(connection: driver.Connection) -> None:
+    """What was prepared behind the error was not, and what was before it was."""
+    for broken in ("SELEC 1", "SELECT 1/0", "SELECT name FROM nowhere"):
+        for before, behind in (("SELECT 2", "SELECT 3"), ("SELECT 4", broken)):
+            with pytest.raises(psycopg.Error):
+                connection.exchange([(before, None), (broken, None), (behind, None)])
+            assert connection.exchange([(before, None), ("SELECT 3", None)])[1] == [(3,)]
+
+
+def test_each_statement_is_prepared_once_up_to_a_number(connection: driver.Connection) -> None:
+    for _ in range(2):
+        for number in range(driver._PREPARED_AT_MOST + 10):
+            assert connection.exchange([(f"SELECT {number}", None)] * 2) == [[(number,)]] * 2
+
+    prepared = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+    assert prepared == (driver._PREPARED_AT_MOST,)
+
+
+def test_what_is_prepared_survives_whatever_psycopg_runs_beside(connection: driver.Connection) -> None:
+    for _ in range(6):
+        connection.exchange([(_KEPT, {"name": "one"})])
+        connection.execute("SELECT 1")
+    connection.execute("BEGIN")
+    connection.execute("ROLLBACK")
+
+    assert connection.exchange([(_KEPT, {"name": "one"})]) == [[]]
+
+
+def test_nothing_is_sent_where_a_value_is_none_for_the_database(connection: driver.Connection) -> None:
+    with pytest.raises(psycopg.DataError):
+        connection.exchange([(_KEEP, ("one", "1")), (_KEEP, ("two", "\0"))])
+
+    assert connection.exchange([("SELECT count(*) FROM keep", None)]) == [[(0,)]]
+
+
+def test_a_server_that_leaves_within_an_exchange_is_an_error_of_the_connection(
+    connection: driver.Connection,
+) -> None:
+    leave = "SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(psycopg.OperationalError):
+        connection.exchange([("SELECT 1", None), (leave, None), ("SELECT 2", None)])
+
+    assert connection.closed
+
+
+def test_a_server_that_does_not_answer_is_waited_for_so_long(connection: driver.Connection) -> None:
+    connection.answer_seconds = 0.3
+    began = time.monotonic()
+    with pytest.raises(psycopg.OperationalError):
+        connection.exchange([("SELECT 1", None), ("SELECT pg_sleep(5)", None)])
+
+    assert time.monotonic() - began < 2
+    assert connection.closed
