@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,15 +23,15 @@ from functools import partial
 import structlog
 
 from hub import retry
-from hub.errors import HubError, SendError, StoreError, StoreMoved, TemplateError, Unknown
-from hub.models import Attempt, Claim, DestinationConfig, Outcome, Receipt, Settlement, State
+from hub.errands import Errands, type_of
+from hub.errors import HubError, StoreError, StoreMoved, Unknown
+from hub.models import Claim, DestinationConfig, Message, Outcome, Settlement, State
 from hub.plan import Done, News, Plan, Sent
-from hub.render import render
 from hub.route import Rules
-from hub.senders import Inbox, Places, Senders
+from hub.senders import Inbox, Senders
 from hub.store.store import MOVED_WORDS, Store
 from hub.tell import Herald
-from hub.turn import LEASE_MARGIN, take_turn
+from hub.turn import take_short_turn, take_turn
 
 BEAT_SECONDS = 10.0
 """How often a worker says that it lives."""
@@ -77,18 +77,17 @@ class Worker:
         self._store = store
         self._rules = rules
         self._threads = threads
-        self._public_url = public_url
         self._retention = retention
         self._senders = Senders(threads)
-        self._places = Places()
         self._inbox = Inbox()
+        self._errands = Errands(self._inbox, public_url)
         self._herald = Herald(store, public_url)
         self._stopping = threading.Event()
         self._in_hand: dict[str, Claim] = {}
         self._sending: set[str] = set()
         self._configs: dict[str, DestinationConfig] = {}
         self._more_waits = self._has_moved = False
-        self._marked: Mapping[str, bool] | None = None
+        self._marked: Rules | None = None
         self._beat_at = self._looked_at = self._gave_up_at = self._pruned_at = float("-inf")
 
     def run(self) -> None:
@@ -97,7 +96,7 @@ class Worker:
         log.info("worker.started", worker=self.id, threads=self._threads)
         try:
             while not (self._stopping.is_set() or self._has_moved):
-                self._inbox.wait(self._turn())
+                self._inbox.wait(self._turn(), listener)
                 if self._more_waits:
                     self._inbox.gather(len(self._in_hand), GATHER_SECONDS)
             self._drain()
@@ -107,7 +106,8 @@ class Worker:
         finally:
             listener.close()
             self._senders.close()
-            self._places.close()
+            self._errands.close()
+            self._inbox.close()
             log.info("worker.stopped", worker=self.id)
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class Worker:
         """One turn in one transaction; returns how many seconds there is nothing to do by time alone."""
         news = self._inbox.take()
         rules = self._rules()
-        plan = self._plan(rules, news, claims=claims)
+        plan = (self._short_plan(rules, news) if claims else None) or self._plan(rules, news, claims=claims)
         try:
             return self._carry_out(plan, rules)
         except StoreError as error:
@@ -136,7 +136,13 @@ class Worker:
 
     def _carry_out(self, plan: Plan, rules: Rules) -> float:
         began = time.monotonic()
-        done = self._store.write(lambda transaction: take_turn(transaction, plan))
+        if plan.passes_on:
+            done = take_short_turn(self._store, plan)
+            if done is None:
+                # Not by way of what is heard next: one could follow the other, and nothing else be done.
+                return self._carry_out(self._plan(rules, plan.news, claims=plan.claims), rules)
+        else:
+            done = self._store.write(lambda transaction: take_turn(transaction, plan))
         self._follow(plan, done, rules, began)
         return self._seconds_until(done)
 
@@ -147,7 +153,9 @@ class Worker:
         due the first is claimed alone; if that fails, it is put off.
         """
         self._looked_at = self._gave_up_at = self._pruned_at = time.monotonic()
-        rest = replace(plan, destinations={}, beats=False, looks_after=False, gives_up=False, prunes=None)
+        rest = replace(
+            plan, destinations={}, passes_on={}, beats=False, looks_after=False, gives_up=False, prunes=None
+        )
         for news in plan.news.each():
             if not self._works(replace(rest, news=news), rules):
                 for claim in news.claims:
@@ -176,12 +184,12 @@ class Worker:
     def _plan(self, rules: Rules, news: News, *, claims: bool) -> Plan:
         configs = rules.config.destinations
         self._configs.update(configs)
-        clock = time.monotonic()
         settled = Counter(each.claim.destination for each in news.sent)
         settled.update(each.claim.destination for each in news.settled)
         held = Counter(claim.destination for claim in self._in_hand.values())
-        available = {n: c for n, c in configs.items() if c.enabled and c.options is not None}
+        available = {name: config for name, config in configs.items() if _is_available(config)}
         configured = {name: name in available for name in configs}
+        beats, looks_after, gives_up, prunes = self._chores()
         return Plan(
             worker=self.id,
             threads=self._threads,
@@ -190,14 +198,51 @@ class Worker:
             news=news,
             in_hand=held - settled,
             compose=partial(self._compose, rules),
-            configured=configured if configured != self._marked else None,
+            configured=configured if self._marked is not rules else None,
             tells=frozenset(send.to for send in rules.config.problems),
-            beats=clock - self._beat_at > BEAT_SECONDS,
-            looks_after=claims and clock - self._looked_at > LOOK_AFTER_SECONDS,
-            gives_up=claims and clock - self._gave_up_at > GIVE_UP_SECONDS,
-            prunes=self._retention if claims and clock - self._pruned_at > PRUNE_SECONDS else None,
+            beats=beats,
+            looks_after=claims and looks_after,
+            gives_up=claims and gives_up,
+            prunes=self._retention if claims and prunes else None,
             claims=claims,
         )
+
+    def _short_plan(self, rules: Rules, news: News) -> Plan | None:
+        """For a short turn; None where there is more to do than to start what fell due, or another way."""
+        if not news.due or news.claims or self._in_hand or self._more_waits or any(self._chores()):
+            return None
+        configs = {name: each for name, each in rules.config.destinations.items() if name in news.due}
+        found = {name: self._passed_on(each) for name, each in configs.items()}
+        messages = {name: message for name, message in found.items() if message is not None}
+        if not len(news.due) == len(messages) <= self._threads or self._marked is not rules:
+            return None
+        return Plan(
+            worker=self.id,
+            threads=self._threads,
+            destinations=configs,
+            configs=self._configs,
+            news=news,
+            in_hand={},
+            passes_on=messages,
+        )
+
+    def _compose(self, rules: Rules, claim: Claim) -> Claim:
+        return self._errands.compose(claim, self._configs[claim.destination], rules)
+
+    def _chores(self) -> tuple[bool, bool, bool, bool]:
+        """Whether it is time to beat, to look after leases, to give up and to prune."""
+        clock = time.monotonic()
+        return (
+            clock - self._beat_at > BEAT_SECONDS,
+            clock - self._looked_at > LOOK_AFTER_SECONDS,
+            clock - self._gave_up_at > GIVE_UP_SECONDS,
+            clock - self._pruned_at > PRUNE_SECONDS,
+        )
+
+    def _passed_on(self, config: DestinationConfig) -> Message | None:
+        if not _is_available(config) or config.rate_limit is not None:
+            return None
+        return type_of(config).passes_on(config.options)
 
     def _follow(self, plan: Plan, done: Done, rules: Rules, began: float) -> None:
         """What a committed turn asks for: hand on the claimed and the started, say what became of others.
@@ -211,17 +256,18 @@ class Worker:
         self._gave_up_at = clock if plan.gives_up else self._gave_up_at
         if plan.prunes is not None and not done.pruned:
             self._pruned_at = clock
-        marked = self._marked if plan.configured is None else plan.configured
+        marked = self._marked if plan.configured is None else rules
         self._marked = None if done.unmarked else marked
         for claim in done.claimed:
             self._in_hand[claim.id] = claim
             if claim.message is None:
-                self._senders.submit(partial(self._render, claim, rules))
+                config = self._configs[claim.destination]
+                self._senders.submit(partial(self._errands.render, claim, config, rules))
         for claim in done.started:
             self._in_hand[claim.id] = claim
             self._sending.add(claim.id)
             config = self._configs[claim.destination]
-            self._senders.submit(partial(self._send, claim, config, done.now, began))
+            self._senders.submit(partial(self._errands.send, claim, config, done.now, began))
         for settlement in done.settlements:
             self._let_go(settlement.claim)
             _log_settled(settlement, done.now)
@@ -268,71 +314,13 @@ class Worker:
         with contextlib.suppress(HubError):
             self._store.write(lambda transaction: transaction.leave(self.id))
 
-    # -- in the sender threads ----------------------------------------------------------------
 
-    def _render(self, claim: Claim, rules: Rules) -> None:
-        """Make the message of a first attempt; where none can be made, the delivery is dead."""
-        try:
-            rendered = self._rendered(claim, rules)
-        except TemplateError as error:
-            self._inbox.put(settled=retry.after_render_failure(claim, f"template failed: {error}"))
-        except Exception as error:
-            log.exception("delivery.not_rendered", delivery=claim.id)
-            reason = f"the hub could not make this message ({type(error).__name__}); its log says more"
-            self._inbox.put(settled=retry.after_render_failure(claim, reason))
-        else:
-            self._inbox.put(rendered=rendered)
-
-    def _rendered(self, claim: Claim, rules: Rules) -> Claim:
-        config = self._configs[claim.destination]
-        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
-        composer = self._places.type_of(config)
-        made = render(claim.send, claim.event, claim.route, composer, config.options, rules.sandbox, link)
-        return replace(claim, message=made.message, degraded=made.degraded)
-
-    def _compose(self, rules: Rules, claim: Claim) -> Claim:
-        """With its message, where a send block asks for the built-in one: nothing of the user's runs."""
-        if claim.message is not None or claim.send.fields:
-            return claim
-        try:
-            return self._rendered(claim, rules)
-        except Exception:  # noqa: BLE001 - a sender thread meets it again, and says what it is
-            return claim
-
-    def _send(self, claim: Claim, config: DestinationConfig, at: datetime, leased: float) -> None:
-        """One attempt; the one boundary where a destination's own errors become an outcome."""
-        began = time.monotonic()
-        if began - leased > LEASE_MARGIN.total_seconds():
-            # The process was halted. It could outlast its lease, and its successor sends the same.
-            self._inbox.put(settled=retry.not_sent(claim))
-            return
-        result: Receipt | SendError
-        try:
-            attempt = _attempt(claim, config, at)
-            result = self._places.place(config).send(claim.message or {}, attempt)
-        except SendError as error:
-            result = error
-        except Exception as error:
-            log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
-            result = Unknown(f"the hub failed while sending ({type(error).__name__}); its log says more")
-        self._inbox.put(sent=Sent(claim=claim, seconds=time.monotonic() - began, result=result))
+def _is_available(config: DestinationConfig) -> bool:
+    return config.enabled and config.options is not None
 
 
 def _ids(news: News) -> str:
     return " ".join(claim.id for claim in news.claims)
-
-
-def _attempt(claim: Claim, config: DestinationConfig, at: datetime) -> Attempt:
-    return Attempt(
-        delivery_id=claim.id,
-        event_id=claim.event.id,
-        event_type=claim.event.type,
-        payload=claim.event.payload,
-        number=claim.attempts,
-        at=at,
-        timeout_seconds=config.timeout_seconds,
-        accepted=claim.accepted,
-    )
 
 
 def _log_settled(settlement: Settlement, now: datetime) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hub.errors import SendError
-from hub.models import Claim, DestinationConfig, DestinationState, Receipt, Settlement
+from hub.models import Claim, DestinationConfig, DestinationState, Message, Receipt, Settlement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +22,16 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class News:
-    """What the sender threads finished since the last turn; `settled` are those without an attempt."""
+    """What happened since the last turn: what the sender threads finished, and what fell due.
+
+    `settled` are those without an attempt. `due` are destinations that one delivery each fell due to, where
+    every wake-up said for which.
+    """
 
     rendered: tuple[Claim, ...] = ()
     sent: tuple[Sent, ...] = ()
     settled: tuple[Settlement, ...] = ()
+    due: frozenset[str] = frozenset()
 
     @property
     def claims(self) -> list[Claim]:
@@ -38,10 +43,10 @@ class News:
         ]
 
     def each(self) -> Iterator[News]:
-        """One piece of news after the other."""
-        for field_ in fields(self):
-            for one in getattr(self, field_.name):
-                yield News(**{field_.name: (one,)})
+        """One piece of what was finished after the other."""
+        yield from (News(rendered=(each,)) for each in self.rendered)
+        yield from (News(sent=(each,)) for each in self.sent)
+        yield from (News(settled=(each,)) for each in self.settled)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +57,8 @@ class Plan:
     configuration, for deliveries that are under way. `in_hand` counts what this worker holds, by
     destination, what is settled in this turn not included. `prunes` is the retention, where it is time.
     `tells` are the destinations that hear of problems. `compose` makes the message of a claim that none of
-    the user's templates is asked for.
+    the user's templates is asked for. `passes_on` makes it a short turn, for these destinations alone, each
+    with the message of an empty send block.
     """
 
     worker: str
@@ -62,6 +68,7 @@ class Plan:
     news: News
     in_hand: Mapping[str, int]
     compose: Callable[[Claim], Claim] = lambda claim: claim
+    passes_on: Mapping[str, Message] = field(default_factory=dict)
     configured: Mapping[str, bool] | None = None
     tells: frozenset[str] = frozenset()
     beats: bool = False

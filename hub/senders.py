@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from queue import SimpleQueue
 
-from hub.destinations.base import Destination, find_destination
-from hub.models import Claim, DestinationConfig, Settlement
+from hub.models import Claim, Settlement
 from hub.plan import News, Sent
+from hub.store.store import Listener
 
 
 class Senders:
@@ -38,27 +42,51 @@ class Senders:
 
 
 class Inbox:
-    """Where sender threads leave what they finished; whoever waits for it is woken."""
+    """Where sender threads leave what they finished; the one thread that waits for it is woken."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._bell = threading.Event()
+        # It rings while there is something to read, so that it can be waited for together with a listener.
+        self._bell, self._button = socket.socketpair()
+        self._bell.setblocking(False)
+        self._button.setblocking(False)
+        self._is_rung = False
         self._news = News()
+        self._wakes: list[Collection[str]] = []
 
-    def ring(self) -> None:
-        self._bell.set()
+    def ring(self, due: Collection[str] = ()) -> None:
+        """Wake whoever waits, for destinations that something is due for, or for whatever there is.
 
-    def wait(self, seconds: float) -> None:
-        """Return when something was put here or somebody rang, at the latest after `seconds`."""
-        self._bell.wait(seconds)
+        Safe to call from a signal handler.
+        """
+        self._wakes.append(due)
+        if not self._is_rung:
+            self._is_rung = True
+            with contextlib.suppress(OSError):
+                # Nobody waits any more.
+                self._button.send(b"!")
+
+    def wait(self, seconds: float, listener: Listener | None = None) -> None:
+        """Return when something was put here, somebody rang or the listener heard something.
+
+        At the latest that is after `seconds`.
+        """
+        waiting = select.poll()
+        waiting.register(self._bell, select.POLLIN)
+        number = listener.fileno() if listener else None
+        if number is not None:
+            waiting.register(number, select.POLLIN)
+        ready = [each for each, _ in waiting.poll(seconds * 1000)]
+        if listener and number in ready:
+            listener.hear()
 
     def gather(self, count: int, seconds: float) -> None:
         """Return when `count` things are here, at the latest after `seconds`."""
         ends = time.monotonic() + seconds
         while self._count() < count and (left := ends - time.monotonic()) > 0:
-            self._bell.clear()
+            self._silence()
             if self._count() < count:
-                self._bell.wait(left)
+                self.wait(left)
 
     def _count(self) -> int:
         return len(self._news.rendered) + len(self._news.sent) + len(self._news.settled)
@@ -73,7 +101,7 @@ class Inbox:
                 settled=(settled,) if settled else (),
             )
         )
-        self._bell.set()
+        self.ring()
 
     def put_back(self, news: News) -> None:
         """Add news without waking anybody."""
@@ -86,34 +114,20 @@ class Inbox:
 
     def take(self) -> News:
         """Everything that is here; it rings again for what comes after."""
-        self._bell.clear()
+        self._silence()
         with self._lock:
             news, self._news = self._news, News()
-            return news
-
-
-class Places:
-    """Destinations ready to send, one for each configuration; connections stay open between attempts."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: dict[str, tuple[DestinationConfig, Destination]] = {}
-
-    def type_of(self, config: DestinationConfig) -> type[Destination]:
-        found = find_destination(config.type)
-        if found is None:
-            raise LookupError(f"no destination type {config.type}: the configuration was not checked")
-        return found
-
-    def place(self, config: DestinationConfig) -> Destination:
-        with self._lock:
-            known = self._open.get(config.name)
-            if known is None or known[0] is not config:
-                # One that an attempt still uses is not closed here; it goes with its last user.
-                known = (config, self.type_of(config)(config.options, config.name))  # type: ignore[arg-type]
-                self._open[config.name] = known
-            return known[1]
+            wakes, self._wakes = self._wakes, []
+        named = [name for due in wakes for name in due]
+        known = all(wakes) and len(set(named)) == len(named)
+        return replace(news, due=frozenset(named)) if known else news
 
     def close(self) -> None:
-        for _, place in self._open.values():
-            place.close()
+        self._bell.close()
+        self._button.close()
+
+    def _silence(self) -> None:
+        """For who looks at what is here next: what comes after that rings again."""
+        with contextlib.suppress(BlockingIOError):
+            self._bell.recv(16)
+        self._is_rung = False

@@ -26,7 +26,8 @@ from hub.models import (
 )
 from hub.plan import Done, Plan, Sent
 from hub.store.queue import Wanted
-from hub.store.store import Transaction
+from hub.store.short_turn import Offer
+from hub.store.store import Store, Transaction
 from hub.store.waiting import Waiting
 from hub.troubles import deaths
 
@@ -37,6 +38,9 @@ LEFT_TO_OTHERS_FOR = timedelta(minutes=1)
 """So long a lease that ran out is left to workers whose configuration has its destination: they know what
 `on_unknown` says there.
 """
+
+SOON = timedelta(milliseconds=20)
+"""So long a whole turn waits for the answers to what a short one started: it costs the same with them."""
 
 WORKERS_FORGOTTEN_AFTER = timedelta(minutes=10)
 
@@ -72,6 +76,28 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     if plan.tells:
         transaction.note_deaths(deaths(done.settlements, done.gave_up))
     return done
+
+
+def take_short_turn(store: Store, plan: Plan) -> Done | None:
+    """Start in one exchange with the database what fell due to the destinations that `passes_on` names.
+
+    None where nothing was started: a whole turn is to be taken at once. Otherwise one follows: soon, for by
+    then the answers are here to be settled with it, or now where one of the destinations was left out.
+    """
+    offers = [
+        Offer(
+            destination=name,
+            message=message,
+            token=secrets.token_hex(16),
+            lease=_lease(plan.destinations[name]),
+        )
+        for name, message in plan.passes_on.items()
+    ]
+    first = store.start_first(offers)
+    if first is None:
+        return None
+    now, started = first
+    return Done(now=now, started=started, next_at=now + SOON if len(started) == len(offers) else now)
 
 
 def _settle(

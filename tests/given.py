@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import select
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from hub.models import (
     new_id,
 )
 from hub.route import Rules, load_rules
+from hub.store.postgres import PostgresStore
+from hub.store.store import Store
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -106,3 +109,26 @@ def until(condition: Callable[[], Any], seconds: float = 5) -> Any:
         assert time.monotonic() < ends, f"waited {seconds:g} s in vain"
         time.sleep(0.01)
     return value
+
+
+class Ear:
+    """Listens for a store's wake-ups; `heard` is what it was told so far."""
+
+    def __init__(self, store: Store) -> None:
+        self.heard: list[tuple[str, ...]] = []
+        self._listener = store.listen(lambda due: self.heard.append(tuple(due)))
+        # Where it had to connect first it says that something may have been missed.
+        until(lambda: self.heard or not isinstance(store, PostgresStore))
+        self.heard.clear()
+
+    def hears(self, seconds: float) -> bool:
+        """Whether there is a wake-up within `seconds`."""
+        ends = time.monotonic() + seconds
+        while not self.heard and (left := ends - time.monotonic()) > 0:
+            number = self._listener.fileno()
+            select.select([number] if number is not None else [], [], [], min(left, 0.02))
+            self._listener.hear()
+        return bool(self.heard)
+
+    def close(self) -> None:
+        self._listener.close()

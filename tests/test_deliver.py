@@ -365,7 +365,7 @@ def test_a_worker_that_was_halted_past_its_lease_does_not_send_what_it_started(s
         (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=30))))
         rendered = [replace(claim, message={"body": "x"})]
         (started,) = store.write(lambda t: t.start(rendered, {"crm": timedelta(seconds=30)}))
-        worker._send(started, place, given.NOON, time.monotonic() - 16)
+        worker._errands.send(started, place, given.NOON, time.monotonic() - 16)
         worker._turn(claims=False)
     record = only(store)
 

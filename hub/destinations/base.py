@@ -106,6 +106,11 @@ class Destination(ABC):
         """
 
     @classmethod
+    def passes_on(cls, options: Any) -> Message | None:
+        """The message of an empty send block, where it is the same for every event; None where it is not."""
+        return None
+
+    @classmethod
     @abstractmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         """The message for an event that no template was written for, escaped as this type needs.

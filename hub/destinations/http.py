@@ -131,13 +131,16 @@ class HttpDestination(Destination):
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
-        method = options.method if isinstance(options, HttpOptions) else "POST"
-        message: Message = {"method": fields.get("method") or method}
+        message: Message = {"method": fields.get("method") or _method(options)}
         if fields.get("path") is not None:
             message["path"] = below_path(renderer.text(fields["path"], path_segment, name="path"))
         message["content_type"] = fields.get("content_type") or JSON_TYPE
         body = rendered_body(fields, renderer, message["content_type"])
         return {**message, RAW: True} if body is None else {**message, "body": body}
+
+    @classmethod
+    def passes_on(cls, options: Any) -> Message:
+        return {"method": _method(options), "content_type": JSON_TYPE, RAW: True}
 
     @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
@@ -148,8 +151,7 @@ class HttpDestination(Destination):
             "note": note,
             "link": link or None,
         }
-        method = options.method if isinstance(options, HttpOptions) else "POST"
-        return {"method": method, "content_type": JSON_TYPE, "body": dump(body)}
+        return {"method": _method(options), "content_type": JSON_TYPE, "body": dump(body)}
 
     def __init__(self, options: HttpOptions, name: str, *, look_up: LookUp = socket.getaddrinfo) -> None:
         super().__init__(options, name)
@@ -191,6 +193,10 @@ class HttpDestination(Destination):
 
 
 # -- composing ------------------------------------------------------------------------------------
+
+
+def _method(options: Block | None) -> str:
+    return options.method if isinstance(options, HttpOptions) else "POST"
 
 
 def _is_given(send: HttpSend, name: str) -> bool:

@@ -85,19 +85,19 @@ class InsertWith:
     """Rows, and what belongs to those of them that were not known, in one statement; for PostgreSQL.
 
     Its answer is the id of each new row. `belongs` is the column of the `others` that has such an id, and in
-    their columns `at` is the time there. `notifies` is a channel that hears of it.
+    their columns `at` is the time there. `notifies` is a channel that hears of it, and what it hears.
     """
 
     new: Insert
     others: Insert
     belongs: str
     at: tuple[str, ...]
-    notifies: str | None = None
+    notifies: tuple[str, str] | None = None
 
     def statement(self, dialect: Dialect) -> Statement:
         new = self.new.statement(dialect)
         answers = ["id"]
-        answers += [f"pg_notify('{self.notifies}', '')"] if self.notifies else []
+        answers += ["pg_notify(%s, %s)"] if self.notifies else []
         parts, parameters = [f"new AS ({new.sql})"], new.parameters
         if self.others.rows:
             names = tuple(self.others.rows[0])
@@ -105,6 +105,7 @@ class InsertWith:
             source, theirs = _source(self.others.table, names, values)
             parts.append(f"others AS ({_insert_at(self.others.table, names, self.at, source, self.belongs)})")
             parameters += theirs
+        parameters += self.notifies or ()
         sql = f"WITH {', '.join(parts)} SELECT {', '.join(answers)} FROM new"  # noqa: S608 - names of ours
         return Statement(sql=sql, parameters=parameters, converts=[None] * len(answers))
 

@@ -28,6 +28,9 @@ _PREPARED_AT_MOST = 200
 than to run it.
 """
 
+_STALE = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
+"""What is prepared is gone, or no longer fits its table: it is to be prepared again."""
+
 _PLANS_KEPT_SECONDS = 1.0
 """The server keeps the plan of a prepared statement until its statistics change. One that was made for an
 empty table would serve while a full one is drained.
@@ -73,18 +76,21 @@ class Connection(psycopg.Connection[Any]):
             steps = [step for each in asked for step in self._send(each)]
             self.pgconn.pipeline_sync()
             results = self.wait(_results_of(self.pgconn, len(steps)))
+            self.pgconn.exit_pipeline_mode()
         except BaseException:
             # Whoever used it next would read the answers to these.
             self.pgconn.finish()
             raise
-        self.pgconn.exit_pipeline_mode()
         rows = []
         for number, ((each, prepares), result) in enumerate(zip(steps, results, strict=True)):
             if result.status == ExecStatus.FATAL_ERROR:
+                error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
                 for later, was_to_be in steps[number:]:
                     if was_to_be:
                         del self._names[later.key]
-                raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
+                if isinstance(error, _STALE):
+                    self._names.clear()
+                raise error
             if not prepares:
                 rows.append(each.rows(result))
         return rows

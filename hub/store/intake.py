@@ -15,6 +15,8 @@ from hub.store.changes import Insert, InsertWith
 from hub.store.tables import deliveries, events
 from hub.store.view import View, is_in
 
+_NOTICE_LIMIT_BYTES = 4000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
@@ -24,8 +26,11 @@ class Arrival:
     routing: Routing
 
 
-def at_once(arrivals: Sequence[Arrival], notifies: str | None) -> InsertWith:
-    """What `Intake.take_in` does, as one statement of PostgreSQL that answers with the ids of the new."""
+def at_once(arrivals: Sequence[Arrival], channel: str | None) -> InsertWith:
+    """What `Intake.take_in` does, as one statement of PostgreSQL that answers with the ids of the new.
+
+    The channel hears for which destinations something is due that needs no rendering.
+    """
     made_at = datetime.now(UTC)
     owed = [row for arrival in arrivals for row in _owed(arrival.event, arrival.routing, made_at)]
     return InsertWith(
@@ -33,7 +38,7 @@ def at_once(arrivals: Sequence[Arrival], notifies: str | None) -> InsertWith:
         others=Insert(table=deliveries, rows=owed),
         belongs="event_id",
         at=_DUE_AT_ONCE,
-        notifies=notifies,
+        notifies=(channel, _names(owed)) if channel else None,
     )
 
 
@@ -117,6 +122,16 @@ class Intake(View):
         rows = [row | now for each in arrivals for row in _owed(each.event, each.routing, self.now)]
         self._line.write(Insert(table=deliveries, rows=rows))
         return len(rows)
+
+
+def _names(owed: Sequence[dict[str, Any]]) -> str:
+    """The destinations with commas between, each as often as it is owed something.
+
+    Nothing where a send block has fields, so that rendering comes first, or where they are more than a
+    NOTIFY takes.
+    """
+    names = ",".join(row["destination"] for row in owed)
+    return names if len(names) <= _NOTICE_LIMIT_BYTES and not any(row["send"] for row in owed) else ""
 
 
 def _new_events(arrivals: Sequence[Arrival]) -> Insert:

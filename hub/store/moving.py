@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select, tuple_
 
@@ -25,7 +27,8 @@ MOVED, MOVING = "moved", "moving"
 """The marks, shared values that hold the same token: the source's, and the target's while it is under way."""
 
 ROWS_AT_ONCE = 200
-"""An event may have 1 MiB."""
+_BATCH_BYTES = 8 * 1024 * 1024
+"""An event may have 1 MiB: so many bytes at most, and one row more, are written by one transaction."""
 
 LARGE = (events, deliveries, attempts)
 SMALL = (destinations, counters, troubles, keep)
@@ -184,8 +187,8 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
             rows = [dict(row) for row in reading._connection.execute(later).mappings()]
         if not rows:
             break
-        inserted = Insert(table=table, rows=rows)
-        target.write(lambda transaction, inserted=inserted: transaction._line.write(inserted))  # type: ignore[misc]
+        for batch in _batches(rows):
+            target.write(partial(_insert, table=table, rows=batch))
         last = tuple(rows[-1][key.name] for key in keys)  # type: ignore[assignment]
         copied += len(rows)
     progress(table.name, copied, total)
@@ -199,9 +202,28 @@ def _replace(source: Store, target: Store, table: Table) -> None:
 
     def work(transaction: Transaction) -> None:
         transaction._connection.execute(delete(table).where(*own))
-        transaction._line.write(Insert(table=table, rows=rows))
+        _insert(transaction, table, rows)
 
     target.write(work)
+
+
+def _insert(transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Row by row, for a payload in an array takes twice its bytes; they go together all the same."""
+    transaction._line.write(*(Insert(table=table, rows=[row]) for row in rows))
+
+
+def _batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """The rows in parts that a database takes in time, however large they are."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(len(value) for value in row.values() if isinstance(value, bytes | str))
+        if size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _count(connection: Connection, table: Table, limit: int | None = None) -> int:

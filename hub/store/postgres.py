@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -17,11 +16,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
+from hub.models import Claim
 from hub.records import Condition
 from hub.store import migrate
 from hub.store.intake import Arrival, at_once
 from hub.store.line import Line, RemoteLine
+from hub.store.short_turn import Offer, StartFirst
 from hub.store.store import Listener, Store
+from hub.store.waiting import LOCKED, claim_of
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231
@@ -32,6 +34,7 @@ sender that waits 15 s gets its 503. The server ends a statement by itself befor
 
 _SETTINGS = {
     "synchronous_commit": "on",
+    "default_transaction_isolation": "read committed",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
 }
@@ -55,6 +58,8 @@ _CONDITION = text(
            (SELECT numbackends FROM pg_stat_database WHERE datname = current_database()) AS used_here
     """
 )
+
+_RECONNECT_SECONDS = 1.0
 
 _NOTIFY_PAUSE_SECONDS = 0.005
 """A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
@@ -109,7 +114,7 @@ class PostgresStore(Store):
     def wake(self) -> None:
         self._notifier.ask()
 
-    def listen(self, on_wake: Callable[[], None]) -> Listener:
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
 
     def condition(self) -> Condition:
@@ -145,6 +150,16 @@ class PostgresStore(Store):
             self.wake()
         ids = {row[0] for row in new}
         return [arrival.event.id in ids for arrival in arrivals]
+
+    def start_first(self, offers: Sequence[Offer]) -> tuple[datetime, list[Claim]] | None:
+        with self._translated(), self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            if not driver.is_direct:
+                # Without prepared statements it would take longer than what it saves.
+                return None
+            names = [offer.destination for offer in offers]
+            _, rows = RemoteLine(connection).ask(LOCKED(names=names), StartFirst(offers))
+        return (rows[0][-1], [claim_of(row[:-1]) for row in rows]) if rows else None
 
     def _notify(self) -> None:
         with self._engine.connect() as connection:
@@ -229,41 +244,67 @@ class _Notifier:
 
 
 class _NotifyListener(Listener):
-    """Listens on a connection of its own; a lost one is made again while the slow poll carries on."""
+    """Listens on a connection of its own; a lost one is made again aside while the slow poll carries on."""
 
-    def __init__(self, url: str, arguments: dict[str, Any], on_wake: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, arguments: dict[str, Any], on_wake: Callable[[Collection[str]], None]
+    ) -> None:
         self._conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._arguments = arguments
         self._on_wake = on_wake
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="wake", daemon=True)
-        self._thread.start()
+        self._connects_at = float("-inf")
+        self._connection: Any = None
+        self._connect_aside()
 
-    def _run(self) -> None:
+    def fileno(self) -> int | None:
+        """Of a connection that libpq gave up by itself there is none."""
+        if self._connection is not None and self._connection.closed:
+            self._connect_aside()
+        return self._connection.fileno() if self._connection is not None else None
+
+    def hear(self) -> None:
+        """Without psycopg's generator of notifications: it is busy for long after the first."""
         import psycopg
 
-        while not self._closed.is_set():
-            try:
-                with psycopg.connect(self._conninfo, autocommit=True, **self._arguments) as connection:
-                    connection.execute(f"LISTEN {_CHANNEL}")
-                    self._on_wake()
-                    waiting = select.poll()
-                    waiting.register(connection, select.POLLIN)
-                    while not self._closed.is_set():
-                        if waiting.poll(500):
-                            self._hear(connection.pgconn)
-            except psycopg.Error:
-                self._closed.wait(1.0)
-
-    def _hear(self, connection: Any) -> None:
-        """Without psycopg's generator of notifications: it is busy for long after the first."""
-        connection.consume_input()
-        while connection.notifies() is not None:
-            self._on_wake()
+        if self._connection is None:
+            return
+        connection = self._connection.pgconn
+        try:
+            connection.consume_input()
+            while (notice := connection.notifies()) is not None:
+                said = notice.extra.decode("utf-8", "replace")
+                self._on_wake([name for name in said.split(",") if name])
+        except psycopg.Error:
+            self._connect_aside()
 
     def close(self) -> None:
         self._closed.set()
         self._thread.join(timeout=2)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _connect_aside(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._thread = threading.Thread(target=self._connect, name="listen", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> None:
+        import psycopg
+
+        while not self._closed.wait(self._connects_at - time.monotonic()):
+            self._connects_at = time.monotonic() + _RECONNECT_SECONDS
+            with contextlib.suppress(psycopg.Error), contextlib.ExitStack() as unless_kept:
+                connection = psycopg.connect(self._conninfo, autocommit=True, **self._arguments)
+                unless_kept.callback(connection.close)
+                connection.execute(f"LISTEN {_CHANNEL}")
+                if not self._closed.is_set():
+                    unless_kept.pop_all()
+                    self._connection = connection
+                    self._on_wake(())
+                    return
 
 
 def _driver_url(url: str) -> str:

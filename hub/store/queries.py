@@ -36,6 +36,9 @@ def _any_of_json(element: AnyOf, compiler: Any, **options: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each(:{element.name}))"  # noqa: S608 - names of ours
 
 
+POSTGRES_NOW = "(extract(epoch FROM now()) * 1000000)::bigint"
+
+
 class Now(ColumnElement[int]):
     """When the transaction began, as the tables keep times; SQLite has no such time and is given it."""
 
@@ -45,7 +48,7 @@ class Now(ColumnElement[int]):
 
 @compiles(Now, "postgresql")
 def _now_there(element: Now, compiler: Any, **options: Any) -> str:
-    return "(extract(epoch FROM now()) * 1000000)::bigint"
+    return POSTGRES_NOW
 
 
 @compiles(Now, "sqlite")

@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -78,7 +78,7 @@ class SqliteStore(Store):
         with contextlib.suppress(OSError):
             self._bell.sendto(b"!", self._bell_path)
 
-    def listen(self, on_wake: Callable[[], None]) -> Listener:
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
         return _SocketListener(_bell_path(self.path), on_wake)
 
     def condition(self) -> Condition:
@@ -174,7 +174,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 class _SocketListener(Listener):
     """Wake-ups as datagrams on a Unix socket beside the database file."""
 
-    def __init__(self, path: Path, on_wake: Callable[[], None]) -> None:
+    def __init__(self, path: Path, on_wake: Callable[[Collection[str]], None]) -> None:
         self._path = path
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -191,11 +191,11 @@ class _SocketListener(Listener):
         self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
         self._thread.start()
 
-    def _run(self, on_wake: Callable[[], None]) -> None:
+    def _run(self, on_wake: Callable[[Collection[str]], None]) -> None:
         while not self._closed:
             with contextlib.suppress(TimeoutError):
                 self._socket.recv(16)
-                on_wake()
+                on_wake(())
 
     def close(self) -> None:
         self._closed = True

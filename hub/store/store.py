@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar, Generic, TypeVar
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreMoved, StoreUnavailable
+from hub.models import Claim
 from hub.records import Condition, Room
+from hub.store.group_commit import Collided, GroupCommit
 from hub.store.intake import Arrival, Intake
 from hub.store.line import Line
 from hub.store.noticing import Telling
 from hub.store.operating import Operating
 from hub.store.reading import Reading
+from hub.store.short_turn import Offer
 from hub.store.upkeep import Upkeep
 
 T = TypeVar("T")
-W = TypeVar("W")
 
 _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
 """No answer, no room, no connection, or a replica that only reads."""
@@ -33,23 +35,25 @@ _REFUSALS = ("42501", "42P01")
 MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATABASE_URL to that one"
 """What a store says that was moved: PostgreSQL by a code, SQLite in words."""
 
-GROUP_LIMIT = 64
-"""So many writes at most share one commit: it bounds how long the first of them waits."""
-
-PATIENCE_SECONDS, COMMIT_SECONDS = 3.0, 9.0
-"""How long a write waits for its turn, and how long then for its commit: a sender hears 503 within 15 s."""
-
-
-class Collided(StoreUnavailable):
-    """Two transactions wait for each other and the database ended this one: it may work at once."""
-
 
 class Transaction(Intake, Upkeep, Operating, Telling, Reading):
     """Everything that may happen to the store, inside one transaction."""
 
 
 class Listener(ABC):
-    """Calls back whenever another process says that something may be due."""
+    """Calls back whenever any process says that something may be due.
+
+    It does so in a thread of its own, or within `hear`, which is for whoever waits for `fileno` together with
+    other things: where the database tells, that saves handing it from thread to thread.
+    """
+
+    def fileno(self) -> int | None:
+        """What can be read from once there is something to hear; None where nothing can be heard so."""
+        return None
+
+    def hear(self) -> None:
+        """Call back for what is there to be heard; it does not wait."""
+        return
 
     @abstractmethod
     def close(self) -> None: ...
@@ -84,6 +88,14 @@ class Store(ABC):
         """
         return self._arrivals.run(arrival)
 
+    def start_first(self, offers: Sequence[Offer]) -> tuple[datetime, list[Claim]] | None:
+        """Claim and start what is due first to each offered destination that is at rest, in one exchange.
+
+        Returns when that was, and the claims as `start` does; None where nothing was started, as never by
+        SQLite, where a transaction costs no more. Raises StoreUnavailable.
+        """
+        return None
+
     @contextmanager
     def read(self) -> Iterator[Reading]:
         """A consistent view, which no writer waits for. Raises StoreUnavailable."""
@@ -103,8 +115,11 @@ class Store(ABC):
         """Tell the workers that something may be due. Never fails: they look by themselves as well."""
 
     @abstractmethod
-    def listen(self, on_wake: Callable[[], None]) -> Listener:
-        """Call `on_wake`, in a thread, whenever any process calls `wake`."""
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
+        """Call `on_wake` whenever any process says that something may be due.
+
+        It is told for which destinations, or none where that was not said, or may have been missed.
+        """
 
     @abstractmethod
     def condition(self) -> Condition:
@@ -163,113 +178,6 @@ class Store(ABC):
             if type(error) is DatabaseError or _sqlstate(error) in _REFUSALS:
                 raise StoreError(f"the database refuses: {said}") from error
             raise
-
-
-class _Job(Generic[W, T]):
-    """One thing that waits to be committed; `turn` is free once it is, or once its thread `leads`."""
-
-    def __init__(self, what: W) -> None:
-        self.what = what
-        self.leads = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
-        self.done = False
-        self.result: T | None = None
-        self.error: BaseException | None = None
-
-
-class GroupCommit(Generic[W, T]):
-    """Commits together what is asked for together: one thread leads and does it for all who wait.
-
-    `commit` does a whole group in one transaction and returns a result for each. One fsync serves them all,
-    and threads queue within the process instead of fighting for the database's lock. Each waits for a lock
-    of its own: behind a common one, those already served would stand in the way of the next who leads.
-
-    What waits longer than `patience_seconds` for its turn is withdrawn. What a leader has taken may be
-    committed after its thread gave up waiting: whoever asks again must find that it is known.
-    """
-
-    def __init__(
-        self,
-        commit: Callable[[Sequence[W]], Sequence[T]],
-        patience_seconds: float = PATIENCE_SECONDS,
-        commit_seconds: float = COMMIT_SECONDS,
-    ) -> None:
-        self._commit = commit
-        self._patience_seconds = patience_seconds
-        self._commit_seconds = commit_seconds
-        self._queueing = threading.Lock()
-        self._waiting: list[_Job[W, T]] = []
-        self._is_led = False
-
-    def run(self, what: W) -> T:
-        job: _Job[W, T] = _Job(what)
-        with self._queueing:
-            self._waiting.append(job)
-            job.leads, self._is_led = not self._is_led, True
-        if not job.leads:
-            self._wait(job)
-        if not job.done:
-            self._lead()
-        if job.error is not None:
-            raise job.error
-        return job.result  # type: ignore[return-value]  # done without an error: it is a T
-
-    def _wait(self, job: _Job[W, T]) -> None:
-        """Return once it is done or is to lead; raise StoreUnavailable where that takes too long."""
-        if job.turn.acquire(timeout=self._patience_seconds):
-            return
-        with self._queueing:
-            if job in self._waiting and not job.leads:
-                self._waiting.remove(job)
-                raise StoreUnavailable("the database is too slow: a write waited too long for its turn")
-        if not job.turn.acquire(timeout=self._commit_seconds):
-            raise StoreUnavailable("the database does not answer: a commit takes too long")
-
-    def _lead(self) -> None:
-        """Commit for all who wait, this thread the first of them; then the first who came since leads."""
-        batch = self._take()
-        given_up: list[_Job[W, T]] = []
-        try:
-            self._commit_all(batch)
-        finally:
-            with self._queueing:
-                if _is_everybodys(batch[0].error):
-                    given_up, self._waiting = self._waiting, []
-                following = self._waiting[:1]
-                self._is_led = bool(following)
-                for job in following:
-                    job.leads = True
-            for job in given_up:
-                # They have waited as long as a database that does not answer takes; no longer.
-                job.error, job.done = batch[0].error, True
-            for job in (*following, *batch, *given_up):
-                job.turn.release()
-
-    def _take(self) -> list[_Job[W, T]]:
-        with self._queueing:
-            batch, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
-            return batch
-
-    def _commit_all(self, batch: list[_Job[W, T]]) -> None:
-        try:
-            results = self._commit([job.what for job in batch])
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that asked
-            if len(batch) > 1 and not _is_everybodys(error):
-                # One of them is at fault: each by itself, so that its neighbours do not fail with it.
-                for job in batch:
-                    self._commit_all([job])
-                return
-            for job in batch:
-                job.error, job.done = error, True
-        else:
-            for job, result in zip(batch, results, strict=True):
-                job.result, job.done = result, True
-
-
-def _is_everybodys(error: BaseException | None) -> bool:
-    """Whether whoever asked would have met it."""
-    return isinstance(error, StoreUnavailable) and not isinstance(error, Collided)
 
 
 def _sqlstate(error: DBAPIError) -> str:

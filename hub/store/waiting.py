@@ -30,7 +30,7 @@ COUNTED = 100
 may be no more.
 """
 
-_CLAIM_COLUMNS = (
+CLAIM_COLUMNS = (
     events.c.id,
     events.c.source,
     events.c.message_id,
@@ -48,7 +48,7 @@ _CLAIM_COLUMNS = (
     deliveries.c.degraded,
     deliveries.c.accepted,
 )
-_CLAIMS = select(*_CLAIM_COLUMNS).join(events, events.c.id == deliveries.c.event_id)
+_CLAIMS = select(*CLAIM_COLUMNS).join(events, events.c.id == deliveries.c.event_id)
 
 
 def _longest_due(turn: int, count: str, *which: ColumnElement[bool]) -> Select[Any]:
@@ -114,6 +114,17 @@ STATES = Query(
     locks={},
 )
 """Destinations, locked: all of `names`, and those of `due_of` that something is due for."""
+
+LOCKED = Query(
+    select(destinations.c.name)
+    .where(
+        AnyOf(destinations.c.name, "names"),
+        _pending_of(deliveries.c.id).where(deliveries.c.due_at <= Now()).exists(),
+    )
+    .order_by(destinations.c.name),
+    locks={},
+)
+"""Destinations that something is due for, locked: where nothing is, a transaction has nothing to write."""
 
 OWNED = Query(
     select(deliveries.c.id, deliveries.c.token, deliveries.c.attempts)

@@ -79,6 +79,18 @@ def test_what_is_prepared_survives_whatever_psycopg_runs_beside(connection: driv
     assert connection.exchange([(_KEPT, {"name": "one"})]) == [[]]
 
 
+def test_what_the_server_forgot_or_what_no_longer_fits_is_prepared_again(
+    connection: driver.Connection,
+) -> None:
+    asked = [("SELECT 1 FROM keep", None), ("SELECT * FROM keep WHERE name = %s", ("one",))]
+    for change in ("DEALLOCATE ALL", "ALTER TABLE keep ADD more integer", "ALTER TABLE keep DROP more"):
+        assert connection.exchange(asked) == [[], []]
+        connection.execute(change)
+        with pytest.raises(psycopg.Error):
+            connection.exchange(asked)
+    assert connection.exchange(asked) == [[], []]
+
+
 def test_nothing_is_sent_where_a_value_is_none_for_the_database(connection: driver.Connection) -> None:
     with pytest.raises(psycopg.DataError):
         connection.exchange([(_KEEP, ("one", "1")), (_KEEP, ("two", "\0"))])

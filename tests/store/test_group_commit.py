@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from hub.errors import Conflict, StoreError, StoreUnavailable
+from hub.store.group_commit import GroupCommit
 from hub.store.line import Line
-from hub.store.store import GroupCommit, Store, Transaction
+from hub.store.store import Store, Transaction
 
 
 def count_commits(store: Store) -> list[None]:

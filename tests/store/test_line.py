@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -104,15 +103,14 @@ def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -
 
 def test_workers_hear_of_what_was_taken_in(open_stores: Callable[..., Store]) -> None:
     here, there = open_stores(), open_stores()
-    rang = threading.Event()
-    listener = there.listen(rang.set)
+    ear = given.Ear(there)
     try:
         for _ in range(3):
-            rang.clear()
+            ear.heard.clear()
             here.take_in(arrival("log"))
-            assert rang.wait(1)
+            assert ear.hears(1)
     finally:
-        listener.close()
+        ear.close()
 
 
 def test_an_event_is_durable_once_it_is_taken_in(
@@ -183,14 +181,11 @@ def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url
 
 def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., Store]) -> None:
     here, there = open_stores(), open_stores()
-    rang = threading.Event()
-    listener = there.listen(rang.set)
+    ear = given.Ear(there)
     try:
-        rang.wait(1)  # a listener rings once by itself where it had to connect first
-        rang.clear()
         here.take_in(arrival())
-        assert not rang.wait(0.5)
+        assert not ear.hears(0.5)
         here.take_in(arrival("log"))
-        assert rang.wait(1)
+        assert ear.hears(1)
     finally:
-        listener.close()
+        ear.close()

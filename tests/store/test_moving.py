@@ -163,6 +163,29 @@ def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store,
     assert (orphan.id, is_started) == (started.id, True)
 
 
+def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store) -> None:
+    payloads = [b'{"n":"%s"}' % (b"x" * size) for size in (1000, 1_000_000, 10)] * 8
+    for payload in payloads:
+        event = given.event(payload=payload)
+        source.write(lambda t, event=event: t.add_event(event, given.routing()))
+    written: list[int] = []
+    write = target.write
+
+    def counted(work: Any) -> Any:
+        rows = getattr(work, "keywords", {}).get("rows", [])
+        written.append(sum(len(row.get("payload") or b"") for row in rows))
+        return write(work)
+
+    target.write = counted  # type: ignore[method-assign]
+    moving.move(source, target, lambda *_: None)
+
+    with source.read() as here, target.read() as there:
+        for each in here.events():
+            assert there.event(each.id).payload == here.event(each.id).payload
+    assert sum(written) == sum(map(len, payloads))
+    assert max(written) < 10 * 1024 * 1024
+
+
 def test_a_move_that_was_cut_off_goes_on(source: Store, target: Store) -> None:
     ids = owe(source, 7)
 

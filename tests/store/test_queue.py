@@ -723,7 +723,7 @@ def test_postgres_connections_stay_within_their_number(
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
     store, watcher = open_store(url, 3), open_store(postgres_url)
-    listener = store.listen(lambda: None)
+    ear = given.Ear(store)
     most = 0
 
     def count(transaction: Any) -> int:
@@ -742,7 +742,7 @@ def test_postgres_connections_stay_within_their_number(
             most = max(most, watcher.write(count))
     for each in running:
         each.result()
-    listener.close()
+    ear.close()
     store.close()
     watcher.close()
 
@@ -765,15 +765,11 @@ def test_the_clock_of_postgres_is_the_databases(new_postgres_database: Callable[
 
 def test_a_wake_up_is_heard_within_a_second(open_stores: Callable[..., Store]) -> None:
     here, there = open_stores(), open_stores()
-    rang = threading.Event()
-    listener = here.listen(rang.set)
-    there.wake()
-    given.until(lambda: there.wake() or rang.wait(0.05), 3)
-    rang.clear()
+    ear = given.Ear(here)
     there.wake()
 
-    assert rang.wait(1)
-    listener.close()
+    assert ear.hears(1)
+    ear.close()
 
 
 def test_waking_nobody_is_fine(store: Store) -> None:
@@ -783,31 +779,29 @@ def test_waking_nobody_is_fine(store: Store) -> None:
 
 def test_a_listener_that_closes_leaves_its_successor_listening(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
-    rang = threading.Event()
-    first = store.listen(lambda: None)
-    second = store.listen(rang.set)
+    first, second = given.Ear(store), given.Ear(store)
     first.close()
     store.wake()
 
-    assert rang.wait(1)
+    assert second.hears(1)
     second.close()
     store.close()
 
 
 def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..., str]) -> None:
     store = open_store(new_postgres_database())
-    rang = threading.Event()
-    listener = store.listen(rang.set)
-    assert rang.wait(2)
+    ear = given.Ear(store)
     cut = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     store.write(lambda t: t._connection.execute(cut) and None)
-    rang.clear()
+    assert ear.hears(4)  # once it is back, for what was missed
+    ear.heard.clear()
+    store.wake()
 
-    assert rang.wait(4)
-    listener.close()
+    assert ear.hears(1)
+    ear.close()
     store.close()
 
 
