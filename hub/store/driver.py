@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.generators import fetch_many, send
+from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -71,6 +71,9 @@ class Connection(psycopg.Connection[Any]):
         message: a process halted then would keep its locks for ever.
         """
         asked = [_Asked(self, sql, values) for sql, values in statements]
+        if len(asked) == 1 and asked[0].key in self._names:
+            # A pipeline of one gains nothing, and takes longer.
+            return [self._exchanged_alone(asked[0])]
         self.pgconn.enter_pipeline_mode()
         try:
             steps = [step for each in asked for step in self._send(each)]
@@ -84,16 +87,26 @@ class Connection(psycopg.Connection[Any]):
         rows = []
         for number, ((each, prepares), result) in enumerate(zip(steps, results, strict=True)):
             if result.status == ExecStatus.FATAL_ERROR:
-                error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
                 for later, was_to_be in steps[number:]:
                     if was_to_be:
                         del self._names[later.key]
-                if isinstance(error, _STALE):
-                    self._names.clear()
-                raise error
+                raise self._error(result)
             if not prepares:
                 rows.append(each.rows(result))
         return rows
+
+    def _exchanged_alone(self, asked: _Asked) -> list[tuple[Any, ...]]:
+        self.pgconn.send_query_prepared(self._names[asked.key], asked.parameters, asked.formats)
+        (result,) = self.wait(execute(self.pgconn))
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise self._error(result)
+        return asked.rows(result)
+
+    def _error(self, result: PGresult) -> psycopg.Error:
+        error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
+        if isinstance(error, _STALE):
+            self._names.clear()
+        return error
 
     def _send(self, asked: _Asked) -> Iterator[tuple[_Asked, bool]]:
         """Put it on its way, and what prepares it before, where it is new.

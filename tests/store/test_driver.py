@@ -91,6 +91,18 @@ def test_what_the_server_forgot_or_what_no_longer_fits_is_prepared_again(
     assert connection.exchange(asked) == [[], []]
 
 
+def test_a_statement_that_goes_alone_is_no_other(connection: driver.Connection) -> None:
+    for name in ("one", "two", "three"):
+        assert connection.exchange([(_KEEP, (name, "1"))]) == [[(name,)]]
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.exchange([(_KEEP, (name, "2"))])
+    assert connection.exchange([(_KEPT, {"name": "two"})]) == [[("1",)]]
+    connection.execute("DEALLOCATE ALL")
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        connection.exchange([(_KEEP, ("four", "1"))])
+    assert connection.exchange([(_KEEP, ("four", "1"))]) == [[("four",)]]
+
+
 def test_nothing_is_sent_where_a_value_is_none_for_the_database(connection: driver.Connection) -> None:
     with pytest.raises(psycopg.DataError):
         connection.exchange([(_KEEP, ("one", "1")), (_KEEP, ("two", "\0"))])
