@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from faults.conftest import Count
@@ -43,13 +44,35 @@ def wait_for_next(places: Places) -> None:
 
 TOGETHER, APART = ("serve",), ("web", "worker", "worker")
 
+LONE = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+defaults: {retry: [1s, 1s, 1s, 2s, 2s, 5s, 5s, 5s, 5s], timeout: 1s}
+destinations:
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}/crm"}
+routes:
+  - {name: everything, events: "*", send: crm}
+"""
+"""Routes of events that are passed on as they are: each that comes alone is started in one exchange."""
+
+
+class Way(NamedTuple):
+    """Which database and programs; `lone` for events that come one at a time."""
+
+    dialect: str
+    programs: tuple[str, ...]
+    lone: bool = False
+
+
 WAYS = {
-    "sqlite-together": ("sqlite", TOGETHER),
-    "postgres-apart": ("postgres", APART),
-    "sqlite-apart": ("sqlite", APART),
-    "postgres-together": ("postgres", TOGETHER),
+    "sqlite-together": Way("sqlite", TOGETHER),
+    "postgres-apart": Way("postgres", APART),
+    "sqlite-apart": Way("sqlite", APART),
+    "postgres-together": Way("postgres", TOGETHER),
+    "postgres-lone": Way("postgres", APART, lone=True),
 }
-SHORT = ("sqlite-together", "postgres-apart")
+SHORT = ("sqlite-together", "postgres-apart", "postgres-lone")
 """The short form does these at the same time: most of it is waiting for the leases of the dead."""
 
 
@@ -70,13 +93,15 @@ def test_processes_that_are_killed_lose_nothing(
     kills = FULL_KILLS if is_full else SHORT_KILLS
 
     def lose_nothing(way: str) -> None:
-        dialect, programs = WAYS[way]
+        dialect, programs, lone = WAYS[way]
         folder, seed = tmp_path / way, random.Random().randrange(10**6)
         folder.mkdir()
         url = f"sqlite:///{folder / 'hub.db'}" if dialect == "sqlite" else new_postgres_database(None)
         with Places(HttpReceiver(), SmtpServer()) as places:
             environment = {"DATABASE_URL": url, **places.environment}
-            with Hub(folder, environment, *programs) as hub, Sender(hub) as sender:
+            environment |= {"ROUTES": LONE} if lone else {}
+            pace = {"threads": 1, "pause_seconds": 0.3} if lone else {}
+            with Hub(folder, environment, *programs) as hub, Sender(hub, **pace) as sender:
                 kill_now_and_then(hub, places, kills, seed)
                 sender.finish()
                 # hub serve waits for up to half a minute before it starts again what keeps dying.
