@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from faults.conftest import Count
-from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, kill, reckon, settle, wait_until
+from faults.hubs import LEASE_SECONDS, ROUTES, Hub, Places, Sender, kill, reckon, settle, wait_until
 
 from hub.demo.http_receiver import HttpReceiver
 from hub.demo.smtp_server import SmtpServer
@@ -44,16 +44,15 @@ def wait_for_next(places: Places) -> None:
 
 TOGETHER, APART = ("serve",), ("web", "worker", "worker")
 
-LONE = """\
-version: 1
-sources:
-  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
-defaults: {retry: [1s, 1s, 1s, 2s, 2s, 5s, 5s, 5s, 5s], timeout: 1s}
+LONE = (
+    ROUTES.partition("destinations:")[0]
+    + """\
 destinations:
   crm: {type: http, url: "${CRM_WEBHOOK_URL}/crm"}
 routes:
   - {name: everything, events: "*", send: crm}
 """
+)
 """Routes of events that are passed on as they are: each that comes alone is started in one exchange."""
 
 

@@ -805,6 +805,42 @@ def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..
     store.close()
 
 
+def test_a_listener_whose_connection_is_given_up_makes_another(postgres_store_url: str) -> None:
+    """libpq ends one by itself where it no longer understands the server."""
+    store = open_store(postgres_store_url)
+    ear = given.Ear(store)
+    listener: Any = ear._listener
+    listener._connection.pgconn.finish()
+
+    assert listener.fileno() is None
+    listener.hear()
+    assert ear.hears(4)
+    assert listener.fileno() is not None
+    ear.close()
+    store.close()
+
+
+def test_a_listener_that_is_always_cut_off_waits_between_its_connections(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    url = new_postgres_database()
+    name = url.partition("?")[0].rpartition("/")[2]
+    store = open_store(url)
+    cut = text(f"ALTER DATABASE {name} SET idle_session_timeout = '20ms'")
+    store.write(lambda t: t._connection.execute(cut) and None)
+    heard: list[float] = []
+    listener = store.listen(lambda due: heard.append(time.monotonic()))
+    ends = time.monotonic() + 2.5
+    while time.monotonic() < ends:
+        time.sleep(0.01)
+        if listener.fileno() is not None:
+            listener.hear()
+    listener.close()
+    store.close()
+
+    assert 2 <= len(heard) <= 3
+
+
 def test_a_connection_that_was_cut_is_made_again(new_postgres_database: Callable[..., str]) -> None:
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
