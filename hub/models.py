@@ -6,7 +6,7 @@ Nothing here reads a file, a clock or a database.
 from __future__ import annotations
 
 import json
-import secrets
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,7 +92,7 @@ def new_id(prefix: str, now: datetime) -> str:
 
     52 random bits follow. What the hub is sent one after the other comes at its place, however fast it is.
     """
-    return f"{first_id(prefix, now)}{now.microsecond % 1000 * 4096 // 1000:03x}{secrets.randbits(52):013x}"
+    return f"{first_id(prefix, now)}{now.microsecond % 1000 * 4096 // 1000:03x}{random.getrandbits(52):013x}"
 
 
 def first_id(prefix: str, moment: datetime) -> str:
