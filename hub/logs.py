@@ -16,6 +16,7 @@ def set_up_logs(form: str, level: str) -> None:
     """Send everything that is logged to stderr; `form` is `text` or `json`."""
     render = _as_json if form == "json" else _as_text
     stderr = cast(TextIO, _Forgiving(sys.stderr))
+    logger = structlog.WriteLogger(stderr)
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -24,7 +25,7 @@ def set_up_logs(form: str, level: str) -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stderr),
+        logger_factory=lambda *names: logger,
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(stream=stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)

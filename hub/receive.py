@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from flask import Request, Response, jsonify, request
+from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
 
 from hub.errors import NotConfigured, NotGenuine, StoreError
@@ -45,8 +46,8 @@ class Receiver:
             self._paths = (config, paths)
         return paths
 
-    def receive(self, source: SourceConfig) -> tuple[Response, int]:
-        """The answer to the current request to a source's path."""
+    def receive(self, source: SourceConfig, request: Request) -> Response:
+        """The answer to a request to a source's path."""
         if request.method != "POST":
             return _refused(405, "method_not_allowed", "send webhooks here with POST; nothing is shown here")
         try:
@@ -57,7 +58,7 @@ class Receiver:
             limit = BODY_LIMIT_BYTES // 1024 // 1024
             return _refused(413, "payload_too_large", f"a body may have at most {limit} MiB")
         try:
-            return self._accept(source, body)
+            return self._accept(source, body, request)
         except NotGenuine as refused:
             log.warning("event.refused", source=source.name, code=refused.code)
             return _refused(400, refused.code, str(refused))
@@ -66,13 +67,16 @@ class Receiver:
         except StoreError as error:
             log.error("event.not_stored", source=source.name, error=str(error))
             return _later(503, "unavailable", "the event could not be stored now; send it again")
+        except Exception:
+            log.exception("event.failed", source=source.name)
+            return _later(500, "internal_error", "the hub made a mistake; its log says which")
 
-    def _accept(self, source: SourceConfig, body: bytes) -> tuple[Response, int]:
+    def _accept(self, source: SourceConfig, body: bytes, request: Request) -> Response:
         rules = self._rules()
         now = time.time()
-        genuine = self._source(source).verify(body, dict(request.headers), now)
+        genuine = self._source(source).verify(body, _headers(request), now)
         if is_ignored(source, genuine.type):
-            return jsonify(event=None, duplicate=False, routes=[], deliveries=0, ignored=True), 200
+            return _answer(200, event=None, duplicate=False, routes=[], deliveries=0, ignored=True)
         received_at = datetime.fromtimestamp(now, UTC)
         event = Event(
             id=new_id("evt", received_at),
@@ -84,7 +88,13 @@ class Receiver:
         )
         done = fan_out(event, rules, self._store)
         _log_received(event, done)
-        return _accepted(done), 200
+        return _answer(
+            200,
+            event=done.event_id,
+            duplicate=done.duplicate,
+            routes=done.routes,
+            deliveries=done.deliveries,
+        )
 
     def _source(self, config: SourceConfig) -> Source:
         """The verifier of a source, made anew when its configuration changes."""
@@ -112,6 +122,15 @@ def read_body(incoming: Request) -> bytes | None:
     return None
 
 
+def _headers(request: Request) -> dict[str, str]:
+    """By name, as WSGI has them; werkzeug's own mapping writes each name anew."""
+    return {
+        name.removeprefix("HTTP_").replace("_", "-"): value
+        for name, value in request.environ.items()
+        if name.startswith("HTTP_")
+    }
+
+
 def _drain(incoming: Request, drained: int) -> None:
     while drained < DRAIN_LIMIT_BYTES:
         chunk = incoming.stream.read(64 * 1024)
@@ -123,12 +142,6 @@ def _drain(incoming: Request, drained: int) -> None:
 def known_paths(config: Config) -> list[str]:
     """Where webhooks may be sent to."""
     return sorted(source.path for source in config.sources.values())
-
-
-def _accepted(done: FannedOut) -> Response:
-    return jsonify(
-        event=done.event_id, duplicate=done.duplicate, routes=list(done.routes), deliveries=done.deliveries
-    )
 
 
 def _log_received(event: Event, done: FannedOut) -> None:
@@ -143,7 +156,7 @@ def _log_received(event: Event, done: FannedOut) -> None:
     )
 
 
-def _not_configured(source: SourceConfig) -> tuple[Response, int]:
+def _not_configured(source: SourceConfig) -> Response:
     names = " and ".join(source.missing) or "its signing secret"
     return _later(
         503,
@@ -152,14 +165,19 @@ def _not_configured(source: SourceConfig) -> tuple[Response, int]:
     )
 
 
-def _later(status: int, code: str, message: str) -> tuple[Response, int]:
-    response, status = _refused(status, code, message)
+def _later(status: int, code: str, message: str) -> Response:
+    response = _refused(status, code, message)
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response, status
+    return response
 
 
-def _refused(status: int, code: str, message: str) -> tuple[Response, int]:
-    response: Any = jsonify(error=code, message=message)
+def _refused(status: int, code: str, message: str) -> Response:
+    response = _answer(status, error=code, message=message)
     if status == 405:
         response.headers["Allow"] = "POST"
-    return response, status
+    return response
+
+
+def _answer(status: int, **body: Any) -> Response:
+    words = json.dumps(body, separators=(",", ":"))
+    return Response(words + "\n", status, mimetype="application/json")

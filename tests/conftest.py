@@ -13,8 +13,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 
+from hub.logs import set_up_logs
 from hub.store.store import Store, open_store
 from hub.store.tables import metadata
 
@@ -166,3 +168,11 @@ def _on_database(url: str, name: str) -> str:
     """The server's URL, for another of its databases."""
     before, _, options = url.partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{options}"
+
+
+@pytest.fixture
+def plain_log() -> Iterator[None]:
+    """The hub's own log: structlog's default writes every local variable beside a traceback."""
+    set_up_logs("text", "warning")
+    yield
+    structlog.reset_defaults()

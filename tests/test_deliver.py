@@ -15,7 +15,6 @@ from typing import Any
 
 import given
 import pytest
-import structlog
 from sqlalchemy import delete, select, text, update
 
 from hub import deliver, operate
@@ -23,7 +22,6 @@ from hub.deliver import Worker
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.errors import Retry
 from hub.fanout import fan_out, replay
-from hub.logs import set_up_logs
 from hub.models import DestinationConfig, OnUnknown, Outcome, RateLimit, Send, State
 from hub.plan import Sent
 from hub.records import DeliveryRecord
@@ -390,14 +388,6 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
 
 
 # -- what a turn fails at -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def plain_log() -> Iterator[None]:
-    """The hub's own log: structlog's default writes every local variable beside a traceback."""
-    set_up_logs("text", "warning")
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.usefixtures("plain_log")

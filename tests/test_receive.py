@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from hub.logs import set_up_logs
 from hub.receive import read_body
 from hub.reload import Serving
 from hub.route import Rules
@@ -59,6 +61,22 @@ def test_an_event_is_answered_with_what_became_of_it(store: Store, client: Flask
     assert answer.status_code == 200
     assert answer.json == {"event": record.id, "duplicate": False, "routes": ["one", "two"], "deliveries": 3}
     assert (record.payload, record.message_id, record.source) == (BODY, "msg_1", "clerk")
+
+
+@pytest.mark.usefixtures("plain_log")
+def test_a_mistake_of_the_hubs_own_is_answered_in_words_and_logged(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("text", "info")
+    unknown = dataclasses.replace(given.source(), type="gone")
+    answer = post(client_of(store, given.rules(given.route("all", ("*",)), sources=(unknown,))))
+
+    assert (answer.status_code, answer.json["error"]) == (500, "internal_error")
+    assert answer.headers["Retry-After"] == "5"
+    assert stored(store) == 0
+    logged = capsys.readouterr().err
+    assert "event.failed source=clerk" in logged
+    assert "LookupError: no source type gone" in logged
 
 
 def test_a_duplicate_is_answered_with_the_first_events_id(store: Store, client: FlaskClient) -> None:

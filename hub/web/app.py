@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response, abort, request
+from flask import Flask, Response, abort, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug import Request as WebRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import MapAdapter
 
-from hub.models import SourceConfig
 from hub.receive import Receiver, read_body
 from hub.reload import Serving
 from hub.settings import Settings
@@ -20,6 +19,9 @@ from hub.store.store import Store
 from hub.web import access, acts, api, health, metrics, pages, refusals
 from hub.web.context import Context
 from hub.web.sessions import HubSessions
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -40,28 +42,20 @@ class HubJson(DefaultJSONProvider):
 
 
 class Hub(Flask):
-    """The app. A request to a source's path goes straight to the receiver: no rule, no session, no hook."""
+    """The app. A request to a source's path goes straight to the receiver, past Flask's own machinery."""
 
     json_provider_class = HubJson
 
     def __init__(self, receiver: Receiver) -> None:
         super().__init__("hub.web")
-        self.receiver = receiver
+        self._receiver = receiver
 
-    def source_of(self, incoming: Request) -> SourceConfig | None:
-        """The source that a request is for, or None."""
-        return self.receiver.paths().get(incoming.path)
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        if request is not None and self.source_of(request) is not None:
-            return None
-        return super().create_url_adapter(request)
-
-    def full_dispatch_request(self) -> Response:
-        source = self.source_of(request)
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        incoming = WebRequest(environ)
+        source = self._receiver.paths().get(incoming.path)
         if source is None:
-            return super().full_dispatch_request()
-        return self.make_response(self.receiver.receive(source))
+            return super().wsgi_app(environ, start_response)
+        return self._receiver.receive(source, incoming)(environ, start_response)
 
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Flask:
@@ -71,9 +65,7 @@ def create_app(store: Store, serving: Callable[[], Serving], settings: Settings)
     app.extensions["hub"] = context
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.session_interface = HubSessions(
-        store, is_for_source=lambda incoming: app.source_of(incoming) is not None
-    )
+    app.session_interface = HubSessions(store)
     app.before_request(_take_body)
     app.after_request(_protect)
     access.init_app(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,12 +27,11 @@ class HubSessions(SecureCookieSessionInterface):
     While the database is down such a request has no session; `access` then answers 503.
     """
 
-    def __init__(self, store: Store, is_for_source: Callable[[Request], bool]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._is_for_source = is_for_source
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if request.path.startswith(_WITHOUT_SESSION) or self._is_for_source(request):
+        if request.path.startswith(_WITHOUT_SESSION):
             return None
         try:
             share_key(app, self._store)
