@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from datetime import UTC, datetime, timedelta
 
 from hub.models import first_id, new_id
@@ -23,3 +24,16 @@ def test_what_comes_first_of_a_moment_is_before_its_ids_and_behind_those_before(
         assert new_id("evt", moment - timedelta(microseconds=1)) < first_id("evt", moment)
         assert first_id("evt", moment) <= new_id("evt", moment)
     assert first_id("evt", datetime(1960, 1, 1, tzinfo=UTC)) == "evt_000000000000"
+
+
+def test_processes_that_were_forked_from_one_make_different_ids() -> None:
+    fork = multiprocessing.get_context("fork")
+    made = fork.SimpleQueue()
+    processes = [fork.Process(target=lambda: made.put(new_id("evt", datetime.now(UTC))[-13:])) for _ in "12"]
+    for process in processes:
+        process.start()
+    random_parts = [made.get() for _ in processes]
+    for process in processes:
+        process.join()
+
+    assert random_parts[0] != random_parts[1]

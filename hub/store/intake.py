@@ -38,7 +38,7 @@ def at_once(arrivals: Sequence[Arrival], channel: str | None) -> InsertWith:
         others=Insert(table=deliveries, rows=owed),
         belongs="event_id",
         at=_DUE_AT_ONCE,
-        notifies=(channel, _names(owed)) if channel else None,
+        notifies=(channel, _names(owed) if len(arrivals) == 1 else "") if channel else None,
     )
 
 

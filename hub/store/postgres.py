@@ -61,8 +61,10 @@ _CONDITION = text(
 
 _RECONNECT_SECONDS = 1.0
 
-_NOTIFY_PAUSE_SECONDS = 0.005
-"""A NOTIFY makes commits queue for one lock, so many wake-ups become one."""
+_NOTIFY_PAUSE_SECONDS, _LONGEST_NOTIFY_PAUSE_SECONDS = 0.005, 0.02
+"""A NOTIFY makes commits queue for one lock, so many wake-ups become one: the more arrives together, the
+longer the pause is.
+"""
 
 
 class PostgresStore(Store):
@@ -142,11 +144,13 @@ class PostgresStore(Store):
 
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
         concerns_workers = any(arrival.routing.owed for arrival in arrivals)
-        notifies = concerns_workers and len(arrivals) == 1 and self._notifier.goes_by_itself()
+        began = self._notifier.begins(len(arrivals)) if concerns_workers else None
         with self._translated(), self._engine.connect() as connection:
             line = RemoteLine(connection, *_settings(connection))
-            (new,) = line.ask(at_once(arrivals, _CHANNEL if notifies else None))
-        if concerns_workers and not notifies:
+            (new,) = line.ask(at_once(arrivals, _CHANNEL if began is not None else None))
+        if began is not None:
+            self._notifier.has_told(began)
+        elif concerns_workers:
             self.wake()
         ids = {row[0] for row in new}
         return [arrival.event.id in ids for arrival in arrivals]
@@ -200,7 +204,7 @@ def _begun(connection: Connection, isolation: str) -> RemoteLine:
 
 
 class _Notifier:
-    """One thread that turns any number of wake-ups into at most one NOTIFY per pause."""
+    """Tells the workers at most once per pause: with something that is committed, or alone when it ends."""
 
     def __init__(self, notify: Callable[[], None]) -> None:
         self._notify = notify
@@ -208,17 +212,28 @@ class _Notifier:
         self._closed = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._last_at = float("-inf")
+        self._begun_at = self._told_at = self._asked_at = float("-inf")
+        self._pause = _NOTIFY_PAUSE_SECONDS
 
-    def goes_by_itself(self) -> bool:
-        """Whether there was none for a pause, so that the asker may as well send it, with what it commits."""
+    def begins(self, count: int) -> float | None:
+        """When a NOTIFY begins that goes with so many arrivals; None where it is too soon for one.
+
+        Once it is committed, `has_told` is to hear of it.
+        """
         now = time.monotonic()
-        if now - self._last_at < _NOTIFY_PAUSE_SECONDS:
-            return False
-        self._last_at = now
-        return True
+        if now - self._begun_at < self._pause:
+            return None
+        self._begun_at = now
+        self._pause = min(_NOTIFY_PAUSE_SECONDS * count, _LONGEST_NOTIFY_PAUSE_SECONDS)
+        return now
+
+    def has_told(self, began: float) -> None:
+        """The NOTIFY that began then told of all that was committed by then."""
+        self._told_at = max(self._told_at, began)
 
     def ask(self) -> None:
+        """Tell of what is committed by now: once the pause ends, if nothing else did until then."""
+        self._asked_at = time.monotonic()
         with self._lock:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
@@ -228,13 +243,16 @@ class _Notifier:
     def _run(self) -> None:
         while not self._closed:
             self._asked.wait()
+            while not self._closed and (left := self._begun_at + self._pause - time.monotonic()) > 0:
+                time.sleep(left)
             self._asked.clear()
-            self._last_at = time.monotonic()
-            if not self._closed:
-                # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
-                with contextlib.suppress(Exception):
-                    self._notify()
-                time.sleep(_NOTIFY_PAUSE_SECONDS)
+            if self._closed or self._told_at > self._asked_at:
+                continue
+            self._begun_at = began = time.monotonic()
+            # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
+            with contextlib.suppress(Exception):
+                self._notify()
+                self.has_told(began)
 
     def close(self) -> None:
         self._closed = True

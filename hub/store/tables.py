@@ -32,8 +32,8 @@ def as_microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def as_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+as_json = json.JSONEncoder(separators=(",", ":")).encode
+"""`json.dumps` makes an encoder for each call."""
 
 
 class Time(TypeDecorator[datetime]):

@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
 
 import given
 import psycopg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, text, update
+from sqlalchemy import Column, Integer, MetaData, Table, select, text, update
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.models import DestinationState, State
-from hub.store import driver
+from hub.store import driver, postgres
 from hub.store.changes import Insert
 from hub.store.intake import Arrival
 from hub.store.store import Store, Transaction, open_store
-from hub.store.tables import deliveries, destinations, events, keep
+from hub.store.tables import attempts, deliveries, destinations, events, keep
 
 
 def write(transaction: Transaction, name: str, value: str) -> None:
@@ -87,6 +88,61 @@ def test_errors_of_the_driver_come_as_the_stores_own(store: Store) -> None:
         store.write(lambda t: t._line.write(Insert(table=nowhere, rows=[{"number": 1}])))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_values_of_any_kind_arrive_as_they_are(store: Store, count: int) -> None:
+    """One row and several go in different ways."""
+    words = [
+        "",
+        "NULL",
+        "null",
+        " ",
+        '"',
+        "\\",
+        '\\"',
+        "{}",
+        "{,}",
+        "a,b",
+        "\\x00",
+        "%s",
+        "\n\t\x7f",
+        "ü",
+        "😀",
+        "'",
+    ]
+    rows = [
+        {
+            "delivery_id": f"dlv_{number}",
+            "number": each,
+            "destination": word,
+            "at": datetime(2026, 1, 31, 1, 2, 3, 456_789, tzinfo=UTC),
+            "seconds": seconds,
+            "status": None if each else -1,
+            "detail": None if each else word,
+        }
+        for number, (word, seconds) in enumerate(zip(words, cycle([None, 0.1, 1e-9, -1e300]), strict=False))
+        for each in range(count)
+    ]
+
+    def work(transaction: Transaction) -> list[dict[str, object]]:
+        for first in range(0, len(rows), count):
+            transaction._line.write(Insert(table=attempts, rows=rows[first : first + count]))
+        kept = transaction._connection.execute(
+            select(*(attempts.c[name] for name in rows[0])).order_by(
+                attempts.c.delivery_id, attempts.c.number
+            )
+        )
+        return [dict(each) for each in kept.mappings()]
+
+    assert store.write(work) == sorted(rows, key=lambda row: (row["delivery_id"], row["number"]))
+
+
+def test_words_that_no_text_can_have_are_refused(store: Store) -> None:
+    for count in (1, 2):
+        rows = [{"name": f"n{number}", "value": "a\ud800"} for number in range(count)]
+        with pytest.raises(UnicodeEncodeError):
+            store.write(lambda t, rows=rows: t._line.write(Insert(table=keep, rows=rows)))
+
+
 def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -> None:
     lone, many = arrival("log", "crm"), arrival(*(f"to{number}" for number in range(250)))
     nothing = arrival()
@@ -136,14 +192,18 @@ def test_an_event_is_durable_once_it_is_taken_in(
     store.close()
 
 
-def test_a_payload_of_any_bytes_is_kept(store: Store) -> None:
-    event = given.event(payload=bytes(range(256)))
-    store.take_in(Arrival(event=event, routing=given.routing("log")))
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_payload_of_any_bytes_is_kept(store: Store, count: int) -> None:
+    arrivals = [
+        Arrival(event=given.event(payload=bytes(range(256))), routing=given.routing("log"))
+        for _ in range(count)
+    ]
+    assert store._take_in_all(arrivals) == [True] * count
 
-    def payload(transaction: Transaction) -> bytes:
-        return bytes(transaction._connection.execute(events.select()).one().payload)
+    def payloads(transaction: Transaction) -> list[bytes]:
+        return [bytes(row.payload) for row in transaction._connection.execute(events.select())]
 
-    assert store.write(payload) == bytes(range(256))
+    assert store.write(payloads) == [bytes(range(256))] * count
 
 
 def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
@@ -177,6 +237,46 @@ def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("SELECT 1")
     assert connection.closed
+
+
+def test_many_arrivals_are_told_of_by_few_wake_ups(
+    postgres_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the first commit; the pause after it ends with one for all that came meanwhile."""
+    monkeypatch.setattr(postgres, "_NOTIFY_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(postgres, "_LONGEST_NOTIFY_PAUSE_SECONDS", 0.5)
+    store = open_store(postgres_store_url)
+    ear = given.Ear(store)
+    for _ in range(5):
+        store.take_in(arrival("log"))
+    assert ear.hears(1)
+    assert ear.heard == [("log",)]
+
+    ear.heard.clear()
+    assert ear.hears(5)
+    assert ear.heard == [()]
+    ear.heard.clear()
+    assert not ear.hears(1)
+    ear.close()
+    store.close()
+
+
+def test_what_another_commit_told_of_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "_NOTIFY_PAUSE_SECONDS", 0.5)
+    alone: list[float] = []
+    notifier = postgres._Notifier(lambda: alone.append(time.monotonic()))
+    first = notifier.begins(1)
+    assert first is not None
+    assert notifier.begins(1) is None
+    notifier.ask()
+    notifier.has_told(first)  # it began before that was committed
+    given.until(lambda: alone)
+
+    notifier.ask()
+    notifier.has_told(time.monotonic())
+    time.sleep(1)
+    assert len(alone) == 1
+    notifier.close()
 
 
 def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., Store]) -> None:
