@@ -51,7 +51,7 @@ class Hub(Flask):
         self._receiver = receiver
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        incoming = WebRequest(environ)
+        incoming = WebRequest(environ, populate_request=False)
         source = self._receiver.paths().get(incoming.path)
         if source is None:
             return super().wsgi_app(environ, start_response)
