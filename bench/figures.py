@@ -23,10 +23,7 @@ from hub.store.store import Store, open_store
 
 THREADS = 16
 
-ACCEPTED_PAIRS = 9
-"""Two plain processes beside a sender on two cores answer 2,600 or 5,300 events/s, as they happen to run:
-the median of three pairs says little.
-"""
+ACCEPTED_PAIRS = 5
 
 
 def accepted(postgres_url: str | None, count: int = 6000) -> Figure:
