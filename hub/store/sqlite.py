@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError, StoreUnavailable
@@ -26,7 +28,7 @@ from hub.store import migrate
 from hub.store.line import Line
 from hub.store.store import Listener, Store
 
-_BUSY_SECONDS = 5.0
+_BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
 _BELL_SECONDS = 0.5
 _DAMAGES_SHOWN = 5
 _SOCKET_PATH_LIMIT = 90
@@ -148,9 +150,40 @@ class SqliteStore(Store):
             max_overflow=0,
             pool_timeout=_BUSY_SECONDS,
         )
-        begin = "BEGIN" if readers else "BEGIN IMMEDIATE"
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        begin = _begin_reading if readers else _begin_writing
+        event.listen(engine, "begin", begin)
         return engine
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Take the write lock as soon as it is free.
+
+    SQLite's own waiting sleeps longer from time to time, up to 100 ms: where web and worker take turns, the
+    lock is free for most of that.
+    """
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + _BUSY_SECONDS
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.Error as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
+            time.sleep(_BUSY_PAUSE_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000:.0f}")
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether another has the lock: the code's last byte says so, those above it say why."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
