@@ -67,7 +67,7 @@ class Receiver:
         except StoreError as error:
             log.error("event.not_stored", source=source.name, error=str(error))
             return _later(503, "unavailable", "the event could not be stored now; send it again")
-        except Exception:
+        except Exception:  # the last frame of ours: gunicorn would answer with a page
             log.exception("event.failed", source=source.name)
             return _later(500, "internal_error", "the hub made a mistake; its log says which")
 
@@ -127,7 +127,7 @@ def _headers(request: Request) -> dict[str, str]:
     return {
         name.removeprefix("HTTP_").replace("_", "-"): value
         for name, value in request.environ.items()
-        if name.startswith("HTTP_")
+        if name.startswith(("HTTP_", "CONTENT_"))
     }
 
 

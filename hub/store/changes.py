@@ -151,7 +151,8 @@ def _array(values: Sequence[Any]) -> str:
     return "{" + ",".join(map(_element, values)) + "}"
 
 
-def _element(value: Any) -> str:
+def _element(value: str | bytes | float | None) -> str:
+    """Truth values are numbers to Python, and words that PostgreSQL reads."""
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, bytes):

@@ -26,20 +26,33 @@ class Arrival:
     routing: Routing
 
 
-def at_once(arrivals: Sequence[Arrival], channel: str | None) -> InsertWith:
+def at_once(arrivals: Sequence[Arrival], notifies: tuple[str, str] | None) -> InsertWith:
     """What `Intake.take_in` does, as one statement of PostgreSQL that answers with the ids of the new.
 
-    The channel hears for which destinations something is due that needs no rendering.
+    `notifies` is a channel that hears of it where any is new, and what it hears.
     """
     made_at = datetime.now(UTC)
-    owed = [row for arrival in arrivals for row in _owed(arrival.event, arrival.routing, made_at)]
     return InsertWith(
         new=_new_events(arrivals),
-        others=Insert(table=deliveries, rows=owed),
+        others=Insert(
+            table=deliveries,
+            rows=[row for arrival in arrivals for row in _owed(arrival.event, arrival.routing, made_at)],
+        ),
         belongs="event_id",
         at=_DUE_AT_ONCE,
-        notifies=(channel, _names(owed) if len(arrivals) == 1 else "") if channel else None,
+        notifies=notifies,
     )
+
+
+def named(arrival: Arrival) -> str:
+    """The destinations with commas between, each as often as it is owed something.
+
+    Nothing where a send block has fields, so that rendering comes first, or where they are more than a
+    NOTIFY takes.
+    """
+    sends = [send for matched in arrival.routing.matched for send in matched.sends]
+    names = ",".join(send.to for send in sends)
+    return names if len(names) <= _NOTICE_LIMIT_BYTES and not any(send.fields for send in sends) else ""
 
 
 class Intake(View):
@@ -122,16 +135,6 @@ class Intake(View):
         rows = [row | now for each in arrivals for row in _owed(each.event, each.routing, self.now)]
         self._line.write(Insert(table=deliveries, rows=rows))
         return len(rows)
-
-
-def _names(owed: Sequence[dict[str, Any]]) -> str:
-    """The destinations with commas between, each as often as it is owed something.
-
-    Nothing where a send block has fields, so that rendering comes first, or where they are more than a
-    NOTIFY takes.
-    """
-    names = ",".join(row["destination"] for row in owed)
-    return names if len(names) <= _NOTICE_LIMIT_BYTES and not any(row["send"] for row in owed) else ""
 
 
 def _new_events(arrivals: Sequence[Arrival]) -> Insert:

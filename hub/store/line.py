@@ -60,7 +60,7 @@ class Line:
 
     def write(self, *changes: Change) -> None:
         """Make changes, in this order; those without rows are none."""
-        with self._wrapped():
+        with self.wrapped():
             for statement in self._statements(changes):
                 if statement.is_many:
                     self._driver.executemany(statement.sql, statement.parameters)
@@ -68,7 +68,7 @@ class Line:
                     self._driver.execute(statement.sql, statement.parameters)
 
     def _exchange(self, asked: list[Statement]) -> list[Answer]:
-        with self._wrapped():
+        with self.wrapped():
             return [
                 each.converted(self._driver.execute(each.sql, each.parameters), self._dialect)
                 for each in asked
@@ -80,7 +80,7 @@ class Line:
                 yield part.statement(self._dialect)
 
     @contextmanager
-    def _wrapped(self) -> Iterator[None]:
+    def wrapped(self) -> Iterator[None]:
         """What the driver raises, as SQLAlchemy would have raised it."""
         raised: Any = self._dialect.dbapi and self._dialect.dbapi.Error
         try:
@@ -134,7 +134,7 @@ class RemoteLine(Line):
     def _exchange(self, asked: list[Statement]) -> list[Answer]:
         """Send what waits and what is asked, and read the answers."""
         statements, self._unsent = [*self._unsent, *asked], []
-        with self._wrapped():
+        with self.wrapped():
             answers = self._driver.exchange([(each.sql, each.parameters) for each in statements])
         if self._clock_at is not None:
             ((self._began_at,),), self._clock_at = answers[self._clock_at], None

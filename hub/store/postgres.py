@@ -24,6 +24,7 @@ from hub.store.line import Line, RemoteLine
 from hub.store.short_turn import Offer, StartFirst
 from hub.store.store import Listener, Store
 from hub.store.waiting import LOCKED, claim_of
+from hub.store.waking import Notifier
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231
@@ -61,11 +62,6 @@ _CONDITION = text(
 
 _RECONNECT_SECONDS = 1.0
 
-_NOTIFY_PAUSE_SECONDS, _LONGEST_NOTIFY_PAUSE_SECONDS = 0.005, 0.02
-"""A NOTIFY makes commits queue for one lock, so many wake-ups become one: the more arrives together, the
-longer the pause is.
-"""
-
 
 class PostgresStore(Store):
     """Rows are claimed with SKIP LOCKED, workers woken by NOTIFY; the database's clock decides."""
@@ -92,10 +88,11 @@ class PostgresStore(Store):
             # A line begins its transactions itself, together with what it asks first.
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_arguments,
+            hide_parameters=True,
         )
         event.listen(engine, "do_connect", _connect)
         super().__init__(url, engine)
-        self._notifier = _Notifier(self._notify)
+        self._notifier = Notifier(self._notify)
 
     def migrate(self) -> None:
         engine = self._engine.execution_options(isolation_level="READ COMMITTED")
@@ -144,13 +141,13 @@ class PostgresStore(Store):
 
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
         concerns_workers = any(arrival.routing.owed for arrival in arrivals)
-        began = self._notifier.begins(len(arrivals)) if concerns_workers else None
+        notice = self._notifier.goes_along(len(arrivals)) if concerns_workers else None
         with self._translated(), self._engine.connect() as connection:
             line = RemoteLine(connection, *_settings(connection))
-            (new,) = line.ask(at_once(arrivals, _CHANNEL if began is not None else None))
-        if began is not None:
-            self._notifier.has_told(began)
-        elif concerns_workers:
+            (new,) = line.ask(at_once(arrivals, (_CHANNEL, notice.says(arrivals)) if notice else None))
+        if notice and new:
+            self._notifier.went(notice)
+        elif concerns_workers and new:
             self.wake()
         ids = {row[0] for row in new}
         return [arrival.event.id in ids for arrival in arrivals]
@@ -201,64 +198,6 @@ def _begun(connection: Connection, isolation: str) -> RemoteLine:
     first = [f"BEGIN ISOLATION LEVEL {isolation}", *_settings(connection)]
     first += ["DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
     return RemoteLine(connection, *first, clock="SELECT now()")
-
-
-class _Notifier:
-    """Tells the workers at most once per pause: with something that is committed, or alone when it ends."""
-
-    def __init__(self, notify: Callable[[], None]) -> None:
-        self._notify = notify
-        self._asked = threading.Event()
-        self._closed = False
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._begun_at = self._told_at = self._asked_at = float("-inf")
-        self._pause = _NOTIFY_PAUSE_SECONDS
-
-    def begins(self, count: int) -> float | None:
-        """When a NOTIFY begins that goes with so many arrivals; None where it is too soon for one.
-
-        Once it is committed, `has_told` is to hear of it.
-        """
-        now = time.monotonic()
-        if now - self._begun_at < self._pause:
-            return None
-        self._begun_at = now
-        self._pause = min(_NOTIFY_PAUSE_SECONDS * count, _LONGEST_NOTIFY_PAUSE_SECONDS)
-        return now
-
-    def has_told(self, began: float) -> None:
-        """The NOTIFY that began then told of all that was committed by then."""
-        self._told_at = max(self._told_at, began)
-
-    def ask(self) -> None:
-        """Tell of what is committed by now: once the pause ends, if nothing else did until then."""
-        self._asked_at = time.monotonic()
-        with self._lock:
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
-                self._thread.start()
-        self._asked.set()
-
-    def _run(self) -> None:
-        while not self._closed:
-            self._asked.wait()
-            while not self._closed and (left := self._begun_at + self._pause - time.monotonic()) > 0:
-                time.sleep(left)
-            self._asked.clear()
-            if self._closed or self._told_at > self._asked_at:
-                continue
-            self._begun_at = began = time.monotonic()
-            # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
-            with contextlib.suppress(Exception):
-                self._notify()
-                self.has_told(began)
-
-    def close(self) -> None:
-        self._closed = True
-        self._asked.set()
-        if self._thread is not None:
-            self._thread.join(timeout=1)
 
 
 class _NotifyListener(Listener):

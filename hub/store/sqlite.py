@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError, StoreUnavailable
@@ -149,6 +148,7 @@ class SqliteStore(Store):
             pool_size=4 if readers else 1,
             max_overflow=0,
             pool_timeout=_BUSY_SECONDS,
+            hide_parameters=True,
         )
         begin = _begin_reading if readers else _begin_writing
         event.listen(engine, "begin", begin)
@@ -162,28 +162,30 @@ def _begin_reading(connection: Connection) -> None:
 def _begin_writing(connection: Connection) -> None:
     """Take the write lock as soon as it is free.
 
-    SQLite's own waiting sleeps longer from time to time, up to 100 ms: where web and worker take turns, the
-    lock is free for most of that.
+    SQLite's own way of waiting sleeps longer each time, up to 100 ms. Where web and worker take turns, the
+    lock is free for most of such a sleep.
     """
     driver: Any = connection.connection.driver_connection
     deadline = time.monotonic() + _BUSY_SECONDS
-    driver.execute("PRAGMA busy_timeout=0")
+    with Line(connection).wrapped():
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            while not _has_begun(driver, deadline):
+                time.sleep(_BUSY_PAUSE_SECONDS)
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000:.0f}")
+
+
+def _has_begun(driver: sqlite3.Connection, deadline: float) -> bool:
+    """False where another has the lock; past the deadline that is an error like any other."""
     try:
-        while True:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.Error as error:
-                if not _is_busy(error) or time.monotonic() > deadline:
-                    raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
-            time.sleep(_BUSY_PAUSE_SECONDS)
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000:.0f}")
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    """Whether another has the lock: the code's last byte says so, those above it say why."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        # The code's last byte says so, those above it say why.
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

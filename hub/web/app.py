@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, abort, request
 from flask.json.provider import DefaultJSONProvider
-from werkzeug import Request as WebRequest
+from werkzeug import Request as PlainRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.receive import Receiver, read_body
@@ -51,7 +51,8 @@ class Hub(Flask):
         self._receiver = receiver
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        incoming = WebRequest(environ, populate_request=False)
+        # Flask's own asks an app for its limits; and it is not to hold what holds it.
+        incoming = PlainRequest(environ, populate_request=False)
         source = self._receiver.paths().get(incoming.path)
         if source is None:
             return super().wsgi_app(environ, start_response)
