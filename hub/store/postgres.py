@@ -141,12 +141,12 @@ class PostgresStore(Store):
 
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
         concerns_workers = any(arrival.routing.owed for arrival in arrivals)
-        notice = self._notifier.goes_along(len(arrivals)) if concerns_workers else None
+        notice = self._notifier.take_along(len(arrivals)) if concerns_workers else None
         with self._translated(), self._engine.connect() as connection:
             line = RemoteLine(connection, *_settings(connection))
             (new,) = line.ask(at_once(arrivals, (_CHANNEL, notice.says(arrivals)) if notice else None))
         if notice and new:
-            self._notifier.went(notice)
+            self._notifier.was_committed(notice)
         elif concerns_workers and new:
             self.wake()
         ids = {row[0] for row in new}

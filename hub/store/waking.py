@@ -40,8 +40,8 @@ class Notifier:
         self._asked = self._told = 0
         self._began_at, self._pause = float("-inf"), PAUSE_SECONDS
 
-    def goes_along(self, count: int) -> Notice | None:
-        """A NOTIFY to be committed with so many arrivals, which begins a pause; None within one."""
+    def take_along(self, count: int) -> Notice | None:
+        """Begin a NOTIFY that is to be committed with so many arrivals, and a pause; None within one."""
         with self._lock:
             now = time.monotonic()
             if now - self._began_at < self._pause:
@@ -50,8 +50,8 @@ class Notifier:
             self._pause = min(PAUSE_SECONDS * count, LONGEST_PAUSE_SECONDS)
             return Notice(self._asked, self._told < self._asked)
 
-    def went(self, notice: Notice) -> None:
-        """It was committed."""
+    def was_committed(self, notice: Notice) -> None:
+        """The workers heard of it."""
         with self._lock:
             self._told = max(self._told, notice.asked)
 
@@ -79,7 +79,7 @@ class Notifier:
             # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
             with contextlib.suppress(Exception):
                 self._notify()
-                self.went(notice)
+                self.was_committed(notice)
 
     def _goes_alone_at(self) -> float:
         """After the pause; where many come together the next of them goes first."""

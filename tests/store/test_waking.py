@@ -79,18 +79,18 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_another_commit_told_of_is_not_told_again() -> None:
     alone = threading.Event()
     notifier = Notifier(alone.set)
-    first = notifier.goes_along(2)
+    first = notifier.take_along(2)
     assert first is not None
-    assert notifier.goes_along(2) is None
+    assert notifier.take_along(2) is None
     notifier.ask()
-    notifier.went(first)  # it began before that was committed
+    notifier.was_committed(first)  # it began before that was committed
     assert alone.wait(5)
 
     alone.clear()
     notifier.ask()
-    second = given.until(lambda: notifier.goes_along(2))
+    second = given.until(lambda: notifier.take_along(2))
     assert not alone.wait(0.5)  # it is under way
-    notifier.went(second)
+    notifier.was_committed(second)
     assert not alone.wait(1.5)
     notifier.close()
 
@@ -98,11 +98,11 @@ def test_what_another_commit_told_of_is_not_told_again() -> None:
 @pytest.mark.usefixtures("patient")
 def test_a_wake_up_names_destinations_where_it_is_for_one_arrival_alone() -> None:
     notifier = Notifier(lambda: None)
-    first = given.until(lambda: notifier.goes_along(2))
+    first = given.until(lambda: notifier.take_along(2))
     assert [first.says([arrival("log", "crm")]), first.says([arrival("log")] * 2)] == ["log,crm", ""]
 
     notifier.ask()
-    second = given.until(lambda: notifier.goes_along(2))
+    second = given.until(lambda: notifier.take_along(2))
     assert second.says([arrival("log")]) == ""
     notifier.close()
 
