@@ -209,12 +209,14 @@ class Worker:
 
     def _short_plan(self, rules: Rules, news: News) -> Plan | None:
         """For a short turn; None where there is more to do than to start what fell due, or another way."""
-        if not news.due or news.claims or self._in_hand or self._more_waits or any(self._chores()):
+        busy = {claim.destination for claim in self._in_hand.values()}
+        if not news.due or news.claims or busy & news.due or self._more_waits or any(self._chores()):
             return None
         configs = {name: each for name, each in rules.config.destinations.items() if name in news.due}
         found = {name: self._passed_on(each) for name, each in configs.items()}
         messages = {name: message for name, message in found.items() if message is not None}
-        if not len(news.due) == len(messages) <= self._threads or self._marked is not rules:
+        free = self._threads - len(self._in_hand)
+        if not len(news.due) == len(messages) <= free or self._marked is not rules:
             return None
         return Plan(
             worker=self.id,

@@ -50,10 +50,10 @@ def web(postgres_store_url: str) -> Iterator[Store]:
 
 
 @contextmanager
-def waiting(url: str, rules: Rules) -> Iterator[Watched]:
+def waiting(url: str, rules: Rules, threads: int = 8) -> Iterator[Watched]:
     """A worker that has done all there was to do, and has heard that there may be more."""
     watched = Watched(url)
-    with working(watched.store, rules):
+    with working(watched.store, rules, threads):
         time.sleep(0.5)
         yield watched
     watched.store.close()
@@ -184,6 +184,24 @@ def test_what_falls_due_meanwhile_is_not_forgotten(web: Store, postgres_store_ur
             hanging.wait_for(1, 1)
             assert watched.started == 1
             receiver.wait_for(1, 1.5)
+
+
+@pytest.mark.parametrize(("threads", "started"), [(2, 2), (1, 1)])
+def test_a_destination_that_hangs_keeps_another_from_nothing_but_its_thread(
+    web: Store, postgres_store_url: str, threads: int, started: int
+) -> None:
+    with HttpReceiver() as receiver, HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as hanging:
+        rules = given.rules(
+            given.route("hangs", ("user.created",), "crm"),
+            given.route("fine", ("user.deleted",), "erp"),
+            destinations=(to(hanging, timeout_seconds=3.0), to(receiver, "erp")),
+        )
+        with waiting(postgres_store_url, rules, threads) as watched:
+            fan_out(given.event(), rules, web)
+            hanging.wait_for(1, 1)
+            fan_out(given.event("user.deleted"), rules, web)
+            receiver.wait_for(1, 1 if started == 2 else 10)
+            assert watched.started == started
 
 
 def test_an_event_that_could_not_be_started_so_is_not_forgotten(web: Store, postgres_store_url: str) -> None:
