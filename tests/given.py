@@ -23,6 +23,7 @@ from hub.models import (
     new_id,
 )
 from hub.route import Rules, load_rules
+from hub.store.intake import Arrival
 from hub.store.postgres import PostgresStore
 from hub.store.store import Store
 
@@ -100,6 +101,11 @@ def routing(*names: str, route: str = "all") -> Routing:
     """What the rules say of an event that one route owes to the named destinations."""
     sends = tuple(Send(to=name) for name in names)
     return Routing(matched=(Matched(route=route, sends=sends),), verdicts=())
+
+
+def arrival(*names: str) -> Arrival:
+    """A new event that one route owes to the named destinations."""
+    return Arrival(event=event(), routing=routing(*names))
 
 
 def until(condition: Callable[[], Any], seconds: float = 5) -> Any:

@@ -29,10 +29,6 @@ def write(transaction: Transaction, name: str, value: str) -> None:
     transaction._line.write(Insert(table=keep, rows=[row], key=("name",), replaces=True))
 
 
-def arrival(*names: str) -> Arrival:
-    return Arrival(event=given.event(), routing=given.routing(*names))
-
-
 def test_what_was_written_is_there_for_whatever_follows(store: Store) -> None:
     def work(transaction: Transaction) -> tuple[str | None, int]:
         write(transaction, "one", "first")
@@ -146,8 +142,8 @@ def test_words_that_no_text_can_have_are_refused(store: Store) -> None:
 
 
 def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -> None:
-    lone, many = arrival("log", "crm"), arrival(*(f"to{number}" for number in range(250)))
-    nothing = arrival()
+    lone, many = given.arrival("log", "crm"), given.arrival(*(f"to{number}" for number in range(250)))
+    nothing = given.arrival()
 
     assert [store.take_in(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
     with store.read() as reading:
@@ -173,7 +169,7 @@ def test_an_event_is_durable_once_it_is_taken_in(
     behind = text("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()")
 
     def is_behind() -> int:
-        store.take_in(arrival("log"))
+        store.take_in(given.arrival("log"))
         with store.read() as reading:
             return int(reading._connection.execute(behind).scalar_one())
 
@@ -208,11 +204,11 @@ def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
         transaction._connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         transaction._connection.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(StoreUnavailable):
-            store.take_in(arrival("log"))
+            store.take_in(given.arrival("log"))
         return int(transaction._connection.execute(waiting).scalar_one())
 
     assert other.write(block) == 0
-    store.take_in(arrival("log"))
+    store.take_in(given.arrival("log"))
     store.close()
     other.close()
 

@@ -14,7 +14,6 @@ import pytest
 
 from hub.errors import StoreUnavailable
 from hub.store import sqlite
-from hub.store.intake import Arrival
 from hub.store.sqlite import SqliteStore
 from hub.store.store import Store, open_store
 
@@ -80,8 +79,7 @@ def test_writers_that_wait_for_each_other_all_write(sqlite_url: str) -> None:
     stores = [open_store(sqlite_url) for _ in range(4)]
 
     def write_some(store: Store) -> int:
-        arrivals = [Arrival(event=given.event(), routing=given.routing("log")) for _ in range(50)]
-        return sum(map(store.take_in, arrivals))
+        return sum(store.take_in(given.arrival("log")) for _ in range(50))
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(write_some, stores)) == [50] * 4
