@@ -16,9 +16,9 @@ from bench.figure import Figure, Pair, dialect, paired
 from bench.isolation import arrivals
 from bench.load import send_load, signed_request
 from bench.server import forked, hub, plain, rules_for, web, worker
-from hub.fanout import fan_out
-from hub.models import Event, new_id
-from hub.route import Rules
+from hub.ingest.fanout import fan_out
+from hub.ingest.route import Rules
+from hub.model.event import Event, new_id
 from hub.store.store import Store, open_store
 
 THREADS = 16

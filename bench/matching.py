@@ -9,8 +9,9 @@ from bench.figure import Figure, Pair, paired
 from bench.load import signed_request
 from bench.server import config_of, destination
 from hub import catalog
-from hub.models import Event, Route, Send
-from hub.route import Rules, load_rules, match
+from hub.ingest.route import Rules, load_rules, match
+from hub.model.event import Event
+from hub.model.routing import Route, Send
 
 FEW, MANY = 10, 1_000
 MATCHING = 5

@@ -16,13 +16,15 @@ import requests
 from flask import Flask, request
 
 from bench.load import SECRET
-from hub.destinations.http import HttpDestination
-from hub.logs import set_up_logs
-from hub.models import Config, DestinationConfig, Route, Send, SourceConfig
-from hub.reload import Serving
-from hub.route import Rules, load_rules
+from hub.destinations.http.destination import HttpDestination
+from hub.ingest.route import Rules, load_rules
+from hub.model.config import Config, SourceConfig
+from hub.model.destination import DestinationConfig
+from hub.model.routing import Route, Send
+from hub.process.logs import set_up_logs
+from hub.process.start import make_app, run_worker
+from hub.rules.reload import Serving
 from hub.settings import Settings
-from hub.startup import make_app, run_worker
 from hub.web.server import listen, serve_web
 
 STOP_SECONDS = 15.0

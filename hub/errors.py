@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.models import Problem
+    from hub.model.problem import Problem
 
 
 class HubError(Exception):

@@ -16,7 +16,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from hub.logs import set_up_logs
+from hub.process.logs import set_up_logs
 from hub.store.store import Store, open_store
 from hub.store.tables import metadata
 

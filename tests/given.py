@@ -11,20 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.destinations.base import find_destination
-from hub.models import (
-    Config,
-    DestinationConfig,
-    Event,
-    Matched,
-    Route,
-    Routing,
-    Send,
-    SourceConfig,
-    new_id,
-)
-from hub.route import Rules, load_rules
-from hub.store.intake import Arrival
-from hub.store.postgres import PostgresStore
+from hub.ingest.route import Rules, load_rules
+from hub.model.config import Config, SourceConfig
+from hub.model.destination import DestinationConfig
+from hub.model.event import Event, new_id
+from hub.model.routing import Matched, Route, Routing, Send
+from hub.store.engine.postgres import PostgresStore
+from hub.store.repositories.events import Arrival
 from hub.store.store import Store
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

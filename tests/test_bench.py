@@ -12,7 +12,7 @@ from bench.databases import TYPES, Backlog
 from bench.figure import Figure, median
 from bench.results import markdown
 from hub.settings import Settings
-from hub.store.queue import Wanted
+from hub.store.repositories.queue import Wanted
 from hub.store.store import Store
 
 

@@ -6,6 +6,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
+
+from markupsafe import escape
 
 from hub.catalog.event_types import find_event_type
 from hub.catalog.paths import Place, expand, parse, places
@@ -104,3 +107,15 @@ def _copied(body: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, 
                 holder[key] = item.copy()
                 todo.append(holder[key])
     return top
+
+
+def written_forms(secret: str) -> set[str]:
+    """A secret as messages may hold it: as it is, escaped for Slack or HTML, in JSON text, or in a URL."""
+    return {
+        secret,
+        str(escape(secret)),
+        secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe="", errors="replace"),
+    }

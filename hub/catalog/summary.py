@@ -14,7 +14,7 @@ from hub.catalog.labels import is_secret_name, is_time_name, label_of, sentence_
 from hub.catalog.masking import mask_body
 from hub.catalog.money import money
 from hub.catalog.paths import Step, expand, parse, values
-from hub.models import Event, Summary
+from hub.model.event import Event, Summary
 
 TEST = "hub.test"
 PROBLEM = "hub.problem"

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from hub.commands._printing import say, say_json
-from hub.commands._problems import NoSuchFile, counted, plural, show_problems
-from hub.config import read_config
-from hub.models import Config, Problem, Severity
+from hub.model.config import Config
+from hub.model.problem import Problem, Severity
+from hub.rules.load import read_config
 from hub.settings import load_settings
+from hub.terminal.printing import say, say_json
+from hub.terminal.problems import NoSuchFile, counted, plural, show_problems
 
 
 @click.command("check")

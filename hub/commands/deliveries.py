@@ -10,18 +10,9 @@ from urllib.parse import quote
 
 import click
 
-from hub.commands._api import Api, api_options, open_api
-from hub.commands._printing import (
-    block,
-    distance,
-    moment,
-    one_line,
-    say,
-    say_json,
-    table,
-    terminal_width,
-)
-from hub.models import State
+from hub.client.api import Api, api_options, open_api
+from hub.model.delivery import State
+from hub.terminal.printing import block, distance, moment, one_line, say, say_json, table, terminal_width
 
 PAGE = 500
 """The most that the API answers at once."""

@@ -12,15 +12,15 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from hub.commands._demo_process import HubProcess, kept_environment
-from hub.commands._demo_show import Show
-from hub.commands._printing import say, unset
-from hub.config import load_config
 from hub.demo.confine import confined, samples_to_send
+from hub.demo.process import HubProcess, kept_environment
+from hub.demo.show import Show
 from hub.demo.stand_ins import StandIns, new_signing_secret
 from hub.errors import HubError
-from hub.models import Config
+from hub.model.config import Config
+from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
+from hub.terminal.printing import say, unset
 from hub.web import new_link
 
 DEADLINE_SECONDS = 15.0

@@ -13,16 +13,16 @@ from typing import Any
 
 import click
 
-from hub.commands._api import Api, api_options, open_api
-from hub.commands._change import ADDED, CHANGED, REMOVED, Change, changes
-from hub.commands._messages import lines, outgoing
-from hub.commands._printing import one_line, say, say_json
-from hub.commands._rendering import Rendering
-from hub.config import load_config
-from hub.models import HUB_SOURCE, Event
-from hub.route import Rules, load_rules
+from hub.catalog.redaction import Masks, masks_of
+from hub.client.api import Api, api_options, open_api
+from hub.ingest.route import Rules, load_rules
+from hub.model.event import HUB_SOURCE, Event
+from hub.preview.diff import ADDED, CHANGED, REMOVED, Change, changes
+from hub.preview.messages import lines, outgoing
+from hub.preview.renderings import Rendering
+from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
-from hub.web.masks import Masks, masks_of
+from hub.terminal.printing import one_line, say, say_json
 
 PAGE = 100
 IDS_SHOWN = 3

@@ -7,14 +7,14 @@ from contextlib import closing
 
 import click
 
-from hub import startup
-from hub.commands._printing import one_line, say, say_json
-from hub.config import read_config
-from hub.doctor import Finding, Level, examine_files, examine_store, look, store_problem
 from hub.errors import StoreError
-from hub.models import Config
+from hub.health.doctor import Finding, Level, examine_files, examine_store, look, store_problem
+from hub.humanize import counted
+from hub.model.config import Config
+from hub.process import start
+from hub.rules.load import read_config
 from hub.settings import Settings, load_settings
-from hub.words import counted
+from hub.terminal.printing import one_line, say, say_json
 
 _MARKS = {
     Level.GOOD: click.style("✓", fg="green"),
@@ -46,7 +46,7 @@ def command(as_json: bool) -> None:
 
 def _of_store(config: Config | None, settings: Settings) -> list[Finding]:
     try:
-        with closing(startup.open_existing(settings)) as store:
+        with closing(start.open_existing(settings)) as store:
             return list(examine_store(look(store), config, settings))
     except StoreError as error:
         return [store_problem(error)]

@@ -2,7 +2,7 @@
 
 import click
 
-from hub import startup
+from hub.process import start
 from hub.settings import load_settings
 
 
@@ -12,5 +12,5 @@ def command() -> None:
 
     `serve`, `web` and `worker` do it by themselves.
     """
-    startup.migrate(load_settings())
+    start.migrate(load_settings())
     click.echo("the database is up to date")

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 
 import click
 
-from hub.commands._printing import say
 from hub.errors import StoreError, StoreUnavailable
-from hub.store import moving
+from hub.store import copy
 from hub.store.store import Store, open_store
+from hub.terminal.printing import say
 
 WIDTH = 30
 
@@ -31,10 +31,10 @@ def command(source: str, target: str, undo: bool) -> None:
         here = stack.enter_context(closing(_opened(source, "FROM")))
         there = stack.enter_context(closing(_opened(target, "TO", makes=not undo)))
         if undo:
-            moving.undo(here, there)
+            copy.undo(here, there)
             say("FROM goes on: start the hub there again. TO holds a part of a copy; remove it.")
             return
-        counted = moving.move(here, there, _show)
+        counted = copy.move(here, there, _show)
     moved = ", ".join(f"{count:,} {name}" for name, count in counted.items())
     say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
 

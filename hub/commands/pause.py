@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import click
 
-from hub.commands._api import api_options, open_api
-from hub.commands._printing import say, say_json
+from hub.client.api import api_options, open_api
+from hub.terminal.printing import say, say_json
 
 
 @click.command()

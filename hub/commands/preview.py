@@ -10,16 +10,17 @@ from typing import Any, BinaryIO
 
 import click
 
-from hub.commands._messages import lines, outgoing
-from hub.commands._printing import one_line, say, say_json, unset
-from hub.commands._rendering import Rendering, renderings_of
-from hub.commands._sample import chosen_source, make_payload, sample_options
-from hub.config import load_config
+from hub.catalog.redaction import Masks, masks_of
 from hub.errors import HubError
-from hub.models import UNMATCHED, Event, Routing, new_id
-from hub.route import Rules, is_ignored, load_rules, match
+from hub.ingest.route import Rules, is_ignored, load_rules, match
+from hub.model.event import Event, new_id
+from hub.model.routing import UNMATCHED, Routing
+from hub.preview.messages import lines, outgoing
+from hub.preview.renderings import Rendering, renderings_of
+from hub.preview.sample import chosen_source, make_payload, sample_options
+from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.web.masks import Masks, masks_of
+from hub.terminal.printing import one_line, say, say_json, unset
 
 
 @click.command()

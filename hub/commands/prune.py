@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import click
 
-from hub import startup
-from hub.commands._printing import say
-from hub.sections.values import SECONDS
+from hub.config.values import SECONDS
+from hub.process import start
 from hub.settings import load_settings
+from hub.terminal.printing import say
 
 
 @click.command()
@@ -25,7 +25,7 @@ def command(older_than: str | None) -> None:
     retention = settings.retention if older_than is None else _duration(older_than)
 
     total = 0
-    with closing(startup.open_existing(settings)) as store:
+    with closing(start.open_existing(settings)) as store:
         while removed := store.write(lambda transaction: transaction.prune_by_age(retention)):
             total += removed
     say(

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import click
 
-from hub.commands._api import Api, api_options, open_api
-from hub.commands._each import for_each
-from hub.commands._printing import one_line, say, say_json
+from hub.client.api import Api, api_options, open_api
+from hub.terminal.each import for_each
+from hub.terminal.printing import one_line, say, say_json
 
 
 @click.command()

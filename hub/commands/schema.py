@@ -9,12 +9,12 @@ import click
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from hub.cases import CaseBlock, ExpectBlock
-from hub.config import RoutesFile
+from hub.config.destinations import DefaultsBlock, DestinationBlock
+from hub.config.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
+from hub.config.sources import SourceBlock
 from hub.destinations.base import Destination, destination_types, find_destination
-from hub.sections.destinations import DefaultsBlock, DestinationBlock
-from hub.sections.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
-from hub.sections.sources import SourceBlock
+from hub.preview.cases import CaseBlock, ExpectBlock
+from hub.rules.load import RoutesFile
 from hub.sources.base import source_types
 
 Schema = dict[str, Any]

@@ -7,16 +7,19 @@ from contextlib import closing
 
 import click
 
-from hub import operate, startup
-from hub.commands._printing import distance, one_line, say
-from hub.config import load_config
+from hub import operator
 from hub.errors import HubError
-from hub.models import Config, State
-from hub.records import OLDEST_BEAT, DeliveryRecord
-from hub.route import load_rules
+from hub.ingest.route import load_rules
+from hub.model.config import Config
+from hub.model.delivery import State
+from hub.model.records import DeliveryRecord
+from hub.model.stats import OLDEST_BEAT
+from hub.process import start
+from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.store.reading import Reading
+from hub.store.repositories.reports import Reading
 from hub.store.store import Store
+from hub.terminal.printing import distance, one_line, say
 
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.1
@@ -34,8 +37,8 @@ def command(destination: str, no_wait: bool) -> None:
     """
     settings = load_settings()
     config = load_config(settings.config_path, settings.templates_path, settings.environment)
-    with closing(startup.open_existing(settings)) as store:
-        delivery_id = operate.send_test(store, load_rules(config), destination)
+    with closing(start.open_existing(settings)) as store:
+        delivery_id = operator.send_test(store, load_rules(config), destination)
         say(delivery_id)
         if no_wait:
             return

@@ -9,17 +9,19 @@ from typing import Any
 
 import click
 
-from hub.cases import read_cases
-from hub.commands._judging import Difference, Verdict, judge
-from hub.commands._junit import Result, write_junit
-from hub.commands._printing import block, cut, one_line, say, say_json
-from hub.commands._problems import NoSuchFile, counted, plural, show_problems
-from hub.config import load_config
+from hub.catalog.redaction import Masks, masks_of
 from hub.errors import ConfigError
-from hub.models import Case, Config, Problem, Severity
-from hub.route import load_rules
+from hub.ingest.route import load_rules
+from hub.model.config import Config
+from hub.model.problem import Problem, Severity
+from hub.preview.cases import read_cases
+from hub.preview.expectation import Case
+from hub.preview.judging import Difference, Verdict, judge
+from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
-from hub.web.masks import Masks, masks_of
+from hub.terminal.junit import Result, write_junit
+from hub.terminal.printing import block, cut, one_line, say, say_json
+from hub.terminal.problems import NoSuchFile, counted, plural, show_problems
 
 SHOWN_LINES = 20
 SHOWN_WIDTH = 300

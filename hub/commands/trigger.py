@@ -7,13 +7,13 @@ from typing import BinaryIO
 
 import click
 
-from hub.commands._printing import one_line, say
-from hub.commands._sample import chosen_source, make_payload, sample_options
-from hub.commands._sender import Answer, place, post_event
-from hub.config import load_config
+from hub.client.sender import Answer, place, post_event
 from hub.errors import HubError
-from hub.models import SourceConfig
+from hub.model.config import SourceConfig
+from hub.preview.sample import chosen_source, make_payload, sample_options
+from hub.rules.load import load_config
 from hub.settings import load_settings
+from hub.terminal.printing import one_line, say
 
 
 @click.command()

@@ -2,11 +2,11 @@
 
 import click
 
-from hub import startup
+from hub.process import start
 
 
 @click.command()
 def command() -> None:
     """Deliver what is due; run as many as you like on PostgreSQL."""
-    settings, serving = startup.prepare()
-    startup.run_worker(settings, serving, ends_with_parent=False)
+    settings, serving = start.prepare()
+    start.run_worker(settings, serving, ends_with_parent=False)

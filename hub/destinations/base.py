@@ -12,8 +12,10 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from hub.models import Attempt, Message, RateLimit, Receipt, Summary
-from hub.sandbox import Escape
+from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.destination import RateLimit
+from hub.model.event import Summary
+from hub.templating.sandbox import Escape
 
 
 class Inline:

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from hub.destinations._text import one_line
 from hub.destinations.base import Block, Destination, InlineText, Renderer, TemplateName
 from hub.errors import Retry
-from hub.models import Attempt, Message, Receipt, Summary
-from hub.sandbox import plain
+from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.event import Summary
+from hub.templating.sandbox import plain
+from hub.transport.failures import one_line
 
 _printing = threading.Lock()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-from hub.models import SourceConfig
+from hub.model.config import SourceConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,16 +13,16 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreMoved, StoreUnavailable
-from hub.models import Claim
-from hub.records import Condition, Room
-from hub.store.group_commit import Collided, GroupCommit
-from hub.store.intake import Arrival, Intake
-from hub.store.line import Line
-from hub.store.noticing import Telling
-from hub.store.operating import Operating
-from hub.store.reading import Reading
-from hub.store.short_turn import Offer
-from hub.store.upkeep import Upkeep
+from hub.model.delivery import Claim
+from hub.model.stats import Condition, Room
+from hub.store.engine.group_commit import Collided, GroupCommit
+from hub.store.engine.line import Line
+from hub.store.repositories.alerts import Telling
+from hub.store.repositories.events import Arrival, Intake
+from hub.store.repositories.maintenance import Upkeep
+from hub.store.repositories.operator import Operating
+from hub.store.repositories.reports import Reading
+from hub.store.repositories.short_turn import Offer
 
 T = TypeVar("T")
 
@@ -200,11 +200,11 @@ def open_store(url: str, connections: int = 3, *, durable: bool = True) -> Store
     Raises StoreError for a URL that no dialect here serves.
     """
     if url.startswith("sqlite:"):
-        from hub.store.sqlite import SqliteStore
+        from hub.store.engine.sqlite import SqliteStore
 
         return SqliteStore(url, durable=durable)
     if url.startswith(("postgres:", "postgresql:")):
-        from hub.store.postgres import PostgresStore
+        from hub.store.engine.postgres import PostgresStore
 
         return PostgresStore(url, connections)
     raise StoreError("DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://")

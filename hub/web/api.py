@@ -6,12 +6,13 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from hub import fanout, operate
+from hub import operator
+from hub.catalog.redaction import Masks, masks_of
 from hub.errors import NotFound
-from hub.models import State
-from hub.web import access, parameters, shown
+from hub.ingest import fanout
+from hub.model.delivery import State
+from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
-from hub.web.masks import Masks, masks_of
 from hub.web.parameters import known_id
 
 WHOLE_EVENTS = 100
@@ -34,7 +35,7 @@ def events() -> Response:
             limit=limit + 1,
             before=parameters.before(),
         )
-    show = shown.whole_event if whole else shown.event
+    show = serializers.whole_event if whole else serializers.event
     return _page([show(record, _masks()) for record in records], limit)
 
 
@@ -42,7 +43,7 @@ def events() -> Response:
 def event(event_id: str) -> Response:
     with context().store.read() as reading:
         record = reading.event(known_id("event", event_id))
-    return jsonify(shown.whole_event(record, _masks()))
+    return jsonify(serializers.whole_event(record, _masks()))
 
 
 @blueprint.post("/events/<event_id>/replay")
@@ -66,7 +67,7 @@ def deliveries() -> Response:
             limit=limit + 1,
             before=parameters.before(),
         )
-    return _page([shown.delivery(record, _masks()) for record in records], limit)
+    return _page([serializers.delivery(record, _masks()) for record in records], limit)
 
 
 @blueprint.get("/deliveries/<delivery_id>")
@@ -78,14 +79,14 @@ def delivery(delivery_id: str) -> Response:
 def retry(delivery_id: str) -> Response:
     parameters.only()
     here = context()
-    operate.retry(here.store, here.rules(), known_id("delivery", delivery_id))
+    operator.retry(here.store, here.rules(), known_id("delivery", delivery_id))
     return _delivery(delivery_id)
 
 
 @blueprint.post("/deliveries/<delivery_id>/cancel")
 def cancel(delivery_id: str) -> Response:
     parameters.only()
-    operate.cancel(context().store, known_id("delivery", delivery_id))
+    operator.cancel(context().store, known_id("delivery", delivery_id))
     return _delivery(delivery_id)
 
 
@@ -93,7 +94,7 @@ def cancel(delivery_id: str) -> Response:
 def resolve(delivery_id: str) -> Response:
     parameters.only("as")
     known_id("delivery", delivery_id)
-    operate.resolve(context().store, delivery_id, parameters.choice("as", ("delivered", "retry")))
+    operator.resolve(context().store, delivery_id, parameters.choice("as", ("delivered", "retry")))
     return _delivery(delivery_id)
 
 
@@ -109,7 +110,7 @@ def retry_all() -> Response:
         known = {*here.rules().config.destinations, *reading.destinations()}
     if destination is not None and destination not in known:
         raise NotFound(f"there is no destination {destination}")
-    retried = operate.retry_all(here.store, here.rules(), state=state, destination=destination, since=since)
+    retried = operator.retry_all(here.store, here.rules(), state=state, destination=destination, since=since)
     return jsonify(retried=retried)
 
 
@@ -118,7 +119,7 @@ def destinations() -> Response:
     parameters.only()
     here = context()
     with here.store.read() as reading:
-        items = shown.destinations(here, reading)
+        items = serializers.destinations(here, reading)
     return jsonify(items=items, next=None)
 
 
@@ -126,7 +127,7 @@ def destinations() -> Response:
 def pause(name: str) -> Response:
     parameters.only()
     here = context()
-    operate.pause(here.store, here.rules(), known_destination(here, name))
+    operator.pause(here.store, here.rules(), known_destination(here, name))
     return _destination(here, name)
 
 
@@ -134,7 +135,7 @@ def pause(name: str) -> Response:
 def resume(name: str) -> Response:
     parameters.only()
     here = context()
-    operate.resume(here.store, here.rules(), known_destination(here, name))
+    operator.resume(here.store, here.rules(), known_destination(here, name))
     return _destination(here, name)
 
 
@@ -142,7 +143,7 @@ def resume(name: str) -> Response:
 def stats() -> Response:
     parameters.only()
     with context().store.read() as reading:
-        return jsonify(shown.stats(reading.stats()))
+        return jsonify(serializers.stats(reading.stats()))
 
 
 def known_destination(here: Context, name: str) -> str:
@@ -160,12 +161,12 @@ def _masks() -> Masks:
 def _delivery(delivery_id: str) -> Response:
     with context().store.read() as reading:
         record = reading.delivery(delivery_id)
-    return jsonify(shown.whole_delivery(record, _masks()))
+    return jsonify(serializers.whole_delivery(record, _masks()))
 
 
 def _destination(here: Context, name: str) -> Response:
     with here.store.read() as reading:
-        return jsonify(shown.destination(here, reading, name))
+        return jsonify(serializers.destination(here, reading, name))
 
 
 def _page(items: list[dict[str, Any]], limit: int) -> Response:

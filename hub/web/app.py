@@ -12,11 +12,11 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug import Request as PlainRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from hub.receive import Receiver, read_body
-from hub.reload import Serving
+from hub.ingest.receive import Receiver, read_body
+from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
-from hub.web import access, acts, api, health, metrics, pages, refusals
+from hub.web import access, actions, api, error_handlers, health, metrics, pages
 from hub.web.context import Context
 from hub.web.sessions import HubSessions
 
@@ -59,7 +59,7 @@ class Hub(Flask):
         return self._receiver.receive(source, incoming)(environ, start_response)
 
 
-def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Flask:
+def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:
     """The app of one web process; make it after forking. It starts while the database is down, too."""
     context = Context(store=store, serving=serving, settings=settings)
     app = Hub(Receiver(store, context.rules))
@@ -70,8 +70,8 @@ def create_app(store: Store, serving: Callable[[], Serving], settings: Settings)
     app.before_request(_take_body)
     app.after_request(_protect)
     access.init_app(app)
-    refusals.init_app(app)
-    for module in (health, metrics, api, access, pages, acts):
+    error_handlers.init_app(app)
+    for module in (health, metrics, api, access, pages, actions):
         app.register_blueprint(module.blueprint)
     access.limit(app, api.blueprint, metrics.blueprint)
     if settings.trusted_proxies:

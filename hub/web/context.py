@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from hub.reload import Serving
-from hub.route import Rules
+from hub.ingest.route import Rules
+from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
 

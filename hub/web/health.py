@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from hub.errors import StoreError
-from hub.records import OLDEST_BEAT
-from hub.store.moving import MOVED
+from hub.model.stats import OLDEST_BEAT
+from hub.store.copy import MOVED
 from hub.store.store import MOVED_WORDS
 from hub.web.context import context
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.models import RAW, Message
+from hub.model.delivery import RAW, Message
 
 Read = Callable[[str], str]
 

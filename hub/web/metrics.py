@@ -15,10 +15,10 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from hub.models import Outcome, State
-from hub.reload import Serving
-from hub.store.reading import Reading
-from hub.store.upkeep import DELIVERY_SECONDS_BOUNDS
+from hub.model.delivery import Outcome, State
+from hub.rules.reload import Serving
+from hub.store.repositories.maintenance import DELIVERY_SECONDS_BOUNDS
+from hub.store.repositories.reports import Reading
 from hub.web import access
 from hub.web.context import context
 

@@ -8,15 +8,17 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request
 
 from hub import catalog
-from hub.models import Event, SourceConfig, State
-from hub.records import EventRecord
-from hub.web import access, parameters, shown
+from hub.catalog.redaction import Masks, masks_of
+from hub.humanize import ago, counted, span, utc
+from hub.model.config import SourceConfig
+from hub.model.delivery import State
+from hub.model.event import Event
+from hub.model.records import EventRecord
+from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
-from hub.web.masks import Masks, masks_of
 from hub.web.messages import parts
 from hub.web.parameters import known_id
 from hub.web.standing import standing
-from hub.words import ago, counted, span, utc
 
 PAGE_SIZE = 50
 LAST_EVENTS = 8
@@ -34,7 +36,7 @@ def status() -> Response:
     masks = masks_of(here.settings.environment)
     with here.store.read() as reading:
         stats = reading.stats()
-        places = shown.destinations(here, reading)
+        places = serializers.destinations(here, reading)
         events = [_listed(record, masks) for record in reading.events(limit=LAST_EVENTS)]
     serving = here.serving()
     config = serving.rules.config
@@ -82,14 +84,14 @@ def event(event_id: str) -> Response:
         record = reading.event(known_id("event", event_id))
         owed = reading.deliveries(event=record.id, limit=EVENT_DELIVERIES)
         now = reading.now
-    whole = shown.whole_event(record, masks)
+    whole = serializers.whole_event(record, masks)
     return page(
         "event.html",
         now=now,
         event={**whole, **_summary(record, masks)},
         payload=None if whole["payload"] is None else _pretty(whole["payload"]),
         meaning=_meaning(record.type),
-        deliveries=[shown.delivery(each, masks) for each in owed],
+        deliveries=[serializers.delivery(each, masks) for each in owed],
     )
 
 
@@ -101,7 +103,7 @@ def deliveries() -> Response:
     with here.store.read() as reading:
         records = reading.deliveries(state=state, destination=name, limit=PAGE_SIZE + 1, before=before)
         now, known = reading.now, reading.destinations()
-    items = [shown.delivery(record, masks) for record in records[:PAGE_SIZE]]
+    items = [serializers.delivery(record, masks) for record in records[:PAGE_SIZE]]
     return page(
         "deliveries.html",
         now=now,
@@ -122,7 +124,7 @@ def delivery(delivery_id: str) -> Response:
     with here.store.read() as reading:
         record = reading.delivery(known_id("delivery", delivery_id))
         now = reading.now
-    whole = shown.whole_delivery(record, masks)
+    whole = serializers.whole_delivery(record, masks)
     place = here.rules().config.destinations.get(record.destination)
     return page(
         "delivery.html",
@@ -137,7 +139,9 @@ def delivery(delivery_id: str) -> Response:
 def destinations() -> Response:
     here = context()
     with here.store.read() as reading:
-        return page("destinations.html", now=reading.now, destinations=shown.destinations(here, reading))
+        return page(
+            "destinations.html", now=reading.now, destinations=serializers.destinations(here, reading)
+        )
 
 
 @blueprint.get("/routes")
@@ -160,11 +164,11 @@ def page(template: str, **values: Any) -> Response:
     return make_response(render_template(template, live=live, **values).encode("utf-8", "replace"))
 
 
-def _listed(record: EventRecord, masks: Masks) -> shown.Shown:
-    return {**shown.event(record, masks), **_summary(record, masks)}
+def _listed(record: EventRecord, masks: Masks) -> serializers.Shown:
+    return {**serializers.event(record, masks), **_summary(record, masks)}
 
 
-def _summary(record: EventRecord, masks: Masks) -> shown.Shown:
+def _summary(record: EventRecord, masks: Masks) -> serializers.Shown:
     """What happened in words, without secrets; nothing once the payload is pruned."""
     if record.payload is None:
         return {"headline": None, "facts": []}

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from flask import request
 
 from hub.errors import NotFound
-from hub.models import State
-from hub.web.refusals import BadParameter
+from hub.model.delivery import State
+from hub.web.error_handlers import BadParameter
 
 USUAL_LIMIT, LARGEST_LIMIT = 50, 500
 

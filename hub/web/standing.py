@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hub.codes import Code
-from hub.models import Config, Problem, Severity, State
-from hub.records import OLDEST_BEAT, Stats
-from hub.reload import Serving
-from hub.words import counted, span
+from hub.humanize import counted, span
+from hub.model.config import Config
+from hub.model.delivery import State
+from hub.model.problem import Code, Problem, Severity
+from hub.model.stats import OLDEST_BEAT, Stats
+from hub.rules.reload import Serving
 
 
 class Tone(StrEnum):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub import catalog
-from hub.models import Event
+from hub.model.event import Event
 
 NAMES = catalog.event_types()
 

@@ -14,7 +14,7 @@ from conftest import Run
 from shell import ROOT, bare_environment
 
 from hub.__main__ import main
-from hub.commands._junit import Result, junit
+from hub.terminal.junit import Result, junit
 
 ROUTES = """\
 version: 1

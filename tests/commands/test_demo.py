@@ -9,10 +9,10 @@ import pytest
 import requests
 from shell import ROOT, Program, shipped_environment
 
-from hub.config import load_config
 from hub.demo.confine import samples_to_send
 from hub.demo.http_receiver import HttpReceiver
 from hub.demo.smtp_server import SmtpServer
+from hub.rules.load import load_config
 
 LONGEST_SECONDS = 20
 

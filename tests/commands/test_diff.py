@@ -7,10 +7,10 @@ import pytest
 from shell import ROUTES, SECRET, bare_environment
 
 from hub import catalog
-from hub.config import load_config
-from hub.fanout import fan_out
-from hub.models import Event, new_id
-from hub.route import load_rules
+from hub.ingest.fanout import fan_out
+from hub.ingest.route import load_rules
+from hub.model.event import Event, new_id
+from hub.rules.load import load_config
 from hub.store.store import open_store
 
 OTHER = """\

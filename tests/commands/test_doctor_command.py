@@ -15,8 +15,8 @@ import pytest
 from shell import Served, bare_environment, shipped_environment
 from sqlalchemy import delete
 
-from hub.doctor import look
-from hub.store.intake import Arrival
+from hub.health.doctor import look
+from hub.store.repositories.events import Arrival
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries
 

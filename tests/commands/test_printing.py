@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 import pytest
 
-from hub.commands._printing import block, cut, distance, one_line, table, unset
+from hub.terminal.printing import block, cut, distance, one_line, table, unset
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

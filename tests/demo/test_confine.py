@@ -7,7 +7,7 @@ from given import config, destination, route, source
 
 from hub.demo.confine import confined, samples_to_send
 from hub.destinations.base import find_destination
-from hub.models import RateLimit
+from hub.model.destination import RateLimit
 
 STAND_INS = {"127.0.0.1:4001", "127.0.0.1:4002"}
 

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hub import catalog
-from hub.models import Event
-from hub.render import Renderer
-from hub.sandbox import Sandbox, variables
+from hub.delivery.render import Renderer
+from hub.model.event import Event
+from hub.templating.sandbox import Sandbox, variables
 
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
 

@@ -13,7 +13,8 @@ import pytest
 
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.errors import Reject, Retry, SendError, Unknown
-from hub.models import Attempt, Summary
+from hub.model.delivery import Attempt
+from hub.model.event import Summary
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TIMEOUT_SECONDS = 0.4

@@ -2,7 +2,7 @@ import pytest
 from sending import attempt
 
 from hub.destinations.console import ConsoleDestination, ConsoleOptions, ConsoleSend
-from hub.models import Summary
+from hub.model.event import Summary
 
 
 def composed(renderer, fields, **event):

@@ -11,10 +11,10 @@ from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure, list
 
 from hub import catalog
 from hub.demo.smtp_server import CLOSE, HANG, Script, SmtpServer
-from hub.destinations._mime import Mailbox, build_mail, header_text, mailboxes
-from hub.destinations.email import EmailDestination, EmailOptions, EmailSend
+from hub.destinations.email.destination import EmailDestination, EmailOptions, EmailSend
+from hub.destinations.email.mime import Mailbox, build_mail, header_text, mailboxes
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
-from hub.models import Event, Summary
+from hub.model.event import Event, Summary
 
 A, B = "a@x.test", "b@x.test"
 PLAIN = {"from": "Hub <hub@example.com>", "subject": "Hi", "text": "hello\n"}

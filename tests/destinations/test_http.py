@@ -11,9 +11,9 @@ from sending import AT, HttpContract, attempt
 
 from hub import __version__
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
-from hub.destinations.http import HttpDestination, HttpOptions, HttpSend
+from hub.destinations.http.destination import HttpDestination, HttpOptions, HttpSend
 from hub.errors import TemplateError
-from hub.models import RAW
+from hub.model.delivery import RAW
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + base64.b64encode(b"another secret key").decode()

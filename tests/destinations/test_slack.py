@@ -10,9 +10,9 @@ from hub import catalog
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.demo.slack_receiver import SlackReceiver, problem_of
 from hub.destinations.base import find_destination
-from hub.destinations.slack import DESTINATION_ERRORS, SlackDestination, SlackOptions, SlackSend
+from hub.destinations.slack.destination import DESTINATION_ERRORS, SlackDestination, SlackOptions, SlackSend
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
-from hub.models import Event, Summary
+from hub.model.event import Event, Summary
 
 MESSAGE = {"text": "hi", "unfurl_links": False, "unfurl_media": False}
 HOSTILE = "<!channel> & <https://evil.test|click> &amp;"

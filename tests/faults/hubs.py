@@ -26,8 +26,8 @@ from signing import headers
 from hub import catalog
 from hub.demo.http_receiver import Answer, HttpReceiver, Received
 from hub.demo.smtp_server import SmtpServer
-from hub.models import Outcome, State
-from hub.records import DeliveryRecord
+from hub.model.delivery import Outcome, State
+from hub.model.records import DeliveryRecord
 from hub.store.store import open_store
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, Hub, Sender, kill, wait_until
 
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver
-from hub.models import Outcome, State
+from hub.model.delivery import Outcome, State
 from hub.store.store import open_store
 
 ROUTES = """\

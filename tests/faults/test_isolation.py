@@ -18,7 +18,8 @@ from sqlalchemy import insert, select, update
 
 from hub import catalog
 from hub.demo.http_receiver import Answer, Fault, HttpReceiver, Received
-from hub.models import State, new_id
+from hub.model.delivery import State
+from hub.model.event import new_id
 from hub.store.store import Store, Transaction, open_store
 from hub.store.tables import deliveries, destinations
 

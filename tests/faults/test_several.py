@@ -15,7 +15,7 @@ from faults.hubs import LEASE_SECONDS, ROOT, Hub, Sender, settle, wait_until
 from sqlalchemy import select, update
 
 from hub.demo.http_receiver import Answer, HttpReceiver, Received
-from hub.models import Outcome, State
+from hub.model.delivery import Outcome, State
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries, destinations, events
 

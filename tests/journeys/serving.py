@@ -88,7 +88,7 @@ def serving(
             "PYTHONPATH": str(ROOT),
             "DATABASE_URL": database_url,
             "HUB_CONFIG": str(config),
-            "HUB_TEMPLATES": str(ROOT / "tests/configs/good/templates"),
+            "HUB_TEMPLATES": str(ROOT / "tests/config/configs/good/templates"),
             "HUB_PASSWORD": PASSWORD,
             "PORT": str(port),
             "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,

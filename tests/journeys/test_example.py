@@ -37,7 +37,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("example")
     with SlackReceiver() as slack, SmtpServer() as mail, HttpReceiver() as crm:
-        example = (ROOT / "tests/configs/good/example.yaml").read_text()
+        example = (ROOT / "tests/config/configs/good/example.yaml").read_text()
         routes = example.replace("https://crm.example.com", crm.url)
         routes = routes.replace("    channel: sales", f"    api_url: {slack.api_url}\n    channel: sales")
         routes = routes.replace("\nunmatched:", f"{PAYMENTS}\nunmatched:")

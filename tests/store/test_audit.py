@@ -11,12 +11,15 @@ import given
 import pytest
 from sqlalchemy import delete, insert, update
 
-from hub import fanout, operate, retry
+from hub import operator
+from hub.delivery import retry
 from hub.errors import Reject, Retry, SendError, Unknown
-from hub.models import Event, Receipt, State
-from hub.records import Accounts
-from hub.store import audit
-from hub.store.queue import Wanted
+from hub.ingest import fanout
+from hub.model.delivery import Receipt, State
+from hub.model.event import Event
+from hub.model.stats import Accounts
+from hub.store.repositories import audit
+from hub.store.repositories.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries, events
 
@@ -76,12 +79,12 @@ def lived_in(store: Store) -> Store:
     fanout.replay(first.id, RULES, store)
     with store.read() as reading:
         waiting = reading.deliveries(state=State.PENDING)
-    operate.cancel(store, waiting[0].id)
-    operate.cancel(store, waiting[1].id)
-    operate.retry(store, RULES, waiting[0].id)
+    operator.cancel(store, waiting[0].id)
+    operator.cancel(store, waiting[1].id)
+    operator.retry(store, RULES, waiting[0].id)
     ages = given.NOON + timedelta(days=100_000)
     store.write(lambda t: t.prune(payloads_before=ages, ids_before=given.NOON, limit=1))
-    operate.send_test(store, RULES, "log")
+    operator.send_test(store, RULES, "log")
     return store
 
 

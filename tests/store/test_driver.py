@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from hub.store import driver
+from hub.store.engine import driver
 
 _KEEP = "INSERT INTO keep (name, value) VALUES (%s, %s) RETURNING name"
 _KEPT = "SELECT value FROM keep WHERE name = %(name)s AND %(name)s <> '%%s'"

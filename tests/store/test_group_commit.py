@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from hub.errors import Conflict, StoreError, StoreUnavailable
-from hub.store.group_commit import GroupCommit
-from hub.store.line import Line
+from hub.store.engine.group_commit import GroupCommit
+from hub.store.engine.line import Line
 from hub.store.store import Store, Transaction
 
 

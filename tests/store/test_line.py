@@ -16,10 +16,11 @@ from sqlalchemy import Column, Integer, MetaData, Table, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreError, StoreUnavailable
-from hub.models import DestinationState, State
-from hub.store import driver
-from hub.store.changes import Insert
-from hub.store.intake import Arrival
+from hub.model.delivery import State
+from hub.model.destination import DestinationState
+from hub.store.engine import driver
+from hub.store.engine.changes import Insert
+from hub.store.repositories.events import Arrival
 from hub.store.store import Store, Transaction, open_store
 from hub.store.tables import attempts, deliveries, destinations, events, keep
 

@@ -14,12 +14,13 @@ import given
 import pytest
 from sqlalchemy import func, select
 
-from hub import retry
+from hub.delivery import retry
 from hub.errors import Reject, StoreError, StoreMoved
-from hub.models import Event, Receipt, State, new_id
-from hub.store import moving
-from hub.store.intake import Arrival
-from hub.store.queue import Wanted
+from hub.model.delivery import Receipt, State
+from hub.model.event import Event, new_id
+from hub.store import copy
+from hub.store.repositories.events import Arrival
+from hub.store.repositories.queue import Wanted
 from hub.store.store import Store, open_store
 from hub.store.tables import attempts, deliveries, destinations, events, keep
 
@@ -104,18 +105,18 @@ def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -
     source.write(lambda t: t.keep_value("session_key", "secret"))
     source.write(lambda t: t.pause("log", "by hand"))
     before = {table.name: rows(source, table) for table in (events, deliveries, attempts, destinations, keep)}
-    counted = moving.move(source, target, silent)
+    counted = copy.move(source, target, silent)
 
     assert counted == {"events": 5, "deliveries": 5, "attempts": 2}
     after = {table.name: rows(target, table) for table in (events, deliveries, attempts, destinations, keep)}
     assert after == before
-    moving.refuse_moved(target)
+    copy.refuse_moved(target)
 
 
 def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, target: Store) -> None:
     owe(source)
     other = open_store(source.url)
-    moving.move(source, target, silent)
+    copy.move(source, target, silent)
     try:
         for write in (
             lambda: owe(other),
@@ -128,7 +129,7 @@ def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, 
     finally:
         other.close()
     with pytest.raises(StoreError, match="moved to another"):
-        moving.refuse_moved(source)
+        copy.refuse_moved(source)
 
 
 def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target: Store) -> None:
@@ -139,7 +140,7 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
     def settle_then(name: str, copied: int, total: int) -> None:
         said.append(name)
 
-    mover = threading.Thread(target=moving.move, args=(source, target, settle_then))
+    mover = threading.Thread(target=copy.move, args=(source, target, settle_then))
     mover.start()
     given.until(lambda: _is_marked(source))
 
@@ -157,7 +158,7 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
 def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store, target: Store) -> None:
     owe(source)
     started = claim(source)
-    moving.move(source, target, silent)
+    copy.move(source, target, silent)
     ((orphan, is_started),) = target.write(lambda t: t.expired())
 
     assert (orphan.id, is_started) == (started.id, True)
@@ -177,7 +178,7 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
         return write(work)
 
     target.write = counted  # type: ignore[method-assign]
-    moving.move(source, target, lambda *_: None)
+    copy.move(source, target, lambda *_: None)
 
     with source.read() as here, target.read() as there:
         for each in here.events():
@@ -194,11 +195,11 @@ def test_a_move_that_was_cut_off_goes_on(source: Store, target: Store) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        moving.move(source, target, cut, rows_at_once=2)
+        copy.move(source, target, cut, rows_at_once=2)
     with pytest.raises(StoreError, match="not finished"):
-        moving.refuse_moved(target)
+        copy.refuse_moved(target)
     seen: list[tuple[str, int]] = []
-    moving.move(source, target, lambda name, copied, total: seen.append((name, copied)))
+    copy.move(source, target, lambda name, copied, total: seen.append((name, copied)))
 
     assert seen[:2] == [("events", 7), ("deliveries", 4)]
     assert [row[0] for row in rows(target, events)] == sorted(ids)
@@ -210,7 +211,7 @@ def test_a_target_that_is_not_empty_is_refused(source: Store, target: Store) -> 
     owe(target)
 
     with pytest.raises(StoreError, match="not empty"):
-        moving.move(source, target, silent)
+        copy.move(source, target, silent)
     assert len(owe(source)) == 1
 
 
@@ -218,28 +219,28 @@ def test_a_target_that_was_used_for_nothing_but_a_session_is_not_empty(source: S
     target.write(lambda t: t.keep_value("session_key", "secret"))
 
     with pytest.raises(StoreError, match="not empty"):
-        moving.move(source, target, silent)
+        copy.move(source, target, silent)
 
 
 def test_a_database_is_not_moved_into_itself(source: Store) -> None:
     same = open_store(source.url)
     try:
         with pytest.raises(StoreError, match="the same database"):
-            moving.move(source, same, silent)
+            copy.move(source, same, silent)
     finally:
         same.close()
     assert len(owe(source)) == 1
-    moving.refuse_moved(source)
+    copy.refuse_moved(source)
 
 
 def test_what_has_moved_is_not_moved_again(source: Store, target: Store, tmp_path: Path) -> None:
-    moving.move(source, target, silent)
+    copy.move(source, target, silent)
     third = open_store(f"sqlite:///{tmp_path / 'third.db'}")
     third.migrate()
     try:
         for store in (target, third):
             with pytest.raises(StoreError, match="moved already"):
-                moving.move(source, store, silent)
+                copy.move(source, store, silent)
     finally:
         third.close()
 
@@ -251,19 +252,19 @@ def test_a_move_that_is_not_complete_can_be_undone(source: Store, target: Store)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        moving.move(source, target, cut)
-    moving.undo(source, target)
+        copy.move(source, target, cut)
+    copy.undo(source, target)
 
     assert len(owe(source)) == 1
     assert claim(source).destination == "log"
-    moving.refuse_moved(source)
+    copy.refuse_moved(source)
 
 
 def test_a_move_that_is_complete_cannot_be_undone(source: Store, target: Store) -> None:
-    moving.move(source, target, silent)
+    copy.move(source, target, silent)
 
     with pytest.raises(StoreError, match="complete"):
-        moving.undo(source, target)
+        copy.undo(source, target)
 
 
 def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store) -> None:
@@ -275,7 +276,7 @@ def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store
             written.extend(owe(target))
 
     with pytest.raises(StoreError, match="events: 3 rows here and 4 there"):
-        moving.move(source, target, write)
+        copy.move(source, target, write)
 
 
 def _is_marked(store: Store) -> bool:
@@ -285,7 +286,7 @@ def _is_marked(store: Store) -> bool:
 
 def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> None:
     source.write(lambda t: t.keep_value("a", json.dumps({"b": 1})))
-    moving.move(source, target, silent)
+    copy.move(source, target, silent)
 
     with target.read() as reading:
         assert reading._connection.execute(select(func.count()).select_from(keep)).scalar_one() == 1

@@ -12,13 +12,14 @@ import given
 import pytest
 from sqlalchemy import update
 
-from hub import retry
+from hub.delivery import retry
 from hub.errors import NotFound, Retry
-from hub.models import Event, Receipt, State
-from hub.store.queue import Wanted
+from hub.model.delivery import Receipt, State
+from hub.model.event import Event
+from hub.store.repositories.maintenance import DELIVERY_SECONDS_BOUNDS
+from hub.store.repositories.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import deliveries
-from hub.store.upkeep import DELIVERY_SECONDS_BOUNDS
 
 LONG_AGO = given.NOON - timedelta(days=1000)
 LATER = given.NOON + timedelta(days=100_000)

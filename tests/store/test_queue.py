@@ -15,14 +15,15 @@ import given
 import pytest
 from sqlalchemy import text, update
 
-from hub import retry
+from hub.delivery import retry
 from hub.errors import Retry, StoreUnavailable, Unknown
-from hub.models import Claim, DestinationState, Receipt, Settlement, State
-from hub.records import DeliveryRecord
-from hub.store.queue import Wanted
+from hub.model.delivery import Claim, Receipt, Settlement, State
+from hub.model.destination import DestinationState
+from hub.model.records import DeliveryRecord
+from hub.store.repositories.queue import Wanted
+from hub.store.repositories.waiting import COUNTED, DUE, STATES, WAITING
 from hub.store.store import Store, Transaction, open_store
 from hub.store.tables import deliveries, destinations, events
-from hub.store.waiting import COUNTED, DUE, STATES, WAITING
 
 LEASE = timedelta(seconds=25)
 LONG = timedelta(days=3)

@@ -11,9 +11,9 @@ import sqlalchemy
 from sqlalchemy import update
 
 from hub.errors import NotFound
-from hub.models import State
-from hub.store.queue import Wanted
-from hub.store.reading import MANY
+from hub.model.delivery import State
+from hub.store.repositories.queue import Wanted
+from hub.store.repositories.reports import MANY
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries
 

@@ -14,15 +14,17 @@ import pytest
 from sqlalchemy import select, text, update
 from test_queue import owe
 
-from hub import pace
-from hub.models import Claim, DestinationState, Send, State
-from hub.store import short_turn
-from hub.store.line import RemoteLine
-from hub.store.queue import Wanted
-from hub.store.short_turn import Offer, StartFirst
+from hub.delivery import throttle
+from hub.model.delivery import Claim, State
+from hub.model.destination import DestinationState
+from hub.model.routing import Send
+from hub.store.engine.line import RemoteLine
+from hub.store.repositories import short_turn
+from hub.store.repositories.queue import Wanted
+from hub.store.repositories.short_turn import Offer, StartFirst
+from hub.store.repositories.waiting import LOCKED
 from hub.store.store import Store, Transaction, open_store
 from hub.store.tables import attempts, deliveries
-from hub.store.waiting import LOCKED
 
 RAW = {"method": "POST", "raw": True}
 LEASE = timedelta(seconds=25)
@@ -119,7 +121,7 @@ def test_only_what_is_at_rest_is_sent_to(
     put(there, kept)
 
     assert len(started(there)) == expected
-    allowed = pace.allowance(given.destination("log"), kept, in_flight, 4, now)
+    allowed = throttle.allowance(given.destination("log"), kept, in_flight, 4, now)
     assert expected <= allowed
 
 

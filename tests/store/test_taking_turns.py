@@ -13,8 +13,8 @@ import given
 import pytest
 
 from hub.errors import StoreUnavailable
-from hub.store import sqlite
-from hub.store.sqlite import SqliteStore
+from hub.store.engine import sqlite
+from hub.store.engine.sqlite import SqliteStore
 from hub.store.store import Store, open_store
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import given
 import pytest
 
-from hub.store import waking
+from hub.store.engine import notifier
+from hub.store.engine.notifier import Notifier
 from hub.store.store import Store, open_store
-from hub.store.waking import Notifier
 
 
 def test_workers_hear_of_what_was_taken_in(open_stores: Callable[..., Store]) -> None:
@@ -41,8 +41,8 @@ def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., S
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """0.4 s after a lone arrival; where several come together 0.8, and 0.4 more for the next to go first."""
-    monkeypatch.setattr(waking, "PAUSE_SECONDS", 0.4)
-    monkeypatch.setattr(waking, "LONGEST_PAUSE_SECONDS", 0.8)
+    monkeypatch.setattr(notifier, "PAUSE_SECONDS", 0.4)
+    monkeypatch.setattr(notifier, "LONGEST_PAUSE_SECONDS", 0.8)
 
 
 @pytest.mark.usefixtures("patient")

@@ -16,10 +16,13 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from hub.destinations.console import ConsoleOptions
-from hub.destinations.http import HttpOptions
-from hub.models import Config, DestinationConfig, Problem, Route, Send, SourceConfig
-from hub.reload import Serving
-from hub.route import Rules, load_rules
+from hub.destinations.http.destination import HttpOptions
+from hub.ingest.route import Rules, load_rules
+from hub.model.config import Config, SourceConfig
+from hub.model.destination import DestinationConfig
+from hub.model.problem import Problem
+from hub.model.routing import Route, Send
+from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
 from hub.web import create_app

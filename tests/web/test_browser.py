@@ -13,9 +13,9 @@ from given_web import PASSWORD, World, destination, payload
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from hub.deliver import Worker
+from hub.delivery.worker import Worker
 from hub.demo.http_receiver import Answer, HttpReceiver
-from hub.destinations.http import HttpOptions
+from hub.destinations.http.destination import HttpOptions
 
 CHROMIUM = "/usr/bin/chromium"
 LAUNCH = [

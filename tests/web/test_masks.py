@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hub.web.masks import Masks, masks_of
+from hub.catalog.redaction import Masks, masks_of
 
 URL = "https://x.example/?a=1&ticket=abcdefghijklmnop/\"q'"
 

@@ -10,7 +10,7 @@ from given_web import World, payload
 from sqlalchemy import update
 from test_access import form_token, sign_in
 
-from hub.models import Problem, Severity
+from hub.model.problem import Problem, Severity
 from hub.store.tables import deliveries, events
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from given_web import a_config
 
-from hub.models import Config, Problem, Severity, State
-from hub.records import Stats
-from hub.reload import Serving
-from hub.route import load_rules
+from hub.ingest.route import load_rules
+from hub.model.config import Config
+from hub.model.delivery import State
+from hub.model.problem import Problem, Severity
+from hub.model.stats import Stats
+from hub.rules.reload import Serving
 from hub.web.standing import Tone, standing
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

@@ -1,0 +1,88 @@
+"""Keeps secrets out of everything that is shown: an event's one-time secrets, and the environment's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub import catalog
+from hub.catalog.masking import written_forms
+
+_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|CREDENTIAL|DSN|URL", re.IGNORECASE)
+_SHORTEST = 6
+"""Values of the environment shorter than this are left alone: they would garble other text."""
+
+_CUT = "…"
+_SHORTEST_CUT = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masks:
+    """What must not be shown of one thing. `named` maps a value of the environment to its `${NAME}`."""
+
+    secrets: tuple[str, ...] = ()
+    named: Mapping[str, str]
+
+    def text(self, value: str) -> str:
+        """The text without any secret, whole or cut off at its end."""
+        shown = catalog.mask(value, self.secrets)
+        for secret in self.secrets:
+            shown = _without_cut(shown, secret)
+        for secret, name in self.named.items():
+            shown = shown.replace(secret, name)
+        return shown
+
+    def optional(self, value: str | None) -> str | None:
+        """The same for a text that may be missing."""
+        return None if value is None else self.text(value)
+
+    def anything(self, value: Any) -> Any:
+        """A JSON value with every string of it masked."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.anything(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.anything(item) for item in value]
+        return value
+
+    def of_event(self, type_: str, payload: bytes | None) -> Masks:
+        """These and the one-time secrets of an event's payload."""
+        if payload is None:
+            return self
+        found = catalog.secret_values(type_, body_of(payload))
+        return Masks(
+            secrets=tuple(form for secret in found for form in written_forms(secret)), named=self.named
+        )
+
+
+def masks_of(environment: Mapping[str, str]) -> Masks:
+    """The secrets that routes.yaml may have taken from the environment."""
+    named = {
+        form: f"${{{name}}}"
+        for name, value in environment.items()
+        if len(value) >= _SHORTEST and _SECRET_NAME.search(name) and name != "HUB_PUBLIC_URL"
+        for form in written_forms(value)
+    }
+    return Masks(named=dict(sorted(named.items(), key=lambda item: -len(item[0]))))
+
+
+def body_of(payload: bytes) -> dict[str, Any]:
+    """A payload, parsed."""
+    body = json.loads(payload)
+    return body if isinstance(body, dict) else {}
+
+
+def _without_cut(text: str, secret: str) -> str:
+    """The text without a secret that was cut short: `…` follows on its beginning."""
+    cut = text.find(_CUT)
+    while cut >= 0:
+        start = text.rfind(secret[:_SHORTEST_CUT], 0, cut)
+        if start >= 0 and len(secret) > _SHORTEST_CUT and secret.startswith(text[start:cut]):
+            text = text[:start] + catalog.MASK + text[cut:]
+            cut = text.find(_CUT, start)
+        cut = text.find(_CUT, cut + 1)
+    return text

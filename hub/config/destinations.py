@@ -1,0 +1,143 @@
+"""`defaults:` and `destinations:` -> DestinationConfig: where messages go; each type checks its own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from hub.config.names import is_fixed, is_known_type, named_blocks
+from hub.config.report import Report, listed
+from hub.config.sends import Place
+from hub.config.shape import check_shape, key_names
+from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry
+from hub.destinations.base import Block, Destination, destination_types, find_destination
+from hub.model.destination import DestinationConfig, OnUnknown
+from hub.model.problem import Code
+from hub.yamldoc import Path
+
+
+class DefaultsBlock(Block):
+    """What holds for every destination that does not say otherwise."""
+
+    retry: Retry = Field(
+        default=[5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0],
+        description="the waits before each further attempt; after the last the delivery is dead",
+    )
+    timeout: AttemptDuration = Field(default=10.0, description="wall clock for one attempt")
+    give_up_after: Duration = Field(default=3 * 86400.0, description="what waited so long is dead")
+
+
+class DestinationBlock(Block):
+    """What every destination takes, beside the keys of its type."""
+
+    type: str = Field(description="what kind of place it is")
+    enabled: bool = Field(default=True, description="false: nothing is owed to it")
+    retry: Retry | None = Field(default=None, description="overrules defaults.retry")
+    timeout: AttemptDuration | None = Field(default=None, description="overrules defaults.timeout")
+    give_up_after: Duration | None = Field(default=None, description="overrules defaults.give_up_after")
+    concurrency: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="how many messages may be on their way to it at once"
+    )
+    rate_limit: RateLimitText | None = Field(
+        default=None, description="at most so many messages: 50/s, /m, /h"
+    )
+    on_unknown: Literal["resend", "hold"] = Field(
+        default=OnUnknown.RESEND.value, description="what to do when a message may or may not have arrived"
+    )
+
+
+def read_defaults(report: Report, sections: Mapping[str, Any]) -> DefaultsBlock:
+    if sections.get("defaults") is None:
+        return DefaultsBlock()
+    unset = report.warn_unset(("defaults",), "the built-in default holds")
+    block = check_shape(
+        report, ("defaults",), DefaultsBlock, sections["defaults"], noun="the section defaults"
+    )
+    return DefaultsBlock() if unset or block is None else block
+
+
+def read_destinations(
+    report: Report, sections: Mapping[str, Any], defaults: DefaultsBlock
+) -> tuple[dict[str, DestinationConfig], dict[str, Place]]:
+    """The destinations that are right, and all that send blocks may name, right or not."""
+    destinations: dict[str, DestinationConfig] = {}
+    places: dict[str, Place] = {}
+    for name in named_blocks(report, sections, "destinations"):
+        places[name], config = _read_destination(report, name, defaults)
+        if config is not None:
+            destinations[name] = config
+    return destinations, places
+
+
+def _read_destination(
+    report: Report, name: str, defaults: DefaultsBlock
+) -> tuple[Place, DestinationConfig | None]:
+    path: Path = ("destinations", name)
+    value = report.value_at(path)
+    noun = f'the destination "{name}"'
+    if not isinstance(value, dict):
+        check_shape(report, path, DestinationBlock, value, noun=noun)
+        return Place(), None
+    if "type" not in value:
+        said = f'{noun} has no "type"; add it: {listed(destination_types())}'
+        report.error(path, Code.MISSING_KEY, said, key=True)
+        return Place(), None
+    if not is_fixed(report, path, "type") or not is_known_type(
+        report, path, destination_types(), "destination"
+    ):
+        return Place(), None
+    destination = find_destination(value["type"])
+    assert destination is not None
+    return _read_known_destination(report, path, destination, defaults, noun)
+
+
+def _read_known_destination(
+    report: Report, path: Path, destination: type[Destination], defaults: DefaultsBlock, noun: str
+) -> tuple[Place, DestinationConfig | None]:
+    """A destination of a type there is: its common keys by us, all others by its type."""
+    value: dict[str, Any] = report.value_at(path)
+    common_keys, own_keys = key_names(DestinationBlock), key_names(destination.Options)
+    common_part = {key: item for key, item in value.items() if key in common_keys}
+    own_part = {key: item for key, item in value.items() if key not in common_keys}
+    common = check_shape(report, path, DestinationBlock, common_part, noun=noun, other_keys=own_keys)
+    options = check_shape(
+        report,
+        path,
+        destination.Options,
+        own_part,
+        noun=f"{noun} (type {destination.type})",
+        other_keys=common_keys,
+    )
+    missing = report.warn_unset(path, f"{noun} waits until it is")
+    options = None if missing else options
+    if missing and common is None:
+        common = DestinationBlock(type=destination.type)
+    place = Place(type=destination, options=options)
+    if common is None or (options is None and not missing):
+        return place, None
+    return place, _destination_config(str(path[-1]), destination, common, options, missing, defaults)
+
+
+def _destination_config(
+    name: str,
+    destination: type[Destination],
+    common: DestinationBlock,
+    options: Any,
+    missing: tuple[str, ...],
+    defaults: DefaultsBlock,
+) -> DestinationConfig:
+    return DestinationConfig(
+        name=name,
+        type=destination.type,
+        options=options,
+        missing=missing,
+        enabled=common.enabled,
+        retry_seconds=tuple(defaults.retry if common.retry is None else common.retry),
+        timeout_seconds=common.timeout or defaults.timeout,
+        give_up_after_seconds=common.give_up_after or defaults.give_up_after,
+        concurrency=common.concurrency or destination.concurrency,
+        rate_limit=common.rate_limit or destination.rate_limit,
+        on_unknown=OnUnknown(common.on_unknown),
+    )

@@ -1,0 +1,198 @@
+"""Collects what is wrong with a document, each problem at the very key or value it is about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from hub.config.variables import MALFORMED, Replaced, replace_all
+from hub.model.problem import Code, Problem, Severity
+from hub.yamldoc import Document, Path
+
+LONGEST_MESSAGE = 1000
+"""Characters: a key may have a million."""
+
+
+class Report:
+    """A document with its variables replaced, and the problems found in it so far.
+
+    No message repeats what a variable holds: it may be a secret.
+
+    `value` is the document's tree with variables replaced, unset ones by nothing. Without an environment
+    `${` is text like any other.
+    """
+
+    def __init__(self, document: Document, environment: Mapping[str, str] | None) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+        self.value: Any = document.value
+        self.variables: dict[Path, Replaced] = {}
+        if environment is not None:
+            self.value, self.variables = replace_all(document.value, environment)
+        self._environment = environment or {}
+        for path, replaced in self.variables.items():
+            if replaced.malformed is not None:
+                self.error(path, Code.BAD_VARIABLE, MALFORMED, offset=replaced.malformed)
+
+    def error(
+        self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
+    ) -> None:
+        """Add an error about the value at a path; about its key, or one character of it, where so asked."""
+        self._add(path, code, message, Severity.ERROR, key, offset)
+
+    def warn(
+        self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
+    ) -> None:
+        """Add a warning."""
+        self._add(path, code, message, Severity.WARNING, key, offset)
+
+    def unset_below(self, path: Path) -> dict[Path, tuple[str, ...]]:
+        """The names of unset variables in each text at or below a path."""
+        return {
+            where: replaced.unset
+            for where, replaced in self.variables.items()
+            if replaced.unset and where[: len(path)] == path
+        }
+
+    def warn_unset(self, path: Path, effect: str) -> tuple[str, ...]:
+        """Warn of each unset variable at or below a path with what follows from it; their names."""
+        names: dict[str, None] = {}
+        for where, unset in self.unset_below(path).items():
+            for name in unset:
+                said = f"{name} is not set: {effect}"
+                self.warn(where, Code.UNSET_VARIABLE, said, offset=self._variable_offset(where, name))
+                names[name] = None
+        return tuple(names)
+
+    def value_at(self, path: Path) -> Any:
+        """The value at a path that is there."""
+        value = self.value
+        for step in path:
+            value = value[step]
+        return value
+
+    def texts_of(self, path: Path) -> list[tuple[Path, str]]:
+        """The texts of a key that takes one or a list, each with its place; none where it is not there."""
+        block = self.value_at(path[:-1])
+        value = block.get(path[-1]) if isinstance(block, dict) else None
+        if isinstance(value, str):
+            return [(path, value)]
+        items = value if isinstance(value, list) else []
+        return [((*path, index), item) for index, item in enumerate(items) if isinstance(item, str)]
+
+    def is_open(self, path: Path) -> bool:
+        """Whether an unset or malformed variable at, below or above a place decides what stands there."""
+        return any(
+            (replaced.unset or replaced.malformed is not None) and where[: len(path)] == path[: len(where)]
+            for where, replaced in self.variables.items()
+        )
+
+    def is_replaced(self, path: Path) -> bool:
+        """Whether a variable's value or default is part of a text: such a text is never repeated."""
+        return path in self.variables
+
+    def has_comment_behind(self, path: Path) -> bool:
+        """Whether a comment stands where the value of a key would begin: `channel: #sales`."""
+        return self.document.comment_follows(path)
+
+    def nothing_called(self, path: Path, noun: str, name: str) -> str:
+        """The beginning of a sentence about a name that nothing has."""
+        if self.is_replaced(path):
+            return f"the variable here names no {noun}"
+        return f'there is no {noun} "{name}"'
+
+    def _without_values(self, message: str, path: Path) -> str:
+        """A sentence with the value of every variable at or below a path taken out."""
+        for where, replaced in self.variables.items():
+            if where[: len(path)] == path:
+                for name in replaced.set:
+                    value = self._environment.get(name, "")
+                    message = message.replace(value, f"${{{name}}}") if len(value) > 3 else message
+        return message
+
+    def _variable_offset(self, path: Path, name: str) -> int:
+        """Where a variable stands in the text as the user wrote it."""
+        value: Any = self.document.value
+        for step in path:
+            value = value[step]
+        return max(str(value).find("${" + name), 0)
+
+    def _add(
+        self, path: Path, code: Code, message: str, severity: Severity, key: bool, offset: int | None
+    ) -> None:
+        place = self.document.key_at(path) if key else self.document.at(path)
+        if offset is not None:
+            place = self.document.within(path, offset)
+        self.problems.append(
+            Problem(
+                file=self.document.file,
+                line=place.line,
+                column=place.column,
+                severity=severity,
+                code=code,
+                message=self._without_values(message, path),
+            )
+        )
+
+
+def unreadable(path: FilePath, message: str) -> Problem:
+    """A file of the user's that cannot be read at all."""
+    return Problem(
+        file=path.as_posix(),
+        line=1,
+        column=1,
+        severity=Severity.ERROR,
+        code=Code.UNREADABLE_FILE,
+        message=message,
+    )
+
+
+def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems whose sentences are one line each: they may name a key or file that holds anything."""
+    return tuple(
+        replace(problem, file=_one_line(problem.file), message=_one_line(problem.message))
+        for problem in problems
+    )
+
+
+def _one_line(text: str) -> str:
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """`; did you mean "growth"?` where a known name is close, else another ending for the sentence."""
+    folded = {candidate.lower(): candidate for candidate in sorted(set(known))}
+    close = difflib.get_close_matches(name.lower()[:200], folded, n=1, cutoff=0.6)
+    return f'; did you mean "{folded[close[0]]}"?' if close else otherwise
+
+
+def there_are(names: Iterable[str], otherwise: str) -> str:
+    """`; there are crm and growth`, else another ending for the sentence."""
+    known = sorted(set(names))
+    if not known:
+        return otherwise
+    return f"; there {'is only' if len(known) == 1 else 'are'} {listed(known)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence, at most twelve of them."""
+    all_names = list(names)
+    shown = ", ".join(all_names[:12])
+    return f"{shown} and {len(all_names) - 12} more" if len(all_names) > 12 else shown
+
+
+def kind(value: Any) -> str:
+    """What a value is, in words, without showing it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"

@@ -1,0 +1,191 @@
+"""`routes:`, `unmatched:` and `problems:` -> Route and Send: which events send what where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from hub.config.names import is_fixed
+from hub.config.report import Report, did_you_mean, kind, there_are
+from hub.config.sends import Place, read_sends
+from hub.config.shape import check_shape, key_names
+from hub.config.template_files import check_condition
+from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
+from hub.destinations.base import Block
+from hub.model.problem import Code
+from hub.model.routing import UNMATCHED, Route, Send
+from hub.templating.sandbox import Sandbox
+from hub.yamldoc import Path
+
+NEVER = "false"
+"""The condition of a route that waits for a variable."""
+
+
+class RouteBlock(Block):
+    """A rule: which events, under what conditions, and what to send where."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="its name, unlike any other"
+    )
+    events: Patterns = Field(description='one event type, a list, or patterns such as organization.*, "*"')
+    source: Texts | None = Field(default=None, description="one source or a list; left out: every source")
+    when: Texts | None = Field(default=None, description="a Jinja expression, or a list that must all hold")
+    send: Any = Field(description="a destination's name, a list of names, or send blocks")
+    stop: bool = Field(default=False, description="true: later routes are not tried")
+    enabled: bool = Field(default=True, description="false: as if it were not there")
+    allow: TextList = Field(default=[], description="codes of problems that are fine here")
+
+
+class UnmatchedBlock(Block):
+    """What to do with events that no route matched."""
+
+    send: Any = Field(description="a destination's name, a list of names, or send blocks")
+
+
+class ProblemsBlock(Block):
+    """Where to tell what the hub itself has to say."""
+
+    send: Any = Field(description="a destination's name, a list of names, or send blocks")
+    quiet_after: Duration | None = Field(
+        default=None, description="tell when a source sent nothing for so long; left out: never"
+    )
+
+
+B = TypeVar("B", UnmatchedBlock, ProblemsBlock)
+
+
+def read_routes(
+    report: Report, sections: Mapping[str, Any], places: Mapping[str, Place], sandbox: Sandbox
+) -> tuple[Route, ...]:
+    values = sections.get("routes")
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        said = f'routes must be a list of routes, each beginning with "- name:", not {kind(values)}'
+        report.error(("routes",), Code.WRONG_TYPE, said)
+        return ()
+    routes = [_read_route(report, ("routes", index), places, sandbox) for index in range(len(values))]
+    _check_route_names(report, values)
+    return tuple(route for route in routes if route is not None)
+
+
+def read_send_section(
+    report: Report,
+    sections: Mapping[str, Any],
+    section: str,
+    model: type[B],
+    places: Mapping[str, Place],
+    sandbox: Sandbox,
+) -> tuple[B | None, tuple[Send, ...]]:
+    """unmatched or problems, which have little but a `send`, and what it sends; None where it is wrong."""
+    if sections.get(section) is None:
+        return None, ()
+    is_fixed(report, (section,), *(key for key in key_names(model) if key != "send"))
+    block = check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
+    return block, _read_send_key(report, (section,), places, sandbox)
+
+
+def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox: Sandbox) -> Route | None:
+    value = report.value_at(path)
+    name = value.get("name") if isinstance(value, dict) else None
+    noun = f'the route "{name}"' if isinstance(name, str) and name and len(name) <= 100 else "a route"
+    fixed = is_fixed(report, path, "name", "events", "source", "stop", "enabled", "allow")
+    block = check_shape(report, path, RouteBlock, value, noun=noun)
+    if not isinstance(value, dict):
+        return None
+    sends = _read_send_key(report, path, places, sandbox)
+    when = _read_conditions(report, path, sandbox)
+    _check_sources(report, path)
+    _check_allowed(report, path)
+    if block is None or not fixed:
+        return _salvaged(report, path, sends)
+    return Route(
+        name=block.name,
+        events=tuple(block.events),
+        sources=tuple(block.source or ()),
+        when=when,
+        sends=sends,
+        stop=block.stop,
+        enabled=block.enabled,
+        allow=tuple(block.allow),
+        line=report.document.at(path).line,
+    )
+
+
+def _salvaged(report: Report, path: Path, sends: tuple[Send, ...]) -> Route:
+    """What can still be checked of a route that has problems; such a route never runs."""
+    value = report.value_at(path)
+    return Route(
+        name=str(value.get("name")),
+        events=tuple(text for _, text in report.texts_of((*path, "events")) if is_pattern(text)),
+        sources=tuple(text for _, text in report.texts_of((*path, "source"))),
+        sends=sends,
+        allow=tuple(text for _, text in report.texts_of((*path, "allow"))),
+        line=report.document.at(path).line,
+    )
+
+
+def _read_send_key(
+    report: Report, path: Path, places: Mapping[str, Place], sandbox: Sandbox
+) -> tuple[Send, ...]:
+    block = report.value_at(path)
+    if not isinstance(block, dict) or block.get("send") is None:
+        return ()
+    if block["send"] == [] and not block.get("stop"):
+        said = '"send" is empty; name a destination, or write stop: true to only end the walk here'
+        report.error((*path, "send"), Code.BAD_VALUE, said)
+    return read_sends(report, (*path, "send"), places, sandbox)
+
+
+def _read_conditions(report: Report, path: Path, sandbox: Sandbox) -> tuple[str, ...]:
+    where: Path = (*path, "when")
+    block = report.value_at(path)
+    if not isinstance(block, dict) or "when" not in block:
+        return ()
+    if report.warn_unset(where, "this route takes nothing until it is"):
+        return (NEVER,)
+    conditions = report.texts_of(where)
+    for place, text in conditions:
+        said = check_condition(sandbox, text) if text else None
+        if said:
+            said = said.partition(":")[0] if report.is_replaced(place) else said
+            report.error(place, Code.TEMPLATE_SYNTAX, said, offset=0)
+    return tuple(text for _, text in conditions)
+
+
+def _check_sources(report: Report, path: Path) -> None:
+    known = report.value.get("sources")
+    names = list(known) if isinstance(known, dict) else []
+    for where, name in report.texts_of((*path, "source")):
+        if name not in names and not report.unset_below(where):
+            close = did_you_mean(name, names, there_are(names, "; add it under sources"))
+            said = report.nothing_called(where, "source", name)
+            report.error(where, Code.UNKNOWN_SOURCE, f"{said}{close}")
+
+
+def _check_allowed(report: Report, path: Path) -> None:
+    for where, code in report.texts_of((*path, "allow")):
+        if code not in set(Code):
+            close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
+            report.error(where, Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}')
+
+
+def _check_route_names(report: Report, values: list[Any]) -> None:
+    """Names stand for routes in deliveries and metrics, so each is there once."""
+    first_lines: dict[str, int] = {}
+    for index, value in enumerate(values):
+        name = value.get("name") if isinstance(value, dict) else None
+        if not isinstance(name, str) or not name:
+            continue
+        where: Path = ("routes", index, "name")
+        if name == UNMATCHED:
+            said = f'the name "{UNMATCHED}" is kept for events that no route matched; take another'
+            report.error(where, Code.BAD_NAME, said)
+        elif not name.isprintable() or name != name.strip():
+            report.error(where, Code.BAD_NAME, "a route's name is one line of visible characters")
+        elif name in first_lines:
+            said = f'the route in line {first_lines[name]} is called "{name}" already; give each its own name'
+            report.error(where, Code.DUPLICATE_NAME, said)
+        first_lines.setdefault(name, report.document.at(where).line)

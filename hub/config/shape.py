@@ -1,0 +1,226 @@
+"""Checks one block of a document against its model, and says in plain words what is wrong with it.
+
+pydantic finds the problems; its own sentences never reach a user, and no input is ever repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from hub.config.report import Report, did_you_mean, kind, listed
+from hub.model.problem import Code
+from hub.yamldoc import Path
+from hub.yamldoc.tree import plain_value
+
+M = TypeVar("M", bound=BaseModel)
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
+_OWN_CODES = frozenset(code.value for code in Code)
+_SURE = ("missing", "extra_forbidden")
+"""What stays true of a block whatever an unset variable will hold."""
+
+
+def check_shape(
+    report: Report,
+    path: Path,
+    model: type[M],
+    value: Any,
+    *,
+    noun: str,
+    other_keys: Iterable[str] = (),
+    nullable: Iterable[str] = (),
+) -> M | None:
+    """The block at a path as its model, or None where it has problems, which are reported.
+
+    `value` is what to check: the block or a part of it. `noun` names it in sentences (`the route "x"`);
+    `other_keys` are keys checked elsewhere, for did-you-mean; `nullable` those for which null is a value.
+    A number or boolean may come from a variable. What an unset variable stands for is not judged.
+    """
+    if not isinstance(value, dict):
+        takes = listed((*other_keys, *key_names(model)))
+        said = "is empty" if value is None else f"must have keys of its own, not be {kind(value)}"
+        report.error(path, Code.WRONG_TYPE, f"{noun} {said}; it takes {takes}", key=value is None)
+        return None
+    blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), value)
+    value = {key: item for key, item in value.items() if key not in blank}
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+    typed = _typed(report, path, value, errors)
+    if typed is not None:
+        try:
+            return model.model_validate(typed)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+    keys = (*other_keys, *key_names(model))
+    errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in blank]
+    for where, same_place in _by_place(value, errors).items():
+        is_sure = any(error["type"] in _SURE for error in same_place)
+        if is_sure or not (report.is_open(path + where) or (blank and not where)):
+            _explain(report, path, where, value, same_place, noun, keys)
+    return None
+
+
+def key_names(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys that users write for a model's fields."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _report_blanks(report: Report, path: Path, keys: Iterable[str], value: dict[str, Any]) -> list[str]:
+    """The keys that have no value, each of which is a problem."""
+    blank = [key for key, item in value.items() if item is None and key in keys]
+    for key in blank:
+        said = f'"{key}" has no value; give it one, or remove the key'
+        if report.has_comment_behind((*path, key)):
+            said = f'"{key}" has no value, because "#" begins a comment; put the value into quotes'
+        report.error((*path, key), Code.WRONG_TYPE, said, key=True)
+    return blank
+
+
+def _typed(
+    report: Report, path: Path, value: dict[str, Any], errors: list[ErrorDetails]
+) -> dict[str, Any] | None:
+    """The block with numbers and booleans where they were asked for and a variable holds them as text."""
+    changed = dict(value)
+    for error in errors:
+        where = _place(value, error["loc"])
+        wants_other = error["type"] in ("int_type", "float_type", "bool_type")
+        if wants_other and len(where) == 1 and report.is_replaced(path + where):
+            changed[str(where[0])] = plain_value(value[str(where[0])])
+    return None if changed == value else changed
+
+
+def _place(value: Any, loc: tuple[int | str, ...]) -> Path:
+    """A pydantic location without the steps that are no keys of the block, such as names of union members."""
+    path: list[str | int] = []
+    for step in loc:
+        inside = isinstance(value, dict) and step in value
+        inside = inside or (isinstance(value, list) and isinstance(step, int) and step < len(value))
+        if inside:
+            path.append(step)
+            value = value[step]
+    return tuple(path)
+
+
+def _by_place(value: Any, errors: list[ErrorDetails]) -> dict[Path, list[ErrorDetails]]:
+    """The errors of each place, missing keys each on their own; a union reports one for each member."""
+    places: dict[Path, list[ErrorDetails]] = {}
+    for error in errors:
+        where = _place(value, error["loc"])
+        if error["type"] == "missing":
+            where = (*where, error["loc"][-1])
+        places.setdefault(where, []).append(error)
+    return places
+
+
+def _explain(
+    report: Report,
+    path: Path,
+    where: Path,
+    block: Mapping[str, Any],
+    errors: list[ErrorDetails],
+    noun: str,
+    keys: Iterable[str],
+) -> None:
+    first = errors[0]
+    if first["type"] == "missing":
+        _explain_missing(report, path, where, block, noun)
+    elif first["type"] == "extra_forbidden":
+        close = "; remove it"
+        if len(where) == 1:
+            close = did_you_mean(str(where[-1]), set(keys) - set(block), f"; it takes {listed(keys)}")
+        said = f'{noun} has no key "{where[-1]}"{close}'
+        report.error(path + where, Code.UNKNOWN_KEY, said, key=True)
+    else:
+        code, said = _sentence(_subject(where) or noun, _value_at(block, where), errors)
+        report.error(path + where, code, said, key=not where)
+
+
+def _explain_missing(report: Report, path: Path, where: Path, block: Mapping[str, Any], noun: str) -> None:
+    report.error((path + where)[:-1], Code.MISSING_KEY, f'{noun} has no "{where[-1]}"; add it', key=True)
+
+
+def _value_at(value: Any, where: Path) -> Any:
+    for step in where:
+        value = value[step]
+    return value
+
+
+def _sentence(subject: str, value: Any, errors: list[ErrorDetails]) -> tuple[Code, str]:
+    """The code and sentence for what is wrong in one place."""
+    own = next((error for error in errors if error["type"] in _OWN_CODES), None)
+    if own is not None:
+        return Code(own["type"]), _full_sentence(subject, own["msg"])
+    said = next((error for error in errors if error["type"] in ("value_error", "assertion_error")), None)
+    if said is not None:
+        return Code.BAD_VALUE, _full_sentence(
+            subject, str(said.get("ctx", {}).get("error") or "is not right")
+        )
+    expected = [_EXPECTED[error["type"]] for error in errors if error["type"] in _EXPECTED]
+    if len(expected) == len(errors):
+        wanted = " or ".join(dict.fromkeys(expected))
+        found = f"{kind(value)}{_advice(expected, value)}"
+        return Code.WRONG_TYPE, f"{subject} must be {wanted}, not {found}"
+    return Code.BAD_VALUE, f"{subject} {_limit_sentence(errors)}"
+
+
+def _advice(expected: list[str], value: Any) -> str:
+    """What to write instead, where that is sure."""
+    if "text" in expected and isinstance(value, bool | int | float):
+        return "; put it into quotes"
+    if "true or false" in expected and isinstance(value, str):
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower())
+        return f"; write {meant}" if meant else ""
+    return ""
+
+
+def _subject(where: Path) -> str:
+    names = [step for step in where if isinstance(step, str)]
+    if not names:
+        return ""
+    name = f'"{".".join(names)}"'
+    return f"an item of {name}" if isinstance(where[-1], int) else name
+
+
+def _full_sentence(subject: str, said: str) -> str:
+    """A model's own words, which may leave out what they are about (`must be a URL …`)."""
+    return f"{subject} {said}" if re.match(r"(must|is|has|needs|does|cannot|may)\b", said) else said
+
+
+def _limit_sentence(errors: list[ErrorDetails]) -> str:
+    error = next((error for error in errors if error["type"] not in _EXPECTED), errors[0])
+    ctx, name = error.get("ctx", {}), error["type"]
+    if name in ("literal_error", "enum"):
+        return "must be " + str(ctx.get("expected", "")).replace("'", '"')
+    if name in _BOUNDS:
+        key, words = _BOUNDS[name]
+        return f"must be {words} {ctx[key]}"
+    if name in ("string_too_short", "too_short"):
+        return (
+            "must not be empty" if ctx["min_length"] == 1 else f"must have at least {ctx['min_length']} items"
+        )
+    if name in ("string_too_long", "too_long"):
+        return f"must have at most {ctx['max_length']} {'characters' if name[0] == 's' else 'items'}"
+    return "has a value that is not allowed here"

@@ -1,0 +1,171 @@
+"""The kinds of values that users write in routes.yaml: how each is read, and its JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from hub.config.report import kind
+from hub.model.destination import RateLimit
+from hub.model.problem import Code
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_DURATION_SECONDS = 3650 * 86400
+
+_DURATION = re.compile(r"([0-9]{1,8})([smhd])")
+_RATE_LIMIT = re.compile(r"([0-9]{1,6})/([smh])")
+_PATTERN = re.compile(r"[A-Za-z0-9_.:*-]{1,200}")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+OWN_PAGES = (
+    *("healthz", "readyz", "metrics", "login", "logout", "static"),
+    *("events", "deliveries", "destinations", "routes"),
+)
+OWN_API_PAGES = ("events", "deliveries", "destinations", "stats", "retry")
+
+
+def _problem(code: Code, message: str) -> PydanticCustomError:
+    # pydantic formats the message with its context, so the text goes in as a value.
+    return PydanticCustomError(code.value, "{said}", {"said": message})
+
+
+def duration_seconds(value: Any) -> float:
+    """The seconds of a duration such as `10s`, `5m`, `2h` or `30d`; refuses all else with what to write."""
+    matched = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if matched is None:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        advice = (
+            f"a duration needs a unit: write {value}s" if is_number else "write a duration such as 10s or 2h"
+        )
+        raise _problem(Code.BAD_DURATION, f"{advice} (units: s, m, h, d)")
+    seconds = int(matched[1]) * SECONDS[matched[2]]
+    if not 0 < seconds <= LONGEST_DURATION_SECONDS:
+        raise _problem(Code.BAD_DURATION, "a duration must be above zero and at most 3650d")
+    return float(seconds)
+
+
+def _attempt_seconds(value: Any) -> float:
+    seconds = duration_seconds(value)
+    if seconds > 600:
+        raise _problem(Code.BAD_DURATION, "one attempt may take at most 10m")
+    return seconds
+
+
+def _rate_limit(value: Any) -> RateLimit:
+    matched = _RATE_LIMIT.fullmatch(value) if isinstance(value, str) else None
+    if matched is None or int(matched[1]) == 0:
+        said = "write a rate limit such as 50/s, 100/m or 1000/h: a number above zero, a slash, a unit"
+        raise _problem(Code.BAD_RATE_LIMIT, said)
+    return RateLimit(count=int(matched[1]), seconds=float(SECONDS[matched[2]]))
+
+
+def _one_or_list(value: Any) -> Any:
+    if not isinstance(value, str | list):
+        raise _problem(Code.WRONG_TYPE, f"must be a text or a list of texts, not {kind(value)}")
+    return [value] if isinstance(value, str) else value
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text has the form of an event type or pattern."""
+    return bool(_PATTERN.fullmatch(text)) and "**" not in text and text.count("*") <= 4
+
+
+def _pattern(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _problem(Code.WRONG_TYPE, f"an event type must be text, not {kind(value)}")
+    if "," in value or " " in value:
+        raise _problem(Code.BAD_PATTERN, "this is one text; write several event types as a list: [a, b]")
+    if not _PATTERN.fullmatch(value):
+        said = (
+            'an event type has only letters, digits and . _ - : and "*" for anything, at most 200 characters'
+        )
+        raise _problem(Code.BAD_PATTERN, said)
+    if not is_pattern(value):
+        raise _problem(Code.BAD_PATTERN, 'a pattern has at most four "*", and no two side by side')
+    return value
+
+
+def _source_path(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _problem(Code.WRONG_TYPE, "must be text such as /api/webhooks")
+    if not value.startswith("/"):
+        raise _problem(Code.BAD_PATH, 'must begin with "/", such as /api/webhooks')
+    if value == "/":
+        raise _problem(Code.BAD_PATH, "the status page is there; take another path, such as /api/webhooks")
+    if value.endswith("/"):
+        raise _problem(Code.BAD_PATH, 'must not end with "/": a redirect would lose events')
+    if not _PATH.fullmatch(value) or any(part in (".", "..") for part in value.split("/")):
+        said = "has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks"
+        raise _problem(Code.BAD_PATH, said)
+    first, second = [*value.split("/"), ""][1:3]
+    if first in OWN_PAGES or (first == "api" and second in OWN_API_PAGES):
+        raise _problem(
+            Code.BAD_PATH, "the hub's own pages are there; take another path, such as /api/webhooks"
+        )
+    return value
+
+
+def _secret_given(value: Any) -> Any:
+    """The secrets of a source; refuses one that is empty or was copied with white space."""
+    secrets: list[str] = _one_or_list(value)
+    if not all(isinstance(secret, str) for secret in secrets):
+        raise _problem(Code.WRONG_TYPE, "must be a text or a list of texts")
+    if not secrets or not all(secrets):
+        raise _problem(Code.BAD_VALUE, "is empty; write ${NAME} and set that variable")
+    if any(any(char.isspace() for char in secret) for secret in secrets):
+        raise _problem(Code.BAD_VALUE, "has white space in it; copy it again without")
+    return secrets
+
+
+def _extra_events(value: Any) -> list[str]:
+    if not isinstance(value, list | dict):
+        raise _problem(Code.WRONG_TYPE, '"extra_events" must be a list of event types')
+    for name in value:
+        if "*" in _pattern(name):
+            raise _problem(Code.BAD_PATTERN, '"extra_events" takes whole event types, without "*"')
+    return list(value)
+
+
+_TEXT = {"type": "string"}
+
+
+def _one_or_more(item: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+
+_PATTERN_SCHEMA = {"type": "string", "pattern": f"^{_PATTERN.pattern}$"}
+_DURATION_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,8}[smhd]$"}
+
+Duration = Annotated[float, PlainValidator(duration_seconds), WithJsonSchema(_DURATION_SCHEMA)]
+AttemptDuration = Annotated[float, PlainValidator(_attempt_seconds), WithJsonSchema(_DURATION_SCHEMA)]
+RateLimitText = Annotated[
+    RateLimit,
+    PlainValidator(_rate_limit),
+    WithJsonSchema({"type": "string", "pattern": f"^{_RATE_LIMIT.pattern}$"}),
+]
+Pattern = Annotated[str, PlainValidator(_pattern), WithJsonSchema(_PATTERN_SCHEMA)]
+Patterns = Annotated[
+    list[Pattern],
+    Field(min_length=1),
+    BeforeValidator(_one_or_list),
+    WithJsonSchema(_one_or_more(_PATTERN_SCHEMA)),
+]
+Texts = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    Field(min_length=1),
+    BeforeValidator(_one_or_list),
+    WithJsonSchema(_one_or_more(_TEXT)),
+]
+SourcePath = Annotated[
+    str, PlainValidator(_source_path), WithJsonSchema({"type": "string", "pattern": f"^{_PATH.pattern}$"})
+]
+Secrets = Annotated[list[str], PlainValidator(_secret_given), WithJsonSchema(_one_or_more(_TEXT))]
+EventTypes = Annotated[
+    list[str],
+    PlainValidator(_extra_events),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": _PATTERN_SCHEMA}, {"type": "object"}]}),
+]
+Retry = Annotated[list[Duration], Field(max_length=50)]
+TextList = Annotated[list[str], BeforeValidator(_one_or_list), WithJsonSchema(_one_or_more(_TEXT))]

@@ -1,0 +1,96 @@
+"""A send block and an event -> the message: the user's own words, or the built-in ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hub import catalog
+from hub.errors import TemplateError
+from hub.model.delivery import MESSAGE_LIMIT_BYTES, Message, Rendered
+from hub.model.event import Event, Summary
+from hub.model.routing import Send
+from hub.templating.sandbox import Escape, Sandbox, variables
+
+
+class Composer(Protocol):
+    """What rendering asks of a destination type: how its messages are put together."""
+
+    read_by_people: bool
+
+    def compose(self, options: Any, fields: Mapping[str, Any], renderer: Any) -> Message: ...
+
+    def compose_builtin(self, options: Any, summary: Summary, note: str | None, link: str) -> Message: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renderer:
+    """The fields of one send block, with the variables of one event in scope."""
+
+    event: Event
+    sandbox: Sandbox
+    variables: Mapping[str, Any]
+
+    def text(self, source: str, escape: Escape, *, name: str) -> str:
+        return self.sandbox.text(source, self.variables, escape, name=name)
+
+    def file(self, name: str, escape: Escape) -> str:
+        return self.sandbox.file(name, self.variables, escape)
+
+    def exists(self, name: str) -> bool:
+        return name in self.sandbox.templates
+
+    def source(self, name: str) -> str:
+        return self.sandbox.templates[name]
+
+    def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
+        return self.sandbox.structure(value, self.variables, escape, name=name)
+
+    def summary(self) -> Summary:
+        return catalog.summarise(self.event)
+
+
+def render(
+    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+) -> Rendered:
+    """The message that a send block asks for.
+
+    Where its templates fail, people get the built-in message with a note of the failure instead; for
+    machines (`read_by_people` false) TemplateError is raised.
+    """
+    try:
+        return Rendered(message=_compose(send, event, route, composer, options, sandbox, link))
+    except TemplateError as error:
+        if not composer.read_by_people:
+            raise
+        note = f"template failed: {error}"
+        summary = catalog.summarise(event)
+        return Rendered(message=_whole(composer.compose_builtin(options, summary, note, link)), degraded=note)
+
+
+def _compose(
+    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+) -> Message:
+    if not send.fields and composer.read_by_people:
+        return _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
+    seen = {**variables(event, route), "destination": send.to, "link": link}
+    message = _whole(
+        composer.compose(options, send.fields, Renderer(event=event, sandbox=sandbox, variables=seen))
+    )
+    size = len(json.dumps(message, ensure_ascii=False).encode())
+    if size > MESSAGE_LIMIT_BYTES:
+        raise TemplateError(
+            send.to,
+            None,
+            f"the message has {size // 1024} KiB; at most {MESSAGE_LIMIT_BYTES // 1024} are sent",
+        )
+    return message
+
+
+def _whole(message: Message) -> Message:
+    """The message without lone surrogates: a payload may hold them, UTF-8 cannot."""
+    text = json.dumps(message, ensure_ascii=False)
+    scrubbed = text.encode("utf-8", "replace").decode()
+    return message if scrubbed == text else json.loads(scrubbed)

@@ -1,0 +1,117 @@
+"""When the next attempt of a delivery is due, or that there is none: pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hub.errors import Pause, Reject, Retry, SendError, Unknown
+from hub.model.delivery import Claim, Outcome, Receipt, Settlement, State
+from hub.model.destination import DestinationConfig, OnUnknown
+
+JITTER = 0.2
+"""Each wait is longer or shorter by up to this part, so that retries do not arrive as a herd."""
+
+LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+
+
+def next_attempt(
+    schedule_seconds: tuple[float, ...],
+    tries: int,
+    now: datetime,
+    *,
+    after_seconds: float | None,
+    chance: float,
+) -> datetime | None:
+    """When to try again after `tries` attempts; None where the schedule is used up.
+
+    `chance` is a random number from 0 to 1. Never sooner than `after_seconds`, up to a day.
+    """
+    if tries > len(schedule_seconds):
+        return None
+    wait = schedule_seconds[tries - 1] * (1 + JITTER * (2 * chance - 1))
+    if after_seconds is not None:
+        wait = max(wait, min(after_seconds, LONGEST_RETRY_AFTER_SECONDS))
+    return now + timedelta(seconds=wait)
+
+
+def after_receipt(claim: Claim, receipt: Receipt, seconds: float) -> Settlement:
+    """The delivery is done."""
+    return Settlement(
+        claim=claim,
+        state=State.DELIVERED,
+        reason=None,
+        tries=claim.tries,
+        accepted=tuple(dict.fromkeys((*claim.accepted, *receipt.accepted))),
+        outcome=Outcome.DELIVERED,
+        status=receipt.status,
+        detail=receipt.detail,
+        seconds=seconds,
+    )
+
+
+def after_error(
+    claim: Claim,
+    error: SendError,
+    destination: DestinationConfig,
+    *,
+    now: datetime,
+    chance: float,
+    seconds: float | None,
+) -> Settlement:
+    """What follows an attempt that did not deliver.
+
+    A paused destination's delivery waits without having used the attempt; an unknown outcome is resent by
+    the schedule or held, as the destination's `on_unknown` says.
+    """
+    state, reason, due_at, tries = State.PENDING, error.reason, now, claim.tries
+    match error:
+        case Pause():
+            tries -= 1
+        case Reject():
+            state = State.DEAD
+        case Unknown() if destination.on_unknown is OnUnknown.HOLD:
+            state = State.HELD
+        case _:
+            after = error.after_seconds if isinstance(error, Retry) else None
+            later = next_attempt(destination.retry_seconds, tries, now, after_seconds=after, chance=chance)
+            if later is None:
+                state, reason = State.DEAD, f"{error.reason} (attempt {tries} of {tries}, the last)"
+            else:
+                due_at = later
+    return Settlement(
+        claim=claim,
+        state=state,
+        reason=reason,
+        due_at=due_at if state is State.PENDING else None,
+        tries=tries,
+        accepted=tuple(dict.fromkeys((*claim.accepted, *error.accepted))),
+        outcome=Outcome.UNKNOWN if isinstance(error, Unknown) else Outcome.FAILED,
+        status=error.status,
+        detail=error.reason,
+        seconds=seconds,
+    )
+
+
+def after_render_failure(claim: Claim, reason: str) -> Settlement:
+    """No message could be made for a machine: dead without an attempt."""
+    return Settlement(
+        claim=claim, state=State.DEAD, reason=reason, tries=claim.tries, accepted=claim.accepted
+    )
+
+
+def returned(claim: Claim) -> Settlement:
+    """Claimed, but not started: pending again and due as before, no attempt used."""
+    return Settlement(
+        claim=claim, state=State.PENDING, reason=None, tries=claim.tries, accepted=claim.accepted
+    )
+
+
+def not_sent(claim: Claim) -> Settlement:
+    """Started too late to be sent within its lease: due as before, no attempt of the schedule used."""
+    return replace(
+        returned(claim),
+        tries=claim.tries - 1,
+        outcome=Outcome.FAILED,
+        detail="not sent: its worker was halted for longer than its lease",
+    )

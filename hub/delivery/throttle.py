@@ -1,0 +1,131 @@
+"""How much may go to a destination now, and what an outcome does to it: breaker, pause and rate limit, pure.
+
+The state is the store's, shared by all workers, and everything in it is a time: nothing that a dead worker
+could leave set.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hub.errors import Pause, Retry, SendError, Unknown
+from hub.model.destination import DestinationConfig, DestinationState, RateLimit
+
+FAILURES_TO_OPEN = 5
+"""So many retryable failures in a row open a breaker."""
+
+FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 30.0, 300.0
+
+CATCH_UP_SECONDS = 0.02
+"""A worker that wakes a little late may make up for it; without this a limit of 1000/s is never reached."""
+
+
+def opens_at(config: DestinationConfig, state: DestinationState, now: datetime) -> datetime | None:
+    """When a destination that must wait may be sent to again; None where it need not wait.
+
+    A pause does not end by itself and is not counted here.
+    """
+    moments = [state.hold_until, state.probe_at]
+    if config.rate_limit is not None:
+        moments.append(_start(config.rate_limit, state, now))
+    later = [moment for moment in moments if moment is not None and moment > now]
+    return max(later, default=None)
+
+
+def allowance(
+    config: DestinationConfig, state: DestinationState, in_flight: int, room: int, now: datetime
+) -> int:
+    """How many deliveries of a destination may be claimed now.
+
+    `in_flight` counts all workers' together, `room` is what this worker has left for the destination.
+    """
+    if state.paused_at is not None or opens_at(config, state, now) is not None:
+        return 0
+    count = min(config.concurrency - in_flight, room)
+    if state.probe_at is not None:
+        count = min(count, 1 - in_flight)
+    if config.rate_limit is not None:
+        count = min(count, _paced(config.rate_limit, state, now))
+    return max(count, 0)
+
+
+def first_attempts(count: int, chance: float) -> int:
+    """How many of `count` claims are for first attempts, if so many are due: half of them.
+
+    The other half is for the longest due. So neither waits for all of the other: not what is new behind old
+    retries, nor a retry behind what keeps coming. `chance`, a random number from 0 to 1, decides the odd one.
+    """
+    return math.floor(count / 2 + chance)
+
+
+def room_for(threads: int, free: int, in_hand: int) -> int:
+    """How many of a worker's free threads a destination may have that already has `in_hand` of them.
+
+    The last quarter, one at least, is for destinations that have none, one thread each.
+    """
+    reserve = max(threads // 4, 1)
+    if in_hand == 0 and free > 0:
+        return max(free - reserve, 1)
+    return max(free - reserve, 0)
+
+
+def after_claim(
+    config: DestinationConfig, state: DestinationState, count: int, now: datetime
+) -> DestinationState:
+    """The state once `count` deliveries were claimed: pace used up, and the next probe put off."""
+    if count == 0:
+        return state
+    if config.rate_limit is not None:
+        limit = config.rate_limit
+        paced_until = _start(limit, state, now) + timedelta(seconds=count * limit.interval_seconds)
+        state = replace(state, paced_until=paced_until)
+    if state.probe_at is not None:
+        wait = min(state.probe_seconds * 2, LONGEST_PROBE_SECONDS)
+        state = replace(state, probe_seconds=wait, probe_at=now + timedelta(seconds=wait))
+    return state
+
+
+def after_success(state: DestinationState) -> DestinationState:
+    """It accepts again: the breaker closes."""
+    return replace(state, failures=0, probe_at=None, probe_seconds=0.0)
+
+
+def after_failure(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
+    """A destination that paused itself, asked for a rest (429), or failed once more.
+
+    One that rejects a message answers, and that closes its breaker. A throttled answer does not count.
+    """
+    match error:
+        case Pause():
+            return replace(state, paused_at=now, paused_reason=error.reason)
+        case Retry(throttled=True):
+            rest = now + timedelta(seconds=min(error.after_seconds or 1.0, 24 * 3600.0))
+            return replace(state, hold_until=max(rest, state.hold_until or rest))
+        case Retry() | Unknown():
+            return _failed(state, now)
+        case _:
+            return after_success(state)
+
+
+def _failed(state: DestinationState, now: datetime) -> DestinationState:
+    """One more failure. An open breaker stays as it is: each probe put off the next when it went out."""
+    state = replace(state, failures=state.failures + 1)
+    if state.failures < FAILURES_TO_OPEN or state.probe_at is not None:
+        return state
+    probe_at = now + timedelta(seconds=FIRST_PROBE_SECONDS)
+    return replace(state, probe_seconds=FIRST_PROBE_SECONDS, probe_at=probe_at)
+
+
+def _paced(limit: RateLimit, state: DestinationState, now: datetime) -> int:
+    """How many messages the limit lets go now (the generic cell rate algorithm)."""
+    start = _start(limit, state, now)
+    return math.floor((now - start).total_seconds() / limit.interval_seconds + 1e-9) + 1
+
+
+def _start(limit: RateLimit, state: DestinationState, now: datetime) -> datetime:
+    """Where the pace stands: what was not used is saved up to the burst."""
+    saved = max((limit.burst - 1) * limit.interval_seconds, CATCH_UP_SECONDS)
+    earliest = now - timedelta(seconds=saved)
+    return max(state.paced_until or earliest, earliest)

@@ -1,0 +1,235 @@
+"""Email by SMTP. One delivery may have several recipients; who has the mail is never mailed again."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+
+from hub.destinations.base import Block, Destination, Inline, InlineText, Renderer, TemplateName
+from hub.destinations.email.card import card, lines
+from hub.destinations.email.mime import (
+    Mailbox,
+    build_mail,
+    composed_at,
+    header_text,
+    mailboxes,
+    needs_utf8,
+    valid_address,
+)
+from hub.destinations.email.plain_text import plain_text
+from hub.errors import Reject, Retry, TemplateError
+from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.event import Summary
+from hub.templating.sandbox import html as html_escape
+from hub.templating.sandbox import plain
+from hub.transport.deadline import LookUp
+from hub.transport.smtp import Delivery, Refusal, Server, parse_server
+
+
+class EmailOptions(Block):
+    """A block under `destinations:` of type `email`. `to` may be one text with commas, as in a variable."""
+
+    smtp_url: SecretStr
+    sender: str = Field(alias="from")
+    to: str | list[str]
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _names_a_server(cls, url: SecretStr) -> SecretStr:
+        parse_server(url.get_secret_value())
+        return url
+
+    @field_validator("sender")
+    @classmethod
+    def _is_one_address(cls, sender: str) -> str:
+        if len(_addresses(sender)) != 1:
+            raise ValueError("must be one address, like Hub <hub@example.com>")
+        return sender
+
+    @field_validator("to")
+    @classmethod
+    def _are_addresses(cls, to: str | list[str]) -> str | list[str]:
+        if not _addresses(to):
+            raise ValueError("must name at least one address")
+        return to
+
+    @property
+    def server(self) -> Server:
+        return parse_server(self.smtp_url.get_secret_value())
+
+    @property
+    def recipients(self) -> list[str]:
+        """The addresses of `to`, each once, without names."""
+        return list(dict.fromkeys(mailbox.address for mailbox in _addresses(self.to)))
+
+
+class EmailSend(Block):
+    """A send block to a destination of type `email`; what it leaves out is said in the built-in words."""
+
+    subject: Annotated[str, Inline(filled=True)] | None = None
+    text: InlineText | None = None
+    html: InlineText | None = None
+    template: Annotated[str, TemplateName(".html.j2", ".txt.j2")] | None = None
+    recipient: Annotated[str, Inline(filled=True)] | None = None
+
+
+class EmailDestination(Destination):
+    """Mails to the same addresses each time, or to one that the send block names."""
+
+    type: ClassVar[str] = "email"
+    Options = EmailOptions
+    Send = EmailSend
+
+    @classmethod
+    def check(cls, options: Block | None, send: Block) -> Iterable[str]:
+        assert isinstance(send, EmailSend)
+        if send.template is not None and (send.text is not None or send.html is not None):
+            yield "template excludes text and html: it is the whole body"
+        if send.recipient is not None and not send.recipient.strip():
+            yield "recipient must not be empty; leave it out to mail to the destination's addresses"
+
+    @classmethod
+    def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        message = {**_envelope(options), "subject": _subject(fields, renderer)}
+        if fields.get("recipient") is not None:
+            message["to"] = [_recipient(renderer.text(fields["recipient"], plain, name="recipient"))]
+        text, html = _bodies(fields, renderer)
+        if text is None and html is None:
+            text, html = _builtin_bodies(
+                renderer.summary(), None, renderer.text("{{ link }}", plain, name="link")
+            )
+        if html is not None:
+            html = _inlined(html)
+        message["text"] = text if text is not None else plain_text(html or "")
+        return message if html is None else {**message, "html": html}
+
+    @classmethod
+    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
+        text, html = _builtin_bodies(summary, note, link)
+        return {**_envelope(options), "subject": header_text(summary.headline), "text": text, "html": html}
+
+    def __init__(self, options: EmailOptions, name: str, *, look_up: LookUp = socket.getaddrinfo) -> None:
+        super().__init__(options, name)
+        self._server = options.server
+        self._sender = options.sender
+        self._recipients = options.recipients
+        self._look_up = look_up
+
+    def send(self, message: Message, attempt: Attempt) -> Receipt:
+        recipients = [str(address) for address in message.get("to") or self._recipients]
+        sender = mailboxes(message.get("from") or self._sender)[0]
+        delivery = Delivery(
+            server=self._server,
+            sender=sender.address,
+            mail=_mail(message, sender, recipients, attempt),
+            utf8=needs_utf8(sender.address, *recipients),
+            accepted=list(attempt.accepted),
+        )
+        missing = [address for address in recipients if address not in attempt.accepted]
+        if missing:
+            delivery.send(missing, attempt.timeout_seconds, self._look_up)
+        return _judge(delivery)
+
+    def describe(self) -> str:
+        return ", ".join(self._recipients)
+
+
+# -- composing ------------------------------------------------------------------------------------
+
+
+def _addresses(to: str | list[str]) -> tuple[Mailbox, ...]:
+    try:
+        return tuple(box for part in ([to] if isinstance(to, str) else to) for box in mailboxes(part))
+    except ValueError:
+        raise ValueError("must be addresses like ada@example.com or Ada <ada@example.com>") from None
+
+
+def _envelope(options: Block | None) -> Message:
+    """From and to as they are today, kept with the message; nothing in previews without options."""
+    if not isinstance(options, EmailOptions):
+        return {}
+    return {"from": options.sender, "to": options.recipients}
+
+
+def _subject(fields: Mapping[str, Any], renderer: Renderer) -> str:
+    if fields.get("subject") is None:
+        return header_text(renderer.summary().headline)
+    subject = header_text(renderer.text(fields["subject"], plain, name="subject"))
+    if not subject:
+        raise TemplateError("subject", None, "renders to nothing")
+    return subject
+
+
+def _recipient(rendered: str) -> str:
+    try:
+        return valid_address(rendered)
+    except ValueError as error:
+        raise TemplateError("recipient", None, "does not render to exactly one valid address") from error
+
+
+def _bodies(fields: Mapping[str, Any], renderer: Renderer) -> tuple[str | None, str | None]:
+    """The text and the HTML that a send block asks for, None for what it leaves out."""
+    template = fields.get("template")
+    if template is None:
+        text, html = fields.get("text"), fields.get("html")
+        return (
+            None if text is None else renderer.text(text, plain, name="text"),
+            None if html is None else renderer.text(html, html_escape, name="html"),
+        )
+    names = f"{template}.txt.j2", f"{template}.html.j2"
+    if not any(renderer.exists(name) for name in names):
+        raise TemplateError(names[1], None, "there is no such file under templates/, nor one for .txt.j2")
+    return (
+        renderer.file(names[0], plain) if renderer.exists(names[0]) else None,
+        renderer.file(names[1], html_escape) if renderer.exists(names[1]) else None,
+    )
+
+
+def _builtin_bodies(summary: Summary, note: str | None, link: str) -> tuple[str, str]:
+    return lines(summary, note, link), card(summary, note, link)
+
+
+def _inlined(html: str) -> str:
+    """The HTML with its style sheets moved into the elements, as mail clients need them."""
+    import css_inline
+
+    try:
+        return css_inline.inline(html, load_remote_stylesheets=False)
+    except (css_inline.InlineError, ValueError) as error:
+        raise TemplateError("html", None, "has a style sheet that cannot be used") from error
+
+
+# -- sending --------------------------------------------------------------------------------------
+
+
+def _mail(message: Message, sender: Mailbox, recipients: list[str], attempt: Attempt) -> bytes:
+    return build_mail(
+        sender=sender,
+        recipients=[Mailbox(name="", address=address) for address in recipients],
+        subject=header_text(message["subject"]),
+        text=message["text"],
+        html=message.get("html"),
+        delivery_id=attempt.delivery_id,
+        at=composed_at(attempt.delivery_id, attempt.at),
+    )
+
+
+def _judge(delivery: Delivery) -> Receipt:
+    """Later refusals first: the mail is tried again for those; what is refused for good comes last."""
+    accepted = tuple(delivery.accepted)
+    later = [refusal for refusal in delivery.refused if not refusal.is_final]
+    if later:
+        raise Retry(f"refused for now: {_listed(later)}", status=later[0].code, accepted=accepted)
+    if not delivery.refused:
+        return Receipt(detail=f"accepted for {', '.join(accepted)}", status=250, accepted=accepted)
+    reason = f"refused for good: {_listed(delivery.refused)}"
+    if accepted:
+        reason = f"delivered to {', '.join(accepted)}; {reason}"
+    raise Reject(reason, status=delivery.refused[0].code, accepted=accepted)
+
+
+def _listed(refusals: list[Refusal]) -> str:
+    return ", ".join(str(refusal) for refusal in refusals)

@@ -1,0 +1,157 @@
+"""A mail from hostile words: addresses, headers that cannot be forged, bytes that stay the same.
+
+Python before 3.11.10 and 3.12.5 turns an encoded word with a line break in a subject into a real header, and
+`EmailMessage` lets a trailing newline pass. So values are cleaned first, and the finished mail is parsed back
+and compared before it is sent.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+import idna
+
+from hub.errors import Reject
+from hub.transport.failures import one_line, shortened
+
+SUBJECT_LIMIT = 250
+
+_LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\".\x00-\x1f\x7f]+(\.[^\s@<>()\[\]\\,;:\".\x00-\x1f\x7f]+)*")
+_HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"]
+_MIME_HEADERS = {"mime-version", "content-type", "content-transfer-encoding"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """A name, which may be empty, and an address whose domain is in its ASCII form."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+def valid_address(text: str) -> str:
+    """The one bare address that a text is, its domain in ASCII form; ValueError for anything else."""
+    local, _, domain = text.strip().rpartition("@")
+    if (
+        not _LOCAL_PART.fullmatch(local)
+        or len(local.encode()) > 64
+        or "=?" in local
+        or not local.isprintable()
+    ):
+        raise ValueError("is not one valid address")
+    try:
+        ascii_domain = idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        raise ValueError("is not one valid address") from None
+    return f"{local}@{ascii_domain}"
+
+
+def mailboxes(text: str) -> tuple[Mailbox, ...]:
+    """The addresses of a text like `Ada <ada@example.com>, b@example.com`; ValueError where one is wrong."""
+    return tuple(_mailbox(part) for part in _split(text) if part.strip())
+
+
+def header_text(text: str, limit: int = SUBJECT_LIMIT) -> str:
+    """The text as a header may carry it: one line, and nothing in it that reads as an encoded word."""
+    return shortened(one_line(text).replace("=?", "= ?"), limit)
+
+
+def build_mail(
+    *,
+    sender: Mailbox,
+    recipients: Iterable[Mailbox],
+    subject: str,
+    text: str,
+    html: str | None,
+    delivery_id: str,
+    at: datetime,
+) -> bytes:
+    """The mail, the same bytes for the same words; raises Reject where it would not say what was meant."""
+    mail = EmailMessage(policy=_policy(sender, *recipients))
+    mail["From"] = _address(sender)
+    mail["To"] = [_address(recipient) for recipient in recipients]
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(at.astimezone(UTC))
+    mail["Message-ID"] = f"<{delivery_id}@{sender.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(_body(text), cte="quoted-printable")
+    if html is not None:
+        mail.add_alternative(_body(html), subtype="html", cte="quoted-printable")
+        mail.set_boundary(f"=_{delivery_id}")
+    raw = mail.as_bytes()
+    _check(raw, mail)
+    return raw
+
+
+def composed_at(delivery_id: str, otherwise: datetime) -> datetime:
+    """When a delivery was made, by its id (12 hex digits of milliseconds): a Date that retries keep."""
+    digits = re.match(r"[a-z]+_([0-9a-f]{12})", delivery_id)
+    if digits is None:
+        return otherwise
+    try:
+        return datetime.fromtimestamp(int(digits[1], 16) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return otherwise
+
+
+def needs_utf8(*addresses: str) -> bool:
+    """Whether an address has letters beyond ASCII before its @, which not every server takes."""
+    return not all(address.isascii() for address in addresses)
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas, save those inside quotes."""
+    return re.findall(r'(?:"(?:\\.|[^"\\])*"|[^,"])+', text)
+
+
+def _mailbox(text: str) -> Mailbox:
+    named = re.fullmatch(r'\s*(?:"((?:\\.|[^"\\])*)"|([^<>"]*?))\s*<([^<>]*)>\s*', text)
+    if named is None:
+        return Mailbox(name="", address=valid_address(text))
+    quoted, bare, address = named.groups()
+    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+    return Mailbox(name=header_text(name), address=valid_address(address))
+
+
+def _address(mailbox: Mailbox) -> Address:
+    local, _, domain = mailbox.address.rpartition("@")
+    return Address(display_name=mailbox.name, username=local, domain=domain)
+
+
+def _policy(*parties: Mailbox) -> email.policy.EmailPolicy[EmailMessage]:
+    utf8 = needs_utf8(*(party.address for party in parties))
+    return email.policy.SMTPUTF8 if utf8 else email.policy.SMTP
+
+
+def _body(text: str) -> str:
+    """The text with plain line ends and without control characters or halves of characters."""
+    lines = re.sub(r"\r\n?", "\n", text)
+    lines = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", lines)
+    return lines.encode("utf-8", "replace").decode()
+
+
+def _check(raw: bytes, meant: EmailMessage) -> None:
+    """Read the mail as its recipient will: no header more than meant, and each with the meant words."""
+    read = email.message_from_bytes(raw, policy=email.policy.default)
+    names = [name for name in read if name.lower() not in _MIME_HEADERS]
+    if names != _HEADERS or any(
+        _seen(read[name]) != _seen(meant[name]) for name in ("From", "To", "Subject")
+    ):
+        raise Reject("the mail would not read as it was meant: a name or subject in it is malformed")
+
+
+def _seen(value: object) -> str:
+    """A header's words, however its lines were folded."""
+    return "".join(str(value).split())

@@ -1,0 +1,79 @@
+"""The body and the path of a request to an HTTP endpoint, as a send block asks for them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from hub.destinations.base import Renderer
+from hub.errors import TemplateError
+from hub.templating.sandbox import as_json, plain
+
+JSON_TYPE = "application/json"
+
+
+def content_type_problems(content_type: str, given: list[str]) -> Iterable[str]:
+    """What is wrong with a content type, beside the fields that are `given` to make a body."""
+    if not re.fullmatch(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(;[\x20-\x7e]*)?", content_type):
+        yield "content_type must look like text/plain or application/json; charset=utf-8"
+    elif not given:
+        yield "content_type needs body or template: the event itself is always JSON"
+    elif given == ["json"] and not _is_json(content_type):
+        yield "content_type must be a JSON type where json is given"
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == JSON_TYPE or kind.endswith("+json")
+
+
+def rendered_body(fields: Mapping[str, Any], renderer: Renderer, content_type: str) -> str | None:
+    """The rendered body; None where there is nothing to render."""
+    if "json" in fields:
+        return dump(renderer.structure(fields["json"], as_json, name="json"))
+    escape = as_json if _is_json(content_type) else plain
+    if fields.get("body") is not None:
+        name, body = "body", renderer.text(fields["body"], escape, name="body")
+    elif fields.get("template") is not None:
+        name = f"{fields['template']}.j2"
+        body = renderer.file(name, escape)
+    else:
+        return None
+    if _is_json(content_type):
+        _check_json(name, body)
+    return body
+
+
+def dump(value: Any) -> str:
+    """The value as JSON; raises TemplateError where there is none for it."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise TemplateError("json", None, "holds a number that JSON does not have") from error
+
+
+def _check_json(name: str, body: str) -> None:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        json.loads(body, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        # A value prints over one line, so lines of the result are not lines of the template.
+        raise TemplateError(name, None, f"is not JSON once rendered: {error.msg} at {error.pos}") from error
+    except (ValueError, RecursionError) as error:
+        raise TemplateError(name, None, "is not JSON once rendered") from error
+
+
+def below_path(rendered: str) -> str:
+    """The path to put below the URL; TemplateError where a segment would lead elsewhere than it seems."""
+    segments = rendered.removeprefix("/").split("/")
+    if "" in segments:
+        raise TemplateError("path", None, "has an empty segment once rendered")
+    for segment in segments:
+        if any(part in (".", "..") for part in re.split(r"[/\\]", unquote(segment))):
+            raise TemplateError("path", None, "has a segment that is . or .. once rendered")
+    return "/" + "/".join(quote(segment, safe="%:@!$&'()*+,;=~") for segment in segments)

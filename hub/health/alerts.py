@@ -1,0 +1,310 @@
+"""What the hub has to say of itself, when, and in which words: pure.
+
+A trouble is told once it has lasted for a moment, together with others; again an hour later at the earliest,
+if more deliveries died, or a day later if it lasts; and once more when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hub import catalog
+from hub.humanize import counted, span
+from hub.model.alert import Deaths, Trouble, TroubleKind
+from hub.model.config import Config
+from hub.model.delivery import Settlement, State
+from hub.model.destination import DestinationState
+from hub.model.routing import Send
+from hub.model.stats import Room
+
+Key = tuple[TroubleKind, str]
+
+AT_MOST_EVERY = timedelta(hours=1)
+AGAIN_AFTER = timedelta(days=1)
+
+PATIENCE = {
+    TroubleKind.DIED: timedelta(seconds=5),
+    TroubleKind.REFUSED: timedelta(seconds=5),
+    TroubleKind.PAUSED: timedelta(seconds=5),
+    TroubleKind.FAILING: timedelta(seconds=60),
+    TroubleKind.RELOAD: timedelta(seconds=5),
+    TroubleKind.DISK: timedelta(0),
+    TroubleKind.QUIET: timedelta(0),
+}
+"""How long each must have lasted: what belongs together is told together, and a hiccup is no trouble."""
+
+_DEATHS = (TroubleKind.DIED, TroubleKind.REFUSED)
+_BREAKS = (TroubleKind.DIED, TroubleKind.PAUSED, TroubleKind.FAILING)
+"""Troubles of a destination itself, through which nothing is told meanwhile."""
+
+SHOWN, REASON_LIMIT = 6, 160
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What there is to see. `refusal` is what was wrong with the last edit; empty where it serves.
+
+    `dead` counts dead deliveries of destinations that some died of; `last_received` is by source.
+    """
+
+    now: datetime
+    states: Mapping[str, DestinationState]
+    room: Room | None = None
+    refusal: str = ""
+    dead: Mapping[str, int] = field(default_factory=dict)
+    last_received: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """What to tell together, and to whom."""
+
+    sends: tuple[Send, ...]
+    troubles: tuple[Trouble, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """`kept` is how troubles stand once all `tellings` are told; `unsaid` nobody can be told of now."""
+
+    tellings: tuple[Telling, ...]
+    unsaid: tuple[Trouble, ...]
+    kept: tuple[Trouble, ...]
+    forgotten: tuple[Trouble, ...]
+
+
+def deaths(settlements: Sequence[Settlement], gave_up: Mapping[str, int]) -> list[Deaths]:
+    """The deliveries that died in a turn, by destination; messages about problems do not count."""
+    found: dict[str, Deaths] = {}
+    for each in settlements:
+        event, name = each.claim.event, each.claim.destination
+        if each.state is State.DEAD and event.type != catalog.PROBLEM:
+            reason = catalog.mask(each.reason or "", catalog.secret_values(event.type, event.body))
+            before = found[name].count if name in found else 0
+            found[name] = Deaths(destination=name, count=before + 1, reason=reason)
+    for name, count in gave_up.items():
+        if count:
+            before = found[name].count if name in found else 0
+            reason = "they waited longer than give_up_after"
+            found[name] = Deaths(destination=name, count=before + count, reason=reason)
+    return list(found.values())
+
+
+def decide(kept: Sequence[Trouble], look: Look, config: Config) -> Decision:
+    """What to tell now, given what was told before."""
+    known = {trouble.key: trouble for trouble in kept}
+    seen = _seen(known, look, config)
+    standing = [_as_of_now(known.get(key), seen.get(key), look.now) for key in sorted(known | seen)]
+    broken = {subject for kind, subject in seen if kind in _BREAKS}
+    ways: dict[tuple[int, ...], list[Trouble]] = {}
+    for trouble in standing:
+        if _is_due(trouble, look.now):
+            ways.setdefault(_ways(trouble, config, broken), []).append(trouble)
+    unsaid = ways.pop((), [])
+    told = {trouble.key for troubles in ways.values() for trouble in troubles}
+    after = [_told(each, look.now) if each.key in told else each for each in standing]
+    forgotten = tuple(each for each in after if _is_forgotten(each, look.now))
+    return Decision(
+        tellings=tuple(
+            Telling(sends=tuple(config.problems[index] for index in way), troubles=tuple(each))
+            for way, each in ways.items()
+        ),
+        unsaid=tuple(unsaid),
+        kept=tuple(each for each in after if each not in forgotten),
+        forgotten=forgotten,
+    )
+
+
+def _seen(known: Mapping[Key, Trouble], look: Look, config: Config) -> dict[Key, Trouble]:
+    """What is wrong now."""
+    found = [*_of_destinations(look, config), *_of_sources(look, config)]
+    if look.refusal:
+        found.append(Trouble(kind=TroubleKind.RELOAD, reason=look.refusal))
+    if look.room is not None and look.room.is_scarce:
+        found.append(Trouble(kind=TroubleKind.DISK, reason="of the database's volume too little is free"))
+    found += [each for each in known.values() if each.kind in _DEATHS and _lasts(each, look)]
+    return {trouble.key: trouble for trouble in found}
+
+
+def _of_destinations(look: Look, config: Config) -> list[Trouble]:
+    found = []
+    for name, state in look.states.items():
+        if name not in config.destinations:
+            continue
+        if state.paused_at is not None:
+            found.append(
+                Trouble(
+                    kind=TroubleKind.PAUSED, subject=name, since=state.paused_at, reason=state.paused_reason
+                )
+            )
+        elif state.probe_at is not None:
+            reason = f"{counted(state.failures, 'failure')} in a row"
+            found.append(Trouble(kind=TroubleKind.FAILING, subject=name, reason=reason))
+    return found
+
+
+def _of_sources(look: Look, config: Config) -> list[Trouble]:
+    if config.quiet_after_seconds is None:
+        return []
+    quiet = timedelta(seconds=config.quiet_after_seconds)
+    return [
+        Trouble(kind=TroubleKind.QUIET, subject=name, since=at)
+        for name, at in look.last_received.items()
+        if look.now - at > quiet
+    ]
+
+
+def _lasts(trouble: Trouble, look: Look) -> bool:
+    """Whether deliveries that died are still a trouble: some are dead, and their destination still fails."""
+    if trouble.since is None or not look.dead.get(trouble.subject):
+        return False
+    state = look.states.get(trouble.subject)
+    return trouble.kind is TroubleKind.REFUSED or state is None or state.failures > 0
+
+
+def _as_of_now(known: Trouble | None, seen: Trouble | None, now: datetime) -> Trouble:
+    if seen is None:
+        assert known is not None
+        return replace(known, since=None)
+    if known is None or known.since is None:
+        began = replace(known or seen, since=seen.since or now, reason=seen.reason, count=seen.count)
+        return replace(began, told_count=0)
+    return replace(known, reason=seen.reason, count=seen.count)
+
+
+def _is_due(trouble: Trouble, now: datetime) -> bool:
+    if trouble.since is None:
+        return trouble.is_told
+    rested = trouble.told_at is None or now - trouble.told_at >= AT_MOST_EVERY
+    if not trouble.is_told:
+        return rested and now - trouble.since >= PATIENCE[trouble.kind]
+    if trouble.kind in _DEATHS:
+        return rested and trouble.count > trouble.told_count
+    return trouble.told_at is None or now - trouble.told_at >= AGAIN_AFTER
+
+
+def _ways(trouble: Trouble, config: Config, broken: set[str]) -> tuple[int, ...]:
+    """Which of `problems:` hear of it: never through a destination in trouble, or that this is about."""
+    about = trouble.subject if trouble.kind in _DEATHS and trouble.since is not None else None
+    return tuple(
+        index
+        for index, send in enumerate(config.problems)
+        if send.to not in broken and send.to != about and config.destinations[send.to].enabled
+    )
+
+
+def _told(trouble: Trouble, now: datetime) -> Trouble:
+    if trouble.since is None:
+        return replace(trouble, is_told=False)
+    return replace(trouble, told_at=now, told_count=trouble.count, is_told=True)
+
+
+def _is_forgotten(trouble: Trouble, now: datetime) -> bool:
+    """What is over and was told so; for an hour it is remembered, in case it begins anew."""
+    if trouble.since is not None or trouble.is_told:
+        return False
+    return trouble.told_at is None or now - trouble.told_at >= AT_MOST_EVERY
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def message(
+    troubles: Sequence[Trouble],
+    *,
+    now: datetime,
+    waiting: Mapping[str, int],
+    dead: Mapping[str, int],
+    page: str,
+) -> dict[str, Any]:
+    """The data of a `hub.problem`: a headline, its lines, and the same for machines.
+
+    `waiting` and `dead` count deliveries by destination; `page` is the status page's address, if known.
+    """
+    headlines = [headline(trouble, now) for trouble in troubles]
+    lines = []
+    for trouble in troubles[:SHOWN]:
+        lines += _lines(trouble, now, waiting.get(trouble.subject, 0), dead.get(trouble.subject, 0))
+    if len(troubles) > SHOWN:
+        lines.append({"label": "And", "text": f"{len(troubles) - SHOWN} more, on the status page"})
+    if page:
+        lines.append({"label": "Page", "text": page})
+    return {
+        "headline": "; ".join(headlines),
+        "lines": lines,
+        "troubles": [
+            {
+                "kind": trouble.kind.value,
+                "subject": trouble.subject,
+                "over": trouble.since is None,
+                "since": trouble.since.isoformat() if trouble.since else None,
+                "count": trouble.count,
+                "reason": trouble.reason,
+            }
+            for trouble in troubles
+        ],
+    }
+
+
+def headline(trouble: Trouble, now: datetime) -> str:
+    """A trouble, or its end, in a few words."""
+    name = trouble.subject
+    if trouble.since is None:
+        return _OVER[trouble.kind].format(name=name)
+    match trouble.kind:
+        case TroubleKind.DIED | TroubleKind.REFUSED:
+            return f"{counted(trouble.count, 'delivery', 'deliveries')} to {name} died"
+        case TroubleKind.QUIET:
+            return f"{name} has sent nothing for {span((now - trouble.since).total_seconds())}"
+        case _:
+            return _BEGAN[trouble.kind].format(name=name)
+
+
+_BEGAN = {
+    TroubleKind.PAUSED: "{name} is paused",
+    TroubleKind.FAILING: "{name} is failing",
+    TroubleKind.RELOAD: "An edit of the configuration was refused",
+    TroubleKind.DISK: "The disk fills",
+}
+_OVER = {
+    TroubleKind.DIED: "{name} accepts again",
+    TroubleKind.REFUSED: "No delivery to {name} is dead any more",
+    TroubleKind.PAUSED: "{name} goes on",
+    TroubleKind.FAILING: "{name} accepts again",
+    TroubleKind.RELOAD: "The configuration is as its files have it again",
+    TroubleKind.DISK: "The disk has room again",
+    TroubleKind.QUIET: "{name} sends again",
+}
+_TO_DO = {
+    TroubleKind.DIED: "See why: hub deliveries --state dead --destination {name}",
+    TroubleKind.REFUSED: "See why: hub deliveries --state dead --destination {name}; then: "
+    "hub retry --state dead --destination {name}",
+    TroubleKind.PAUSED: "Put that right, then: hub resume {name}",
+    TroubleKind.FAILING: "See why: hub deliveries --destination {name}; the hub keeps trying",
+    TroubleKind.RELOAD: "Mend the files; hub check prints every problem. What served before still does",
+    TroubleKind.DISK: "Make room or a larger volume; a lower HUB_RETENTION keeps less",
+    TroubleKind.QUIET: "See in the sender's dashboard whether its requests arrive; hub doctor looks here",
+}
+
+
+def _lines(trouble: Trouble, now: datetime, waiting: int, dead: int) -> list[dict[str, str]]:
+    """What a person needs to act: what and since when, the last reason, and the command to run."""
+    words = headline(trouble, now)
+    if trouble.since is None:
+        lines = [_line("Over", words)]
+        if dead:
+            left = f"{counted(dead, 'dead letter is', 'dead letters are')} left"
+            lines.append(_line("To do", f"{left}: hub retry --state dead --destination {trouble.subject}"))
+        return lines
+    waits = f"; {counted(waiting, 'delivery waits', 'deliveries wait')}" if waiting else ""
+    lines = [_line("Problem", f"{words}, since {trouble.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC{waits}")]
+    if trouble.reason:
+        lines.append(_line("Reason", trouble.reason[:REASON_LIMIT]))
+    return [*lines, _line("To do", _TO_DO[trouble.kind].format(name=trouble.subject))]
+
+
+def _line(label: str, text: str) -> dict[str, str]:
+    return {"label": label, "text": text}

@@ -1,0 +1,89 @@
+"""One transaction: an event and every delivery it is owed, or neither."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.ingest.route import Rules, match
+from hub.model.event import HUB_SOURCE, Event, new_id
+from hub.model.routing import Routing
+from hub.store.repositories.events import Arrival
+from hub.store.store import Store, Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class FannedOut:
+    """What became of an event: `deliveries` counts what is newly owed or revived."""
+
+    event_id: str
+    duplicate: bool
+    routes: tuple[str, ...]
+    deliveries: int
+
+
+def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
+    """Keep the event together with every delivery it is owed; returns once that is durable.
+
+    Conditions run before the transaction begins: they are users' code, and others wait for its lock.
+    """
+    routing = match(rules, event)
+    if store.take_in(Arrival(event=event, routing=routing)):
+        return FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed)
+    fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
+    if fanned_out.deliveries:
+        store.wake()
+    return fanned_out
+
+
+def hub_event(type_: str, data: Mapping[str, Any], now: datetime) -> Event:
+    """An event of the hub's own source."""
+    body = {"object": "event", "type": type_, "timestamp": int(now.timestamp() * 1000), "data": data}
+    return Event(
+        id=new_id("evt", now),
+        source=HUB_SOURCE,
+        message_id=new_id("msg", now),
+        type=type_,
+        payload=json.dumps(body).encode(),
+        received_at=now,
+    )
+
+
+def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:
+    """Route a kept event again by today's rules: new deliveries beside the old ones.
+
+    Raises NotFound, or Conflict where its payload is pruned or blanked.
+    """
+    with store.read() as reading:
+        event = reading.event_to_replay(event_id)
+    routing = match(rules, event)
+
+    def work(transaction: Transaction) -> FannedOut:
+        transaction.event_to_replay(event_id)
+        transaction.set_verdicts(event_id, routing)
+        owed = transaction.add_deliveries(event, routing)
+        return FannedOut(event_id=event_id, duplicate=False, routes=routing.routes, deliveries=owed)
+
+    fanned_out = store.write(work)
+    store.wake()
+    return fanned_out
+
+
+def _resent(transaction: Transaction, event: Event, routing: Routing) -> FannedOut:
+    """The sender resends what is known: dead deliveries are owed again, all others stay as they are.
+
+    An event that no route took is routed by today's rules: somebody mended them and pressed Replay. Once
+    its payload is pruned nothing more is sent.
+    """
+    known, has_payload = transaction.known_event(event)
+    owed = 0
+    if has_payload:
+        owed = transaction.revive_dead(known.id)
+        if routing.routes and not transaction.is_routed(known.id):
+            transaction.restore_payload(known)
+            transaction.set_verdicts(known.id, routing)
+            owed += transaction.add_deliveries(known, routing)
+    return FannedOut(event_id=known.id, duplicate=True, routes=routing.routes, deliveries=owed)

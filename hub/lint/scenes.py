@@ -1,0 +1,147 @@
+"""What templates and conditions see of one type of event: its variables, each with the values it may have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from hub.catalog import find_event_type
+from hub.catalog.event_types import EventType, Schema
+from hub.catalog.paths import expand
+from hub.lint.values import ANY, BOOLEAN, MISSING, NULL, TEXT, Empty, Listing, Record, Scalar, Value, union
+
+_KINDS = {"string": "text", "integer": "number", "number": "number", "boolean": "boolean"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """One type of event. `type` is empty where it may be any; `is_known` says that the catalog has it.
+
+    `published` is false where its schema is inferred. `variables` are those of conditions; templates see
+    `destination` and `link` besides. Types with the same `shape` differ in nothing but their name.
+    """
+
+    type: str
+    is_known: bool
+    published: bool
+    variables: Mapping[str, Value] = field(repr=False)
+    shape: object
+
+
+@cache
+def scene_of(name: str) -> Scene:
+    """The scene of an event type; of one that the catalog does not have, `data` may be anything."""
+    event_type = find_event_type(name)
+    if event_type is None:
+        return _scene(name, ANY, None)
+    return _scene(name, data_of(event_type), event_type)
+
+
+@cache
+def any_scene() -> Scene:
+    """An event of which nothing is known."""
+    return _scene("", ANY, None)
+
+
+def _scene(name: str, data: Value, event_type: EventType | None) -> Scene:
+    type_value: Value = (Scalar(kind="text", values=(name,) if name else None, path="type"),)
+    event = {"id": TEXT, "type": type_value, "source": TEXT, "timestamp": ANY, "instance_id": TEXT}
+    variables = {"type": type_value, "data": data, "event": (closed("event", event),), "route": TEXT}
+    shape = (event_type.schema_name, event_type.secret, event_type.published) if event_type else None
+    return Scene(
+        type=name,
+        is_known=event_type is not None,
+        published=event_type is None or event_type.published,
+        variables=variables,
+        shape=shape,
+    )
+
+
+def closed(path: str, fields: Mapping[str, Value]) -> Record:
+    """An object that has these fields and no others, always."""
+    return Record(names=frozenset(fields), read=fields.get, path=path, is_filled=True)
+
+
+@cache
+def data_of(event_type: EventType) -> Value:
+    """The value of `data` for a type of event."""
+    secrets = [_generic(f"data.{one}") for path in event_type.secret for one in expand(path)]
+    reader = _Reader(event_type.schema.get("$defs", {}), secrets)
+    return reader.value(event_type.schema, "data")
+
+
+class _Reader:
+    """Turns a schema into a value, each object's fields when they are first asked for."""
+
+    def __init__(self, defs: Mapping[str, Schema], secrets: list[str]) -> None:
+        self._defs = defs
+        self._secrets = secrets
+
+    def value(self, schema: Schema, path: str) -> Value:
+        if "$ref" in schema:
+            return self.value(self._defs[schema["$ref"].removeprefix("#/$defs/")], path)
+        if "anyOf" in schema:
+            return union(self.value(each, path) for each in schema["anyOf"])
+        types = schema.get("type", [])
+        names = [types] if isinstance(types, str) else types
+        return union(self._of_type(name, schema, path) for name in names) if names else ANY
+
+    def _of_type(self, name: str, schema: Schema, path: str) -> Value:
+        secret = self._secret_at(path)
+        if name == "null":
+            return NULL
+        if name == "object":
+            return (self._record(schema, path, secret),)
+        if name == "array":
+            item = self.value(schema["items"], f"{path}[]") if "items" in schema else ANY
+            return (Listing(item=item, path=path, secret=secret),)
+        values = BOOLEAN[0].values if name == "boolean" and isinstance(BOOLEAN[0], Scalar) else None
+        if "enum" in schema:
+            values = tuple(each for each in schema["enum"] if each is not None)
+        return (Scalar(kind=_KINDS[name], values=values, path=path, secret=secret),)
+
+    def _record(self, schema: Schema, path: str, secret: str) -> Record:
+        properties = schema.get("properties", {})
+        required = frozenset(schema.get("required", ()))
+        is_open = schema.get("additionalProperties") is True or not properties
+        known: dict[str, Value | None] = {}
+
+        def read(name: str) -> Value | None:
+            if name not in known:
+                known[name] = self._field(properties, required, is_open, path, name)
+            return known[name]
+
+        return Record(
+            names=frozenset(properties),
+            read=read,
+            path=path,
+            secret=secret,
+            open=is_open,
+            is_filled=bool(required),
+        )
+
+    def _field(
+        self, properties: Mapping[str, Any], required: frozenset[str], is_open: bool, path: str, name: str
+    ) -> Value | None:
+        below = f"{path}.{name}"
+        if name not in properties:
+            secret = self._secret_at(below)
+            hidden: Value = (Scalar(kind="text", path=below, secret=secret), Empty.MISSING)
+            return hidden if secret else ANY if is_open else None
+        found = self.value(properties[name], below)
+        if name in required:
+            return found
+        is_object = all(isinstance(alternative, Record) for alternative in found)
+        return union((found, (Empty.UNLIKELY,) if is_object else MISSING))
+
+    def _secret_at(self, path: str) -> str:
+        """The secret at a path or below it."""
+        here = (path, f"{path}.", f"{path}[")
+        return next((one for one in self._secrets if one == here[0] or one.startswith(here[1:])), "")
+
+
+def _generic(path: str) -> str:
+    return re.sub(r"\[[^\]]*\]", "[]", path)

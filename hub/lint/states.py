@@ -1,0 +1,82 @@
+"""What is known at one point of a template: its names, and what the tests on the way there have shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from jinja2 import nodes
+
+from hub.lint.values import MISSING, Value, union
+
+Key = tuple[str, ...]
+"""An expression whose value cannot change between two places, its name first: `("data", ".id")`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The values of names, and of longer expressions (`facts`) where a test narrowed them."""
+
+    names: Mapping[str, Value]
+    facts: Mapping[Key, Value] = field(default_factory=dict)
+
+    def bind(self, names: Mapping[str, Value]) -> State:
+        """With names that have new values; what was known of their old ones is forgotten."""
+        facts = {key: value for key, value in self.facts.items() if key[0] not in names}
+        return State(names={**self.names, **names}, facts=facts)
+
+    def learn(self, key: Key, value: Value) -> State:
+        return State(names=self.names, facts={**self.facts, key: value})
+
+
+def join(states: Iterable[State | None]) -> State | None:
+    """What is known where several ways meet; None where none of them is ever taken."""
+    taken = [state for state in states if state is not None]
+    if len(taken) < 2 or all(state is taken[0] for state in taken):
+        return taken[0] if taken else None
+    names = {
+        name: union(state.names.get(name, MISSING) for state in taken)
+        for name in dict.fromkeys(name for state in taken for name in state.names)
+    }
+    facts = {
+        key: union(state.facts[key] for state in taken)
+        for key in taken[0].facts
+        if all(key in state.facts for state in taken)
+    }
+    return State(names=names, facts=facts)
+
+
+def key_of(node: nodes.Node | None) -> Key | None:
+    """The key of a name, of a field below it, or of either through filters; None for what may change."""
+    steps: list[str] = []
+    while not isinstance(node, nodes.Name):
+        step = _step(node)
+        if step is None:
+            return None
+        steps.append(step)
+        node = node.node  # type: ignore[union-attr]
+    return (node.name, *reversed(steps))
+
+
+def subscript_of(node: nodes.Getitem) -> str | int | None:
+    """The key or index in brackets where it is written out."""
+    sign, argument = (-1, node.arg.node) if isinstance(node.arg, nodes.Neg) else (1, node.arg)
+    value = argument.value if isinstance(argument, nodes.Const) else None
+    if isinstance(value, str) and sign == 1:
+        return value
+    return sign * value if isinstance(value, int) else None
+
+
+def _step(node: nodes.Node | None) -> str | None:
+    if isinstance(node, nodes.Getattr):
+        return f".{node.attr}"
+    if isinstance(node, nodes.Getitem):
+        step = subscript_of(node)
+        return f".{step}" if isinstance(step, str) else None if step is None else f"[{step}]"
+    if isinstance(node, nodes.Filter) and node.node is not None and node.name not in ("random", "shuffle"):
+        pairs = [("", each) for each in node.args] + [(f"{pair.key}=", pair.value) for pair in node.kwargs]
+        said = ", ".join(f"{key}{each.value!r}" for key, each in pairs if isinstance(each, nodes.Const))
+        if node.dyn_args or node.dyn_kwargs or not all(isinstance(each, nodes.Const) for _, each in pairs):
+            return None
+        return f" | {node.name}({said})" if said else f" | {node.name}"
+    return None

@@ -1,0 +1,122 @@
+"""What is owed: a delivery as a worker claims, attempts and settles it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from hub.model.event import Event
+from hub.model.routing import Send
+
+Message = dict[str, Any]
+"""What one delivery sends: a JSON object whose keys are its destination type's own."""
+
+RAW = "raw"
+"""The key of a message that is the event itself, byte for byte, and therefore not kept twice."""
+
+MESSAGE_LIMIT_BYTES = 256 * 1024
+"""A rendered message larger than this is a render failure."""
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    HELD = "held"
+    CANCELLED = "cancelled"
+
+
+FINISHED = (State.DELIVERED, State.CANCELLED)
+"""States in which nothing is owed any more; a dead or held delivery still waits for an operator."""
+
+
+class Outcome(StrEnum):
+    """What came of one attempt; `unknown` means that the message may have been accepted."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A delivery that this worker may work on until its lease runs out.
+
+    `token` fences its result: a worker that comes late with an old token changes nothing. `attempts`
+    counts all that were made, `tries` those since the schedule last began anew. `message` is None until
+    the first attempt rendered it. `accepted` are recipients that need no further mail.
+    """
+
+    id: str
+    token: str
+    event: Event
+    route: str
+    destination: str
+    send: Send
+    attempts: int
+    tries: int
+    message: Message | None
+    degraded: str | None
+    accepted: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What a destination needs to know to make one try of one delivery.
+
+    `delivery_id` stays the same over all tries. `timeout_seconds` is wall clock for everything, name
+    look-up and the last body byte included. `accepted` are recipients that have the message already.
+    """
+
+    delivery_id: str
+    event_id: str
+    event_type: str
+    payload: bytes = field(repr=False)
+    number: int
+    at: datetime
+    timeout_seconds: float
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """A destination's word that it has the message.
+
+    `detail` is one line for people; `status` the protocol's code; `accepted` who has it, for mail.
+    """
+
+    detail: str
+    status: int | None = None
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """What becomes of a delivery after an attempt, or without one (`outcome` None).
+
+    `tries` and `accepted` replace what was kept; `due_at` counts where the state is pending.
+    """
+
+    claim: Claim
+    state: State
+    reason: str | None
+    due_at: datetime | None = None
+    tries: int
+    accepted: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    status: int | None = None
+    detail: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A message, and why it is not the one the user asked for where it is `degraded`."""
+
+    message: Message
+    degraded: str | None = None

@@ -1,0 +1,71 @@
+"""Places to send to: what the user configured, and what the store knows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+
+class OnUnknown(StrEnum):
+    """What a destination wants done after an unknown outcome."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """At most `count` messages in `seconds`, evenly paced, `burst` of them at once after a rest."""
+
+    count: int
+    seconds: float
+    burst: int = 1
+
+    @property
+    def interval_seconds(self) -> float:
+        return self.seconds / self.count
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationConfig:
+    """A named place to send to.
+
+    `options` is the type's own block, validated; None while `missing` names the variables that are not
+    set: such a destination is not configured, and what it is owed waits.
+    """
+
+    name: str
+    type: str
+    options: BaseModel | None = field(repr=False)
+    missing: tuple[str, ...] = ()
+    enabled: bool = True
+    retry_seconds: tuple[float, ...]
+    timeout_seconds: float
+    give_up_after_seconds: float
+    concurrency: int
+    rate_limit: RateLimit | None = None
+    on_unknown: OnUnknown = OnUnknown.RESEND
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationState:
+    """What the store knows of a destination, shared by every worker.
+
+    `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe
+    may go then. `hold_until` is a rest that it asked for, `paced_until` when `rate_limit` lets the next
+    message go. `give_up_after` counts from `available_since` where that is later.
+    """
+
+    name: str
+    configured: bool = True
+    available_since: datetime | None = None
+    paused_at: datetime | None = None
+    paused_reason: str | None = None
+    failures: int = 0
+    probe_at: datetime | None = None
+    probe_seconds: float = 0.0
+    hold_until: datetime | None = None
+    paced_until: datetime | None = None

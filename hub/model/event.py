@@ -1,0 +1,76 @@
+"""What arrives: one verified request from a source, and the words for it."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+HUB_SOURCE = "hub"
+"""The source of the hub's own events; no source in routes.yaml may be called so."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """An id like `evt_0192f1a2b3c4d5e6f7a8b9c0d1e2`: sorts by time, in milliseconds and then 4096ths of one.
+
+    52 random bits follow. What the hub is sent one after the other comes at its place, however fast it is.
+    """
+    return f"{first_id(prefix, now)}{now.microsecond % 1000 * 4096 // 1000:03x}{random.getrandbits(52):013x}"
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """What sorts before every id of that moment and later ones."""
+    return f"{prefix}_{max((moment - _EPOCH) // timedelta(milliseconds=1), 0):012x}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One verified request from a source. `payload` is its body, byte for byte: a JSON object."""
+
+    id: str
+    source: str
+    message_id: str
+    type: str
+    payload: bytes
+    received_at: datetime
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The payload, parsed."""
+        body = json.loads(self.payload)
+        return body if isinstance(body, dict) else {}
+
+    @property
+    def data(self) -> Any:
+        """What the event is about; an empty mapping where the payload has none."""
+        return self.body.get("data") or {}
+
+    @property
+    def timestamp(self) -> datetime:
+        """When it happened, as its sender says (milliseconds; below 1e11 seconds); else when it came."""
+        value = self.body.get("timestamp")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2.5e14:
+            return self.received_at
+        return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC)
+
+    @property
+    def instance_id(self) -> str:
+        """The Clerk instance it came from, or nothing."""
+        value = self.body.get("instance_id")
+        return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The built-in words for an event: a headline and its telling fields, as (label, value) pairs.
+
+    All of it is untrusted text, unescaped.
+    """
+
+    headline: str
+    fields: tuple[tuple[str, str], ...] = ()

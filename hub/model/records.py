@@ -1,0 +1,57 @@
+"""Events, deliveries and attempts as they were kept, for operators to see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hub.model.delivery import Message, Outcome, State
+from hub.model.routing import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRecord:
+    """A kept event. `payload` is None once it was pruned; `states` counts its deliveries by state."""
+
+    id: str
+    source: str
+    message_id: str
+    type: str
+    received_at: datetime
+    verdicts: tuple[Verdict, ...]
+    payload: bytes | None = field(default=None, repr=False)
+    states: Mapping[State, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRecord:
+    """One try that was made. `outcome` and `seconds` are None while it is under way."""
+
+    number: int
+    at: datetime
+    seconds: float | None
+    outcome: Outcome | None
+    status: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRecord:
+    """A kept delivery. `payload` is its event's where its message may hold secrets of that, else None."""
+
+    id: str
+    event: str
+    type: str
+    route: str
+    destination: str
+    state: State
+    reason: str | None
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    delivered_at: datetime | None
+    degraded: str | None
+    message: Message | None
+    payload: bytes | None = field(default=None, repr=False)
+    attempt_list: tuple[AttemptRecord, ...] = ()

@@ -1,0 +1,76 @@
+"""Rules, and what they say of an event: whom it is owed to, and why the other routes do not want it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+UNMATCHED = "unmatched"
+"""Stands as the route's name in deliveries of the `unmatched` block; no route may be called so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Why a route whose `events` fit an event took it or not.
+
+    `condition` is the first that failed, as the user wrote it; `value` what it saw, or the error.
+    """
+
+    route: str
+    matched: bool
+    condition: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """A route that takes an event, or the `unmatched` block, with what it sends."""
+
+    route: str
+    sends: tuple[Send, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routing:
+    """What the rules say of one event: whom it is owed to, and why the other routes do not want it."""
+
+    matched: tuple[Matched, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The names of the routes that matched; `unmatched` is none."""
+        return tuple(m.route for m in self.matched if m.route != UNMATCHED)
+
+    @property
+    def owed(self) -> int:
+        """How many deliveries it makes."""
+        return sum(len(matched.sends) for matched in self.matched)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Send:
+    """A send block: a destination's name and the fields it takes beside `to`, unrendered.
+
+    `line` is where it stands in routes.yaml; 0 where it comes from elsewhere.
+    """
+
+    to: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A rule: which events, under what conditions, and what to send where."""
+
+    name: str
+    events: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    sends: tuple[Send, ...] = ()
+    stop: bool = False
+    enabled: bool = True
+    allow: tuple[str, ...] = ()
+    line: int = 0

@@ -1,0 +1,184 @@
+"""What an operator does by hand: retry, cancel, resolve, pause, resume, and a test message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hub import catalog
+from hub.errors import Conflict, NotFound
+from hub.ingest.fanout import hub_event
+from hub.ingest.route import Rules
+from hub.model.delivery import State
+from hub.model.destination import DestinationState
+from hub.model.records import DeliveryRecord
+from hub.model.routing import Matched, Routing, Send
+from hub.store.store import Store, Transaction
+
+RETRY_BATCH = 500
+
+_RETRYABLE = (State.DEAD, State.CANCELLED, State.PENDING)
+_WHY_NOT = {
+    State.SENDING: "it is being sent right now",
+    State.DELIVERED: "it was delivered; replay its event to send it again",
+    State.HELD: "it is held because it may have arrived; resolve it as delivered or as retry",
+}
+
+
+def retry(store: Store, rules: Rules, delivery_id: str) -> DeliveryRecord:
+    """Owe a delivery again under its id, rendered anew from today's send block (the kept one where that is
+    gone). Raises NotFound or Conflict.
+    """
+
+    def work(transaction: Transaction) -> DeliveryRecord:
+        _retry(transaction, rules, delivery_id)
+        return transaction.delivery(delivery_id)
+
+    record = store.write(work)
+    store.wake()
+    return record
+
+
+def retry_all(
+    store: Store,
+    rules: Rules,
+    *,
+    state: State = State.DEAD,
+    destination: str | None = None,
+    since: datetime | None = None,
+) -> int:
+    """Retry every delivery in a state, in batches; returns how many. Raises Conflict for other states."""
+    if state not in (State.DEAD, State.CANCELLED):
+        raise Conflict("only dead or cancelled deliveries can be retried together")
+
+    def work(transaction: Transaction) -> tuple[int, str | None]:
+        ids = transaction.delivery_ids(state, destination, since, after, RETRY_BATCH)
+        done = 0
+        for delivery_id in ids:
+            try:
+                _retry(transaction, rules, delivery_id)
+                done += 1
+            except Conflict:
+                continue
+        return done, ids[-1] if ids else None
+
+    total = 0
+    after = ""
+    while True:
+        done, last = store.write(work)
+        total += done
+        if last is None:
+            break
+        after = last
+    store.wake()
+    return total
+
+
+def cancel(store: Store, delivery_id: str) -> DeliveryRecord:
+    """End a delivery that is not wanted any more. Raises NotFound or Conflict."""
+
+    def work(transaction: Transaction) -> DeliveryRecord:
+        row = transaction.delivery_row(delivery_id)
+        if State(row.state) in (State.SENDING, State.DELIVERED, State.CANCELLED):
+            raise Conflict(f"it cannot be cancelled: it is {row.state}")
+        return _finished(transaction, row, State.CANCELLED, "cancelled by an operator")
+
+    return store.write(work)
+
+
+def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
+    """Decide on a held delivery: `delivered` (somebody saw it) or `retry` (send the same bytes again)."""
+    if as_ not in ("delivered", "retry"):
+        raise Conflict("say as=delivered or as=retry")
+
+    def work(transaction: Transaction) -> DeliveryRecord:
+        row = transaction.delivery_row(delivery_id)
+        if row.state != State.HELD:
+            raise Conflict(f"only held deliveries are resolved; it is {row.state}")
+        if as_ == "delivered":
+            return _finished(transaction, row, State.DELIVERED, "an operator found it delivered")
+        transaction.resend_held(delivery_id)
+        return transaction.delivery(delivery_id)
+
+    record = store.write(work)
+    store.wake()
+    return record
+
+
+def pause(store: Store, rules: Rules, name: str) -> DestinationState:
+    """Let a destination wait until it is resumed. Raises NotFound."""
+
+    def work(transaction: Transaction) -> DestinationState:
+        _known(transaction, rules, name)
+        transaction.pause(name, "paused by an operator")
+        return transaction.destinations()[name]
+
+    return store.write(work)
+
+
+def resume(store: Store, rules: Rules, name: str) -> DestinationState:
+    """Let a destination go on, its breaker closed. Raises NotFound."""
+
+    def work(transaction: Transaction) -> DestinationState:
+        _known(transaction, rules, name)
+        transaction.resume(name)
+        return transaction.destinations()[name]
+
+    state = store.write(work)
+    store.wake()
+    return state
+
+
+def send_test(store: Store, rules: Rules, destination: str) -> str:
+    """Owe one marked message to a destination, through the real way; returns the delivery's id.
+
+    Raises NotFound for a name that is not configured.
+    """
+    if destination not in rules.config.destinations:
+        known = ", ".join(sorted(rules.config.destinations))
+        raise NotFound(f"there is no destination {destination}; there are {known}")
+    data = {"destination": destination, "message": "If you can read this, the hub reaches you."}
+    event = hub_event(catalog.TEST, data, datetime.now(UTC))
+    send = Matched(route="send-test", sends=(Send(to=destination),))
+    routing = Routing(matched=(send,), verdicts=())
+
+    def work(transaction: Transaction) -> str:
+        transaction.add_event(event, routing)
+        transaction.add_deliveries(event, routing)
+        return transaction.deliveries(event=event.id)[0].id
+
+    delivery_id = store.write(work)
+    store.wake()
+    return delivery_id
+
+
+def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
+    row = transaction.delivery_row(delivery_id)
+    if State(row.state) not in _RETRYABLE:
+        raise Conflict(f"it cannot be retried: {_WHY_NOT[State(row.state)]}")
+    if not row.has_payload:
+        raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
+    if row.blanked:
+        raise Conflict("it cannot be retried: its event's one-time secrets were removed")
+    transaction.requeue(delivery_id, _todays_fields(row, rules))
+
+
+def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
+    """The send block at its place among its route's to its destination, else the first, else the kept."""
+    sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
+    kept: Mapping[str, Any] = row.send
+    if not sends:
+        return kept
+    return sends[row.position if row.position < len(sends) else 0].fields
+
+
+def _finished(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:
+    transaction.finish(row.id, state, reason)
+    transaction.blank_secrets([row.event_id])
+    return transaction.delivery(row.id)
+
+
+def _known(transaction: Transaction, rules: Rules, name: str) -> None:
+    if name not in rules.config.destinations and name not in transaction.destinations():
+        raise NotFound(f"there is no destination {name}")

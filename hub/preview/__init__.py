@@ -1,0 +1,1 @@
+"""What the rules would do: renderings, test cases and differences; sends nothing."""

@@ -1,0 +1,39 @@
+"""What a test case is: an event, and every message that the routes must make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.model.event import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """A message that a case expects, and what must be true of it; what is None or empty is not asked for.
+
+    `contains` and `matches` (regular expressions) hold anywhere in the message, `equals` is the whole of its
+    text or body, `json` a part of its JSON. `line` and `column` say where it stands in routes.test.yaml.
+    """
+
+    to: str
+    route: str | None = None
+    contains: tuple[str, ...] = ()
+    matches: tuple[str, ...] = ()
+    equals: str | None = None
+    json: Any = None
+    subject: str | None = None
+    recipient: tuple[str, ...] = ()
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An event, and every message that the routes must make of it."""
+
+    name: str
+    event: Event = field(repr=False)
+    expect: tuple[Expectation, ...]
+    line: int
+    column: int

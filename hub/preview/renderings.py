@@ -1,0 +1,53 @@
+"""What the rules make of an event: every message as the worker would render it; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hub.delivery.render import render
+from hub.destinations.base import find_destination
+from hub.errors import TemplateError
+from hub.ingest.route import Rules
+from hub.model.delivery import Message
+from hub.model.destination import DestinationConfig
+from hub.model.event import Event
+from hub.model.routing import Routing, Send
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """What one send block makes of the event.
+
+    `message` is None where `error` says why there would be none; `degraded` why it is not the user's own.
+    """
+
+    route: str
+    destination: DestinationConfig
+    message: Message | None = None
+    degraded: str | None = None
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.error or self.degraded)
+
+
+def renderings_of(routing: Routing, event: Event, rules: Rules, public_url: str = "") -> Iterator[Rendering]:
+    """What each send block that the event is owed by makes of it, in order."""
+    link = f"{public_url}/events/{event.id}" if public_url else ""
+    for matched in routing.matched:
+        for send in matched.sends:
+            yield _rendering(send, event, matched.route, rules, link)
+
+
+def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) -> Rendering:
+    """What the worker would render of a send block at its first attempt."""
+    destination = rules.config.destinations[send.to]
+    composer = find_destination(destination.type)
+    assert composer is not None
+    try:
+        made = render(send, event, route, composer, destination.options, rules.sandbox, link)
+    except TemplateError as error:
+        return Rendering(route=route, destination=destination, error=f"template failed: {error}")
+    return Rendering(route=route, destination=destination, message=made.message, degraded=made.degraded)

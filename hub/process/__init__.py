@@ -1,0 +1,1 @@
+"""Processes of the hub: how they start, who looks after them, what they log."""

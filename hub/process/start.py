@@ -1,0 +1,139 @@
+"""What every process that serves does first: settings, log, configuration, database; or one clear error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+import structlog
+
+from hub.delivery.worker import Worker
+from hub.errors import SettingsError, StoreUnavailable
+from hub.ingest.route import Rules
+from hub.model.config import Config
+from hub.model.destination import OnUnknown
+from hub.process.logs import set_up_logs
+from hub.process.supervisor import StopSignals, end_with_parent
+from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files
+from hub.settings import Settings, load_settings
+from hub.store.copy import refuse_moved
+from hub.store.engine.sqlite import sqlite_path
+from hub.store.store import Store, open_store
+from hub.web import create_app, new_link
+from hub.web.app import Hub
+
+log = structlog.get_logger()
+
+
+def unchanged(config: Config) -> Config:
+    """The configuration as the files have it; the demo has another."""
+    return config
+
+
+def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
+    """Everything checked and the database up to date; raises HubError with all that is wrong."""
+    settings = load_settings()
+    set_up_logs(settings.log_format, settings.log_level)
+    serving = begin(settings, lambda: _kept_files(settings), adapt)
+    migrate(settings)
+    return settings, serving
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database up to date, making it where there is none."""
+    refuse_ephemeral_disk(settings)
+    store = open_store(settings.database_url, settings.db_connections)
+    try:
+        store.migrate()
+        refuse_moved(store)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error}; start it, or set DATABASE_URL to another") from error
+    finally:
+        store.close()
+
+
+def open_existing(settings: Settings) -> Store:
+    """The store for a command beside a running hub: never makes one, refuses a schema it does not know."""
+    store = open_store(settings.database_url, settings.db_connections)
+    store.check_schema()
+    refuse_moved(store)
+    return store
+
+
+def _kept_files(settings: Settings) -> str | None:
+    with closing(open_existing(settings)) as store:
+        return kept_files(store)
+
+
+def announce(settings: Settings, port: int) -> None:
+    """Say where the hub is; without a password also the link that opens its status page once."""
+    address = settings.public_url or f"http://{settings.host}:{port}"
+    click.echo(f"the hub serves {address}")
+    if not settings.public_url and settings.host != "127.0.0.1":
+        address = "<your app's address>"
+    if settings.password is None:
+        store = open_store(settings.database_url, settings.db_connections)
+        try:
+            click.echo(f"status page, once: {address}{new_link(store)}  (set HUB_PASSWORD for a password)")
+        finally:
+            store.close()
+    sys.stdout.flush()
+
+
+def make_app(settings: Settings, serving: Serving, adapt: Adapt | None = unchanged) -> Hub:
+    """The app of one web process, with a store of its own; without `adapt` it follows no edit."""
+    store = open_store(settings.database_url, settings.db_connections)
+    reloader = Reloader(settings, store, serving, adapt or unchanged)
+    if adapt:
+        reloader.start()
+    return create_app(store, reloader.serving, settings)
+
+
+def refuse_ephemeral_disk(settings: Settings) -> None:
+    """Raise SettingsError for a SQLite file that a platform would throw away with the next deploy."""
+    if not settings.is_sqlite or settings.platform is None or settings.ephemeral_disk_accepted:
+        return
+    folder = sqlite_path(settings.database_url).absolute().parent
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if existing.stat().st_dev == Path("/").stat().st_dev:
+        raise SettingsError(
+            f"{settings.platform} is set, and on this platform {folder} is emptied with every deploy: events "
+            "would be lost. Add a PostgreSQL database and set DATABASE_URL to it, or mount a volume and put "
+            "the file there; HUB_EPHEMERAL_DISK=accept runs all the same"
+        )
+
+
+def run_worker(
+    settings: Settings, serving: Serving, adapt: Adapt | None = unchanged, *, ends_with_parent: bool
+) -> None:
+    """Deliver until a signal to stop; a second one ends the process at once. `adapt` as in `make_app`."""
+    store = open_store(settings.database_url, settings.db_connections, durable=_holds(serving.rules))
+
+    def before_swap(rules: Rules) -> None:
+        if _holds(rules):
+            store.make_durable()
+
+    reloader = Reloader(settings, store, serving, adapt or unchanged, before_swap)
+    if adapt:
+        reloader.start()
+    worker = Worker(
+        store,
+        reloader.rules,
+        threads=settings.worker_threads,
+        public_url=settings.public_url,
+        retention=settings.retention,
+    )
+    StopSignals(worker.stop, lambda: os._exit(1))
+    if ends_with_parent:
+        end_with_parent(worker.stop)
+    worker.run()
+    store.close()
+    sys.stdout.flush()
+
+
+def _holds(rules: Rules) -> bool:
+    """With `on_unknown: hold` not even a power cut may forget that an attempt began."""
+    return any(each.on_unknown is OnUnknown.HOLD for each in rules.config.destinations.values())

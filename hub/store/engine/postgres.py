@@ -1,0 +1,281 @@
+"""The store on PostgreSQL, for any number of processes on any number of machines."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from hub.errors import StoreError
+from hub.model.delivery import Claim
+from hub.model.stats import Condition
+from hub.store import migrate
+from hub.store.engine.line import Line, RemoteLine
+from hub.store.engine.notifier import Notifier
+from hub.store.repositories.events import Arrival, at_once
+from hub.store.repositories.short_turn import Offer, StartFirst
+from hub.store.repositories.waiting import LOCKED, claim_of
+from hub.store.store import Listener, Store
+
+_CHANNEL = "hub_wake"
+_MIGRATION_LOCK = 0x68756231
+_CONNECT_SECONDS, _POOL_SECONDS, _STATEMENT_SECONDS = 3, 3, 5
+"""Connecting and waiting for a connection: with the driver's bound on an answer 12 s together, so that a
+sender that waits 15 s gets its 503. The server ends a statement by itself before that; one that hangs cannot.
+"""
+
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": f"{_STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
+}
+"""Whatever the server's own are. A process that is halted or cut off within a transaction keeps its locks,
+and all others waiting, no longer than that.
+"""
+
+_SET_LOCALLY = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
+"""For one transaction: behind a pooler a session's settings are somebody else's."""
+
+_CONDITION = text(
+    """
+    SELECT current_setting('server_version') AS version,
+           pg_is_in_recovery() AS is_replica,
+           current_setting('max_connections')::int
+               - current_setting('superuser_reserved_connections')::int AS most,
+           (SELECT sum(numbackends)::int FROM pg_stat_database) AS used,
+           (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_most,
+           (SELECT count(*)::int FROM pg_stat_activity WHERE usename = current_user) AS used_by_role,
+           (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS here_most,
+           (SELECT numbackends FROM pg_stat_database WHERE datname = current_database()) AS used_here
+    """
+)
+
+_RECONNECT_SECONDS = 1.0
+
+
+class PostgresStore(Store):
+    """Rows are claimed with SKIP LOCKED, workers woken by NOTIFY; the database's clock decides."""
+
+    slow_poll_seconds = 2.0
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._url = _driver_url(url)
+        # Of a process's connections one is for listening, which cannot be shared.
+        self._connect_arguments: dict[str, Any] = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "application_name": "hub",
+        }
+        engine = create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=max(1, connections - 1),
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
+            # A line begins its transactions itself, together with what it asks first.
+            isolation_level="AUTOCOMMIT",
+            connect_args=self._connect_arguments,
+            hide_parameters=True,
+        )
+        event.listen(engine, "do_connect", _connect)
+        super().__init__(url, engine)
+        self._notifier = Notifier(self._notify)
+
+    def migrate(self) -> None:
+        engine = self._engine.execution_options(isolation_level="READ COMMITTED")
+        with self._translated(), engine.begin() as connection:
+            # Another process may be at it, and an index of millions of rows takes its time.
+            driver: Any = connection.connection.driver_connection
+            driver.answer_seconds = None
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            migrate.upgrade(connection)
+            del driver.answer_seconds
+
+    def check_schema(self) -> None:
+        with self._translated(), self._reader() as line:
+            migrate.check(line.connection)
+
+    def wake(self) -> None:
+        self._notifier.ask()
+
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
+        return _NotifyListener(self._url, self._connect_arguments, on_wake)
+
+    def condition(self) -> Condition:
+        with self._translated(), self._reader() as line:
+            connection = line.connection
+            asked_at = datetime.now(UTC)
+            clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            here = asked_at + (datetime.now(UTC) - asked_at) / 2
+            row = connection.execute(_CONDITION).one()
+        # A limit below zero is none. The tightest of server, role and database counts.
+        limits = [(row.used, row.most), (row.used_by_role, row.role_most), (row.used_here, row.here_most)]
+        return Condition(
+            name=f"PostgreSQL {row.version}",
+            troubles=("it is a replica that only reads",) if row.is_replica else (),
+            connections=min((each for each in limits if each[1] >= 0), key=lambda each: each[1] - each[0]),
+            clock_ahead_seconds=(clock - here).total_seconds(),
+        )
+
+    def make_durable(self) -> None:
+        """It always is."""
+
+    def close(self) -> None:
+        self._notifier.close()
+        super().close()
+
+    def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        concerns_workers = any(arrival.routing.owed for arrival in arrivals)
+        notice = self._notifier.take_along(len(arrivals)) if concerns_workers else None
+        with self._translated(), self._engine.connect() as connection:
+            line = RemoteLine(connection, *_settings(connection))
+            (new,) = line.ask(at_once(arrivals, (_CHANNEL, notice.says(arrivals)) if notice else None))
+        if notice and new:
+            self._notifier.was_committed(notice)
+        elif concerns_workers and new:
+            self.wake()
+        ids = {row[0] for row in new}
+        return [arrival.event.id in ids for arrival in arrivals]
+
+    def start_first(self, offers: Sequence[Offer]) -> tuple[datetime, list[Claim]] | None:
+        with self._translated(), self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            if not driver.is_direct:
+                # Without prepared statements it would take longer than what it saves.
+                return None
+            names = [offer.destination for offer in offers]
+            _, rows = RemoteLine(connection).ask(LOCKED(names=names), StartFirst(offers))
+        return (rows[0][-1], [claim_of(row[:-1]) for row in rows]) if rows else None
+
+    def _notify(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text(f"NOTIFY {_CHANNEL}"))
+
+    @contextmanager
+    def _writer(self) -> Iterator[Line]:
+        with self._engine.connect() as connection:
+            line = _begun(connection, "READ COMMITTED")
+            yield line
+            line.commit()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Line]:
+        with self._engine.connect() as connection:
+            line = _begun(connection, "REPEATABLE READ")
+            yield line
+            line.commit()
+
+
+def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
+    from hub.store.engine import driver
+
+    return driver.connect(*arguments, settings=_SETTINGS, **named)
+
+
+def _settings(connection: Connection) -> list[str]:
+    """What a transaction sets first, where its session could not."""
+    driver: Any = connection.connection.driver_connection
+    return [] if driver.is_direct else [f"SELECT {_SET_LOCALLY}"]
+
+
+def _begun(connection: Connection, isolation: str) -> RemoteLine:
+    driver: Any = connection.connection.driver_connection
+    first = [f"BEGIN ISOLATION LEVEL {isolation}", *_settings(connection)]
+    first += ["DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
+    return RemoteLine(connection, *first, clock="SELECT now()")
+
+
+class _NotifyListener(Listener):
+    """Listens on a connection of its own; a lost one is made again aside while the slow poll carries on."""
+
+    def __init__(
+        self, url: str, arguments: dict[str, Any], on_wake: Callable[[Collection[str]], None]
+    ) -> None:
+        self._conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._arguments = arguments
+        self._on_wake = on_wake
+        self._closed = threading.Event()
+        self._connects_at = float("-inf")
+        self._connection: Any = None
+        self._connect_aside()
+
+    def fileno(self) -> int | None:
+        """Of a connection that libpq gave up by itself there is none."""
+        if self._connection is not None and self._connection.closed:
+            self._connect_aside()
+        return self._connection.fileno() if self._connection is not None else None
+
+    def hear(self) -> None:
+        """Without psycopg's generator of notifications: it is busy for long after the first."""
+        import psycopg
+
+        if self._connection is None:
+            return
+        connection = self._connection.pgconn
+        try:
+            connection.consume_input()
+            while (notice := connection.notifies()) is not None:
+                said = notice.extra.decode("utf-8", "replace")
+                self._on_wake([name for name in said.split(",") if name])
+        except psycopg.Error:
+            self._connect_aside()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join(timeout=2)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _connect_aside(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._thread = threading.Thread(target=self._connect, name="listen", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> None:
+        import psycopg
+
+        while not self._closed.wait(self._connects_at - time.monotonic()):
+            self._connects_at = time.monotonic() + _RECONNECT_SECONDS
+            with contextlib.suppress(psycopg.Error), contextlib.ExitStack() as unless_kept:
+                connection = psycopg.connect(self._conninfo, autocommit=True, **self._arguments)
+                unless_kept.callback(connection.close)
+                connection.execute(f"LISTEN {_CHANNEL}")
+                if not self._closed.is_set():
+                    unless_kept.pop_all()
+                    self._connection = connection
+                    self._on_wake(())
+                    return
+
+
+def _driver_url(url: str) -> str:
+    """The URL that platforms hand out, with the driver that serves it."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise StoreError(
+            "PostgreSQL needs its driver: pip install 'fanout-hub[postgres]' (requirements.txt does)"
+        ) from error
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise StoreError("DATABASE_URL must begin with postgresql:// or postgres://")
+    try:
+        return make_url(f"postgresql+psycopg://{rest}").render_as_string(hide_password=False)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise StoreError("DATABASE_URL is no PostgreSQL URL: postgresql://user:password@host/name") from error

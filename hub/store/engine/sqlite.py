@@ -1,0 +1,261 @@
+"""The store in one SQLite file, for one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from hub.errors import StoreError, StoreUnavailable
+from hub.model.stats import Condition, Room
+from hub.store import migrate
+from hub.store.engine.line import Line
+from hub.store.store import Listener, Store
+
+_BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
+_BELL_SECONDS = 0.5
+_DAMAGES_SHOWN = 5
+_SOCKET_PATH_LIMIT = 90
+"""A Unix socket's path has room for 104 to 108 bytes, by platform."""
+
+
+class SqliteStore(Store):
+    """WAL, `synchronous=FULL` (a commit survives a power cut), one writer at a time per process.
+
+    Not `durable` is `synchronous=NORMAL`: a commit survives a killed process, and costs no fsync.
+
+    Only `migrate` makes the file, readable by its owner alone.
+    """
+
+    slow_poll_seconds = 1.0
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        self.path = sqlite_path(url)
+        self._synchronous = "FULL" if durable else "NORMAL"
+        super().__init__(url, self._engine_of(self.path, readers=False))
+        self._reading = self._engine_of(self.path, readers=True)
+        self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._bell.setblocking(False)
+        self._bell_path = str(_bell_path(self.path))
+
+    def migrate(self) -> None:
+        if not self.path.parent.is_dir():
+            raise StoreError(f"{self.path.parent} is no folder; make it, or set DATABASE_URL to another file")
+        try:
+            # Only where there is none: closing a file that SQLite has open lets go of its locks.
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StoreError(f"cannot make the database {self.path}: {error.strerror}") from error
+        with self._translated(), self._engine.begin() as connection:
+            migrate.upgrade(connection)
+
+    def check_schema(self) -> None:
+        if not self.path.exists():
+            raise StoreError(
+                f"there is no database at {self.path.absolute()}; run this where `hub serve` runs, "
+                "or make one with `hub migrate`"
+            )
+        with self._translated(), self._reader() as line:
+            migrate.check(line.connection)
+
+    def wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._bell.sendto(b"!", self._bell_path)
+
+    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
+        return _SocketListener(_bell_path(self.path), on_wake)
+
+    def condition(self) -> Condition:
+        with self._translated(), self._reader() as line:
+            connection = line.connection
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+            said = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
+        troubles = [f"the file is damaged: {each}" for each in said if each != "ok"]
+        if mode != "wal":
+            troubles.append(
+                f"its journal mode is {mode} instead of wal: readers and writers block each other"
+            )
+        return Condition(name=f"SQLite {sqlite3.sqlite_version}", troubles=tuple(troubles), room=self.room())
+
+    def room(self) -> Room | None:
+        try:
+            volume = shutil.disk_usage(self.path.absolute().parent)
+            files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+            used = sum(file.stat().st_size for file in files if file.exists())
+        except OSError:
+            return None
+        return Room(free=volume.free, total=volume.total, used=used)
+
+    def make_durable(self) -> None:
+        if self._synchronous != "FULL":
+            self._synchronous = "FULL"
+            self._engine.dispose()
+
+    def close(self) -> None:
+        super().close()
+        self._reading.dispose()
+        self._bell.close()
+
+    @contextmanager
+    def _writer(self) -> Iterator[Line]:
+        with self._engine.begin() as connection:
+            yield Line(connection)
+
+    @contextmanager
+    def _reader(self) -> Iterator[Line]:
+        with self._reading.begin() as connection:
+            yield Line(connection)
+
+    def _engine_of(self, path: Path, *, readers: bool) -> Engine:
+        def connect() -> sqlite3.Connection:
+            # mode=rw: a command run in the wrong folder must not make a second, empty store.
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=rw",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
+            if readers:
+                connection.execute("PRAGMA query_only=1")
+            else:
+                _use_wal(connection)
+            return connection
+
+        engine = create_engine(
+            "sqlite://",
+            creator=connect,
+            poolclass=QueuePool,
+            pool_size=4 if readers else 1,
+            max_overflow=0,
+            pool_timeout=_BUSY_SECONDS,
+            hide_parameters=True,
+        )
+        begin = _begin_reading if readers else _begin_writing
+        event.listen(engine, "begin", begin)
+        return engine
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Take the write lock as soon as it is free.
+
+    SQLite's own way of waiting sleeps longer each time, up to 100 ms. Where web and worker take turns, the
+    lock is free for most of such a sleep.
+    """
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + _BUSY_SECONDS
+    with Line(connection).wrapped():
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            while not _has_begun(driver, deadline):
+                time.sleep(_BUSY_PAUSE_SECONDS)
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000:.0f}")
+
+
+def _has_begun(driver: sqlite3.Connection, deadline: float) -> bool:
+    """False where another has the lock; past the deadline that is an error like any other."""
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        # The code's last byte says so, those above it say why.
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            raise
+        return False
+    return True
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Kept in the file, but not to be changed inside a transaction, so no part of a migration.
+
+    SQLite does not wait its busy time-out for the lock that the change needs; several processes that open a
+    new file together take turns here.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+class _SocketListener(Listener):
+    """Wake-ups as datagrams on a Unix socket beside the database file."""
+
+    def __init__(self, path: Path, on_wake: Callable[[Collection[str]], None]) -> None:
+        self._path = path
+        self._closed = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(_BELL_SECONDS)
+        # Bound aside and then put in its place: workers may begin at the same moment.
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(3)}")
+        try:
+            self._socket.bind(str(aside))
+            aside.chmod(0o600)
+            self._inode = aside.stat().st_ino
+            aside.replace(path)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot listen at {path}: {error.strerror}") from error
+        self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
+        self._thread.start()
+
+    def _run(self, on_wake: Callable[[Collection[str]], None]) -> None:
+        while not self._closed:
+            with contextlib.suppress(TimeoutError):
+                self._socket.recv(16)
+                on_wake(())
+
+    def close(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._socket.sendto(b"!", str(self._path))
+        self._thread.join(timeout=_BELL_SECONDS * 2)
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            # A worker that began later listens at the same path.
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of a `sqlite:///` URL; raises StoreError where it names none."""
+    path = url.removeprefix("sqlite:///").partition("?")[0]
+    if not url.startswith("sqlite:///") or not path or path == ":memory:":
+        raise StoreError("DATABASE_URL must name a file: sqlite:///hub.db or sqlite:////data/hub.db")
+    return Path(path)
+
+
+def _bell_path(path: Path) -> Path:
+    """Beside the database, or in the temporary folder where that path is too long for a socket."""
+    beside = path.absolute().with_name(path.name + "-wake")
+    if len(os.fsencode(beside)) <= _SOCKET_PATH_LIMIT:
+        return beside
+    digest = hashlib.sha256(os.fsencode(beside)).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"hub-{os.getuid()}-{digest}"

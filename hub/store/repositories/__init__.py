@@ -1,0 +1,1 @@
+"""What a transaction can do, one repository for each noun."""

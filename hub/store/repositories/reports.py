@@ -1,0 +1,329 @@
+"""What pages, API, metrics and commands read. Lists are newest first, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+    union_all,
+)
+
+from hub import catalog
+from hub.errors import Conflict, NotFound
+from hub.model.delivery import FINISHED, Outcome, State
+from hub.model.destination import DestinationState
+from hub.model.event import Event, first_id
+from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
+from hub.model.routing import Verdict
+from hub.model.stats import Stats
+from hub.store.repositories.alerts import Noticing
+from hub.store.repositories.audit import Audit
+from hub.store.repositories.view import is_in
+from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
+
+_EVENT_COLUMNS = (
+    events.c.id,
+    events.c.source,
+    events.c.message_id,
+    events.c.type,
+    events.c.received_at,
+    events.c.verdicts,
+    events.c.payload,
+)
+
+
+MANY = 5_000
+"""So few deliveries of a state are all looked at for a list; of more, the newest first."""
+
+# State by state, so that each count is read from that state's own index.
+_BY_STATE = union_all(
+    *(
+        select(deliveries.c.destination, literal(state.value), func.count())
+        .where(is_in(state))
+        .group_by(deliveries.c.destination)
+        for state in State
+    )
+)
+_OLDEST_DUE = (
+    select(deliveries.c.destination, func.min(deliveries.c.due_at))
+    .where(is_in(State.PENDING), deliveries.c.due_at <= bindparam("now", type_=deliveries.c.due_at.type))
+    .group_by(deliveries.c.destination)
+)
+
+
+class Reading(Audit, Noticing):
+    """Everything that can be looked up."""
+
+    # -- events -------------------------------------------------------------------------------
+
+    def events(
+        self,
+        *,
+        type_: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[EventRecord]:
+        """Events, newest first; `before` is the id after which a page begins."""
+        statement = select(*_EVENT_COLUMNS)
+        if type_:
+            statement = statement.where(events.c.type == type_)
+        if since:
+            statement = statement.where(events.c.id >= first_id("evt", since))
+        rows = self._connection.execute(_page(statement, events.c.id, limit, before)).all()
+        states = self._states_of([row.id for row in rows])
+        return [_event_record(row, states.get(row.id, {})) for row in rows]
+
+    def event(self, event_id: str) -> EventRecord:
+        """One event; raises NotFound."""
+        row = self._connection.execute(select(*_EVENT_COLUMNS).where(events.c.id == event_id)).first()
+        if row is None:
+            raise NotFound(f"there is no event {event_id}")
+        return _event_record(row, self._states_of([event_id]).get(event_id, {}))
+
+    def event_to_replay(self, event_id: str) -> Event:
+        """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""
+        row = self._connection.execute(
+            select(*_EVENT_COLUMNS, events.c.blanked).where(events.c.id == event_id)
+        ).first()
+        if row is None:
+            raise NotFound(f"there is no event {event_id}")
+        if row.payload is None:
+            raise Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
+        if row.blanked:
+            raise Conflict(
+                "its one-time secrets were removed once it was delivered; only its source can make it anew"
+            )
+        return _event(row)
+
+    def _states_of(self, event_ids: Sequence[str]) -> dict[str, dict[State, int]]:
+        counted: dict[str, dict[State, int]] = {}
+        statement = (
+            select(deliveries.c.event_id, deliveries.c.state, func.count())
+            .where(deliveries.c.event_id.in_(event_ids))
+            .group_by(deliveries.c.event_id, deliveries.c.state)
+        )
+        for event_id, state, count in self._connection.execute(statement):
+            counted.setdefault(event_id, {})[State(state)] = count
+        return counted
+
+    # -- deliveries ---------------------------------------------------------------------------
+
+    def deliveries(
+        self,
+        *,
+        state: State | None = None,
+        destination: str | None = None,
+        event: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[DeliveryRecord]:
+        """Deliveries, newest first; `before` is the id after which a page begins."""
+        place: ColumnElement[str] = deliveries.c.id
+        which = []
+        if state:
+            which.append(is_in(state))
+        if destination:
+            which.append(deliveries.c.destination == destination)
+        if state and not self._is_many(which if state not in FINISHED else which[:1]):
+            # No longer a key: a planner would rather walk all deliveries by it than sort the few of a state.
+            place = deliveries.c.id.concat("")
+        if event:
+            which.append(deliveries.c.event_id == event)
+        chosen = _page(select(deliveries.c.id).where(*which), place, limit, before)
+        statement = select(deliveries).where(deliveries.c.id.in_(chosen)).order_by(deliveries.c.id.desc())
+        rows = self._connection.execute(statement).all()
+        payloads = self._payloads_with_secrets(rows)
+        return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
+
+    def _is_many(self, which: Sequence[ColumnElement[bool]]) -> bool:
+        """Whether so many deliveries are in a state that the newest of them are soon met among all others."""
+        some = select(literal(1)).select_from(deliveries).where(*which).limit(MANY).subquery()
+        return self._connection.execute(select(func.count()).select_from(some)).scalar_one() == MANY
+
+    def _payloads_with_secrets(self, rows: Sequence[Any]) -> dict[str, bytes]:
+        """The payloads, by event, of those deliveries whose event's type has one-time secrets."""
+        ids = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
+        found = select(events.c.id, events.c.payload).where(events.c.id.in_(ids))
+        return dict(self._connection.execute(found).all()) if ids else {}
+
+    def delivery(self, delivery_id: str) -> DeliveryRecord:
+        """One delivery with its attempts, oldest first; raises NotFound."""
+        row = self._connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
+        if row is None:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        tried = self._connection.execute(
+            select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
+        )
+        payload = self._payloads_with_secrets([row]).get(row.event_id)
+        return _delivery_record(row, payload, tuple(_attempt_record(attempt) for attempt in tried))
+
+    # -- the whole ----------------------------------------------------------------------------
+
+    def destinations(self) -> dict[str, DestinationState]:
+        """What is known of every destination that was ever sent to, paused or seen by a worker."""
+        rows = self._connection.execute(select(destinations).order_by(destinations.c.name))
+        return {row.name: DestinationState(**row._mapping) for row in rows}
+
+    def stats(self) -> Stats:
+        """The store in numbers, as of now."""
+        newest = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
+        recent = select(func.count()).where(events.c.id >= first_id("evt", self.now - timedelta(days=1)))
+        return Stats(
+            events=self._connection.execute(select(func.count()).select_from(events)).scalar_one(),
+            events_last_day=self._connection.execute(recent).scalar_one(),
+            last_event_at=self._connection.execute(newest).scalar(),
+            deliveries={
+                (name, State(state)): count for name, state, count in self._connection.execute(_BY_STATE)
+            },
+            oldest_due=dict(self._connection.execute(_OLDEST_DUE, {"now": self.now}).all()),
+            worker_beat_at=self.worker_beat_at(),
+            now=self.now,
+        )
+
+    def worker_beat_at(self) -> datetime | None:
+        """The last sign of life of any worker; None where none runs."""
+        return self._connection.execute(select(func.max(workers.c.beat_at))).scalar()
+
+    def events_by_type(self) -> dict[tuple[str, str], int]:
+        """Events ever received, by source and type, pruned ones included."""
+        # By type alone, as the index is sorted: to group by source as well, SQLite would sort all rows.
+        sources = self._sources()
+        counts = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
+        rows = self._connection.execute(select(events.c.type, *counts).group_by(events.c.type))
+        found = {
+            (source, type_): int(count)
+            for type_, *numbers in rows
+            for source, count in zip(sources, numbers, strict=True)
+            if count
+        }
+        return self._with_pruned("events", found)
+
+    def _sources(self) -> list[str]:
+        """The sources of all events, each found by one look into an index."""
+        sources: list[str] = []
+        while (source := self._connection.execute(_next_source(sources[-1:])).scalar()) is not None:
+            sources.append(source)
+        return sources
+
+    def attempts_by_outcome(self) -> dict[tuple[str, str], int]:
+        """Attempts ever finished, by destination and outcome, pruned ones included."""
+        statement = (
+            select(attempts.c.destination, attempts.c.outcome, func.count())
+            .where(attempts.c.outcome.is_not(None))
+            .group_by(attempts.c.destination, attempts.c.outcome)
+        )
+        rows = self._connection.execute(statement)
+        return self._with_pruned("attempts", {(name, outcome): count for name, outcome, count in rows})
+
+    def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
+        """How many deliveries ever arrived within each bound, in seconds, and the sum of their seconds."""
+        delivered_at = type_coerce(deliveries.c.delivered_at, BigInteger)
+        microseconds = delivered_at - type_coerce(deliveries.c.created_at, BigInteger)
+        columns: list[Any] = [func.count()]
+        columns += [func.sum(case((microseconds <= int(bound * 1e6), 1), else_=0)) for bound in bounds]
+        columns.append(func.sum(microseconds))
+        row = self._connection.execute(select(*columns).where(is_in(State.DELIVERED))).one()
+        pruned = self._pruned("delivery_seconds")
+        names = ["+Inf", *(str(bound) for bound in bounds)]
+        counts = [
+            int(count or 0) + pruned.get((name,), 0) for name, count in zip(names, row[:-1], strict=True)
+        ]
+        total = int(row[-1] or 0) + pruned.get(("microseconds",), 0)
+        return [*counts[1:], counts[0]], total / 1e6
+
+    def kept(self, name: str) -> str | None:
+        """A value that all processes share, such as the key that signs sessions."""
+        return self._connection.execute(select(keep.c.value).where(keep.c.name == name)).scalar()
+
+    def _with_pruned(self, name: str, counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+        """The counts of what is kept, with those of what was pruned added."""
+        for labels, count in self._pruned(name).items():
+            counts[labels] = counts.get(labels, 0) + count
+        return counts
+
+    def _pruned(self, name: str) -> dict[Any, int]:
+        rows = self._connection.execute(
+            select(counters.c.labels, counters.c.count).where(counters.c.name == name)
+        )
+        return {tuple(labels.split("\n")): count for labels, count in rows}
+
+
+def _page(statement: Select[Any], column: Any, limit: int, before: str | None) -> Select[Any]:
+    if before:
+        statement = statement.where(column < before)
+    return statement.order_by(column.desc()).limit(limit)
+
+
+def _next_source(after: Sequence[str]) -> Select[Any]:
+    statement = select(func.min(events.c.source))
+    return statement.where(events.c.source > after[0]) if after else statement
+
+
+def _event(row: Any) -> Event:
+    return Event(
+        id=row.id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        payload=row.payload,
+        received_at=row.received_at,
+    )
+
+
+def _event_record(row: Any, states: dict[State, int]) -> EventRecord:
+    return EventRecord(
+        id=row.id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        received_at=row.received_at,
+        verdicts=tuple(Verdict(**verdict) for verdict in row.verdicts),
+        payload=row.payload,
+        states=states,
+    )
+
+
+def _delivery_record(
+    row: Any, payload: bytes | None, tried: tuple[AttemptRecord, ...] = ()
+) -> DeliveryRecord:
+    state = State(row.state)
+    return DeliveryRecord(
+        id=row.id,
+        event=row.event_id,
+        type=row.event_type,
+        route=row.route,
+        destination=row.destination,
+        state=state,
+        reason=row.reason or row.degraded,
+        attempts=row.attempts,
+        due_at=row.due_at if state is State.PENDING else None,
+        created_at=row.created_at,
+        delivered_at=row.delivered_at,
+        degraded=row.degraded,
+        message=row.message,
+        payload=payload,
+        attempt_list=tried,
+    )
+
+
+def _attempt_record(row: Any) -> AttemptRecord:
+    return AttemptRecord(
+        number=row.number,
+        at=row.at,
+        seconds=row.seconds,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        status=row.status,
+        detail=row.detail,
+    )

@@ -1,0 +1,110 @@
+"""Every refusal in words: JSON for programs, a small page for browsers."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask.globals import request_ctx
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
+from werkzeug.exceptions import HTTPException
+
+from hub.errors import Conflict, HubError, NotFound, StoreError
+from hub.ingest.receive import known_paths
+from hub.web.context import context
+
+RETRY_AFTER_SECONDS = 5
+LIMITED_SECONDS = 60
+
+_WORDS = {
+    400: ("bad_request", "the request cannot be understood"),
+    401: ("unauthorized", "sign in, or send Authorization: Bearer with the hub's password (HUB_PASSWORD)"),
+    404: ("not_found", "there is nothing here"),
+    405: ("method_not_allowed", "this path does not take that method"),
+    409: ("conflict", "its state forbids that"),
+    413: ("payload_too_large", "the request is too large"),
+    429: ("too_many_attempts", "too many attempts from your address; wait a minute, then try again"),
+    500: ("internal_error", "the hub made a mistake; its log says which"),
+    503: ("unavailable", "the database does not answer now; try again in a moment"),
+}
+_TITLES = {
+    400: "That request makes no sense",
+    404: "Nothing is here",
+    405: "Not that way",
+    409: "Not now",
+    413: "Too large",
+    429: "Too many attempts",
+    500: "Our mistake",
+    503: "Not available now",
+}
+CSRF_WORDS = "the form is out of date or came without its cookie; go back, reload the page and try again"
+
+
+class BadParameter(HubError):
+    """A request asks with a parameter that cannot be used."""
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of the app in words."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HubError, _hub_error)
+
+
+def wants_page() -> bool:
+    """Whether a browser asks, for something that is not the API's.
+
+    Where the Host header is no host no link can be made, so no page.
+    """
+    if request_ctx.url_adapter is None:
+        return False
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    _, words = _words(status)
+    sources = known_paths(context().rules().config) if request.url_rule is None and status == 404 else None
+    if sources is not None:
+        words = _unknown_path(sources)
+    if isinstance(error, CSRFError):
+        words = CSRF_WORDS
+    response = _refused(status, words, sources)
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "WWW-Authenticate"):
+            response.headers[name] = value
+    if isinstance(error, RateLimitExceeded):
+        response.headers["Retry-After"] = str(LIMITED_SECONDS)
+    return response
+
+
+def _hub_error(error: HubError) -> Response:
+    if isinstance(error, StoreError):
+        current_app.logger.error("store.unavailable error=%s", error)
+        response = _refused(503, _words(503)[1])
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+    if isinstance(error, BadParameter):
+        return _refused(400, str(error))
+    status = {NotFound: 404, Conflict: 409}.get(type(error), 500)
+    return _refused(status, str(error) if status < 500 else _words(500)[1])
+
+
+def _refused(status: int, words: str, sources: list[str] | None = None) -> Response:
+    if wants_page():
+        title = _TITLES.get(status, "Refused")
+        page = render_template("refused.html", status=status, title=title, words=words)
+        return make_response(page.encode("utf-8", "replace"), status)
+    code, _ = _words(status)
+    body = {"error": code, "message": words}
+    return make_response(jsonify(body if sources is None else {**body, "sources": sources}), status)
+
+
+def _unknown_path(sources: list[str]) -> str:
+    if not sources:
+        return "there is nothing at this path, and no source is configured"
+    return f"there is nothing at this path; webhooks are received at {' and '.join(sources)}"
+
+
+def _words(status: int) -> tuple[str, str]:
+    return _WORDS.get(status, ("refused", "the request was refused"))

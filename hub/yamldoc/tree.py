@@ -1,0 +1,304 @@
+"""YAML text -> a tree of nodes, each a plain value that knows where it stands.
+
+PyYAML's Python parser is used as a stream of events: its C parser crashes the process on deep nesting, and
+its composer recurses.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import yaml
+
+from hub.model.problem import Code, Problem, Severity
+from hub.yamldoc.syntax import Misread, explain, explain_alias, explain_tag
+
+DEPTH_LIMIT = 50
+ALIASED_VALUES_LIMIT = 10_000
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_CONSTANTS: dict[str, bool | None] = {
+    "": None,
+    **dict.fromkeys(("~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_PROPERTY = re.compile(r"[&!]\S*\s+")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """A place in a file; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Node:
+    """A value with its place. `raw` is a text as the file has it, `style` its quote, `|`, `>` or nothing."""
+
+    line: int
+    column: int
+    value: Any = None
+    raw: str = ""
+    style: str = ""
+    size: int = 1
+    keys: dict[str, Position] = field(default_factory=dict)
+    children: dict[str | int, Node] = field(default_factory=dict)
+
+    @property
+    def position(self) -> Position:
+        return Position(line=self.line, column=self.column)
+
+
+def build_tree(text: str, file: str) -> tuple[Node | None, list[Problem]]:
+    """The tree of a YAML text, and what is wrong with it; None where it does not parse at all."""
+    return _Builder(text, file).build()
+
+
+def plain_value(text: str) -> Any:
+    """What an unquoted text stands for: null, true, false and JSON's numbers, else the text itself."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    matched = _NUMBER.fullmatch(text)
+    if matched is None or len(text) > 300:
+        return text
+    if matched[2] is None and matched[3] is None:
+        return int(text)
+    return float(text) if math.isfinite(float(text)) else text
+
+
+class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
+    """PyYAML up to its events, in Python."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+
+
+class _Mark(Protocol):
+    index: int
+    line: int
+    column: int
+
+
+@dataclass(kw_only=True)
+class _Open:
+    """A mapping or list whose end has not come yet.
+
+    `key` is that of the mapping's next value; `expects_key` says which of both is next. `unusable` keys
+    were reported already: their values are read and dropped. `is_template` marks `{{ … }}` without quotes.
+    """
+
+    node: Node
+    start: int
+    anchor: str | None
+    key: str = ""
+    expects_key: bool = True
+    unusable: bool = False
+    is_template: bool = False
+
+
+class _Builder:
+    """Builds the tree from PyYAML's events without recursion, so no nesting can exhaust the stack."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self.problems: dict[Problem, None] = {}
+        self.stack: list[_Open] = []
+        self.root: Node | None = None
+        self.anchors: dict[str, Node | None] = {}
+        self.unused: dict[str, Position] = {}
+        self.aliased = 0
+        self.last_scalar: tuple[Position, Position, str] | None = None
+
+    def build(self) -> tuple[Node | None, list[Problem]]:
+        try:
+            self._read_events()
+        except Misread as error:
+            self._report(error.line, error.column, Code.YAML_SYNTAX, str(error))
+            return None, list(self.problems)
+        said = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
+        said = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
+        for position in self.unused.values():
+            self._report(position.line, position.column, Code.UNUSED_ANCHOR, said, Severity.WARNING)
+        return self.root or Node(line=1, column=1), list(self.problems)
+
+    def _read_events(self) -> None:
+        loader: Any = None
+        try:
+            loader = _Loader(self.text)
+            while loader.check_event():
+                self._take(loader.get_event())
+        except yaml.YAMLError as error:
+            raise explain(error, self.text, self.last_scalar) from error
+        except (ValueError, OverflowError) as error:
+            # PyYAML passes an escape like \UFFFFFFFF to chr() unchecked.
+            mark = loader.get_mark()
+            said = "this escape names no character; write the character itself"
+            raise Misread(mark.line + 1, mark.column + 1, said) from error
+
+    def _take(self, event: Any) -> None:
+        if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            said = 'a second document begins here ("---"); keep everything in one document'
+            mark: Any = event.start_mark
+            raise _misread(mark, said)
+        if isinstance(event, yaml.ScalarEvent):
+            self._take_scalar(event)
+        elif isinstance(event, yaml.AliasEvent):
+            self._take_alias(event)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            self._open(event)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            self._close(event)
+
+    def _take_scalar(self, event: Any) -> None:
+        start, end = event.start_mark, event.end_mark
+        raw = self.text[start.index : end.index]
+        if unstorable := _UNSTORABLE.search(event.value):
+            said = f"the character {ord(unstorable[0]):#06x} cannot be stored; leave it out"
+            raise _misread(start, said)
+        if event.tag is not None:
+            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, explain_tag(raw))
+        node = Node(line=start.line + 1, column=start.column + 1, raw=raw, style=event.style or "")
+        self._without_properties(node)
+        is_plain = event.style is None or event.style == ""
+        node.value = plain_value(event.value) if is_plain and event.tag is None else event.value
+        self.last_scalar = (node.position, Position(line=end.line + 1, column=end.column + 1), node.style)
+        self._anchor(event, node)
+        self._attach(node, event.value if is_plain else None)
+
+    def _without_properties(self, node: Node) -> None:
+        """Let a text begin behind its anchor and tag."""
+        while node.raw[:1] in ("&", "!") and (properties := _PROPERTY.match(node.raw)):
+            before = properties[0]
+            node.line += before.count("\n")
+            node.column = len(before) - before.rfind("\n") if "\n" in before else node.column + len(before)
+            node.raw = node.raw[len(before) :]
+
+    def _take_alias(self, event: Any) -> None:
+        start, name = event.start_mark, str(event.anchor)
+        found = self.anchors.get(name)
+        self.unused.pop(name, None)
+        if found is None:
+            said = explain_alias(known=name in self.anchors)
+            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, said)
+            found = Node(line=start.line + 1, column=start.column + 1, value=f"*{name}", raw=f"*{name}")
+        self.aliased += found.size
+        if self.aliased > ALIASED_VALUES_LIMIT:
+            raise _misread(
+                start, f"aliases repeat more than {ALIASED_VALUES_LIMIT} values; write fewer of them"
+            )
+        self._attach(found, None)
+
+    def _anchor(self, event: Any, node: Node | None) -> None:
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+            mark = event.start_mark
+            self.unused[event.anchor] = Position(line=mark.line + 1, column=mark.column + 1)
+
+    def _open(self, event: Any) -> None:
+        start = event.start_mark
+        if len(self.stack) == DEPTH_LIMIT:
+            raise _misread(start, f"nested deeper than {DEPTH_LIMIT} levels; take some levels away")
+        if event.tag is not None:
+            said = explain_tag(self.text[start.index :])
+            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, said)
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        node = Node(line=start.line + 1, column=start.column + 1, value={} if is_mapping else [])
+        self._anchor(event, None)
+        parent = self.stack[-1] if self.stack else None
+        if parent and parent.expects_key and isinstance(parent.node.value, dict):
+            self._refuse_key(parent, start)
+        self.stack.append(_Open(node=node, start=start.index, anchor=event.anchor))
+
+    def _refuse_key(self, parent: _Open, start: _Mark) -> None:
+        """A mapping or a list as a key: nearly always a template without quotes."""
+        if self.text.startswith("{{", parent.start):
+            if not parent.is_template:
+                said = 'a value that begins with "{{" must be in quotes: "{{ … }}"'
+                self._report(parent.node.line, parent.node.column, Code.YAML_SYNTAX, said)
+            parent.is_template = True
+            return
+        said = "a key must be text, not a list or a mapping; if this is one text, put it into quotes"
+        self._report(start.line + 1, start.column + 1, Code.BAD_KEY, said)
+
+    def _close(self, event: Any) -> None:
+        opened = self.stack.pop()
+        node = opened.node
+        if opened.is_template:
+            raw = self.text[opened.start : event.end_mark.index]
+            node = Node(line=node.line, column=node.column, value=raw, raw=raw)
+        if opened.anchor is not None:
+            self.anchors[opened.anchor] = node
+        self._attach(node, None)
+
+    def _attach(self, node: Node, plain_text: str | None) -> None:
+        """Put a finished value where it belongs; as a key it is text, `plain_text` where it had no quotes."""
+        if not self.stack:
+            self.root = node
+            return
+        parent = self.stack[-1]
+        if isinstance(parent.node.value, list):
+            self._add(parent, len(parent.node.value), node)
+        elif parent.expects_key:
+            self._take_key(parent, node, plain_text)
+            parent.expects_key = False
+        else:
+            parent.expects_key = True
+            if not parent.unusable:
+                self._add(parent, parent.key, node)
+
+    def _add(self, parent: _Open, key: str | int, node: Node) -> None:
+        parent.node.children[key] = node
+        parent.node.size += node.size
+        if isinstance(parent.node.value, list):
+            parent.node.value.append(node.value)
+        else:
+            parent.node.value[key] = node.value
+
+    def _take_key(self, parent: _Open, node: Node, plain_text: str | None) -> None:
+        parent.unusable = True
+        if parent.is_template or isinstance(node.value, dict | list):
+            return
+        if plain_text == "<<":
+            said = 'merge keys ("<<") are not supported; write the keys out'
+            self._report(node.line, node.column, Code.BAD_KEY, said)
+        elif not isinstance(node.value, str):
+            said = f"a key must be text, not {_kind(node.value)}; put it into quotes"
+            self._report(node.line, node.column, Code.BAD_KEY, said)
+        elif node.value in parent.node.keys:
+            first = parent.node.keys[node.value]
+            said = (
+                f'"{node.value}" is here a second time, the first is in line {first.line}; keep one of them'
+            )
+            self._report(node.line, node.column, Code.DUPLICATE_KEY, said)
+        else:
+            parent.unusable = False
+            parent.key = node.value
+            parent.node.keys[node.value] = node.position
+
+    def _report(
+        self, line: int, column: int, code: Code, message: str, severity: Severity = Severity.ERROR
+    ) -> None:
+        problem = Problem(
+            file=self.file, line=line, column=column, severity=severity, code=code, message=message
+        )
+        self.problems[problem] = None
+
+
+def _misread(mark: _Mark, message: str) -> Misread:
+    return Misread(mark.line + 1, mark.column + 1, message)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "empty"
+    return "true or false" if isinstance(value, bool) else "a number"

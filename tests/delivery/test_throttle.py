@@ -1,0 +1,247 @@
+"""How much may go to a destination now: breaker, pause, rest and rate limit, in simulated time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import given
+import pytest
+
+from hub.delivery import throttle
+from hub.errors import Pause, Reject, Retry, SendError, Unknown
+from hub.model.destination import DestinationConfig, DestinationState, RateLimit
+
+NOW = given.NOON
+PLACE = given.destination(concurrency=4)
+STATE = DestinationState(name="log")
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def after(*errors: SendError, state: DestinationState = STATE, now: datetime = NOW) -> DestinationState:
+    for error in errors:
+        state = throttle.after_failure(state, error, now)
+    return state
+
+
+def allowed(
+    state: DestinationState,
+    *,
+    now: datetime = NOW,
+    in_flight: int = 0,
+    room: int = 100,
+    config: DestinationConfig = PLACE,
+) -> int:
+    return throttle.allowance(config, state, in_flight, room, now)
+
+
+FAIL = Retry("answered 503", status=503)
+OPEN = after(*[FAIL] * 5)
+
+
+# -- concurrency ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "room", "count"), [(0, 100, 4), (3, 100, 1), (4, 100, 0), (9, 100, 0), (0, 2, 2), (0, 0, 0)]
+)
+def test_no_more_than_its_concurrency_and_the_workers_room(in_flight: int, room: int, count: int) -> None:
+    assert allowed(STATE, in_flight=in_flight, room=room) == count
+
+
+@pytest.mark.parametrize(
+    ("threads", "free", "in_hand", "room"),
+    [
+        (16, 16, 0, 12),
+        (16, 8, 4, 4),
+        (16, 4, 4, 0),
+        (16, 4, 0, 1),
+        (16, 1, 0, 1),
+        (16, 0, 0, 0),
+        (4, 4, 0, 3),
+        (3, 3, 0, 2),
+        (2, 2, 0, 1),
+        (2, 1, 1, 0),
+        (1, 1, 0, 1),
+        (1, 0, 0, 0),
+    ],
+)
+def test_no_destination_takes_the_last_free_threads(threads: int, free: int, in_hand: int, room: int) -> None:
+    assert throttle.room_for(threads, free, in_hand) == room
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4, 8, 16])
+def test_one_destination_that_hangs_leaves_a_thread_for_another(threads: int) -> None:
+    taken = 0
+    for _ in range(20):
+        taken += throttle.room_for(threads, threads - taken, taken)
+
+    assert throttle.room_for(threads, threads - taken, 0) >= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "chance", "firsts"),
+    [(1, 0.4, 0), (1, 0.6, 1), (4, 0.0, 2), (4, 0.99, 2), (5, 0.4, 2), (5, 0.6, 3)],
+)
+def test_half_of_a_claim_is_for_first_attempts(count: int, chance: float, firsts: int) -> None:
+    assert throttle.first_attempts(count, chance) == firsts
+
+
+# -- breaker --------------------------------------------------------------------------------------
+
+
+def test_a_breaker_opens_after_five_failures_in_a_row() -> None:
+    assert allowed(after(*[FAIL] * 4)) == 4
+    assert allowed(OPEN) == 0
+    assert throttle.opens_at(PLACE, OPEN, NOW) == later(30)
+
+
+def test_a_success_between_them_begins_the_count_anew() -> None:
+    state = throttle.after_success(after(*[FAIL] * 4))
+
+    assert allowed(after(*[FAIL] * 4, state=state)) == 4
+
+
+def test_an_unknown_outcome_counts_like_a_failure() -> None:
+    assert allowed(after(*[Unknown("cut")] * 5)) == 0
+
+
+def test_rejected_messages_open_no_breaker() -> None:
+    assert after(*[Reject("no")] * 9) == STATE
+
+
+def test_a_destination_that_rejects_a_probe_answers_and_its_breaker_closes() -> None:
+    assert after(Reject("no"), state=OPEN) == STATE
+
+
+def test_one_probe_goes_at_a_time() -> None:
+    assert allowed(OPEN, now=later(29.9)) == 0
+    assert allowed(OPEN, now=later(30)) == 1
+    assert allowed(OPEN, now=later(30), in_flight=1) == 0
+
+
+def test_probes_grow_rarer_up_to_five_minutes() -> None:
+    state, now, waits = OPEN, NOW, []
+    for _ in range(7):
+        opens_at = throttle.opens_at(PLACE, state, now)
+        assert opens_at is not None
+        waits.append((opens_at - now).total_seconds())
+        now = opens_at
+        assert allowed(state, now=now) == 1
+        state = throttle.after_claim(PLACE, state, 1, now)
+        assert allowed(state, now=now) == 0
+        state = after(FAIL, state=state, now=now + timedelta(seconds=1))
+
+    assert waits == [30, 60, 120, 240, 300, 300, 300]
+
+
+def test_a_success_closes_the_breaker() -> None:
+    state = throttle.after_success(throttle.after_claim(PLACE, OPEN, 1, later(30)))
+
+    assert allowed(state, now=later(31)) == 4
+    assert (state.failures, state.probe_at, state.probe_seconds) == (0, None, 0.0)
+
+
+def test_failures_that_come_back_late_do_not_put_the_probe_off() -> None:
+    assert after(FAIL, FAIL, state=OPEN, now=later(20)).probe_at == OPEN.probe_at
+
+
+def test_claiming_nothing_changes_nothing() -> None:
+    assert throttle.after_claim(PLACE, OPEN, 0, later(40)) == OPEN
+
+
+# -- pause and rest -------------------------------------------------------------------------------
+
+
+def test_a_pause_lasts_until_somebody_resumes() -> None:
+    state = after(Pause("invalid_auth"))
+
+    assert (state.paused_at, state.paused_reason) == (NOW, "invalid_auth")
+    assert allowed(state, now=later(10**8)) == 0
+    assert throttle.opens_at(PLACE, state, NOW) is None
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(90.0, 90.0), (None, 1.0), (10.0**9, 86400.0), (0.0, 1.0)])
+def test_a_throttled_answer_holds_the_destination_and_does_not_count(
+    asked: float | None, seconds: float
+) -> None:
+    state = after(*[Retry("429", after_seconds=asked, throttled=True)] * 9)
+
+    assert (state.failures, state.probe_at) == (0, None)
+    assert allowed(state, now=later(seconds - 0.1)) == 0
+    assert allowed(state, now=later(seconds)) == 4
+
+
+def test_the_longest_rest_counts() -> None:
+    state = after(
+        Retry("429", after_seconds=90, throttled=True), Retry("429", after_seconds=5, throttled=True)
+    )
+
+    assert state.hold_until == later(90)
+
+
+# -- rate limit -----------------------------------------------------------------------------------
+
+
+def sent_at(limit: RateLimit, seconds: float, *, step: float, at_once: int = 100) -> list[float]:
+    """When messages go that a worker claims as soon as it may, looking every `step` seconds."""
+    config = replace(PLACE, concurrency=at_once, rate_limit=limit)
+    state, sent, elapsed = STATE, [], 0.0
+    while elapsed < seconds:
+        count = allowed(state, now=later(elapsed), config=config, room=at_once)
+        state = throttle.after_claim(config, state, count, later(elapsed))
+        sent += [elapsed] * count
+        elapsed += step
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("limit", "step", "slack"),
+    [
+        (RateLimit(count=1, seconds=1), 0.001, 1),
+        (RateLimit(count=50, seconds=1), 0.005, 2),
+        (RateLimit(count=1000, seconds=1), 0.007, 21),
+        (RateLimit(count=30, seconds=60), 0.05, 1),
+        (RateLimit(count=10, seconds=1, burst=5), 0.01, 5),
+        (RateLimit(count=100, seconds=3600), 1.0, 1),
+    ],
+)
+def test_no_window_has_more_than_the_limit_and_its_burst(limit: RateLimit, step: float, slack: int) -> None:
+    sent = sent_at(limit, limit.seconds * 4, step=step)
+    windows = [sum(1 for each in sent if start <= each < start + limit.seconds) for start in sent]
+
+    assert max(windows) <= limit.count + slack
+    # And it is reached: whoever is a little late makes up for it.
+    assert len(sent) >= 4 * limit.count * 0.95
+
+
+def test_messages_are_spread_evenly() -> None:
+    sent = sent_at(RateLimit(count=10, seconds=1), 3, step=0.001)
+    gaps = [second - first for first, second in pairwise(sent)]
+
+    assert min(gaps) >= 0.079
+    assert sum(gaps) / len(gaps) == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_rest_saves_up_the_burst_and_no_more() -> None:
+    config = replace(PLACE, concurrency=100, rate_limit=RateLimit(count=10, seconds=1, burst=5))
+
+    assert allowed(STATE, config=config) == 5
+    used = throttle.after_claim(config, STATE, 5, NOW)
+    assert allowed(used, config=config) == 0
+    assert allowed(used, config=config, now=later(0.25)) == 2
+    assert allowed(used, config=config, now=later(3600)) == 5
+
+
+def test_a_limit_says_when_the_next_may_go() -> None:
+    config = replace(PLACE, rate_limit=RateLimit(count=1, seconds=1))
+    state = throttle.after_claim(config, STATE, 1, NOW)
+    opens_at = throttle.opens_at(config, state, NOW)
+
+    assert opens_at is not None
+    assert later(0.97) <= opens_at <= later(1)
+    assert allowed(state, config=config, now=opens_at) == 1

@@ -1,0 +1,560 @@
+"""A real worker on a real store sends to real servers on loopback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from hub import operator
+from hub.delivery import worker
+from hub.delivery.batch import Sent
+from hub.delivery.worker import Worker
+from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from hub.errors import Retry
+from hub.ingest.fanout import fan_out, replay
+from hub.ingest.route import Rules
+from hub.model.delivery import Outcome, State
+from hub.model.destination import DestinationConfig, OnUnknown, RateLimit
+from hub.model.records import DeliveryRecord
+from hub.model.routing import Send
+from hub.store.repositories.queue import Wanted
+from hub.store.store import Store
+from hub.store.tables import deliveries, destinations
+
+QUICK = (0.02, 0.02)
+
+
+class Today:
+    """The rules that a running worker sees; they can be changed."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    def __call__(self) -> Rules:
+        return self.rules
+
+
+@contextmanager
+def working(store: Store, rules: Rules | Today, threads: int = 8) -> Iterator[Worker]:
+    today = rules if isinstance(rules, Today) else Today(rules)
+    worker = Worker(store, today, threads=threads, public_url="https://hub.example.com")
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def to(receiver: HttpReceiver, name: str = "crm", **changes: Any) -> DestinationConfig:
+    return given.destination(name, url=receiver.url, **{"retry_seconds": QUICK, **changes})
+
+
+def sending(*places: DestinationConfig, fields: dict[str, Any] | None = None) -> Rules:
+    """One route for everything to each of the destinations."""
+    sends = (Send(to=place.name, fields=fields or {}) for place in places)
+    return given.rules(given.route("all", ("*",), *sends), destinations=places)
+
+
+def only(store: Store) -> DeliveryRecord:
+    with store.read() as reading:
+        (record,) = reading.deliveries()
+        return reading.delivery(record.id)
+
+
+def wait_for_state(store: Store, state: State, count: int = 1) -> list[DeliveryRecord]:
+    def found() -> list[DeliveryRecord]:
+        with store.read() as reading:
+            records = reading.deliveries(state=state)
+        return records if len(records) >= count else []
+
+    return given.until(found)
+
+
+def outcomes(record: DeliveryRecord) -> list[Outcome | None]:
+    return [each.outcome for each in record.attempt_list]
+
+
+# -- the way of a delivery ------------------------------------------------------------------------
+
+
+def test_an_event_arrives_byte_for_byte_with_its_ids(store: Store) -> None:
+    event = given.event(payload=b'{ "type":"user.created",  "data": {"n": "\xc3\xa9\\ud800"} }')
+    with HttpReceiver() as receiver, working(store, rules := sending(to(receiver))):
+        fan_out(event, rules, store)
+        (request,) = receiver.wait_for(1)
+        (record,) = wait_for_state(store, State.DELIVERED)
+    kept = only(store)
+
+    assert request.body == event.payload
+    assert request.headers["webhook-id"] == record.id
+    assert request.headers["hub-event-id"] == event.id
+    assert request.headers["hub-attempt"] == "1"
+    assert outcomes(kept) == [Outcome.DELIVERED]
+    assert (kept.attempt_list[0].status, kept.attempts, kept.reason) == (200, 1, None)
+    assert kept.delivered_at is not None
+
+
+def test_retry_sends_the_same_bytes(store: Store) -> None:
+    with HttpReceiver([Answer(status=500), Answer(status=503)]) as receiver:
+        today = Today(sending(to(receiver), fields={"json": {"old": "{{ data.id }}"}}))
+        receiver.respond = lambda _: Answer()
+        with working(store, today):
+            fan_out(given.event(), today.rules, store)
+            receiver.wait_for(1)
+            today.rules = sending(to(receiver), fields={"json": {"new": "{{ data.id }}"}})
+            requests = receiver.wait_for(3)
+            wait_for_state(store, State.DELIVERED)
+
+    assert [request.body for request in requests] == [b'{"old": "user_1"}'] * 3
+    assert len({request.headers["webhook-id"] for request in requests}) == 1
+    assert [request.headers["hub-attempt"] for request in requests] == ["1", "2", "3"]
+    assert outcomes(only(store)) == [Outcome.FAILED, Outcome.FAILED, Outcome.DELIVERED]
+
+
+def test_after_the_last_attempt_a_delivery_is_dead_and_an_operator_can_retry_it(store: Store) -> None:
+    with HttpReceiver([Answer(status=500)] * 3) as receiver:
+        rules = sending(to(receiver))
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            (dead,) = wait_for_state(store, State.DEAD)
+            operator.retry(store, rules, dead.id)
+            wait_for_state(store, State.DELIVERED)
+    kept = only(store)
+
+    assert dead.reason == "answered 500 Internal Server Error (attempt 3 of 3, the last)"
+    assert (kept.id, kept.attempts) == (dead.id, 4)
+
+
+def test_an_operators_retry_is_rendered_anew(store: Store) -> None:
+    with HttpReceiver([Answer(status=410)]) as receiver:
+        today = Today(sending(to(receiver), fields={"json": {"old": 1}}))
+        with working(store, today):
+            fan_out(given.event(), today.rules, store)
+            (dead,) = wait_for_state(store, State.DEAD)
+            today.rules = sending(to(receiver), fields={"json": {"new": 1}})
+            operator.retry(store, today.rules, dead.id)
+            first, second = receiver.wait_for(2)
+
+    assert (first.body, second.body) == (b'{"old": 1}', b'{"new": 1}')
+
+
+def test_a_replay_arrives_under_another_id(store: Store) -> None:
+    with HttpReceiver() as receiver, working(store, rules := sending(to(receiver))):
+        done = fan_out(given.event(), rules, store)
+        receiver.wait_for(1)
+        replay(done.event_id, rules, store)
+        first, second = receiver.wait_for(2)
+
+    assert first.body == second.body
+    assert first.headers["webhook-id"] != second.headers["webhook-id"]
+
+
+def test_a_throttled_destination_rests_as_long_as_it_asked(store: Store) -> None:
+    with HttpReceiver([Answer(status=429, headers={"Retry-After": "1"})]) as receiver:
+        rules = sending(to(receiver, concurrency=1))
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            receiver.wait_for(1)
+            wait_for_state(store, State.PENDING)
+            fan_out(given.event(), rules, store)
+            first, second, _ = receiver.wait_for(3)
+
+    assert 1 <= (second.at - first.at).total_seconds() < 3
+
+
+def test_a_rate_limit_spreads_what_is_due(store: Store) -> None:
+    limit = RateLimit(count=20, seconds=1)
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver, rate_limit=limit))
+        for _ in range(9):
+            fan_out(given.event(), rules, store)
+        with working(store, rules):
+            requests = receiver.wait_for(9)
+
+    assert (requests[-1].at - requests[0].at).total_seconds() >= 0.3
+
+
+# -- what cannot be rendered ----------------------------------------------------------------------
+
+
+def test_a_template_that_fails_for_a_machine_is_a_dead_delivery_with_the_reason(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), fields={"json": {"a": "x {{ data.name + 1 }}"}})
+        with working(store, rules):
+            fan_out(given.event(data={"name": "\0 \ud800"}), rules, store)
+            (dead,) = wait_for_state(store, State.DEAD)
+
+    assert (dead.reason or "").startswith("template failed: json.a:1: ")
+    assert (dead.attempts, receiver.received) == (0, [])
+
+
+def test_a_template_that_fails_for_people_degrades_to_the_built_in_message(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = sending(given.destination("log"), fields={"text": "{{ data.first_name + 1 }}"})
+    with working(store, rules):
+        event = given.event("user.created", data={"first_name": "Ada"})
+        fan_out(event, rules, store)
+        (record,) = wait_for_state(store, State.DELIVERED)
+
+    assert (record.degraded or "").startswith("template failed: text:1: ")
+    printed = capsys.readouterr().out
+    assert "Ada" in printed
+    assert f"https://hub.example.com/events/{event.id}" in printed
+
+
+# -- waiting --------------------------------------------------------------------------------------
+
+
+def test_a_paused_destination_keeps_what_it_is_owed_until_it_is_resumed(store: Store) -> None:
+    with HttpReceiver() as receiver, HttpReceiver() as other:
+        rules = sending(to(receiver), to(other, "other"))
+        operator.pause(store, rules, "crm")
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            other.wait_for(1)
+            (waiting,) = wait_for_state(store, State.PENDING)
+            assert (waiting.attempts, receiver.received) == (0, [])
+            operator.resume(store, rules, "crm")
+            receiver.wait_for(1)
+
+
+@pytest.mark.parametrize("changes", [{"options": None, "missing": ("CRM_URL",)}, {"enabled": False}])
+def test_what_is_owed_to_a_destination_that_cannot_be_sent_to_waits(
+    store: Store, changes: dict[str, Any]
+) -> None:
+    with HttpReceiver() as receiver, HttpReceiver() as other:
+        ready = sending(to(receiver), to(other, "other"))
+        today = Today(sending(to(receiver, **changes), to(other, "other")))
+        fan_out(given.event(), ready, store)
+        long_ago = update(deliveries).values(owed_since=given.NOON - timedelta(days=900))
+        store.write(
+            lambda t: t._connection.execute(long_ago.where(deliveries.c.destination == "crm")) and None
+        )
+        with working(store, today) as worker:
+            other.wait_for(1)
+            (waiting,) = wait_for_state(store, State.PENDING)
+            assert (waiting.destination, waiting.attempts, receiver.received) == ("crm", 0, [])
+            today.rules = ready
+            worker._inbox.ring()
+            receiver.wait_for(1)
+
+
+def test_what_waited_too_long_is_given_up(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver))
+        fan_out(given.event(), rules, store)
+        change = update(deliveries).values(
+            owed_since=given.NOON - timedelta(days=900), due_at=given.NOON + timedelta(days=90_000)
+        )
+        store.write(lambda t: t._connection.execute(change) and None)
+        with working(store, rules):
+            (dead,) = wait_for_state(store, State.DEAD)
+
+    assert (dead.reason, receiver.received) == ("gave up: it waited longer than give_up_after", [])
+
+
+def test_a_destination_that_hangs_delays_no_other(store: Store) -> None:
+    hanging = Answer(fault=Fault.HANG)
+    with HttpReceiver(respond=lambda _: hanging) as slow, HttpReceiver() as fast:
+        slow_place, fast_place = to(slow, "slow", timeout_seconds=2.0, concurrency=4), to(fast, "fast")
+        rules = sending(slow_place, fast_place)
+        for _ in range(20):
+            fan_out(given.event(), sending(slow_place), store)
+        with working(store, rules, threads=4):
+            slow.wait_for(1)
+            for number in range(5):
+                fan_out(given.event(), sending(fast_place), store)
+                fast.wait_for(number + 1, 1.5)
+
+
+def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
+    with HttpReceiver(respond=lambda _: Answer(status=503)) as failing, HttpReceiver() as fine:
+        rules = sending(to(failing, "failing", retry_seconds=(0.01,) * 50, concurrency=1), to(fine, "fine"))
+        with working(store, rules):
+            for _ in range(3):
+                fan_out(given.event(), rules, store)
+            state = given.until(lambda: probed(store, "failing"))
+            fan_out(given.event(), rules, store)
+            fine.wait_for(4)
+            given.until(lambda: len(wait_for_state(store, State.PENDING, 4)) == 4)
+
+    assert state.failures == 5
+    assert len(failing.received) == 5
+    assert sum(each.attempts for each in wait_for_state(store, State.PENDING, 4)) == 5
+
+
+def probed(store: Store, name: str) -> Any:
+    with store.read() as reading:
+        state = reading.destinations().get(name)
+    return state if state is not None and state.probe_at is not None else None
+
+
+# -- what may have arrived ------------------------------------------------------------------------
+
+
+def test_an_unknown_outcome_is_resent_with_the_same_id(store: Store) -> None:
+    with (
+        HttpReceiver([Answer(fault=Fault.CLOSE)]) as receiver,
+        working(store, rules := sending(to(receiver))),
+    ):
+        fan_out(given.event(), rules, store)
+        first, second = receiver.wait_for(2)
+        wait_for_state(store, State.DELIVERED)
+
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED]
+
+
+def test_an_unknown_outcome_is_held_for_an_operator_where_asked_for(store: Store) -> None:
+    with HttpReceiver([Answer(fault=Fault.CLOSE)]) as receiver:
+        rules = sending(to(receiver, on_unknown=OnUnknown.HOLD))
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            (held,) = wait_for_state(store, State.HELD)
+            operator.resolve(store, held.id, "retry")
+            first, second = receiver.wait_for(2)
+
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+@pytest.mark.parametrize("is_started", [True, False])
+def test_what_a_dead_worker_held_is_taken_over(store: Store, is_started: bool) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver))
+        fan_out(given.event(), rules, store)
+        lease = timedelta(seconds=-1)
+
+        def claim_and_die(transaction: Any) -> None:
+            claims = transaction.claim(Wanted("crm", 1, token="dead", lease=lease))
+            if is_started:
+                message = {"method": "POST", "content_type": "application/json", "body": "{}"}
+                transaction.start([replace(each, message=message) for each in claims], {"crm": lease})
+
+        store.write(claim_and_die)
+        with working(store, rules):
+            receiver.wait_for(1)
+            wait_for_state(store, State.DELIVERED)
+        with store.read() as reading:
+            state = reading.destinations()["crm"]
+
+    assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED][0 if is_started else 1 :]
+    assert state.failures == 0
+
+
+def test_a_worker_that_was_halted_past_its_lease_does_not_send_what_it_started(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(place := to(receiver))
+        fan_out(given.event(), rules, store)
+        worker = Worker(store, lambda: rules, threads=1)
+        (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=30))))
+        rendered = [replace(claim, message={"body": "x"})]
+        (started,) = store.write(lambda t: t.start(rendered, {"crm": timedelta(seconds=30)}))
+        worker._errands.send(started, place, given.NOON, time.monotonic() - 16)
+        worker._turn(claims=False)
+    record = only(store)
+
+    assert receiver.received == []
+    assert (record.state, outcomes(record)) == (State.PENDING, [Outcome.FAILED])
+    assert store.write(lambda t: t.delivery_row(record.id)).tries == 0
+
+
+def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
+    link = "https://example.com/?ticket=abcdef&x=1"
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), to(receiver, "second"), fields={"json": {"u": "<{{ data.url }}>"}})
+        with working(store, rules):
+            done = fan_out(given.event("invitation.created", data={"url": link}), rules, store)
+            requests = receiver.wait_for(2)
+            wait_for_state(store, State.DELIVERED, 2)
+    with store.read() as reading:
+        kept = repr((reading.event(done.event_id).payload, reading.deliveries()))
+
+    assert all(link.encode() in request.body for request in requests)
+    assert "abcdef" not in kept
+
+
+# -- what a turn fails at -------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("plain_log")
+def test_a_delivery_that_cannot_be_read_is_put_off_and_stops_no_other(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), to(receiver, "erp"))
+        poisoned = fan_out(given.event(), rules, store).event_id
+        broken = update(deliveries).where(deliveries.c.destination == "crm").values(send=text("'no JSON'"))
+        store.write(lambda t: t._connection.execute(broken) and None)
+        fan_out(given.event(), rules, store)
+        with working(store, rules):
+            wait_for_state(store, State.DELIVERED, 3)
+    (waiting,) = store.write(
+        lambda t: t._connection.execute(
+            select(deliveries.c.event_id, deliveries.c.reason).where(deliveries.c.state == "pending")
+        ).all()
+    )
+
+    assert waiting == (poisoned, worker.PUT_OFF_REASON)
+
+
+@pytest.mark.usefixtures("plain_log")
+def test_a_result_that_cannot_be_settled_stops_no_other(store: Store) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver))
+        fan_out(given.event(), rules, store)
+        (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=9))))
+        with working(store, rules) as worker:
+            gone = replace(claim, destination="gone")
+            worker._inbox.put(sent=Sent(claim=gone, seconds=1.0, result=Retry("no")))
+            fan_out(given.event(), rules, store)
+            wait_for_state(store, State.DELIVERED)
+
+
+# -- many workers, and the end --------------------------------------------------------------------
+
+
+def test_workers_share_the_work_and_send_everything_once(open_stores: Callable[..., Store]) -> None:
+    stores = [open_stores() for _ in range(3)]
+    with HttpReceiver() as receiver, ExitStack() as stack:
+        rules = sending(to(receiver, concurrency=6))
+        for each in stores[1:]:
+            stack.enter_context(working(each, rules))
+        for _ in range(60):
+            fan_out(given.event(), rules, stores[0])
+        wait_for_state(stores[0], State.DELIVERED, 50)
+        given.until(lambda: len({r.headers["webhook-id"] for r in receiver.received}) == 60)
+
+    assert len(receiver.received) == 60
+
+
+def test_a_worker_recovers_from_lost_connections(new_postgres_database: Callable[..., str]) -> None:
+    from hub.store.store import open_store
+
+    url = new_postgres_database()
+    store, other = open_store(url), open_store(url)
+    cut = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver))
+        with working(store, rules):
+            fan_out(given.event(), rules, other)
+            receiver.wait_for(1)
+            other.write(lambda t: t._connection.execute(cut) and None)
+            fan_out(given.event(), rules, other)
+            receiver.wait_for(2, 8)
+    store.close()
+    other.close()
+
+
+def test_stopping_returns_what_is_in_hand_and_leaves_unknown_what_was_being_sent(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.3)
+    with HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as receiver:
+        rules = sending(to(receiver, timeout_seconds=60.0, concurrency=2))
+        for _ in range(5):
+            fan_out(given.event(), rules, store)
+        with working(store, rules):
+            receiver.wait_for(2)
+    with store.read() as reading:
+        records = [reading.delivery(each.id) for each in reading.deliveries()]
+        beat_at = reading.worker_beat_at()
+
+    assert {each.state for each in records} == {State.PENDING}
+    assert sorted(len(each.attempt_list) for each in records) == [0, 0, 0, 1, 1]
+    assert [outcomes(each) for each in records if each.attempt_list] == [[Outcome.UNKNOWN]] * 2
+    assert beat_at is None
+
+
+def test_stopping_returns_what_is_still_being_rendered_with_no_attempt_used(store: Store) -> None:
+    slow = "{% for x in range(99999) %}{% for y in range(50) %}{% endfor %}{% endfor %}late"
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), fields={"body": slow, "content_type": "text/plain"})
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            wait_for_state(store, State.SENDING)
+    kept = only(store)
+
+    assert (kept.state, kept.attempts, kept.message) == (State.PENDING, 0, None)
+    assert receiver.received == []
+
+
+def test_stopping_waits_for_what_arrives_in_time(store: Store) -> None:
+    arrived = threading.Event()
+
+    def slowly(_: Any) -> Answer:
+        arrived.set()
+        threading.Event().wait(0.4)
+        return Answer()
+
+    with HttpReceiver(respond=slowly) as receiver:
+        rules = sending(to(receiver))
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            assert arrived.wait(5)
+
+    assert only(store).state is State.DELIVERED
+
+
+STOPPING = """
+import sys, threading
+import given
+from hub import deliver
+from hub.store.store import open_store
+
+worker.DRAIN_SECONDS = 0.3
+place = given.destination("crm", url=sys.argv[2], timeout_seconds=60.0)
+rules = given.rules(given.route("all", ("*",), "crm"), destinations=(place,))
+store = open_store(sys.argv[1])
+worker = worker.Worker(store, lambda: rules, threads=4)
+threading.Timer(1.0, worker.stop).start()
+worker.run()
+store.close()
+"""
+
+
+def test_a_destination_whose_row_was_removed_is_served_on(store: Store) -> None:
+    with HttpReceiver() as crm:
+        rules = sending(to(crm))
+        with working(store, rules):
+            fan_out(given.event(), rules, store)
+            assert crm.wait_for(1, 5)
+            store.write(lambda t: t._connection.execute(delete(destinations)) and None)
+            fan_out(given.event(), rules, store)
+            assert len(crm.wait_for(2, 5)) == 2
+
+
+def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:
+    from hub.store.store import open_store
+
+    store = open_store(sqlite_url)
+    with HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as receiver:
+        fan_out(given.event(), sending(to(receiver)), store)
+        store.close()
+        folder = str(Path(__file__).parents[1])
+        process = subprocess.run(
+            [sys.executable, "-c", STOPPING, sqlite_url, receiver.url],
+            env={"PYTHONPATH": folder},
+            timeout=12,
+            check=False,
+        )
+
+    assert process.returncode == 0
+    assert len(receiver.received) == 1

@@ -1,0 +1,247 @@
+"""What is told of troubles goes out as deliveries like any other, and once, whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import BigInteger, type_coerce, update
+from structlog.testing import capture_logs
+
+from hub import catalog, operator
+from hub.delivery.batch import News, Plan, Sent
+from hub.delivery.cycle import take_turn
+from hub.errors import Reject, Retry
+from hub.health.notifier import Herald
+from hub.ingest.fanout import fan_out
+from hub.model.alert import TroubleKind
+from hub.model.delivery import Receipt, State
+from hub.model.records import EventRecord
+from hub.model.routing import Send
+from hub.rules.reload import KEPT_REFUSAL
+from hub.store.store import Store
+from hub.store.tables import deliveries, destinations, events, troubles
+
+CRM, MAIL = given.destination("crm", retry_seconds=()), given.destination("mail", retry_seconds=())
+CONFIG = given.config(
+    given.route("all", ("user.*",), "crm"), destinations=(CRM, MAIL), problems=(Send(to="mail"),)
+)
+RULES = given.load_rules(CONFIG)
+MINUTE = timedelta(minutes=1)
+
+
+def owe(store: Store) -> None:
+    fan_out(given.event(), RULES, store)
+
+
+def turn(store: Store, news: News | None = None, **more: Any) -> Any:
+    plan = Plan(
+        worker="w",
+        threads=16,
+        destinations=CONFIG.destinations,
+        configs=CONFIG.destinations,
+        news=news or News(),
+        in_hand={},
+        compose=lambda claim: replace(claim, message={"text": "x"}),
+        configured=dict.fromkeys(CONFIG.destinations, True),
+        tells=frozenset({"mail"}),
+        **more,
+    )
+    return store.write(lambda transaction: take_turn(transaction, plan))
+
+
+def send_all(store: Store, result: Any) -> None:
+    """Send what is due, with this result for each."""
+    started = turn(store).started
+    turn(store, News(sent=tuple(Sent(claim=claim, seconds=0.1, result=result) for claim in started)))
+
+
+def age(store: Store, ago: timedelta = MINUTE) -> None:
+    """Let all troubles have begun a while ago."""
+
+    def work(transaction: Any) -> None:
+        began = update(troubles).where(troubles.c.since.is_not(None)).values(since=transaction.now - ago)
+        transaction._connection.execute(began)
+
+    store.write(work)
+
+
+def change(store: Store, statement: Any) -> None:
+    store.write(lambda transaction: transaction._connection.execute(statement) and None)
+
+
+def earlier(column: Any, ago: timedelta) -> Any:
+    """A change that moves a time into the past."""
+    before = type_coerce(column, BigInteger) - ago // timedelta(microseconds=1)
+    return (
+        update(column.table)
+        .where(column.is_not(None))
+        .values({column.name: type_coerce(before, column.type)})
+    )
+
+
+def look(store: Store, rules: Any = RULES) -> None:
+    Herald(store, "https://hub.example.com").look(rules)
+
+
+def told(store: Store) -> list[EventRecord]:
+    """The hub's own events, oldest first."""
+    with store.read() as reading:
+        return list(reversed(reading.events(type_=catalog.PROBLEM)))
+
+
+def headlines(store: Store) -> list[str]:
+    return [given.json.loads(record.payload or b"{}")["data"]["headline"] for record in told(store)]
+
+
+def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
+    owe(store)
+    send_all(store, Retry("HTTP 503"))
+    look(store)
+    assert headlines(store) == []
+    age(store)
+    for _ in range(3):
+        look(store)
+    assert headlines(store) == ["1 delivery to crm died"]
+    send_all(store, Receipt(detail="ok"))
+    owe(store)
+    send_all(store, Receipt(detail="ok"))
+    for _ in range(3):
+        look(store)
+
+    assert headlines(store) == ["1 delivery to crm died", "crm accepts again"]
+    with store.read() as reading:
+        owed = [
+            (each.route, each.destination) for each in reading.deliveries() if each.type != "user.created"
+        ]
+        assert owed == [("problems", "mail")] * 2
+        assert reading.accounts().faults == ()
+
+
+def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None:
+    owe(store)
+    send_all(store, Retry("HTTP 503"))
+    age(store)
+    look(store)
+    send_all(store, Reject("550 no such user"))
+    with store.read() as reading:
+        assert [each.state for each in reading.deliveries(destination="mail")] == [State.DEAD]
+        kinds = [each.key for each in reading.troubles()]
+
+    assert kinds == [(TroubleKind.DIED, "crm")]
+
+
+def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Store) -> None:
+    owe(store)
+    send_all(store, Retry("HTTP 503"))
+    age(store)
+    look(store)
+    ages_ago = given.NOON - timedelta(days=9000)
+    change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
+    done = turn(store, gives_up=True, claims=False)
+    with store.read() as reading:
+        assert [each.state for each in reading.deliveries(destination="mail")] == [State.DEAD]
+        assert [each.subject for each in reading.troubles()] == ["crm"]
+    assert +done.gave_up == {}
+
+
+def test_what_waited_too_long_is_told(store: Store) -> None:
+    owe(store)
+    turn(store, claims=False)
+    change(store, update(deliveries).values(owed_since=given.NOON - timedelta(days=9000)))
+    turn(store, gives_up=True, claims=False)
+    age(store)
+    look(store)
+
+    assert headlines(store) == ["1 delivery to crm died"]
+
+
+def test_several_that_look_at_once_tell_once(open_stores: Callable[..., Store]) -> None:
+    stores = [open_stores() for _ in range(4)]
+    owe(stores[0])
+    send_all(stores[0], Retry("HTTP 503"))
+    age(stores[0])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(look, stores * 3))
+
+    assert headlines(stores[0]) == ["1 delivery to crm died"]
+
+
+def test_a_pause_is_told_with_the_command_that_ends_it(store: Store) -> None:
+    turn(store, claims=False)
+    owe(store)
+    operator.pause(store, RULES, "crm")
+    change(store, earlier(destinations.c.paused_at, MINUTE))
+    look(store)
+    (record,) = told(store)
+
+    lines = given.json.loads(record.payload or b"{}")["data"]["lines"]
+    texts = [line["text"] for line in lines]
+    assert texts[0].startswith("crm is paused, since 20")
+    assert texts[0].endswith("; 1 delivery waits")
+    assert "hub resume crm" in texts[2]
+    assert texts[3] == "https://hub.example.com"
+
+
+def test_a_refused_edit_and_its_end_are_told(store: Store) -> None:
+    store.write(lambda t: t.replace_value(KEPT_REFUSAL, "routes.yaml:3:1: error[x]: no"))
+    look(store)
+    age(store)
+    look(store)
+    store.write(lambda t: t.replace_value(KEPT_REFUSAL, ""))
+    look(store)
+
+    assert headlines(store) == [
+        "An edit of the configuration was refused",
+        "The configuration is as its files have it again",
+    ]
+
+
+def test_a_source_that_is_quiet_is_told(store: Store) -> None:
+    rules = given.load_rules(replace(CONFIG, quiet_after_seconds=3600.0))
+    owe(store)
+    look(store, rules)
+    assert headlines(store) == []
+    change(store, earlier(events.c.received_at, timedelta(hours=2)))
+    look(store, rules)
+
+    assert headlines(store) == ["clerk has sent nothing for 2 h"]
+
+
+def test_what_cannot_be_told_is_logged_once(store: Store) -> None:
+    turn(store, claims=False)
+    operator.pause(store, RULES, "mail")
+    change(store, earlier(destinations.c.paused_at, MINUTE))
+    herald = Herald(store, "")
+    with capture_logs() as logs:
+        herald.look(RULES)
+        herald.look(RULES)
+
+    assert told(store) == []
+    assert [(line["event"], line["what"]) for line in logs] == [("problems.unsaid", "mail is paused")]
+
+
+def test_deliveries_to_what_is_gone_from_the_configuration_wait_and_are_logged_once(store: Store) -> None:
+    owe(store)
+    herald = Herald(store, "")
+    without = given.rules(given.route("all", ("x",), "mail"), destinations=(MAIL,))
+    with capture_logs() as logs:
+        herald.look(without)
+        herald.look(without)
+
+    assert [(line["event"], line["destination"]) for line in logs] == [("destination.removed", "crm")]
+
+
+@pytest.mark.parametrize("problems", [(), (Send(to="mail"),)])
+def test_a_look_at_a_hub_that_is_well_writes_nothing(store: Store, problems: tuple[Send, ...]) -> None:
+    owe(store)
+    look(store, given.load_rules(replace(CONFIG, problems=problems)))
+
+    with store.read() as reading:
+        assert reading.troubles() == []
+    assert told(store) == []

@@ -1,0 +1,186 @@
+"""Which routes take an event, and what is kept of those that do not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import given
+import pytest
+
+from hub.ingest.route import Rules, event_matches, match
+from hub.model.event import Event
+from hub.model.routing import UNMATCHED, Send, Verdict
+
+
+def taken(rules: Rules, event: Event) -> list[str]:
+    return [each.route for each in match(rules, event).matched]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event_type", "fits"),
+    [
+        ("user.created", "user.created", True),
+        ("user.created", "user.createdx", False),
+        ("user.created", "xuser.created", False),
+        ("user.created", "userxcreated", False),
+        ("user.*", "user.created", True),
+        ("user.*", "user.", True),
+        ("user.*", "users.created", False),
+        ("*.created", "user.created", True),
+        ("*", "anything at all", True),
+        ("*", "two\nlines", True),
+        ("waitlist*", "waitlistEntry.created", True),
+        ("*Member*", "organizationMembership.deleted", True),
+        ("organization*.*ted", "organizationInvitation.accepted", True),
+        ("organization*.*ted", "organizationInvitation.revoked", False),
+        ("user.[a-z]+", "user.created", False),
+        ("user.?", "user.x", False),
+        ("user.*", "USER.created", False),
+    ],
+)
+def test_patterns(pattern: str, event_type: str, fits: bool) -> None:
+    assert event_matches(pattern, event_type) is fits
+
+
+def test_all_matching_routes_fire_in_order() -> None:
+    rules = given.rules(
+        given.route("first", ("user.*",)),
+        given.route("other", ("session.*",)),
+        given.route("second", ("session.*", "user.created")),
+    )
+
+    assert taken(rules, given.event("user.created")) == ["first", "second"]
+
+
+def test_stop_ends_the_walk_only_where_it_matches() -> None:
+    rules = given.rules(
+        given.route("no", ("*",), when=("data.x",), stop=True),
+        given.route("yes", ("*",), stop=True),
+        given.route("later", ("*",)),
+    )
+
+    assert taken(rules, given.event()) == ["yes"]
+    assert [each.route for each in match(rules, given.event()).verdicts] == ["no", "yes"]
+
+
+def test_sources_are_told_apart() -> None:
+    rules = given.rules(
+        given.route("any", ("*",)),
+        given.route("clerk", ("*",), sources=("clerk",)),
+        given.route("both", ("*",), sources=("svix", "clerk")),
+        given.route("svix", ("*",), sources=("svix",)),
+    )
+
+    assert taken(rules, given.event()) == ["any", "clerk", "both"]
+    assert taken(rules, given.event(source="svix")) == ["any", "both", "svix"]
+
+
+def test_a_route_that_is_switched_off_takes_nothing_and_says_nothing() -> None:
+    routing = match(given.rules(given.route("off", ("*",), enabled=False)), given.event())
+
+    assert (routing.matched, routing.verdicts) == ((), ())
+
+
+def test_nothing_is_owed_to_a_destination_that_is_switched_off() -> None:
+    destinations = (given.destination("log"), given.destination("off", enabled=False))
+    rules = given.rules(
+        given.route("a", ("*",), "off", "log"), given.route("b", ("*",), "off"), destinations=destinations
+    )
+    routing = match(rules, given.event())
+
+    assert [[send.to for send in each.sends] for each in routing.matched] == [["log"], []]
+    assert routing.routes == ("a", "b")
+
+
+def test_the_unmatched_block_takes_what_no_route_takes() -> None:
+    rules = given.rules(given.route("users", ("user.*",)), unmatched=(Send(to="log"),))
+    routing = match(rules, given.event("session.created"))
+
+    assert [each.route for each in routing.matched] == [UNMATCHED]
+    assert routing.routes == ()
+    assert taken(rules, given.event("user.created")) == ["users"]
+
+
+def test_an_event_that_matches_nothing_is_owed_to_nobody() -> None:
+    destinations = (given.destination("log", enabled=False),)
+
+    assert taken(given.rules(), given.event()) == []
+    assert taken(given.rules(unmatched=(Send(to="log"),), destinations=destinations), given.event()) == []
+
+
+def test_rules_remember_types_but_not_conditions() -> None:
+    rules = given.rules(given.route("big", ("*",), when=("data.n > 1",)))
+
+    assert taken(rules, given.event(data={"n": 2})) == ["big"]
+    assert taken(rules, given.event(data={"n": 1})) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("data.status == 'active'", 'data.status is "past_due"'),
+        ("data.status in ['a', 'b']", 'data.status is "past_due"'),
+        ("data.amount > 500", "data.amount is 400"),
+        ("data.amount not in [400]", "data.amount is 400"),
+        ("data.missing == 'x'", "data.missing is missing"),
+        ("data.missing", "it is missing"),
+        ("data.none", "it is missing"),
+        ("data.empty", "it is []"),
+        ("data.status is none", "it is False"),
+        ("data.quoted == 1", "data.quoted is \"a 'b'\""),
+        ("data.lines == 1", 'data.lines is "a b"'),
+        ("data.flags[type == 'x'] == 2", "it is False"),
+    ],
+)
+def test_the_condition_that_failed_is_kept_with_the_value_it_saw(condition: str, value: str) -> None:
+    data = {
+        "status": "past_due",
+        "amount": 400,
+        "none": None,
+        "empty": [],
+        "quoted": 'a "b"',
+        "lines": "a\n\x00\u202eb",
+        "flags": [1],
+    }
+    rules = given.rules(given.route("r", ("*",), when=("data.status", condition, "data.never_asked")))
+    (verdict,) = match(rules, given.event(data=data)).verdicts
+
+    assert verdict == Verdict(route="r", matched=False, condition=condition, value=value)
+
+
+@pytest.mark.parametrize(
+    "condition", ["data.x + 1", "1 // 0", "data.x | int + data.x", "range(999999999) | list", "data.("]
+)
+def test_a_condition_that_fails_while_it_runs_does_not_match_and_says_why(condition: str) -> None:
+    rules = given.rules(given.route("broken", ("*",), when=(condition,)), given.route("fine", ("*",)))
+    routing = match(rules, given.event(data={"x": "text"}))
+    broken = routing.verdicts[0]
+
+    assert routing.routes == ("fine",)
+    assert (broken.matched, broken.condition) == (False, condition)
+    assert (broken.value or "").startswith("failed: ")
+
+
+def test_what_a_verdict_keeps_is_bounded() -> None:
+    rules = given.rules(given.route("r", ("*",), when=("data.x == 1",)))
+    for huge in ("x" * 100_000, list(range(100_000)), {"k" * 9999: 1}):
+        (verdict,) = match(rules, given.event(data={"x": huge})).verdicts
+
+        assert len(verdict.value or "") <= 161
+
+
+def test_a_verdict_holds_no_one_time_secret() -> None:
+    link = "https://example.com/?ticket=" + "t" * 200
+    rules = given.rules(given.route("r", ("*",), when=("data.url == 1",)))
+    (verdict,) = match(rules, given.event("invitation.created", data={"url": link})).verdicts
+
+    assert "tt" not in (verdict.value or "")
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 7, True, {"data": None}])
+def test_data_of_any_shape_is_routed(data: Any) -> None:
+    event = given.event(payload=b'{"type": "x", "data": %s}' % json.dumps(data).encode())
+    rules = given.rules(given.route("r", ("*",), when=("data.a.b == 1",)), given.route("all", ("*",)))
+
+    assert taken(rules, event) == ["all"]

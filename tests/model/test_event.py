@@ -1,0 +1,39 @@
+"""Ids sort by the time they were made at."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+
+from hub.model.event import first_id, new_id
+
+
+def test_ids_sort_by_the_microsecond_and_are_never_the_same() -> None:
+    began = datetime(2026, 11, 26, 2, 3, 4, 998_500, tzinfo=UTC)
+    moments = [began + timedelta(microseconds=number) for number in range(3000)]
+    ids = [new_id("evt", moment) for moment in moments]
+
+    assert ids == sorted(ids)
+    assert {len(each) for each in ids} == {32}
+    assert len({new_id("evt", began) for _ in range(1000)}) == 1000
+
+
+def test_what_comes_first_of_a_moment_is_before_its_ids_and_behind_those_before() -> None:
+    for number in range(3000):
+        moment = datetime(2026, 11, 26, tzinfo=UTC) + timedelta(milliseconds=number)
+        assert new_id("evt", moment - timedelta(microseconds=1)) < first_id("evt", moment)
+        assert first_id("evt", moment) <= new_id("evt", moment)
+    assert first_id("evt", datetime(1960, 1, 1, tzinfo=UTC)) == "evt_000000000000"
+
+
+def test_processes_that_were_forked_from_one_make_different_ids() -> None:
+    fork = multiprocessing.get_context("fork")
+    made = fork.SimpleQueue()
+    processes = [fork.Process(target=lambda: made.put(new_id("evt", datetime.now(UTC))[-13:])) for _ in "12"]
+    for process in processes:
+        process.start()
+    random_parts = [made.get() for _ in processes]
+    for process in processes:
+        process.join()
+
+    assert random_parts[0] != random_parts[1]

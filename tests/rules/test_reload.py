@@ -1,0 +1,287 @@
+"""A good edit is swapped in as a whole, a bad one not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.errors import ConfigError
+from hub.ingest.route import Rules
+from hub.model.config import Config
+from hub.rules.reload import KEPT_FILES, KEPT_REFUSAL, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
+from hub.settings import Settings
+from hub.store.store import Store, open_store
+
+ROUTES = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${SECRET:-whsec_c2VjcmV0c2VjcmV0c2VjcmV0}"}
+destinations:
+  log: {type: console}
+routes:
+  - {name: NAME, events: user.created, send: [{to: log, template: console/user}]}
+"""
+
+
+class World:
+    """The user's files, a store, and a process that watches them; `clock` passes by hand."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self.store = store
+        self.settings = Settings(config_path=folder / "routes.yaml", templates_path=folder / "templates")
+        self.template = folder / "templates/console/user.j2"
+        self.template.parent.mkdir(parents=True)
+        self.clock = 0.0
+        self.swapped: list[Rules] = []
+        self.write("first")
+        self.edit_template("{{ data.id }}")
+        self.reloader = self.process()
+
+    def write(self, name: str) -> None:
+        self.settings.config_path.write_text(ROUTES.replace("NAME", name))
+
+    def edit_template(self, text: str) -> None:
+        self.template.write_text(text)
+
+    def begin(self) -> Serving:
+        return begin(self.settings, lambda: kept_files(self.store), same)
+
+    def process(self) -> Reloader:
+        return Reloader(self.settings, self.store, self.begin(), same, self.swapped.append)
+
+    def settle(self) -> None:
+        """Let the watch see the files, and see them again once they have settled."""
+        self.reloader.look(self.clock)
+        self.clock += SETTLE_SECONDS
+        self.reloader.look(self.clock)
+
+    @property
+    def route(self) -> str:
+        return self.reloader.rules().config.routes[0].name
+
+    @property
+    def refused(self) -> list[str]:
+        return [problem.code for problem in self.reloader.serving().refused]
+
+
+def same(config: Config) -> Config:
+    return config
+
+
+@pytest.fixture
+def world(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    store = open_store(sqlite_url)
+    store.migrate()
+    yield World(tmp_path, store)
+    store.close()
+
+
+def test_a_good_edit_serves_once_it_has_settled(world: World) -> None:
+    world.settle()
+    before = world.reloader.serving()
+    world.write("second")
+    world.reloader.look(world.clock)
+    world.reloader.look(world.clock + SETTLE_SECONDS * 0.9)
+
+    assert world.reloader.serving() is before
+
+    world.reloader.look(world.clock + SETTLE_SECONDS)
+
+    assert world.route == "second"
+    assert world.reloader.serving().since > before.since
+    assert [rules.config.routes[0].name for rules in world.swapped] == ["second"]
+
+
+def test_files_that_go_on_changing_wait(world: World) -> None:
+    world.settle()
+    for name in ("a", "ab", "abc"):
+        world.write(name)
+        world.reloader.look(world.clock)
+        world.clock += SETTLE_SECONDS * 0.9
+
+    assert world.route == "first"
+
+    world.settle()
+
+    assert world.route == "abc"
+
+
+def test_a_template_is_part_of_the_version(world: World) -> None:
+    world.settle()
+    version = world.reloader.rules().config.version
+    world.edit_template("{{ data.id }} is here")
+    world.settle()
+
+    assert world.reloader.rules().config.version != version
+    assert world.reloader.rules().config.templates["console/user.j2"] == "{{ data.id }} is here"
+
+
+def test_a_bad_edit_is_refused_with_all_its_problems_until_it_is_mended(world: World) -> None:
+    world.settle()
+    world.settings.config_path.write_text(ROUTES.replace("log:", "lag:").replace("events", "event"))
+    world.edit_template("{{ data.id ")
+    world.settle()
+
+    assert world.route == "first"
+    assert world.refused == ["missing-key", "unknown-key", "unknown-destination", "template-syntax"]
+
+    world.edit_template("{{ data.id }}")
+    world.write("mended")
+    world.settle()
+
+    assert (world.route, world.refused) == ("mended", [])
+
+
+def test_a_bad_edit_that_is_taken_back_is_forgotten(world: World) -> None:
+    world.settle()
+    since = world.reloader.serving().since
+    world.settings.config_path.write_text("version: 2")
+    world.settle()
+
+    assert "bad-version" in world.refused
+
+    world.write("first")
+    world.settle()
+
+    assert (world.route, world.refused) == ("first", [])
+    assert world.reloader.serving().since == since
+
+
+def test_a_file_that_is_gone_is_refused(world: World) -> None:
+    world.settle()
+    world.settings.config_path.unlink()
+    world.settle()
+
+    assert (world.route, world.refused) == ("first", ["unreadable-file"])
+
+
+def test_the_same_bytes_written_again_change_nothing(world: World) -> None:
+    world.settle()
+    before = world.reloader.serving()
+    os.utime(world.settings.config_path, (1, 1))
+    world.settle()
+
+    assert world.reloader.serving() is before
+
+
+def test_a_process_that_restarts_serves_the_last_good_files(world: World) -> None:
+    world.settle()
+    world.write("second")
+    world.edit_template("second: {{ data.id }}")
+    world.settle()
+    world.edit_template("{{ data.id ")
+    serving = world.begin()
+
+    assert serving.rules.config.routes[0].name == "second"
+    assert serving.rules.config.templates["console/user.j2"] == "second: {{ data.id }}"
+    assert [problem.code for problem in serving.refused] == ["template-syntax"]
+
+    world.reloader = world.process()
+    world.settle()
+
+    assert (world.route, world.refused) == ("second", ["template-syntax"])
+
+
+def test_what_was_never_good_does_not_start(world: World) -> None:
+    world.settings.config_path.write_text("version: 2")
+
+    with pytest.raises(ConfigError, match="version"):
+        world.begin()
+
+
+def test_a_change_of_the_environment_can_make_the_last_good_files_bad(world: World) -> None:
+    world.settle()
+    world.settings.config_path.write_text("version: 2")
+    world.settings = Settings(
+        config_path=world.settings.config_path,
+        templates_path=world.settings.templates_path,
+        environment={"SECRET": "no secret"},
+    )
+
+    with pytest.raises(ConfigError, match="version"):
+        world.begin()
+
+
+def test_each_edit_is_logged_once_by_all_processes_together(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = world.process()
+    for clock in (0.0, SETTLE_SECONDS):
+        world.reloader.look(clock)
+        other.look(clock)
+    world.write("second")
+    for clock in (1.0, 1.0 + SETTLE_SECONDS):
+        world.reloader.look(clock)
+        other.look(clock)
+    world.edit_template("{{ data.id ")
+    for clock in (2.0, 2.0 + SETTLE_SECONDS):
+        world.reloader.look(clock)
+        other.look(clock)
+
+    said = "".join(capfd.readouterr())
+    assert [said.count(name) for name in ("config.reloaded", "config.refused", "config.problem")] == [1, 1, 1]
+
+
+def test_an_edit_serves_while_the_store_is_away(world: World) -> None:
+    world.settle()
+    Path(world.store.url.removeprefix("sqlite:///")).rename(world.settings.config_path.with_suffix(".gone"))
+    world.store.close()
+    world.write("second")
+    world.settle()
+
+    assert world.route == "second"
+
+
+def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) -> None:
+    world.settle()
+    database = Path(world.store.url.removeprefix("sqlite:///"))
+    away = database.rename(database.with_suffix(".gone"))
+    world.store.close()
+    world.write("second")
+    world.settle()
+    world.reloader.look(world.clock)
+    away.rename(database)
+    world.reloader.look(world.clock)
+    world.template.unlink()
+
+    assert world.begin().rules.config.routes[0].name == "second"
+
+
+def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
+    world.settle()
+
+    with world.store.read() as reading:
+        kept = reading.kept(KEPT_FILES)
+
+    assert kept is not None
+    assert "version: 1" not in kept
+
+
+def kept_refusal(world: World) -> str | None:
+    with world.store.read() as reading:
+        return reading.kept(KEPT_REFUSAL)
+
+
+def test_a_refusal_that_was_mended_before_a_restart_is_over_for_all(world: World) -> None:
+    world.settle()
+    world.edit_template("{{ data.id")
+    world.settle()
+    assert "template-syntax" in (kept_refusal(world) or "")
+    world.edit_template("{{ data.id }}")
+    world.reloader = world.process()
+    world.settle()
+
+    assert kept_refusal(world) == ""
+
+
+def test_what_was_refused_at_a_start_is_kept_for_all_to_tell(world: World) -> None:
+    world.settle()
+    world.edit_template("{{ data.id")
+    world.reloader = world.process()
+    world.settle()
+
+    assert world.refused == ["template-syntax"]
+    assert "template-syntax" in (kept_refusal(world) or "")

@@ -1,0 +1,497 @@
+"""What users write runs here: keys before attributes, escapes that hold, errors that point to their line."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import given
+import pytest
+from hypothesis import given as for_any
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from hub.errors import TemplateError
+from hub.templating.sandbox import Sandbox, as_json, html, path_segment, plain, variables, whole_expression
+
+SANDBOX = Sandbox({})
+HOSTILE = "<b>&'\"<!channel>"
+
+
+def text(source: str, escape: Any = plain, /, **seen: Any) -> str:
+    return SANDBOX.text(source, seen, escape, name="text")
+
+
+def value(source: str, /, **seen: Any) -> Any:
+    return SANDBOX.condition(source)(seen)
+
+
+def shout(value: Any) -> str:
+    return str(value).replace("<", "(").replace(">", ")")
+
+
+@pytest.mark.parametrize(
+    ("source", "seen", "expected"),
+    [
+        ("{{ data.items }}", {"data": {"items": 3}}, "3"),
+        ("{{ data.keys }}", {"data": {"keys": "k"}}, "k"),
+        ("{{ data['values'] }}", {"data": {"values": "v"}}, "v"),
+        ("{{ data['items'] }}", {"data": {}}, ""),
+        ("{{ data.a.b.c }}", {"data": {}}, ""),
+        ("{{ data.a.b.c }}", {"data": {"a": None}}, ""),
+        ("{{ data.a[0].c }}", {"data": {"a": [{"c": 1}]}}, "1"),
+        ("{{ data.a[5].c }}", {"data": {"a": []}}, ""),
+        ("[{{ none_at_all }}]", {}, "[]"),
+        ("[{{ data.a }}]", {"data": {"a": None}}, "[]"),
+        ("{{ data.a }}", {"data": {"a": False}}, "False"),
+        ("{{ data.a }}", {"data": {"a": 0}}, "0"),
+        ("{% if data.a.b %}yes{% else %}no{% endif %}", {"data": {}}, "no"),
+        ("{% for x in data.list %}{{ x }}{% endfor %}", {"data": {}}, ""),
+        ("{{ data.a or 'nobody' }}", {"data": {}}, "nobody"),
+        ("{{ data.a | default('x') }}", {"data": {}}, "x"),
+        ("{{ 'it''s & <so>' }}", {}, "its & <so>"),
+        ('{{ "it\'s & <so>" }}', {}, "it's & <so>"),
+    ],
+)
+def test_what_is_printed(source: str, seen: dict[str, Any], expected: str) -> None:
+    assert text(source, plain, **seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("escape", "expected"),
+    [
+        (plain, HOSTILE),
+        (html, "&lt;b&gt;&amp;&#39;&#34;&lt;!channel&gt;"),
+        (as_json, json.dumps(HOSTILE)),
+        (path_segment, "%3Cb%3E%26%27%22%3C%21channel%3E"),
+        (shout, "(b)&'\"(!channel)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ data.name }}",
+        "{% set x = data.name %}{{ x }}",
+        "{{ data.name | trim }}",
+        "{{ data.name ~ '' }}",
+        "{{ [data.name] | join }}",
+    ],
+)
+def test_every_printed_value_is_escaped_once(escape: Any, expected: str, source: str) -> None:
+    assert text(source, escape, data={"name": HOSTILE}) == expected
+
+
+@pytest.mark.parametrize("escape", [plain, html, shout])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% macro m(x) %}<i>{{ x }}</i>{% endmacro %}{{ m(data.name) }}",
+        "{% macro m() %}<i>{{ caller() }}</i>{% endmacro %}{% call m() %}{{ data.name }}{% endcall %}",
+        "{% set block %}<i>{{ data.name }}</i>{% endset %}{{ block }}",
+        "{% for x in [[[]]] recursive %}{{ loop(x) if x else data.html }}{% endfor %}",
+    ],
+)
+def test_what_a_template_builds_itself_is_not_escaped_again(escape: Any, source: str) -> None:
+    seen = {"name": HOSTILE, "html": Markup(f"<i>{escape(HOSTILE)}</i>")}
+
+    assert text(source, escape, data=seen) == f"<i>{escape(HOSTILE)}</i>"
+
+
+def test_a_block_can_be_taken_over_and_its_parents_text_kept() -> None:
+    sandbox = Sandbox(
+        {
+            "layout.j2": "<p>{% block body %}<b>{{ data.name }}</b>{% endblock %}</p>",
+            "child.j2": "{% extends 'layout.j2' %}{% block body %}{{ super() }}!{% endblock %}",
+        }
+    )
+
+    assert sandbox.file("child.j2", {"data": {"name": "<"}}, html) == "<p><b>&lt;</b>!</p>"
+
+
+def test_html_that_the_owner_marks_as_safe_stays() -> None:
+    assert text("{{ '<hr>' | safe }}{{ data.x | e }}", html, data={"x": "<"}) == "<hr>&lt;"
+
+
+def test_a_literal_is_escaped_like_any_value() -> None:
+    assert text("{{ '<' }}", html) == "&lt;"
+    assert text("{{ 'a & b' }}", shout) == "a & b"
+    assert text("{{ 'a & b' }}", as_json) == '"a & b"'
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ('{"a": {{ data.a }}}', {"a": "x\"'\n<\x00"}),
+        ('{"a": {{ data.none }}, "b": {{ data.missing.deep }}}', {"a": None, "b": None}),
+        ('{"a": {{ data.list }}, "b": {{ data }}}', {"a": [1, "é"], "b": None}),
+        ('{"a": {{ data.a | tojson }}}', {"a": "x\"'\n<\x00"}),
+        ('{"a": {{ data.list | tojson }}}', {"a": [1, "é"]}),
+    ],
+)
+def test_json_prints_every_value_as_json_once(source: str, expected: dict[str, Any]) -> None:
+    data = {"a": "x\"'\n<\x00", "none": None, "list": [1, "é"]}
+    rendered = json.loads(text(source, as_json, data=data))
+    if rendered.get("b") == data:
+        rendered["b"] = None
+
+    assert rendered == expected
+
+
+def test_a_macro_may_build_a_json_value() -> None:
+    source = '{% macro m(x) %}{"n": {{ x }}}{% endmacro %}[{{ m(data.name) }}, {{ m(none) }}]'
+
+    assert json.loads(text(source, as_json, data={"name": HOSTILE})) == [{"n": HOSTILE}, {"n": None}]
+
+
+@for_any(st.text())
+def test_no_text_breaks_out_of_json_html_or_a_path(hostile: str) -> None:
+    assert json.loads(text("{{ x }}", as_json, x=hostile)) == hostile
+    assert Markup(text("{{ x }}", html, x=hostile)).unescape() == Markup(html(hostile)).unescape()
+    assert not set(text("{{ x }}", html, x=hostile)) & set("<>\"'")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ data.__class__.__subclasses__() }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ data | attr('__class__') }}",
+        "{{ (data.x).__init__.__globals__['os'] }}",
+        "{{ '{0.__class__}'.format(data) }}",
+        "{{ self.__dict__ }}",
+        "{{ event.timestamp.__reduce__() }}",
+    ],
+)
+def test_pythons_internals_are_out_of_reach(source: str) -> None:
+    try:
+        rendered = text(source, plain, data={"x": "y"}, event={"timestamp": given.NOON})
+    except TemplateError:
+        return
+    assert rendered == ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'a' * 999999999 }}",
+        "{{ [1] * 99999999 }}",
+        "{{ 999999999 ** 999999999 }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{% for x in range(999999) %}x{% endfor %}",
+        "{% for x in range(99999) %}long enough to be too long{% endfor %}",
+        "{{ data.append(1) }}",
+    ],
+)
+def test_what_would_grow_or_change_things_is_an_error(source: str) -> None:
+    with pytest.raises(TemplateError):
+        text(source, plain, data=[1])
+
+
+def test_a_message_may_have_256_kib() -> None:
+    assert len(text("{{ x }}", plain, x="a" * 262144)) == 262144
+    with pytest.raises(TemplateError, match="renders to more than 256 KiB"):
+        text("{{ x }}", plain, x="a" * 262145)
+
+
+TEMPLATES = {
+    "fine.j2": "fine",
+    "third.j2": "one\n\n{{ data.a + 1 }}",
+    "outer.j2": "one\ntwo\n{% include 'third.j2' %}",
+    "macros.j2": "\n{% macro broken(x) %}\n\n{{ x + 1 }}{% endmacro %}",
+    "caller.j2": "{% import 'macros.j2' as m %}\n{{ m.broken(data.a) }}",
+    "missing.j2": "\n{% include 'nowhere.j2' %}",
+    "wrong.j2": "one\n{% if %}",
+    "layout.j2": "{% block body %}{% endblock %}",
+    "child.j2": "{% extends 'layout.j2' %}\n{% block body %}\n{{ data.a + 1 }}{% endblock %}",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("third.j2", ("third.j2", 3)),
+        ("outer.j2", ("third.j2", 3)),
+        ("caller.j2", ("macros.j2", 4)),
+        ("child.j2", ("child.j2", 3)),
+        ("wrong.j2", ("wrong.j2", 2)),
+        ("missing.j2", ("nowhere.j2", None)),
+        ("gone.j2", ("gone.j2", None)),
+    ],
+)
+def test_an_error_names_the_file_and_the_line(name: str, where: tuple[str, int | None]) -> None:
+    with pytest.raises(TemplateError) as failed:
+        Sandbox(TEMPLATES).file(name, {"data": {"a": "x"}}, plain)
+
+    assert (failed.value.template, failed.value.line) == where
+
+
+def test_an_error_in_a_text_names_its_field_and_line() -> None:
+    with pytest.raises(TemplateError) as failed:
+        Sandbox({}).text("a\nb\n{{ x + 1 }}", {"x": "y"}, plain, name="subject")
+
+    assert str(failed.value).startswith("subject:3: ")
+
+
+def test_an_error_is_one_short_line() -> None:
+    with pytest.raises(TemplateError) as failed:
+        text("{{ x | int(default=y) + z }}", plain, x="1", y=0, z="\n\0" * 999)
+
+    assert len(failed.value.message) <= 201
+    assert "\n" not in failed.value.message
+
+
+def structure(given_value: Any, escape: Any = as_json, /, **seen: Any) -> Any:
+    return SANDBOX.structure(given_value, seen, escape, name="json")
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ({"n": 1, "b": True, "z": None, "f": 1.5}, {"n": 1, "b": True, "z": None, "f": 1.5}),
+        ("{{ data.count }}", 3),
+        ("{{ data.count > 2 }}", True),
+        ("{{- data.list -}}", ["a", {"b": None}]),
+        ("  {{ data.name }}  ", "<x>"),
+        ("{{ data.missing }}", None),
+        ("{{ data.missing.deeper }}", None),
+        ("{{ data.count }} of {{ data.count }}", "3 of 3"),
+        ("{{ data.count }}{{ data.count }}", "33"),
+        ("name: {{ data.name }}", "name: <x>"),
+        (
+            {"{{ data.name }}": ["{{ data.count }}", {"deep": "{{ data.name }}"}]},
+            {"<x>": [3, {"deep": "<x>"}]},
+        ),
+        ("{{ '}}' }}", "}}"),
+        ("{{ data.count }} }}", "3 }}"),
+        ("{{ {'a': (1, 2)} }}", {"a": [1, 2]}),
+        ("plain", "plain"),
+        ("", ""),
+    ],
+)
+def test_a_structure_keeps_its_shape_and_whole_expressions_their_type(template: Any, expected: Any) -> None:
+    data = {"count": 3, "name": "<x>", "list": ["a", {"b": None}]}
+
+    assert structure(template, data=data) == expected
+
+
+def test_elsewhere_a_structures_strings_are_escaped_text() -> None:
+    template = {"text": "{{ data.name }}", "list": ["{{ data.count }}"], "n": 1}
+
+    assert structure(template, html, data={"name": "<", "count": 3}) == {
+        "text": "&lt;",
+        "list": ["3"],
+        "n": 1,
+    }
+
+
+@for_any(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+    )
+)
+def test_any_value_passes_a_structure_unchanged(value: Any) -> None:
+    assert structure({"v": "{{ x }}"}, x=value) == {"v": value}
+
+
+def test_a_structures_error_names_the_place() -> None:
+    with pytest.raises(TemplateError, match=r"^json\.a\[1\]"):
+        structure({"a": ["x", "it is {{ 1 // 0 }}"]})
+    with pytest.raises(TemplateError):
+        structure({"a": "{{ 1 // 0 }}"})
+
+
+def test_a_structure_that_is_no_json_is_a_template_error() -> None:
+    with pytest.raises(TemplateError):
+        structure({"a": "{{ {(1, 2): 3} }}"})
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("data.a", {"b": 1}),
+        ("data.a.b == 1", True),
+        ("data.missing", None),
+        ("data.missing.deeper", None),
+        ("data.missing is defined", False),
+        ("data.list | length > 1", True),
+        ("'x' in data.list", True),
+        ("type.endswith('.deleted')", True),
+        ("data | primary_email", ""),
+    ],
+)
+def test_a_condition_keeps_the_values_type(source: str, expected: Any) -> None:
+    seen = {"data": {"a": {"b": 1}, "list": ["x", "y"]}, "type": "user.deleted"}
+
+    assert value(source, **seen) == expected
+
+
+@pytest.mark.parametrize(
+    "source", ["data.a + 1", "1 // 0", "data.a | nothing", "data.", "(", "'a' * 9999999"]
+)
+def test_a_condition_that_fails_is_a_template_error(source: str) -> None:
+    with pytest.raises(TemplateError):
+        value(source, data={"a": "x"})
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{ a }}", "a"),
+        (" {{- a.b | f(1) -}} ", "a.b | f(1)"),
+        ("{{ a }}{{ b }}", None),
+        ("{{ a }} }}", None),
+        ("{{ a }} {# c #}", None),
+        ("x {{ a }}", None),
+        ("{{ a", None),
+        ("{% if a %}{% endif %}", None),
+    ],
+)
+def test_a_whole_expression_is_recognised(source: str, expected: str | None) -> None:
+    assert whole_expression(source) == expected
+
+
+USER = {
+    "first_name": "Ada",
+    "last_name": None,
+    "primary_email_address_id": "b",
+    "email_addresses": [{"id": "a", "email_address": "a@x"}, {"id": "b", "email_address": "b@x"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "seen", "expected"),
+    [
+        ("{{ x | primary_email }}", USER, "b@x"),
+        ("{{ x | primary_email }}", {**USER, "primary_email_address_id": None}, ""),
+        ("{{ x | primary_email }}", {**USER, "email_addresses": []}, ""),
+        ("{{ x | primary_email }}", {**USER, "email_addresses": "odd"}, ""),
+        ("{{ x | primary_email }}", None, ""),
+        ("{{ x | full_name }}", USER, "Ada"),
+        ("{{ x | full_name }}", {"identifier": "ada"}, "ada"),
+        ("{{ x | full_name }}", {"username": "ada"}, "ada"),
+        ("{{ x | full_name }}", [], ""),
+        ("{{ x | datetime }}", 1654012591514, "2022-05-31 15:56 UTC"),
+        ("{{ x | datetime('%Y') }}", 1654012591, "2022"),
+        ("{{ x | datetime }}", datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02 03:04 UTC"),
+        ("{{ x | datetime }}", "soon", ""),
+        ("{{ x | datetime }}", True, ""),
+        ("{{ x | datetime }}", float("nan"), ""),
+        ("{{ x | datetime }}", 10**30, ""),
+        ("{{ missing | datetime }}{{ missing | full_name }}{{ missing | primary_email }}", None, ""),
+    ],
+)
+def test_filters(source: str, seen: Any, expected: str) -> None:
+    assert text(source, plain, x=seen) == expected
+
+
+def test_templates_see_the_event() -> None:
+    event = given.event(
+        payload=b'{"type":"a.b","timestamp":1654012591514,"instance_id":"ins_1","data":{"x":1}}', type="a.b"
+    )
+    seen = variables(event, "welcome")
+
+    assert seen["event"]["timestamp"] == datetime(2022, 5, 31, 15, 56, 31, 514000, tzinfo=UTC)
+    assert (seen["event"]["id"], seen["event"]["instance_id"]) == (event.id, "ins_1")
+    assert (seen["type"], seen["data"], seen["route"]) == ("a.b", {"x": 1}, "welcome")
+
+
+# -- what a template may cost ---------------------------------------------------------------------
+
+GROWS = "{% set ns = namespace(a=START) %}{% for i in range(60) %}{% set ns.a = ns.a OP ns.a %}{% endfor %}"
+NESTED = "{% set a = ['x' * 99999] * 8 %}" + "{% set a = [a] * 8 %}" * 8
+TIME = "takes more than 1 s of processor time; make it simpler"
+LONG = "the result may be too long"
+SLOW = "range(99999) | map('string')" + " | map('list') | map('sort') | map('join')" * 20 + " | list"
+"""Small all the way: what grows is too large before it is too slow on a fast machine."""
+
+LARGE = "makes something larger than 4 MiB on its way"
+WIDE = "a width in this format is too large"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", TIME),
+        ("{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}", TIME),
+        (f"{{{{ {SLOW} }}}}", TIME),
+        (
+            "{{ range(10**9) | list }}",
+            "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
+        ),
+        ("{{ 'a' * 10**9 }}", "the result of * is too long"),
+        ("{{ ([range(99999)] * 99999) | map('sum') | sum }}", LARGE),
+        (GROWS.replace("START", "'aaa'").replace("OP", "~"), LARGE),
+        (GROWS.replace("START", "'aaa'").replace("OP", "+"), LARGE),
+        (GROWS.replace("START", "3").replace("OP", "*"), "the result of * is too large"),
+        (NESTED + "{{ a }}", LARGE),
+        (NESTED + "{{ a ~ 'x' }}", LARGE),
+        (NESTED + "{{ '%s' % a }}", LARGE),
+        (NESTED + "{{ '{}'.format(a) }}", LARGE),
+        (NESTED + "{{ a | string }}", LARGE),
+        ("{{ 'a' | center(10**9) }}", LONG),
+        ("{{ 'a'.center(10**9) }}", LONG),
+        ("{{ 'a' | indent(width=10**9) }}", LONG),
+        ("{{ data | tojson(indent=10**9) }}", LONG),
+        ("{{ [1] | batch(10**9, 'x') | list }}", LONG),
+        ("{{ (1).to_bytes(10**9, 'big') }}", LONG),
+        ("{{ ('a' * 99999).replace('', 'a' * 99999) }}", LONG),
+        ("{{ ('a' * 99999) | replace('', 'a' * 99999) }}", LONG),
+        ("{{ ('a ' * 99999) | wordwrap(1, wrapstring='a' * 99999) }}", LONG),
+        ("{{ range(9999) | map('string') | join(',' * 99999) }}", LONG),
+        ("{{ '%1000000000d' % 1 }}", WIDE),
+        ("{{ '%*d' % (10**9, 1) }}", WIDE),
+        ("{{ '%(a)1000000000d' % {'a': 1} }}", WIDE),
+        ("{{ '%1000000000d' | format(1) }}", WIDE),
+        ("{{ '{:1000000000}'.format(1) }}", WIDE),
+        ("{{ '{:{w}}'.format(1, w=10**9) }}", WIDE),
+    ],
+)
+def test_what_costs_too_much_is_an_error_soon(source: str, expected: str) -> None:
+    began = time.thread_time()
+
+    with pytest.raises(TemplateError) as error:
+        Sandbox({}).text(source, {"data": {"a": [1]}}, plain, name="text")
+
+    assert str(error.value) == f"text:1: {expected}"
+    assert time.thread_time() - began < 10
+
+
+@pytest.mark.timeout(60)
+def test_a_condition_and_a_structure_have_the_same_limits() -> None:
+    began = time.thread_time()
+
+    with pytest.raises(TemplateError, match=TIME):
+        Sandbox({}).condition(SLOW)({})
+    with pytest.raises(TemplateError, match=TIME):
+        Sandbox({}).structure({"a": [f"{{{{ {SLOW} }}}}"] * 100}, {}, as_json, name="json")
+    assert time.thread_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "{% for a in [1, 2, 3] %}{{ loop.index }}/{{ loop.length }},{% endfor %}",
+            "1/3,2/3,3/3,",
+        ),
+        ("{% for a in missing %}{{ a }}{% else %}none{% endfor %}", "none"),
+        ("{% for a in [1, [2]] recursive %}{{ loop(a) if a is iterable else a }}{% endfor %}", "12"),
+        ("{{ 'a' ~ 1 ~ none ~ [1] }}", "a1None[1]"),
+        ("{{ '{:,.2f}|{:>5}'.format(1234.5, 'x') }}", "1,234.50|    x"),
+        ("{{ '%5.1f%% %s' % (1.25, 'x') }}{{ '%03d' | format(7) }}", "  1.2% x007"),
+        (
+            "{{ 'a b' | replace(' ', '-') }}{{ [1, 2] | join(', ') }}{{ 'x' | indent(4, true) }}",
+            "a-b1, 2    x",
+        ),
+        ("{{ ('word ' * 20000) | wordwrap(79) | length }}", "99999"),
+        ("{{ {'a': 1718000000000}.get('b', 1718000000000) }}", "1718000000000"),
+        ("{{ 1718000000000 * 1000 }}", "1718000000000000"),
+    ],
+)
+def test_what_costs_little_is_as_in_jinja(source: str, expected: str) -> None:
+    assert Sandbox({}).text(source, {}, plain, name="text") == expected
