@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from hub.durations import parse_duration
 from hub.errors import SettingsError
 
 PLATFORM_VARIABLES = (
@@ -21,10 +21,6 @@ PLATFORM_VARIABLES = (
     "FLY_MACHINE_ID",
 )
 """Set by Heroku, Render, Railway and Fly in everything they run."""
-
-_DURATION = re.compile(r"(\d+)([smhd])")
-_LONGEST_RETENTION_SECONDS = 100 * 365 * 86400
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +101,7 @@ def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str,
 
 
 def _retention(text: str) -> timedelta:
-    matched = _DURATION.fullmatch(text)
-    seconds = int(matched[1]) * _SECONDS[matched[2]] if matched else 0
-    if not 0 < seconds <= _LONGEST_RETENTION_SECONDS:
+    retention = parse_duration(text)
+    if not retention:
         raise SettingsError(f"HUB_RETENTION is {text!r}; it must be a duration above zero such as 30d or 12h")
-    return timedelta(seconds=seconds)
+    return retention

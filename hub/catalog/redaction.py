@@ -10,6 +10,7 @@ from typing import Any
 
 from hub import catalog
 from hub.catalog.masking import written_forms
+from hub.strings import map_strings
 
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|CREDENTIAL|DSN|URL", re.IGNORECASE)
 _SHORTEST = 6
@@ -41,13 +42,7 @@ class Masks:
 
     def anything(self, value: Any) -> Any:
         """A JSON value with every string of it masked."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, Mapping):
-            return {key: self.anything(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.anything(item) for item in value]
-        return value
+        return map_strings(value, self.text)
 
     def of_event(self, type_: str, payload: bytes | None) -> Masks:
         """These and the one-time secrets of an event's payload."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from datetime import timedelta
 
 import click
 
-from hub.config.values import SECONDS
+from hub.durations import parse_duration
 from hub.process import start
 from hub.settings import load_settings
 from hub.terminal.printing import say
@@ -36,7 +35,7 @@ def command(older_than: str | None) -> None:
 
 
 def _duration(text: str) -> timedelta:
-    matched = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if matched is None or not int(matched[1]):
+    duration = parse_duration(text)
+    if not duration:
         raise click.BadParameter("say a duration above zero such as 30d or 12h", param_hint="'--older-than'")
-    return timedelta(seconds=int(matched[1]) * SECONDS[matched[2]])
+    return duration

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.config.variables import MALFORMED, Replaced, replace_all
 from hub.model.problem import Code, Problem, Severity
+from hub.strings import printable, shortened
 from hub.yamldoc import Document, Path
 
 LONGEST_MESSAGE = 1000
@@ -159,8 +160,7 @@ def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def _one_line(text: str) -> str:
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return shown if len(shown) <= LONGEST_MESSAGE else shown[: LONGEST_MESSAGE - 1] + "…"
+    return shortened(printable(text, instead="\N{REPLACEMENT CHARACTER}"), LONGEST_MESSAGE)
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:

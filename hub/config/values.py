@@ -9,13 +9,11 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from hub.config.report import kind
+from hub.durations import UNIT_SECONDS, parse_duration
 from hub.model.destination import RateLimit
 from hub.model.problem import Code
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST_DURATION_SECONDS = 3650 * 86400
-
-_DURATION = re.compile(r"([0-9]{1,8})([smhd])")
+_DURATION = re.compile(r"[0-9]{1,8}[smhd]")
 _RATE_LIMIT = re.compile(r"([0-9]{1,6})/([smh])")
 _PATTERN = re.compile(r"[A-Za-z0-9_.:*-]{1,200}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -33,17 +31,16 @@ def _problem(code: Code, message: str) -> PydanticCustomError:
 
 def duration_seconds(value: Any) -> float:
     """The seconds of a duration such as `10s`, `5m`, `2h` or `30d`; refuses all else with what to write."""
-    matched = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if matched is None:
+    if not (isinstance(value, str) and _DURATION.fullmatch(value)):
         is_number = isinstance(value, int) and not isinstance(value, bool)
         advice = (
             f"a duration needs a unit: write {value}s" if is_number else "write a duration such as 10s or 2h"
         )
         raise _problem(Code.BAD_DURATION, f"{advice} (units: s, m, h, d)")
-    seconds = int(matched[1]) * SECONDS[matched[2]]
-    if not 0 < seconds <= LONGEST_DURATION_SECONDS:
+    duration = parse_duration(value)
+    if not duration:
         raise _problem(Code.BAD_DURATION, "a duration must be above zero and at most 3650d")
-    return float(seconds)
+    return duration.total_seconds()
 
 
 def _attempt_seconds(value: Any) -> float:
@@ -58,7 +55,7 @@ def _rate_limit(value: Any) -> RateLimit:
     if matched is None or int(matched[1]) == 0:
         said = "write a rate limit such as 50/s, 100/m or 1000/h: a number above zero, a slash, a unit"
         raise _problem(Code.BAD_RATE_LIMIT, said)
-    return RateLimit(count=int(matched[1]), seconds=float(SECONDS[matched[2]]))
+    return RateLimit(count=int(matched[1]), seconds=float(UNIT_SECONDS[matched[2]]))
 
 
 def _one_or_list(value: Any) -> Any:

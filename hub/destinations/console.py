@@ -11,8 +11,8 @@ from hub.destinations.base import Block, Destination, InlineText, Renderer, Temp
 from hub.errors import Retry
 from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.event import Summary
+from hub.strings import one_line
 from hub.templating.sandbox import plain
-from hub.transport.failures import one_line
 
 _printing = threading.Lock()
 

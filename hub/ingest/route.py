@@ -13,7 +13,11 @@ from hub.errors import TemplateError
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
 from hub.model.routing import UNMATCHED, Matched, Route, Routing, Send, Verdict
+from hub.strings import one_line
 from hub.templating.sandbox import Sandbox, variables
+
+REASON_LIMIT = 161
+"""Characters of why a condition failed that are kept."""
 
 FITTING_LIMIT = 1000
 """So many types of events at most are remembered: a sender may invent any number."""
@@ -105,8 +109,7 @@ def _judge(route: Route, event: Event, sandbox: Sandbox) -> Verdict:
 def _kept(why: str, event: Event) -> str:
     """Why a condition failed as it may be kept and shown: short, on one line, without one-time secrets."""
     why = catalog.mask(why, catalog.secret_values(event.type, event.body))
-    why = " ".join("".join(c if c.isprintable() else " " for c in why).split())
-    return why if len(why) <= 160 else why[:160] + "…"
+    return one_line(why, REASON_LIMIT)
 
 
 _COMPARISON = re.compile(r"\s*([\w.\[\]\"']+)\s*(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s")

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from hub.model.problem import Problem
+from hub.strings import printable
 
 WIDTH_CHARACTERS = 100
 HIDDEN = "…"
@@ -35,7 +36,7 @@ def excerpt(text: str, problem: Problem, *, may_be_secret: bool) -> list[str]:
     line = _masked(lines, problem.line - 1) if may_be_secret else lines[problem.line - 1]
     column = min(problem.column, len(line) + 1)
     begins = max(0, column - WIDTH_CHARACTERS * 3 // 4) if len(line) > WIDTH_CHARACTERS else 0
-    shown = "".join(c if c.isprintable() else " " for c in line[begins : begins + WIDTH_CHARACTERS])
+    shown = printable(line[begins : begins + WIDTH_CHARACTERS])
     number = str(problem.line)
     return [
         f"  {number} | {shown}".rstrip(),

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from hub import strings
+
 NARROWEST_LAST_COLUMN = 20
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -29,15 +31,13 @@ def say_json(value: Any) -> None:
 
 def one_line(value: Any) -> str:
     """Text of strangers as it may stand on a line of a terminal: no control characters, single spaces."""
-    text = "" if value is None else str(value)
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return strings.one_line("" if value is None else str(value))
 
 
 def block(text: str, indent: str = "  ") -> Iterator[str]:
     """Text of strangers over several lines, indented, without control characters."""
     for line in text.expandtabs(4).splitlines():
-        shown = "".join(char if char.isprintable() else "?" for char in line)
-        yield f"{indent}{shown}".rstrip()
+        yield f"{indent}{strings.printable(line, instead='?')}".rstrip()
 
 
 def unset(names: Sequence[str]) -> str:

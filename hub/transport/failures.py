@@ -1,4 +1,4 @@
-"""Foreign text made fit for one line, and the words for what went wrong on the network."""
+"""Words for what went wrong on the network."""
 
 from __future__ import annotations
 
@@ -6,25 +6,11 @@ import socket
 import ssl
 
 from hub.errors import Retry, SendError, Unknown
+from hub.strings import one_line
 from hub.transport.deadline import Clock
 
 ANSWER_LIMIT = 200
 """As much of a foreign answer as a reason may quote."""
-
-
-def one_line(text: str, limit: int | None = None) -> str:
-    """The text without control characters, its white space collapsed, cut with an ellipsis at `limit`.
-
-    Line separators and the marks that turn the writing direction count as control characters: with them a
-    name could forge a line.
-    """
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if limit is None else shortened(line, limit)
-
-
-def shortened(text: str, limit: int) -> str:
-    """The text, cut with an ellipsis so that it has at most `limit` characters."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def network_failure(error: BaseException, clock: Clock) -> SendError:

@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
+from hub.strings import one_line
 from hub.transport.deadline import Clock, LookUp, connect, tls_context, within
-from hub.transport.failures import connection_reason, one_line, root_cause
+from hub.transport.failures import connection_reason, root_cause
 
 REPLY_LIMIT = 160
 QUIT_SECONDS = 1.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import request
 
+from hub.durations import parse_duration
 from hub.errors import NotFound
 from hub.model.delivery import State
 from hub.web.error_handlers import BadParameter
@@ -15,9 +16,6 @@ from hub.web.error_handlers import BadParameter
 USUAL_LIMIT, LARGEST_LIMIT = 50, 500
 
 _ID = re.compile(r"[a-z]{1,10}_[0-9a-f]{1,29}")
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONGEST_DURATION = timedelta(days=36500)
 
 
 def only(*known: str) -> None:
@@ -85,10 +83,9 @@ def since(now: datetime) -> datetime | None:
     value = text("since")
     if value is None:
         return None
-    duration = _DURATION.fullmatch(value)
-    if duration:
-        back = timedelta(seconds=int(duration[1]) * _SECONDS[duration[2]])
-        return now - min(back, _LONGEST_DURATION)
+    duration = parse_duration(value)
+    if duration is not None:
+        return now - duration
     try:
         # A "+" of an offset that was not percent-encoded arrives as a space.
         moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", value) if "T" in value else value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup, escape
 
 from hub.model.event import Summary
-from hub.transport.failures import one_line
+from hub.strings import one_line
 
 VALUE_LIMIT = 500
 

@@ -20,7 +20,7 @@ from email.utils import format_datetime
 import idna
 
 from hub.errors import Reject
-from hub.transport.failures import one_line, shortened
+from hub.strings import one_line, shortened
 
 SUBJECT_LIMIT = 250
 

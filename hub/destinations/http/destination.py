@@ -25,9 +25,9 @@ from hub.destinations.http.body import JSON_TYPE, below_path, content_type_probl
 from hub.errors import Reject, Retry
 from hub.model.delivery import RAW, Attempt, Message, Receipt
 from hub.model.event import Summary
+from hub.strings import one_line
 from hub.templating.sandbox import path_segment
 from hub.transport.deadline import LookUp
-from hub.transport.failures import one_line
 from hub.transport.http import Answer, HttpClient, Request, retry_after_seconds
 
 KEPT_CONNECTIONS = 32

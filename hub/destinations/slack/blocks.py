@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.model.event import Summary
-from hub.transport.failures import one_line, shortened
+from hub.strings import one_line, shortened
 
 BLOCKS_LIMIT = 50
 TEXT_LIMIT = 3999

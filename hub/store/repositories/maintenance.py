@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +17,7 @@ from hub.model.delivery import FINISHED, Claim, State
 from hub.store.repositories.queue import Queue
 from hub.store.repositories.view import is_in
 from hub.store.tables import attempts, counters, deliveries, destinations, events, workers
+from hub.strings import map_strings
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
 """The buckets of `hub_delivery_seconds`, in seconds; what is pruned is counted in the same ones."""
@@ -156,7 +156,7 @@ class Upkeep(Queue):
         its_delivery = table.c.id if table is deliveries else table.c.delivery_id
         for row in self._connection.execute(select(table).where(its_delivery.in_(owned))).all():
             values = {name: getattr(row, name) for name in columns}
-            masked = in_strings(values, lambda text: catalog.mask(text, secrets))
+            masked = map_strings(values, lambda text: catalog.mask(text, secrets))
             if masked != values:
                 its_row = [key == getattr(row, key.name) for key in keys]
                 self._connection.execute(update(table).where(*its_row).values(masked))
@@ -278,14 +278,3 @@ class Upkeep(Queue):
                 index_elements=["name", "labels"], set_={"count": counters.c.count + count}
             )
         )
-
-
-def in_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every string in it changed."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: in_strings(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [in_strings(item, change) for item in value]
-    return value
