@@ -33,7 +33,7 @@ def retry(store: Store, rules: Rules, delivery_id: str) -> DeliveryRecord:
 
     def work(transaction: Transaction) -> DeliveryRecord:
         _retry(transaction, rules, delivery_id)
-        return transaction.delivery(delivery_id)
+        return transaction.reports.delivery(delivery_id)
 
     record = store.write(work)
     store.wake()
@@ -53,7 +53,7 @@ def retry_all(
         raise Conflict("only dead or cancelled deliveries can be retried together")
 
     def work(transaction: Transaction) -> tuple[int, str | None]:
-        ids = transaction.delivery_ids(state, destination, since, after, RETRY_BATCH)
+        ids = transaction.operator.delivery_ids(state, destination, since, after, RETRY_BATCH)
         done = 0
         for delivery_id in ids:
             try:
@@ -79,7 +79,7 @@ def cancel(store: Store, delivery_id: str) -> DeliveryRecord:
     """End a delivery that is not wanted any more. Raises NotFound or Conflict."""
 
     def work(transaction: Transaction) -> DeliveryRecord:
-        row = transaction.delivery_row(delivery_id)
+        row = transaction.operator.lock(delivery_id)
         if State(row.state) in (State.SENDING, State.DELIVERED, State.CANCELLED):
             raise Conflict(f"it cannot be cancelled: it is {row.state}")
         return _finished(transaction, row, State.CANCELLED, "cancelled by an operator")
@@ -93,13 +93,13 @@ def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
         raise Conflict("say as=delivered or as=retry")
 
     def work(transaction: Transaction) -> DeliveryRecord:
-        row = transaction.delivery_row(delivery_id)
+        row = transaction.operator.lock(delivery_id)
         if row.state != State.HELD:
             raise Conflict(f"only held deliveries are resolved; it is {row.state}")
         if as_ == "delivered":
             return _finished(transaction, row, State.DELIVERED, "an operator found it delivered")
-        transaction.resend_held(delivery_id)
-        return transaction.delivery(delivery_id)
+        transaction.operator.resend_held(delivery_id)
+        return transaction.reports.delivery(delivery_id)
 
     record = store.write(work)
     store.wake()
@@ -111,8 +111,8 @@ def pause(store: Store, rules: Rules, name: str) -> DestinationState:
 
     def work(transaction: Transaction) -> DestinationState:
         _known(transaction, rules, name)
-        transaction.pause(name, "paused by an operator")
-        return transaction.destinations()[name]
+        transaction.destinations.pause(name, "paused by an operator")
+        return transaction.destinations.all()[name]
 
     return store.write(work)
 
@@ -122,8 +122,8 @@ def resume(store: Store, rules: Rules, name: str) -> DestinationState:
 
     def work(transaction: Transaction) -> DestinationState:
         _known(transaction, rules, name)
-        transaction.resume(name)
-        return transaction.destinations()[name]
+        transaction.destinations.resume(name)
+        return transaction.destinations.all()[name]
 
     state = store.write(work)
     store.wake()
@@ -144,9 +144,9 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
     routing = Routing(matched=(send,), verdicts=())
 
     def work(transaction: Transaction) -> str:
-        transaction.add_event(event, routing)
-        transaction.add_deliveries(event, routing)
-        return transaction.deliveries(event=event.id)[0].id
+        transaction.events.add(event, routing)
+        transaction.events.add_deliveries(event, routing)
+        return transaction.reports.deliveries(event=event.id)[0].id
 
     delivery_id = store.write(work)
     store.wake()
@@ -154,14 +154,14 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
 
 
 def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
-    row = transaction.delivery_row(delivery_id)
+    row = transaction.operator.lock(delivery_id)
     if State(row.state) not in _RETRYABLE:
         raise Conflict(f"it cannot be retried: {_WHY_NOT[State(row.state)]}")
     if not row.has_payload:
         raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
     if row.blanked:
         raise Conflict("it cannot be retried: its event's one-time secrets were removed")
-    transaction.requeue(delivery_id, _todays_fields(row, rules))
+    transaction.operator.requeue(delivery_id, _todays_fields(row, rules))
 
 
 def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
@@ -174,11 +174,11 @@ def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
 
 
 def _finished(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:
-    transaction.finish(row.id, state, reason)
-    transaction.blank_secrets([row.event_id])
-    return transaction.delivery(row.id)
+    transaction.operator.finish(row.id, state, reason)
+    transaction.secrets.blank([row.event_id])
+    return transaction.reports.delivery(row.id)
 
 
 def _known(transaction: Transaction, rules: Rules, name: str) -> None:
-    if name not in rules.config.destinations and name not in transaction.destinations():
+    if name not in rules.config.destinations and name not in transaction.destinations.all():
         raise NotFound(f"there is no destination {name}")

@@ -30,7 +30,7 @@ def backlog(store: Store) -> Iterator[Backlog]:
 def test_what_is_owed_by_sql_is_claimed_oldest_first(store: Store, backlog: Backlog) -> None:
     backlog.owe(6, "to0")
     backlog.owe(2, "to0")
-    claims = store.write(lambda tx: tx.claim(Wanted("to0", 10, token="t", lease=timedelta(seconds=9))))
+    claims = store.write(lambda tx: tx.queue.claim(Wanted("to0", 10, token="t", lease=timedelta(seconds=9))))
 
     assert [claim.event.type for claim in claims] == [*TYPES, *TYPES]
     assert [claim.event.body["type"] for claim in claims] == [claim.event.type for claim in claims]
@@ -41,9 +41,9 @@ def test_what_was_delivered_by_sql_balances(store: Store, backlog: Backlog) -> N
     backlog.deliver(5, "to0")
     backlog.owe(3, "to0")
     with store.read() as reading:
-        stats = reading.stats()
-        attempts = reading.attempts_by_outcome()
-        newest = reading.deliveries(limit=8)
+        stats = reading.reports.stats()
+        attempts = reading.reports.attempts_by_outcome()
+        newest = reading.reports.deliveries(limit=8)
 
     assert stats.deliveries == {("to0", "delivered"): 5, ("to0", "pending"): 3}
     assert attempts == {("to0", "delivered"): 5}

@@ -27,13 +27,13 @@ def owe(store: Store, rules: Rules = KEPT, *, state: State = State.PENDING, **va
     event = given.event()
     fan_out(event, rules, store)
     change = update(deliveries).where(deliveries.c.event_id == event.id).values(state=state, **values)
-    store.write(lambda t: t._connection.execute(change) and None)
+    store.write(lambda t: t.session.connection.execute(change) and None)
     with store.read() as reading:
-        return reading.deliveries(event=event.id)[0].id
+        return reading.reports.deliveries(event=event.id)[0].id
 
 
 def row(store: Store, delivery_id: str) -> Any:
-    return store.write(lambda t: t.delivery_row(delivery_id))
+    return store.write(lambda t: t.operator.lock(delivery_id))
 
 
 @pytest.mark.parametrize("state", [State.DEAD, State.CANCELLED, State.PENDING])
@@ -101,7 +101,7 @@ def test_retry_finds_the_second_block_to_a_destination_behind_one_that_is_switch
     new = todays(off, Send(to="log", fields={"text": "uno"}), Send(to="log", fields={"text": "due"}))
     owe(store, old, state=State.DEAD)
     with store.read() as reading:
-        ids = [each.id for each in reading.deliveries()]
+        ids = [each.id for each in reading.reports.deliveries()]
     before = {row(store, each).send["text"]: each for each in ids}
     for each in ids:
         operator.retry(store, new, each)
@@ -116,7 +116,7 @@ def test_retry_finds_the_second_block_to_a_destination_behind_one_that_is_switch
 )
 def test_retry_needs_the_payload(store: Store, values: dict[str, Any], why: str) -> None:
     delivery_id = owe(store, state=State.CANCELLED)
-    store.write(lambda t: t._connection.execute(update(events).values(**values)) and None)
+    store.write(lambda t: t.session.connection.execute(update(events).values(**values)) and None)
     with pytest.raises(Conflict, match=why):
         operator.retry(store, KEPT, delivery_id)
 
@@ -131,13 +131,13 @@ def test_retry_all_takes_every_delivery_of_a_state(store: Store, monkeypatch: py
     assert operator.retry_all(store, KEPT, since=given.NOON + timedelta(days=9999)) == 0
     assert operator.retry_all(store, KEPT, destination="log") == 7
     with store.read() as reading:
-        assert {each.id for each in reading.deliveries(state=State.HELD)} == {held}
-        assert reading.deliveries(state=State.DEAD) == []
+        assert {each.id for each in reading.reports.deliveries(state=State.HELD)} == {held}
+        assert reading.reports.deliveries(state=State.DEAD) == []
 
 
 def test_retry_all_leaves_out_what_cannot_be_retried(store: Store) -> None:
     owe(store, state=State.CANCELLED)
-    store.write(lambda t: t._connection.execute(update(events).values(payload=None)) and None)
+    store.write(lambda t: t.session.connection.execute(update(events).values(payload=None)) and None)
     owe(store, state=State.CANCELLED)
 
     assert operator.retry_all(store, KEPT, state=State.CANCELLED) == 1
@@ -195,7 +195,7 @@ def test_pause_and_resume(store: Store) -> None:
 
 
 def test_a_destination_that_is_gone_from_the_configuration_can_be_resumed(store: Store) -> None:
-    store.write(lambda t: t.pause("old", "revoked"))
+    store.write(lambda t: t.destinations.pause("old", "revoked"))
 
     assert operator.resume(store, KEPT, "old").paused_at is None
     for act in (operator.pause, operator.resume):
@@ -206,8 +206,8 @@ def test_a_destination_that_is_gone_from_the_configuration_can_be_resumed(store:
 def test_a_test_message_is_owed_to_one_destination(store: Store) -> None:
     delivery_id = operator.send_test(store, KEPT, "log")
     with store.read() as reading:
-        record = reading.delivery(delivery_id)
-        event = reading.event(record.event)
+        record = reading.reports.delivery(delivery_id)
+        event = reading.reports.event(record.event)
 
     assert (record.type, record.route, record.destination) == ("hub.test", "send-test", "log")
     assert (event.source, event.type) == ("hub", "hub.test")

@@ -25,7 +25,7 @@ def command(older_than: str | None) -> None:
 
     total = 0
     with closing(start.open_existing(settings)) as store:
-        while removed := store.write(lambda transaction: transaction.prune_by_age(retention)):
+        while removed := store.write(lambda transaction: transaction.retention.prune_by_age(retention)):
             total += removed
     say(
         f"{total} rows older than {older_than or 'HUB_RETENTION'} removed"

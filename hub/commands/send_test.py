@@ -17,8 +17,7 @@ from hub.model.stats import OLDEST_BEAT
 from hub.process import start
 from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.store.repositories.reports import Reading
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
 from hub.terminal.printing import distance, one_line, say
 
 WAIT_SECONDS = 15.0
@@ -53,7 +52,7 @@ def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         with store.read() as reading:
-            delivery = reading.delivery(delivery_id)
+            delivery = reading.reports.delivery(delivery_id)
             if delivery.state is State.DELIVERED:
                 return None
             problem = _obstacle(reading, delivery, config)
@@ -64,15 +63,15 @@ def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:
         time.sleep(POLL_SECONDS)
 
 
-def _obstacle(reading: Reading, delivery: DeliveryRecord, config: Config) -> str | None:
+def _obstacle(reading: Transaction, delivery: DeliveryRecord, config: Config) -> str | None:
     """What keeps it from being delivered however long we wait; None where nothing is known to."""
     if delivery.state not in _UNSETTLED:
         return f"not delivered: it is {delivery.state}: {one_line(delivery.reason)}"
     name = delivery.destination
-    beat_at = reading.worker_beat_at()
+    beat_at = reading.workers.last_beat_at()
     if beat_at is None or reading.now - beat_at > OLDEST_BEAT:
         return "not delivered yet: no worker is running; the message goes out once hub serve does"
-    state = reading.destinations().get(name)
+    state = reading.destinations.all().get(name)
     if state is None:
         return None
     if not state.configured:
@@ -83,7 +82,7 @@ def _obstacle(reading: Reading, delivery: DeliveryRecord, config: Config) -> str
     return None
 
 
-def _still_open(reading: Reading, delivery: DeliveryRecord) -> str:
+def _still_open(reading: Transaction, delivery: DeliveryRecord) -> str:
     reason = one_line(delivery.reason) or "it waits for its turn"
     again = f"; next attempt {distance(delivery.due_at, reading.now)}" if delivery.due_at else ""
     return f"not delivered within {WAIT_SECONDS:.0f} s: {reason}{again}"

@@ -42,32 +42,32 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     """Do everything that can be done now. Destinations are locked before deliveries, in one order."""
     if plan.configured is not None:
         # First of all: it makes the rows that two workers lock to take turns.
-        transaction.mark_configured(plan.configured)
+        transaction.destinations.mark_configured(plan.configured)
     concerned = {sent.claim.destination for sent in plan.news.sent}
     # Whatever this turn locks of them it locks now: in another order two workers wait for each other.
     concerned |= set(plan.destinations) if plan.looks_after or plan.gives_up else set()
     due_of = plan.destinations if plan.claims else ()
-    held = transaction.hold(concerned, plan.news.claims, due_of=due_of)
+    held = transaction.queue.lock(concerned, plan.news.claims, due_of=due_of)
     done = Done(now=transaction.now, unmarked=len(held.waiting) < len(due_of))
     states = dict(held.states)
 
     _settle(transaction, plan, held.owned, states, done)
     if plan.beats:
-        transaction.beat(plan.worker, forget_after=WORKERS_FORGOTTEN_AFTER)
+        transaction.workers.beat(plan.worker, forget_after=WORKERS_FORGOTTEN_AFTER)
     if plan.looks_after:
         _look_after(transaction, plan, done)
     if plan.gives_up:
         _give_up(transaction, plan, done)
     if plan.prunes is not None:
-        done.pruned = transaction.prune_by_age(plan.prunes)
+        done.pruned = transaction.retention.prune_by_age(plan.prunes)
     if plan.claims:
         left = _claim(transaction, plan, held.waiting, states, done)
         _start(transaction, plan, held.owned, done)
         done.next_at = _next_at(plan, left, states, done)
     changed = [state for name, state in states.items() if state != held.states[name]]
-    transaction.save_destination_states(changed)
+    transaction.destinations.save(changed)
     if plan.tells:
-        transaction.note_deaths(deaths(done.settlements, done.gave_up))
+        transaction.alerts.note_dead(deaths(done.settlements, done.gave_up))
     return done
 
 
@@ -103,8 +103,8 @@ def _settle(
         else:
             done.late.append(sent.claim)
     done.settlements += [each for each in news.settled if each.claim.id in owned]
-    transaction.settle(done.settlements)
-    transaction.blank_secrets(_holding_secrets(done.settlements))
+    transaction.queue.settle(done.settlements)
+    transaction.secrets.blank(_holding_secrets(done.settlements))
 
 
 def _judge(sent: Sent, plan: Plan, states: dict[str, DestinationState], done: Done) -> Settlement:
@@ -128,9 +128,9 @@ def _after_error(
 
 def _look_after(transaction: Transaction, plan: Plan, done: Done) -> None:
     """Take back what dead workers held."""
-    expired = transaction.expired(plan.configs, others_after=LEFT_TO_OTHERS_FOR)
+    expired = transaction.queue.expired(plan.configs, others_after=LEFT_TO_OTHERS_FOR)
     orphans = [_orphaned(claim, is_started, plan, done.now) for claim, is_started in expired]
-    transaction.settle(orphans)
+    transaction.queue.settle(orphans)
     done.settlements += orphans
 
 
@@ -139,8 +139,8 @@ def _give_up(transaction: Transaction, plan: Plan, done: Done) -> None:
     for name, config in plan.destinations.items():
         after = timedelta(seconds=config.give_up_after_seconds)
         if name in plan.tells:
-            transaction.give_up(name, after=after, event_type=catalog.PROBLEM)
-        done.gave_up[name] += transaction.give_up(name, after=after)
+            transaction.queue.expire(name, after=after, event_type=catalog.PROBLEM)
+        done.gave_up[name] += transaction.queue.expire(name, after=after)
 
 
 def _orphaned(claim: Claim, is_started: bool, plan: Plan, now: datetime) -> Settlement:
@@ -166,7 +166,7 @@ def _claim(
     Returns what waits still.
     """
     wanted = _wanted(plan, waiting, states, done)
-    done.claimed = transaction.claim(*wanted, compose=plan.compose)
+    done.claimed = transaction.queue.claim(*wanted, compose=plan.compose)
     claimed = Counter(claim.destination for claim in done.claimed)
     left = dict(waiting)
     for each in wanted:
@@ -212,7 +212,7 @@ def _start(transaction: Transaction, plan: Plan, owned: Set[str], done: Done) ->
     ready = [claim for claim in rendered if claim.id in owned]
     ready += [claim for claim in done.claimed if claim.message is not None]
     leases = {claim.destination: _lease(plan.configs[claim.destination]) for claim in ready}
-    done.started = transaction.start(ready, leases)
+    done.started = transaction.queue.start(ready, leases)
     done.late += [claim for claim in rendered if claim.id not in owned]
 
 

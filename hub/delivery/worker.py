@@ -169,7 +169,9 @@ class Worker:
     def _put_off(self, destination: str) -> None:
         later = timedelta(seconds=PUT_OFF_SECONDS)
         with contextlib.suppress(StoreError):
-            self._store.write(lambda transaction: transaction.put_off(destination, later, PUT_OFF_REASON))
+            self._store.write(
+                lambda transaction: transaction.queue.put_off(destination, later, PUT_OFF_REASON)
+            )
 
     def _works(self, plan: Plan, rules: Rules) -> bool:
         """Carry out a part of a turn; False where it fails for another reason than the store's absence."""
@@ -315,7 +317,7 @@ class Worker:
             self._inbox.put(sent=Sent(claim=claim, seconds=DRAIN_SECONDS, result=error))
         self._turn(claims=False)
         with contextlib.suppress(HubError):
-            self._store.write(lambda transaction: transaction.leave(self.id))
+            self._store.write(lambda transaction: transaction.workers.leave(self.id))
 
 
 def _is_available(config: DestinationConfig) -> bool:

@@ -108,7 +108,7 @@ class Show:
         deliveries = self._settled(sent.event_id, store)
         if not deliveries:
             with store.read() as reading:
-                say(_line(_NOTHING, "", "", _why_nothing(reading.event(sent.event_id).verdicts)))
+                say(_line(_NOTHING, "", "", _why_nothing(reading.reports.event(sent.event_id).verdicts)))
         results = []
         for delivery in deliveries:
             if missing := self._config.destinations[delivery.destination].missing:
@@ -123,7 +123,7 @@ class Show:
         """The deliveries of an event, by route and destination, as soon as no worker will touch them."""
         while True:
             with store.read() as reading:
-                deliveries = reading.deliveries(event=event_id, limit=500)
+                deliveries = reading.reports.deliveries(event=event_id, limit=500)
             open_ones = [
                 delivery
                 for delivery in deliveries

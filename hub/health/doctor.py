@@ -65,11 +65,11 @@ def look(store: Store) -> Facts:
     with store.read() as reading:
         return Facts(
             condition=condition,
-            stats=reading.stats(),
-            states=reading.destinations(),
-            accounts=reading.accounts(),
-            abandoned=reading.abandoned(),
-            newest_at=reading.newest_at(),
+            stats=reading.reports.stats(),
+            states=reading.destinations.all(),
+            accounts=reading.audit.accounts(),
+            abandoned=reading.audit.abandoned(),
+            newest_at=reading.audit.newest_at(),
         )
 
 

@@ -16,7 +16,6 @@ from hub.model.config import Config
 from hub.model.event import Event
 from hub.model.routing import Matched, Routing
 from hub.model.stats import Room
-from hub.store.repositories.reports import Reading
 from hub.store.store import Store, Transaction
 
 ROUTE = "problems"
@@ -41,10 +40,10 @@ class Herald:
         """Look once, and owe what is to be told. A database that does not answer is asked the next time."""
         try:
             with self._store.read() as reading:
-                self._log_removed(set(reading.waited_for()) - set(rules.config.destinations))
+                self._log_removed(set(reading.reports.waited_for()) - set(rules.config.destinations))
                 if not rules.config.problems:
                     return
-                kept = reading.troubles()
+                kept = reading.alerts.all()
                 look = look_at(reading, kept, rules.config, self._store.room())
                 decision = decide(kept, look, rules.config)
                 events = [
@@ -58,15 +57,15 @@ class Herald:
 
     def _tell(self, kept: list[Trouble], decision: Decision, events: Sequence[tuple[Event, Telling]]) -> None:
         def work(transaction: Transaction) -> bool:
-            transaction.hold_troubles()
-            if set(transaction.troubles()) != set(kept):
+            transaction.alerts.lock()
+            if set(transaction.alerts.all()) != set(kept):
                 # Somebody else told or noted something meanwhile: the next look sees it.
                 return False
-            transaction.save_troubles(decision.kept, decision.forgotten)
+            transaction.alerts.save(decision.kept, decision.forgotten)
             for event, telling in events:
                 routing = Routing(matched=(Matched(route=ROUTE, sends=telling.sends),), verdicts=())
-                transaction.add_event(event, routing)
-                transaction.add_deliveries(event, routing)
+                transaction.events.add(event, routing)
+                transaction.events.add_deliveries(event, routing)
             return True
 
         if self._store.write(work):
@@ -93,27 +92,27 @@ class Herald:
         self._removed = removed
 
 
-def look_at(reading: Reading, kept: Sequence[Trouble], config: Config, room: Room | None) -> Look:
+def look_at(reading: Transaction, kept: Sequence[Trouble], config: Config, room: Room | None) -> Look:
     """All that tells whether there is a trouble, as the store has it now."""
     asks = config.sources if config.quiet_after_seconds is not None else {}
-    received = {name: reading.last_received(name) for name in asks}
+    received = {name: reading.reports.last_received(name) for name in asks}
     return Look(
         now=reading.now,
-        states=reading.destinations(),
+        states=reading.destinations.all(),
         room=room,
-        refusal=reading.kept(KEPT_REFUSAL) or "",
-        dead={each.subject: reading.dead(each.subject) for each in kept if each.count},
+        refusal=reading.settings.get(KEPT_REFUSAL) or "",
+        dead={each.subject: reading.reports.dead(each.subject) for each in kept if each.count},
         last_received={name: at for name, at in received.items() if at is not None},
     )
 
 
-def _event(telling: Telling, reading: Reading, look: Look, page: str) -> Event:
+def _event(telling: Telling, reading: Transaction, look: Look, page: str) -> Event:
     subjects = {each.subject for each in telling.troubles}
     data = message(
         telling.troubles,
         now=look.now,
-        waiting={name: reading.waiting(name) for name in subjects},
-        dead={name: reading.dead(name) for name in subjects},
+        waiting={name: reading.reports.waiting(name) for name in subjects},
+        dead={name: reading.reports.dead(name) for name in subjects},
         page=page,
     )
     return hub_event(catalog.PROBLEM, data, look.now)

@@ -58,13 +58,13 @@ def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:
     Raises NotFound, or Conflict where its payload is pruned or blanked.
     """
     with store.read() as reading:
-        event = reading.event_to_replay(event_id)
+        event = reading.events.to_replay(event_id)
     routing = match(rules, event)
 
     def work(transaction: Transaction) -> FannedOut:
-        transaction.event_to_replay(event_id)
-        transaction.set_verdicts(event_id, routing)
-        owed = transaction.add_deliveries(event, routing)
+        transaction.events.to_replay(event_id)
+        transaction.events.set_verdicts(event_id, routing)
+        owed = transaction.events.add_deliveries(event, routing)
         return FannedOut(event_id=event_id, duplicate=False, routes=routing.routes, deliveries=owed)
 
     fanned_out = store.write(work)
@@ -78,12 +78,12 @@ def _resent(transaction: Transaction, event: Event, routing: Routing) -> FannedO
     An event that no route took is routed by today's rules: somebody mended them and pressed Replay. Once
     its payload is pruned nothing more is sent.
     """
-    known, has_payload = transaction.known_event(event)
+    known, has_payload = transaction.events.known(event)
     owed = 0
     if has_payload:
-        owed = transaction.revive_dead(known.id)
-        if routing.routes and not transaction.is_routed(known.id):
-            transaction.restore_payload(known)
-            transaction.set_verdicts(known.id, routing)
-            owed += transaction.add_deliveries(known, routing)
+        owed = transaction.events.revive_dead(known.id)
+        if routing.routes and not transaction.events.is_routed(known.id):
+            transaction.events.restore_payload(known)
+            transaction.events.set_verdicts(known.id, routing)
+            owed += transaction.events.add_deliveries(known, routing)
     return FannedOut(event_id=known.id, duplicate=True, routes=routing.routes, deliveries=owed)

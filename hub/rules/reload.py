@@ -179,7 +179,7 @@ class Reloader:
     def _is_first(self, name: str, value: str) -> bool:
         """Keep a value for all; whether no other process has done so before."""
         try:
-            is_first = self._store.write(lambda transaction: transaction.replace_value(name, value))
+            is_first = self._store.write(lambda transaction: transaction.settings.set(name, value))
         except StoreError:
             self._unkept[name] = value
             return True
@@ -198,7 +198,7 @@ def _log_problems(problems: Iterable[Problem]) -> None:
 def kept_files(store: Store) -> str | None:
     """The last good files, as the store has them."""
     with store.read() as reading:
-        return reading.kept(KEPT_FILES)
+        return reading.settings.get(KEPT_FILES)
 
 
 def _kept_config(settings: Settings, kept_files: Callable[[], str | None]) -> Config | None:

@@ -19,9 +19,8 @@ from sqlalchemy import Connection, Table, delete, func, select, tuple_
 from hub.errors import StoreError
 from hub.model.delivery import State
 from hub.store.engine.changes import Insert
-from hub.store.repositories.view import is_in
 from hub.store.store import MOVED_CODE, MOVED_WORDS, Store, Transaction
-from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, troubles
+from hub.store.tables import attempts, counters, deliveries, destinations, events, is_in, keep, troubles
 
 MOVED, MOVING = "moved", "moving"
 """The marks, shared values that hold the same token: the source's, and the target's while it is under way."""
@@ -63,7 +62,7 @@ def move(
     for table in SMALL:
         _replace(source, target, table)
     counted = _compare(source, target)
-    target.write(lambda transaction: transaction.take_value(MOVING))
+    target.write(lambda transaction: transaction.settings.pop(MOVING))
     return counted
 
 
@@ -103,22 +102,22 @@ def _open_move(source: Store, target: Store) -> str:
     if _has_rows(target):
         raise StoreError("the database to move to is not empty; name an empty one")
     token = secrets.token_hex(16)
-    target.write(lambda transaction: transaction.replace_value(MOVING, token))
+    target.write(lambda transaction: transaction.settings.set(MOVING, token))
     if _kept(source, MOVING) == token:
-        target.write(lambda transaction: transaction.take_value(MOVING))
+        target.write(lambda transaction: transaction.settings.pop(MOVING))
         raise StoreError("the two are the same database")
     return token
 
 
 def _kept(store: Store, name: str) -> str | None:
     with store.read() as reading:
-        return reading.kept(name)
+        return reading.settings.get(name)
 
 
 def _has_rows(store: Store) -> bool:
     """Whether anything was ever kept there, the mark of a move that came to nothing left out."""
     with store.read() as reading:
-        connection = reading._connection
+        connection = reading.session.connection
         filled = [table for table in (*LARGE, destinations, counters) if _count(connection, table, limit=1)]
         others = connection.execute(select(func.count()).where(keep.c.name != MOVING)).scalar_one()
     return bool(filled or others)
@@ -129,9 +128,9 @@ def _has_rows(store: Store) -> bool:
 
 def _close(transaction: Transaction, token: str | None, what: tuple[tuple[str, str, str], ...]) -> None:
     """Refuse some kinds of writes from now on, to every process; a `token` is kept as the mark."""
-    connection = transaction._connection
-    if token is not None and transaction.kept(MOVED) is None:
-        transaction.replace_value(MOVED, token)
+    connection = transaction.session.connection
+    if token is not None and transaction.settings.get(MOVED) is None:
+        transaction.settings.set(MOVED, token)
     is_postgres = connection.dialect.name == "postgresql"
     action = f"BEGIN SELECT RAISE(ABORT, '{MOVED_WORDS}'); END"
     if is_postgres:
@@ -149,8 +148,8 @@ def _close(transaction: Transaction, token: str | None, what: tuple[tuple[str, s
 
 
 def _open_again(transaction: Transaction) -> None:
-    _drop_triggers(transaction._connection, (*_NOTHING, *_NOTHING_NEW))
-    transaction.take_value(MOVED)
+    _drop_triggers(transaction.session.connection, (*_NOTHING, *_NOTHING_NEW))
+    transaction.settings.pop(MOVED)
 
 
 def _drop_triggers(connection: Connection, what: tuple[tuple[str, str, str], ...]) -> None:
@@ -167,7 +166,7 @@ def _being_sent(store: Store) -> bool:
     """Whether a living worker may still settle anything."""
     with store.read() as reading:
         claimed = select(func.count()).where(is_in(State.SENDING), deliveries.c.lease_until > reading.now)
-        return bool(reading._connection.execute(claimed).scalar_one())
+        return bool(reading.session.connection.execute(claimed).scalar_one())
 
 
 # -- the rows -------------------------------------------------------------------------------------
@@ -177,14 +176,14 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
     keys = list(table.primary_key)
     statement = select(table).order_by(*keys).limit(rows_at_once)
     with source.read() as here, target.read() as there:
-        total, copied = _count(here._connection, table), _count(there._connection, table)
+        total, copied = _count(here.session.connection, table), _count(there.session.connection, table)
         newest = select(*keys).order_by(*(key.desc() for key in keys)).limit(1)
-        last = there._connection.execute(newest).first()
+        last = there.session.connection.execute(newest).first()
     while copied < total:
         progress(table.name, copied, total)
         later = statement if last is None else statement.where(tuple_(*keys) > tuple_(*last))
         with source.read() as reading:
-            rows = [dict(row) for row in reading._connection.execute(later).mappings()]
+            rows = [dict(row) for row in reading.session.connection.execute(later).mappings()]
         if not rows:
             break
         for batch in _batches(rows):
@@ -198,10 +197,10 @@ def _replace(source: Store, target: Store, table: Table) -> None:
     """Copy a table of few rows, in place of what an earlier run copied."""
     own = (keep.c.name.not_in((MOVED, MOVING)),) if table is keep else ()
     with source.read() as reading:
-        rows = [dict(row) for row in reading._connection.execute(select(table).where(*own)).mappings()]
+        rows = [dict(row) for row in reading.session.connection.execute(select(table).where(*own)).mappings()]
 
     def work(transaction: Transaction) -> None:
-        transaction._connection.execute(delete(table).where(*own))
+        transaction.session.connection.execute(delete(table).where(*own))
         _insert(transaction, table, rows)
 
     target.write(work)
@@ -209,7 +208,7 @@ def _replace(source: Store, target: Store, table: Table) -> None:
 
 def _insert(transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Row by row, for a payload in an array takes twice its bytes; they go together all the same."""
-    transaction._line.write(*(Insert(table=table, rows=[row]) for row in rows))
+    transaction.session.write(*(Insert(table=table, rows=[row]) for row in rows))
 
 
 def _batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -235,9 +234,10 @@ def _compare(source: Store, target: Store) -> Mapping[str, int]:
     """How many rows each table has, here as there; raises StoreError where they differ."""
     with source.read() as here, target.read() as there:
         counted = {
-            table.name: (_count(here._connection, table), _count(there._connection, table)) for table in LARGE
+            table.name: (_count(here.session.connection, table), _count(there.session.connection, table))
+            for table in LARGE
         }
-        states = [_states(reading._connection) for reading in (here, there)]
+        states = [_states(reading.session.connection) for reading in (here, there)]
     for name, (one, other) in counted.items():
         if one != other:
             raise StoreError(

@@ -16,13 +16,19 @@ from hub.errors import StoreError, StoreMoved, StoreUnavailable
 from hub.model.delivery import Claim
 from hub.model.stats import Condition, Room
 from hub.store.engine.group_commit import Collided, GroupCommit
-from hub.store.engine.line import Line
-from hub.store.repositories.alerts import Telling
-from hub.store.repositories.events import Arrival, Intake
-from hub.store.repositories.maintenance import Upkeep
-from hub.store.repositories.operator import Operating
-from hub.store.repositories.reports import Reading
+from hub.store.engine.session import Session
+from hub.store.repositories.alerts import Alerts
+from hub.store.repositories.audit import Audit
+from hub.store.repositories.destinations import Destinations
+from hub.store.repositories.events import Arrival, Events
+from hub.store.repositories.operator import Operator
+from hub.store.repositories.queue import Queue
+from hub.store.repositories.reports import Reports
+from hub.store.repositories.retention import Retention
+from hub.store.repositories.secrets import Secrets
+from hub.store.repositories.settings import Settings
 from hub.store.repositories.short_turn import Offer
+from hub.store.repositories.workers import Workers
 
 T = TypeVar("T")
 
@@ -36,8 +42,27 @@ MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATA
 """What a store says that was moved: PostgreSQL by a code, SQLite in words."""
 
 
-class Transaction(Intake, Upkeep, Operating, Telling, Reading):
-    """Everything that may happen to the store, inside one transaction."""
+class Transaction:
+    """Everything that may be asked of the store or happen to it, inside one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.events = Events(session)
+        self.queue = Queue(session)
+        self.destinations = Destinations(session)
+        self.workers = Workers(session)
+        self.operator = Operator(session)
+        self.alerts = Alerts(session)
+        self.settings = Settings(session)
+        self.reports = Reports(session)
+        self.audit = Audit(session)
+        self.retention = Retention(session)
+        self.secrets = Secrets(session)
+
+    @property
+    def now(self) -> datetime:
+        """When it began, by the clock that decides leases and due times."""
+        return self.session.now
 
 
 class Listener(ABC):
@@ -97,10 +122,10 @@ class Store(ABC):
         return None
 
     @contextmanager
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> Iterator[Transaction]:
         """A consistent view, which no writer waits for. Raises StoreUnavailable."""
         with self._translated(), self._reader() as line:
-            yield Reading(line)
+            yield Transaction(line)
 
     @abstractmethod
     def migrate(self) -> None:
@@ -137,11 +162,11 @@ class Store(ABC):
         self._engine.dispose()
 
     @abstractmethod
-    def _writer(self) -> AbstractContextManager[Line]:
+    def _writer(self) -> AbstractContextManager[Session]:
         """A transaction that may write; it is committed, durably, unless an error ends the block."""
 
     @abstractmethod
-    def _reader(self) -> AbstractContextManager[Line]:
+    def _reader(self) -> AbstractContextManager[Session]:
         """A transaction that only reads, all of it the same state."""
 
     def _do_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
@@ -150,7 +175,7 @@ class Store(ABC):
 
     def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
         with self._begin() as transaction:
-            are_new = transaction.take_in(arrivals)
+            are_new = transaction.events.take_in(arrivals)
         if any(arrival.routing.owed for arrival in arrivals):
             self.wake()
         return are_new

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Float,
     Index,
@@ -20,9 +21,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.types import TypeDecorator
+
+from hub.model.delivery import State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -72,6 +76,11 @@ class Words(TypeDecorator[str]):
         if value is None:
             return None
         return value.replace("\0", " ").encode("utf-8", "replace").decode()
+
+
+def is_in(state: State) -> ColumnElement[bool]:
+    """Compare a delivery's state as a literal: SQLite uses a partial index only where it sees the value."""
+    return deliveries.c.state == literal_column(f"'{state}'")
 
 
 def _partial(name: str, where: str, *columns: str) -> Index:

@@ -29,7 +29,7 @@ def events() -> Response:
     whole = parameters.flag("payload")
     with context().store.read() as reading:
         limit = min(parameters.limit(), WHOLE_EVENTS) if whole else parameters.limit()
-        records = reading.events(
+        records = reading.reports.events(
             type_=parameters.text("type"),
             since=parameters.since(reading.now),
             limit=limit + 1,
@@ -42,7 +42,7 @@ def events() -> Response:
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
     with context().store.read() as reading:
-        record = reading.event(known_id("event", event_id))
+        record = reading.reports.event(known_id("event", event_id))
     return jsonify(serializers.whole_event(record, _masks()))
 
 
@@ -60,7 +60,7 @@ def deliveries() -> Response:
     parameters.only("state", "destination", "event", "limit", "before")
     with context().store.read() as reading:
         limit = parameters.limit()
-        records = reading.deliveries(
+        records = reading.reports.deliveries(
             state=parameters.state(),
             destination=parameters.text("destination"),
             event=parameters.text("event"),
@@ -107,7 +107,7 @@ def retry_all() -> Response:
     destination = parameters.text("destination")
     with here.store.read() as reading:
         since = parameters.since(reading.now)
-        known = {*here.rules().config.destinations, *reading.destinations()}
+        known = {*here.rules().config.destinations, *reading.destinations.all()}
     if destination is not None and destination not in known:
         raise NotFound(f"there is no destination {destination}")
     retried = operator.retry_all(here.store, here.rules(), state=state, destination=destination, since=since)
@@ -143,7 +143,7 @@ def resume(name: str) -> Response:
 def stats() -> Response:
     parameters.only()
     with context().store.read() as reading:
-        return jsonify(serializers.stats(reading.stats()))
+        return jsonify(serializers.stats(reading.reports.stats()))
 
 
 def known_destination(here: Context, name: str) -> str:
@@ -160,7 +160,7 @@ def _masks() -> Masks:
 
 def _delivery(delivery_id: str) -> Response:
     with context().store.read() as reading:
-        record = reading.delivery(delivery_id)
+        record = reading.reports.delivery(delivery_id)
     return jsonify(serializers.whole_delivery(record, _masks()))
 
 

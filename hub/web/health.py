@@ -30,8 +30,8 @@ def readyz() -> tuple[Response, int]:
 def _database_and_worker() -> tuple[str, str]:
     try:
         with context().store.read() as reading:
-            beat_at, now = reading.worker_beat_at(), reading.now
-            has_moved = reading.kept(MOVED) is not None
+            beat_at, now = reading.workers.last_beat_at(), reading.now
+            has_moved = reading.settings.get(MOVED) is not None
     except StoreError:
         return "the database does not answer", "unknown while the database does not answer"
     if has_moved:

@@ -21,8 +21,8 @@ def new_link(store: Store, *, lifetime: timedelta = LIFETIME) -> str:
     token = secrets.token_urlsafe(32)
 
     def work(transaction: Transaction) -> None:
-        transaction.forget_values(_PREFIX, before=transaction.now.isoformat())
-        transaction.keep_value(_name(token), (transaction.now + lifetime).isoformat())
+        transaction.settings.forget(_PREFIX, before=transaction.now.isoformat())
+        transaction.settings.set_default(_name(token), (transaction.now + lifetime).isoformat())
 
     store.write(work)
     return f"/login/{token}"
@@ -32,7 +32,7 @@ def take_link(store: Store, token: str) -> bool:
     """Whether the token of a link is good; it never is again."""
 
     def work(transaction: Transaction) -> bool:
-        expires_at = transaction.take_value(_name(token))
+        expires_at = transaction.settings.pop(_name(token))
         return expires_at is not None and transaction.now < datetime.fromisoformat(expires_at)
 
     return store.write(work)

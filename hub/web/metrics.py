@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 
 from hub.model.delivery import Outcome, State
 from hub.rules.reload import Serving
-from hub.store.repositories.maintenance import DELIVERY_SECONDS_BOUNDS
-from hub.store.repositories.reports import Reading
+from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
+from hub.store.store import Transaction
 from hub.web import access
 from hub.web.context import context
 
@@ -40,11 +40,11 @@ def metrics() -> Response:
 class StoreCollector(Collector):
     """One reading of the store, as metric families."""
 
-    def __init__(self, reading: Reading, serving: Serving) -> None:
+    def __init__(self, reading: Transaction, serving: Serving) -> None:
         self._reading = reading
         self._config = serving.rules.config
         self._is_up_to_date = not serving.refused
-        self._stats = reading.stats()
+        self._stats = reading.reports.stats()
 
     def describe(self) -> list[Metric]:
         """Nothing: registering reads no numbers."""
@@ -67,7 +67,7 @@ class StoreCollector(Collector):
         family = CounterMetricFamily(
             "hub_events", "Events received, duplicates not counted.", labels=["source", "type"]
         )
-        for labels, count in self._reading.events_by_type().items():
+        for labels, count in self._reading.reports.events_by_type().items():
             family.add_metric(labels, count)
         return family
 
@@ -82,14 +82,14 @@ class StoreCollector(Collector):
         family = CounterMetricFamily(
             "hub_attempts", "Attempts that ended, by outcome.", labels=["destination", "outcome"]
         )
-        counts = self._reading.attempts_by_outcome()
+        counts = self._reading.reports.attempts_by_outcome()
         for name in sorted({*self._names(), *(name for name, _ in counts)}):
             for outcome in Outcome:
                 family.add_metric([name, outcome], counts.get((name, outcome), 0))
         return family
 
     def _delivery_seconds(self) -> Metric:
-        counts, total = self._reading.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        counts, total = self._reading.reports.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
         names = [*(str(bound) for bound in DELIVERY_SECONDS_BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             "hub_delivery_seconds",
@@ -112,7 +112,7 @@ class StoreCollector(Collector):
         family = GaugeMetricFamily(
             "hub_destination_paused", "Whether a destination is paused.", labels=["destination"]
         )
-        states = self._reading.destinations()
+        states = self._reading.destinations.all()
         for name in self._names():
             known = states.get(name)
             family.add_metric([name], int(known is not None and known.paused_at is not None))

@@ -35,9 +35,9 @@ def status() -> Response:
     here = context()
     masks = masks_of(here.settings.environment)
     with here.store.read() as reading:
-        stats = reading.stats()
+        stats = reading.reports.stats()
         places = serializers.destinations(here, reading)
-        events = [_listed(record, masks) for record in reading.events(limit=LAST_EVENTS)]
+        events = [_listed(record, masks) for record in reading.reports.events(limit=LAST_EVENTS)]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
@@ -61,7 +61,7 @@ def events() -> Response:
     masks = masks_of(here.settings.environment)
     type_, before = parameters.text("type"), parameters.before()
     with here.store.read() as reading:
-        records = reading.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
+        records = reading.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
         now = reading.now
     items = [_listed(record, masks) for record in records[:PAGE_SIZE]]
     return page(
@@ -81,8 +81,8 @@ def event(event_id: str) -> Response:
     here = context()
     masks = masks_of(here.settings.environment)
     with here.store.read() as reading:
-        record = reading.event(known_id("event", event_id))
-        owed = reading.deliveries(event=record.id, limit=EVENT_DELIVERIES)
+        record = reading.reports.event(known_id("event", event_id))
+        owed = reading.reports.deliveries(event=record.id, limit=EVENT_DELIVERIES)
         now = reading.now
     whole = serializers.whole_event(record, masks)
     return page(
@@ -101,8 +101,10 @@ def deliveries() -> Response:
     masks = masks_of(here.settings.environment)
     state, name, before = parameters.state(), parameters.text("destination"), parameters.before()
     with here.store.read() as reading:
-        records = reading.deliveries(state=state, destination=name, limit=PAGE_SIZE + 1, before=before)
-        now, known = reading.now, reading.destinations()
+        records = reading.reports.deliveries(
+            state=state, destination=name, limit=PAGE_SIZE + 1, before=before
+        )
+        now, known = reading.now, reading.destinations.all()
     items = [serializers.delivery(record, masks) for record in records[:PAGE_SIZE]]
     return page(
         "deliveries.html",
@@ -122,7 +124,7 @@ def delivery(delivery_id: str) -> Response:
     here = context()
     masks = masks_of(here.settings.environment)
     with here.store.read() as reading:
-        record = reading.delivery(known_id("delivery", delivery_id))
+        record = reading.reports.delivery(known_id("delivery", delivery_id))
         now = reading.now
     whole = serializers.whole_delivery(record, masks)
     place = here.rules().config.destinations.get(record.destination)

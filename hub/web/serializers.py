@@ -14,7 +14,7 @@ from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
-from hub.store.repositories.reports import Reading
+from hub.store.store import Transaction
 from hub.web.context import Context
 
 Shown = dict[str, Any]
@@ -70,17 +70,17 @@ def whole_delivery(record: DeliveryRecord, masks: Masks) -> Shown:
     }
 
 
-def destinations(context: Context, reading: Reading) -> list[Shown]:
+def destinations(context: Context, reading: Transaction) -> list[Shown]:
     """Today's destinations in the order of routes.yaml, then those that are gone but still owed to."""
-    stats = reading.stats()
-    states = reading.destinations()
+    stats = reading.reports.stats()
+    states = reading.destinations.all()
     configs = context.rules().config.destinations
     shown = [_destination(config, states.get(name), stats) for name, config in configs.items()]
     left = sorted({name for name, state in stats.deliveries if state in _OWED} - set(configs))
     return shown + [_removed(name, stats) for name in left]
 
 
-def destination(context: Context, reading: Reading, name: str) -> Shown:
+def destination(context: Context, reading: Transaction, name: str) -> Shown:
     """One destination that is known."""
     return next(each for each in destinations(context, reading) if each["name"] == name)
 

@@ -61,8 +61,8 @@ def share_key(app: Flask, store: Store) -> None:
     if app.secret_key:
         return
     with store.read() as reading:
-        key = reading.kept(KEY_NAME)
+        key = reading.settings.get(KEY_NAME)
     if key is None:
         made: Any = secrets.token_hex(32)
-        key = store.write(lambda transaction: transaction.keep_value(KEY_NAME, made))
+        key = store.write(lambda transaction: transaction.settings.set_default(KEY_NAME, made))
     app.secret_key = key

@@ -53,8 +53,8 @@ def given_life(url: str) -> None:
     event, owed = given.event(), given.routing("log")
 
     def work(transaction: Any) -> None:
-        transaction.take_in([Arrival(event=event, routing=owed)])
-        transaction.beat("w", forget_after=timedelta(minutes=10))
+        transaction.events.take_in([Arrival(event=event, routing=owed)])
+        transaction.workers.beat("w", forget_after=timedelta(minutes=10))
 
     with closing(open_store(url)) as store:
         store.write(work)
@@ -62,7 +62,7 @@ def given_life(url: str) -> None:
 
 def change(url: str, statement: Any) -> None:
     with closing(open_store(url)) as store:
-        store.write(lambda transaction: transaction._connection.execute(statement) and None)
+        store.write(lambda transaction: transaction.session.connection.execute(statement) and None)
 
 
 def test_all_is_right(run: Run, environment: dict[str, str], sqlite_url: str) -> None:

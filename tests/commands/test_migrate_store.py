@@ -39,7 +39,7 @@ def test_it_says_which_of_the_two_is_wrong(run: Run, sqlite_url: str, tmp_path: 
     used = f"sqlite:///{tmp_path / 'used.db'}"
     store = open_store(used)
     store.migrate()
-    store.write(lambda t: t.keep_value("session_key", "secret"))
+    store.write(lambda t: t.settings.set_default("session_key", "secret"))
     store.close()
     for arguments, said in (
         ((absent, empty), "FROM: there is no database at"),

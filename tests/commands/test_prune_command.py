@@ -21,13 +21,13 @@ def filled(sqlite_url):
 
 
 def _keep(transaction, old, owed):
-    transaction.add_event(old, routing(*owed))
-    transaction.add_deliveries(old, routing(*owed))
+    transaction.events.add(old, routing(*owed))
+    transaction.events.add_deliveries(old, routing(*owed))
 
 
 def payloads(env):
     with closing(open_store(env["DATABASE_URL"])) as store, store.read() as reading:
-        return sum(record.payload is not None for record in reading.events())
+        return sum(record.payload is not None for record in reading.reports.events())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_ids_stay_for_90_days(run, filled):
     run("prune", "--older-than", "1s", env=filled)
 
     with closing(open_store(filled["DATABASE_URL"])) as store, store.read() as reading:
-        assert len(reading.events()) == 3
+        assert len(reading.reports.events()) == 3
 
 
 @pytest.mark.parametrize("text", ["30", "0d", "-1d", "soon", "30 d"])

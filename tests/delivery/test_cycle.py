@@ -20,7 +20,7 @@ from hub.errors import Pause, Retry, Unknown
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import Claim, Outcome, Receipt, State
 from hub.model.destination import DestinationConfig, DestinationState, OnUnknown, RateLimit
-from hub.store.repositories.maintenance import PRUNE_BATCH
+from hub.store.repositories.retention import PRUNE_BATCH
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries, destinations
 
@@ -70,7 +70,7 @@ def started(store: Store, *configs: DestinationConfig) -> Done:
 
 def state_of(store: Store, name: str = "crm") -> Any:
     with store.read() as reading:
-        return reading.destinations()[name]
+        return reading.destinations.all()[name]
 
 
 def test_a_delivery_is_claimed_rendered_started_and_settled(store: Store) -> None:
@@ -86,7 +86,9 @@ def test_a_delivery_is_claimed_rendered_started_and_settled(store: Store) -> Non
 
 def test_what_has_its_message_already_is_started_at_once(store: Store) -> None:
     owe(store, 1)
-    store.write(lambda t: t._connection.execute(update(deliveries).values(message={"text": "x"})) and None)
+    store.write(
+        lambda t: t.session.connection.execute(update(deliveries).values(message={"text": "x"})) and None
+    )
     done = turn(store)
 
     assert len(done.claimed) == len(done.started) == 1
@@ -98,7 +100,9 @@ def test_a_message_that_is_made_within_the_claim_is_started_at_once(store: Store
 
     assert [claim.message for claim in done.started] == [{"text": "built in"}] * 2
     with store.read() as reading:
-        assert {record.message["text"] for record in reading.deliveries() if record.message} == {"built in"}
+        assert {record.message["text"] for record in reading.reports.deliveries() if record.message} == {
+            "built in"
+        }
 
 
 def test_what_was_taken_over_while_it_was_rendered_is_not_started(store: Store) -> None:
@@ -123,9 +127,7 @@ def test_the_next_moment_is_that_of_what_must_wait_and_of_what_is_due_later(stor
     other = replace(CRM, name="other")
     owe(store, 1, "crm", "other")
     held = timedelta(seconds=40)
-    store.write(
-        lambda t: t.save_destination_states([DestinationState(name="other", hold_until=t.now + held)])
-    )
+    store.write(lambda t: t.destinations.save([DestinationState(name="other", hold_until=t.now + held)]))
     done = turn(store, CRM, other)
     assert [claim.destination for claim in done.claimed] == ["crm"]
     assert done.next_at is not None
@@ -133,10 +135,10 @@ def test_the_next_moment_is_that_of_what_must_wait_and_of_what_is_due_later(stor
 
     owe(store, 2)
     later = update(deliveries).where(deliveries.c.state == "pending", deliveries.c.destination == "crm")
-    first = store.write(lambda t: t._connection.execute(select(func.max(deliveries.c.id))).scalar())
+    first = store.write(lambda t: t.session.connection.execute(select(func.max(deliveries.c.id))).scalar())
     store.write(
         lambda t: (
-            t._connection.execute(
+            t.session.connection.execute(
                 later.where(deliveries.c.id == first).values(due_at=t.now + timedelta(seconds=20))
             )
             and None
@@ -161,7 +163,7 @@ def test_old_retries_and_first_attempts_do_not_wait_for_all_of_each_other(store:
     one = replace(CRM, concurrency=1)
     owe(store, 40)
     store.write(
-        lambda t: t._connection.execute(update(deliveries).values(tries=1, due_at=given.NOON)) and None
+        lambda t: t.session.connection.execute(update(deliveries).values(tries=1, due_at=given.NOON)) and None
     )
     owe(store, 40)
     tries = []
@@ -197,7 +199,7 @@ def test_workers_look_after_the_same_destinations_without_a_deadlock(
         list(pool.map(look, range(2)))
 
     with stores[0].read() as reading:
-        assert set(reading.destinations()) == set("abcd")
+        assert set(reading.destinations.all()) == set("abcd")
 
 
 def test_a_rate_limit_holds_over_all_workers(open_stores: Callable[..., Store]) -> None:
@@ -217,9 +219,9 @@ def test_a_breaker_opens_and_probes_for_all_workers(open_stores: Callable[..., S
     assert turn(other, place).claimed == []
 
     past = update(destinations).values(probe_at=given.NOON)
-    one.write(lambda t: t._connection.execute(past) and None)
+    one.write(lambda t: t.session.connection.execute(past) and None)
     free = update(deliveries).where(deliveries.c.state == "sending").values(state="pending", token=None)
-    one.write(lambda t: t._connection.execute(free) and None)
+    one.write(lambda t: t.session.connection.execute(free) and None)
 
     assert (len(turn(other, place).claimed), len(turn(one, place).claimed)) == (1, 0)
 
@@ -260,7 +262,7 @@ def test_a_busy_destination_leaves_threads_to_others(store: Store) -> None:
 def test_a_destination_whose_row_was_removed_is_marked_again(store: Store) -> None:
     turn(store)
     owe(store, 1)
-    store.write(lambda t: t._connection.execute(delete(destinations)) and None)
+    store.write(lambda t: t.session.connection.execute(delete(destinations)) and None)
     done = turn(store, configured=None)
 
     assert (done.claimed, done.unmarked, done.next_at) == ([], True, done.now)
@@ -270,10 +272,12 @@ def test_a_destination_whose_row_was_removed_is_marked_again(store: Store) -> No
 def test_what_was_given_up_meanwhile_does_not_hide_what_falls_due_next(store: Store) -> None:
     owe(store, 1)
     old = update(deliveries).values(owed_since=given.NOON - timedelta(days=300))
-    store.write(lambda t: t._connection.execute(old) and None)
+    store.write(lambda t: t.session.connection.execute(old) and None)
     owe(store, 1)
     soon = update(deliveries).where(deliveries.c.owed_since > given.NOON)
-    store.write(lambda t: t._connection.execute(soon.values(due_at=t.now + timedelta(seconds=40))) and None)
+    store.write(
+        lambda t: t.session.connection.execute(soon.values(due_at=t.now + timedelta(seconds=40))) and None
+    )
     done = turn(store, gives_up=True)
 
     assert (done.gave_up["crm"], done.claimed, done.more_waits) == (1, [], False)
@@ -302,7 +306,7 @@ def test_a_turn_that_gives_up_locks_in_the_order_of_all_others(open_stores: Call
 
     def lock_both() -> None:
         for _ in range(200):
-            stores[1].write(lambda t: t.destination_states(("a", "b")))
+            stores[1].write(lambda t: t.destinations.lock(("a", "b")))
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(give_up), pool.submit(lock_both)]:
@@ -326,12 +330,12 @@ def test_what_falls_due_while_a_turn_waits_for_its_locks_is_for_the_next_at_once
     holds = threading.Event()
 
     def owe_slowly(transaction: Any) -> None:
-        transaction.destination_states(["crm"])
+        transaction.destinations.lock(["crm"])
         holds.set()
         time.sleep(0.3)
         event = given.event()
-        transaction.add_event(event, given.routing("other"))
-        transaction.add_deliveries(event, given.routing("other"))
+        transaction.events.add(event, given.routing("other"))
+        transaction.events.add_deliveries(event, given.routing("other"))
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(there.write, owe_slowly)
@@ -434,13 +438,13 @@ def test_an_idle_worker_waits_for_nothing(store: Store) -> None:
 def expire(store: Store, ago: timedelta = timedelta(seconds=1)) -> None:
     with store.read() as reading:
         past = update(deliveries).values(lease_until=reading.now - ago)
-    store.write(lambda t: t._connection.execute(past.where(deliveries.c.state == "sending")) and None)
+    store.write(lambda t: t.session.connection.execute(past.where(deliveries.c.state == "sending")) and None)
 
 
 def test_a_claim_names_its_lease(store: Store) -> None:
     owe(store, 1)
     (claim,) = turn(store).claimed
-    row = store.write(lambda t: t.delivery_row(claim.id))
+    row = store.write(lambda t: t.operator.lock(claim.id))
     with store.read() as reading:
         left = (row.lease_until - reading.now).total_seconds()
 
@@ -450,9 +454,9 @@ def test_a_claim_names_its_lease(store: Store) -> None:
 
 def test_a_turn_that_prunes_removes_one_batch_and_claims_all_the_same(store: Store) -> None:
     event, owed = given.event(), given.routing(*["crm"] * (PRUNE_BATCH + 1))
-    store.write(lambda t: t.add_event(event, owed) and t.add_deliveries(event, owed))
+    store.write(lambda t: t.events.add(event, owed) and t.events.add_deliveries(event, owed))
     long_ago = {"state": "delivered", "finished_at": given.NOON - timedelta(days=900)}
-    store.write(lambda t: t._connection.execute(update(deliveries).values(long_ago)) and None)
+    store.write(lambda t: t.session.connection.execute(update(deliveries).values(long_ago)) and None)
     owe(store, 1)
     turns = [turn(store, prunes=timedelta(days=30)) for _ in range(3)]
 
@@ -463,7 +467,9 @@ def test_a_turn_that_prunes_removes_one_batch_and_claims_all_the_same(store: Sto
 def test_what_waited_too_long_is_given_up_when_it_is_time(store: Store) -> None:
     owe(store, 2)
     long_ago = given.NOON - timedelta(days=900)
-    store.write(lambda t: t._connection.execute(update(deliveries).values(owed_since=long_ago)) and None)
+    store.write(
+        lambda t: t.session.connection.execute(update(deliveries).values(owed_since=long_ago)) and None
+    )
     early = turn(store, looks_after=True, claims=False)
     in_time = turn(store, gives_up=True, claims=False)
 

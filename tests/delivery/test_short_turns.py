@@ -70,7 +70,7 @@ def test_a_lone_event_is_started_in_one_exchange(web: Store, postgres_store_url:
                 wait_for_state(web, State.DELIVERED, 2 * (number + 1))
                 time.sleep(0.05)
     with web.read() as reading:
-        records = [reading.delivery(each.id) for each in reading.deliveries()]
+        records = [reading.reports.delivery(each.id) for each in reading.reports.deliveries()]
 
     assert (watched.asked, watched.started) == (3, 6)
     assert [len(each.attempt_list) for each in records] == [1] * 6
@@ -122,18 +122,18 @@ def test_wake_ups_without_end_for_what_cannot_be_started_so_keep_nothing_waiting
         notify = text("SELECT pg_notify('hub_wake', 'crm')")
         fan_out(given.event(), rules, web)
         soon = web.write(lambda t: t.now) + timedelta(seconds=1)
-        web.write(lambda t: t._connection.execute(update(deliveries).values(due_at=soon)) and None)
+        web.write(lambda t: t.session.connection.execute(update(deliveries).values(due_at=soon)) and None)
         with waiting(postgres_store_url, rules) as watched:
             asks = watched._start_first
 
             def asked_again(offers: Any) -> Any:
                 done = asks(offers)
-                web.write(lambda t: t._connection.execute(notify) and None)
+                web.write(lambda t: t.session.connection.execute(notify) and None)
                 time.sleep(0.005)
                 return done
 
             watched._start_first = asked_again
-            web.write(lambda t: t._connection.execute(notify) and None)
+            web.write(lambda t: t.session.connection.execute(notify) and None)
             receiver.wait_for(1, 1.5)
     assert watched.asked > 3
     assert watched.started == 0
@@ -143,7 +143,7 @@ def test_a_whole_turn_follows_at_once_where_something_was_left(web: Store) -> No
     rules = sending(
         *(given.destination(name, type_="http", url="http://127.0.0.1:9") for name in ("crm", "erp"))
     )
-    web.write(lambda t: t.mark_configured({"crm": True, "erp": True}))
+    web.write(lambda t: t.destinations.mark_configured({"crm": True, "erp": True}))
     plan = Plan(
         worker="me",
         threads=2,
@@ -157,7 +157,9 @@ def test_a_whole_turn_follows_at_once_where_something_was_left(web: Store) -> No
     fan_out(given.event(), rules, web)
     first = take_short_turn(web, plan)
     web.write(
-        lambda t: t._connection.execute(delete(deliveries).where(deliveries.c.destination == "crm")) and None
+        lambda t: (
+            t.session.connection.execute(delete(deliveries).where(deliveries.c.destination == "crm")) and None
+        )
     )
     fan_out(given.event(), rules, web)
     second = take_short_turn(web, plan)
@@ -180,7 +182,7 @@ def test_what_falls_due_meanwhile_is_not_forgotten(web: Store, postgres_store_ur
         )
         fan_out(given.event(), rules, web)
         soon = web.write(lambda t: t.now) + timedelta(seconds=1.2)
-        web.write(lambda t: t._connection.execute(update(deliveries).values(due_at=soon)) and None)
+        web.write(lambda t: t.session.connection.execute(update(deliveries).values(due_at=soon)) and None)
         with waiting(postgres_store_url, rules) as watched:
             fan_out(given.event("user.deleted"), rules, web)
             hanging.wait_for(1, 1)

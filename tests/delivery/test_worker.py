@@ -72,14 +72,14 @@ def sending(*places: DestinationConfig, fields: dict[str, Any] | None = None) ->
 
 def only(store: Store) -> DeliveryRecord:
     with store.read() as reading:
-        (record,) = reading.deliveries()
-        return reading.delivery(record.id)
+        (record,) = reading.reports.deliveries()
+        return reading.reports.delivery(record.id)
 
 
 def wait_for_state(store: Store, state: State, count: int = 1) -> list[DeliveryRecord]:
     def found() -> list[DeliveryRecord]:
         with store.read() as reading:
-            records = reading.deliveries(state=state)
+            records = reading.reports.deliveries(state=state)
         return records if len(records) >= count else []
 
     return given.until(found)
@@ -244,7 +244,7 @@ def test_what_is_owed_to_a_destination_that_cannot_be_sent_to_waits(
         fan_out(given.event(), ready, store)
         long_ago = update(deliveries).values(owed_since=given.NOON - timedelta(days=900))
         store.write(
-            lambda t: t._connection.execute(long_ago.where(deliveries.c.destination == "crm")) and None
+            lambda t: t.session.connection.execute(long_ago.where(deliveries.c.destination == "crm")) and None
         )
         with working(store, today) as worker:
             other.wait_for(1)
@@ -262,7 +262,7 @@ def test_what_waited_too_long_is_given_up(store: Store) -> None:
         change = update(deliveries).values(
             owed_since=given.NOON - timedelta(days=900), due_at=given.NOON + timedelta(days=90_000)
         )
-        store.write(lambda t: t._connection.execute(change) and None)
+        store.write(lambda t: t.session.connection.execute(change) and None)
         with working(store, rules):
             (dead,) = wait_for_state(store, State.DEAD)
 
@@ -301,7 +301,7 @@ def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
 
 def probed(store: Store, name: str) -> Any:
     with store.read() as reading:
-        state = reading.destinations().get(name)
+        state = reading.destinations.all().get(name)
     return state if state is not None and state.probe_at is not None else None
 
 
@@ -342,17 +342,17 @@ def test_what_a_dead_worker_held_is_taken_over(store: Store, is_started: bool) -
         lease = timedelta(seconds=-1)
 
         def claim_and_die(transaction: Any) -> None:
-            claims = transaction.claim(Wanted("crm", 1, token="dead", lease=lease))
+            claims = transaction.queue.claim(Wanted("crm", 1, token="dead", lease=lease))
             if is_started:
                 message = {"method": "POST", "content_type": "application/json", "body": "{}"}
-                transaction.start([replace(each, message=message) for each in claims], {"crm": lease})
+                transaction.queue.start([replace(each, message=message) for each in claims], {"crm": lease})
 
         store.write(claim_and_die)
         with working(store, rules):
             receiver.wait_for(1)
             wait_for_state(store, State.DELIVERED)
         with store.read() as reading:
-            state = reading.destinations()["crm"]
+            state = reading.destinations.all()["crm"]
 
     assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED][0 if is_started else 1 :]
     assert state.failures == 0
@@ -363,16 +363,18 @@ def test_a_worker_that_was_halted_past_its_lease_does_not_send_what_it_started(s
         rules = sending(place := to(receiver))
         fan_out(given.event(), rules, store)
         worker = Worker(store, lambda: rules, threads=1)
-        (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=30))))
+        (claim,) = store.write(
+            lambda t: t.queue.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=30)))
+        )
         rendered = [replace(claim, message={"body": "x"})]
-        (started,) = store.write(lambda t: t.start(rendered, {"crm": timedelta(seconds=30)}))
+        (started,) = store.write(lambda t: t.queue.start(rendered, {"crm": timedelta(seconds=30)}))
         worker._errands.send(started, place, given.NOON, time.monotonic() - 16)
         worker._turn(claims=False)
     record = only(store)
 
     assert receiver.received == []
     assert (record.state, outcomes(record)) == (State.PENDING, [Outcome.FAILED])
-    assert store.write(lambda t: t.delivery_row(record.id)).tries == 0
+    assert store.write(lambda t: t.operator.lock(record.id)).tries == 0
 
 
 def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
@@ -384,7 +386,7 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
             requests = receiver.wait_for(2)
             wait_for_state(store, State.DELIVERED, 2)
     with store.read() as reading:
-        kept = repr((reading.event(done.event_id).payload, reading.deliveries()))
+        kept = repr((reading.reports.event(done.event_id).payload, reading.reports.deliveries()))
 
     assert all(link.encode() in request.body for request in requests)
     assert "abcdef" not in kept
@@ -399,12 +401,12 @@ def test_a_delivery_that_cannot_be_read_is_put_off_and_stops_no_other(store: Sto
         rules = sending(to(receiver), to(receiver, "erp"))
         poisoned = fan_out(given.event(), rules, store).event_id
         broken = update(deliveries).where(deliveries.c.destination == "crm").values(send=text("'no JSON'"))
-        store.write(lambda t: t._connection.execute(broken) and None)
+        store.write(lambda t: t.session.connection.execute(broken) and None)
         fan_out(given.event(), rules, store)
         with working(store, rules):
             wait_for_state(store, State.DELIVERED, 3)
     (waiting,) = store.write(
-        lambda t: t._connection.execute(
+        lambda t: t.session.connection.execute(
             select(deliveries.c.event_id, deliveries.c.reason).where(deliveries.c.state == "pending")
         ).all()
     )
@@ -417,7 +419,9 @@ def test_a_result_that_cannot_be_settled_stops_no_other(store: Store) -> None:
     with HttpReceiver() as receiver:
         rules = sending(to(receiver))
         fan_out(given.event(), rules, store)
-        (claim,) = store.write(lambda t: t.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=9))))
+        (claim,) = store.write(
+            lambda t: t.queue.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=9)))
+        )
         with working(store, rules) as worker:
             gone = replace(claim, destination="gone")
             worker._inbox.put(sent=Sent(claim=gone, seconds=1.0, result=Retry("no")))
@@ -456,7 +460,7 @@ def test_a_worker_recovers_from_lost_connections(new_postgres_database: Callable
         with working(store, rules):
             fan_out(given.event(), rules, other)
             receiver.wait_for(1)
-            other.write(lambda t: t._connection.execute(cut) and None)
+            other.write(lambda t: t.session.connection.execute(cut) and None)
             fan_out(given.event(), rules, other)
             receiver.wait_for(2, 8)
     store.close()
@@ -474,8 +478,8 @@ def test_stopping_returns_what_is_in_hand_and_leaves_unknown_what_was_being_sent
         with working(store, rules):
             receiver.wait_for(2)
     with store.read() as reading:
-        records = [reading.delivery(each.id) for each in reading.deliveries()]
-        beat_at = reading.worker_beat_at()
+        records = [reading.reports.delivery(each.id) for each in reading.reports.deliveries()]
+        beat_at = reading.workers.last_beat_at()
 
     assert {each.state for each in records} == {State.PENDING}
     assert sorted(len(each.attempt_list) for each in records) == [0, 0, 0, 1, 1]
@@ -516,14 +520,14 @@ def test_stopping_waits_for_what_arrives_in_time(store: Store) -> None:
 STOPPING = """
 import sys, threading
 import given
-from hub import deliver
+from hub.delivery import worker as module
 from hub.store.store import open_store
 
-worker.DRAIN_SECONDS = 0.3
+module.DRAIN_SECONDS = 0.3
 place = given.destination("crm", url=sys.argv[2], timeout_seconds=60.0)
 rules = given.rules(given.route("all", ("*",), "crm"), destinations=(place,))
 store = open_store(sys.argv[1])
-worker = worker.Worker(store, lambda: rules, threads=4)
+worker = module.Worker(store, lambda: rules, threads=4)
 threading.Timer(1.0, worker.stop).start()
 worker.run()
 store.close()
@@ -536,7 +540,7 @@ def test_a_destination_whose_row_was_removed_is_served_on(store: Store) -> None:
         with working(store, rules):
             fan_out(given.event(), rules, store)
             assert crm.wait_for(1, 5)
-            store.write(lambda t: t._connection.execute(delete(destinations)) and None)
+            store.write(lambda t: t.session.connection.execute(delete(destinations)) and None)
             fan_out(given.event(), rules, store)
             assert len(crm.wait_for(2, 5)) == 2
 

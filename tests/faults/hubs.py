@@ -306,7 +306,7 @@ def settle(database_url: str, seconds: float) -> None:
 
     def is_over() -> bool:
         with store.read() as reading:
-            stats = reading.stats()
+            stats = reading.reports.stats()
         return not stats.count(State.PENDING) and not stats.count(State.SENDING)
 
     try:
@@ -325,7 +325,7 @@ def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
     unknown = {record.id: _unknown(database_url, record.id) for record in records if record.id in twice}
     store = open_store(database_url)
     with store.read() as reading:
-        accounts = reading.accounts()
+        accounts = reading.audit.accounts()
     store.close()
     return Reckoning(
         events=len(sender.accepted),
@@ -343,7 +343,7 @@ def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
 def _records(database_url: str) -> list[DeliveryRecord]:
     store, records, before = open_store(database_url), [], None
     with store.read() as reading:
-        while page := reading.deliveries(limit=500, before=before):
+        while page := reading.reports.deliveries(limit=500, before=before):
             records += page
             before = page[-1].id
     store.close()
@@ -357,7 +357,7 @@ def _left(database_url: str) -> list[str]:
 def _unknown(database_url: str, delivery_id: str) -> int:
     store = open_store(database_url)
     with store.read() as reading:
-        record = reading.delivery(delivery_id)
+        record = reading.reports.delivery(delivery_id)
     store.close()
     return sum(attempt.outcome is Outcome.UNKNOWN for attempt in record.attempt_list)
 

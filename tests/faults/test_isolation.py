@@ -122,7 +122,7 @@ def make_overdue(store: Store, event_id: str, count: int) -> None:
     """Retries to the flooded destination that were due an hour ago, by SQL."""
 
     def work(transaction: Transaction) -> None:
-        connection = transaction._connection
+        connection = transaction.session.connection
         one = select(deliveries).where(
             deliveries.c.event_id == event_id, deliveries.c.destination == "flooded"
         )
@@ -153,20 +153,20 @@ def waited_behind(store: Store, receiver: HttpReceiver, event_id: str) -> int:
 
 def is_open(store: Store, *names: str) -> bool:
     with store.read() as reading:
-        states = reading.destinations()
+        states = reading.destinations.all()
     return all(states[name].probe_at is not None for name in names)
 
 
 def attempts(store: Store, name: str) -> Sequence[int]:
     with store.read() as reading:
-        return [record.attempts for record in reading.deliveries(destination=name, limit=500)]
+        return [record.attempts for record in reading.reports.deliveries(destination=name, limit=500)]
 
 
 def probe_now(store: Store, *names: str) -> None:
     """Let the time pass until the next probe."""
     store.write(
         lambda t: (
-            t._connection.execute(
+            t.session.connection.execute(
                 update(destinations).where(destinations.c.name.in_(names)).values(probe_at=t.now)
             )
             and None
@@ -177,5 +177,7 @@ def probe_now(store: Store, *names: str) -> None:
 
 def all_delivered(store: Store, *names: str) -> bool:
     with store.read() as reading:
-        found = [record for name in names for record in reading.deliveries(destination=name, limit=500)]
+        found = [
+            record for name in names for record in reading.reports.deliveries(destination=name, limit=500)
+        ]
     return all(record.state is State.DELIVERED for record in found)

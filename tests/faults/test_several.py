@@ -176,8 +176,8 @@ def await_open(url: str, ledger: Ledger) -> int:
 
     def is_open() -> bool:
         with opened(url) as store, store.read() as reading:
-            waiting = store.write(lambda t: t.hold(due_of=["broken"])).waiting["broken"]
-            return reading.destinations()["broken"].probe_at is not None and not waiting.in_flight
+            waiting = store.write(lambda t: t.queue.lock(due_of=["broken"])).waiting["broken"]
+            return reading.destinations.all()["broken"].probe_at is not None and not waiting.in_flight
 
     wait_until(is_open, "the breaker to be open", 30)
     return len(ledger.began["/broken"])
@@ -188,7 +188,7 @@ def probe_now(url: str) -> None:
     with opened(url) as store:
         store.write(
             lambda t: (
-                t._connection.execute(
+                t.session.connection.execute(
                     update(destinations).where(destinations.c.name == "broken").values(probe_at=t.now)
                 )
                 and store.wake()
@@ -198,8 +198,8 @@ def probe_now(url: str) -> None:
 
 def settled(url: str, destination: str) -> bool:
     with opened(url) as store, store.read() as reading:
-        return not reading.deliveries(destination=destination, state=State.PENDING) and not (
-            reading.deliveries(destination=destination, state=State.SENDING)
+        return not reading.reports.deliveries(destination=destination, state=State.PENDING) and not (
+            reading.reports.deliveries(destination=destination, state=State.SENDING)
         )
 
 
@@ -210,7 +210,7 @@ def clocks_apart(url: str) -> float:
         apart = select(events.c.received_at, deliveries.c.created_at).join(
             deliveries, deliveries.c.event_id == events.c.id
         )
-        rows = transaction._connection.execute(apart)  # type: ignore[attr-defined]
+        rows = transaction.session.connection.execute(apart)  # type: ignore[attr-defined]
         return [(row.received_at - row.created_at).total_seconds() for row in rows]
 
     with opened(url) as store:
@@ -257,8 +257,8 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
                 settle(postgres.url, 20)
     (answer,) = sender.accepted.values()
     with opened(postgres.url) as store, store.read() as reading:
-        (found,) = reading.deliveries(event=answer["event"])
-        record = reading.delivery(found.id)
+        (found,) = reading.reports.deliveries(event=answer["event"])
+        record = reading.reports.delivery(found.id)
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 
     assert record.state is State.DELIVERED

@@ -66,13 +66,13 @@ def age(store: Store, ago: timedelta = MINUTE) -> None:
 
     def work(transaction: Any) -> None:
         began = update(troubles).where(troubles.c.since.is_not(None)).values(since=transaction.now - ago)
-        transaction._connection.execute(began)
+        transaction.session.connection.execute(began)
 
     store.write(work)
 
 
 def change(store: Store, statement: Any) -> None:
-    store.write(lambda transaction: transaction._connection.execute(statement) and None)
+    store.write(lambda transaction: transaction.session.connection.execute(statement) and None)
 
 
 def earlier(column: Any, ago: timedelta) -> Any:
@@ -92,7 +92,7 @@ def look(store: Store, rules: Any = RULES) -> None:
 def told(store: Store) -> list[EventRecord]:
     """The hub's own events, oldest first."""
     with store.read() as reading:
-        return list(reversed(reading.events(type_=catalog.PROBLEM)))
+        return list(reversed(reading.reports.events(type_=catalog.PROBLEM)))
 
 
 def headlines(store: Store) -> list[str]:
@@ -117,10 +117,12 @@ def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
     assert headlines(store) == ["1 delivery to crm died", "crm accepts again"]
     with store.read() as reading:
         owed = [
-            (each.route, each.destination) for each in reading.deliveries() if each.type != "user.created"
+            (each.route, each.destination)
+            for each in reading.reports.deliveries()
+            if each.type != "user.created"
         ]
         assert owed == [("problems", "mail")] * 2
-        assert reading.accounts().faults == ()
+        assert reading.audit.accounts().faults == ()
 
 
 def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None:
@@ -130,8 +132,8 @@ def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None
     look(store)
     send_all(store, Reject("550 no such user"))
     with store.read() as reading:
-        assert [each.state for each in reading.deliveries(destination="mail")] == [State.DEAD]
-        kinds = [each.key for each in reading.troubles()]
+        assert [each.state for each in reading.reports.deliveries(destination="mail")] == [State.DEAD]
+        kinds = [each.key for each in reading.alerts.all()]
 
     assert kinds == [(TroubleKind.DIED, "crm")]
 
@@ -145,8 +147,8 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
     done = turn(store, gives_up=True, claims=False)
     with store.read() as reading:
-        assert [each.state for each in reading.deliveries(destination="mail")] == [State.DEAD]
-        assert [each.subject for each in reading.troubles()] == ["crm"]
+        assert [each.state for each in reading.reports.deliveries(destination="mail")] == [State.DEAD]
+        assert [each.subject for each in reading.alerts.all()] == ["crm"]
     assert +done.gave_up == {}
 
 
@@ -189,11 +191,11 @@ def test_a_pause_is_told_with_the_command_that_ends_it(store: Store) -> None:
 
 
 def test_a_refused_edit_and_its_end_are_told(store: Store) -> None:
-    store.write(lambda t: t.replace_value(KEPT_REFUSAL, "routes.yaml:3:1: error[x]: no"))
+    store.write(lambda t: t.settings.set(KEPT_REFUSAL, "routes.yaml:3:1: error[x]: no"))
     look(store)
     age(store)
     look(store)
-    store.write(lambda t: t.replace_value(KEPT_REFUSAL, ""))
+    store.write(lambda t: t.settings.set(KEPT_REFUSAL, ""))
     look(store)
 
     assert headlines(store) == [
@@ -243,5 +245,5 @@ def test_a_look_at_a_hub_that_is_well_writes_nothing(store: Store, problems: tup
     look(store, given.load_rules(replace(CONFIG, problems=problems)))
 
     with store.read() as reading:
-        assert reading.troubles() == []
+        assert reading.alerts.all() == []
     assert told(store) == []

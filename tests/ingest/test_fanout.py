@@ -26,7 +26,7 @@ NOTHING = given.rules()
 
 def states(store: Store, event_id: str) -> dict[State, int]:
     with store.read() as reading:
-        return dict(reading.event(event_id).states)
+        return dict(reading.reports.event(event_id).states)
 
 
 def settle_as(store: Store, state: State, **values: object) -> None:
@@ -36,7 +36,7 @@ def settle_as(store: Store, state: State, **values: object) -> None:
     from hub.store.tables import deliveries
 
     def work(transaction: object) -> None:
-        transaction._connection.execute(update(deliveries).values(state=state, **values))  # type: ignore[attr-defined]
+        transaction.session.connection.execute(update(deliveries).values(state=state, **values))  # type: ignore[attr-defined]
 
     store.write(work)
 
@@ -47,9 +47,9 @@ def test_an_event_is_kept_byte_for_byte_with_its_verdicts(store: Store) -> None:
         Verdict(route="a", matched=True),
         Verdict(route="b", matched=False, condition="data.x", value="missing \x00 \ud800"),
     )
-    store.write(lambda t: t.add_event(event, Routing(matched=(), verdicts=verdicts)))
+    store.write(lambda t: t.events.add(event, Routing(matched=(), verdicts=verdicts)))
     with store.read() as reading:
-        record = reading.event(event.id)
+        record = reading.reports.event(event.id)
 
     assert record.payload == event.payload
     assert record.verdicts == verdicts
@@ -66,7 +66,7 @@ def test_fan_out_owes_one_delivery_for_each_send(store: Store) -> None:
     event = given.event("user.created")
     done = fan_out(event, rules, store)
     with store.read() as reading:
-        owed = reading.deliveries(event=event.id)
+        owed = reading.reports.deliveries(event=event.id)
 
     assert (done.event_id, done.duplicate) == (event.id, False)
     assert (done.routes, done.deliveries) == (("one", "two"), 3)
@@ -96,12 +96,12 @@ def test_a_resent_event_revives_its_dead_deliveries_alone(store: Store) -> None:
     event = given.event()
     fan_out(event, given.rules(given.route("all", ("*",), "log", "log")), store)
     with store.read() as reading:
-        dead, delivered = (each.id for each in reading.deliveries(event=event.id))
+        dead, delivered = (each.id for each in reading.reports.deliveries(event=event.id))
     settle_as(store, State.DEAD, reason="refused", tries=4)
-    store.write(lambda t: t.finish(delivered, State.DELIVERED, "seen"))
+    store.write(lambda t: t.operator.finish(delivered, State.DELIVERED, "seen"))
     done = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as reading:
-        revived, untouched = reading.delivery(dead), reading.delivery(delivered)
+        revived, untouched = reading.reports.delivery(dead), reading.reports.delivery(delivered)
 
     assert done.deliveries == 1
     assert (revived.state, revived.reason) == (State.PENDING, None)
@@ -143,7 +143,7 @@ def test_an_event_whose_payload_is_pruned_is_known_and_sends_nothing(store: Stor
     event = given.event()
     fan_out(event, NOTHING, store)
     later = event.received_at + timedelta(days=1)
-    store.write(lambda t: t.prune(payloads_before=later, ids_before=event.received_at, limit=10))
+    store.write(lambda t: t.retention.prune(payloads_before=later, ids_before=event.received_at, limit=10))
     done = fan_out(replace(event, id="evt_other"), LOG, store)
 
     assert (done.event_id, done.duplicate, done.deliveries) == (event.id, True, 0)
@@ -193,14 +193,14 @@ def deliver_with(store: Store, event: Event, message: dict[str, object], rules: 
     fan_out(event, rules, store)
     settle_as(store, State.PENDING, message=message, reason=f"saw {LINK}", degraded=f"no {LINK}")
     with store.read() as reading:
-        return [each.id for each in reading.deliveries(event=event.id)]
+        return [each.id for each in reading.reports.deliveries(event=event.id)]
 
 
 def finish(store: Store, delivery_id: str, state: State) -> None:
     def work(transaction: object) -> None:
-        event_id = transaction.delivery_row(delivery_id).event_id  # type: ignore[attr-defined]
-        transaction.finish(delivery_id, state, "done")  # type: ignore[attr-defined]
-        transaction.blank_secrets([event_id])  # type: ignore[attr-defined]
+        event_id = transaction.operator.lock(delivery_id).event_id  # type: ignore[attr-defined]
+        transaction.operator.finish(delivery_id, state, "done")  # type: ignore[attr-defined]
+        transaction.secrets.blank([event_id])  # type: ignore[attr-defined]
 
     store.write(work)
 
@@ -219,10 +219,13 @@ def test_secrets_are_blanked_once_every_delivery_is_delivered_or_cancelled(store
 
     finish(store, first, State.DELIVERED)
     with store.read() as reading:
-        assert reading.event(event.id).payload == event.payload
+        assert reading.reports.event(event.id).payload == event.payload
     finish(store, second, State.CANCELLED)
     with store.read() as reading:
-        record, kept = reading.event(event.id), [reading.delivery(first), reading.delivery(second)]
+        record, kept = (
+            reading.reports.event(event.id),
+            [reading.reports.delivery(first), reading.reports.delivery(second)],
+        )
 
     everything = (record.payload or b"").decode() + "".join(map(repr, kept))
     assert "eyJ0" not in everything
@@ -240,8 +243,8 @@ def test_secrets_stay_while_anything_may_be_sent(store: Store, state: State) -> 
     settle_as(store, state)
     finish(store, first, State.DELIVERED)
     with store.read() as reading:
-        assert reading.event(event.id).payload == event.payload
-        assert reading.delivery(second).message == {"text": LINK}
+        assert reading.reports.event(event.id).payload == event.payload
+        assert reading.reports.delivery(second).message == {"text": LINK}
 
 
 def test_an_event_without_secrets_is_kept_as_it_is(store: Store) -> None:
@@ -249,8 +252,8 @@ def test_an_event_without_secrets_is_kept_as_it_is(store: Store) -> None:
     (only,) = deliver_with(store, event, {"text": LINK})
     finish(store, only, State.DELIVERED)
     with store.read() as reading:
-        assert reading.event(event.id).payload == event.payload
-        assert reading.delivery(only).message == {"text": LINK}
+        assert reading.reports.event(event.id).payload == event.payload
+        assert reading.reports.delivery(only).message == {"text": LINK}
 
 
 def test_a_verdict_that_saw_a_secret_is_blanked_with_it(store: Store) -> None:
@@ -261,7 +264,7 @@ def test_a_verdict_that_saw_a_secret_is_blanked_with_it(store: Store) -> None:
     (only,) = deliver_with(store, event, {"text": "x"}, rules)
     finish(store, only, State.DELIVERED)
     with store.read() as reading:
-        assert "eyJ0" not in repr(reading.event(event.id).verdicts)
+        assert "eyJ0" not in repr(reading.reports.event(event.id).verdicts)
 
 
 def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Store) -> None:
@@ -272,4 +275,4 @@ def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Stor
     done = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as reading:
         assert done.deliveries == 1
-        assert reading.event(event.id).payload == event.payload
+        assert reading.reports.event(event.id).payload == event.payload

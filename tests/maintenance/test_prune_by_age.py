@@ -12,7 +12,7 @@ from hub.delivery.worker import Worker
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import State
 from hub.model.routing import Send
-from hub.store.repositories.maintenance import PRUNE_BATCH
+from hub.store.repositories.retention import PRUNE_BATCH
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -40,9 +40,9 @@ def test_events_are_taken_in_and_delivered_between_the_batches(store: Store) -> 
     rules = given.rules(given.route(events=("user.created",)))
     old = given.event(received_at=given.NOON - timedelta(days=900))
     owed = given.routing(*["log"] * (3 * PRUNE_BATCH))
-    store.write(lambda t: t.add_event(old, owed) and t.add_deliveries(old, owed))
+    store.write(lambda t: t.events.add(old, owed) and t.events.add_deliveries(old, owed))
     long_ago = {"state": State.DELIVERED, "delivered_at": given.NOON, "finished_at": old.received_at}
-    store.write(lambda t: t._connection.execute(update(deliveries).values(long_ago)) and None)
+    store.write(lambda t: t.session.connection.execute(update(deliveries).values(long_ago)) and None)
     worker = Worker(store, lambda: rules, threads=2, retention=timedelta(days=2))
     thread = threading.Thread(target=worker.run)
     thread.start()
@@ -59,9 +59,9 @@ def test_events_are_taken_in_and_delivered_between_the_batches(store: Store) -> 
 
 def states_of(store: Store, *event_ids: str | None) -> set[State]:
     with store.read() as reading:
-        return {state for each in reading.events() if each.id in event_ids for state in each.states}
+        return {state for each in reading.reports.events() if each.id in event_ids for state in each.states}
 
 
 def payloads(store: Store) -> list[str]:
     with store.read() as reading:
-        return [record.id for record in reading.events() if record.payload is not None]
+        return [record.id for record in reading.reports.events() if record.payload is not None]

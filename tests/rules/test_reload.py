@@ -254,7 +254,7 @@ def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
     world.settle()
 
     with world.store.read() as reading:
-        kept = reading.kept(KEPT_FILES)
+        kept = reading.settings.get(KEPT_FILES)
 
     assert kept is not None
     assert "version: 1" not in kept
@@ -262,7 +262,7 @@ def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
 
 def kept_refusal(world: World) -> str | None:
     with world.store.read() as reading:
-        return reading.kept(KEPT_REFUSAL)
+        return reading.settings.get(KEPT_REFUSAL)
 
 
 def test_a_refusal_that_was_mended_before_a_restart_is_over_for_all(world: World) -> None:

@@ -33,7 +33,7 @@ LEASE = timedelta(seconds=25)
 
 def accounts(store: Store, rows_at_once: int = audit.ROWS_AT_ONCE) -> Accounts:
     with store.read() as reading:
-        return reading.accounts(rows_at_once)
+        return reading.audit.accounts(rows_at_once)
 
 
 def take_in(store: Store, **changes: Any) -> Event:
@@ -46,23 +46,25 @@ def attempt(store: Store, result: Receipt | SendError, name: str = "log") -> Non
     """Send the delivery of a destination that is due first."""
 
     def work(transaction: Any) -> None:
-        claims = transaction.claim(Wanted(name, 1, token="mine", lease=LEASE))
-        claims = transaction.start([replace(each, message={"text": "x"}) for each in claims], {name: LEASE})
+        claims = transaction.queue.claim(Wanted(name, 1, token="mine", lease=LEASE))
+        claims = transaction.queue.start(
+            [replace(each, message={"text": "x"}) for each in claims], {name: LEASE}
+        )
         for claim in claims:
             if isinstance(result, Receipt):
-                transaction.settle([retry.after_receipt(claim, result, 0.1)])
+                transaction.queue.settle([retry.after_receipt(claim, result, 0.1)])
             else:
                 place = given.destination(name)
                 settled = retry.after_error(
                     claim, result, place, now=transaction.now, chance=0.5, seconds=0.1
                 )
-                transaction.settle([settled])
+                transaction.queue.settle([settled])
 
     store.write(work)
 
 
 def change(store: Store, statement: Any) -> None:
-    store.write(lambda transaction: transaction._connection.execute(statement) and None)
+    store.write(lambda transaction: transaction.session.connection.execute(statement) and None)
 
 
 @pytest.fixture
@@ -78,12 +80,12 @@ def lived_in(store: Store) -> Store:
     fanout.fan_out(replace(later, id="evt_again"), RULES, store)
     fanout.replay(first.id, RULES, store)
     with store.read() as reading:
-        waiting = reading.deliveries(state=State.PENDING)
+        waiting = reading.reports.deliveries(state=State.PENDING)
     operator.cancel(store, waiting[0].id)
     operator.cancel(store, waiting[1].id)
     operator.retry(store, RULES, waiting[0].id)
     ages = given.NOON + timedelta(days=100_000)
-    store.write(lambda t: t.prune(payloads_before=ages, ids_before=given.NOON, limit=1))
+    store.write(lambda t: t.retention.prune(payloads_before=ages, ids_before=given.NOON, limit=1))
     operator.send_test(store, RULES, "log")
     return store
 
@@ -92,7 +94,7 @@ def lived_in(store: Store) -> Store:
 def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> None:
     found = accounts(lived_in, rows_at_once)
     with lived_in.read() as reading:
-        kept = reading.deliveries(limit=500)
+        kept = reading.reports.deliveries(limit=500)
 
     assert found.faults == ()
     assert found.owed == sum(found.states.values()) == len(kept)
@@ -116,7 +118,7 @@ def test_an_event_from_before_the_count_is_owed_what_it_has(lived_in: Store) -> 
 def one(state: State) -> Callable[[Store], str]:
     def find(store: Store) -> str:
         with store.read() as reading:
-            return reading.deliveries(state=state)[0].id
+            return reading.reports.deliveries(state=state)[0].id
 
     return find
 
@@ -185,8 +187,8 @@ def test_every_rule_is_seen_to_find_something() -> None:
 def test_a_reader_keeps_no_writer_waiting(lived_in: Store, open_stores: Callable[..., Store]) -> None:
     other = open_stores()
     with lived_in.read() as reading:
-        before = reading.accounts()
+        before = reading.audit.accounts()
         take_in(other)
-        after = reading.accounts()
+        after = reading.audit.accounts()
 
     assert after == before

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from hub.errors import Conflict, StoreError, StoreUnavailable
 from hub.store.engine.group_commit import GroupCommit
-from hub.store.engine.line import Line
+from hub.store.engine.session import Session
 from hub.store.store import Store, Transaction
 
 
@@ -24,7 +24,7 @@ def count_commits(store: Store) -> list[None]:
     begin = store._writer
 
     @contextmanager
-    def counted() -> Iterator[Line]:
+    def counted() -> Iterator[Session]:
         with begin() as line:
             yield line
         commits.append(None)
@@ -51,12 +51,12 @@ def hold_then(store: Store, works: list[Callable[[Transaction], Any]]) -> list[F
 
 
 def keep(name: str) -> Callable[[Transaction], str]:
-    return lambda transaction: transaction.keep_value(name, f"value of {name}")
+    return lambda transaction: transaction.settings.set_default(name, f"value of {name}")
 
 
 def kept(store: Store, name: str) -> str | None:
     with store.read() as reading:
-        return reading.kept(name)
+        return reading.settings.get(name)
 
 
 def test_works_that_arrive_together_are_committed_together(store: Store) -> None:
@@ -77,7 +77,7 @@ def test_more_works_than_one_commit_takes_are_all_committed(store: Store) -> Non
 
 def test_a_work_that_raises_fails_alone_and_leaves_no_row(store: Store) -> None:
     def conflicting(transaction: Transaction) -> None:
-        transaction.keep_value("lost", "x")
+        transaction.settings.set_default("lost", "x")
         raise Conflict("no")
 
     futures = hold_then(store, [keep("a"), conflicting, keep("b"), conflicting])
@@ -93,7 +93,9 @@ def test_a_work_that_raises_fails_alone_and_leaves_no_row(store: Store) -> None:
 def test_a_statement_that_the_database_refuses_fails_alone(store: Store) -> None:
     def twice(transaction: Transaction) -> None:
         for _ in range(2):
-            transaction._connection.execute(text("INSERT INTO keep (name, value) VALUES ('same', 'x')"))
+            transaction.session.connection.execute(
+                text("INSERT INTO keep (name, value) VALUES ('same', 'x')")
+            )
 
     futures = hold_then(store, [keep("a"), twice, keep("b")])
 
@@ -209,11 +211,11 @@ def test_transactions_that_collide_fail_no_neighbour(
 
     def taking(number: int, event: Any, other: Any) -> Callable[[Transaction], bool]:
         def work(transaction: Transaction) -> bool:
-            transaction.add_event(event, given.routing())
+            transaction.events.add(event, given.routing())
             if waits[number]:
                 waits[number] = False
                 both_began.wait(5)
-            return transaction.add_event(other, given.routing())
+            return transaction.events.add(other, given.routing())
 
         return work
 
@@ -231,7 +233,7 @@ def test_transactions_that_collide_fail_no_neighbour(
 
 def test_a_database_error_is_said_in_one_line(store: Store) -> None:
     with pytest.raises(StoreError) as refused:
-        store.write(lambda t: t._connection.execute(text("SELECT * FROM nowhere")) and None)
+        store.write(lambda t: t.session.connection.execute(text("SELECT * FROM nowhere")) and None)
 
     assert "SELECT" not in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -27,45 +27,47 @@ from hub.store.tables import attempts, deliveries, destinations, events, keep
 
 def write(transaction: Transaction, name: str, value: str) -> None:
     row = {"name": name, "value": value}
-    transaction._line.write(Insert(table=keep, rows=[row], key=("name",), replaces=True))
+    transaction.session.write(Insert(table=keep, rows=[row], key=("name",), replaces=True))
 
 
 def test_what_was_written_is_there_for_whatever_follows(store: Store) -> None:
     def work(transaction: Transaction) -> tuple[str | None, int]:
         write(transaction, "one", "first")
         write(transaction, "one", "second")
-        transaction.save_destination_states([DestinationState(name="log", failures=3)])
-        return transaction.kept("one"), transaction.destination_states(["log"])["log"].failures
+        transaction.destinations.save([DestinationState(name="log", failures=3)])
+        return transaction.settings.get("one"), transaction.destinations.lock(["log"])["log"].failures
 
     assert store.write(work) == ("second", 3)
     with store.read() as reading:
-        assert reading.kept("one") == "second"
+        assert reading.settings.get("one") == "second"
 
 
 def test_a_statement_of_another_kind_stands_where_it_was_made(store: Store) -> None:
     def work(transaction: Transaction) -> None:
-        transaction.save_destination_states([DestinationState(name="log", failures=3)])
-        transaction._connection.execute(update(destinations).values(failures=destinations.c.failures + 1))
-        state = transaction.destination_states(["log"])["log"]
-        transaction.save_destination_states([DestinationState(name="log", failures=state.failures + 10)])
+        transaction.destinations.save([DestinationState(name="log", failures=3)])
+        transaction.session.connection.execute(
+            update(destinations).values(failures=destinations.c.failures + 1)
+        )
+        state = transaction.destinations.lock(["log"])["log"]
+        transaction.destinations.save([DestinationState(name="log", failures=state.failures + 10)])
 
     store.write(work)
-    assert store.write(lambda t: t.destination_states(["log"]))["log"].failures == 14
+    assert store.write(lambda t: t.destinations.lock(["log"]))["log"].failures == 14
 
 
 def test_a_write_that_fails_undoes_the_whole_transaction(store: Store) -> None:
     def work(transaction: Transaction) -> str:
         write(transaction, "one", "kept?")
-        transaction._line.write(Insert(table=keep, rows=[{"name": "two", "value": None}]))
+        transaction.session.write(Insert(table=keep, rows=[{"name": "two", "value": None}]))
         return "nothing of this is kept"
 
     with pytest.raises(Exception, match=r"(?i)not.null"):
         store.write(work)
     with store.read() as reading:
-        assert reading.kept("one") is None
+        assert reading.settings.get("one") is None
     store.write(lambda t: write(t, "one", "the connection serves on"))
     with store.read() as reading:
-        assert reading.kept("one") == "the connection serves on"
+        assert reading.settings.get("one") == "the connection serves on"
 
 
 def test_a_write_may_be_larger_than_what_the_way_holds(store: Store) -> None:
@@ -74,17 +76,17 @@ def test_a_write_may_be_larger_than_what_the_way_holds(store: Store) -> None:
 
     def work(transaction: Transaction) -> str | None:
         write(transaction, "larger", value + value)
-        return transaction.kept("large")
+        return transaction.settings.get("large")
 
     assert store.write(work) == value
     with store.read() as reading:
-        assert reading.kept("larger") == value + value
+        assert reading.settings.get("larger") == value + value
 
 
 def test_errors_of_the_driver_come_as_the_stores_own(store: Store) -> None:
     nowhere = Table("nowhere", MetaData(), Column("number", Integer))
     with pytest.raises(StoreError, match="nowhere"):
-        store.write(lambda t: t._line.write(Insert(table=nowhere, rows=[{"number": 1}])))
+        store.write(lambda t: t.session.write(Insert(table=nowhere, rows=[{"number": 1}])))
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -124,8 +126,8 @@ def test_values_of_any_kind_arrive_as_they_are(store: Store, count: int) -> None
 
     def work(transaction: Transaction) -> list[dict[str, object]]:
         for first in range(0, len(rows), count):
-            transaction._line.write(Insert(table=attempts, rows=rows[first : first + count]))
-        kept = transaction._connection.execute(
+            transaction.session.write(Insert(table=attempts, rows=rows[first : first + count]))
+        kept = transaction.session.connection.execute(
             select(*(attempts.c[name] for name in rows[0])).order_by(
                 attempts.c.delivery_id, attempts.c.number
             )
@@ -139,7 +141,7 @@ def test_words_that_no_text_can_have_are_refused(store: Store) -> None:
     for count in (1, 2):
         rows = [{"name": f"n{number}", "value": "a\ud800"} for number in range(count)]
         with pytest.raises(UnicodeEncodeError):
-            store.write(lambda t, rows=rows: t._line.write(Insert(table=keep, rows=rows)))
+            store.write(lambda t, rows=rows: t.session.write(Insert(table=keep, rows=rows)))
 
 
 def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -> None:
@@ -148,7 +150,7 @@ def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -
 
     assert [store.take_in(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
     with store.read() as reading:
-        rows = reading._connection.execute(deliveries.select()).all()
+        rows = reading.session.connection.execute(deliveries.select()).all()
         assert {(row.created_at, row.due_at) for row in rows} == {(row.owed_since,) * 2 for row in rows}
         assert all(timedelta() <= reading.now - row.due_at < timedelta(minutes=1) for row in rows)
     owed = Counter(row.event_id for row in rows)
@@ -164,7 +166,7 @@ def test_an_event_is_durable_once_it_is_taken_in(
     name = url.partition("?")[0].rpartition("/")[2]
     store = open_store(url)
     change = text(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    store.write(lambda t: t._connection.execute(change) and None)
+    store.write(lambda t: t.session.connection.execute(change) and None)
     store.close()
     store = open_store(url)
     behind = text("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()")
@@ -172,7 +174,7 @@ def test_an_event_is_durable_once_it_is_taken_in(
     def is_behind() -> int:
         store.take_in(given.arrival("log"))
         with store.read() as reading:
-            return int(reading._connection.execute(behind).scalar_one())
+            return int(reading.session.connection.execute(behind).scalar_one())
 
     # What else goes on in the server may be behind now and then.
     assert min(is_behind() for _ in range(5)) == 0
@@ -188,7 +190,7 @@ def test_a_payload_of_any_bytes_is_kept(store: Store, count: int) -> None:
     assert store._take_in_all(arrivals) == [True] * count
 
     def payloads(transaction: Transaction) -> list[bytes]:
-        return [bytes(row.payload) for row in transaction._connection.execute(events.select())]
+        return [bytes(row.payload) for row in transaction.session.connection.execute(events.select())]
 
     assert store.write(payloads) == [bytes(range(256))] * count
 
@@ -202,11 +204,11 @@ def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
     def block(transaction: Transaction) -> int:
-        transaction._connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        transaction._connection.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+        transaction.session.connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        transaction.session.connection.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(StoreUnavailable):
             store.take_in(given.arrival("log"))
-        return int(transaction._connection.execute(waiting).scalar_one())
+        return int(transaction.session.connection.execute(waiting).scalar_one())
 
     assert other.write(block) == 0
     store.take_in(given.arrival("log"))
@@ -228,7 +230,7 @@ def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url
 
 def test_an_error_shows_no_values(store: Store) -> None:
     def work(transaction: Transaction) -> None:
-        transaction._connection.execute(
+        transaction.session.connection.execute(
             text("SELECT 1 FROM nowhere WHERE name = :name"), {"name": "a secret"}
         )
 

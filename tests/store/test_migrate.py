@@ -156,7 +156,7 @@ def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
 def test_a_sqlite_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/hub.db")
     store.migrate()
-    store.write(lambda transaction: transaction.keep_value("session_key", "x"))
+    store.write(lambda transaction: transaction.settings.set_default("session_key", "x"))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     store.close()
 

@@ -77,9 +77,9 @@ def owe(store: Store, count: int = 1) -> list[str]:
 
 
 def claim(store: Store, lease: timedelta = LEASE) -> Any:
-    (claimed,) = store.write(lambda t: t.claim(Wanted("log", 1, token="mine", lease=lease)))
+    (claimed,) = store.write(lambda t: t.queue.claim(Wanted("log", 1, token="mine", lease=lease)))
     rendered = replace(claimed, message={"text": "hello"})
-    (started,) = store.write(lambda t: t.start([rendered], {"log": lease}))
+    (started,) = store.write(lambda t: t.queue.start([rendered], {"log": lease}))
     return started
 
 
@@ -87,7 +87,7 @@ def rows(store: Store, table: Any) -> list[Any]:
     own = (keep.c.name.not_in(("moved", "moving")),) if table is keep else ()
     with store.read() as reading:
         statement = select(table).where(*own).order_by(*table.primary_key)
-        return [tuple(row) for row in reading._connection.execute(statement)]
+        return [tuple(row) for row in reading.session.connection.execute(statement)]
 
 
 def silent(name: str, copied: int, total: int) -> None:
@@ -97,13 +97,15 @@ def silent(name: str, copied: int, total: int) -> None:
 def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -> None:
     owe(source, 5)
     delivered, dead = claim(source), claim(source)
-    source.write(lambda t: t.settle([retry.after_receipt(delivered, Receipt(detail="ok", status=200), 0.1)]))
+    source.write(
+        lambda t: t.queue.settle([retry.after_receipt(delivered, Receipt(detail="ok", status=200), 0.1)])
+    )
     rejected = retry.after_error(
         dead, Reject("no"), given.destination("log"), now=datetime.now(UTC), chance=0.5, seconds=0.1
     )
-    source.write(lambda t: t.settle([rejected]))
-    source.write(lambda t: t.keep_value("session_key", "secret"))
-    source.write(lambda t: t.pause("log", "by hand"))
+    source.write(lambda t: t.queue.settle([rejected]))
+    source.write(lambda t: t.settings.set_default("session_key", "secret"))
+    source.write(lambda t: t.destinations.pause("log", "by hand"))
     before = {table.name: rows(source, table) for table in (events, deliveries, attempts, destinations, keep)}
     counted = copy.move(source, target, silent)
 
@@ -121,8 +123,8 @@ def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, 
         for write in (
             lambda: owe(other),
             lambda: claim(other),
-            lambda: other.write(lambda t: t.pause("log", "by hand")),
-            lambda: other.write(lambda t: t.keep_value("other", "value")),
+            lambda: other.write(lambda t: t.destinations.pause("log", "by hand")),
+            lambda: other.write(lambda t: t.settings.set_default("other", "value")),
         ):
             with pytest.raises(StoreMoved, match="moved to another; set DATABASE_URL"):
                 write()
@@ -148,18 +150,18 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
         owe(source)
     assert said == []
 
-    source.write(lambda t: t.settle([retry.after_receipt(started, Receipt(detail="ok"), 0.1)]))
+    source.write(lambda t: t.queue.settle([retry.after_receipt(started, Receipt(detail="ok"), 0.1)]))
     mover.join(20)
 
     with target.read() as reading:
-        assert reading.delivery(started.id).state is State.DELIVERED
+        assert reading.reports.delivery(started.id).state is State.DELIVERED
 
 
 def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store, target: Store) -> None:
     owe(source)
     started = claim(source)
     copy.move(source, target, silent)
-    ((orphan, is_started),) = target.write(lambda t: t.expired())
+    ((orphan, is_started),) = target.write(lambda t: t.queue.expired())
 
     assert (orphan.id, is_started) == (started.id, True)
 
@@ -168,7 +170,7 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
     payloads = [b'{"n":"%s"}' % (b"x" * size) for size in (1000, 1_000_000, 10)] * 8
     for payload in payloads:
         event = given.event(payload=payload)
-        source.write(lambda t, event=event: t.add_event(event, given.routing()))
+        source.write(lambda t, event=event: t.events.add(event, given.routing()))
     written: list[int] = []
     write = target.write
 
@@ -181,8 +183,8 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
     copy.move(source, target, lambda *_: None)
 
     with source.read() as here, target.read() as there:
-        for each in here.events():
-            assert there.event(each.id).payload == here.event(each.id).payload
+        for each in here.reports.events():
+            assert there.reports.event(each.id).payload == here.reports.event(each.id).payload
     assert sum(written) == sum(map(len, payloads))
     assert max(written) < 10 * 1024 * 1024
 
@@ -216,7 +218,7 @@ def test_a_target_that_is_not_empty_is_refused(source: Store, target: Store) -> 
 
 
 def test_a_target_that_was_used_for_nothing_but_a_session_is_not_empty(source: Store, target: Store) -> None:
-    target.write(lambda t: t.keep_value("session_key", "secret"))
+    target.write(lambda t: t.settings.set_default("session_key", "secret"))
 
     with pytest.raises(StoreError, match="not empty"):
         copy.move(source, target, silent)
@@ -281,12 +283,12 @@ def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store
 
 def _is_marked(store: Store) -> bool:
     with store.read() as reading:
-        return reading.kept("moved") is not None
+        return reading.settings.get("moved") is not None
 
 
 def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> None:
-    source.write(lambda t: t.keep_value("a", json.dumps({"b": 1})))
+    source.write(lambda t: t.settings.set_default("a", json.dumps({"b": 1})))
     copy.move(source, target, silent)
 
     with target.read() as reading:
-        assert reading._connection.execute(select(func.count()).select_from(keep)).scalar_one() == 1
+        assert reading.session.connection.execute(select(func.count()).select_from(keep)).scalar_one() == 1

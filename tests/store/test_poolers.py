@@ -26,16 +26,16 @@ def prepared(store: Store) -> int:
 def bounds(store: Store) -> tuple[str, ...]:
     names = ("synchronous_commit", "statement_timeout", "idle_in_transaction_session_timeout")
     asked = ", ".join(f"current_setting('{name}')" for name in names)
-    return store.write(lambda t: tuple(t._connection.execute(text(f"SELECT {asked}")).one()))
+    return store.write(lambda t: tuple(t.session.connection.execute(text(f"SELECT {asked}")).one()))
 
 
 def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) -> None:
     store = open_store(postgres_store_url)
     try:
-        waiting = [store.write(lambda t: t.hold(due_of=["log"])).waiting for _ in range(20)]
+        waiting = [store.write(lambda t: t.queue.lock(due_of=["log"])).waiting for _ in range(20)]
         assert bounds(store) == ("on", "5s", "5s")
         with store.read() as reading:
-            reading.kept("a")
+            reading.settings.get("a")
         kept = prepared(store)
     finally:
         store.close()
@@ -48,7 +48,7 @@ def test_a_pooler_is_asked_to_keep_none(postgres_store_url: str) -> None:
     with pooler(postgres_store_url) as url:
         store = open_store(url)
         try:
-            assert store.write(lambda t: t.keep_value("a", "b")) == "b"
+            assert store.write(lambda t: t.settings.set_default("a", "b")) == "b"
             assert bounds(store) == ("on", "5s", "5s")
             assert prepared(store) == 0
         finally:

@@ -16,8 +16,8 @@ from hub.delivery import retry
 from hub.errors import NotFound, Retry
 from hub.model.delivery import Receipt, State
 from hub.model.event import Event
-from hub.store.repositories.maintenance import DELIVERY_SECONDS_BOUNDS
 from hub.store.repositories.queue import Wanted
+from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -31,20 +31,20 @@ def deliver(store: Store, *names: str, fail_first: bool = False, **changes: Any)
 
     def settle(transaction: Any, name: str, result: Receipt | Retry) -> None:
         lease = timedelta(seconds=30)
-        claims = transaction.claim(Wanted(name, 100, token="t", lease=lease))
-        started = transaction.start([replace(c, message={"text": "x"}) for c in claims], {name: lease})
+        claims = transaction.queue.claim(Wanted(name, 100, token="t", lease=lease))
+        started = transaction.queue.start([replace(c, message={"text": "x"}) for c in claims], {name: lease})
         for claim in started:
             if isinstance(result, Receipt):
-                transaction.settle([retry.after_receipt(claim, result, 0.2)])
+                transaction.queue.settle([retry.after_receipt(claim, result, 0.2)])
                 continue
             failed = retry.after_error(
                 claim, result, given.destination(name), now=transaction.now, chance=0.5, seconds=0.1
             )
-            transaction.settle([replace(failed, due_at=transaction.now)])
+            transaction.queue.settle([replace(failed, due_at=transaction.now)])
 
     def work(transaction: Any) -> None:
-        transaction.add_event(event, given.routing())
-        transaction.add_deliveries(event, given.routing(*names))
+        transaction.events.add(event, given.routing())
+        transaction.events.add_deliveries(event, given.routing(*names))
         for name in set(names):
             if fail_first:
                 settle(transaction, name, Retry("503", status=503))
@@ -55,31 +55,36 @@ def deliver(store: Store, *names: str, fail_first: bool = False, **changes: Any)
 
 
 def prune(store: Store, payloads: datetime, ids: datetime = LONG_AGO, limit: int = 1000) -> int:
-    return store.write(lambda t: t.prune(payloads_before=payloads, ids_before=ids, limit=limit))
+    return store.write(lambda t: t.retention.prune(payloads_before=payloads, ids_before=ids, limit=limit))
 
 
 def counters(store: Store) -> Any:
     with store.read() as reading:
-        counts, seconds = reading.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
-        return reading.events_by_type(), reading.attempts_by_outcome(), counts, round(seconds, 6)
+        counts, seconds = reading.reports.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        return (
+            reading.reports.events_by_type(),
+            reading.reports.attempts_by_outcome(),
+            counts,
+            round(seconds, 6),
+        )
 
 
 def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) -> None:
     event = deliver(store, "log", "mail")
     removed = prune(store, LATER)
     with store.read() as reading:
-        record, left = reading.event(event.id), reading.deliveries()
+        record, left = reading.reports.event(event.id), reading.reports.deliveries()
 
     assert removed == 3
     assert (record.payload, record.states, left) == (None, {}, [])
-    assert store.write(lambda t: t.add_event(replace(event, id="evt_again"), given.routing())) is False
+    assert store.write(lambda t: t.events.add(replace(event, id="evt_again"), given.routing())) is False
 
 
 def test_message_ids_are_forgotten_in_the_end(store: Store) -> None:
     event = deliver(store, "log")
     prune(store, LATER, ids=LATER)
     with store.read() as reading, pytest.raises(NotFound):
-        reading.event(event.id)
+        reading.reports.event(event.id)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +95,13 @@ def test_a_message_id_is_known_for_90_days_or_the_retention_where_that_is_longer
     store: Store, retention_days: int, age_days: int, is_known: bool
 ) -> None:
     event = given.event(received_at=datetime.now(UTC) - timedelta(days=age_days))
-    store.write(lambda t: t.add_event(event, given.routing()))
+    store.write(lambda t: t.events.add(event, given.routing()))
     for _ in range(2):
-        store.write(lambda t: t.prune_by_age(timedelta(days=retention_days)))
+        store.write(lambda t: t.retention.prune_by_age(timedelta(days=retention_days)))
 
-    assert store.write(lambda t: t.add_event(replace(event, id="evt_again"), given.routing())) is not is_known
+    assert (
+        store.write(lambda t: t.events.add(replace(event, id="evt_again"), given.routing())) is not is_known
+    )
 
 
 def test_what_is_young_stays(store: Store) -> None:
@@ -109,10 +116,10 @@ def test_what_may_still_be_sent_keeps_its_payload(store: Store, state: State) ->
     change = (
         update(deliveries).where(deliveries.c.destination == "mail").values(state=state, finished_at=None)
     )
-    store.write(lambda t: t._connection.execute(change) and None)
+    store.write(lambda t: t.session.connection.execute(change) and None)
     removed = prune(store, LATER, ids=LATER)
     with store.read() as reading:
-        record = reading.event(event.id)
+        record = reading.reports.event(event.id)
 
     assert removed == 1
     assert (record.payload, record.states) == (event.payload, {state: 1})
@@ -134,7 +141,7 @@ def test_counters_never_fall(store: Store) -> None:
         deliver(store, "log", "mail", fail_first=True, type_=f"type.{number % 2}")
     store.write(
         lambda t: (
-            t._connection.execute(
+            t.session.connection.execute(
                 update(deliveries).values(delivered_at=t.now, created_at=t.now - timedelta(milliseconds=400))
             )
             and None
@@ -155,7 +162,7 @@ def test_counters_never_fall(store: Store) -> None:
     assert before[2] == [0, *[12] * len(DELIVERY_SECONDS_BOUNDS)]
     assert before[3] == pytest.approx(4.8)
     with store.read() as reading:
-        assert reading.events() == []
+        assert reading.reports.events() == []
 
 
 def test_processes_that_prune_at_once_count_everything_once(open_stores: Callable[..., Store]) -> None:

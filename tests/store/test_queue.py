@@ -34,8 +34,8 @@ def owe(store: Store, *names: str, **changes: Any) -> str:
     event = given.event(**changes)
 
     def work(transaction: Any) -> None:
-        transaction.add_event(event, given.routing())
-        transaction.add_deliveries(event, given.routing(*names))
+        transaction.events.add(event, given.routing())
+        transaction.events.add_deliveries(event, given.routing(*names))
 
     store.write(work)
     return event.id
@@ -44,7 +44,7 @@ def owe(store: Store, *names: str, **changes: Any) -> str:
 def claim(
     store: Store, name: str = "log", count: int = 1, token: str = "mine", lease: timedelta = LEASE
 ) -> list[Claim]:
-    return store.write(lambda t: t.claim(Wanted(name, count, token=token, lease=lease)))
+    return store.write(lambda t: t.queue.claim(Wanted(name, count, token=token, lease=lease)))
 
 
 def start(store: Store, claims: list[Claim]) -> list[Claim]:
@@ -52,16 +52,16 @@ def start(store: Store, claims: list[Claim]) -> list[Claim]:
     leases = {each.destination: LEASE for each in claims}
 
     def work(t: Transaction) -> list[Claim]:
-        owned = t.hold((), rendered).owned
-        return t.start([each for each in rendered if each.id in owned], leases)
+        owned = t.queue.lock((), rendered).owned
+        return t.queue.start([each for each in rendered if each.id in owned], leases)
 
     return store.write(work)
 
 
 def settle(store: Store, *settlements: Settlement) -> set[str]:
     def work(transaction: Any) -> set[str]:
-        owned = transaction.hold((), [each.claim for each in settlements]).owned
-        transaction.settle([each for each in settlements if each.claim.id in owned])
+        owned = transaction.queue.lock((), [each.claim for each in settlements]).owned
+        transaction.queue.settle([each for each in settlements if each.claim.id in owned])
         return owned
 
     return store.write(work)
@@ -69,11 +69,11 @@ def settle(store: Store, *settlements: Settlement) -> set[str]:
 
 def record(store: Store, delivery_id: str) -> DeliveryRecord:
     with store.read() as reading:
-        return reading.delivery(delivery_id)
+        return reading.reports.delivery(delivery_id)
 
 
 def change(store: Store, table: Any, **values: Any) -> None:
-    store.write(lambda t: t._connection.execute(update(table).values(**values)) and None)
+    store.write(lambda t: t.session.connection.execute(update(table).values(**values)) and None)
 
 
 def now(store: Store) -> Any:
@@ -100,7 +100,7 @@ def test_only_what_is_due_is_claimed_the_longest_due_first(store: Store) -> None
     for event_id, minutes in zip(ids, (-1, 10, -5), strict=True):
         store.write(
             lambda t, e=event_id, m=minutes: (
-                t._connection.execute(
+                t.session.connection.execute(
                     update(deliveries)
                     .where(deliveries.c.event_id == e)
                     .values(due_at=moment + timedelta(minutes=m))
@@ -140,7 +140,7 @@ def test_a_claim_has_a_share_for_first_attempts_and_fills_it_up(
 ) -> None:
     owe_retries_and_first_attempts(store, retries, firsts)
     claims = store.write(
-        lambda t: t.claim(Wanted("log", 4, first_count=first_count, token="mine", lease=LEASE))
+        lambda t: t.queue.claim(Wanted("log", 4, first_count=first_count, token="mine", lease=LEASE))
     )
 
     assert sorted(claim.tries for claim in claims) == tries
@@ -148,7 +148,7 @@ def test_a_claim_has_a_share_for_first_attempts_and_fills_it_up(
 
 def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
     ids = [owe(store, "log") for _ in range(4)]
-    claims = store.write(lambda t: t.claim(Wanted("log", 3, first_count=1, token="mine", lease=LEASE)))
+    claims = store.write(lambda t: t.queue.claim(Wanted("log", 3, first_count=1, token="mine", lease=LEASE)))
 
     assert [claim.event.id for claim in claims] == ids[:3]
 
@@ -167,7 +167,7 @@ def fill(transaction: Transaction) -> None:
         names = [column.name for column in table.columns]
         values = ", ".join(changed.get(name, name) for name in names)
         columns = ", ".join(names)
-        transaction._connection.execute(
+        transaction.session.connection.execute(
             text(copies.format(table=table.name, columns=columns, values=values, much=MUCH))
         )
 
@@ -183,17 +183,17 @@ def test_postgres_finds_what_is_due_by_index_whatever_it_counted(
     def prepare(transaction: Transaction) -> None:
         fill(transaction)
         if counted == "when nothing was due":
-            transaction._connection.execute(update(deliveries).values(state=State.DELIVERED))
+            transaction.session.connection.execute(update(deliveries).values(state=State.DELIVERED))
         if counted != "never":
-            transaction._connection.execute(text("ANALYZE"))
-        transaction._connection.execute(update(deliveries).values(state=State.PENDING))
+            transaction.session.connection.execute(text("ANALYZE"))
+        transaction.session.connection.execute(update(deliveries).values(state=State.PENDING))
 
     def explain(transaction: Transaction) -> None:
         for query in (DUE, STATES, WAITING):
             sql, fixed = query.compiled("postgresql")
             values = {**fixed, "destination": "log", "now": 10**17, "count": 4, "first_count": 2}
             values |= {"names": "[]", "due_of": '["log"]'}
-            rows = transaction._connection.exec_driver_sql(f"EXPLAIN {sql}", values)
+            rows = transaction.session.connection.exec_driver_sql(f"EXPLAIN {sql}", values)
             plans.append([row[0] for row in rows])
 
     store.write(prepare)
@@ -212,15 +212,15 @@ def test_a_plan_for_an_empty_table_does_not_serve_a_full_one_for_long(
     new_postgres_database: Callable[..., str],
 ) -> None:
     store = open_store(new_postgres_database(), connections=2)
-    store.write(lambda t: t.mark_configured({"log": True}))
+    store.write(lambda t: t.destinations.mark_configured({"log": True}))
     owe(store, "log")
     analyzed = text("ANALYZE")
-    store.write(lambda t: t._connection.execute(analyzed) and None)
+    store.write(lambda t: t.session.connection.execute(analyzed) and None)
 
     def plan() -> str:
         """Of the statement as it is prepared, once it ran a few times."""
         for _ in range(10):
-            store.write(lambda t: t.hold(due_of=["log"]))
+            store.write(lambda t: t.queue.lock(due_of=["log"]))
         with store._engine.connect() as connection:
             (name,) = connection.exec_driver_sql(
                 "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%%(SELECT count(*)%%'"
@@ -277,13 +277,13 @@ def test_no_delivery_is_claimed_twice_by_any_number_of_workers(
 
 def test_what_waits_is_what_is_due_what_falls_due_next_and_what_all_workers_send(store: Store) -> None:
     names = ("log", "other", "none")
-    store.write(lambda t: t.mark_configured(dict.fromkeys(names, True)))
+    store.write(lambda t: t.destinations.mark_configured(dict.fromkeys(names, True)))
     owe(store, *["log"] * 6, "other")
     claim(store, count=2, token="a")
     claim(store, count=1, token="b")
     change(store, deliveries, due_at=now(store) + LONG)
     owe(store, "log", "log")
-    held = store.write(lambda t: t.hold(due_of=names))
+    held = store.write(lambda t: t.queue.lock(due_of=names))
 
     assert [(held.waiting[name].due, held.waiting[name].in_flight) for name in names] == [
         (2, 3),
@@ -296,29 +296,29 @@ def test_what_waits_is_what_is_due_what_falls_due_next_and_what_all_workers_send
 
 
 def test_what_is_due_is_counted_as_far_as_is_of_use(store: Store) -> None:
-    store.write(lambda t: t.mark_configured({"log": True}))
+    store.write(lambda t: t.destinations.mark_configured({"log": True}))
     owe(store, *["log"] * (COUNTED + 20))
 
-    assert store.write(lambda t: t.hold(due_of=["log"])).waiting["log"].due == COUNTED
+    assert store.write(lambda t: t.queue.lock(due_of=["log"])).waiting["log"].due == COUNTED
 
 
 def test_what_waits_is_counted_once_the_locks_are_there(open_stores: Callable[..., Store]) -> None:
     """By then another worker may have claimed some."""
     here, there = open_stores(), open_stores()
-    here.write(lambda t: t.mark_configured({"log": True}))
+    here.write(lambda t: t.destinations.mark_configured({"log": True}))
     owe(here, "log", "log")
     holds = threading.Event()
 
     def claim_slowly(transaction: Transaction) -> None:
-        transaction.destination_states(["log"])
+        transaction.destinations.lock(["log"])
         holds.set()
         time.sleep(0.3)
-        transaction.claim(Wanted("log", 1, token="mine", lease=LEASE))
+        transaction.queue.claim(Wanted("log", 1, token="mine", lease=LEASE))
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(there.write, claim_slowly)
         assert holds.wait(5)
-        waiting = here.write(lambda t: t.hold(due_of=["log"])).waiting["log"]
+        waiting = here.write(lambda t: t.queue.lock(due_of=["log"])).waiting["log"]
         slow.result()
 
     assert (waiting.due, waiting.in_flight) == (1, 1)
@@ -333,7 +333,7 @@ def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> Non
             sql, fixed = query.compiled("sqlite")
             values = {**fixed, "destination": "log", "now": 0, "count": 1, "first_count": 1}
             values |= {"names": "[]", "due_of": "[]"}
-            rows = transaction._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            rows = transaction.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             plans.append([row[-1] for row in rows])
 
     store.write(explain)
@@ -363,7 +363,7 @@ def test_starting_renews_the_lease(store: Store) -> None:
     claimed = claim(store, lease=timedelta(seconds=-1))
     start(store, claimed)
 
-    assert store.write(lambda t: t.expired()) == []
+    assert store.write(lambda t: t.queue.expired()) == []
 
 
 SETTLED = {
@@ -406,7 +406,7 @@ def test_settling_writes_state_reason_and_attempt(store: Store, state: State) ->
 def test_what_was_claimed_and_not_started_goes_back_with_no_attempt_used(store: Store) -> None:
     owe(store, "log")
     (mine,) = claim(store)
-    due_at = store.write(lambda t: t.delivery_row(mine.id).due_at)
+    due_at = store.write(lambda t: t.operator.lock(mine.id).due_at)
     settle(store, retry.returned(mine))
     kept = record(store, mine.id)
 
@@ -416,7 +416,7 @@ def test_what_was_claimed_and_not_started_goes_back_with_no_attempt_used(store: 
 def test_a_late_worker_can_neither_start_nor_settle(store: Store) -> None:
     owe(store, "log")
     late = claim(store, token="late", lease=timedelta(seconds=-1))
-    ((orphan, is_started),) = store.write(lambda t: t.expired())
+    ((orphan, is_started),) = store.write(lambda t: t.queue.expired())
     settle(store, retry.returned(orphan))
     (mine,) = start(store, claim(store, token="successor"))
 
@@ -447,7 +447,8 @@ def test_a_lease_that_ran_out_is_left_for_a_while_to_who_knows_the_destination(s
     def expired_for(seconds: int) -> set[str]:
         change(store, deliveries, lease_until=now(store) - timedelta(seconds=seconds))
         return {
-            each.destination for each, _ in store.write(lambda t: t.expired(["log"], others_after=minute))
+            each.destination
+            for each, _ in store.write(lambda t: t.queue.expired(["log"], others_after=minute))
         }
 
     assert expired_for(30) == {"log"}
@@ -469,7 +470,7 @@ def test_a_lease_that_ran_out_tells_whether_an_attempt_was_under_way(store: Stor
     start(store, claim(store, "other"))
     change(store, deliveries, lease_until=now(store) - timedelta(seconds=1))
 
-    found = store.write(lambda t: {c.destination: is_started for c, is_started in t.expired()})
+    found = store.write(lambda t: {c.destination: is_started for c, is_started in t.queue.expired()})
 
     assert found == {"log": False, "other": True}
 
@@ -479,13 +480,13 @@ def test_what_a_payload_can_put_into_a_reason_is_kept_without_failing(store: Sto
     owe(store, "log", data={"name": said})
     (mine,) = claim(store)
     rendered = replace(mine, message={"text": said}, degraded=said)
-    (mine,) = store.write(lambda t: t.start([rendered], {"log": LEASE}))
+    (mine,) = store.write(lambda t: t.queue.start([rendered], {"log": LEASE}))
     error = Retry(said)
     settle(
         store,
         retry.after_error(mine, error, given.destination(), now=given.NOON, chance=0.5, seconds=1),
     )
-    store.write(lambda t: t.pause("log", said))
+    store.write(lambda t: t.destinations.pause("log", said))
     kept = record(store, mine.id)
 
     assert mine.event.data == {"name": said}
@@ -505,7 +506,7 @@ def test_recipients_that_have_the_message_are_kept(store: Store) -> None:
     assert again.accepted == ("a@example.com",)
 
     settle(store, retry.after_receipt(again, Receipt(detail="ok", accepted=("b@example.com",)), 1))
-    row = store.write(lambda t: t.delivery_row(again.id))
+    row = store.write(lambda t: t.operator.lock(again.id))
     assert row.accepted == ["a@example.com", "b@example.com"]
 
 
@@ -517,10 +518,10 @@ def test_a_destinations_state_is_kept(store: Store) -> None:
     state = DestinationState(
         name="log", failures=7, probe_at=moment, probe_seconds=60.0, hold_until=moment, paced_until=moment
     )
-    store.write(lambda t: t.save_destination_states([state]))
-    store.write(lambda t: t.save_destination_states([replace(state, failures=0)]))
+    store.write(lambda t: t.destinations.save([state]))
+    store.write(lambda t: t.destinations.save([replace(state, failures=0)]))
 
-    assert store.write(lambda t: t.destination_states(("log", "new"))) == {
+    assert store.write(lambda t: t.destinations.lock(("log", "new"))) == {
         "log": replace(state, failures=0),
         "new": DestinationState(name="new"),
     }
@@ -528,19 +529,19 @@ def test_a_destinations_state_is_kept(store: Store) -> None:
 
 def test_workers_take_turns_at_a_destination(open_stores: Callable[..., Store]) -> None:
     stores = [open_stores() for _ in range(4)]
-    stores[0].write(lambda t: t.mark_configured({"log": True}))
+    stores[0].write(lambda t: t.destinations.mark_configured({"log": True}))
 
     def fail_once(number: int) -> None:
         def work(transaction: Any) -> None:
-            state = transaction.destination_states(["log"])["log"]
-            transaction.save_destination_states([replace(state, failures=state.failures + 1)])
+            state = transaction.destinations.lock(["log"])["log"]
+            transaction.destinations.save([replace(state, failures=state.failures + 1)])
 
         stores[number % 4].write(work)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(fail_once, range(40)))
 
-    assert stores[0].write(lambda t: t.destination_states(["log"]))["log"].failures == 40
+    assert stores[0].write(lambda t: t.destinations.lock(["log"]))["log"].failures == 40
 
 
 def test_workers_that_know_other_destinations_mark_theirs_without_a_deadlock(
@@ -549,16 +550,16 @@ def test_workers_that_know_other_destinations_mark_theirs_without_a_deadlock(
     stores = [open_stores() for _ in range(2)]
     named = [{"a": True, "b": True, "d": True}, {"b": True, "d": True, "e": True}]
     for store in stores:
-        store.write(lambda t: t.mark_configured(dict.fromkeys("abcde", True)))
+        store.write(lambda t: t.destinations.mark_configured(dict.fromkeys("abcde", True)))
 
     def mark(number: int) -> None:
         for _ in range(60):
-            stores[number].write(lambda t: t.mark_configured(named[number]))
+            stores[number].write(lambda t: t.destinations.mark_configured(named[number]))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(mark, range(2)))
 
-    states = stores[0].write(lambda t: t.destination_states("abcde"))
+    states = stores[0].write(lambda t: t.destinations.lock("abcde"))
     assert (states["b"].configured, states["c"].configured) == (True, False)
 
 
@@ -567,14 +568,14 @@ def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_secon
 ) -> None:
     url = new_postgres_database()
     halted, other = open_store(url), open_store(url)
-    other.write(lambda t: t.mark_configured({"log": True}))
+    other.write(lambda t: t.destinations.mark_configured({"log": True}))
     holds, goes_on = threading.Event(), threading.Event()
 
     def hold(transaction: Transaction) -> None:
-        transaction.destination_states(["log"])
+        transaction.destinations.lock(["log"])
         holds.set()
         goes_on.wait(30)
-        transaction.pause("log", "what a halted worker would say")
+        transaction.destinations.pause("log", "what a halted worker would say")
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(halted.write, hold)
@@ -583,7 +584,7 @@ def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_secon
         goes_on.set()
         with pytest.raises(StoreUnavailable):
             late.result()
-    states = other.write(lambda t: t.destination_states(["log"]))
+    states = other.write(lambda t: t.destinations.lock(["log"]))
     halted.close()
     other.close()
 
@@ -592,7 +593,7 @@ def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_secon
 
 def is_free(store: Store, name: str) -> bool:
     with contextlib.suppress(StoreUnavailable):
-        return bool(store.write(lambda t: t.destination_states([name])))
+        return bool(store.write(lambda t: t.destinations.lock([name])))
     return False
 
 
@@ -600,10 +601,12 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
     owe(store, "log")
     change(store, deliveries, owed_since=now(store) - LONG - timedelta(seconds=5))
     owe(store, "log", "other")
-    gave_up = store.write(lambda t: t.give_up("log", after=LONG))
+    gave_up = store.write(lambda t: t.queue.expire("log", after=LONG))
     with store.read() as reading:
         states = sorted(
-            (each.destination, each.state, each.reason) for each in reading.deliveries() if each.reason
+            (each.destination, each.state, each.reason)
+            for each in reading.reports.deliveries()
+            if each.reason
         )
 
     assert gave_up == 1
@@ -613,56 +616,56 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
 def test_giving_up_stands_still_while_paused_and_counts_from_the_resume(store: Store) -> None:
     owe(store, "log")
     change(store, deliveries, owed_since=now(store) - 2 * LONG)
-    store.write(lambda t: t.pause("log", "revoked"))
-    while_paused = store.write(lambda t: t.give_up("log", after=LONG))
-    store.write(lambda t: t.resume("log"))
-    after_resume = store.write(lambda t: t.give_up("log", after=LONG))
+    store.write(lambda t: t.destinations.pause("log", "revoked"))
+    while_paused = store.write(lambda t: t.queue.expire("log", after=LONG))
+    store.write(lambda t: t.destinations.resume("log"))
+    after_resume = store.write(lambda t: t.queue.expire("log", after=LONG))
     change(store, destinations, available_since=now(store) - LONG - timedelta(seconds=5))
-    later = store.write(lambda t: t.give_up("log", after=LONG))
+    later = store.write(lambda t: t.queue.expire("log", after=LONG))
 
     assert (while_paused, after_resume, later) == (0, 0, 1)
 
 
 def test_giving_up_counts_from_when_a_destination_was_configured(store: Store) -> None:
-    store.write(lambda t: t.mark_configured({"log": False}))
+    store.write(lambda t: t.destinations.mark_configured({"log": False}))
     owe(store, "log")
     change(store, deliveries, owed_since=now(store) - 2 * LONG)
-    store.write(lambda t: t.mark_configured({"log": True}))
+    store.write(lambda t: t.destinations.mark_configured({"log": True}))
 
-    assert store.write(lambda t: t.give_up("log", after=LONG)) == 0
+    assert store.write(lambda t: t.queue.expire("log", after=LONG)) == 0
 
 
 def test_a_destination_that_was_gone_and_is_put_back_was_not_configured_meanwhile(store: Store) -> None:
-    store.write(lambda t: t.mark_configured({"log": True, "crm": True}))
+    store.write(lambda t: t.destinations.mark_configured({"log": True, "crm": True}))
     owe(store, "log")
     change(store, deliveries, owed_since=now(store) - 2 * LONG)
-    store.write(lambda t: t.mark_configured({"crm": True}))
+    store.write(lambda t: t.destinations.mark_configured({"crm": True}))
     with store.read() as reading:
-        assert not reading.destinations()["log"].configured
-    store.write(lambda t: t.mark_configured({"log": True, "crm": True}))
+        assert not reading.destinations.all()["log"].configured
+    store.write(lambda t: t.destinations.mark_configured({"log": True, "crm": True}))
 
-    assert store.write(lambda t: t.give_up("log", after=LONG)) == 0
+    assert store.write(lambda t: t.queue.expire("log", after=LONG)) == 0
 
 
 def test_marking_what_is_marked_already_changes_nothing(store: Store) -> None:
-    store.write(lambda t: t.mark_configured({"log": True}))
-    store.write(lambda t: t.pause("log", "no"))
-    before = store.write(lambda t: t.destinations())
-    store.write(lambda t: t.mark_configured({"log": True}))
+    store.write(lambda t: t.destinations.mark_configured({"log": True}))
+    store.write(lambda t: t.destinations.pause("log", "no"))
+    before = store.write(lambda t: t.destinations.all())
+    store.write(lambda t: t.destinations.mark_configured({"log": True}))
 
-    assert store.write(lambda t: t.destinations()) == before
+    assert store.write(lambda t: t.destinations.all()) == before
     assert before["log"].paused_reason == "no"
 
 
 def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
     minute = timedelta(minutes=1)
-    store.write(lambda t: t.beat("a", forget_after=minute))
+    store.write(lambda t: t.workers.beat("a", forget_after=minute))
     with store.read() as reading:
-        assert reading.now - reading.worker_beat_at() < minute
-    store.write(lambda t: t.beat("b", forget_after=timedelta(seconds=-1)))
-    store.write(lambda t: t.leave("b"))
+        assert reading.now - reading.workers.last_beat_at() < minute
+    store.write(lambda t: t.workers.beat("b", forget_after=timedelta(seconds=-1)))
+    store.write(lambda t: t.workers.leave("b"))
     with store.read() as reading:
-        assert reading.worker_beat_at() is None
+        assert reading.workers.last_beat_at() is None
 
 
 # -- durability and limits ------------------------------------------------------------------------
@@ -671,7 +674,7 @@ def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
 def test_commits_are_durable_on_sqlite(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
     settings = [
-        store.write(lambda t, n=name: t._connection.exec_driver_sql(f"PRAGMA {n}").scalar())
+        store.write(lambda t, n=name: t.session.connection.exec_driver_sql(f"PRAGMA {n}").scalar())
         for name in ("synchronous", "journal_mode")
     ]
     store.close()
@@ -688,11 +691,11 @@ def test_commits_are_durable_and_statements_bounded_on_postgres(
     store = open_store(url)
     for default in ("synchronous_commit = off", "statement_timeout = 0"):
         change = text(f"ALTER DATABASE {name} SET {default}")
-        store.write(lambda t, c=change: t._connection.execute(c) and None)
+        store.write(lambda t, c=change: t.session.connection.execute(c) and None)
     store.close()
     store = open_store(url)
     settings = [
-        store.write(lambda t, n=name: t._connection.exec_driver_sql(f"SHOW {n}").scalar())
+        store.write(lambda t, n=name: t.session.connection.exec_driver_sql(f"SHOW {n}").scalar())
         for name in ("synchronous_commit", "statement_timeout")
     ]
     store.close()
@@ -702,7 +705,7 @@ def test_commits_are_durable_and_statements_bounded_on_postgres(
 
 def test_a_workers_store_on_sqlite_may_leave_the_fsync_to_others(sqlite_url: str) -> None:
     store = open_store(sqlite_url, durable=False)
-    synchronous = store.write(lambda t: t._connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    synchronous = store.write(lambda t: t.session.connection.exec_driver_sql("PRAGMA synchronous").scalar())
     store.close()
 
     assert synchronous == 1
@@ -712,7 +715,7 @@ def test_a_workers_store_on_sqlite_can_be_made_durable_while_it_runs(sqlite_url:
     store = open_store(sqlite_url, durable=False)
     store.write(lambda t: t.now)
     store.make_durable()
-    synchronous = store.write(lambda t: t._connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    synchronous = store.write(lambda t: t.session.connection.exec_driver_sql("PRAGMA synchronous").scalar())
     store.close()
 
     assert synchronous == 2
@@ -729,13 +732,13 @@ def test_postgres_connections_stay_within_their_number(
 
     def count(transaction: Any) -> int:
         query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
-        return int(transaction._connection.execute(query, {"name": name}).scalar())
+        return int(transaction.session.connection.execute(query, {"name": name}).scalar())
 
     def use(number: int) -> None:
-        store.write(lambda t: t.keep_value(f"v{number}", "x"))
+        store.write(lambda t: t.settings.set_default(f"v{number}", "x"))
         store.wake()
         with store.read() as reading:
-            reading.stats()
+            reading.reports.stats()
 
     with ThreadPoolExecutor(12) as pool:
         running = [pool.submit(use, number) for number in range(150)]
@@ -754,7 +757,7 @@ def test_the_clock_of_postgres_is_the_databases(new_postgres_database: Callable[
     store = open_store(new_postgres_database())
 
     def difference(transaction: Any) -> float:
-        theirs = transaction._connection.execute(text("SELECT clock_timestamp()")).scalar()
+        theirs = transaction.session.connection.execute(text("SELECT clock_timestamp()")).scalar()
         return float((theirs - transaction.now).total_seconds())
 
     assert 0 <= store.write(difference) < 1
@@ -796,7 +799,7 @@ def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    store.write(lambda t: t._connection.execute(cut) and None)
+    store.write(lambda t: t.session.connection.execute(cut) and None)
     assert ear.hears(4)  # once it is back, for what was missed
     ear.heard.clear()
     store.wake()
@@ -828,7 +831,7 @@ def test_a_listener_that_is_always_cut_off_waits_between_its_connections(
     name = url.partition("?")[0].rpartition("/")[2]
     store = open_store(url)
     cut = text(f"ALTER DATABASE {name} SET idle_session_timeout = '20ms'")
-    store.write(lambda t: t._connection.execute(cut) and None)
+    store.write(lambda t: t.session.connection.execute(cut) and None)
     heard: list[float] = []
     listener = store.listen(lambda due: heard.append(time.monotonic()))
     ends = time.monotonic() + 2.5
@@ -845,15 +848,15 @@ def test_a_listener_that_is_always_cut_off_waits_between_its_connections(
 def test_a_connection_that_was_cut_is_made_again(new_postgres_database: Callable[..., str]) -> None:
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
-    store.write(lambda t: t.keep_value("a", "1"))
+    store.write(lambda t: t.settings.set_default("a", "1"))
     cut = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    other.write(lambda t: t._connection.execute(cut) and None)
+    other.write(lambda t: t.session.connection.execute(cut) and None)
     with pytest.raises(StoreUnavailable):
-        store.write(lambda t: t.keep_value("b", "2"))
+        store.write(lambda t: t.settings.set_default("b", "2"))
 
-    assert store.write(lambda t: t.keep_value("c", "3")) == "3"
+    assert store.write(lambda t: t.settings.set_default("c", "3")) == "3"
     store.close()
     other.close()

@@ -26,8 +26,8 @@ def fill(store: Store) -> list[str]:
         names = ("log", "mail") if number % 2 else ("log",)
 
         def work(transaction: Any, event: Any = event, names: Any = names) -> None:
-            transaction.add_event(event, given.routing())
-            transaction.add_deliveries(event, given.routing(*names))
+            transaction.events.add(event, given.routing())
+            transaction.events.add_deliveries(event, given.routing(*names))
 
         store.write(work)
         ids.append(event.id)
@@ -38,9 +38,9 @@ def fill(store: Store) -> list[str]:
 def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
     ids = fill(store)
     with store.read() as reading:
-        first = reading.events(limit=2)
-        second = reading.events(limit=2, before=first[-1].id)
-        odd = reading.events(type_="type.1")
+        first = reading.reports.events(limit=2)
+        second = reading.reports.events(limit=2, before=first[-1].id)
+        odd = reading.reports.events(type_="type.1")
 
     assert [each.id for each in first + second] == ids[:0:-1]
     assert [each.id for each in odd] == [ids[3], ids[1]]
@@ -49,13 +49,16 @@ def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
 
 def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> None:
     ids = fill(store)
-    store.write(lambda t: t.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
+    store.write(lambda t: t.queue.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
     with store.read() as reading:
-        everything = reading.deliveries()
-        pages = reading.deliveries(limit=4)
-        pages += reading.deliveries(limit=4, before=pages[-1].id)
-        mail, sending = reading.deliveries(destination="mail"), reading.deliveries(state=State.SENDING)
-        of_one = reading.deliveries(event=ids[3])
+        everything = reading.reports.deliveries()
+        pages = reading.reports.deliveries(limit=4)
+        pages += reading.reports.deliveries(limit=4, before=pages[-1].id)
+        mail, sending = (
+            reading.reports.deliveries(destination="mail"),
+            reading.reports.deliveries(state=State.SENDING),
+        )
+        of_one = reading.reports.deliveries(event=ids[3])
 
     assert [each.id for each in pages] == [each.id for each in everything]
     assert [each.id for each in everything] == sorted((each.id for each in everything), reverse=True)
@@ -68,16 +71,16 @@ def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> N
 def test_what_is_not_there_is_not_found(store: Store) -> None:
     with store.read() as reading:
         with pytest.raises(NotFound, match="there is no event evt_x"):
-            reading.event("evt_x")
+            reading.reports.event("evt_x")
         with pytest.raises(NotFound, match="there is no delivery dlv_x"):
-            reading.delivery("dlv_x")
+            reading.reports.delivery("dlv_x")
 
 
 def test_stats_count_what_there_is(store: Store) -> None:
     fill(store)
-    store.write(lambda t: t.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
+    store.write(lambda t: t.queue.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
     with store.read() as reading:
-        stats = reading.stats()
+        stats = reading.reports.stats()
 
     assert (stats.events, stats.events_last_day) == (5, 5)
     assert dict(stats.deliveries) == {
@@ -94,8 +97,8 @@ def test_stats_count_what_there_is(store: Store) -> None:
 
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     with store.read() as reading:
-        stats = reading.stats()
-        assert reading.delivery_seconds((1.0,)) == ([0, 0], 0.0)
+        stats = reading.reports.stats()
+        assert reading.reports.delivery_seconds((1.0,)) == ([0, 0], 0.0)
 
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
@@ -103,28 +106,31 @@ def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
 def test_what_is_due_later_is_not_overdue(store: Store) -> None:
     fill(store)
     store.write(
-        lambda t: t._connection.execute(update(deliveries).values(due_at=t.now + timedelta(hours=1))) and None
+        lambda t: (
+            t.session.connection.execute(update(deliveries).values(due_at=t.now + timedelta(hours=1)))
+            and None
+        )
     )
     with store.read() as reading:
-        assert dict(reading.stats().oldest_due) == {}
+        assert dict(reading.reports.stats().oldest_due) == {}
 
 
 def test_a_shared_value_is_kept_once(store: Store) -> None:
-    first = store.write(lambda t: t.keep_value("session_key", "a"))
-    second = store.write(lambda t: t.keep_value("session_key", "b"))
+    first = store.write(lambda t: t.settings.set_default("session_key", "a"))
+    second = store.write(lambda t: t.settings.set_default("session_key", "b"))
 
     assert (first, second) == ("a", "a")
-    assert [store.write(lambda t: t.take_value("session_key")) for _ in range(2)] == ["a", None]
+    assert [store.write(lambda t: t.settings.pop("session_key")) for _ in range(2)] == ["a", None]
 
 
 def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
     fill(store)
     with store.read() as reading:
-        before = len(reading.events())
+        before = len(reading.reports.events())
         fill(store)
-        assert len(reading.events()) == before == 5
+        assert len(reading.reports.events()) == before == 5
     with store.read() as reading:
-        assert len(reading.events()) == 10
+        assert len(reading.reports.events()) == 10
 
 
 def many(store: Store, count: int, state: State, **changes: Any) -> None:
@@ -132,10 +138,10 @@ def many(store: Store, count: int, state: State, **changes: Any) -> None:
     event = given.event()
 
     def work(transaction: Any) -> None:
-        transaction.add_event(event, given.routing())
-        transaction.add_deliveries(event, given.routing(*["log"] * count))
+        transaction.events.add(event, given.routing())
+        transaction.events.add_deliveries(event, given.routing(*["log"] * count))
         owed = update(deliveries).where(deliveries.c.event_id == event.id)
-        transaction._connection.execute(owed.values(state=state.value, **changes))
+        transaction.session.connection.execute(owed.values(state=state.value, **changes))
 
     store.write(work)
 
@@ -145,14 +151,14 @@ def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) ->
     many(store, MANY + 1, State.PENDING)
     many(store, 3, State.DEAD)
     with store.read() as reading:
-        everything = reading.deliveries(limit=MANY + 100)
+        everything = reading.reports.deliveries(limit=MANY + 100)
         for state in (State.DEAD, State.PENDING):
             expected = [each.id for each in everything if each.state is state]
-            first = reading.deliveries(state=state, limit=4)
-            second = reading.deliveries(state=state, limit=4, before=first[-1].id)
+            first = reading.reports.deliveries(state=state, limit=4)
+            second = reading.reports.deliveries(state=state, limit=4, before=first[-1].id)
 
             assert [each.id for each in first + second] == expected[:8]
-            assert reading.deliveries(state=state, destination="mail") == []
+            assert reading.reports.deliveries(state=state, destination="mail") == []
 
 
 @pytest.mark.parametrize("state", State)
@@ -162,13 +168,13 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
     with store.read() as reading:
         statements: list[Any] = []
         sqlalchemy.event.listen(
-            reading._connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
+            reading.session.connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
-        assert len(reading.deliveries(state=state)) == 3
+        assert len(reading.reports.deliveries(state=state)) == 3
         found = [
             row[3]
             for statement, values in tuple(statements)
-            for row in reading._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            for row in reading.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         ]
     store.close()
 
@@ -182,13 +188,13 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
     for event in (secret, plain):
         store.write(
             lambda t, event=event: (
-                t.add_event(event, given.routing()) and t.add_deliveries(event, given.routing("log"))
+                t.events.add(event, given.routing()) and t.events.add_deliveries(event, given.routing("log"))
             )
         )
     with store.read() as reading:
-        listed = {each.type: each.payload for each in reading.deliveries()}
-        (one,) = reading.deliveries(event=secret.id)
-        alone = reading.delivery(one.id)
+        listed = {each.type: each.payload for each in reading.reports.deliveries()}
+        (one,) = reading.reports.deliveries(event=secret.id)
+        alone = reading.reports.delivery(one.id)
 
     assert listed == {"invitation.created": secret.payload, "user.created": None}
     assert alone.payload == secret.payload
@@ -197,9 +203,9 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
 def test_events_are_counted_by_source_and_type(store: Store) -> None:
     for source, type_ in [("clerk", "a"), ("clerk", "a"), ("clerk", "b"), ("hub", "a"), ("", "z")]:
         event = given.event(type_, source=source)
-        store.write(lambda t, event=event: t.add_event(event, given.routing()))
+        store.write(lambda t, event=event: t.events.add(event, given.routing()))
     with store.read() as reading:
-        assert reading.events_by_type() == {
+        assert reading.reports.events_by_type() == {
             ("clerk", "a"): 2,
             ("clerk", "b"): 1,
             ("hub", "a"): 1,

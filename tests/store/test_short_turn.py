@@ -18,7 +18,7 @@ from hub.delivery import throttle
 from hub.model.delivery import Claim, State
 from hub.model.destination import DestinationState
 from hub.model.routing import Send
-from hub.store.engine.line import RemoteLine
+from hub.store.engine.session import RemoteSession
 from hub.store.repositories import short_turn
 from hub.store.repositories.queue import Wanted
 from hub.store.repositories.short_turn import Offer, StartFirst
@@ -35,7 +35,7 @@ NAMES = ("log", "crm", "ops")
 @pytest.fixture
 def there(postgres_store_url: str) -> Iterator[Store]:
     store = open_store(postgres_store_url)
-    store.write(lambda t: t.mark_configured(dict.fromkeys(NAMES, True)))
+    store.write(lambda t: t.destinations.mark_configured(dict.fromkeys(NAMES, True)))
     yield store
     store.close()
 
@@ -50,26 +50,30 @@ def started(store: Store, *offers: Offer) -> list[Claim]:
 
 
 def put(store: Store, state: DestinationState) -> None:
-    store.write(lambda t: t.save_destination_states([state]))
+    store.write(lambda t: t.destinations.save([state]))
 
 
 def change(store: Store, event_id: str, **values: Any) -> None:
     which = deliveries.c.event_id == event_id
-    store.write(lambda t: t._connection.execute(update(deliveries).where(which).values(**values)) and None)
+    store.write(
+        lambda t: t.session.connection.execute(update(deliveries).where(which).values(**values)) and None
+    )
 
 
 def rows(store: Store, table: Any) -> list[Any]:
     with store.read() as reading:
-        return list(reading._connection.execute(select(table)).all())
+        return list(reading.session.connection.execute(select(table)).all())
 
 
 def test_it_leaves_what_a_whole_turn_would_have_left(there: Store) -> None:
     owe(there, "log")
-    (by_turn,) = there.write(lambda t: t.claim(Wanted("log", 1, token="mine", lease=LEASE)))
+    (by_turn,) = there.write(lambda t: t.queue.claim(Wanted("log", 1, token="mine", lease=LEASE)))
     message = {"message": RAW}
-    (whole,) = there.write(lambda t: t.start([Claim(**{**vars(by_turn), **message})], {"log": LEASE}))
+    (whole,) = there.write(lambda t: t.queue.start([Claim(**{**vars(by_turn), **message})], {"log": LEASE}))
     (row_of_whole,), (attempt_of_whole,) = rows(there, deliveries), rows(there, attempts)
-    there.write(lambda t: t._connection.execute(text("TRUNCATE events, deliveries, attempts")) and None)
+    there.write(
+        lambda t: t.session.connection.execute(text("TRUNCATE events, deliveries, attempts")) and None
+    )
     event_id = owe(there, "log")
     before = datetime.now(UTC)
 
@@ -113,7 +117,7 @@ def test_only_what_is_at_rest_is_sent_to(
 ) -> None:
     for _ in range(in_flight):
         owe(there, "log")
-        assert there.write(lambda t: t.claim(Wanted("log", 1, token="other", lease=LEASE)))
+        assert there.write(lambda t: t.queue.claim(Wanted("log", 1, token="other", lease=LEASE)))
     owe(there, "log")
     now = there.write(lambda t: t.now)
     moments = {name: now + each if isinstance(each, timedelta) else each for name, each in state.items()}
@@ -205,18 +209,18 @@ def test_it_sees_what_a_turn_did_that_it_waited_for(new_postgres_database: Calla
     name = url.partition("?")[0].rpartition("/")[2]
     isolated = text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     there = open_store(url)
-    there.write(lambda t: t._connection.execute(isolated) and None)
-    there.write(lambda t: t.mark_configured({"log": True}))
+    there.write(lambda t: t.session.connection.execute(isolated) and None)
+    there.write(lambda t: t.destinations.mark_configured({"log": True}))
     owe(there, "log")
     retried = owe(there, "log")
     change(there, retried, due_at=datetime.now(UTC) - timedelta(minutes=1), tries=1)
     holds, goes_on = threading.Event(), threading.Event()
 
     def turn(transaction: Transaction) -> None:
-        transaction.hold(["log"])
+        transaction.queue.lock(["log"])
         holds.set()
         goes_on.wait(5)
-        (claim,) = transaction.claim(Wanted("log", 1, first_count=1, token="theirs", lease=LEASE))
+        (claim,) = transaction.queue.claim(Wanted("log", 1, first_count=1, token="theirs", lease=LEASE))
         assert claim.event.id != retried
 
     other = open_store(url)
@@ -239,7 +243,7 @@ def test_what_an_operator_has_under_his_hand_is_not_waited_for(there: Store, pos
 
     def work(transaction: Transaction) -> list[Claim]:
         mine = select(deliveries.c.id).where(deliveries.c.event_id == event_id).with_for_update()
-        transaction._connection.execute(mine)
+        transaction.session.connection.execute(mine)
         began = time.monotonic()
         claims = started(other)
         assert time.monotonic() - began < 2
@@ -272,7 +276,7 @@ def test_what_fell_due_behind_the_statement_that_locks_is_left(there: Store) -> 
     """Nothing was due to it then, so nobody keeps others from that destination."""
     owe(there, "log")
     with there._engine.connect() as connection:
-        answers = RemoteLine(connection).ask(LOCKED(names=["crm"]), StartFirst([offer()]))
+        answers = RemoteSession(connection).ask(LOCKED(names=["crm"]), StartFirst([offer()]))
 
     assert answers == [[], []]
     assert started(there)
@@ -282,7 +286,7 @@ def test_a_worker_that_comes_late_writes_nothing(there: Store) -> None:
     def written() -> int:
         with there.read() as reading:
             query = text("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
-            return int(reading._connection.execute(query).scalar_one())
+            return int(reading.session.connection.execute(query).scalar_one())
 
     owe(there, "log")
     assert started(there)
@@ -297,14 +301,14 @@ def test_a_lease_of_it_that_runs_out_leaves_an_unknown_attempt(there: Store) -> 
     (claim,) = started(there, offer(lease=timedelta(seconds=-1)))
 
     def expired(transaction: Transaction) -> list[tuple[Claim, bool]]:
-        return transaction.expired({"log"}, others_after=timedelta(minutes=1))
+        return transaction.queue.expired({"log"}, others_after=timedelta(minutes=1))
 
     assert [(each.id, is_started) for each, is_started in there.write(expired)] == [(claim.id, True)]
 
 
 def test_sqlite_leaves_it_to_a_transaction(sqlite_store_url: str) -> None:
     store = open_store(sqlite_store_url)
-    store.write(lambda t: t.mark_configured({"log": True}))
+    store.write(lambda t: t.destinations.mark_configured({"log": True}))
     owe(store, "log")
 
     assert store.start_first([offer()]) is None

@@ -33,7 +33,7 @@ def other(store: SqliteStore) -> Iterator[sqlite3.Connection]:
 
 
 def write(store: Store) -> str:
-    return store.write(lambda transaction: transaction.keep_value("name", "value"))
+    return store.write(lambda transaction: transaction.settings.set_default("name", "value"))
 
 
 def test_a_writer_waits_until_the_lock_is_free(store: Store, other: sqlite3.Connection) -> None:
@@ -59,7 +59,7 @@ def test_a_lock_that_stays_taken_is_no_reason_to_wait_for_ever(
 
 def test_an_error_that_no_waiting_mends_comes_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 60)
-    store.write(lambda t: t._connection.exec_driver_sql("PRAGMA query_only=1") and None)
+    store.write(lambda t: t.session.connection.exec_driver_sql("PRAGMA query_only=1") and None)
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match="readonly"):
         write(store)
@@ -69,7 +69,7 @@ def test_an_error_that_no_waiting_mends_comes_at_once(store: Store, monkeypatch:
 
 def test_within_a_transaction_sqlites_own_wait_is_as_ever(store: Store) -> None:
     def wait_ms(transaction: Any) -> int:
-        return int(transaction._connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
+        return int(transaction.session.connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
 
     assert store.write(wait_ms) == 5000
 

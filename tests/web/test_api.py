@@ -44,7 +44,7 @@ def post(client: FlaskClient, path: str, status: int = 200) -> Any:
 
 def change(world: World, delivery_id: str, **values: Any) -> None:
     statement = update(deliveries).where(deliveries.c.id == delivery_id).values(**values)
-    world.store.write(lambda transaction: transaction._connection.execute(statement))
+    world.store.write(lambda transaction: transaction.session.connection.execute(statement))
 
 
 def one(client: FlaskClient, destination: str) -> str:

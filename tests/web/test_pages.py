@@ -57,7 +57,7 @@ def test_an_event_shows_verdicts_and_masks_its_secrets(world: World, signed_in: 
 def test_a_pruned_event_says_so_and_has_no_replay(world: World, signed_in: FlaskClient) -> None:
     sent = world.send(signed_in, payload("user.created"))
     world.store.write(
-        lambda transaction: transaction._connection.execute(update(events).values(payload=None))
+        lambda transaction: transaction.session.connection.execute(update(events).values(payload=None))
     )
     text = signed_in.get(f"/events/{sent['event']}").text
 
@@ -81,9 +81,9 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
 ) -> None:
     world.send(signed_in, payload())
     with world.store.read() as reading:
-        delivery_id = reading.deliveries()[0].id
+        delivery_id = reading.reports.deliveries()[0].id
     world.store.write(
-        lambda transaction: transaction._connection.execute(update(deliveries).values(state=state))
+        lambda transaction: transaction.session.connection.execute(update(deliveries).values(state=state))
     )
     text = signed_in.get(f"/deliveries/{delivery_id}").text
 
@@ -98,9 +98,11 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
 def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) -> None:
     world.send(signed_in, payload())
     with world.store.read() as reading:
-        delivery_id = reading.deliveries()[0].id
+        delivery_id = reading.reports.deliveries()[0].id
     world.store.write(
-        lambda transaction: transaction._connection.execute(update(deliveries).values(state="delivered"))
+        lambda transaction: transaction.session.connection.execute(
+            update(deliveries).values(state="delivered")
+        )
     )
     token = {"csrf_token": form_token(signed_in, "/")}
     answer = signed_in.post(f"/deliveries/{delivery_id}/cancel", data=token, follow_redirects=True)

@@ -19,8 +19,8 @@ from hub.errors import StoreError
 from hub.model.delivery import Claim
 from hub.model.stats import Condition
 from hub.store import migrate
-from hub.store.engine.line import Line, RemoteLine
 from hub.store.engine.notifier import Notifier
+from hub.store.engine.session import RemoteSession, Session
 from hub.store.repositories.events import Arrival, at_once
 from hub.store.repositories.short_turn import Offer, StartFirst
 from hub.store.repositories.waiting import LOCKED, claim_of
@@ -143,7 +143,7 @@ class PostgresStore(Store):
         concerns_workers = any(arrival.routing.owed for arrival in arrivals)
         notice = self._notifier.take_along(len(arrivals)) if concerns_workers else None
         with self._translated(), self._engine.connect() as connection:
-            line = RemoteLine(connection, *_settings(connection))
+            line = RemoteSession(connection, *_settings(connection))
             (new,) = line.ask(at_once(arrivals, (_CHANNEL, notice.says(arrivals)) if notice else None))
         if notice and new:
             self._notifier.was_committed(notice)
@@ -159,7 +159,7 @@ class PostgresStore(Store):
                 # Without prepared statements it would take longer than what it saves.
                 return None
             names = [offer.destination for offer in offers]
-            _, rows = RemoteLine(connection).ask(LOCKED(names=names), StartFirst(offers))
+            _, rows = RemoteSession(connection).ask(LOCKED(names=names), StartFirst(offers))
         return (rows[0][-1], [claim_of(row[:-1]) for row in rows]) if rows else None
 
     def _notify(self) -> None:
@@ -167,14 +167,14 @@ class PostgresStore(Store):
             connection.execute(text(f"NOTIFY {_CHANNEL}"))
 
     @contextmanager
-    def _writer(self) -> Iterator[Line]:
+    def _writer(self) -> Iterator[Session]:
         with self._engine.connect() as connection:
             line = _begun(connection, "READ COMMITTED")
             yield line
             line.commit()
 
     @contextmanager
-    def _reader(self) -> Iterator[Line]:
+    def _reader(self) -> Iterator[Session]:
         with self._engine.connect() as connection:
             line = _begun(connection, "REPEATABLE READ")
             yield line
@@ -193,11 +193,11 @@ def _settings(connection: Connection) -> list[str]:
     return [] if driver.is_direct else [f"SELECT {_SET_LOCALLY}"]
 
 
-def _begun(connection: Connection, isolation: str) -> RemoteLine:
+def _begun(connection: Connection, isolation: str) -> RemoteSession:
     driver: Any = connection.connection.driver_connection
     first = [f"BEGIN ISOLATION LEVEL {isolation}", *_settings(connection)]
     first += ["DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
-    return RemoteLine(connection, *first, clock="SELECT now()")
+    return RemoteSession(connection, *first, clock="SELECT now()")
 
 
 class _NotifyListener(Listener):

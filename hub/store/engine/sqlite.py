@@ -24,7 +24,7 @@ from sqlalchemy.pool import QueuePool
 from hub.errors import StoreError, StoreUnavailable
 from hub.model.stats import Condition, Room
 from hub.store import migrate
-from hub.store.engine.line import Line
+from hub.store.engine.session import Session
 from hub.store.store import Listener, Store
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
@@ -114,14 +114,14 @@ class SqliteStore(Store):
         self._bell.close()
 
     @contextmanager
-    def _writer(self) -> Iterator[Line]:
+    def _writer(self) -> Iterator[Session]:
         with self._engine.begin() as connection:
-            yield Line(connection)
+            yield Session(connection)
 
     @contextmanager
-    def _reader(self) -> Iterator[Line]:
+    def _reader(self) -> Iterator[Session]:
         with self._reading.begin() as connection:
-            yield Line(connection)
+            yield Session(connection)
 
     def _engine_of(self, path: Path, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:
@@ -167,7 +167,7 @@ def _begin_writing(connection: Connection) -> None:
     """
     driver: Any = connection.connection.driver_connection
     deadline = time.monotonic() + _BUSY_SECONDS
-    with Line(connection).wrapped():
+    with Session(connection).wrapped():
         driver.execute("PRAGMA busy_timeout=0")
         try:
             while not _has_begun(driver, deadline):

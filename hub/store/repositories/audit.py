@@ -15,8 +15,8 @@ from sqlalchemy import Column, ColumnElement, Select, Subquery, and_, case, func
 
 from hub.model.delivery import FINISHED, Outcome, State
 from hub.model.stats import Accounts, Fault
-from hub.store.repositories.view import View, is_in
-from hub.store.tables import attempts, deliveries, events, workers
+from hub.store.engine.session import Session
+from hub.store.tables import attempts, deliveries, events, is_in, workers
 
 ROWS_AT_ONCE = 5_000
 
@@ -27,8 +27,11 @@ Rules = Mapping[str, ColumnElement[bool]]
 """What is wrong with a row, in words that go on from a number of rows, and when it is."""
 
 
-class Audit(View):
-    """The part of reading that looks at everything."""
+class Audit:
+    """Looks at every row there is."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def accounts(self, rows_at_once: int = ROWS_AT_ONCE) -> Accounts:
         """What is owed against what became of it, and every kind of row that should not be there."""
@@ -48,16 +51,16 @@ class Audit(View):
     def abandoned(self) -> int:
         """Deliveries that are being sent under a lease that ran out a while ago: nobody took them back."""
         statement = select(func.count()).where(
-            is_in(State.SENDING), deliveries.c.lease_until < self.now - TAKEN_BACK_WITHIN
+            is_in(State.SENDING), deliveries.c.lease_until < self._session.now - TAKEN_BACK_WITHIN
         )
-        return int(self._connection.execute(statement).scalar_one())
+        return int(self._session.connection.execute(statement).scalar_one())
 
     def newest_at(self) -> datetime | None:
         """The latest moment that anything in the store happened at: never in the future, if clocks agree."""
         event = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
         moments = [
-            self._connection.execute(event).scalar(),
-            self._connection.execute(select(func.max(workers.c.beat_at))).scalar(),
+            self._session.connection.execute(event).scalar(),
+            self._session.connection.execute(select(func.max(workers.c.beat_at))).scalar(),
         ]
         return max((moment for moment in moments if moment is not None), default=None)
 
@@ -68,7 +71,7 @@ class Audit(View):
         after = ""
         while True:
             ids = select(column).where(column > after).order_by(column).offset(rows_at_once - 1).limit(1)
-            last = self._connection.execute(ids).scalar()
+            last = self._session.connection.execute(ids).scalar()
             part = column > after if last is None else and_(column > after, column <= last)
             yield rows_of().where(part).subquery()
             if last is None:
@@ -82,7 +85,7 @@ class Audit(View):
         judged: list[Any] = []
         for rule in rules.values():
             judged += [func.sum(_one_if(rule)), func.min(case((rule, rows.c.id)))]
-        found = tuple(self._connection.execute(select(*columns, *judged)).one())
+        found = tuple(self._session.connection.execute(select(*columns, *judged)).one())
         numbers = found[len(columns) :]
         for what, count, example in zip(rules, numbers[::2], numbers[1::2], strict=True):
             if count:

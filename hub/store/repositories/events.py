@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from hub.errors import Conflict, NotFound
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
 from hub.model.routing import UNMATCHED, Routing
 from hub.store.engine.changes import Insert, InsertWith
-from hub.store.repositories.view import View, is_in
-from hub.store.tables import deliveries, events
+from hub.store.engine.session import Session
+from hub.store.tables import deliveries, events, is_in
 
 _NOTICE_LIMIT_BYTES = 4000
 
@@ -57,12 +58,15 @@ def named(arrival: Arrival) -> str:
     return names if len(names) <= _NOTICE_LIMIT_BYTES and not any(send.fields for send in sends) else ""
 
 
-class Intake(View):
-    """The part of a transaction that takes events in.
+class Events:
+    """Events and what they are owed.
 
     Rows are inserted many at once and past SQLAlchemy's own machinery: with all that arrives together in
     one statement, threads that verify other requests hold it up once and not for each row.
     """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def take_in(self, arrivals: Sequence[Arrival]) -> list[bool]:
         """Keep events, each with every delivery it is owed; False, changing nothing, for those known."""
@@ -70,11 +74,11 @@ class Intake(View):
         self._insert_deliveries([each for each in arrivals if each.event.id in added])
         return [each.event.id in added for each in arrivals]
 
-    def add_event(self, event: Event, routing: Routing) -> bool:
+    def add(self, event: Event, routing: Routing) -> bool:
         """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
         return bool(self._insert_events([Arrival(event=event, routing=routing)]))
 
-    def known_event(self, event: Event) -> tuple[Event, bool]:
+    def known(self, event: Event) -> tuple[Event, bool]:
         """The event kept under the same message id, locked, and whether its payload is still there.
 
         The payload is the new request's: the sender vouches for it under the same id.
@@ -82,9 +86,9 @@ class Intake(View):
         statement = select(events.c.id, events.c.received_at, events.c.payload.is_not(None)).where(
             events.c.source == event.source, events.c.message_id == event.message_id
         )
-        if self._skips_locked:
+        if self._session.is_remote:
             statement = statement.with_for_update()
-        row = self._connection.execute(statement).one()
+        row = self._session.connection.execute(statement).one()
         return replace(event, id=row[0], received_at=row[1]), bool(row[2])
 
     def is_routed(self, event_id: str) -> bool:
@@ -95,7 +99,7 @@ class Intake(View):
         owed = select(deliveries.c.id).where(
             deliveries.c.event_id == event_id, deliveries.c.route != UNMATCHED
         )
-        verdicts, is_owed = self._connection.execute(
+        verdicts, is_owed = self._session.connection.execute(
             select(events.c.verdicts, owed.exists()).where(events.c.id == event_id)
         ).one()
         return is_owed or any(verdict["matched"] for verdict in verdicts)
@@ -104,13 +108,13 @@ class Intake(View):
         """Keep what today's rules say of an event that is already kept, to be owed that as well."""
         verdicts = [vars(verdict) for verdict in routing.verdicts]
         owed = events.c.owed + routing.owed
-        self._connection.execute(
+        self._session.connection.execute(
             update(events).where(events.c.id == event_id).values(verdicts=verdicts, owed=owed)
         )
 
     def restore_payload(self, event: Event) -> None:
         """Take a known event's payload from its sender's new request: its secrets may have been blanked."""
-        self._connection.execute(
+        self._session.connection.execute(
             update(events).where(events.c.id == event.id).values(payload=event.payload, blanked=False)
         )
 
@@ -120,22 +124,57 @@ class Intake(View):
 
     def revive_dead(self, event_id: str) -> int:
         """Make the dead deliveries of an event pending with a new schedule; returns how many."""
-        revived = self._connection.execute(
+        revived = self._session.connection.execute(
             update(deliveries)
             .where(deliveries.c.event_id == event_id, is_in(State.DEAD))
-            .values(state=State.PENDING, reason=None, due_at=self.now, owed_since=self.now, tries=0)
+            .values(
+                state=State.PENDING,
+                reason=None,
+                due_at=self._session.now,
+                owed_since=self._session.now,
+                tries=0,
+            )
         )
         return revived.rowcount
 
+    def to_replay(self, event_id: str) -> Event:
+        """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""
+        row = self._session.connection.execute(
+            select(
+                events.c.source,
+                events.c.message_id,
+                events.c.type,
+                events.c.payload,
+                events.c.received_at,
+                events.c.blanked,
+            ).where(events.c.id == event_id)
+        ).first()
+        if row is None:
+            raise NotFound(f"there is no event {event_id}")
+        if row.payload is None:
+            raise Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
+        if row.blanked:
+            raise Conflict(
+                "its one-time secrets were removed once it was delivered; only its source can make it anew"
+            )
+        return Event(
+            id=event_id,
+            source=row.source,
+            message_id=row.message_id,
+            type=row.type,
+            payload=row.payload,
+            received_at=row.received_at,
+        )
+
     def _insert_events(self, arrivals: Sequence[Arrival]) -> set[str]:
         """The ids of those that were not known."""
-        answers = self._line.ask(*_new_events(arrivals).parts())
+        answers = self._session.ask(*_new_events(arrivals).parts())
         return {row[0] for answer in answers for row in answer}
 
     def _insert_deliveries(self, arrivals: Sequence[Arrival]) -> int:
-        now = dict.fromkeys(_DUE_AT_ONCE, self.now)
-        rows = [row | now for each in arrivals for row in _owed(each.event, each.routing, self.now)]
-        self._line.write(Insert(table=deliveries, rows=rows))
+        now = dict.fromkeys(_DUE_AT_ONCE, self._session.now)
+        rows = [row | now for each in arrivals for row in _owed(each.event, each.routing, self._session.now)]
+        self._session.write(Insert(table=deliveries, rows=rows))
         return len(rows)
 
 

@@ -6,18 +6,18 @@ Every change of a claimed delivery is fenced by its claim token: a worker that c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select, update
 
 from hub.model.delivery import FINISHED, Claim, Settlement, State
 from hub.model.destination import DestinationState
 from hub.store.engine.changes import Insert, Update
-from hub.store.repositories.view import View, is_in
+from hub.store.engine.session import Session
 from hub.store.repositories.waiting import CLAIMED, DUE, OWNED, STATES, WAITING, Waiting, claim_of, states_of
-from hub.store.tables import as_microseconds, attempts, deliveries, destinations
+from hub.store.tables import as_microseconds, attempts, deliveries, is_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,24 @@ class Wanted:
     lease: timedelta
 
 
-class Queue(View):
-    """The part of a transaction that works the queue off."""
+_GIVE_UP = (
+    update(deliveries)
+    .where(
+        is_in(State.PENDING),
+        deliveries.c.destination == bindparam("destination_"),
+        deliveries.c.owed_since < bindparam("before_", type_=deliveries.c.owed_since.type),
+    )
+    .values(state=State.DEAD.value, reason="gave up: it waited longer than give_up_after")
+)
 
-    def hold(
+
+class Queue:
+    """The queue: what is due, claimed and settled."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def lock(
         self,
         names: Collection[str] = (),
         claims: Collection[Claim] = (),
@@ -64,9 +78,9 @@ class Queue(View):
 
         Of `due_of` those are locked that something is due for; all must be marked, configured or not.
         """
-        now = {} if self._line.is_remote else {"now": as_microseconds(self.now)}
+        now = {} if self._session.is_remote else {"now": as_microseconds(self._session.now)}
         asks = names or due_of
-        states, owned, waiting = self._line.ask(
+        states, owned, waiting = self._session.ask(
             STATES(names=list(names), due_of=list(due_of), **now) if asks else None,
             OWNED(ids=[claim.id for claim in claims]) if claims else None,
             # Another statement than the one that locks: it sees what was committed before that had its locks.
@@ -79,15 +93,6 @@ class Queue(View):
             waiting={name: Waiting(*rest) for name, *rest in waiting},
         )
 
-    def destination_states(self, names: Collection[str]) -> dict[str, DestinationState]:
-        """The states of the named destinations, locked, so that two workers take turns."""
-        return self.hold(names).states
-
-    def save_destination_states(self, states: Collection[DestinationState]) -> None:
-        """Keep changed states; what was never there is added."""
-        rows = [asdict(state) for state in sorted(states, key=lambda state: state.name)]
-        self._line.write(Insert(table=destinations, rows=rows, key=("name",), replaces=True))
-
     # -- claim, start, settle -----------------------------------------------------------------
 
     def claim(self, *wanted: Wanted, compose: Callable[[Claim], Claim] | None = None) -> list[Claim]:
@@ -96,8 +101,8 @@ class Queue(View):
         `compose` may give them their message. With it, those that have one are only locked, for `start` in
         the same transaction to take.
         """
-        now = as_microseconds(self.now)
-        answers = self._line.ask(
+        now = as_microseconds(self._session.now)
+        answers = self._session.ask(
             *(
                 DUE(destination=each.destination, now=now, count=each.count, first_count=each.first_count)
                 for each in wanted
@@ -108,34 +113,34 @@ class Queue(View):
             taken = {
                 "state": State.SENDING.value,
                 "token": each.token,
-                "lease_until": self.now + each.lease,
+                "lease_until": self._session.now + each.lease,
             }
             for row in found:
                 claim = replace(claim_of(row), token=each.token)
                 claim = compose(claim) if compose else claim
                 claims.append(claim)
                 rows += [{"id": claim.id, **taken}] if compose is None or claim.message is None else []
-        self._line.write(Update(table=deliveries, rows=rows))
+        self._session.write(Update(table=deliveries, rows=rows))
         return claims
 
     def put_off(self, destination: str, wait: timedelta, reason: str) -> None:
         """Let the delivery of a destination that is due first wait, and the others go before it."""
-        first = self._locking(
+        first = self._session.locking(
             select(deliveries.c.id)
             .where(
                 is_in(State.PENDING),
                 deliveries.c.destination == destination,
-                deliveries.c.due_at <= self.now,
+                deliveries.c.due_at <= self._session.now,
             )
             .order_by(deliveries.c.due_at)
             .limit(1),
             skips=True,
         )
         rows = [
-            {"id": delivery_id, "due_at": self.now + wait, "reason": reason}
-            for delivery_id in self._connection.execute(first).scalars()
+            {"id": delivery_id, "due_at": self._session.now + wait, "reason": reason}
+            for delivery_id in self._session.connection.execute(first).scalars()
         ]
-        self._line.write(Update(table=deliveries, rows=rows))
+        self._session.write(Update(table=deliveries, rows=rows))
 
     def start(self, claims: Sequence[Claim], lease: Mapping[str, timedelta]) -> list[Claim]:
         """Record the attempts of rendered claims before they are sent, and renew their leases.
@@ -144,7 +149,7 @@ class Queue(View):
         one. `lease` is by destination.
         """
         started = [replace(claim, attempts=claim.attempts + 1, tries=claim.tries + 1) for claim in claims]
-        self._line.write(
+        self._session.write(
             Update(table=deliveries, rows=[self._started(each, lease[each.destination]) for each in started]),
             Insert(table=attempts, rows=[self._opened(each) for each in started]),
         )
@@ -153,7 +158,7 @@ class Queue(View):
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write what became of deliveries that are `owned`, and of their open attempts."""
         closed = [_closed(settlement) for settlement in settlements if settlement.outcome]
-        self._line.write(
+        self._session.write(
             Update(
                 table=deliveries,
                 rows=[self._settled(each) for each in settlements],
@@ -162,8 +167,52 @@ class Queue(View):
             Update(table=attempts, rows=closed, keys=2),
         )
 
+    def expired(
+        self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta()
+    ) -> list[tuple[Claim, bool]]:
+        """Claims whose lease ran out, each with whether an attempt was under way: their process died.
+
+        Those of destinations that are not `known` here only so long after, for a worker that knows them to
+        come first; None knows all.
+        """
+        ids_statement = select(deliveries.c.id).where(
+            is_in(State.SENDING), deliveries.c.lease_until < self._session.now
+        )
+        if known is not None:
+            is_left = deliveries.c.lease_until < self._session.now - others_after
+            ids_statement = ids_statement.where(or_(deliveries.c.destination.in_(known), is_left))
+        if self._session.is_remote:
+            ids_statement = ids_statement.with_for_update(skip_locked=True)
+        ids = self._session.connection.execute(ids_statement).scalars().all()
+        if not ids:
+            return []
+        open_attempts = set(
+            self._session.connection.execute(
+                select(attempts.c.delivery_id).where(
+                    attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_(None)
+                )
+            ).scalars()
+        )
+        return [(claim, claim.id in open_attempts) for claim in self._claims(ids)]
+
+    def expire(self, destination: str, *, after: timedelta, event_type: str | None = None) -> int:
+        """Let die what has waited too long for an available destination; returns how many.
+
+        With `event_type` only what is owed for such events.
+
+        Nothing does while the destination is paused, and a resume begins the count anew.
+        """
+        state = self.lock([destination]).states[destination]
+        before = self._session.now - after
+        if state.paused_at is not None or (state.available_since or before) > before:
+            return 0
+        statement = _GIVE_UP if event_type is None else _GIVE_UP.where(deliveries.c.event_type == event_type)
+        return self._session.connection.execute(
+            statement, {"destination_": destination, "before_": before}
+        ).rowcount
+
     def _claims(self, ids: Sequence[str]) -> list[Claim]:
-        (rows,) = self._line.ask(CLAIMED(ids=list(ids)))
+        (rows,) = self._session.ask(CLAIMED(ids=list(ids)))
         return [claim_of(row) for row in rows]
 
     def _started(self, claim: Claim, lease: timedelta) -> dict[str, Any]:
@@ -171,7 +220,7 @@ class Queue(View):
             "id": claim.id,
             "state": State.SENDING.value,
             "token": claim.token,
-            "lease_until": self.now + lease,
+            "lease_until": self._session.now + lease,
             "attempts": claim.attempts,
             "tries": claim.tries,
             "message": claim.message,
@@ -183,7 +232,7 @@ class Queue(View):
             "delivery_id": claim.id,
             "number": claim.attempts,
             "destination": claim.destination,
-            "at": self.now,
+            "at": self._session.now,
         }
 
     def _settled(self, settlement: Settlement) -> dict[str, Any]:
@@ -197,8 +246,8 @@ class Queue(View):
             "accepted": list(settlement.accepted) or None,
             # An attempt kept it before it was sent.
             "message": None if settlement.outcome else claim.message,
-            "delivered_at": self.now if state is State.DELIVERED else None,
-            "finished_at": self.now if state in FINISHED else None,
+            "delivered_at": self._session.now if state is State.DELIVERED else None,
+            "finished_at": self._session.now if state in FINISHED else None,
             "token": None,
             "lease_until": None,
         }

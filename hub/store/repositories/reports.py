@@ -20,17 +20,15 @@ from sqlalchemy import (
 )
 
 from hub import catalog
-from hub.errors import Conflict, NotFound
+from hub.errors import NotFound
 from hub.model.delivery import FINISHED, Outcome, State
-from hub.model.destination import DestinationState
-from hub.model.event import Event, first_id
+from hub.model.event import first_id
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
-from hub.store.repositories.alerts import Noticing
-from hub.store.repositories.audit import Audit
-from hub.store.repositories.view import is_in
-from hub.store.tables import attempts, counters, deliveries, destinations, events, keep, workers
+from hub.store.engine.session import Session
+from hub.store.repositories.workers import Workers
+from hub.store.tables import attempts, counters, deliveries, events, is_in
 
 _EVENT_COLUMNS = (
     events.c.id,
@@ -62,8 +60,11 @@ _OLDEST_DUE = (
 )
 
 
-class Reading(Audit, Noticing):
+class Reports:
     """Everything that can be looked up."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     # -- events -------------------------------------------------------------------------------
 
@@ -81,31 +82,16 @@ class Reading(Audit, Noticing):
             statement = statement.where(events.c.type == type_)
         if since:
             statement = statement.where(events.c.id >= first_id("evt", since))
-        rows = self._connection.execute(_page(statement, events.c.id, limit, before)).all()
+        rows = self._session.connection.execute(_page(statement, events.c.id, limit, before)).all()
         states = self._states_of([row.id for row in rows])
         return [_event_record(row, states.get(row.id, {})) for row in rows]
 
     def event(self, event_id: str) -> EventRecord:
         """One event; raises NotFound."""
-        row = self._connection.execute(select(*_EVENT_COLUMNS).where(events.c.id == event_id)).first()
+        row = self._session.connection.execute(select(*_EVENT_COLUMNS).where(events.c.id == event_id)).first()
         if row is None:
             raise NotFound(f"there is no event {event_id}")
         return _event_record(row, self._states_of([event_id]).get(event_id, {}))
-
-    def event_to_replay(self, event_id: str) -> Event:
-        """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""
-        row = self._connection.execute(
-            select(*_EVENT_COLUMNS, events.c.blanked).where(events.c.id == event_id)
-        ).first()
-        if row is None:
-            raise NotFound(f"there is no event {event_id}")
-        if row.payload is None:
-            raise Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
-        if row.blanked:
-            raise Conflict(
-                "its one-time secrets were removed once it was delivered; only its source can make it anew"
-            )
-        return _event(row)
 
     def _states_of(self, event_ids: Sequence[str]) -> dict[str, dict[State, int]]:
         counted: dict[str, dict[State, int]] = {}
@@ -114,7 +100,7 @@ class Reading(Audit, Noticing):
             .where(deliveries.c.event_id.in_(event_ids))
             .group_by(deliveries.c.event_id, deliveries.c.state)
         )
-        for event_id, state, count in self._connection.execute(statement):
+        for event_id, state, count in self._session.connection.execute(statement):
             counted.setdefault(event_id, {})[State(state)] = count
         return counted
 
@@ -143,27 +129,29 @@ class Reading(Audit, Noticing):
             which.append(deliveries.c.event_id == event)
         chosen = _page(select(deliveries.c.id).where(*which), place, limit, before)
         statement = select(deliveries).where(deliveries.c.id.in_(chosen)).order_by(deliveries.c.id.desc())
-        rows = self._connection.execute(statement).all()
+        rows = self._session.connection.execute(statement).all()
         payloads = self._payloads_with_secrets(rows)
         return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
 
     def _is_many(self, which: Sequence[ColumnElement[bool]]) -> bool:
         """Whether so many deliveries are in a state that the newest of them are soon met among all others."""
         some = select(literal(1)).select_from(deliveries).where(*which).limit(MANY).subquery()
-        return self._connection.execute(select(func.count()).select_from(some)).scalar_one() == MANY
+        return self._session.connection.execute(select(func.count()).select_from(some)).scalar_one() == MANY
 
     def _payloads_with_secrets(self, rows: Sequence[Any]) -> dict[str, bytes]:
         """The payloads, by event, of those deliveries whose event's type has one-time secrets."""
         ids = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
         found = select(events.c.id, events.c.payload).where(events.c.id.in_(ids))
-        return dict(self._connection.execute(found).all()) if ids else {}
+        return dict(self._session.connection.execute(found).all()) if ids else {}
 
     def delivery(self, delivery_id: str) -> DeliveryRecord:
         """One delivery with its attempts, oldest first; raises NotFound."""
-        row = self._connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
+        row = self._session.connection.execute(
+            select(deliveries).where(deliveries.c.id == delivery_id)
+        ).first()
         if row is None:
             raise NotFound(f"there is no delivery {delivery_id}")
-        tried = self._connection.execute(
+        tried = self._session.connection.execute(
             select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
         )
         payload = self._payloads_with_secrets([row]).get(row.event_id)
@@ -171,37 +159,31 @@ class Reading(Audit, Noticing):
 
     # -- the whole ----------------------------------------------------------------------------
 
-    def destinations(self) -> dict[str, DestinationState]:
-        """What is known of every destination that was ever sent to, paused or seen by a worker."""
-        rows = self._connection.execute(select(destinations).order_by(destinations.c.name))
-        return {row.name: DestinationState(**row._mapping) for row in rows}
-
     def stats(self) -> Stats:
         """The store in numbers, as of now."""
         newest = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
-        recent = select(func.count()).where(events.c.id >= first_id("evt", self.now - timedelta(days=1)))
-        return Stats(
-            events=self._connection.execute(select(func.count()).select_from(events)).scalar_one(),
-            events_last_day=self._connection.execute(recent).scalar_one(),
-            last_event_at=self._connection.execute(newest).scalar(),
-            deliveries={
-                (name, State(state)): count for name, state, count in self._connection.execute(_BY_STATE)
-            },
-            oldest_due=dict(self._connection.execute(_OLDEST_DUE, {"now": self.now}).all()),
-            worker_beat_at=self.worker_beat_at(),
-            now=self.now,
+        recent = select(func.count()).where(
+            events.c.id >= first_id("evt", self._session.now - timedelta(days=1))
         )
-
-    def worker_beat_at(self) -> datetime | None:
-        """The last sign of life of any worker; None where none runs."""
-        return self._connection.execute(select(func.max(workers.c.beat_at))).scalar()
+        return Stats(
+            events=self._session.connection.execute(select(func.count()).select_from(events)).scalar_one(),
+            events_last_day=self._session.connection.execute(recent).scalar_one(),
+            last_event_at=self._session.connection.execute(newest).scalar(),
+            deliveries={
+                (name, State(state)): count
+                for name, state, count in self._session.connection.execute(_BY_STATE)
+            },
+            oldest_due=dict(self._session.connection.execute(_OLDEST_DUE, {"now": self._session.now}).all()),
+            worker_beat_at=Workers(self._session).last_beat_at(),
+            now=self._session.now,
+        )
 
     def events_by_type(self) -> dict[tuple[str, str], int]:
         """Events ever received, by source and type, pruned ones included."""
         # By type alone, as the index is sorted: to group by source as well, SQLite would sort all rows.
         sources = self._sources()
         counts = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
-        rows = self._connection.execute(select(events.c.type, *counts).group_by(events.c.type))
+        rows = self._session.connection.execute(select(events.c.type, *counts).group_by(events.c.type))
         found = {
             (source, type_): int(count)
             for type_, *numbers in rows
@@ -213,7 +195,7 @@ class Reading(Audit, Noticing):
     def _sources(self) -> list[str]:
         """The sources of all events, each found by one look into an index."""
         sources: list[str] = []
-        while (source := self._connection.execute(_next_source(sources[-1:])).scalar()) is not None:
+        while (source := self._session.connection.execute(_next_source(sources[-1:])).scalar()) is not None:
             sources.append(source)
         return sources
 
@@ -224,7 +206,7 @@ class Reading(Audit, Noticing):
             .where(attempts.c.outcome.is_not(None))
             .group_by(attempts.c.destination, attempts.c.outcome)
         )
-        rows = self._connection.execute(statement)
+        rows = self._session.connection.execute(statement)
         return self._with_pruned("attempts", {(name, outcome): count for name, outcome, count in rows})
 
     def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
@@ -234,7 +216,7 @@ class Reading(Audit, Noticing):
         columns: list[Any] = [func.count()]
         columns += [func.sum(case((microseconds <= int(bound * 1e6), 1), else_=0)) for bound in bounds]
         columns.append(func.sum(microseconds))
-        row = self._connection.execute(select(*columns).where(is_in(State.DELIVERED))).one()
+        row = self._session.connection.execute(select(*columns).where(is_in(State.DELIVERED))).one()
         pruned = self._pruned("delivery_seconds")
         names = ["+Inf", *(str(bound) for bound in bounds)]
         counts = [
@@ -243,9 +225,34 @@ class Reading(Audit, Noticing):
         total = int(row[-1] or 0) + pruned.get(("microseconds",), 0)
         return [*counts[1:], counts[0]], total / 1e6
 
-    def kept(self, name: str) -> str | None:
-        """A value that all processes share, such as the key that signs sessions."""
-        return self._connection.execute(select(keep.c.value).where(keep.c.name == name)).scalar()
+    def waiting(self, destination: str) -> int:
+        """How many deliveries are pending for a destination."""
+        return self._number(destination, State.PENDING)
+
+    def dead(self, destination: str) -> int:
+        """How many deliveries to a destination are dead."""
+        return self._number(destination, State.DEAD)
+
+    def last_received(self, source: str) -> datetime | None:
+        """When the last event of a source came in; None where none did."""
+        newest = select(events.c.received_at).where(events.c.source == source)
+        return self._session.connection.execute(newest.order_by(events.c.id.desc()).limit(1)).scalar()
+
+    def waited_for(self) -> list[str]:
+        """The destinations that anything is pending for: one look into an index for each."""
+        names: list[str] = []
+        name: str | None = ""
+        while name is not None:
+            following = select(func.min(deliveries.c.destination)).where(
+                is_in(State.PENDING), deliveries.c.destination > name
+            )
+            name = self._session.connection.execute(following).scalar()
+            names += [name] if name is not None else []
+        return names
+
+    def _number(self, destination: str, state: State) -> int:
+        statement = select(func.count()).where(is_in(state), deliveries.c.destination == destination)
+        return int(self._session.connection.execute(statement).scalar_one())
 
     def _with_pruned(self, name: str, counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
         """The counts of what is kept, with those of what was pruned added."""
@@ -254,7 +261,7 @@ class Reading(Audit, Noticing):
         return counts
 
     def _pruned(self, name: str) -> dict[Any, int]:
-        rows = self._connection.execute(
+        rows = self._session.connection.execute(
             select(counters.c.labels, counters.c.count).where(counters.c.name == name)
         )
         return {tuple(labels.split("\n")): count for labels, count in rows}
@@ -269,17 +276,6 @@ def _page(statement: Select[Any], column: Any, limit: int, before: str | None) -
 def _next_source(after: Sequence[str]) -> Select[Any]:
     statement = select(func.min(events.c.source))
     return statement.where(events.c.source > after[0]) if after else statement
-
-
-def _event(row: Any) -> Event:
-    return Event(
-        id=row.id,
-        source=row.source,
-        message_id=row.message_id,
-        type=row.type,
-        payload=row.payload,
-        received_at=row.received_at,
-    )
 
 
 def _event_record(row: Any, states: dict[State, int]) -> EventRecord:

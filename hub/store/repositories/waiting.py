@@ -25,8 +25,7 @@ from hub.model.destination import DestinationState
 from hub.model.event import Event
 from hub.model.routing import Send
 from hub.store.engine.queries import AnyOf, Now, Query
-from hub.store.repositories.view import is_in
-from hub.store.tables import deliveries, destinations, events
+from hub.store.tables import deliveries, destinations, events, is_in
 
 COUNTED = 100
 """So many at most are counted of what is due to a destination, and claimed of it in one turn: `concurrency`

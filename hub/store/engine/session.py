@@ -6,12 +6,13 @@ than both: what can go together does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, CursorResult, Dialect, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from hub.store.engine.changes import Insert, Update
@@ -27,7 +28,7 @@ class Asked(Protocol):
     def statement(self, dialect: Dialect) -> Statement: ...
 
 
-class Line:
+class Session:
     """A connection whose owner begins and commits its transaction, if there is to be one.
 
     Every statement is sent at once: SQLite is near.
@@ -51,6 +52,26 @@ class Line:
     def connection(self) -> Connection:
         """For statements of any other kind."""
         return self._connection
+
+    def locking(self, statement: Select[Any], *, skips: bool = False) -> Select[Any]:
+        """Return the statement with its rows locked, where rows are locked one by one."""
+        return statement.with_for_update(skip_locked=skips) if self.is_remote else statement
+
+    def upsert(
+        self, table: Table, row: Mapping[str, Any], changes: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Insert a row, or change the one that is there under its primary key.
+
+        `changes` are the new values of that one; None replaces all of the row's columns.
+        """
+        insert_into = postgresql.insert if self.is_remote else sqlite.insert
+        return self.connection.execute(
+            insert_into(table)
+            .values(dict(row))
+            .on_conflict_do_update(
+                index_elements=list(table.primary_key), set_=dict(row if changes is None else changes)
+            )
+        )
 
     def ask(self, *questions: Asked | None) -> list[Answer]:
         """The answer to each, asked together; to None it is empty."""
@@ -94,7 +115,7 @@ class Line:
             ) from error
 
 
-class RemoteLine(Line):
+class RemoteSession(Session):
     """A transaction on PostgreSQL. It begins with the first that is sent, and `commit` ends it.
 
     What is written waits for what is asked next, or for the commit, and goes with it in one round trip; an

@@ -1,0 +1,145 @@
+"""Removes what is old; what goes is kept in the counters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+
+from hub.model.delivery import FINISHED, State
+from hub.store.engine.session import Session
+from hub.store.tables import attempts, counters, deliveries, events, is_in
+
+DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
+"""The buckets of `hub_delivery_seconds`, in seconds; what is pruned is counted in the same ones."""
+
+
+IDS_KEPT = timedelta(days=90)
+"""A message id is remembered so long, so that a late resend is still recognised."""
+
+PRUNE_BATCH = 500
+"""So many rows of a kind at most are removed in one transaction: requests wait no longer than that."""
+
+
+class Retention:
+    """What is removed with age."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def prune_by_age(self, retention: timedelta) -> int:
+        """Remove a batch of what is older than the retention; 0 where nothing is left to remove."""
+        return self.prune(
+            payloads_before=self._session.now - retention,
+            ids_before=self._session.now - max(IDS_KEPT, retention),
+            limit=PRUNE_BATCH,
+        )
+
+    def prune(self, *, payloads_before: datetime, ids_before: datetime, limit: int) -> int:
+        """Remove what is old, at most `limit` of each kind; returns how many rows were removed or emptied.
+
+        Finished deliveries with their attempts go first, then payloads of events that are owed nothing,
+        then events whose message id is old enough to be forgotten. What goes is kept in the counters.
+        """
+        return (
+            self._prune_deliveries(payloads_before, limit)
+            + self._prune_payloads(payloads_before, limit)
+            + self._prune_events(min(ids_before, payloads_before), limit)
+        )
+
+    def _prune_deliveries(self, before: datetime, limit: int) -> int:
+        return sum(self._prune_finished(state, before, limit) for state in FINISHED)
+
+    def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
+        old = (
+            select(deliveries.c.id, deliveries.c.event_id, deliveries.c.created_at, deliveries.c.delivered_at)
+            .where(is_in(state), deliveries.c.finished_at < before)
+            .order_by(deliveries.c.finished_at, deliveries.c.id)
+            .limit(limit)
+        )
+        rows = self._session.connection.execute(self._session.locking(old, skips=True)).all()
+        ids = [row.id for row in rows]
+        if not ids:
+            return 0
+        tried = self._session.connection.execute(
+            select(attempts.c.destination, attempts.c.outcome, func.count())
+            .where(attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_not(None))
+            .group_by(attempts.c.destination, attempts.c.outcome)
+        ).all()
+        # In one order everywhere, so that two who prune do not wait for each other.
+        for destination, outcome, count in sorted(tried):
+            self._count("attempts", f"{destination}\n{outcome}", count)
+        self._count_seconds([row.delivered_at - row.created_at for row in rows if row.delivered_at])
+        self._session.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
+        self._session.connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
+        self._owe_less(Counter(row.event_id for row in rows))
+        return len(ids)
+
+    def _owe_less(self, removed: Mapping[str, int]) -> None:
+        """Let events know of deliveries that went with age: what is missing beyond that was lost."""
+        of_count: dict[int, list[str]] = {}
+        for event_id, count in removed.items():
+            of_count.setdefault(count, []).append(event_id)
+        # In one order everywhere, so that two who prune do not wait for each other.
+        touched = select(events.c.id).where(events.c.id.in_(removed)).order_by(events.c.id)
+        self._session.connection.execute(self._session.locking(touched))
+        for count, ids in of_count.items():
+            owes_less = update(events).where(events.c.id.in_(ids)).values(owed=events.c.owed - count)
+            self._session.connection.execute(owes_less)
+
+    def _count_seconds(self, waits: list[timedelta]) -> None:
+        seconds = [wait.total_seconds() for wait in waits]
+        if not seconds:
+            return
+        self._count("delivery_seconds", "+Inf", len(seconds))
+        self._count("delivery_seconds", "microseconds", round(sum(seconds) * 1_000_000))
+        for bound in DELIVERY_SECONDS_BOUNDS:
+            self._count("delivery_seconds", str(bound), sum(1 for each in seconds if each <= bound))
+
+    def _prune_payloads(self, before: datetime, limit: int) -> int:
+        owed = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id)
+        old = (
+            select(events.c.id)
+            .where(
+                events.c.received_at < before,
+                events.c.payload.is_not(None),
+                ~owed.exists(),
+            )
+            .order_by(events.c.received_at, events.c.id)
+            .limit(limit)
+        )
+        ids = self._session.connection.execute(self._session.locking(old, skips=True)).scalars().all()
+        if not ids:
+            return 0
+        # Asked again now that they are locked: a resend may have owed one of them something.
+        unowed = update(events).where(events.c.id.in_(ids), ~owed.exists())
+        return self._session.connection.execute(unowed.values(payload=None)).rowcount
+
+    def _prune_events(self, before: datetime, limit: int) -> int:
+        old = (
+            select(events.c.id, events.c.source, events.c.type)
+            .where(
+                events.c.received_at < before,
+                events.c.payload.is_(None),
+            )
+            .order_by(events.c.received_at, events.c.id)
+            .limit(limit)
+        )
+        rows = self._session.connection.execute(self._session.locking(old, skips=True)).all()
+        counted: dict[str, int] = {}
+        for _, source, type_ in rows:
+            counted[f"{source}\n{type_}"] = counted.get(f"{source}\n{type_}", 0) + 1
+        for labels, count in sorted(counted.items()):
+            self._count("events", labels, count)
+        if rows:
+            self._session.connection.execute(delete(events).where(events.c.id.in_([row.id for row in rows])))
+        return len(rows)
+
+    def _count(self, name: str, labels: str, count: int) -> None:
+        self._session.upsert(
+            counters,
+            {"name": name, "labels": labels, "count": count},
+            changes={"count": counters.c.count + count},
+        )

@@ -1,0 +1,61 @@
+"""Blanks one-time secrets once nothing is owed for their event any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from sqlalchemy import Table, select, update
+
+from hub import catalog
+from hub.catalog.masking import written_forms
+from hub.model.delivery import FINISHED
+from hub.store.engine.session import Session
+from hub.store.tables import attempts, deliveries, events
+from hub.strings import map_strings
+
+_QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail",)}
+"""Columns beside the payload that may hold a secret: errors of templates and answers quote it."""
+
+
+class Secrets:
+    """One-time secrets in what is kept: payloads, messages, and what quotes them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def blank(self, event_ids: Collection[str]) -> None:
+        """Remove one-time secrets from events whose every delivery is delivered or cancelled."""
+        for event_id in sorted(event_ids):
+            states = select(deliveries.c.state).where(deliveries.c.event_id == event_id)
+            found = set(self._session.connection.execute(states).scalars())
+            if found and found <= set(FINISHED):
+                self._blank(event_id)
+
+    def _blank(self, event_id: str) -> None:
+        row = self._session.connection.execute(select(events).where(events.c.id == event_id)).first()
+        if row is None or row.payload is None or row.blanked:
+            return
+        secrets = catalog.secret_values(row.type, json.loads(row.payload))
+        if not secrets:
+            return
+        self._session.connection.execute(
+            update(events)
+            .where(events.c.id == event_id)
+            .values(payload=catalog.blank_secrets(row.type, row.payload), blanked=True)
+        )
+        forms = [form for secret in secrets for form in written_forms(secret)]
+        for table, columns in _QUOTING.items():
+            self._mask(table, columns, forms, event_id)
+
+    def _mask(self, table: Table, columns: tuple[str, ...], secrets: list[str], event_id: str) -> None:
+        """Take secrets out of columns of every row that belongs to an event's deliveries."""
+        owned = select(deliveries.c.id).where(deliveries.c.event_id == event_id)
+        keys = list(table.primary_key)
+        its_delivery = table.c.id if table is deliveries else table.c.delivery_id
+        for row in self._session.connection.execute(select(table).where(its_delivery.in_(owned))).all():
+            values = {name: getattr(row, name) for name in columns}
+            masked = map_strings(values, lambda text: catalog.mask(text, secrets))
+            if masked != values:
+                its_row = [key == getattr(row, key.name) for key in keys]
+                self._session.connection.execute(update(table).where(*its_row).values(masked))

@@ -1,0 +1,32 @@
+"""Signs of life of the workers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+
+from hub.store.engine.session import Session
+from hub.store.tables import workers
+
+
+class Workers:
+    """Heartbeats, one row a worker."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def beat(self, worker: str, *, forget_after: timedelta) -> None:
+        """A worker's sign of life; workers that were silent for long are forgotten."""
+        self._session.connection.execute(
+            delete(workers).where(workers.c.beat_at < self._session.now - forget_after)
+        )
+        self._session.upsert(workers, {"id": worker, "beat_at": self._session.now})
+
+    def leave(self, worker: str) -> None:
+        """A worker stops in good order."""
+        self._session.connection.execute(delete(workers).where(workers.c.id == worker))
+
+    def last_beat_at(self) -> datetime | None:
+        """The last sign of life of any worker; None where none runs."""
+        return self._session.connection.execute(select(func.max(workers.c.beat_at))).scalar()
