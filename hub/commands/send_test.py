@@ -13,7 +13,7 @@ from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
-from hub.model.stats import OLDEST_BEAT
+from hub.model.stats import WORKER_SILENT_AFTER
 from hub.process import start
 from hub.rules.load import load_config
 from hub.settings import load_settings
@@ -68,8 +68,8 @@ def _obstacle(reading: Transaction, delivery: DeliveryRecord, config: Config) ->
     if delivery.state not in _UNSETTLED:
         return f"not delivered: it is {delivery.state}: {one_line(delivery.reason)}"
     name = delivery.destination
-    beat_at = reading.workers.last_beat_at()
-    if beat_at is None or reading.now - beat_at > OLDEST_BEAT:
+    seen_at = reading.workers.last_seen_at()
+    if seen_at is None or reading.now - seen_at > WORKER_SILENT_AFTER:
         return "not delivered yet: no worker is running; the message goes out once hub serve does"
     state = reading.destinations.all().get(name)
     if state is None:

@@ -27,7 +27,7 @@ def opens_at(config: DestinationConfig, state: DestinationState, now: datetime) 
 
     A pause does not end by itself and is not counted here.
     """
-    moments = [state.hold_until, state.probe_at]
+    moments = [state.throttled_until, state.probe_at]
     if config.rate_limit is not None:
         moments.append(_start(config.rate_limit, state, now))
     later = [moment for moment in moments if moment is not None and moment > now]
@@ -79,8 +79,8 @@ def after_claim(
         return state
     if config.rate_limit is not None:
         limit = config.rate_limit
-        paced_until = _start(limit, state, now) + timedelta(seconds=count * limit.interval_seconds)
-        state = replace(state, paced_until=paced_until)
+        rate_limited_until = _start(limit, state, now) + timedelta(seconds=count * limit.interval_seconds)
+        state = replace(state, rate_limited_until=rate_limited_until)
     if state.probe_at is not None:
         wait = min(state.probe_seconds * 2, LONGEST_PROBE_SECONDS)
         state = replace(state, probe_seconds=wait, probe_at=now + timedelta(seconds=wait))
@@ -102,7 +102,7 @@ def after_failure(state: DestinationState, error: SendError, now: datetime) -> D
             return replace(state, paused_at=now, paused_reason=error.reason)
         case Retry(throttled=True):
             rest = now + timedelta(seconds=min(error.after_seconds or 1.0, 24 * 3600.0))
-            return replace(state, hold_until=max(rest, state.hold_until or rest))
+            return replace(state, throttled_until=max(rest, state.throttled_until or rest))
         case Retry() | Unknown():
             return _failed(state, now)
         case _:
@@ -128,4 +128,4 @@ def _start(limit: RateLimit, state: DestinationState, now: datetime) -> datetime
     """Where the pace stands: what was not used is saved up to the burst."""
     saved = max((limit.burst - 1) * limit.interval_seconds, CATCH_UP_SECONDS)
     earliest = now - timedelta(seconds=saved)
-    return max(state.paced_until or earliest, earliest)
+    return max(state.rate_limited_until or earliest, earliest)

@@ -89,7 +89,7 @@ class Worker:
         self._configs: dict[str, DestinationConfig] = {}
         self._more_waits = self._has_moved = False
         self._marked: Rules | None = None
-        self._beat_at = self._looked_at = self._gave_up_at = self._pruned_at = float("-inf")
+        self._seen_at = self._looked_at = self._gave_up_at = self._pruned_at = float("-inf")
 
     def run(self) -> None:
         """Work until `stop` is called; then finish or return what is in hand, and let go of the store."""
@@ -238,7 +238,7 @@ class Worker:
         """Whether it is time to beat, to look after leases, to give up and to prune."""
         clock = time.monotonic()
         return (
-            clock - self._beat_at > BEAT_SECONDS,
+            clock - self._seen_at > BEAT_SECONDS,
             clock - self._looked_at > LOOK_AFTER_SECONDS,
             clock - self._gave_up_at > GIVE_UP_SECONDS,
             clock - self._pruned_at > PRUNE_SECONDS,
@@ -256,7 +256,7 @@ class Worker:
         """
         clock = time.monotonic()
         self._more_waits = self._more_waits if done.more_waits is None else done.more_waits
-        self._beat_at = clock if plan.beats else self._beat_at
+        self._seen_at = clock if plan.beats else self._seen_at
         self._looked_at = clock if plan.looks_after else self._looked_at
         self._gave_up_at = clock if plan.gives_up else self._gave_up_at
         if plan.prunes is not None and not done.pruned:

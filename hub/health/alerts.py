@@ -13,32 +13,32 @@ from typing import Any
 
 from hub import catalog
 from hub.humanize import counted, span
-from hub.model.alert import Deaths, Trouble, TroubleKind
+from hub.model.alert import Alert, AlertKind, DeadLetters
 from hub.model.config import Config
 from hub.model.delivery import Settlement, State
 from hub.model.destination import DestinationState
 from hub.model.routing import Send
 from hub.model.stats import Room
 
-Key = tuple[TroubleKind, str]
+Key = tuple[AlertKind, str]
 
 AT_MOST_EVERY = timedelta(hours=1)
 AGAIN_AFTER = timedelta(days=1)
 
 PATIENCE = {
-    TroubleKind.DIED: timedelta(seconds=5),
-    TroubleKind.REFUSED: timedelta(seconds=5),
-    TroubleKind.PAUSED: timedelta(seconds=5),
-    TroubleKind.FAILING: timedelta(seconds=60),
-    TroubleKind.RELOAD: timedelta(seconds=5),
-    TroubleKind.DISK: timedelta(0),
-    TroubleKind.QUIET: timedelta(0),
+    AlertKind.DIED: timedelta(seconds=5),
+    AlertKind.REFUSED: timedelta(seconds=5),
+    AlertKind.PAUSED: timedelta(seconds=5),
+    AlertKind.FAILING: timedelta(seconds=60),
+    AlertKind.RELOAD: timedelta(seconds=5),
+    AlertKind.DISK: timedelta(0),
+    AlertKind.QUIET: timedelta(0),
 }
 """How long each must have lasted: what belongs together is told together, and a hiccup is no trouble."""
 
-_DEATHS = (TroubleKind.DIED, TroubleKind.REFUSED)
-_BREAKS = (TroubleKind.DIED, TroubleKind.PAUSED, TroubleKind.FAILING)
-"""Troubles of a destination itself, through which nothing is told meanwhile."""
+_DEATHS = (AlertKind.DIED, AlertKind.REFUSED)
+_BREAKS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)
+"""Alerts of a destination itself, through which nothing is told meanwhile."""
 
 SHOWN, REASON_LIMIT = 6, 160
 
@@ -63,7 +63,7 @@ class Telling:
     """What to tell together, and to whom."""
 
     sends: tuple[Send, ...]
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,35 +71,35 @@ class Decision:
     """`kept` is how troubles stand once all `tellings` are told; `unsaid` nobody can be told of now."""
 
     tellings: tuple[Telling, ...]
-    unsaid: tuple[Trouble, ...]
-    kept: tuple[Trouble, ...]
-    forgotten: tuple[Trouble, ...]
+    unsaid: tuple[Alert, ...]
+    kept: tuple[Alert, ...]
+    forgotten: tuple[Alert, ...]
 
 
-def deaths(settlements: Sequence[Settlement], gave_up: Mapping[str, int]) -> list[Deaths]:
+def deaths(settlements: Sequence[Settlement], gave_up: Mapping[str, int]) -> list[DeadLetters]:
     """The deliveries that died in a turn, by destination; messages about problems do not count."""
-    found: dict[str, Deaths] = {}
+    found: dict[str, DeadLetters] = {}
     for each in settlements:
         event, name = each.claim.event, each.claim.destination
         if each.state is State.DEAD and event.type != catalog.PROBLEM:
             reason = catalog.mask(each.reason or "", catalog.secret_values(event.type, event.body))
             before = found[name].count if name in found else 0
-            found[name] = Deaths(destination=name, count=before + 1, reason=reason)
+            found[name] = DeadLetters(destination=name, count=before + 1, reason=reason)
     for name, count in gave_up.items():
         if count:
             before = found[name].count if name in found else 0
             reason = "they waited longer than give_up_after"
-            found[name] = Deaths(destination=name, count=before + count, reason=reason)
+            found[name] = DeadLetters(destination=name, count=before + count, reason=reason)
     return list(found.values())
 
 
-def decide(kept: Sequence[Trouble], look: Look, config: Config) -> Decision:
+def decide(kept: Sequence[Alert], look: Look, config: Config) -> Decision:
     """What to tell now, given what was told before."""
     known = {trouble.key: trouble for trouble in kept}
     seen = _seen(known, look, config)
     standing = [_as_of_now(known.get(key), seen.get(key), look.now) for key in sorted(known | seen)]
     broken = {subject for kind, subject in seen if kind in _BREAKS}
-    ways: dict[tuple[int, ...], list[Trouble]] = {}
+    ways: dict[tuple[int, ...], list[Alert]] = {}
     for trouble in standing:
         if _is_due(trouble, look.now):
             ways.setdefault(_ways(trouble, config, broken), []).append(trouble)
@@ -118,75 +118,73 @@ def decide(kept: Sequence[Trouble], look: Look, config: Config) -> Decision:
     )
 
 
-def _seen(known: Mapping[Key, Trouble], look: Look, config: Config) -> dict[Key, Trouble]:
+def _seen(known: Mapping[Key, Alert], look: Look, config: Config) -> dict[Key, Alert]:
     """What is wrong now."""
     found = [*_of_destinations(look, config), *_of_sources(look, config)]
     if look.refusal:
-        found.append(Trouble(kind=TroubleKind.RELOAD, reason=look.refusal))
+        found.append(Alert(kind=AlertKind.RELOAD, reason=look.refusal))
     if look.room is not None and look.room.is_scarce:
-        found.append(Trouble(kind=TroubleKind.DISK, reason="of the database's volume too little is free"))
+        found.append(Alert(kind=AlertKind.DISK, reason="of the database's volume too little is free"))
     found += [each for each in known.values() if each.kind in _DEATHS and _lasts(each, look)]
     return {trouble.key: trouble for trouble in found}
 
 
-def _of_destinations(look: Look, config: Config) -> list[Trouble]:
+def _of_destinations(look: Look, config: Config) -> list[Alert]:
     found = []
     for name, state in look.states.items():
         if name not in config.destinations:
             continue
         if state.paused_at is not None:
             found.append(
-                Trouble(
-                    kind=TroubleKind.PAUSED, subject=name, since=state.paused_at, reason=state.paused_reason
-                )
+                Alert(kind=AlertKind.PAUSED, subject=name, since=state.paused_at, reason=state.paused_reason)
             )
         elif state.probe_at is not None:
             reason = f"{counted(state.failures, 'failure')} in a row"
-            found.append(Trouble(kind=TroubleKind.FAILING, subject=name, reason=reason))
+            found.append(Alert(kind=AlertKind.FAILING, subject=name, reason=reason))
     return found
 
 
-def _of_sources(look: Look, config: Config) -> list[Trouble]:
+def _of_sources(look: Look, config: Config) -> list[Alert]:
     if config.quiet_after_seconds is None:
         return []
     quiet = timedelta(seconds=config.quiet_after_seconds)
     return [
-        Trouble(kind=TroubleKind.QUIET, subject=name, since=at)
+        Alert(kind=AlertKind.QUIET, subject=name, since=at)
         for name, at in look.last_received.items()
         if look.now - at > quiet
     ]
 
 
-def _lasts(trouble: Trouble, look: Look) -> bool:
+def _lasts(trouble: Alert, look: Look) -> bool:
     """Whether deliveries that died are still a trouble: some are dead, and their destination still fails."""
     if trouble.since is None or not look.dead.get(trouble.subject):
         return False
     state = look.states.get(trouble.subject)
-    return trouble.kind is TroubleKind.REFUSED or state is None or state.failures > 0
+    return trouble.kind is AlertKind.REFUSED or state is None or state.failures > 0
 
 
-def _as_of_now(known: Trouble | None, seen: Trouble | None, now: datetime) -> Trouble:
+def _as_of_now(known: Alert | None, seen: Alert | None, now: datetime) -> Alert:
     if seen is None:
         assert known is not None
         return replace(known, since=None)
     if known is None or known.since is None:
         began = replace(known or seen, since=seen.since or now, reason=seen.reason, count=seen.count)
-        return replace(began, told_count=0)
+        return replace(began, notified_count=0)
     return replace(known, reason=seen.reason, count=seen.count)
 
 
-def _is_due(trouble: Trouble, now: datetime) -> bool:
+def _is_due(trouble: Alert, now: datetime) -> bool:
     if trouble.since is None:
-        return trouble.is_told
-    rested = trouble.told_at is None or now - trouble.told_at >= AT_MOST_EVERY
-    if not trouble.is_told:
+        return trouble.is_notified
+    rested = trouble.notified_at is None or now - trouble.notified_at >= AT_MOST_EVERY
+    if not trouble.is_notified:
         return rested and now - trouble.since >= PATIENCE[trouble.kind]
     if trouble.kind in _DEATHS:
-        return rested and trouble.count > trouble.told_count
-    return trouble.told_at is None or now - trouble.told_at >= AGAIN_AFTER
+        return rested and trouble.count > trouble.notified_count
+    return trouble.notified_at is None or now - trouble.notified_at >= AGAIN_AFTER
 
 
-def _ways(trouble: Trouble, config: Config, broken: set[str]) -> tuple[int, ...]:
+def _ways(trouble: Alert, config: Config, broken: set[str]) -> tuple[int, ...]:
     """Which of `problems:` hear of it: never through a destination in trouble, or that this is about."""
     about = trouble.subject if trouble.kind in _DEATHS and trouble.since is not None else None
     return tuple(
@@ -196,24 +194,24 @@ def _ways(trouble: Trouble, config: Config, broken: set[str]) -> tuple[int, ...]
     )
 
 
-def _told(trouble: Trouble, now: datetime) -> Trouble:
+def _told(trouble: Alert, now: datetime) -> Alert:
     if trouble.since is None:
-        return replace(trouble, is_told=False)
-    return replace(trouble, told_at=now, told_count=trouble.count, is_told=True)
+        return replace(trouble, is_notified=False)
+    return replace(trouble, notified_at=now, notified_count=trouble.count, is_notified=True)
 
 
-def _is_forgotten(trouble: Trouble, now: datetime) -> bool:
+def _is_forgotten(trouble: Alert, now: datetime) -> bool:
     """What is over and was told so; for an hour it is remembered, in case it begins anew."""
-    if trouble.since is not None or trouble.is_told:
+    if trouble.since is not None or trouble.is_notified:
         return False
-    return trouble.told_at is None or now - trouble.told_at >= AT_MOST_EVERY
+    return trouble.notified_at is None or now - trouble.notified_at >= AT_MOST_EVERY
 
 
 # -- words ----------------------------------------------------------------------------------------
 
 
 def message(
-    troubles: Sequence[Trouble],
+    troubles: Sequence[Alert],
     *,
     now: datetime,
     waiting: Mapping[str, int],
@@ -249,48 +247,48 @@ def message(
     }
 
 
-def headline(trouble: Trouble, now: datetime) -> str:
+def headline(trouble: Alert, now: datetime) -> str:
     """A trouble, or its end, in a few words."""
     name = trouble.subject
     if trouble.since is None:
         return _OVER[trouble.kind].format(name=name)
     match trouble.kind:
-        case TroubleKind.DIED | TroubleKind.REFUSED:
+        case AlertKind.DIED | AlertKind.REFUSED:
             return f"{counted(trouble.count, 'delivery', 'deliveries')} to {name} died"
-        case TroubleKind.QUIET:
+        case AlertKind.QUIET:
             return f"{name} has sent nothing for {span((now - trouble.since).total_seconds())}"
         case _:
             return _BEGAN[trouble.kind].format(name=name)
 
 
 _BEGAN = {
-    TroubleKind.PAUSED: "{name} is paused",
-    TroubleKind.FAILING: "{name} is failing",
-    TroubleKind.RELOAD: "An edit of the configuration was refused",
-    TroubleKind.DISK: "The disk fills",
+    AlertKind.PAUSED: "{name} is paused",
+    AlertKind.FAILING: "{name} is failing",
+    AlertKind.RELOAD: "An edit of the configuration was refused",
+    AlertKind.DISK: "The disk fills",
 }
 _OVER = {
-    TroubleKind.DIED: "{name} accepts again",
-    TroubleKind.REFUSED: "No delivery to {name} is dead any more",
-    TroubleKind.PAUSED: "{name} goes on",
-    TroubleKind.FAILING: "{name} accepts again",
-    TroubleKind.RELOAD: "The configuration is as its files have it again",
-    TroubleKind.DISK: "The disk has room again",
-    TroubleKind.QUIET: "{name} sends again",
+    AlertKind.DIED: "{name} accepts again",
+    AlertKind.REFUSED: "No delivery to {name} is dead any more",
+    AlertKind.PAUSED: "{name} goes on",
+    AlertKind.FAILING: "{name} accepts again",
+    AlertKind.RELOAD: "The configuration is as its files have it again",
+    AlertKind.DISK: "The disk has room again",
+    AlertKind.QUIET: "{name} sends again",
 }
 _TO_DO = {
-    TroubleKind.DIED: "See why: hub deliveries --state dead --destination {name}",
-    TroubleKind.REFUSED: "See why: hub deliveries --state dead --destination {name}; then: "
+    AlertKind.DIED: "See why: hub deliveries --state dead --destination {name}",
+    AlertKind.REFUSED: "See why: hub deliveries --state dead --destination {name}; then: "
     "hub retry --state dead --destination {name}",
-    TroubleKind.PAUSED: "Put that right, then: hub resume {name}",
-    TroubleKind.FAILING: "See why: hub deliveries --destination {name}; the hub keeps trying",
-    TroubleKind.RELOAD: "Mend the files; hub check prints every problem. What served before still does",
-    TroubleKind.DISK: "Make room or a larger volume; a lower HUB_RETENTION keeps less",
-    TroubleKind.QUIET: "See in the sender's dashboard whether its requests arrive; hub doctor looks here",
+    AlertKind.PAUSED: "Put that right, then: hub resume {name}",
+    AlertKind.FAILING: "See why: hub deliveries --destination {name}; the hub keeps trying",
+    AlertKind.RELOAD: "Mend the files; hub check prints every problem. What served before still does",
+    AlertKind.DISK: "Make room or a larger volume; a lower HUB_RETENTION keeps less",
+    AlertKind.QUIET: "See in the sender's dashboard whether its requests arrive; hub doctor looks here",
 }
 
 
-def _lines(trouble: Trouble, now: datetime, waiting: int, dead: int) -> list[dict[str, str]]:
+def _lines(trouble: Alert, now: datetime, waiting: int, dead: int) -> list[dict[str, str]]:
     """What a person needs to act: what and since when, the last reason, and the command to run."""
     words = headline(trouble, now)
     if trouble.since is None:

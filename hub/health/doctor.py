@@ -12,7 +12,7 @@ from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Code, Problem, Severity
-from hub.model.stats import OLDEST_BEAT, Accounts, Condition, Room, Stats
+from hub.model.stats import WORKER_SILENT_AFTER, Accounts, Condition, Room, Stats
 from hub.settings import Settings
 from hub.store.store import Store
 
@@ -163,15 +163,15 @@ def _clock(facts: Facts) -> Iterator[Finding]:
 
 
 def _worker(facts: Facts) -> Iterator[Finding]:
-    beat_at = facts.stats.worker_beat_at
+    seen_at = facts.stats.worker_seen_at
     advice = "start hub serve, or hub worker: events are kept, nothing is sent"
-    if beat_at is None:
+    if seen_at is None:
         yield _problem("worker", "none is running", advice)
-    elif facts.now - beat_at > OLDEST_BEAT:
-        silent = span((facts.now - beat_at).total_seconds())
+    elif facts.now - seen_at > WORKER_SILENT_AFTER:
+        silent = span((facts.now - seen_at).total_seconds())
         yield _problem("worker", f"no sign of life for {silent}", advice)
     else:
-        age = span(max((facts.now - beat_at).total_seconds(), 0.0))
+        age = span(max((facts.now - seen_at).total_seconds(), 0.0))
         yield _good("worker", f"gave its last sign of life {age} ago")
 
 

@@ -11,7 +11,7 @@ from hub.errors import StoreError
 from hub.health.alerts import Decision, Look, Telling, decide, headline, message
 from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules
-from hub.model.alert import Trouble
+from hub.model.alert import Alert
 from hub.model.config import Config
 from hub.model.event import Event
 from hub.model.routing import Matched, Routing
@@ -55,7 +55,7 @@ class Herald:
         except StoreError as error:
             log.warning("problems.not_looked_for", error=str(error))
 
-    def _tell(self, kept: list[Trouble], decision: Decision, events: Sequence[tuple[Event, Telling]]) -> None:
+    def _tell(self, kept: list[Alert], decision: Decision, events: Sequence[tuple[Event, Telling]]) -> None:
         def work(transaction: Transaction) -> bool:
             transaction.alerts.lock()
             if set(transaction.alerts.all()) != set(kept):
@@ -92,7 +92,7 @@ class Herald:
         self._removed = removed
 
 
-def look_at(reading: Transaction, kept: Sequence[Trouble], config: Config, room: Room | None) -> Look:
+def look_at(reading: Transaction, kept: Sequence[Alert], config: Config, room: Room | None) -> Look:
     """All that tells whether there is a trouble, as the store has it now."""
     asks = config.sources if config.quiet_after_seconds is not None else {}
     received = {name: reading.reports.last_received(name) for name in asks}

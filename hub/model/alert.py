@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class TroubleKind(StrEnum):
+class AlertKind(StrEnum):
     """What `problems:` tells of. Deliveries died because their destination fails, or each for itself."""
 
     DIED = "died"
@@ -20,29 +20,29 @@ class TroubleKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class Alert:
     """Something that somebody should know, and what was told of it so far.
 
     `subject` is the destination or source; empty for the hub itself. `since` is None once it is over.
-    `count` are deliveries that died since it began. `is_told` means that its end is to be told, too.
+    `count` are deliveries that died since it began. `is_notified` means that its end is to be told, too.
     """
 
-    kind: TroubleKind
+    kind: AlertKind
     subject: str = ""
     since: datetime | None = None
     reason: str | None = None
     count: int = 0
-    told_at: datetime | None = None
-    told_count: int = 0
-    is_told: bool = False
+    notified_at: datetime | None = None
+    notified_count: int = 0
+    is_notified: bool = False
 
     @property
-    def key(self) -> tuple[TroubleKind, str]:
+    def key(self) -> tuple[AlertKind, str]:
         return self.kind, self.subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deaths:
+class DeadLetters:
     """Deliveries to one destination that died just now; `reason` is the last one's."""
 
     destination: str

@@ -54,9 +54,9 @@ class DestinationConfig:
 class DestinationState:
     """What the store knows of a destination, shared by every worker.
 
-    `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe
-    may go then. `hold_until` is a rest that it asked for, `paced_until` when `rate_limit` lets the next
-    message go. `give_up_after` counts from `available_since` where that is later.
+    `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe may
+    go then. `throttled_until` is how long it asked to be left alone (429), `rate_limited_until` when the
+    hub's own limit lets the next message go. `give_up_after` counts from `available_since` where that is later.
     """
 
     name: str
@@ -67,5 +67,5 @@ class DestinationState:
     failures: int = 0
     probe_at: datetime | None = None
     probe_seconds: float = 0.0
-    hold_until: datetime | None = None
-    paced_until: datetime | None = None
+    throttled_until: datetime | None = None
+    rate_limited_until: datetime | None = None

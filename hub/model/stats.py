@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from hub.model.delivery import State
 
-OLDEST_BEAT = timedelta(seconds=60)
+WORKER_SILENT_AFTER = timedelta(seconds=60)
 """A worker that gave no sign of life for so long counts as not running."""
 
 
@@ -21,7 +21,7 @@ class Stats:
     last_event_at: datetime | None
     deliveries: Mapping[tuple[str, State], int]
     oldest_due: Mapping[str, datetime]
-    worker_beat_at: datetime | None
+    worker_seen_at: datetime | None
     now: datetime
 
     def count(self, state: State, destination: str | None = None) -> int:

@@ -20,7 +20,7 @@ from hub.errors import StoreError
 from hub.model.delivery import State
 from hub.store.engine.changes import Insert
 from hub.store.store import MOVED_CODE, MOVED_WORDS, Store, Transaction
-from hub.store.tables import attempts, counters, deliveries, destinations, events, is_in, keep, troubles
+from hub.store.tables import alerts, attempts, counters, deliveries, destinations, events, is_in, settings
 
 MOVED, MOVING = "moved", "moving"
 """The marks, shared values that hold the same token: the source's, and the target's while it is under way."""
@@ -30,7 +30,7 @@ _BATCH_BYTES = 8 * 1024 * 1024
 """An event may have 1 MiB: so many bytes at most, and one row more, are written by one transaction."""
 
 LARGE = (events, deliveries, attempts)
-SMALL = (destinations, counters, troubles, keep)
+SMALL = (destinations, counters, alerts, settings)
 """Of the tables only `workers` stays behind: heartbeats of processes that work on the source."""
 
 _IS_CLAIMED = "NEW.state = 'sending' AND OLD.state <> 'sending'"
@@ -119,7 +119,7 @@ def _has_rows(store: Store) -> bool:
     with store.read() as reading:
         connection = reading.session.connection
         filled = [table for table in (*LARGE, destinations, counters) if _count(connection, table, limit=1)]
-        others = connection.execute(select(func.count()).where(keep.c.name != MOVING)).scalar_one()
+        others = connection.execute(select(func.count()).where(settings.c.name != MOVING)).scalar_one()
     return bool(filled or others)
 
 
@@ -195,7 +195,7 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
 
 def _replace(source: Store, target: Store, table: Table) -> None:
     """Copy a table of few rows, in place of what an earlier run copied."""
-    own = (keep.c.name.not_in((MOVED, MOVING)),) if table is keep else ()
+    own = (settings.c.name.not_in((MOVED, MOVING)),) if table is settings else ()
     with source.read() as reading:
         rows = [dict(row) for row in reading.session.connection.execute(select(table).where(*own)).mappings()]
 

@@ -101,7 +101,7 @@ events = Table(
     Column("received_at", Time, nullable=False),
     Column("verdicts", Json, nullable=False, comment="what each route whose events fit said of it"),
     Column("blanked", Boolean, nullable=False, server_default=text("false"), comment="secrets were removed"),
-    Column("owed", Integer, comment="its deliveries, pruned ones not included; empty in old rows: not known"),
+    Column("owed", Integer, nullable=False, comment="its deliveries, pruned ones not included"),
     UniqueConstraint("source", "message_id", name="uq_events_message"),
     Index("ix_events_type", "type", "id", "source"),
     _partial("ix_events_kept", "payload IS NOT NULL", "received_at"),
@@ -179,15 +179,15 @@ destinations = Table(
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("probe_at", Time, comment="breaker open: when the next probe may go"),
     Column("probe_seconds", Float, nullable=False, server_default=text("0")),
-    Column("hold_until", Time, comment="it asked for a rest (429)"),
-    Column("paced_until", Time, comment="rate_limit: when the next message is due to go"),
+    Column("throttled_until", Time, comment="it asked for a rest (429)"),
+    Column("rate_limited_until", Time, comment="rate_limit: when the next message is due to go"),
 )
 
 workers = Table(
     "workers",
     metadata,
     Column("id", String(80), primary_key=True),
-    Column("beat_at", Time, nullable=False),
+    Column("seen_at", Time, nullable=False),
 )
 
 counters = Table(
@@ -198,22 +198,22 @@ counters = Table(
     Column("count", BigInteger, nullable=False),
 )
 
-keep = Table(
-    "keep",
+settings = Table(
+    "settings",
     metadata,
     Column("name", Text, primary_key=True, comment="such as session_key"),
     Column("value", Text, nullable=False),
 )
 
-troubles = Table(
-    "troubles",
+alerts = Table(
+    "alerts",
     metadata,
     Column("kind", String(20), primary_key=True),
     Column("subject", Text, primary_key=True, comment="the destination or source; empty for the hub"),
     Column("since", Time, comment="empty while all is right again"),
     Column("reason", Words),
     Column("count", BigInteger, nullable=False, server_default=text("0"), comment="since it began"),
-    Column("told_at", Time, comment="when it was last told; for at most once an hour"),
-    Column("told_count", BigInteger, nullable=False, server_default=text("0")),
-    Column("is_told", Boolean, nullable=False, server_default=text("false"), comment="recovery is owed"),
+    Column("notified_at", Time, comment="when it was last told; for at most once an hour"),
+    Column("notified_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("is_notified", Boolean, nullable=False, server_default=text("false"), comment="recovery is owed"),
 )

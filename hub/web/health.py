@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from hub.errors import StoreError
-from hub.model.stats import OLDEST_BEAT
+from hub.model.stats import WORKER_SILENT_AFTER
 from hub.store.copy import MOVED
 from hub.store.store import MOVED_WORDS
 from hub.web.context import context
@@ -30,7 +30,7 @@ def readyz() -> tuple[Response, int]:
 def _database_and_worker() -> tuple[str, str]:
     try:
         with context().store.read() as reading:
-            beat_at, now = reading.workers.last_beat_at(), reading.now
+            seen_at, now = reading.workers.last_seen_at(), reading.now
             has_moved = reading.settings.get(MOVED) is not None
     except StoreError:
         return "the database does not answer", "unknown while the database does not answer"
@@ -39,9 +39,9 @@ def _database_and_worker() -> tuple[str, str]:
             MOVED_WORDS,
             "none works on a database that has moved",
         )
-    if beat_at is None:
+    if seen_at is None:
         return "ok", "no worker has run yet; start hub worker, or hub serve for both"
-    if now - beat_at > OLDEST_BEAT:
-        silent = int((now - beat_at).total_seconds())
+    if now - seen_at > WORKER_SILENT_AFTER:
+        silent = int((now - seen_at).total_seconds())
         return "ok", f"no sign of life from a worker for {silent} s"
     return "ok", "ok"

@@ -97,7 +97,7 @@ def stats(numbers: Stats) -> Shown:
         "deliveries": {state.value: numbers.count(state) for state in State},
         "by_destination": by_destination,
         "oldest_due_seconds": _age(min(numbers.oldest_due.values(), default=None), numbers.now),
-        "worker_beat_seconds": _age(numbers.worker_beat_at, numbers.now),
+        "worker_beat_seconds": _age(numbers.worker_seen_at, numbers.now),
     }
 
 

@@ -11,7 +11,7 @@ from hub.humanize import counted, span
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.problem import Code, Problem, Severity
-from hub.model.stats import OLDEST_BEAT, Stats
+from hub.model.stats import WORKER_SILENT_AFTER, Stats
 from hub.rules.reload import Serving
 
 
@@ -66,10 +66,10 @@ def standing(stats: Stats, destinations: Sequence[Mapping[str, Any]], serving: S
 
 
 def _worker(stats: Stats) -> list[Note]:
-    beat_at = stats.worker_beat_at
-    if beat_at is not None and stats.now - beat_at <= OLDEST_BEAT:
+    seen_at = stats.worker_seen_at
+    if seen_at is not None and stats.now - seen_at <= WORKER_SILENT_AFTER:
         return []
-    silent = "No worker has run yet" if beat_at is None else f"Silent for {span(_seconds(stats))}"
+    silent = "No worker has run yet" if seen_at is None else f"Silent for {span(_seconds(stats))}"
     return [
         Note(
             tone=Tone.TROUBLE,
@@ -80,8 +80,8 @@ def _worker(stats: Stats) -> list[Note]:
 
 
 def _seconds(stats: Stats) -> float:
-    assert stats.worker_beat_at is not None
-    return (stats.now - stats.worker_beat_at).total_seconds()
+    assert stats.worker_seen_at is not None
+    return (stats.now - stats.worker_seen_at).total_seconds()
 
 
 def _destinations(destinations: Sequence[Mapping[str, Any]]) -> list[Note]:

@@ -383,7 +383,7 @@ def test_a_broken_configuration_is_shown_instead_of_running(written) -> None:
 
 
 def test_a_file_that_is_not_there(written, run: Run) -> None:
-    folder = ROOT / "tests/configs/good"
+    folder = ROOT / "tests/config/configs/good"
     named = written(CASE + REST, "nope.yaml")
     implied = run(
         "test",

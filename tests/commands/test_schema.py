@@ -39,7 +39,7 @@ def test_the_committed_schema_is_what_the_models_say(name: str, schema: Any, arg
     assert schema_text(schema) == CliRunner().invoke(command, arguments).output
 
 
-@pytest.mark.parametrize("path", ["config/routes.yaml", "tests/configs/good/example.yaml"])
+@pytest.mark.parametrize("path", ["config/routes.yaml", "tests/config/configs/good/example.yaml"])
 def test_the_schema_fits_what_runs(path: str) -> None:
     assert fits(read(ROOT / path), SCHEMA)
 
@@ -63,7 +63,7 @@ def test_the_schema_fits_what_runs(path: str) -> None:
     ],
 )
 def test_the_schema_refuses_what_is_wrong(where: tuple[str | int, ...], value: Any) -> None:
-    whole = read(ROOT / "tests/configs/good/example.yaml")
+    whole = read(ROOT / "tests/config/configs/good/example.yaml")
     block = whole
     for step in where[:-1]:
         block = block[step]
@@ -76,7 +76,7 @@ def test_the_schema_refuses_what_is_wrong(where: tuple[str | int, ...], value: A
     "where", [("timeout",), ("concurrency",), ("rate_limit",), ("enabled",), ("on_unknown",)]
 )
 def test_any_value_may_be_a_variable(where: tuple[str, ...]) -> None:
-    whole = read(ROOT / "tests/configs/good/example.yaml")
+    whole = read(ROOT / "tests/config/configs/good/example.yaml")
     whole["destinations"]["crm"][where[0]] = "${VARIABLE}"
 
     assert fits(whole, SCHEMA)

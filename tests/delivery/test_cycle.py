@@ -127,7 +127,7 @@ def test_the_next_moment_is_that_of_what_must_wait_and_of_what_is_due_later(stor
     other = replace(CRM, name="other")
     owe(store, 1, "crm", "other")
     held = timedelta(seconds=40)
-    store.write(lambda t: t.destinations.save([DestinationState(name="other", hold_until=t.now + held)]))
+    store.write(lambda t: t.destinations.save([DestinationState(name="other", throttled_until=t.now + held)]))
     done = turn(store, CRM, other)
     assert [claim.destination for claim in done.claimed] == ["crm"]
     assert done.next_at is not None
@@ -245,7 +245,7 @@ def test_what_one_turn_learns_does_not_undo_what_it_marks(store: Store) -> None:
     state = state_of(store)
 
     assert state.configured
-    assert state.paced_until is not None
+    assert state.rate_limited_until is not None
     assert state.available_since is not None
 
 

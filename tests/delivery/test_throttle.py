@@ -181,7 +181,7 @@ def test_the_longest_rest_counts() -> None:
         Retry("429", after_seconds=90, throttled=True), Retry("429", after_seconds=5, throttled=True)
     )
 
-    assert state.hold_until == later(90)
+    assert state.throttled_until == later(90)
 
 
 # -- rate limit -----------------------------------------------------------------------------------

@@ -479,12 +479,12 @@ def test_stopping_returns_what_is_in_hand_and_leaves_unknown_what_was_being_sent
             receiver.wait_for(2)
     with store.read() as reading:
         records = [reading.reports.delivery(each.id) for each in reading.reports.deliveries()]
-        beat_at = reading.workers.last_beat_at()
+        seen_at = reading.workers.last_seen_at()
 
     assert {each.state for each in records} == {State.PENDING}
     assert sorted(len(each.attempt_list) for each in records) == [0, 0, 0, 1, 1]
     assert [outcomes(each) for each in records if each.attempt_list] == [[Outcome.UNKNOWN]] * 2
-    assert beat_at is None
+    assert seen_at is None
 
 
 def test_stopping_returns_what_is_still_being_rendered_with_no_attempt_used(store: Store) -> None:

@@ -13,7 +13,7 @@ from hub.delivery import retry
 from hub.errors import Reject
 from hub.health import alerts
 from hub.health.alerts import Look, decide, message
-from hub.model.alert import Trouble, TroubleKind
+from hub.model.alert import Alert, AlertKind
 from hub.model.config import Config
 from hub.model.delivery import Claim
 from hub.model.destination import DestinationState
@@ -45,27 +45,27 @@ def failing(name: str = "crm") -> DestinationState:
     return DestinationState(name=name, probe_at=NOW, failures=6)
 
 
-def trouble(kind: TroubleKind = TroubleKind.PAUSED, subject: str = "crm", **values: Any) -> Trouble:
-    return Trouble(**{"kind": kind, "subject": subject, "since": NOW - MINUTE, **values})
+def trouble(kind: AlertKind = AlertKind.PAUSED, subject: str = "crm", **values: Any) -> Alert:
+    return Alert(**{"kind": kind, "subject": subject, "since": NOW - MINUTE, **values})
 
 
-def told(kind: TroubleKind, ago: timedelta, **values: Any) -> Trouble:
-    given_ = {"since": NOW - ago - MINUTE, "told_at": NOW - ago, "is_told": True}
+def told(kind: AlertKind, ago: timedelta, **values: Any) -> Alert:
+    given_ = {"since": NOW - ago - MINUTE, "notified_at": NOW - ago, "is_notified": True}
     return trouble(kind, **{**given_, **values})
 
 
 DIED, REFUSED, PAUSED, FAILING = (
-    TroubleKind.DIED,
-    TroubleKind.REFUSED,
-    TroubleKind.PAUSED,
-    TroubleKind.FAILING,
+    AlertKind.DIED,
+    AlertKind.REFUSED,
+    AlertKind.PAUSED,
+    AlertKind.FAILING,
 )
-RELOAD, DISK, QUIET = TroubleKind.RELOAD, TroubleKind.DISK, TroubleKind.QUIET
+RELOAD, DISK, QUIET = AlertKind.RELOAD, AlertKind.DISK, AlertKind.QUIET
 BROKEN = DestinationState(name="crm", failures=2)
 WELL = DestinationState(name="crm")
 SCARCE = Room(free=GIB // 4, total=100 * GIB, used=GIB)
 
-TABLE: dict[str, tuple[list[Trouble], Look, list[str]]] = {
+TABLE: dict[str, tuple[list[Alert], Look, list[str]]] = {
     "all is right": ([], look(WELL), []),
     "a pause is told": ([], look(paused()), ["crm is paused"]),
     "a pause of a moment is not told yet": ([], look(paused(since=NOW - SECOND)), []),
@@ -81,12 +81,12 @@ TABLE: dict[str, tuple[list[Trouble], Look, list[str]]] = {
     "a breaker that stays open is told": ([trouble(FAILING)], look(failing()), ["crm is failing"]),
     "a breaker that closes is told": ([told(FAILING, MINUTE)], look(WELL), ["crm accepts again"]),
     "what begins anew within the hour waits": (
-        [told(FAILING, 30 * MINUTE, since=NOW - 2 * MINUTE, is_told=False)],
+        [told(FAILING, 30 * MINUTE, since=NOW - 2 * MINUTE, is_notified=False)],
         look(failing()),
         [],
     ),
     "what begins anew is told after the hour": (
-        [told(FAILING, HOUR, since=NOW - 2 * MINUTE, is_told=False)],
+        [told(FAILING, HOUR, since=NOW - 2 * MINUTE, is_notified=False)],
         look(failing()),
         ["crm is failing"],
     ),
@@ -96,17 +96,17 @@ TABLE: dict[str, tuple[list[Trouble], Look, list[str]]] = {
         ["2 deliveries to crm died"],
     ),
     "deaths are told once": (
-        [told(DIED, 2 * HOUR, count=2, told_count=2)],
+        [told(DIED, 2 * HOUR, count=2, notified_count=2)],
         look(BROKEN, dead={"crm": 2}),
         [],
     ),
     "more deaths wait for the hour": (
-        [told(DIED, 59 * MINUTE, count=3, told_count=2)],
+        [told(DIED, 59 * MINUTE, count=3, notified_count=2)],
         look(BROKEN, dead={"crm": 3}),
         [],
     ),
     "more deaths are told after an hour": (
-        [told(DIED, HOUR, count=3, told_count=2)],
+        [told(DIED, HOUR, count=3, notified_count=2)],
         look(BROKEN, dead={"crm": 3}),
         ["3 deliveries to crm died"],
     ),
@@ -116,12 +116,12 @@ TABLE: dict[str, tuple[list[Trouble], Look, list[str]]] = {
         ["crm accepts again"],
     ),
     "a refused message stays dead though others arrive": (
-        [told(REFUSED, MINUTE, count=1, told_count=1)],
+        [told(REFUSED, MINUTE, count=1, notified_count=1)],
         look(WELL, dead={"crm": 1}),
         [],
     ),
     "a refused message that is dead no more is told": (
-        [told(REFUSED, MINUTE, count=1, told_count=1)],
+        [told(REFUSED, MINUTE, count=1, notified_count=1)],
         look(WELL, dead={"crm": 0}),
         ["No delivery to crm is dead any more"],
     ),
@@ -160,7 +160,7 @@ TABLE: dict[str, tuple[list[Trouble], Look, list[str]]] = {
 }
 
 
-def headlines(kept: list[Trouble], seen: Look, config: Config = CONFIG) -> list[str]:
+def headlines(kept: list[Alert], seen: Look, config: Config = CONFIG) -> list[str]:
     tellings = decide(kept, seen, config).tellings
     assert len(tellings) <= 1
     return [alerts.headline(each, NOW) for telling in tellings for each in telling.troubles]
@@ -195,8 +195,8 @@ def test_a_trouble_that_nobody_could_be_told_of_is_told_once_somebody_can() -> N
 
 
 def test_what_is_over_is_forgotten_after_an_hour() -> None:
-    over = told(PAUSED, HOUR, since=None, is_told=False)
-    recent = told(PAUSED, 59 * MINUTE, since=None, is_told=False)
+    over = told(PAUSED, HOUR, since=None, is_notified=False)
+    recent = told(PAUSED, 59 * MINUTE, since=None, is_notified=False)
 
     assert decide([over], look(), CONFIG).forgotten == (over,)
     assert decide([recent], look(), CONFIG).forgotten == ()

@@ -26,7 +26,7 @@ STATS = Stats(
     last_event_at=NOW,
     deliveries={("crm", State.DELIVERED): 2, ("crm", State.PENDING): 3},
     oldest_due={},
-    worker_beat_at=NOW - timedelta(seconds=4),
+    worker_seen_at=NOW - timedelta(seconds=4),
     now=NOW,
 )
 ACCOUNTS = Accounts(
@@ -92,9 +92,9 @@ AILMENTS: list[tuple[Facts, str, Level, str]] = [
     (on_postgres(clock_ahead_seconds=-250.0), "clock", BAD, "this machine is 4 min ahead of"),
     (replace(WELL, newest_at=NOW + timedelta(seconds=90)), "clock", MIND, "1 min in the future"),
     (replace(WELL, newest_at=NOW + timedelta(hours=1)), "clock", BAD, "1 h in the future"),
-    (replace(WELL, stats=replace(STATS, worker_beat_at=None)), "worker", BAD, "none is running"),
+    (replace(WELL, stats=replace(STATS, worker_seen_at=None)), "worker", BAD, "none is running"),
     (
-        replace(WELL, stats=replace(STATS, worker_beat_at=NOW - timedelta(seconds=61))),
+        replace(WELL, stats=replace(STATS, worker_seen_at=NOW - timedelta(seconds=61))),
         "worker",
         BAD,
         "no sign of life for 1 min",

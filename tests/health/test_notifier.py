@@ -19,13 +19,13 @@ from hub.delivery.cycle import take_turn
 from hub.errors import Reject, Retry
 from hub.health.notifier import Herald
 from hub.ingest.fanout import fan_out
-from hub.model.alert import TroubleKind
+from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
 from hub.model.records import EventRecord
 from hub.model.routing import Send
 from hub.rules.reload import KEPT_REFUSAL
 from hub.store.store import Store
-from hub.store.tables import deliveries, destinations, events, troubles
+from hub.store.tables import alerts, deliveries, destinations, events
 
 CRM, MAIL = given.destination("crm", retry_seconds=()), given.destination("mail", retry_seconds=())
 CONFIG = given.config(
@@ -65,7 +65,7 @@ def age(store: Store, ago: timedelta = MINUTE) -> None:
     """Let all troubles have begun a while ago."""
 
     def work(transaction: Any) -> None:
-        began = update(troubles).where(troubles.c.since.is_not(None)).values(since=transaction.now - ago)
+        began = update(alerts).where(alerts.c.since.is_not(None)).values(since=transaction.now - ago)
         transaction.session.connection.execute(began)
 
     store.write(work)
@@ -135,7 +135,7 @@ def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None
         assert [each.state for each in reading.reports.deliveries(destination="mail")] == [State.DEAD]
         kinds = [each.key for each in reading.alerts.all()]
 
-    assert kinds == [(TroubleKind.DIED, "crm")]
+    assert kinds == [(AlertKind.DIED, "crm")]
 
 
 def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Store) -> None:

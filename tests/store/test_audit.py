@@ -107,14 +107,6 @@ def test_an_empty_store_balances(store: Store) -> None:
     assert (found.owed, sum(found.states.values()), found.faults) == (0, 0, ())
 
 
-def test_an_event_from_before_the_count_is_owed_what_it_has(lived_in: Store) -> None:
-    change(lived_in, update(events).values(owed=None))
-    found = accounts(lived_in)
-
-    assert found.owed == sum(found.states.values())
-    assert found.faults == ()
-
-
 def one(state: State) -> Callable[[Store], str]:
     def find(store: Store) -> str:
         with store.read() as reading:

@@ -10,8 +10,8 @@ import pytest
 
 from hub.store.engine import driver
 
-_KEEP = "INSERT INTO keep (name, value) VALUES (%s, %s) RETURNING name"
-_KEPT = "SELECT value FROM keep WHERE name = %(name)s AND %(name)s <> '%%s'"
+_KEEP = "INSERT INTO settings (name, value) VALUES (%s, %s) RETURNING name"
+_KEPT = "SELECT value FROM settings WHERE name = %(name)s AND %(name)s <> '%%s'"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_each_statement_has_its_rows(connection: driver.Connection) -> None:
             (_KEEP, ("two", "2")),
             (_KEPT, {"name": "one", "unused": 3}),
             ("SELECT unnest(%s::bytea[]), %s::bigint", ([b"a", b"\0"], 2**40)),
-            ("DELETE FROM keep WHERE name = 'two'", ()),
+            ("DELETE FROM settings WHERE name = 'two'", ()),
         ]
     )
 
@@ -48,7 +48,7 @@ def test_what_is_in_no_transaction_is_one(connection: driver.Connection) -> None
     with pytest.raises(psycopg.errors.UniqueViolation, match="duplicate key"):
         connection.exchange([(_KEEP, ("one", "1")), (_KEEP, ("one", "2")), (_KEEP, ("two", "2"))])
 
-    assert connection.exchange([("SELECT count(*) FROM keep", None)]) == [[(0,)]]
+    assert connection.exchange([("SELECT count(*) FROM settings", None)]) == [[(0,)]]
 
 
 def test_a_connection_goes_on_after_an_error_wherever_it_came_up(connection: driver.Connection) -> None:
@@ -82,8 +82,12 @@ def test_what_is_prepared_survives_whatever_psycopg_runs_beside(connection: driv
 def test_what_the_server_forgot_or_what_no_longer_fits_is_prepared_again(
     connection: driver.Connection,
 ) -> None:
-    asked = [("SELECT 1 FROM keep", None), ("SELECT * FROM keep WHERE name = %s", ("one",))]
-    for change in ("DEALLOCATE ALL", "ALTER TABLE keep ADD more integer", "ALTER TABLE keep DROP more"):
+    asked = [("SELECT 1 FROM settings", None), ("SELECT * FROM settings WHERE name = %s", ("one",))]
+    for change in (
+        "DEALLOCATE ALL",
+        "ALTER TABLE settings ADD more integer",
+        "ALTER TABLE settings DROP more",
+    ):
         assert connection.exchange(asked) == [[], []]
         connection.execute(change)
         with pytest.raises(psycopg.Error):
@@ -107,7 +111,7 @@ def test_nothing_is_sent_where_a_value_is_none_for_the_database(connection: driv
     with pytest.raises(psycopg.DataError):
         connection.exchange([(_KEEP, ("one", "1")), (_KEEP, ("two", "\0"))])
 
-    assert connection.exchange([("SELECT count(*) FROM keep", None)]) == [[(0,)]]
+    assert connection.exchange([("SELECT count(*) FROM settings", None)]) == [[(0,)]]
 
 
 def test_a_server_that_leaves_within_an_exchange_is_an_error_of_the_connection(

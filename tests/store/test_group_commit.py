@@ -94,7 +94,7 @@ def test_a_statement_that_the_database_refuses_fails_alone(store: Store) -> None
     def twice(transaction: Transaction) -> None:
         for _ in range(2):
             transaction.session.connection.execute(
-                text("INSERT INTO keep (name, value) VALUES ('same', 'x')")
+                text("INSERT INTO settings (name, value) VALUES ('same', 'x')")
             )
 
     futures = hold_then(store, [keep("a"), twice, keep("b")])

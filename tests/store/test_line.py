@@ -22,12 +22,12 @@ from hub.store.engine import driver
 from hub.store.engine.changes import Insert
 from hub.store.repositories.events import Arrival
 from hub.store.store import Store, Transaction, open_store
-from hub.store.tables import attempts, deliveries, destinations, events, keep
+from hub.store.tables import attempts, deliveries, destinations, events, settings
 
 
 def write(transaction: Transaction, name: str, value: str) -> None:
     row = {"name": name, "value": value}
-    transaction.session.write(Insert(table=keep, rows=[row], key=("name",), replaces=True))
+    transaction.session.write(Insert(table=settings, rows=[row], key=("name",), replaces=True))
 
 
 def test_what_was_written_is_there_for_whatever_follows(store: Store) -> None:
@@ -58,7 +58,7 @@ def test_a_statement_of_another_kind_stands_where_it_was_made(store: Store) -> N
 def test_a_write_that_fails_undoes_the_whole_transaction(store: Store) -> None:
     def work(transaction: Transaction) -> str:
         write(transaction, "one", "kept?")
-        transaction.session.write(Insert(table=keep, rows=[{"name": "two", "value": None}]))
+        transaction.session.write(Insert(table=settings, rows=[{"name": "two", "value": None}]))
         return "nothing of this is kept"
 
     with pytest.raises(Exception, match=r"(?i)not.null"):
@@ -141,7 +141,7 @@ def test_words_that_no_text_can_have_are_refused(store: Store) -> None:
     for count in (1, 2):
         rows = [{"name": f"n{number}", "value": "a\ud800"} for number in range(count)]
         with pytest.raises(UnicodeEncodeError):
-            store.write(lambda t, rows=rows: t.session.write(Insert(table=keep, rows=rows)))
+            store.write(lambda t, rows=rows: t.session.write(Insert(table=settings, rows=rows)))
 
 
 def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -> None:

@@ -22,7 +22,7 @@ from hub.store import copy
 from hub.store.repositories.events import Arrival
 from hub.store.repositories.queue import Wanted
 from hub.store.store import Store, open_store
-from hub.store.tables import attempts, deliveries, destinations, events, keep
+from hub.store.tables import attempts, deliveries, destinations, events, settings
 
 LEASE = timedelta(seconds=0.5)
 
@@ -84,7 +84,7 @@ def claim(store: Store, lease: timedelta = LEASE) -> Any:
 
 
 def rows(store: Store, table: Any) -> list[Any]:
-    own = (keep.c.name.not_in(("moved", "moving")),) if table is keep else ()
+    own = (settings.c.name.not_in(("moved", "moving")),) if table is settings else ()
     with store.read() as reading:
         statement = select(table).where(*own).order_by(*table.primary_key)
         return [tuple(row) for row in reading.session.connection.execute(statement)]
@@ -106,11 +106,15 @@ def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -
     source.write(lambda t: t.queue.settle([rejected]))
     source.write(lambda t: t.settings.set_default("session_key", "secret"))
     source.write(lambda t: t.destinations.pause("log", "by hand"))
-    before = {table.name: rows(source, table) for table in (events, deliveries, attempts, destinations, keep)}
+    before = {
+        table.name: rows(source, table) for table in (events, deliveries, attempts, destinations, settings)
+    }
     counted = copy.move(source, target, silent)
 
     assert counted == {"events": 5, "deliveries": 5, "attempts": 2}
-    after = {table.name: rows(target, table) for table in (events, deliveries, attempts, destinations, keep)}
+    after = {
+        table.name: rows(target, table) for table in (events, deliveries, attempts, destinations, settings)
+    }
     assert after == before
     copy.refuse_moved(target)
 
@@ -291,4 +295,6 @@ def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> N
     copy.move(source, target, silent)
 
     with target.read() as reading:
-        assert reading.session.connection.execute(select(func.count()).select_from(keep)).scalar_one() == 1
+        assert (
+            reading.session.connection.execute(select(func.count()).select_from(settings)).scalar_one() == 1
+        )

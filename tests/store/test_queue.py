@@ -516,7 +516,12 @@ def test_recipients_that_have_the_message_are_kept(store: Store) -> None:
 def test_a_destinations_state_is_kept(store: Store) -> None:
     moment = given.NOON
     state = DestinationState(
-        name="log", failures=7, probe_at=moment, probe_seconds=60.0, hold_until=moment, paced_until=moment
+        name="log",
+        failures=7,
+        probe_at=moment,
+        probe_seconds=60.0,
+        throttled_until=moment,
+        rate_limited_until=moment,
     )
     store.write(lambda t: t.destinations.save([state]))
     store.write(lambda t: t.destinations.save([replace(state, failures=0)]))
@@ -661,11 +666,11 @@ def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
     minute = timedelta(minutes=1)
     store.write(lambda t: t.workers.beat("a", forget_after=minute))
     with store.read() as reading:
-        assert reading.now - reading.workers.last_beat_at() < minute
+        assert reading.now - reading.workers.last_seen_at() < minute
     store.write(lambda t: t.workers.beat("b", forget_after=timedelta(seconds=-1)))
     store.write(lambda t: t.workers.leave("b"))
     with store.read() as reading:
-        assert reading.workers.last_beat_at() is None
+        assert reading.workers.last_seen_at() is None
 
 
 # -- durability and limits ------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_stats_count_what_there_is(store: Store) -> None:
     assert stats.count(State.SENDING, "mail") == 1
     assert set(stats.oldest_due) == {"log", "mail"}
     assert stats.last_event_at is not None
-    assert stats.worker_beat_at is None
+    assert stats.worker_seen_at is None
 
 
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:

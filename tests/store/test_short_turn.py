@@ -102,8 +102,8 @@ def test_it_leaves_what_a_whole_turn_would_have_left(there: Store) -> None:
     [
         ({}, 0, 1),
         ({"failures": 4}, 0, 1),
-        ({"hold_until": SOON}, 0, 1),
-        ({"hold_until": LATER}, 0, 0),
+        ({"throttled_until": SOON}, 0, 1),
+        ({"throttled_until": LATER}, 0, 0),
         ({"paused_at": SOON, "paused_reason": "by an operator"}, 0, 0),
         ({"probe_at": LATER, "probe_seconds": 30.0, "failures": 5}, 0, 0),
         # A whole turn sends a probe, and puts the next one off.

@@ -17,7 +17,7 @@ from hub.store.tables import workers
 def beat(world: World, seconds_ago: float) -> None:
     def work(transaction) -> None:  # type: ignore[no-untyped-def]
         at = transaction.now - timedelta(seconds=seconds_ago)
-        transaction.session.connection.execute(insert(workers).values(id=f"w{seconds_ago}", beat_at=at))
+        transaction.session.connection.execute(insert(workers).values(id=f"w{seconds_ago}", seen_at=at))
 
     world.store.write(work)
 

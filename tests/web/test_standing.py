@@ -23,7 +23,7 @@ STATS = Stats(
     last_event_at=NOW,
     deliveries={("crm", State.DELIVERED): 4},
     oldest_due={},
-    worker_beat_at=NOW - timedelta(seconds=5),
+    worker_seen_at=NOW - timedelta(seconds=5),
     now=NOW,
 )
 
@@ -60,7 +60,7 @@ def test_trouble_comes_first() -> None:
     stats = replace(
         STATS,
         deliveries={("crm", State.DEAD): 2, ("log", State.HELD): 1},
-        worker_beat_at=NOW - timedelta(seconds=90),
+        worker_seen_at=NOW - timedelta(seconds=90),
     )
     paused = place("paused", paused_reason="it answered invalid_auth", advice="Put it right.")
     told = standing(stats, [place("not_configured", name="mail"), paused], serving(a_config()))
@@ -81,7 +81,7 @@ def test_trouble_comes_first() -> None:
 
 
 def test_a_worker_that_never_ran_is_trouble() -> None:
-    told = standing(replace(STATS, worker_beat_at=None), [], serving(a_config()))
+    told = standing(replace(STATS, worker_seen_at=None), [], serving(a_config()))
 
     assert told.headline == "1 thing needs you"
     assert told.notes[0].text.startswith("No worker has run yet")

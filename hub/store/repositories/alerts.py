@@ -1,4 +1,4 @@
-"""What is known of the hub's own troubles: what somebody was told of them, and what they look like now."""
+"""What is known of the hub's own alerts: what somebody was told of them, and what they look like now."""
 
 from __future__ import annotations
 
@@ -8,55 +8,53 @@ from typing import Any
 from sqlalchemy import case, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hub.model.alert import Deaths, Trouble, TroubleKind
+from hub.model.alert import Alert, AlertKind, DeadLetters
 from hub.store.engine.session import Session
-from hub.store.tables import destinations, troubles
+from hub.store.tables import alerts, destinations
 
 
 class Alerts:
-    """Troubles, and what was told of them."""
+    """Alerts, and what was told of them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def all(self) -> list[Trouble]:
+    def all(self) -> list[Alert]:
         """Every trouble that was noticed and is not forgotten."""
-        rows = self._session.connection.execute(
-            select(troubles).order_by(troubles.c.kind, troubles.c.subject)
-        )
-        return [Trouble(**{**row._mapping, "kind": TroubleKind(row.kind)}) for row in rows]
+        rows = self._session.connection.execute(select(alerts).order_by(alerts.c.kind, alerts.c.subject))
+        return [Alert(**{**row._mapping, "kind": AlertKind(row.kind)}) for row in rows]
 
-    def note_dead(self, deaths: Sequence[Deaths]) -> None:
+    def note_dead(self, deaths: Sequence[DeadLetters]) -> None:
         """Keep that deliveries died, for it to be told: as their destination's trouble where it fails."""
         for each in sorted(deaths, key=lambda each: each.destination):
             failures = select(destinations.c.failures).where(destinations.c.name == each.destination)
             fails = bool(self._session.connection.execute(failures).scalar())
-            kind = TroubleKind.DIED if fails else TroubleKind.REFUSED
+            kind = AlertKind.DIED if fails else AlertKind.REFUSED
             row = {
                 "kind": kind,
                 "subject": each.destination,
                 "since": self._session.now,
                 "reason": each.reason,
             }
-            self._upsert({**row, "count": each.count, "told_count": 0}, _one_more)
+            self._upsert({**row, "count": each.count, "notified_count": 0}, _one_more)
 
     def lock(self) -> None:
-        """Let no other process change troubles until this transaction ends."""
+        """Let no other process change alerts until this transaction ends."""
         if self._session.is_remote:
-            self._session.connection.execute(text("LOCK TABLE troubles IN SHARE ROW EXCLUSIVE MODE"))
+            self._session.connection.execute(text("LOCK TABLE alerts IN SHARE ROW EXCLUSIVE MODE"))
 
-    def save(self, kept: Collection[Trouble], forgotten: Collection[Trouble]) -> None:
-        """Keep troubles as they are, and forget others."""
+    def save(self, kept: Collection[Alert], forgotten: Collection[Alert]) -> None:
+        """Keep alerts as they are, and forget others."""
         for trouble in forgotten:
-            its_row = (troubles.c.kind == trouble.kind, troubles.c.subject == trouble.subject)
-            self._session.connection.execute(delete(troubles).where(*its_row))
+            its_row = (alerts.c.kind == trouble.kind, alerts.c.subject == trouble.subject)
+            self._session.connection.execute(delete(alerts).where(*its_row))
         for trouble in kept:
             self._upsert(dict(vars(trouble)), dict)
 
     def _upsert(self, values: dict[str, Any], changed: Callable[[Any], dict[str, Any]]) -> None:
         """`changed` says what a row that is there becomes, given the one that was to be inserted."""
         insert_into = postgresql.insert if self._session.is_remote else sqlite.insert
-        statement = insert_into(troubles).values(values)
+        statement = insert_into(alerts).values(values)
         self._session.connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["kind", "subject"], set_=changed(statement.excluded)
@@ -66,10 +64,10 @@ class Alerts:
 
 def _one_more(excluded: Any) -> dict[str, Any]:
     """More deaths: of a trouble that lasts, or that begins with them."""
-    begins = troubles.c.since.is_(None)
+    begins = alerts.c.since.is_(None)
     return {
-        "since": func.coalesce(troubles.c.since, excluded.since),
+        "since": func.coalesce(alerts.c.since, excluded.since),
         "reason": excluded.reason,
-        "count": excluded["count"] + case((begins, 0), else_=troubles.c.count),
-        "told_count": case((begins, 0), else_=troubles.c.told_count),
+        "count": excluded["count"] + case((begins, 0), else_=alerts.c.count),
+        "notified_count": case((begins, 0), else_=alerts.c.notified_count),
     }

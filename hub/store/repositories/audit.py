@@ -38,7 +38,7 @@ class Audit:
         faults: dict[str, Fault] = {}
         owed, counted = 0, Counter[str]()
         for rows in self._parts(events.c.id, _events_with_counts, rows_at_once):
-            columns = [func.coalesce(func.sum(func.coalesce(rows.c.owed, rows.c.kept)), 0)]
+            columns = [func.coalesce(func.sum(rows.c.owed), 0)]
             found = self._look(rows, columns, _event_rules(rows), faults)
             owed += int(found[0])
         for rows in self._parts(deliveries.c.id, _deliveries_with_attempts, rows_at_once):
@@ -60,7 +60,7 @@ class Audit:
         event = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
         moments = [
             self._session.connection.execute(event).scalar(),
-            self._session.connection.execute(select(func.max(workers.c.beat_at))).scalar(),
+            self._session.connection.execute(select(func.max(workers.c.seen_at))).scalar(),
         ]
         return max((moment for moment in moments if moment is not None), default=None)
 

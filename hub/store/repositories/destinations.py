@@ -72,7 +72,7 @@ class Destinations:
                 "failures": 0,
                 "probe_at": None,
                 "probe_seconds": 0.0,
-                "hold_until": None,
+                "throttled_until": None,
             },
         )
 

@@ -174,7 +174,7 @@ class Reports:
                 for name, state, count in self._session.connection.execute(_BY_STATE)
             },
             oldest_due=dict(self._session.connection.execute(_OLDEST_DUE, {"now": self._session.now}).all()),
-            worker_beat_at=Workers(self._session).last_beat_at(),
+            worker_seen_at=Workers(self._session).last_seen_at(),
             now=self._session.now,
         )
 

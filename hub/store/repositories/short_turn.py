@@ -33,7 +33,7 @@ WITH first AS MATERIALIZED (
         WHERE state = 'pending' AND deliveries.destination = offered.destination AND due_at <= {POSTGRES_NOW}
         ORDER BY due_at LIMIT 1
     ) AS due
-    WHERE paused_at IS NULL AND probe_at IS NULL AND (hold_until IS NULL OR hold_until <= {POSTGRES_NOW})
+    WHERE paused_at IS NULL AND probe_at IS NULL AND COALESCE(throttled_until, 0) <= {POSTGRES_NOW}
         AND NOT EXISTS (
             SELECT FROM deliveries WHERE state = 'sending' AND deliveries.destination = offered.destination
         )
