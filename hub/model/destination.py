@@ -56,7 +56,7 @@ class DestinationState:
 
     `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe may
     go then. `throttled_until` is how long it asked to be left alone (429), `rate_limited_until` when the
-    hub's own limit lets the next message go. `give_up_after` counts from `available_since` where that is later.
+    hub's own limit lets the next message go. `give_up_after` counts from `available_since` if that is later.
     """
 
     name: str
