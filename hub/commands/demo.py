@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import click
 
 from hub.demo.confine import confined, samples_to_send
+from hub.demo.fakes import Fakes, new_signing_secret
 from hub.demo.process import HubProcess, kept_environment
 from hub.demo.show import Show
-from hub.demo.stand_ins import StandIns, new_signing_secret
 from hub.errors import HubError
 from hub.model.config import Config
 from hub.rules.load import load_config
@@ -41,29 +41,29 @@ def command(exits: bool) -> None:
     try:
         with (
             TemporaryDirectory(prefix="hub-demo-", ignore_cleanup_errors=True) as folder,
-            StandIns() as stand_ins,
+            Fakes() as fakes,
         ):
-            everything_arrived = _run(Path(folder), stand_ins, deadline, exits)
+            everything_arrived = _run(Path(folder), fakes, deadline, exits)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
     if not everything_arrived:
         raise click.exceptions.Exit(1)
 
 
-def _run(folder: Path, stand_ins: StandIns, deadline: float, exits: bool) -> bool:
+def _run(folder: Path, fakes: Fakes, deadline: float, exits: bool) -> bool:
     """Send every sample through a hub of its own and show what became of it; whether all arrived."""
     settings = _files()
-    environment = {**kept_environment(), **stand_ins.environment()}
+    environment = {**kept_environment(), **fakes.environment()}
     environment.update(_secrets_of_other_sources(settings, environment))
-    config = confined(_load(settings, environment), stand_ins.addresses)
+    config = confined(_load(settings, environment), fakes.addresses)
     samples = samples_to_send(config)
     if not samples:
         raise HubError(f"no route in {settings.config_path} names an event of the catalog: nothing to send")
     for line in _opening(settings, config):
         say(line)
-    with HubProcess(folder, settings, environment, stand_ins.addresses) as hub:
+    with HubProcess(folder, settings, environment, fakes.addresses) as hub:
         try:
-            show = Show(hub, stand_ins, config, deadline)
+            show = Show(hub, fakes, config, deadline)
             everything_arrived = show.samples(samples)
             if not everything_arrived:
                 _show_log(hub)

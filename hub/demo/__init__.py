@@ -1,1 +1,1 @@
-"""Stand-ins that speak the real protocols on loopback, for `hub demo` and the tests."""
+"""Runs the whole hub on this machine with small fakes of the services it sends to."""

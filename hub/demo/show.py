@@ -13,8 +13,8 @@ import click
 from hub import catalog
 from hub.client.sender import post_event
 from hub.demo.confine import Sample
+from hub.demo.fakes import Fakes, ReceivedMessage
 from hub.demo.process import HubProcess
-from hub.demo.stand_ins import Arrival, StandIns
 from hub.errors import HubError
 from hub.model.config import Config
 from hub.model.delivery import State
@@ -44,7 +44,7 @@ class Result:
     """A delivery that is owed and what arrived of it; None where nothing did."""
 
     delivery: DeliveryRecord
-    arrival: Arrival | None
+    arrival: ReceivedMessage | None
 
     @property
     def arrived(self) -> bool:
@@ -54,12 +54,12 @@ class Result:
 class Show:
     """Posts samples to a hub and shows, event by event, what the stand-ins received."""
 
-    def __init__(self, hub: HubProcess, stand_ins: StandIns, config: Config, deadline: float) -> None:
+    def __init__(self, hub: HubProcess, fakes: Fakes, config: Config, deadline: float) -> None:
         self._hub = hub
-        self._stand_ins = stand_ins
+        self._fakes = fakes
         self._config = config
         self._deadline = deadline
-        self._shown: list[Arrival] = []
+        self._shown: list[ReceivedMessage] = []
 
     def samples(self, samples: Sequence[Sample]) -> bool:
         """Post all of them and show what becomes of each; whether everything that is owed arrived."""
@@ -155,7 +155,7 @@ class Show:
 
     # -- what arrived -------------------------------------------------------------------------
 
-    def _arrival_of(self, delivery: DeliveryRecord, sent: Sent) -> Arrival | None:
+    def _arrival_of(self, delivery: DeliveryRecord, sent: Sent) -> ReceivedMessage | None:
         """The arrival of one delivery, which no other delivery can claim after it."""
         secrets = catalog.secret_values(sent.event_type, json.loads(sent.payload))
         wanted = catalog.mask(str((delivery.message or {}).get("text", "")), secrets)
@@ -169,8 +169,8 @@ class Show:
                 return arrival
         return None
 
-    def _unshown(self) -> list[Arrival]:
-        arrivals = [*self._stand_ins.arrivals(), *map(_printed, self._hub.output())]
+    def _unshown(self) -> list[ReceivedMessage]:
+        arrivals = [*self._fakes.received(), *map(_printed, self._hub.output())]
         for arrival in self._shown:
             arrivals.remove(arrival)
         return arrivals
@@ -191,10 +191,10 @@ def _line(mark: str, kind: str, place: str, text: str) -> str:
     return start + cut(text, None if width is None else width - len(click.unstyle(start)))
 
 
-def _printed(line: str) -> Arrival:
+def _printed(line: str) -> ReceivedMessage:
     """A console destination's message: `[name] text`."""
     text = line.partition("] ")[2]
-    return Arrival(type="console", line=text, text=text)
+    return ReceivedMessage(type="console", line=text, text=text)
 
 
 def _why_nothing(verdicts: Sequence[Verdict]) -> str:

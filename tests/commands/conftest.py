@@ -13,10 +13,10 @@ import pytest
 import requests
 import structlog
 from click.testing import CliRunner, Result
+from servers.http_receiver import Answer, HttpReceiver, Received
 from shell import PASSWORD, ROUTES, SECRET, Program, Served, bare_environment, shipped_environment
 
 from hub.__main__ import main
-from hub.demo.http_receiver import Answer, HttpReceiver, Received
 
 Run = Callable[..., Result]
 

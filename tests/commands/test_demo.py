@@ -7,11 +7,11 @@ import time
 
 import pytest
 import requests
+from servers.http_receiver import HttpReceiver
+from servers.smtp_server import SmtpServer
 from shell import ROOT, Program, shipped_environment
 
 from hub.demo.confine import samples_to_send
-from hub.demo.http_receiver import HttpReceiver
-from hub.demo.smtp_server import SmtpServer
 from hub.rules.load import load_config
 
 LONGEST_SECONDS = 20

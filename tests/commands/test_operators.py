@@ -4,9 +4,8 @@ import json
 import re
 
 import pytest
+from servers.http_receiver import Answer, HttpReceiver
 from shell import PASSWORD, bare_environment, shipped_environment
-
-from hub.demo.http_receiver import Answer, HttpReceiver
 
 ABSENT = "dlv_000000000000"
 

@@ -5,9 +5,8 @@ import re
 import shutil
 
 import pytest
+from servers.http_receiver import HttpReceiver
 from shell import ROOT, bare_environment, shipped_environment
-
-from hub.demo.http_receiver import HttpReceiver
 
 
 def configured(tmp_path, routes, **templates):

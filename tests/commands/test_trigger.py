@@ -4,9 +4,8 @@ import json
 import re
 
 import pytest
+from servers.http_receiver import Answer, HttpReceiver
 from shell import SECRET, bare_environment
-
-from hub.demo.http_receiver import Answer, HttpReceiver
 
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import given
 import pytest
+from servers.http_receiver import Answer, Fault, HttpReceiver
 from sqlalchemy import delete, text, update
 from test_worker import sending, to, wait_for_state, working
 
 from hub.delivery.batch import News, Plan
 from hub.delivery.cycle import SOON, take_short_turn
 from hub.delivery.thread_pool import Inbox
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.destinations.base import destination_types, find_destination
 from hub.errors import StoreUnavailable
 from hub.ingest.fanout import fan_out

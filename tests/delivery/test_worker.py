@@ -15,13 +15,13 @@ from typing import Any
 
 import given
 import pytest
+from servers.http_receiver import Answer, Fault, HttpReceiver
 from sqlalchemy import delete, select, text, update
 
 from hub import operator
 from hub.delivery import worker
 from hub.delivery.batch import Sent
 from hub.delivery.worker import Worker
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.errors import Retry
 from hub.ingest.fanout import fan_out, replay
 from hub.ingest.route import Rules

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 import pytest
+from servers.http_receiver import Answer, Fault, HttpReceiver
 
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.errors import Reject, Retry, SendError, Unknown
 from hub.model.delivery import Attempt
 from hub.model.event import Summary

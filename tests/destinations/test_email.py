@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure, listener
+from servers.smtp_server import CLOSE, HANG, Script, SmtpServer
 
 from hub import catalog
-from hub.demo.smtp_server import CLOSE, HANG, Script, SmtpServer
 from hub.destinations.email.destination import EmailDestination, EmailOptions, EmailSend
 from hub.destinations.email.mime import Mailbox, build_mail, header_text, mailboxes
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown

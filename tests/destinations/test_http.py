@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 from sending import AT, HttpContract, attempt
+from servers.http_receiver import Answer, Fault, HttpReceiver
 
 from hub import __version__
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.destinations.http.destination import HttpDestination, HttpOptions, HttpSend
 from hub.errors import TemplateError
 from hub.model.delivery import RAW

@@ -5,10 +5,10 @@ import threading
 import pytest
 from pydantic import ValidationError
 from sending import HttpContract, attempt, failure
+from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.slack_receiver import SlackReceiver, problem_of
 
 from hub import catalog
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
-from hub.demo.slack_receiver import SlackReceiver, problem_of
 from hub.destinations.base import find_destination
 from hub.destinations.slack.destination import DESTINATION_ERRORS, SlackDestination, SlackOptions, SlackSend
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from faults.hubs import Places
-
-from hub.demo.http_receiver import HttpReceiver
-from hub.demo.smtp_server import SmtpServer
+from servers.http_receiver import HttpReceiver
+from servers.smtp_server import SmtpServer
 
 COUNTED = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
 

@@ -21,11 +21,11 @@ from typing import Any
 
 import given
 import requests
+from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.smtp_server import SmtpServer
 from signing import headers
 
 from hub import catalog
-from hub.demo.http_receiver import Answer, HttpReceiver, Received
-from hub.demo.smtp_server import SmtpServer
 from hub.model.delivery import Outcome, State
 from hub.model.records import DeliveryRecord
 from hub.store.store import open_store

@@ -10,10 +10,9 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.hubs import PASSWORD, Hub, Sender, kill, wait_until
-
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
-from hub.demo.slack_receiver import SlackReceiver
-from hub.demo.smtp_server import CLOSE, Mail, Script, SmtpServer
+from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.slack_receiver import SlackReceiver
+from servers.smtp_server import CLOSE, Mail, Script, SmtpServer
 
 ROUTES = """\
 version: 1

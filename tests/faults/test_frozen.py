@@ -7,8 +7,8 @@ from pathlib import Path
 
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, Hub, Sender, kill, wait_until
+from servers.http_receiver import Answer, Fault, HttpReceiver
 
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
 from hub.model.delivery import Outcome, State
 from hub.store.store import open_store
 

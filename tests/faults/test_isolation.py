@@ -13,11 +13,11 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.hubs import Hub, wait_until
+from servers.http_receiver import Answer, Fault, HttpReceiver, Received
 from signing import headers
 from sqlalchemy import insert, select, update
 
 from hub import catalog
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver, Received
 from hub.model.delivery import State
 from hub.model.event import new_id
 from hub.store.store import Store, Transaction, open_store

@@ -13,9 +13,8 @@ from typing import NamedTuple
 import pytest
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, ROUTES, Hub, Places, Sender, kill, reckon, settle, wait_until
-
-from hub.demo.http_receiver import HttpReceiver
-from hub.demo.smtp_server import SmtpServer
+from servers.http_receiver import HttpReceiver
+from servers.smtp_server import SmtpServer
 
 SHORT_KILLS, FULL_KILLS = 6, 50
 

@@ -13,8 +13,7 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, ROOT, Hub, Places, Sender, reckon, settle, wait_until
-
-from hub.demo.http_receiver import Received
+from servers.http_receiver import Received
 
 
 def migrate_store(source: str, target: str, folder: Path) -> subprocess.Popen[bytes]:

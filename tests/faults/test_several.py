@@ -12,9 +12,9 @@ import pytest
 from faults.conftest import Count
 from faults.databases import Postgres, Way
 from faults.hubs import LEASE_SECONDS, ROOT, Hub, Sender, settle, wait_until
+from servers.http_receiver import Answer, HttpReceiver, Received
 from sqlalchemy import select, update
 
-from hub.demo.http_receiver import Answer, HttpReceiver, Received
 from hub.model.delivery import Outcome, State
 from hub.store.store import Store, open_store
 from hub.store.tables import deliveries, destinations, events

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 from journeys.serving import ROOT, SECRET, Serving, as_json, serving, wait_until
-
-from hub.demo.http_receiver import HttpReceiver
-from hub.demo.slack_receiver import SlackReceiver
-from hub.demo.smtp_server import SmtpServer
+from servers.http_receiver import HttpReceiver
+from servers.slack_receiver import SlackReceiver
+from servers.smtp_server import SmtpServer
 
 PAYMENTS = """
   - name: failed-payment

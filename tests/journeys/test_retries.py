@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from journeys.serving import serving
-
-from hub.demo.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import Answer, HttpReceiver
 
 ROUTES = """\
 version: 1

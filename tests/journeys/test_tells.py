@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from journeys.serving import serving, wait_until
-
-from hub.demo.http_receiver import Answer, HttpReceiver, Received
-from hub.demo.smtp_server import SmtpServer
+from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.smtp_server import SmtpServer
 
 ROUTES = """\
 version: 1

@@ -24,10 +24,9 @@ from running import (
     wait_for,
     wait_until_ready,
 )
-
-from hub.demo.http_receiver import HttpReceiver
-from hub.demo.slack_receiver import SlackReceiver
-from hub.demo.smtp_server import SmtpServer
+from servers.http_receiver import HttpReceiver
+from servers.slack_receiver import SlackReceiver
+from servers.smtp_server import SmtpServer
 
 CHECKOUT = Path(__file__).parents[2]
 NOT_DEPLOYED = shutil.ignore_patterns(

@@ -20,8 +20,7 @@ from running import (
     wait_until_ready,
     write_configuration,
 )
-
-from hub.demo.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import Answer, HttpReceiver
 
 
 @pytest.fixture

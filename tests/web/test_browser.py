@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import pytest
 from given_web import PASSWORD, World, destination, payload
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from servers.http_receiver import Answer, HttpReceiver
 from werkzeug.serving import make_server
 
 from hub.delivery.worker import Worker
-from hub.demo.http_receiver import Answer, HttpReceiver
 from hub.destinations.http.destination import HttpOptions
 
 CHROMIUM = "/usr/bin/chromium"

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from hub.demo.inbox import Inbox
+from servers.inbox import Inbox
 
 CLOSE = "close the connection"
 HANG = "say nothing"

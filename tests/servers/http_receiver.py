@@ -14,7 +14,7 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from hub.demo.inbox import Inbox
+from servers.inbox import Inbox
 
 
 class Fault(StrEnum):

@@ -4,8 +4,8 @@ import urllib.request
 
 import pytest
 
-from hub.demo.http_receiver import Answer
-from hub.demo.slack_receiver import SlackReceiver
+from servers.http_receiver import Answer
+from servers.slack_receiver import SlackReceiver
 
 
 def post(url, body, token=None):

@@ -2,7 +2,7 @@ import smtplib
 
 import pytest
 
-from hub.demo.smtp_server import CLOSE, Script, SmtpServer
+from servers.smtp_server import CLOSE, Script, SmtpServer
 
 TEXT = b"Subject: hi\r\n\r\n.dot\r\n"
 

@@ -2,7 +2,7 @@ import http.client
 
 import pytest
 
-from hub.demo.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import Answer, Fault, HttpReceiver
 
 
 def connect(receiver):

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hub.demo.http_receiver import Answer, HttpReceiver, Received
-from hub.demo.inbox import Inbox
+from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.inbox import Inbox
 
 BLOCKS_LIMIT = 50
 TEXT_LIMIT = 3000
@@ -52,7 +52,7 @@ class SlackReceiver:
         self,
         answers: Iterable[Answer] = (),
         *,
-        token: str = "xoxb-demo",  # noqa: S107 - of a stand-in
+        token: str = "xoxb-demo",
         channel_names: Iterable[str] = ("general", "sales"),
         tls: ssl.SSLContext | None = None,
         on_arrival: Callable[[SlackMessage], None] | None = None,

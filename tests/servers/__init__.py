@@ -1,0 +1,1 @@
+"""Servers on loopback that speak the real protocols and fail as they are told."""
