@@ -123,8 +123,9 @@ def web(settings: Settings, rules: Rules) -> Iterator[int]:
         serve_web(listener, settings.web_processes, make, ends_with_parent=True)
 
     with closing(listener), forked(run):
-        _wait_until_up(listener)
-        yield listener.getsockname()[1]
+        port = listener.getsockname()[1]
+        wait_until_up(port)
+        yield port
 
 
 @contextmanager
@@ -163,12 +164,20 @@ def plain(processes: int, handle: Callable[[bytes], None] | None = None) -> Iter
     listener = listen("127.0.0.1", 0)
     serve = partial(serve_web, listener, processes, make, ends_with_parent=True)
     with closing(listener), forked(serve):
-        _wait_until_up(listener)
-        yield listener.getsockname()[1]
+        port = listener.getsockname()[1]
+        wait_until_up(port)
+        yield port
 
 
-def _wait_until_up(listener: socket.socket) -> None:
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/healthz"
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_up(port: int) -> None:
+    """Return once `/healthz` answers; raise TimeoutError after 20 s."""
+    url = f"http://127.0.0.1:{port}/healthz"
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
