@@ -1,9 +1,12 @@
-"""Times, spans and counts as people read them."""
+"""Times, spans, counts, lists and names as people read them."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -36,3 +39,38 @@ def ago(moment: datetime, now: datetime) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """A count with its noun: `1 delivery`, `3 deliveries`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return `; did you mean "growth"?` where a known name is close, else another ending of the sentence."""
+    folded = {candidate.lower(): candidate for candidate in sorted(set(known))}
+    close = difflib.get_close_matches(name.lower()[:200], folded, n=1, cutoff=0.6)
+    return f'; did you mean "{folded[close[0]]}"?' if close else otherwise
+
+
+def there_are(names: Iterable[str], otherwise: str) -> str:
+    """Return `; there are crm and growth`, or another ending of the sentence where there are no names."""
+    known = sorted(set(names))
+    if not known:
+        return otherwise
+    return f"; there {'is only' if len(known) == 1 else 'are'} {listed(known)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the names as part of a sentence, at most twelve of them."""
+    all_names = list(names)
+    shown = ", ".join(all_names[:12])
+    return f"{shown} and {len(all_names) - 12} more" if len(all_names) > 12 else shown
+
+
+def kind_of(value: Any) -> str:
+    """Return the type of a YAML value in words, without showing the value."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"

@@ -21,7 +21,7 @@ _SHORTEST_CUT = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Masks:
+class Redaction:
     """What must not be shown of one thing. `named` maps a value of the environment to its `${NAME}`."""
 
     secrets: tuple[str, ...] = ()
@@ -44,17 +44,17 @@ class Masks:
         """A JSON value with every string of it masked."""
         return map_strings(value, self.text)
 
-    def of_event(self, type_: str, payload: bytes | None) -> Masks:
+    def of_event(self, type_: str, payload: bytes | None) -> Redaction:
         """These and the one-time secrets of an event's payload."""
         if payload is None:
             return self
         found = catalog.secret_values(type_, body_of(payload))
-        return Masks(
+        return Redaction(
             secrets=tuple(form for secret in found for form in written_forms(secret)), named=self.named
         )
 
 
-def masks_of(environment: Mapping[str, str]) -> Masks:
+def redaction_of(environment: Mapping[str, str]) -> Redaction:
     """The secrets that routes.yaml may have taken from the environment."""
     named = {
         form: f"${{{name}}}"
@@ -62,7 +62,7 @@ def masks_of(environment: Mapping[str, str]) -> Masks:
         if len(value) >= _SHORTEST and _SECRET_NAME.search(name) and name != "HUB_PUBLIC_URL"
         for form in written_forms(value)
     }
-    return Masks(named=dict(sorted(named.items(), key=lambda item: -len(item[0]))))
+    return Redaction(named=dict(sorted(named.items(), key=lambda item: -len(item[0]))))
 
 
 def body_of(payload: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from hub.catalog.redaction import Masks, masks_of
+from hub.catalog.redaction import Redaction, redaction_of
 from hub.client.api import Api, api_options, open_api
 from hub.ingest.route import Rules, load_rules
 from hub.model.event import HUB_SOURCE, Event
@@ -67,7 +67,7 @@ def command(
     with open_api(url) as api:
         for event in _events(api, since, counted):
             found += changes(event, today, tomorrow, settings.public_url)
-    masks = masks_of(settings.environment)
+    masks = redaction_of(settings.environment)
     if as_json:
         say_json(_document(found, counted, masks if show else None))
     else:
@@ -111,7 +111,7 @@ def _event(item: dict[str, Any]) -> Event:
 # -- the page -------------------------------------------------------------------------------------
 
 
-def _page(found: list[Change], counted: Counter[str], since: str, masks: Masks | None) -> Iterator[str]:
+def _page(found: list[Change], counted: Counter[str], since: str, masks: Redaction | None) -> Iterator[str]:
     for group in _groups(found):
         yield _heading(group)
         if masks:
@@ -142,7 +142,7 @@ def _heading(group: list[Change]) -> str:
     return f"{click.style(what, fg=colour)}  {', '.join(ids[:IDS_SHOWN])}{more}"
 
 
-def _message(change: Change, masks: Masks) -> Iterator[str]:
+def _message(change: Change, masks: Redaction) -> Iterator[str]:
     """The message that would come or go, or the lines in which it would be another."""
     before, after = (_lines(each, change.event, masks) for each in (change.before, change.after))
     yield f"    {one_line(change.event.type)} {change.event.id}"
@@ -156,7 +156,7 @@ def _message(change: Change, masks: Masks) -> Iterator[str]:
             yield f"      {click.style(line, fg=colour, dim=line.startswith('@@'))}"
 
 
-def _lines(rendering: Rendering | None, event: Event, masks: Masks) -> list[str]:
+def _lines(rendering: Rendering | None, event: Event, masks: Redaction) -> list[str]:
     if rendering is None:
         return []
     own = masks.of_event(event.type, event.payload)
@@ -178,7 +178,7 @@ def _summary(found: list[Change], counted: Counter[str], since: str) -> str:
     return f"{', '.join(told)}: {events}"
 
 
-def _document(found: list[Change], counted: Counter[str], masks: Masks | None) -> dict[str, Any]:
+def _document(found: list[Change], counted: Counter[str], masks: Redaction | None) -> dict[str, Any]:
     return {
         "events": counted["events"],
         "pruned": counted["pruned"],
@@ -186,7 +186,7 @@ def _document(found: list[Change], counted: Counter[str], masks: Masks | None) -
     }
 
 
-def _item(change: Change, masks: Masks | None) -> dict[str, Any]:
+def _item(change: Change, masks: Redaction | None) -> dict[str, Any]:
     item: dict[str, Any] = {
         "change": change.kind,
         "route": change.route,

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from hub.catalog.redaction import Masks, masks_of
+from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import HubError
 from hub.ingest.route import Rules, is_ignored, load_rules, match
 from hub.model.event import Event, new_id
@@ -59,7 +59,7 @@ def command(
     ignored = is_ignored(rules.config.sources[sample.source], sample.type)
     routing = Routing(matched=(), verdicts=()) if ignored else match(rules, sample)
     renderings = list(renderings_of(routing, sample, rules, settings.public_url))
-    masks = masks_of(settings.environment).of_event(sample.type, sample.payload)
+    masks = redaction_of(settings.environment).of_event(sample.type, sample.payload)
     if as_json:
         say_json(_document(sample, routing, renderings, masks))
     else:
@@ -75,7 +75,7 @@ def command(
 
 
 def _page(
-    event: Event, routing: Routing, renderings: list[Rendering], rules: Rules, masks: Masks
+    event: Event, routing: Routing, renderings: list[Rendering], rules: Rules, masks: Redaction
 ) -> Iterator[str]:
     yield click.style(f"{one_line(event.type)} from {event.source}", bold=True)
     yield from _verdicts(event, routing, rules, masks)
@@ -87,7 +87,7 @@ def _page(
         yield from _message(rendering, event, masks)
 
 
-def _verdicts(event: Event, routing: Routing, rules: Rules, masks: Masks) -> Iterator[str]:
+def _verdicts(event: Event, routing: Routing, rules: Rules, masks: Redaction) -> Iterator[str]:
     """Each route whose events fit, with what became of it; the others in one line."""
     if is_ignored(rules.config.sources[event.source], event.type):
         yield f"  the source {event.source} ignores it: such an event is neither kept nor routed"
@@ -111,7 +111,7 @@ def _verdicts(event: Event, routing: Routing, rules: Rules, masks: Masks) -> Ite
         yield click.style(f"  not for this event: {', '.join(others)}", dim=True)
 
 
-def _message(rendering: Rendering, event: Event, masks: Masks) -> Iterator[str]:
+def _message(rendering: Rendering, event: Event, masks: Redaction) -> Iterator[str]:
     place = rendering.destination
     yield click.style(f"{rendering.route} → {place.name} ({place.type})", bold=True)
     if place.missing:
@@ -129,7 +129,9 @@ def _message(rendering: Rendering, event: Event, masks: Masks) -> Iterator[str]:
 # -- other forms ----------------------------------------------------------------------------------
 
 
-def _document(event: Event, routing: Routing, renderings: list[Rendering], masks: Masks) -> dict[str, Any]:
+def _document(
+    event: Event, routing: Routing, renderings: list[Rendering], masks: Redaction
+) -> dict[str, Any]:
     return {
         "event": {"type": event.type, "source": event.source},
         "verdicts": [masks.anything(asdict(verdict)) for verdict in routing.verdicts],
@@ -148,7 +150,7 @@ def _document(event: Event, routing: Routing, renderings: list[Rendering], masks
     }
 
 
-def _write_html(path: Path, renderings: list[Rendering], masks: Masks) -> None:
+def _write_html(path: Path, renderings: list[Rendering], masks: Redaction) -> None:
     """Write each mail's HTML: the first to `path`, others beside it with a number."""
     mails = [masks.text(r.message["html"]) for r in renderings if r.message and r.message.get("html")]
     if not mails:

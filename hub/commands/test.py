@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hub.catalog.redaction import Masks, masks_of
+from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import ConfigError
 from hub.ingest.route import load_rules
 from hub.model.config import Config
@@ -55,7 +55,7 @@ def command(file: Path | None, word: str | None, junit_path: Path | None, as_jso
         raise click.exceptions.Exit(1)
     if not as_json:
         show_problems(problems, settings.config_path)
-    run = _Run(path, masks_of(settings.environment), quiet=as_json)
+    run = _Run(path, redaction_of(settings.environment), quiet=as_json)
     rules = load_rules(config)
     for case in chosen:
         began = time.monotonic()
@@ -103,7 +103,7 @@ def _refuse(
 class _Run:
     """What came of the cases so far, each printed as it ends."""
 
-    def __init__(self, path: Path, masks: Masks, *, quiet: bool) -> None:
+    def __init__(self, path: Path, masks: Redaction, *, quiet: bool) -> None:
         self.results: list[Result] = []
         self.document: list[dict[str, Any]] = []
         self.failed = 0
@@ -136,7 +136,7 @@ class _Run:
                 say(line)
 
 
-def _masked(difference: Difference, masks: Masks) -> Difference:
+def _masked(difference: Difference, masks: Redaction) -> Difference:
     return Difference(
         line=difference.line,
         column=difference.column,

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hub.config.names import is_fixed, is_known_type, named_blocks
-from hub.config.report import Report, listed
+from hub.config.report import Report
 from hub.config.sends import Place
 from hub.config.shape import check_shape, key_names
 from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry
 from hub.destinations.base import Block, Destination, destination_types, find_destination
+from hub.humanize import listed
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.problem import Code
 from hub.yamldoc import Path

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hub.config.report import Report, did_you_mean, kind, listed, there_are
+from hub.config.report import Report
+from hub.humanize import did_you_mean, kind_of, listed, there_are
 from hub.model.problem import Code
 from hub.yamldoc import Path
 
@@ -19,7 +20,7 @@ def named_blocks(report: Report, sections: Mapping[str, Any], section: str) -> d
     if blocks is None:
         return {}
     if not isinstance(blocks, dict):
-        said = f"{section} must be a mapping from names to blocks, not {kind(blocks)}"
+        said = f"{section} must be a mapping from names to blocks, not {kind_of(blocks)}"
         report.error((section,), Code.WRONG_TYPE, said)
         return {}
     for name in blocks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -161,38 +160,3 @@ def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def _one_line(text: str) -> str:
     return shortened(printable(text, instead="\N{REPLACEMENT CHARACTER}"), LONGEST_MESSAGE)
-
-
-def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """`; did you mean "growth"?` where a known name is close, else another ending for the sentence."""
-    folded = {candidate.lower(): candidate for candidate in sorted(set(known))}
-    close = difflib.get_close_matches(name.lower()[:200], folded, n=1, cutoff=0.6)
-    return f'; did you mean "{folded[close[0]]}"?' if close else otherwise
-
-
-def there_are(names: Iterable[str], otherwise: str) -> str:
-    """`; there are crm and growth`, else another ending for the sentence."""
-    known = sorted(set(names))
-    if not known:
-        return otherwise
-    return f"; there {'is only' if len(known) == 1 else 'are'} {listed(known)}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a sentence, at most twelve of them."""
-    all_names = list(names)
-    shown = ", ".join(all_names[:12])
-    return f"{shown} and {len(all_names) - 12} more" if len(all_names) > 12 else shown
-
-
-def kind(value: Any) -> str:
-    """What a value is, in words, without showing it."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    return "a list" if isinstance(value, list) else "a mapping"

@@ -8,12 +8,13 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from hub.config.names import is_fixed
-from hub.config.report import Report, did_you_mean, kind, there_are
+from hub.config.report import Report
 from hub.config.sends import Place, read_sends
 from hub.config.shape import check_shape, key_names
 from hub.config.template_files import check_condition
 from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
 from hub.destinations.base import Block
+from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
 from hub.model.routing import UNMATCHED, Route, Send
 from hub.templating.sandbox import Sandbox
@@ -63,7 +64,7 @@ def read_routes(
     if values is None:
         return ()
     if not isinstance(values, list):
-        said = f'routes must be a list of routes, each beginning with "- name:", not {kind(values)}'
+        said = f'routes must be a list of routes, each beginning with "- name:", not {kind_of(values)}'
         report.error(("routes",), Code.WRONG_TYPE, said)
         return ()
     routes = [_read_route(report, ("routes", index), places, sandbox) for index in range(len(values))]

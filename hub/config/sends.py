@@ -9,10 +9,11 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hub.config.report import Report, did_you_mean, kind, there_are
+from hub.config.report import Report
 from hub.config.shape import check_shape
 from hub.config.template_files import check_text, line_offset
 from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
+from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
 from hub.model.routing import Send
 from hub.templating.sandbox import Sandbox
@@ -49,7 +50,7 @@ def _read_send(report: Report, path: Path, places: Mapping[str, Place], sandbox:
     if isinstance(value, str):
         return _named(report, path, value, places)
     if not isinstance(value, dict):
-        said = f"a send must be a destination's name or a block with to, not {kind(value)}"
+        said = f"a send must be a destination's name or a block with to, not {kind_of(value)}"
         report.error(path, Code.WRONG_TYPE, said)
         return None
     if "to" not in value:
@@ -58,7 +59,7 @@ def _read_send(report: Report, path: Path, places: Mapping[str, Place], sandbox:
         report.error(path, Code.MISSING_KEY, said)
         return None
     if not isinstance(value["to"], str):
-        said = f'"to" must be the name of one destination, not {kind(value["to"])}'
+        said = f'"to" must be the name of one destination, not {kind_of(value["to"])}'
         report.error((*path, "to"), Code.WRONG_TYPE, said)
         return None
     send = _named(report, (*path, "to"), value["to"], places)

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hub.config.report import Report, did_you_mean, kind, listed
+from hub.config.report import Report
+from hub.humanize import did_you_mean, kind_of, listed
 from hub.model.problem import Code
 from hub.yamldoc import Path
 from hub.yamldoc.tree import plain_value
@@ -59,7 +60,7 @@ def check_shape(
     """
     if not isinstance(value, dict):
         takes = listed((*other_keys, *key_names(model)))
-        said = "is empty" if value is None else f"must have keys of its own, not be {kind(value)}"
+        said = "is empty" if value is None else f"must have keys of its own, not be {kind_of(value)}"
         report.error(path, Code.WRONG_TYPE, f"{noun} {said}; it takes {takes}", key=value is None)
         return None
     blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), value)
@@ -181,7 +182,7 @@ def _sentence(subject: str, value: Any, errors: list[ErrorDetails]) -> tuple[Cod
     expected = [_EXPECTED[error["type"]] for error in errors if error["type"] in _EXPECTED]
     if len(expected) == len(errors):
         wanted = " or ".join(dict.fromkeys(expected))
-        found = f"{kind(value)}{_advice(expected, value)}"
+        found = f"{kind_of(value)}{_advice(expected, value)}"
         return Code.WRONG_TYPE, f"{subject} must be {wanted}, not {found}"
     return Code.BAD_VALUE, f"{subject} {_limit_sentence(errors)}"
 

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from hub import yamldoc
-from hub.config.report import did_you_mean
+from hub.humanize import did_you_mean
 from hub.model.problem import Code, Problem, Severity
 from hub.templating.filters import FILTERS
 from hub.templating.sandbox import Sandbox

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from hub.config.report import kind
 from hub.durations import UNIT_SECONDS, parse_duration
+from hub.humanize import kind_of
 from hub.model.destination import RateLimit
 from hub.model.problem import Code
 
@@ -60,7 +60,7 @@ def _rate_limit(value: Any) -> RateLimit:
 
 def _one_or_list(value: Any) -> Any:
     if not isinstance(value, str | list):
-        raise _problem(Code.WRONG_TYPE, f"must be a text or a list of texts, not {kind(value)}")
+        raise _problem(Code.WRONG_TYPE, f"must be a text or a list of texts, not {kind_of(value)}")
     return [value] if isinstance(value, str) else value
 
 
@@ -71,7 +71,7 @@ def is_pattern(text: str) -> bool:
 
 def _pattern(value: Any) -> str:
     if not isinstance(value, str):
-        raise _problem(Code.WRONG_TYPE, f"an event type must be text, not {kind(value)}")
+        raise _problem(Code.WRONG_TYPE, f"an event type must be text, not {kind_of(value)}")
     if "," in value or " " in value:
         raise _problem(Code.BAD_PATTERN, "this is one text; write several event types as a list: [a, b]")
     if not _PATTERN.fullmatch(value):

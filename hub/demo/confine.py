@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from hub import catalog
-from hub.ingest.route import event_matches
 from hub.model.config import Config, SourceConfig
 from hub.model.destination import DestinationConfig
+from hub.model.routing import event_matches
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from hub import catalog
 from hub.errors import TemplateError
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Matched, Route, Routing, Send, Verdict
+from hub.model.routing import UNMATCHED, Matched, Route, Routing, Send, Verdict, event_matches
 from hub.strings import one_line
 from hub.templating.sandbox import Sandbox, variables
 
@@ -67,11 +66,6 @@ def match(rules: Rules, event: Event) -> Routing:
         if unmatched:
             matched.append(Matched(route=UNMATCHED, sends=unmatched))
     return Routing(matched=tuple(matched), verdicts=tuple(verdicts))
-
-
-def event_matches(pattern: str, event_type: str) -> bool:
-    """Whether an event type fits a pattern: itself, or with `*` standing for any characters anywhere."""
-    return pattern == event_type or ("*" in pattern and bool(_glob(pattern).fullmatch(event_type)))
 
 
 def is_ignored(source: SourceConfig, event_type: str) -> bool:
@@ -132,8 +126,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return "missing"
     return '"' + value.replace('"', "'") + '"' if isinstance(value, str) else ascii(value)
-
-
-@lru_cache(maxsize=4096)
-def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)

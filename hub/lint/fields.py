@@ -14,7 +14,6 @@ from hub.catalog import event_types
 from hub.config.routes import NEVER
 from hub.config.sends import marks_of
 from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
-from hub.ingest.route import event_matches
 from hub.lint.places import line_and_column, original_offset, parse_expression, parse_template, start
 from hub.lint.scenes import Scene, any_scene, scene_of
 from hub.lint.sentences import Judgement, Use, judge, types_listed
@@ -23,7 +22,7 @@ from hub.lint.states import State
 from hub.lint.values import ANY, MISSING, Value, secret_in
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
-from hub.model.routing import Route, Send
+from hub.model.routing import Route, Send, event_matches
 from hub.sources.base import find_source
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Document, Path

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hub.catalog import event_types
-from hub.config.report import did_you_mean
-from hub.ingest.route import event_matches
+from hub.humanize import did_you_mean
 from hub.model.config import Config, SourceConfig
 from hub.model.problem import Code, Problem, Severity
-from hub.model.routing import Route
+from hub.model.routing import Route, event_matches
 from hub.sources.base import find_source
 from hub.yamldoc import Document, Path
 

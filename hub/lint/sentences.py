@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hub.catalog import fields_of, find_event_type
-from hub.config.report import did_you_mean, listed
+from hub.humanize import did_you_mean, listed
 from hub.lint.remarks import Mark, Remark
 from hub.lint.scenes import Scene
 from hub.lint.statements import Found

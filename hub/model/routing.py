@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 UNMATCHED = "unmatched"
@@ -74,3 +76,13 @@ class Route:
     enabled: bool = True
     allow: tuple[str, ...] = ()
     line: int = 0
+
+
+def event_matches(pattern: str, event_type: str) -> bool:
+    """Return whether an event type fits a pattern: itself, or one in which `*` stands for any characters."""
+    return pattern == event_type or ("*" in pattern and bool(_glob(pattern).fullmatch(event_type)))
+
+
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)

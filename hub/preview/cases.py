@@ -16,11 +16,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hub import catalog, yamldoc
-from hub.config.report import Report, did_you_mean, kind, presentable, there_are, unreadable
+from hub.config.report import Report, presentable, unreadable
 from hub.config.shape import check_shape
 from hub.config.values import Texts
 from hub.destinations.base import Block, find_destination
 from hub.errors import HubError
+from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.config import Config
 from hub.model.event import Event
 from hub.model.problem import Code, Problem
@@ -103,7 +104,7 @@ class _Reader:
         if value is None:
             return ()
         if not isinstance(value, list):
-            said = f'the file must be a list of cases, each beginning with "- name:", not {kind(value)}'
+            said = f'the file must be a list of cases, each beginning with "- name:", not {kind_of(value)}'
             self._report.error((), Code.WRONG_TYPE, said)
             return ()
         cases = [self._read_case((index,)) for index in range(len(value))]
@@ -228,7 +229,7 @@ class _Reader:
         if value is None:
             return
         if not isinstance(value, list):
-            said = f'"expect" must be a list of messages, [] for none, not {kind(value)}'
+            said = f'"expect" must be a list of messages, [] for none, not {kind_of(value)}'
             self._report.error(path, Code.WRONG_TYPE, said)
             return
         for index in range(len(value)):

@@ -23,13 +23,14 @@ from pydantic import Field
 
 from hub import yamldoc
 from hub.config.destinations import read_defaults, read_destinations
-from hub.config.report import Report, did_you_mean, kind, listed, presentable, unreadable
+from hub.config.report import Report, presentable, unreadable
 from hub.config.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
 from hub.config.shape import key_names
 from hub.config.sources import read_sources
 from hub.config.template_files import check_templates, decode_templates, read_templates, template_paths
 from hub.destinations.base import Block
 from hub.errors import ConfigError
+from hub.humanize import did_you_mean, kind_of, listed
 from hub.lint import check
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
@@ -210,7 +211,7 @@ def _read_top(report: Report) -> dict[str, Any]:
         report.error((), Code.MISSING_KEY, "the file is empty; begin it with: version: 1")
         return {}
     if not isinstance(value, dict):
-        said = f"the file must be a mapping of sections (version, sources, …), not {kind(value)}"
+        said = f"the file must be a mapping of sections (version, sources, …), not {kind_of(value)}"
         report.error((), Code.WRONG_TYPE, said)
         return {}
     _check_version(report, value)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from hub import operator
-from hub.catalog.redaction import Masks, masks_of
+from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import NotFound
 from hub.ingest import fanout
 from hub.model.delivery import State
@@ -154,8 +154,8 @@ def known_destination(here: Context, name: str) -> str:
     return name
 
 
-def _masks() -> Masks:
-    return masks_of(context().settings.environment)
+def _masks() -> Redaction:
+    return redaction_of(context().settings.environment)
 
 
 def _delivery(delivery_id: str) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request
 
 from hub import catalog
-from hub.catalog.redaction import Masks, masks_of
+from hub.catalog.redaction import Redaction, redaction_of
 from hub.humanize import ago, counted, span, utc
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
@@ -33,7 +33,7 @@ for _filter in (ago, counted, span, utc):
 @blueprint.get("/")
 def status() -> Response:
     here = context()
-    masks = masks_of(here.settings.environment)
+    masks = redaction_of(here.settings.environment)
     with here.store.read() as reading:
         stats = reading.reports.stats()
         places = serializers.destinations(here, reading)
@@ -58,7 +58,7 @@ def status() -> Response:
 @blueprint.get("/events")
 def events() -> Response:
     here = context()
-    masks = masks_of(here.settings.environment)
+    masks = redaction_of(here.settings.environment)
     type_, before = parameters.text("type"), parameters.before()
     with here.store.read() as reading:
         records = reading.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
@@ -79,7 +79,7 @@ def events() -> Response:
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
     here = context()
-    masks = masks_of(here.settings.environment)
+    masks = redaction_of(here.settings.environment)
     with here.store.read() as reading:
         record = reading.reports.event(known_id("event", event_id))
         owed = reading.reports.deliveries(event=record.id, limit=EVENT_DELIVERIES)
@@ -98,7 +98,7 @@ def event(event_id: str) -> Response:
 @blueprint.get("/deliveries")
 def deliveries() -> Response:
     here = context()
-    masks = masks_of(here.settings.environment)
+    masks = redaction_of(here.settings.environment)
     state, name, before = parameters.state(), parameters.text("destination"), parameters.before()
     with here.store.read() as reading:
         records = reading.reports.deliveries(
@@ -122,7 +122,7 @@ def deliveries() -> Response:
 @blueprint.get("/deliveries/<delivery_id>")
 def delivery(delivery_id: str) -> Response:
     here = context()
-    masks = masks_of(here.settings.environment)
+    masks = redaction_of(here.settings.environment)
     with here.store.read() as reading:
         record = reading.reports.delivery(known_id("delivery", delivery_id))
         now = reading.now
@@ -149,7 +149,7 @@ def destinations() -> Response:
 @blueprint.get("/routes")
 def routes() -> Response:
     here = context()
-    masks = masks_of(here.settings.environment)
+    masks = redaction_of(here.settings.environment)
     serving = here.serving()
     return page(
         "routes.html",
@@ -166,11 +166,11 @@ def page(template: str, **values: Any) -> Response:
     return make_response(render_template(template, live=live, **values).encode("utf-8", "replace"))
 
 
-def _listed(record: EventRecord, masks: Masks) -> serializers.Shown:
+def _listed(record: EventRecord, masks: Redaction) -> serializers.Shown:
     return {**serializers.event(record, masks), **_summary(record, masks)}
 
 
-def _summary(record: EventRecord, masks: Masks) -> serializers.Shown:
+def _summary(record: EventRecord, masks: Redaction) -> serializers.Shown:
     """What happened in words, without secrets; nothing once the payload is pruned."""
     if record.payload is None:
         return {"headline": None, "facts": []}
@@ -199,7 +199,7 @@ def _address(here: Context, source: SourceConfig) -> str:
     return (here.settings.public_url or request.url_root.rstrip("/")) + source.path
 
 
-def _fields(fields: Any, masks: Masks) -> list[tuple[str, str]]:
+def _fields(fields: Any, masks: Redaction) -> list[tuple[str, str]]:
     """A send block's fields as the user wrote them: texts as they are, structures as JSON."""
     shown_fields = masks.anything(dict(fields))
     return [

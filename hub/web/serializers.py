@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from hub import catalog
-from hub.catalog.redaction import Masks, body_of
+from hub.catalog.redaction import Redaction, body_of
 from hub.destinations.base import find_destination
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
@@ -20,7 +20,7 @@ from hub.web.context import Context
 Shown = dict[str, Any]
 
 
-def event(record: EventRecord, masks: Masks) -> Shown:
+def event(record: EventRecord, masks: Redaction) -> Shown:
     """An event as lists have it; `deliveries` counts by state."""
     masks = masks.of_event(record.type, record.payload)
     return {
@@ -35,13 +35,13 @@ def event(record: EventRecord, masks: Masks) -> Shown:
     }
 
 
-def whole_event(record: EventRecord, masks: Masks) -> Shown:
+def whole_event(record: EventRecord, masks: Redaction) -> Shown:
     """An event alone: with its payload, null once it was pruned."""
     payload = None if record.payload is None else catalog.mask_body(record.type, body_of(record.payload))
     return {**event(record, masks), "payload": payload}
 
 
-def delivery(record: DeliveryRecord, masks: Masks) -> Shown:
+def delivery(record: DeliveryRecord, masks: Redaction) -> Shown:
     """A delivery as lists have it."""
     masks = masks.of_event(record.type, record.payload)
     return {
@@ -61,7 +61,7 @@ def delivery(record: DeliveryRecord, masks: Masks) -> Shown:
     }
 
 
-def whole_delivery(record: DeliveryRecord, masks: Masks) -> Shown:
+def whole_delivery(record: DeliveryRecord, masks: Redaction) -> Shown:
     """A delivery alone: with its attempts, oldest first."""
     own = masks.of_event(record.type, record.payload)
     return {
@@ -104,7 +104,7 @@ def stats(numbers: Stats) -> Shown:
 _OWED = (State.PENDING, State.SENDING, State.HELD, State.DEAD)
 
 
-def _verdict(verdict: Verdict, masks: Masks) -> Shown:
+def _verdict(verdict: Verdict, masks: Redaction) -> Shown:
     return {
         "route": verdict.route,
         "matched": verdict.matched,
@@ -113,7 +113,7 @@ def _verdict(verdict: Verdict, masks: Masks) -> Shown:
     }
 
 
-def _attempt(record: AttemptRecord, masks: Masks) -> Shown:
+def _attempt(record: AttemptRecord, masks: Redaction) -> Shown:
     return {
         "at": record.at,
         "seconds": record.seconds,

@@ -8,9 +8,9 @@ from typing import Any
 import given
 import pytest
 
-from hub.ingest.route import Rules, event_matches, match
+from hub.ingest.route import Rules, match
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Send, Verdict
+from hub.model.routing import UNMATCHED, Send, Verdict, event_matches
 
 
 def taken(rules: Rules, event: Event) -> list[str]:

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from hub.catalog.redaction import Masks, masks_of
+from hub.catalog.redaction import Redaction, redaction_of
 
 URL = "https://x.example/?a=1&ticket=abcdefghijklmnop/\"q'"
 
 
-def of_invitation(url: str) -> Masks:
+def of_invitation(url: str) -> Redaction:
     body = {"type": "invitation.created", "data": {"url": url}}
-    return masks_of({}).of_event("invitation.created", json.dumps(body).encode())
+    return redaction_of({}).of_event("invitation.created", json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_text_that_only_ends_in_dots_stays() -> None:
 
 
 def test_values_of_the_environment_show_as_their_names() -> None:
-    masks = masks_of({"CRM_TOKEN": "t0psecret", "HOME": "/home/hub", "SHORT_KEY": "abc"})
+    masks = redaction_of({"CRM_TOKEN": "t0psecret", "HOME": "/home/hub", "SHORT_KEY": "abc"})
 
     assert masks.anything({"a": ["x t0psecret", {"b": "/home/hub abc"}], "n": 1}) == {
         "a": ["x ${CRM_TOKEN}", {"b": "/home/hub abc"}],
