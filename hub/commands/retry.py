@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 
 from hub.client.api import Api, api_options, open_api
-from hub.terminal.each import for_each
+from hub.terminal.batch import for_each
 from hub.terminal.printing import say, say_json
 
 

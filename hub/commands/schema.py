@@ -13,7 +13,7 @@ from hub.config.destinations import DefaultsBlock, DestinationBlock
 from hub.config.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
 from hub.config.sources import SourceBlock
 from hub.destinations.base import Destination, destination_types, find_destination
-from hub.preview.cases import CaseBlock, ExpectBlock
+from hub.preview.cases.file import CaseBlock, ExpectBlock
 from hub.rules.load import RoutesFile
 from hub.sources.base import source_types
 

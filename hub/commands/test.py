@@ -14,9 +14,9 @@ from hub.errors import ConfigError
 from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
-from hub.preview.cases import read_cases
-from hub.preview.expectation import Case
-from hub.preview.judging import Difference, Verdict, judge
+from hub.preview.cases.case import Case
+from hub.preview.cases.file import read_cases
+from hub.preview.cases.judge import Difference, Verdict, judge
 from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
 from hub.terminal.junit import Result, write_junit

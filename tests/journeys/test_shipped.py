@@ -13,8 +13,8 @@ import yaml
 from hub import catalog
 from hub.ingest.route import load_rules, match
 from hub.model.event import Event
-from hub.preview.cases import read_cases
-from hub.preview.judging import judge
+from hub.preview.cases.file import read_cases
+from hub.preview.cases.judge import judge
 from hub.rules.load import load_config
 from hub.templating.sandbox import Sandbox, as_json, html, plain, variables
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hub.model.problem import Code
-from hub.preview.cases import read_cases
+from hub.preview.cases.file import read_cases
 from hub.rules.load import load_config, read_config
 
 CHECKOUT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ from hub.ingest.route import Rules, is_ignored, match
 from hub.model.delivery import RAW
 from hub.model.event import Event
 from hub.model.routing import Routing
-from hub.preview.bounded import MOST_SECONDS, TookTooLong, bounded
-from hub.preview.expectation import Case, Expectation
+from hub.preview.cases.case import Case, Expectation
 from hub.preview.renderings import Rendering, renderings_of
+from hub.preview.time_limit import MOST_SECONDS, TookTooLong, bounded
 
 _TAG = re.compile("<[^<>]*>")
 

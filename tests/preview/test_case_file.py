@@ -9,8 +9,8 @@ from pathlib import Path
 import given
 import pytest
 
-from hub.preview.cases import read_cases
-from hub.preview.expectation import Case
+from hub.preview.cases.case import Case
+from hub.preview.cases.file import read_cases
 
 CONFIG = given.config(
     given.route("to-crm", ("user.created",), "crm"),

@@ -26,7 +26,7 @@ from hub.model.config import Config
 from hub.model.event import Event
 from hub.model.problem import Code, Problem
 from hub.model.routing import UNMATCHED
-from hub.preview.expectation import Case, Expectation
+from hub.preview.cases.case import Case, Expectation
 from hub.yamldoc import Path
 
 LONGEST_PATTERN = 1000

@@ -1,0 +1,1 @@
+"""The user's tests of the routes: read from routes.test.yaml, and judged."""
