@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from hub.destinations.slack.mrkdwn import unescape
+
 _SLACK_PATH = "/services/T00000000/B00000000/demo"
 
 
@@ -142,7 +144,7 @@ def _slack_text(body: bytes) -> str | None:
 def _read_aloud(mrkdwn: str) -> str:
     """Return Slack's text as its reader sees it: links by their labels, characters unescaped."""
     labels = re.sub(r"<[^<>|]*\|([^<>]*)>", r"[\1]", mrkdwn)
-    return labels.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return unescape(labels)
 
 
 class _MailServer:

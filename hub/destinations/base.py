@@ -1,4 +1,7 @@
-"""What the hub asks of a place to send to. A new type is one new file in this folder, named after it."""
+"""The contract of a destination type: what users may write for it, how a message is composed, how it is sent.
+
+A new type is one file in this folder named after it, or a folder with its class in `destination.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ from hub.templating.sandbox import Escape
 
 
 class Inline:
-    """Marks a field of a send block that is a template written in place.
+    """Mark of a field of a send block that is a template written in place.
 
-    `filled` says that nothing in it may be empty: `hub check` warns of values that can be.
+    `filled` means that no value in it may be empty: `hub check` warns of those that can be.
     """
 
     def __init__(self, *, filled: bool = False) -> None:
@@ -29,13 +32,13 @@ class Inline:
 
 
 class Structure:
-    """Marks a field of a send block that is a structure whose strings are templates."""
+    """Mark of a field of a send block that is a structure whose strings are templates."""
 
 
 class TemplateName:
-    """Marks a field of a send block that names files under `templates/`.
+    """Mark of a field of a send block that names files under `templates/`.
 
-    Each suffix makes one file name; at least one of them must exist.
+    The field's text and each of the suffixes make a file name; at least one of those files must exist.
     """
 
     def __init__(self, *suffixes: str) -> None:
@@ -46,41 +49,42 @@ InlineText = Annotated[str, Inline()]
 
 
 class Block(BaseModel):
-    """What users write: unknown keys are problems, values are not guessed into other types."""
+    """A mapping in routes.yaml: unknown keys are problems, values are not guessed into other types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class Renderer(Protocol):
-    """Turns the unrendered fields of a send block into text, with the event's variables in scope.
+    """The templates of one send block, with the variables of one event in scope.
 
-    Raises TemplateError. `render.py` makes one for each delivery.
+    `name` is what an error calls a template. Every method that renders raises TemplateError.
     """
 
     def text(self, source: str, escape: Escape, *, name: str) -> str:
-        """A template written in place; `name` is how an error calls it."""
-
-    def file(self, name: str, escape: Escape) -> str:
-        """A file below the templates folder."""
-
-    def exists(self, name: str) -> bool:
-        """Whether that file is there."""
-
-    def source(self, name: str) -> str:
-        """The text of a file below the templates folder, unrendered: for files that hold a structure."""
+        """Render a template written in place."""
 
     def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
-        """A structure whose strings are templates."""
+        """Render every string in a structure; its shape stays."""
+
+    def file(self, name: str, escape: Escape) -> str:
+        """Render a file below the templates folder."""
+
+    def exists(self, name: str) -> bool:
+        """Return True if there is such a file."""
+
+    def source(self, name: str) -> str:
+        """Return the text of such a file, unrendered: for one that holds a structure."""
 
     def summary(self) -> Summary:
-        """The built-in words for the event, for what a send block leaves out."""
+        """Return the built-in words for the event, for everything that a send block leaves out."""
 
 
 class Destination(ABC):
     """A place to send to, made from its validated options; serves many threads at once.
 
-    `type` is the name users write and the module's own. `read_by_people` decides what follows a template
-    that fails: people get the built-in message with a note, machines get nothing and the delivery is dead.
+    `type` is the name that users write. `read_by_people` decides what follows a template that fails: people
+    get the built-in message with a note, machines get nothing and the delivery is dead. `concurrency` and
+    `rate_limit` are its defaults, which users may change.
     """
 
     type: ClassVar[str]
@@ -89,20 +93,21 @@ class Destination(ABC):
     rate_limit: ClassVar[RateLimit | None] = None
 
     Options: ClassVar[builtins.type[Block]]
-    """The keys of its block under `destinations:`, beside those that every destination takes."""
+    """Its own keys of a block under `destinations:`."""
     Send: ClassVar[builtins.type[Block]]
     """The keys of a send block, beside `to`."""
 
     @classmethod
     def check(cls, options: Block | None, send: Block) -> Iterable[str]:
-        """What is wrong with a send block in itself beyond the shape of its keys, one sentence each."""
+        """Return the problems of a send block beyond the shape of its keys, one sentence each."""
         return ()
 
     @classmethod
     @abstractmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
-        """The message that a send block's fields ask for; raises TemplateError.
+        """Return the message that the fields of a send block ask for; raises TemplateError.
 
+        A message is a JSON object. It is composed once and kept, so that every retry sends the same bytes.
         `fields` is empty only for machines, who then get the event itself. `options` is None in previews of
         a destination that is not configured.
         """
@@ -115,7 +120,7 @@ class Destination(ABC):
     @classmethod
     @abstractmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
-        """The message for an event that no template was written for, escaped as this type needs.
+        """Return the message for an event without a template, escaped as this type needs.
 
         `note` says why a template was not used; `link` leads to the event on the status page, or is empty.
         """
@@ -126,14 +131,15 @@ class Destination(ABC):
 
     @abstractmethod
     def send(self, message: Message, attempt: Attempt) -> Receipt:
-        """Make one try within `attempt.timeout_seconds` of wall clock.
+        """Make one try within `attempt.timeout_seconds` of wall clock, which begin with this call.
 
-        Raises Retry, Reject, Pause or Unknown; their reasons hold no secret and no whole URL.
+        Raises Retry, Reject, Pause or Unknown; their reasons hold no secret and no whole URL. It never tries
+        a second time by itself.
         """
 
     @abstractmethod
     def describe(self) -> str:
-        """Where it sends to, for the status page: a host or an address, never a secret."""
+        """Return where it sends to, for the status page: a host or an address, never a secret."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections that are kept open."""
@@ -141,10 +147,12 @@ class Destination(ABC):
 
 @cache
 def find_destination(type_name: str) -> type[Destination] | None:
-    """The class for a type, or None for a type that no file here is named after."""
+    """Return the class for a type; None for a type that no file or folder here is named after."""
     if type_name not in destination_types():
         return None
     module = importlib.import_module(f"hub.destinations.{type_name}")
+    if hasattr(module, "__path__"):
+        module = importlib.import_module(f"{module.__name__}.destination")
     return next(
         value
         for value in vars(module).values()
@@ -152,8 +160,9 @@ def find_destination(type_name: str) -> type[Destination] | None:
     )
 
 
+@cache
 def destination_types() -> tuple[str, ...]:
-    """Every type there is: the files of this folder."""
+    """Return every type there is, sorted: the names of the files and folders beside this one."""
     package = importlib.import_module("hub.destinations")
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(sorted(name for name in names if name != "base" and not name.startswith("_")))
+    return tuple(sorted(name for name in names if name != "base"))

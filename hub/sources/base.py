@@ -62,4 +62,4 @@ def source_types() -> tuple[str, ...]:
     """Every type there is: the files of this folder."""
     package = importlib.import_module("hub.sources")
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(sorted(name for name in names if name != "base" and not name.startswith("_")))
+    return tuple(sorted(name for name in names if name != "base"))

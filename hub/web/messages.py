@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.destinations.slack.mrkdwn import unescape
 from hub.model.delivery import RAW, Message
 
 Read = Callable[[str], str]
@@ -26,7 +27,7 @@ def parts(message: Message, type_: str | None) -> list[Part]:
 
     `type_` is its destination's; None where that is gone. Slack's text is shown with its escapes undone.
     """
-    read = _unescaped if type_ == "slack" else str
+    read = unescape if type_ == "slack" else str
     return [part for part in _parts(message, read) if part.text]
 
 
@@ -65,11 +66,6 @@ def _words(item: Any, read: Read) -> str:
         return ""
     words = _words(item.get("text"), read)
     return f"{words} <{item['url']}>" if isinstance(item.get("url"), str) else words
-
-
-def _unescaped(text: str) -> str:
-    """Slack escapes exactly these three: https://docs.slack.dev/messaging/formatting-message-text."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _pretty(body: str) -> str:

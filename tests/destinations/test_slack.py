@@ -11,6 +11,7 @@ from servers.slack_receiver import SlackReceiver, problem_of
 from hub import catalog
 from hub.destinations.base import find_destination
 from hub.destinations.slack.destination import DESTINATION_ERRORS, SlackDestination, SlackOptions, SlackSend
+from hub.destinations.slack.mrkdwn import escape, unescape
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event, Summary
 
@@ -305,6 +306,12 @@ def test_a_headline_of_entities_stays_within_slacks_limit():
     message = SlackDestination.compose_builtin(None, Summary(headline="&" * 500), None, "")
 
     assert problem_of(message) == ""
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "&lt;", "&amp;lt;", "a < b > c & d"])
+def test_unescaping_undoes_escaping(text):
+    assert unescape(escape(text)) == text
+    assert not set(escape(text)) & set("<>")
 
 
 # -- configuration --------------------------------------------------------------------------------

@@ -1,5 +1,1 @@
-"""Slack, in a folder of its own: `destination.py` is the type."""
-
-from hub.destinations.slack.destination import SlackDestination
-
-__all__ = ["SlackDestination"]
+"""Slack: a channel's incoming webhook, or a bot that posts to a channel."""

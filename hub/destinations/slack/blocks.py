@@ -6,10 +6,10 @@ documented and lies near 10,000.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hub.destinations.slack.mrkdwn import cut, escape
 from hub.model.event import Summary
 from hub.strings import one_line, shortened
 
@@ -24,22 +24,6 @@ FALLBACK_LIMIT = 300
 VALUE_LIMIT = 200
 
 _TEXT_TYPES = ("mrkdwn", "plain_text")
-
-
-def escape(value: Any) -> str:
-    """For Slack's mrkdwn: exactly `&`, `<` and `>`, so no value can mention a channel or fake a link."""
-    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def cut(text: str, limit: int) -> str:
-    """The escaped text with at most `limit` characters; no entity and no link is cut in two."""
-    if len(text) <= limit:
-        return text
-    kept = re.sub(r"&[a-z]{0,3}$", "", text[: max(limit - 1, 0)])
-    opened = kept.rfind("<")
-    if opened > kept.rfind(">"):
-        kept = kept[:opened]
-    return kept.rstrip() + "…"
 
 
 def fit(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:

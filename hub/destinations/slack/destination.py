@@ -18,8 +18,9 @@ from slack_sdk.errors import SlackApiError
 
 from hub import yamldoc
 from hub.destinations.base import Block, Destination, InlineText, Renderer, Structure, TemplateName
-from hub.destinations.slack.blocks import BLOCKS_LIMIT, builtin, escape, fallback, fit
+from hub.destinations.slack.blocks import BLOCKS_LIMIT, builtin, fallback, fit
 from hub.destinations.slack.client import Bot, Webhook
+from hub.destinations.slack.mrkdwn import escape
 from hub.errors import Pause, Reject, Retry, SendError, TemplateError, Unknown
 from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.destination import RateLimit
