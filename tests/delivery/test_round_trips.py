@@ -1,0 +1,84 @@
+"""The round trips to PostgreSQL that one delivery costs a worker, before it is sent and after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import given
+import pytest
+from servers.counting_proxy import CountingProxy
+from servers.http_receiver import HttpReceiver
+from servers.slack_receiver import SlackReceiver
+from test_worker import sending, wait_for_state, working
+
+from hub.destinations.base import find_destination
+from hub.ingest.fanout import fan_out
+from hub.ingest.route import Rules
+from hub.model.delivery import State
+from hub.store.store import Store, open_store
+
+EVENTS = 5
+"""The best of so many: now and then one meets the heartbeat or another chore."""
+
+QUIET_SECONDS = 0.2
+"""So long nothing follows what settled a delivery."""
+
+
+@pytest.fixture
+def web(postgres_store_url: str) -> Iterator[Store]:
+    """A store that is not on the worker's way."""
+    store = open_store(postgres_store_url)
+    yield store
+    store.close()
+
+
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "the event itself": ("http", {}),
+    "a built-in message": ("slack", {}),
+    "a template": ("slack", {"text": "{{ data.id }} signed up"}),
+}
+
+
+RENDERED = [
+    pytest.param(kind, marks=pytest.mark.xfail(reason="a rendered message takes 3 or 5 before", strict=True))
+    for kind in ("a built-in message", "a template")
+]
+
+
+@pytest.mark.parametrize("kind", ["the event itself", *RENDERED])
+def test_two_before_a_message_is_sent_and_two_after(kind: str, web: Store, postgres_store_url: str) -> None:
+    arrivals: list[float] = []
+
+    def arrive(_: object) -> None:
+        arrivals.append(time.monotonic())
+
+    type_, fields = KINDS[kind]
+    with HttpReceiver(on_arrival=arrive) as endpoint, SlackReceiver(on_arrival=arrive) as slack:
+        option = {"http": {"url": endpoint.url}, "slack": {"webhook_url": slack.webhook_url}}[type_]
+        options = find_destination(type_).Options.model_validate(option)  # type: ignore[union-attr]
+        rules = sending(replace(given.destination("there"), type=type_, options=options), fields=fields)
+        counted = round_trips(web, rules, postgres_store_url, arrivals)
+
+    assert min(before for before, _ in counted) <= 2
+    assert min(after for _, after in counted) <= 2
+
+
+def round_trips(web: Store, rules: Rules, url: str, arrivals: list[float]) -> list[tuple[int, int]]:
+    """Those before and after the arrival of each of some events that come alone."""
+    counted = []
+    with CountingProxy(url) as proxy:
+        store = open_store(proxy.url)
+        with working(store, rules):
+            time.sleep(3 * QUIET_SECONDS)
+            for number in range(EVENTS):
+                begun = time.monotonic()
+                fan_out(given.event(), rules, web)
+                wait_for_state(web, State.DELIVERED, number + 1)
+                time.sleep(QUIET_SECONDS)
+                arrived = arrivals[number]
+                counted.append((proxy.round_trips(begun, arrived), proxy.round_trips(arrived)))
+        store.close()
+    return counted
