@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import psycopg
+
 from servers.counting_proxy import CountingProxy
 
 
