@@ -16,7 +16,7 @@ from hub import catalog
 from hub.delivery import retry, throttle
 from hub.delivery.batch import Done, Plan, Sent
 from hub.errors import SendError, Unknown
-from hub.health.alerts import deaths
+from hub.health.alerts import dead_letters
 from hub.model.delivery import FINISHED, Claim, Outcome, Receipt, Settlement, State
 from hub.model.destination import DestinationConfig, DestinationState
 from hub.store.repositories.queue import Wanted
@@ -67,7 +67,7 @@ def take_turn(transaction: Transaction, plan: Plan) -> Done:
     changed = [state for name, state in states.items() if state != held.states[name]]
     transaction.destinations.save(changed)
     if plan.tells:
-        transaction.alerts.note_dead(deaths(done.settlements, done.gave_up))
+        transaction.alerts.add_dead_letters(dead_letters(done.settlements, done.gave_up))
     return done
 
 

@@ -28,7 +28,7 @@ from hub.delivery.cycle import take_short_turn, take_turn
 from hub.delivery.executor import Errands, type_of
 from hub.delivery.thread_pool import Inbox, Senders
 from hub.errors import HubError, StoreError, StoreMoved, Unknown
-from hub.health.notifier import Herald
+from hub.health.notifier import Notifier
 from hub.ingest.route import Rules
 from hub.model.delivery import Claim, Message, Outcome, Settlement, State
 from hub.model.destination import DestinationConfig
@@ -82,7 +82,7 @@ class Worker:
         self._senders = Senders(threads)
         self._inbox = Inbox()
         self._errands = Errands(self._inbox, public_url)
-        self._herald = Herald(store, public_url)
+        self._notifier = Notifier(store, public_url)
         self._stopping = threading.Event()
         self._in_hand: dict[str, Claim] = {}
         self._sending: set[str] = set()
@@ -284,7 +284,7 @@ class Worker:
         for name, count in (+done.gave_up).items():
             log.warning("deliveries.gave_up", destination=name, count=count)
         if plan.looks_after:
-            self._herald.look(rules)
+            self._notifier.notify(rules)
 
     def _let_go(self, claim: Claim) -> None:
         held = self._in_hand.get(claim.id)

@@ -18,7 +18,7 @@ from hub.model.config import Config
 from hub.model.delivery import Settlement, State
 from hub.model.destination import DestinationState
 from hub.model.routing import Send
-from hub.model.stats import Room
+from hub.model.stats import DiskSpace
 
 Key = tuple[AlertKind, str]
 
@@ -52,7 +52,7 @@ class Look:
 
     now: datetime
     states: Mapping[str, DestinationState]
-    room: Room | None = None
+    room: DiskSpace | None = None
     refusal: str = ""
     dead: Mapping[str, int] = field(default_factory=dict)
     last_received: Mapping[str, datetime] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Decision:
     forgotten: tuple[Alert, ...]
 
 
-def deaths(settlements: Sequence[Settlement], gave_up: Mapping[str, int]) -> list[DeadLetters]:
+def dead_letters(settlements: Sequence[Settlement], gave_up: Mapping[str, int]) -> list[DeadLetters]:
     """The deliveries that died in a turn, by destination; messages about problems do not count."""
     found: dict[str, DeadLetters] = {}
     for each in settlements:
@@ -123,7 +123,7 @@ def _seen(known: Mapping[Key, Alert], look: Look, config: Config) -> dict[Key, A
     found = [*_of_destinations(look, config), *_of_sources(look, config)]
     if look.refusal:
         found.append(Alert(kind=AlertKind.RELOAD, reason=look.refusal))
-    if look.room is not None and look.room.is_scarce:
+    if look.room is not None and look.room.is_low:
         found.append(Alert(kind=AlertKind.DISK, reason="of the database's volume too little is free"))
     found += [each for each in known.values() if each.kind in _DEATHS and _lasts(each, look)]
     return {trouble.key: trouble for trouble in found}

@@ -12,7 +12,7 @@ from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Code, Problem, Severity
-from hub.model.stats import WORKER_SILENT_AFTER, Accounts, Condition, Room, Stats
+from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, DiskSpace, Stats
 from hub.settings import Settings
 from hub.store.store import Store
 
@@ -47,7 +47,7 @@ class Finding:
 class Facts:
     """All that was looked up in the store, at one moment."""
 
-    condition: Condition
+    database: DatabaseStatus
     stats: Stats
     states: Mapping[str, DestinationState]
     accounts: Accounts
@@ -61,10 +61,10 @@ class Facts:
 
 def look(store: Store) -> Facts:
     """Look everything up, in one consistent view; raises StoreError."""
-    condition = store.condition()
+    database = store.status()
     with store.read() as reading:
         return Facts(
-            condition=condition,
+            database=database,
             stats=reading.reports.stats(),
             states=reading.destinations.all(),
             accounts=reading.audit.accounts(),
@@ -99,8 +99,8 @@ def examine_files(config: Config | None, problems: Sequence[Problem], path: str)
 
 def examine_store(facts: Facts, config: Config | None, settings: Settings) -> Iterator[Finding]:
     """What is wrong with the database and with what it holds."""
-    yield from _database(facts.condition, settings)
-    yield from _disk(facts.condition.room)
+    yield from _database(facts.database, settings)
+    yield from _disk(facts.database.disk)
     yield from _clock(facts)
     yield from _worker(facts)
     yield from _destinations(facts, config)
@@ -108,46 +108,44 @@ def examine_store(facts: Facts, config: Config | None, settings: Settings) -> It
     yield from _accounts(facts.accounts)
 
 
-def _database(condition: Condition, settings: Settings) -> Iterator[Finding]:
-    for trouble in condition.troubles:
+def _database(database: DatabaseStatus, settings: Settings) -> Iterator[Finding]:
+    for problem in database.problems:
         advice = "restore a backup, or move to a new database with hub migrate-store"
-        yield _problem("database", f"{condition.name}: {trouble}", advice)
-    if condition.troubles:
+        yield _problem("database", f"{database.name}: {problem}", advice)
+    if database.problems:
         return
-    if condition.connections is None:
-        yield _good("database", f"{condition.name}, its schema up to date, its file in order")
+    if database.connections is None:
+        yield _good("database", f"{database.name}, its schema up to date, its file in order")
         return
-    used, allowed = condition.connections
+    used, allowed = database.connections
     most = (settings.web_processes + 1) * settings.db_connections
     words = f"{used} of {allowed} connections in use; this hub takes up to {most}"
     if most > allowed:
-        yield _problem(
-            "database", f"{condition.name}: {words}", "lower HUB_DB_CONNECTIONS or WEB_CONCURRENCY"
-        )
+        yield _problem("database", f"{database.name}: {words}", "lower HUB_DB_CONNECTIONS or WEB_CONCURRENCY")
     elif used >= allowed * CONNECTIONS_FULL or 2 * most > allowed:
         advice = "a deploy runs two generations for a moment: lower HUB_DB_CONNECTIONS or WEB_CONCURRENCY"
-        yield _warning("database", f"{condition.name}: {words}", advice)
+        yield _warning("database", f"{database.name}: {words}", advice)
     else:
-        yield _good("database", f"{condition.name}, its schema up to date; {words}")
+        yield _good("database", f"{database.name}, its schema up to date; {words}")
 
 
-def _disk(room: Room | None) -> Iterator[Finding]:
-    if room is None:
+def _disk(disk: DiskSpace | None) -> Iterator[Finding]:
+    if disk is None:
         return
-    words = f"{_size(room.free)} free of {_size(room.total)}; the database takes {_size(room.used)}"
-    if room.is_scarce:
+    words = f"{_size(disk.free)} free of {_size(disk.total)}; the database takes {_size(disk.used)}"
+    if disk.is_low:
         advice = "make room or a larger volume; a lower HUB_RETENTION keeps less. Full, nothing is accepted"
         yield _problem("disk", words, advice)
-    elif room.free < VACUUM_FACTOR * room.used:
+    elif disk.free < VACUUM_FACTOR * disk.used:
         yield _warning(
-            "disk", words, f"a VACUUM would need up to {_size(VACUUM_FACTOR * room.used)}: make room before"
+            "disk", words, f"a VACUUM would need up to {_size(VACUUM_FACTOR * disk.used)}: make room before"
         )
     else:
         yield _good("disk", words)
 
 
 def _clock(facts: Facts) -> Iterator[Finding]:
-    ahead = facts.condition.clock_ahead_seconds
+    ahead = facts.database.clock_ahead_seconds
     newest = (facts.newest_at - facts.now).total_seconds() if facts.newest_at is not None else 0.0
     if newest > CLOCK_OFF_SECONDS:
         found = f"the store holds a moment {span(newest)} in the future: a clock was or is wrong"
@@ -236,12 +234,16 @@ def _accounts(accounts: Accounts) -> Iterator[Finding]:
     parts = " + ".join(f"{accounts.states[state]:,} {state}" for state in _ORDER)
     kept = sum(accounts.states.values())
     advice = "this should not be: keep a copy of the database and report it"
-    if kept == accounts.owed and not accounts.faults:
+    if kept == accounts.owed and not accounts.discrepancies:
         yield _good("accounts", f"{accounts.owed:,} owed = {parts}")
     if kept != accounts.owed:
         yield _problem("accounts", f"{accounts.owed:,} owed, but {kept:,} = {parts}", advice)
-    for fault in accounts.faults:
-        yield _problem("accounts", f"{fault.count:,} {fault.what}, such as {fault.example}", advice)
+    for discrepancy in accounts.discrepancies:
+        yield _problem(
+            "accounts",
+            f"{discrepancy.count:,} {discrepancy.description}, such as {discrepancy.example}",
+            advice,
+        )
 
 
 _ORDER = (State.DELIVERED, State.DEAD, State.HELD, State.CANCELLED, State.PENDING, State.SENDING)

@@ -15,7 +15,7 @@ from hub.model.alert import Alert
 from hub.model.config import Config
 from hub.model.event import Event
 from hub.model.routing import Matched, Routing
-from hub.model.stats import Room
+from hub.model.stats import DiskSpace
 from hub.store.store import Store, Transaction
 
 ROUTE = "problems"
@@ -27,7 +27,7 @@ KEPT_REFUSAL = "config_refusal"
 log = structlog.get_logger()
 
 
-class Herald:
+class Notifier:
     """One worker's eye on the whole hub. Any number may look: the store decides who tells."""
 
     def __init__(self, store: Store, public_url: str) -> None:
@@ -36,15 +36,17 @@ class Herald:
         self._unsaid: set[str] = set()
         self._removed: set[str] = set()
 
-    def look(self, rules: Rules) -> None:
+    def notify(self, rules: Rules) -> None:
         """Look once, and owe what is to be told. A database that does not answer is asked the next time."""
         try:
             with self._store.read() as reading:
-                self._log_removed(set(reading.reports.waited_for()) - set(rules.config.destinations))
+                self._log_removed(
+                    set(reading.reports.pending_destinations()) - set(rules.config.destinations)
+                )
                 if not rules.config.problems:
                     return
                 kept = reading.alerts.all()
-                look = look_at(reading, kept, rules.config, self._store.room())
+                look = look_at(reading, kept, rules.config, self._store.disk_space())
                 decision = decide(kept, look, rules.config)
                 events = [
                     (_event(telling, reading, look, self._page), telling) for telling in decision.tellings
@@ -92,7 +94,7 @@ class Herald:
         self._removed = removed
 
 
-def look_at(reading: Transaction, kept: Sequence[Alert], config: Config, room: Room | None) -> Look:
+def look_at(reading: Transaction, kept: Sequence[Alert], config: Config, room: DiskSpace | None) -> Look:
     """All that tells whether there is a trouble, as the store has it now."""
     asks = config.sources if config.quiet_after_seconds is not None else {}
     received = {name: reading.reports.last_received(name) for name in asks}

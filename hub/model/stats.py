@@ -1,4 +1,4 @@
-"""The store in numbers, and how the database itself is."""
+"""The store in numbers, and what a database says of itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Stats:
     now: datetime
 
     def count(self, state: State, destination: str | None = None) -> int:
-        """Deliveries in a state, of one destination or of all."""
+        """Return how many deliveries are in a state, of one destination or of all."""
         return sum(
             count
             for (name, its_state), count in self.deliveries.items()
@@ -34,47 +34,47 @@ class Stats:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """Rows that should not be there: how many, in words that go on from the number, and one's id."""
+class Discrepancy:
+    """Rows that should not be there: their number, a description that goes on from it, and the id of one."""
 
-    what: str
+    description: str
     count: int
     example: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accounts:
-    """What all events together are owed, counted when they came, and the deliveries that are there."""
+    """All events' deliveries as they were counted when they became owed, and those that are there."""
 
     owed: int
     states: Mapping[State, int]
-    faults: tuple[Fault, ...]
+    discrepancies: tuple[Discrepancy, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
-    """What is free on the volume that the database lies on, and what it takes up itself, in bytes."""
+class DiskSpace:
+    """The volume that the database lies on, and the part of it that the database takes, in bytes."""
 
     free: int
     total: int
     used: int
 
     @property
-    def is_scarce(self) -> bool:
-        """Whether the volume fills: under half a GiB is free, or of a small one under a tenth."""
+    def is_low(self) -> bool:
+        """True where under half a GiB is free, or of a small volume under a tenth."""
         return self.free < min(self.total // 10, 512 * 1024 * 1024)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
-    """What a database says of itself, without `troubles` where it is in order.
+class DatabaseStatus:
+    """A database's own account of itself, without `problems` where it is in order.
 
     `connections` are those in use and those allowed. `clock_ahead_seconds` is its clock against this
-    machine's; None where there is only one. `room` is None where its volume cannot be seen.
+    machine's; None where there is only one. `disk` is None where its volume cannot be seen.
     """
 
-    name: str
-    troubles: tuple[str, ...] = ()
+    name: str = ""
+    problems: tuple[str, ...] = ()
     connections: tuple[int, int] | None = None
     clock_ahead_seconds: float | None = None
-    room: Room | None = None
+    disk: DiskSpace | None = None

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreMoved, StoreUnavailable
 from hub.model.delivery import Claim
-from hub.model.stats import Condition, Room
+from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store.engine.group_commit import Collided, GroupCommit
 from hub.store.engine.session import Session
 from hub.store.repositories.alerts import Alerts
@@ -147,11 +147,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def condition(self) -> Condition:
-        """How the database itself is; reads all of a SQLite file. Raises StoreError."""
+    def status(self) -> DatabaseStatus:
+        """Return the database's own account of itself; reads all of a SQLite file. Raises StoreError."""
 
-    def room(self) -> Room | None:
-        """What is left on the database's volume; None where that cannot be seen from here."""
+    def disk_space(self) -> DiskSpace | None:
+        """Return the space on the database's volume; None where that cannot be seen from here."""
         return None
 
     @abstractmethod

@@ -153,11 +153,11 @@ def test_a_database_that_does_not_answer_is_a_problem(run: Run) -> None:
 def test_each_dialect_says_how_it_is(store: Store) -> None:
     facts = look(store)
 
-    assert facts.condition.troubles == ()
+    assert facts.database.problems == ()
     if store.url.startswith("sqlite"):
-        assert facts.condition.room is not None
-        assert facts.condition.room.used > 0
+        assert facts.database.disk is not None
+        assert facts.database.disk.used > 0
     else:
-        used, allowed = facts.condition.connections or (0, 0)
+        used, allowed = facts.database.connections or (0, 0)
         assert 0 < used < allowed
-        assert abs(facts.condition.clock_ahead_seconds or 0.0) < 5
+        assert abs(facts.database.clock_ahead_seconds or 0.0) < 5

@@ -18,7 +18,7 @@ from hub.model.config import Config
 from hub.model.delivery import Claim
 from hub.model.destination import DestinationState
 from hub.model.routing import Send
-from hub.model.stats import Room
+from hub.model.stats import DiskSpace
 
 NOW = given.NOON
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -63,7 +63,7 @@ DIED, REFUSED, PAUSED, FAILING = (
 RELOAD, DISK, QUIET = AlertKind.RELOAD, AlertKind.DISK, AlertKind.QUIET
 BROKEN = DestinationState(name="crm", failures=2)
 WELL = DestinationState(name="crm")
-SCARCE = Room(free=GIB // 4, total=100 * GIB, used=GIB)
+SCARCE = DiskSpace(free=GIB // 4, total=100 * GIB, used=GIB)
 
 TABLE: dict[str, tuple[list[Alert], Look, list[str]]] = {
     "all is right": ([], look(WELL), []),
@@ -238,7 +238,7 @@ def test_deaths_are_counted_by_destination_and_those_of_problems_are_not() -> No
             ("hub.problem", "mail", "550"),
         ]
     ]
-    found = alerts.deaths(dead, {"team": 3, "log": 0})
+    found = alerts.dead_letters(dead, {"team": 3, "log": 0})
 
     assert [(each.destination, each.count, each.reason) for each in found] == [
         ("crm", 2, "410 Gone"),

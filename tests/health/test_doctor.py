@@ -13,7 +13,7 @@ from hub.health.doctor import Facts, Finding, Level, examine_files, examine_stor
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.problem import Problem, Severity
-from hub.model.stats import Accounts, Condition, Fault, Room, Stats
+from hub.model.stats import Accounts, DatabaseStatus, Discrepancy, DiskSpace, Stats
 from hub.settings import Settings
 
 GIB = 1024**3
@@ -30,12 +30,12 @@ STATS = Stats(
     now=NOW,
 )
 ACCOUNTS = Accounts(
-    owed=5, states={**dict.fromkeys(State, 0), State.DELIVERED: 2, State.PENDING: 3}, faults=()
+    owed=5, states={**dict.fromkeys(State, 0), State.DELIVERED: 2, State.PENDING: 3}, discrepancies=()
 )
-SQLITE = Condition(name="SQLite 3", room=Room(free=50 * GIB, total=100 * GIB, used=GIB))
-POSTGRES = Condition(name="PostgreSQL 16", connections=(4, 20), clock_ahead_seconds=0.1)
+SQLITE = DatabaseStatus(name="SQLite 3", disk=DiskSpace(free=50 * GIB, total=100 * GIB, used=GIB))
+POSTGRES = DatabaseStatus(name="PostgreSQL 16", connections=(4, 20), clock_ahead_seconds=0.1)
 WELL = Facts(
-    condition=SQLITE,
+    database=SQLITE,
     stats=STATS,
     states={},
     accounts=ACCOUNTS,
@@ -52,9 +52,9 @@ def ailing(facts: Facts) -> list[tuple[str, Level, str]]:
     return [(each.check, each.level, each.found) for each in found(facts) if each.level is not Level.GOOD]
 
 
-@pytest.mark.parametrize("condition", [SQLITE, POSTGRES])
-def test_all_is_right(condition: Condition) -> None:
-    findings = found(replace(WELL, condition=condition))
+@pytest.mark.parametrize("database", [SQLITE, POSTGRES])
+def test_all_is_right(database: DatabaseStatus) -> None:
+    findings = found(replace(WELL, database=database))
 
     assert {each.level for each in findings} == {Level.GOOD}
     assert (
@@ -67,11 +67,11 @@ def with_state(**values: Any) -> Facts:
 
 
 def with_room(free: int, total: int, used: int = 0) -> Facts:
-    return replace(WELL, condition=replace(SQLITE, room=Room(free=free, total=total, used=used)))
+    return replace(WELL, database=replace(SQLITE, disk=DiskSpace(free=free, total=total, used=used)))
 
 
 def on_postgres(**values: Any) -> Facts:
-    return replace(WELL, condition=replace(POSTGRES, **values))
+    return replace(WELL, database=replace(POSTGRES, **values))
 
 
 def with_deliveries(*counts: tuple[str, State]) -> Facts:
@@ -84,7 +84,7 @@ AILMENTS: list[tuple[Facts, str, Level, str]] = [
     (on_postgres(connections=(19, 20)), "database", MIND, "19 of 20 connections in use"),
     (on_postgres(connections=(1, 17)), "database", MIND, "this hub takes up to 9"),
     (on_postgres(connections=(1, 8)), "database", BAD, "this hub takes up to 9"),
-    (on_postgres(troubles=("it only reads",)), "database", BAD, "PostgreSQL 16: it only reads"),
+    (on_postgres(problems=("it only reads",)), "database", BAD, "PostgreSQL 16: it only reads"),
     (with_room(GIB // 4, 100 * GIB), "disk", BAD, "256 MiB free of 100 GiB"),
     (with_room(GIB // 20, GIB), "disk", BAD, "51 MiB free of 1.0 GiB"),
     (with_room(3 * GIB, 100 * GIB, used=2 * GIB), "disk", MIND, "the database takes 2.0 GiB"),
@@ -108,7 +108,10 @@ AILMENTS: list[tuple[Facts, str, Level, str]] = [
     (replace(WELL, accounts=replace(ACCOUNTS, owed=6)), "accounts", BAD, "6 owed, but 5 = 2 delivered"),
     (
         replace(
-            WELL, accounts=replace(ACCOUNTS, faults=(Fault(what="rows are odd", count=1, example="dlv_1"),))
+            WELL,
+            accounts=replace(
+                ACCOUNTS, discrepancies=(Discrepancy(description="rows are odd", count=1, example="dlv_1"),)
+            ),
         ),
         "accounts",
         BAD,

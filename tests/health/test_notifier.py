@@ -17,7 +17,7 @@ from hub import catalog, operator
 from hub.delivery.batch import News, Plan, Sent
 from hub.delivery.cycle import take_turn
 from hub.errors import Reject, Retry
-from hub.health.notifier import Herald
+from hub.health.notifier import Notifier
 from hub.ingest.fanout import fan_out
 from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
@@ -86,7 +86,7 @@ def earlier(column: Any, ago: timedelta) -> Any:
 
 
 def look(store: Store, rules: Any = RULES) -> None:
-    Herald(store, "https://hub.example.com").look(rules)
+    Notifier(store, "https://hub.example.com").notify(rules)
 
 
 def told(store: Store) -> list[EventRecord]:
@@ -122,7 +122,7 @@ def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
             if each.type != "user.created"
         ]
         assert owed == [("problems", "mail")] * 2
-        assert reading.audit.accounts().faults == ()
+        assert reading.audit.accounts().discrepancies == ()
 
 
 def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None:
@@ -219,10 +219,10 @@ def test_what_cannot_be_told_is_logged_once(store: Store) -> None:
     turn(store, claims=False)
     operator.pause(store, RULES, "mail")
     change(store, earlier(destinations.c.paused_at, MINUTE))
-    herald = Herald(store, "")
+    notifier = Notifier(store, "")
     with capture_logs() as logs:
-        herald.look(RULES)
-        herald.look(RULES)
+        notifier.notify(RULES)
+        notifier.notify(RULES)
 
     assert told(store) == []
     assert [(line["event"], line["what"]) for line in logs] == [("problems.unsaid", "mail is paused")]
@@ -230,11 +230,11 @@ def test_what_cannot_be_told_is_logged_once(store: Store) -> None:
 
 def test_deliveries_to_what_is_gone_from_the_configuration_wait_and_are_logged_once(store: Store) -> None:
     owe(store)
-    herald = Herald(store, "")
+    notifier = Notifier(store, "")
     without = given.rules(given.route("all", ("x",), "mail"), destinations=(MAIL,))
     with capture_logs() as logs:
-        herald.look(without)
-        herald.look(without)
+        notifier.notify(without)
+        notifier.notify(without)
 
     assert [(line["event"], line["destination"]) for line in logs] == [("destination.removed", "crm")]
 

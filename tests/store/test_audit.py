@@ -96,7 +96,7 @@ def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> N
     with lived_in.read() as reading:
         kept = reading.reports.deliveries(limit=500)
 
-    assert found.faults == ()
+    assert found.discrepancies == ()
     assert found.owed == sum(found.states.values()) == len(kept)
     assert {state for state, count in found.states.items() if count} >= {State.PENDING, State.DELIVERED}
 
@@ -104,7 +104,7 @@ def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> N
 def test_an_empty_store_balances(store: Store) -> None:
     found = accounts(store)
 
-    assert (found.owed, sum(found.states.values()), found.faults) == (0, 0, ())
+    assert (found.owed, sum(found.states.values()), found.discrepancies) == (0, 0, ())
 
 
 def one(state: State) -> Callable[[Store], str]:
@@ -161,10 +161,12 @@ DAMAGE: dict[str, tuple[State, Callable[[str], Any]]] = {
 def test_damage_is_found(lived_in: Store, what: str) -> None:
     state, damage = DAMAGE[what]
     change(lived_in, damage(one(state)(lived_in)))
-    found = accounts(lived_in).faults
+    found = accounts(lived_in).discrepancies
 
-    assert what in [fault.what for fault in found]
-    assert all(fault.count > 0 and fault.example.startswith(("evt_", "dlv_")) for fault in found)
+    assert what in [discrepancy.description for discrepancy in found]
+    assert all(
+        discrepancy.count > 0 and discrepancy.example.startswith(("evt_", "dlv_")) for discrepancy in found
+    )
 
 
 def test_every_rule_is_seen_to_find_something() -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
 from hub.model.delivery import Claim
-from hub.model.stats import Condition
+from hub.model.stats import DatabaseStatus
 from hub.store import migrate
 from hub.store.engine.notifier import Notifier
 from hub.store.engine.session import RemoteSession, Session
@@ -46,7 +46,7 @@ and all others waiting, no longer than that.
 _SET_LOCALLY = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
 """For one transaction: behind a pooler a session's settings are somebody else's."""
 
-_CONDITION = text(
+_STATUS = text(
     """
     SELECT current_setting('server_version') AS version,
            pg_is_in_recovery() AS is_replica,
@@ -116,19 +116,21 @@ class PostgresStore(Store):
     def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
 
-    def condition(self) -> Condition:
+    def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as line:
             connection = line.connection
             asked_at = datetime.now(UTC)
             clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             here = asked_at + (datetime.now(UTC) - asked_at) / 2
-            row = connection.execute(_CONDITION).one()
+            row = connection.execute(_STATUS).one()
         # A limit below zero is none. The tightest of server, role and database counts.
         limits = [(row.used, row.most), (row.used_by_role, row.role_most), (row.used_here, row.here_most)]
-        return Condition(
+        return DatabaseStatus(
             name=f"PostgreSQL {row.version}",
-            troubles=("it is a replica that only reads",) if row.is_replica else (),
-            connections=min((each for each in limits if each[1] >= 0), key=lambda each: each[1] - each[0]),
+            problems=("it is a replica that only reads",) if row.is_replica else (),
+            connections=min(
+                (limit for limit in limits if limit[1] >= 0), key=lambda limit: limit[1] - limit[0]
+            ),
             clock_ahead_seconds=(clock - here).total_seconds(),
         )
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError, StoreUnavailable
-from hub.model.stats import Condition, Room
+from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store import migrate
 from hub.store.engine.session import Session
 from hub.store.store import Listener, Store
@@ -82,26 +82,27 @@ class SqliteStore(Store):
     def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
         return _SocketListener(_bell_path(self.path), on_wake)
 
-    def condition(self) -> Condition:
+    def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as line:
             connection = line.connection
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-            said = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
-        troubles = [f"the file is damaged: {each}" for each in said if each != "ok"]
+            checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
+        problems = [f"the file is damaged: {line}" for line in checked if line != "ok"]
         if mode != "wal":
-            troubles.append(
+            problems.append(
                 f"its journal mode is {mode} instead of wal: readers and writers block each other"
             )
-        return Condition(name=f"SQLite {sqlite3.sqlite_version}", troubles=tuple(troubles), room=self.room())
+        name = f"SQLite {sqlite3.sqlite_version}"
+        return DatabaseStatus(name=name, problems=tuple(problems), disk=self.disk_space())
 
-    def room(self) -> Room | None:
+    def disk_space(self) -> DiskSpace | None:
         try:
             volume = shutil.disk_usage(self.path.absolute().parent)
             files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
             used = sum(file.stat().st_size for file in files if file.exists())
         except OSError:
             return None
-        return Room(free=volume.free, total=volume.total, used=used)
+        return DiskSpace(free=volume.free, total=volume.total, used=used)
 
     def make_durable(self) -> None:
         if self._synchronous != "FULL":

@@ -24,7 +24,7 @@ class Alerts:
         rows = self._session.connection.execute(select(alerts).order_by(alerts.c.kind, alerts.c.subject))
         return [Alert(**{**row._mapping, "kind": AlertKind(row.kind)}) for row in rows]
 
-    def note_dead(self, deaths: Sequence[DeadLetters]) -> None:
+    def add_dead_letters(self, deaths: Sequence[DeadLetters]) -> None:
         """Keep that deliveries died, for it to be told: as their destination's trouble where it fails."""
         for each in sorted(deaths, key=lambda each: each.destination):
             failures = select(destinations.c.failures).where(destinations.c.name == each.destination)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, Subquery, and_, case, func, or_, select
 
 from hub.model.delivery import FINISHED, Outcome, State
-from hub.model.stats import Accounts, Fault
+from hub.model.stats import Accounts, Discrepancy
 from hub.store.engine.session import Session
 from hub.store.tables import attempts, deliveries, events, is_in, workers
 
@@ -35,18 +35,18 @@ class Audit:
 
     def accounts(self, rows_at_once: int = ROWS_AT_ONCE) -> Accounts:
         """What is owed against what became of it, and every kind of row that should not be there."""
-        faults: dict[str, Fault] = {}
+        discrepancies: dict[str, Discrepancy] = {}
         owed, counted = 0, Counter[str]()
         for rows in self._parts(events.c.id, _events_with_counts, rows_at_once):
             columns = [func.coalesce(func.sum(rows.c.owed), 0)]
-            found = self._look(rows, columns, _event_rules(rows), faults)
+            found = self._look(rows, columns, _event_rules(rows), discrepancies)
             owed += int(found[0])
         for rows in self._parts(deliveries.c.id, _deliveries_with_attempts, rows_at_once):
             columns = [func.coalesce(func.sum(_one_if(rows.c.state == state)), 0) for state in State]
-            found = self._look(rows, columns, _delivery_rules(rows), faults)
+            found = self._look(rows, columns, _delivery_rules(rows), discrepancies)
             counted.update(dict(zip(State, map(int, found), strict=True)))
         states = {state: counted[state] for state in State}
-        return Accounts(owed=owed, states=states, faults=tuple(faults.values()))
+        return Accounts(owed=owed, states=states, discrepancies=tuple(discrepancies.values()))
 
     def abandoned(self) -> int:
         """Deliveries that are being sent under a lease that ran out a while ago: nobody took them back."""
@@ -79,9 +79,9 @@ class Audit:
             after = last
 
     def _look(
-        self, rows: Subquery, columns: list[Any], rules: Rules, faults: dict[str, Fault]
+        self, rows: Subquery, columns: list[Any], rules: Rules, discrepancies: dict[str, Discrepancy]
     ) -> tuple[Any, ...]:
-        """The values of `columns` over some rows; what is wrong with them is added to `faults`."""
+        """The values of `columns` over some rows; what is wrong with them is added to `discrepancies`."""
         judged: list[Any] = []
         for rule in rules.values():
             judged += [func.sum(_one_if(rule)), func.min(case((rule, rows.c.id)))]
@@ -89,8 +89,10 @@ class Audit:
         numbers = found[len(columns) :]
         for what, count, example in zip(rules, numbers[::2], numbers[1::2], strict=True):
             if count:
-                known = faults.get(what, Fault(what=what, count=0, example=example))
-                faults[what] = Fault(what=what, count=known.count + int(count), example=known.example)
+                known = discrepancies.get(what, Discrepancy(description=what, count=0, example=example))
+                discrepancies[what] = Discrepancy(
+                    description=what, count=known.count + int(count), example=known.example
+                )
         return found[: len(columns)]
 
 

@@ -238,7 +238,7 @@ class Reports:
         newest = select(events.c.received_at).where(events.c.source == source)
         return self._session.connection.execute(newest.order_by(events.c.id.desc()).limit(1)).scalar()
 
-    def waited_for(self) -> list[str]:
+    def pending_destinations(self) -> list[str]:
         """The destinations that anything is pending for: one look into an index for each."""
         names: list[str] = []
         name: str | None = ""
