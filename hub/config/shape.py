@@ -1,6 +1,6 @@
-"""Checks one block of a document against its model, and says in plain words what is wrong with it.
+"""A block of a document against its model, with problems in plain words.
 
-pydantic finds the problems; its own sentences never reach a user, and no input is ever repeated.
+pydantic finds the problems; its own messages never reach a user, and no input is ever repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hub.config.report import Report
 from hub.humanize import did_you_mean, kind_of, listed
 from hub.model.problem import Code
 from hub.yamldoc import Path
-from hub.yamldoc.tree import plain_value
+from hub.yamldoc.nodes import plain_value
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,7 +39,7 @@ _BOUNDS = {
 }
 _OWN_CODES = frozenset(code.value for code in Code)
 _SURE = ("missing", "extra_forbidden")
-"""What stays true of a block whatever an unset variable will hold."""
+"""Types of errors that no value of an unset variable would mend."""
 
 
 def check_shape(
@@ -52,16 +52,16 @@ def check_shape(
     other_keys: Iterable[str] = (),
     nullable: Iterable[str] = (),
 ) -> M | None:
-    """The block at a path as its model, or None where it has problems, which are reported.
+    """Return the block at a path as its model, or None where it has problems, which are reported.
 
-    `value` is what to check: the block or a part of it. `noun` names it in sentences (`the route "x"`);
+    `value` is what to check: the block or a part of it. `noun` names it in messages (`the route "x"`);
     `other_keys` are keys checked elsewhere, for did-you-mean; `nullable` those for which null is a value.
     A number or boolean may come from a variable. What an unset variable stands for is not judged.
     """
     if not isinstance(value, dict):
         takes = listed((*other_keys, *key_names(model)))
-        said = "is empty" if value is None else f"must have keys of its own, not be {kind_of(value)}"
-        report.error(path, Code.WRONG_TYPE, f"{noun} {said}; it takes {takes}", key=value is None)
+        message = "is empty" if value is None else f"must have keys of its own, not be {kind_of(value)}"
+        report.error(path, Code.WRONG_TYPE, f"{noun} {message}; it takes {takes}", key=value is None)
         return None
     blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), value)
     value = {key: item for key, item in value.items() if key not in blank}
@@ -77,44 +77,47 @@ def check_shape(
             errors = error.errors(include_url=False, include_input=False)
     keys = (*other_keys, *key_names(model))
     errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in blank]
-    for where, same_place in _by_place(value, errors).items():
-        is_sure = any(error["type"] in _SURE for error in same_place)
+    for where, path_errors in _by_path(value, errors).items():
+        is_sure = any(error["type"] in _SURE for error in path_errors)
         if is_sure or not (report.is_open(path + where) or (blank and not where)):
-            _explain(report, path, where, value, same_place, noun, keys)
+            _explain(report, path, where, value, path_errors, noun, keys)
     return None
 
 
 def key_names(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys that users write for a model's fields."""
+    """Return the keys that users write for a model's fields."""
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def _report_blanks(report: Report, path: Path, keys: Iterable[str], value: dict[str, Any]) -> list[str]:
-    """The keys that have no value, each of which is a problem."""
+    """Report the keys that have no value, and return them."""
     blank = [key for key, item in value.items() if item is None and key in keys]
     for key in blank:
-        said = f'"{key}" has no value; give it one, or remove the key'
+        message = f'"{key}" has no value; give it one, or remove the key'
         if report.has_comment_behind((*path, key)):
-            said = f'"{key}" has no value, because "#" begins a comment; put the value into quotes'
-        report.error((*path, key), Code.WRONG_TYPE, said, key=True)
+            message = f'"{key}" has no value, because "#" begins a comment; put the value into quotes'
+        report.error((*path, key), Code.WRONG_TYPE, message, key=True)
     return blank
 
 
 def _typed(
     report: Report, path: Path, value: dict[str, Any], errors: list[ErrorDetails]
 ) -> dict[str, Any] | None:
-    """The block with numbers and booleans where they were asked for and a variable holds them as text."""
+    """Return the block with numbers and booleans for texts of variables where they are asked for.
+
+    None where there are none.
+    """
     changed = dict(value)
     for error in errors:
-        where = _place(value, error["loc"])
+        where = _path_of(value, error["loc"])
         wants_other = error["type"] in ("int_type", "float_type", "bool_type")
         if wants_other and len(where) == 1 and report.is_replaced(path + where):
             changed[str(where[0])] = plain_value(value[str(where[0])])
     return None if changed == value else changed
 
 
-def _place(value: Any, loc: tuple[int | str, ...]) -> Path:
-    """A pydantic location without the steps that are no keys of the block, such as names of union members."""
+def _path_of(value: Any, loc: tuple[int | str, ...]) -> Path:
+    """Return a pydantic location as a path: without its steps that are no keys, such as union members."""
     path: list[str | int] = []
     for step in loc:
         inside = isinstance(value, dict) and step in value
@@ -125,15 +128,15 @@ def _place(value: Any, loc: tuple[int | str, ...]) -> Path:
     return tuple(path)
 
 
-def _by_place(value: Any, errors: list[ErrorDetails]) -> dict[Path, list[ErrorDetails]]:
-    """The errors of each place, missing keys each on their own; a union reports one for each member."""
-    places: dict[Path, list[ErrorDetails]] = {}
+def _by_path(value: Any, errors: list[ErrorDetails]) -> dict[Path, list[ErrorDetails]]:
+    """Group errors by their path, missing keys each on their own; a union has one for each member."""
+    by_path: dict[Path, list[ErrorDetails]] = {}
     for error in errors:
-        where = _place(value, error["loc"])
+        where = _path_of(value, error["loc"])
         if error["type"] == "missing":
             where = (*where, error["loc"][-1])
-        places.setdefault(where, []).append(error)
-    return places
+        by_path.setdefault(where, []).append(error)
+    return by_path
 
 
 def _explain(
@@ -152,11 +155,11 @@ def _explain(
         close = "; remove it"
         if len(where) == 1:
             close = did_you_mean(str(where[-1]), set(keys) - set(block), f"; it takes {listed(keys)}")
-        said = f'{noun} has no key "{where[-1]}"{close}'
-        report.error(path + where, Code.UNKNOWN_KEY, said, key=True)
+        message = f'{noun} has no key "{where[-1]}"{close}'
+        report.error(path + where, Code.UNKNOWN_KEY, message, key=True)
     else:
-        code, said = _sentence(_subject(where) or noun, _value_at(block, where), errors)
-        report.error(path + where, code, said, key=not where)
+        code, message = _message(_subject(where) or noun, _value_at(block, where), errors)
+        report.error(path + where, code, message, key=not where)
 
 
 def _explain_missing(report: Report, path: Path, where: Path, block: Mapping[str, Any], noun: str) -> None:
@@ -169,26 +172,26 @@ def _value_at(value: Any, where: Path) -> Any:
     return value
 
 
-def _sentence(subject: str, value: Any, errors: list[ErrorDetails]) -> tuple[Code, str]:
-    """The code and sentence for what is wrong in one place."""
+def _message(subject: str, value: Any, errors: list[ErrorDetails]) -> tuple[Code, str]:
+    """Return the code and the message for the errors of one path."""
     own = next((error for error in errors if error["type"] in _OWN_CODES), None)
     if own is not None:
-        return Code(own["type"]), _full_sentence(subject, own["msg"])
-    said = next((error for error in errors if error["type"] in ("value_error", "assertion_error")), None)
-    if said is not None:
-        return Code.BAD_VALUE, _full_sentence(
-            subject, str(said.get("ctx", {}).get("error") or "is not right")
+        return Code(own["type"]), _full_message(subject, own["msg"])
+    raised = next((error for error in errors if error["type"] in ("value_error", "assertion_error")), None)
+    if raised is not None:
+        return Code.BAD_VALUE, _full_message(
+            subject, str(raised.get("ctx", {}).get("error") or "is not right")
         )
     expected = [_EXPECTED[error["type"]] for error in errors if error["type"] in _EXPECTED]
     if len(expected) == len(errors):
         wanted = " or ".join(dict.fromkeys(expected))
-        found = f"{kind_of(value)}{_advice(expected, value)}"
-        return Code.WRONG_TYPE, f"{subject} must be {wanted}, not {found}"
-    return Code.BAD_VALUE, f"{subject} {_limit_sentence(errors)}"
+        actual = f"{kind_of(value)}{_advice(expected, value)}"
+        return Code.WRONG_TYPE, f"{subject} must be {wanted}, not {actual}"
+    return Code.BAD_VALUE, f"{subject} {_limit_message(errors)}"
 
 
 def _advice(expected: list[str], value: Any) -> str:
-    """What to write instead, where that is sure."""
+    """Return the end of a message with the value to write instead, where that is sure."""
     if "text" in expected and isinstance(value, bool | int | float):
         return "; put it into quotes"
     if "true or false" in expected and isinstance(value, str):
@@ -205,12 +208,12 @@ def _subject(where: Path) -> str:
     return f"an item of {name}" if isinstance(where[-1], int) else name
 
 
-def _full_sentence(subject: str, said: str) -> str:
-    """A model's own words, which may leave out what they are about (`must be a URL …`)."""
-    return f"{subject} {said}" if re.match(r"(must|is|has|needs|does|cannot|may)\b", said) else said
+def _full_message(subject: str, message: str) -> str:
+    """Return a model's own message, with the subject that it may leave out (`must be a URL …`)."""
+    return f"{subject} {message}" if re.match(r"(must|is|has|needs|does|cannot|may)\b", message) else message
 
 
-def _limit_sentence(errors: list[ErrorDetails]) -> str:
+def _limit_message(errors: list[ErrorDetails]) -> str:
     error = next((error for error in errors if error["type"] not in _EXPECTED), errors[0])
     ctx, name = error.get("ctx", {}), error["type"]
     if name in ("literal_error", "enum"):

@@ -26,7 +26,7 @@ from hub.model.routing import Route, Send, event_matches
 from hub.sources.base import find_source
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Document, Path
-from hub.yamldoc.tree import Position
+from hub.yamldoc.nodes import Position
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""YAML text -> plain values that know where they stand: what every message about a file is made from.
+"""YAML text -> plain values with positions, which every message about a file needs.
 
 Plain values are what they look like: `null`, `~`, `true`, `false` and numbers as JSON writes them are typed,
 everything else (`NO`, `on`, `012`, `+49`, `22:00`, a date) is text. Tags and merge keys (`<<`) are problems,
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.model.problem import Code, Problem, Severity
-from hub.yamldoc.tree import Node, Position, build_tree
+from hub.yamldoc.nodes import Node, Position
+from hub.yamldoc.tree import build_tree
 
 FILE_LIMIT_BYTES = 1024 * 1024
 
@@ -25,7 +26,7 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", r
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A file's values as `value`: mappings, lists, text, numbers, booleans and None; and their places.
+    """A file's values as `value`: mappings, lists, text, numbers, booleans and None; and their positions.
 
     An alias stands where the text it repeats stands.
     """
@@ -36,19 +37,20 @@ class Document:
 
     @property
     def value(self) -> Any:
+        """The plain value of the whole document."""
         return self.root.value
 
     def at(self, path: Path) -> Position:
-        """Where a value begins; the nearest value around it where it is not there."""
+        """Return the position of a value; of the nearest value around it where it is not there."""
         return self._node(path).position
 
     def key_at(self, path: Path) -> Position:
-        """Where the key of a value stands; for an item of a list, the item."""
+        """Return the position of a value's key; of an item of a list, its own."""
         parent = self._node(path[:-1])
         return parent.keys.get(str(path[-1]), self.at(path)) if path else self.at(path)
 
     def within(self, path: Path, offset: int) -> Position:
-        """Where the character at `offset` of a text stands, whatever its quotes, folds and escapes."""
+        """Return the position of a text's character at `offset`, whatever its quotes, folds and escapes."""
         node = self._node(path)
         if not isinstance(node.value, str) or not node.raw:
             return node.position
@@ -59,13 +61,13 @@ class Document:
         return Position(line=node.line + before.count("\n"), column=column)
 
     def comment_follows(self, path: Path) -> bool:
-        """Whether a comment begins where the value of this key would: `channel: #sales`."""
+        """Return whether a comment begins in the place of this key's value: `channel: #sales`."""
         key = self.key_at(path)
         line = self.text.split("\n")[key.line - 1] if self.text else ""
         return bool(re.match(r"[^:]*:\s+#", line[key.column - 1 :]))
 
     def texts(self, path: Path = ()) -> Iterator[tuple[Path, str]]:
-        """Every text at or below a path, keys not included; nothing where the path is not there."""
+        """Return every text at or below a path, keys not included; nothing where the path is not there."""
         node = self.root
         for step in path:
             if step not in node.children:
@@ -90,10 +92,10 @@ def _texts_below(node: Node, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def parse(content: bytes, file: str) -> tuple[Document | None, tuple[Problem, ...]]:
-    """The document in a file's bytes, and what is wrong with it; None where it does not parse at all."""
+    """Return the document in a file's bytes, None where it does not parse at all, and its problems."""
     if len(content) > FILE_LIMIT_BYTES:
-        said = "the file is larger than 1 MiB, the most that is read; make it smaller"
-        return None, (_problem(file, 1, 1, Code.UNREADABLE_FILE, said),)
+        message = "the file is larger than 1 MiB, the most that is read; make it smaller"
+        return None, (_problem(file, 1, 1, Code.UNREADABLE_FILE, message),)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -104,7 +106,7 @@ def parse(content: bytes, file: str) -> tuple[Document | None, tuple[Problem, ..
 
 
 def not_utf8(content: bytes, error: UnicodeDecodeError) -> str:
-    """The sentence about a file that is not UTF-8."""
+    """Return the message about a file that is not UTF-8."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "the file is UTF-16; save it as UTF-8"
     return f"the file is not UTF-8 (byte 0x{content[error.start]:02x} here); save it as UTF-8"
@@ -122,7 +124,7 @@ def _problem(file: str, line: int, column: int, code: Code, message: str) -> Pro
 
 
 def _raw_index(node: Node, offset: int) -> int:
-    """Where in a text's raw form its character number `offset` stands.
+    """Return the index in a text's raw form of its character number `offset`.
 
     Other than white space and escapes, both forms hold the same characters in the same order.
     """
@@ -135,7 +137,7 @@ def _raw_index(node: Node, offset: int) -> int:
 
 
 def _skip_fold(node: Node, index: int, char: str) -> int:
-    """Past indentation, folds and escaped line breaks that stand before a character."""
+    """Return the index past indentation, folds and escaped line breaks that stand before a character."""
     raw = node.raw
     while index < len(raw):
         if node.style == '"' and re.match(r"\\\r?\n", raw[index : index + 3]):
@@ -148,7 +150,7 @@ def _skip_fold(node: Node, index: int, char: str) -> int:
 
 
 def _raw_length(style: str, raw: str, index: int) -> int:
-    """How many raw characters make the one at `index`."""
+    """Return the number of raw characters that make the one at `index`."""
     if style == '"' and (escape := _ESCAPE.match(raw, index)):
         return len(escape[0])
     if style == "'" and raw.startswith("''", index):

@@ -1,4 +1,4 @@
-"""YAML text -> a tree of nodes, each a plain value that knows where it stands.
+"""YAML text -> a tree of nodes, each a plain value with its position.
 
 PyYAML's Python parser is used as a stream of events: its C parser crashes the process on deep nesting, and
 its composer recurses.
@@ -6,71 +6,27 @@ its composer recurses.
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import yaml
 
 from hub.model.problem import Code, Problem, Severity
-from hub.yamldoc.syntax import Misread, explain, explain_alias, explain_tag
+from hub.yamldoc.failure import LastScalar, YamlSyntaxError
+from hub.yamldoc.nodes import Node, Position, plain_value
+from hub.yamldoc.syntax import explain, explain_alias, explain_tag
 
 DEPTH_LIMIT = 50
 ALIASED_VALUES_LIMIT = 10_000
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_CONSTANTS: dict[str, bool | None] = {
-    "": None,
-    **dict.fromkeys(("~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
 _PROPERTY = re.compile(r"[&!]\S*\s+")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """A place in a file; line and column count from 1."""
-
-    line: int
-    column: int
-
-
-@dataclass(kw_only=True, slots=True)
-class Node:
-    """A value with its place. `raw` is a text as the file has it, `style` its quote, `|`, `>` or nothing."""
-
-    line: int
-    column: int
-    value: Any = None
-    raw: str = ""
-    style: str = ""
-    size: int = 1
-    keys: dict[str, Position] = field(default_factory=dict)
-    children: dict[str | int, Node] = field(default_factory=dict)
-
-    @property
-    def position(self) -> Position:
-        return Position(line=self.line, column=self.column)
-
-
 def build_tree(text: str, file: str) -> tuple[Node | None, list[Problem]]:
-    """The tree of a YAML text, and what is wrong with it; None where it does not parse at all."""
+    """Return the tree of a YAML text, None where it does not parse at all, and its problems."""
     return _Builder(text, file).build()
-
-
-def plain_value(text: str) -> Any:
-    """What an unquoted text stands for: null, true, false and JSON's numbers, else the text itself."""
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    matched = _NUMBER.fullmatch(text)
-    if matched is None or len(text) > 300:
-        return text
-    if matched[2] is None and matched[3] is None:
-        return int(text)
-    return float(text) if math.isfinite(float(text)) else text
 
 
 class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
@@ -89,7 +45,7 @@ class _Mark(Protocol):
 
 
 @dataclass(kw_only=True)
-class _Open:
+class _OpenCollection:
     """A mapping or list whose end has not come yet.
 
     `key` is that of the mapping's next value; `expects_key` says which of both is next. `unusable` keys
@@ -106,29 +62,29 @@ class _Open:
 
 
 class _Builder:
-    """Builds the tree from PyYAML's events without recursion, so no nesting can exhaust the stack."""
+    """A tree under construction, from PyYAML's events without recursion: no nesting can exhaust the stack."""
 
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
         self.problems: dict[Problem, None] = {}
-        self.stack: list[_Open] = []
+        self.stack: list[_OpenCollection] = []
         self.root: Node | None = None
         self.anchors: dict[str, Node | None] = {}
         self.unused: dict[str, Position] = {}
         self.aliased = 0
-        self.last_scalar: tuple[Position, Position, str] | None = None
+        self.last_scalar: LastScalar | None = None
 
     def build(self) -> tuple[Node | None, list[Problem]]:
+        """Do as `build_tree`."""
         try:
             self._read_events()
-        except Misread as error:
+        except YamlSyntaxError as error:
             self._report(error.line, error.column, Code.YAML_SYNTAX, str(error))
             return None, list(self.problems)
-        said = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
-        said = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
+        message = 'nothing refers to this anchor ("&…"); if it is part of a text, put the text into quotes'
         for position in self.unused.values():
-            self._report(position.line, position.column, Code.UNUSED_ANCHOR, said, Severity.WARNING)
+            self._report(position.line, position.column, Code.UNUSED_ANCHOR, message, Severity.WARNING)
         return self.root or Node(line=1, column=1), list(self.problems)
 
     def _read_events(self) -> None:
@@ -142,14 +98,14 @@ class _Builder:
         except (ValueError, OverflowError) as error:
             # PyYAML passes an escape like \UFFFFFFFF to chr() unchecked.
             mark = loader.get_mark()
-            said = "this escape names no character; write the character itself"
-            raise Misread(mark.line + 1, mark.column + 1, said) from error
+            message = "this escape names no character; write the character itself"
+            raise YamlSyntaxError(mark.line + 1, mark.column + 1, message) from error
 
     def _take(self, event: Any) -> None:
         if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            said = 'a second document begins here ("---"); keep everything in one document'
+            message = 'a second document begins here ("---"); keep everything in one document'
             mark: Any = event.start_mark
-            raise _misread(mark, said)
+            raise _syntax_error(mark, message)
         if isinstance(event, yaml.ScalarEvent):
             self._take_scalar(event)
         elif isinstance(event, yaml.AliasEvent):
@@ -163,15 +119,16 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         raw = self.text[start.index : end.index]
         if unstorable := _UNSTORABLE.search(event.value):
-            said = f"the character {ord(unstorable[0]):#06x} cannot be stored; leave it out"
-            raise _misread(start, said)
+            message = f"the character {ord(unstorable[0]):#06x} cannot be stored; leave it out"
+            raise _syntax_error(start, message)
         if event.tag is not None:
             self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, explain_tag(raw))
         node = Node(line=start.line + 1, column=start.column + 1, raw=raw, style=event.style or "")
         self._without_properties(node)
         is_plain = event.style is None or event.style == ""
         node.value = plain_value(event.value) if is_plain and event.tag is None else event.value
-        self.last_scalar = (node.position, Position(line=end.line + 1, column=end.column + 1), node.style)
+        end_position = Position(line=end.line + 1, column=end.column + 1)
+        self.last_scalar = LastScalar(start=node.position, end=end_position, quote=node.style)
         self._anchor(event, node)
         self._attach(node, event.value if is_plain else None)
 
@@ -185,18 +142,18 @@ class _Builder:
 
     def _take_alias(self, event: Any) -> None:
         start, name = event.start_mark, str(event.anchor)
-        found = self.anchors.get(name)
+        repeated = self.anchors.get(name)
         self.unused.pop(name, None)
-        if found is None:
-            said = explain_alias(known=name in self.anchors)
-            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, said)
-            found = Node(line=start.line + 1, column=start.column + 1, value=f"*{name}", raw=f"*{name}")
-        self.aliased += found.size
+        if repeated is None:
+            message = explain_alias(known=name in self.anchors)
+            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, message)
+            repeated = Node(line=start.line + 1, column=start.column + 1, value=f"*{name}", raw=f"*{name}")
+        self.aliased += repeated.size
         if self.aliased > ALIASED_VALUES_LIMIT:
-            raise _misread(
+            raise _syntax_error(
                 start, f"aliases repeat more than {ALIASED_VALUES_LIMIT} values; write fewer of them"
             )
-        self._attach(found, None)
+        self._attach(repeated, None)
 
     def _anchor(self, event: Any, node: Node | None) -> None:
         if event.anchor is not None:
@@ -207,28 +164,28 @@ class _Builder:
     def _open(self, event: Any) -> None:
         start = event.start_mark
         if len(self.stack) == DEPTH_LIMIT:
-            raise _misread(start, f"nested deeper than {DEPTH_LIMIT} levels; take some levels away")
+            raise _syntax_error(start, f"nested deeper than {DEPTH_LIMIT} levels; take some levels away")
         if event.tag is not None:
-            said = explain_tag(self.text[start.index :])
-            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, said)
+            message = explain_tag(self.text[start.index :])
+            self._report(start.line + 1, start.column + 1, Code.YAML_SYNTAX, message)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         node = Node(line=start.line + 1, column=start.column + 1, value={} if is_mapping else [])
         self._anchor(event, None)
         parent = self.stack[-1] if self.stack else None
         if parent and parent.expects_key and isinstance(parent.node.value, dict):
             self._refuse_key(parent, start)
-        self.stack.append(_Open(node=node, start=start.index, anchor=event.anchor))
+        self.stack.append(_OpenCollection(node=node, start=start.index, anchor=event.anchor))
 
-    def _refuse_key(self, parent: _Open, start: _Mark) -> None:
-        """A mapping or a list as a key: nearly always a template without quotes."""
+    def _refuse_key(self, parent: _OpenCollection, start: _Mark) -> None:
+        """Report a mapping or a list as a key: nearly always a template without quotes."""
         if self.text.startswith("{{", parent.start):
             if not parent.is_template:
-                said = 'a value that begins with "{{" must be in quotes: "{{ … }}"'
-                self._report(parent.node.line, parent.node.column, Code.YAML_SYNTAX, said)
+                message = 'a value that begins with "{{" must be in quotes: "{{ … }}"'
+                self._report(parent.node.line, parent.node.column, Code.YAML_SYNTAX, message)
             parent.is_template = True
             return
-        said = "a key must be text, not a list or a mapping; if this is one text, put it into quotes"
-        self._report(start.line + 1, start.column + 1, Code.BAD_KEY, said)
+        message = "a key must be text, not a list or a mapping; if this is one text, put it into quotes"
+        self._report(start.line + 1, start.column + 1, Code.BAD_KEY, message)
 
     def _close(self, event: Any) -> None:
         opened = self.stack.pop()
@@ -256,7 +213,7 @@ class _Builder:
             if not parent.unusable:
                 self._add(parent, parent.key, node)
 
-    def _add(self, parent: _Open, key: str | int, node: Node) -> None:
+    def _add(self, parent: _OpenCollection, key: str | int, node: Node) -> None:
         parent.node.children[key] = node
         parent.node.size += node.size
         if isinstance(parent.node.value, list):
@@ -264,22 +221,22 @@ class _Builder:
         else:
             parent.node.value[key] = node.value
 
-    def _take_key(self, parent: _Open, node: Node, plain_text: str | None) -> None:
+    def _take_key(self, parent: _OpenCollection, node: Node, plain_text: str | None) -> None:
         parent.unusable = True
         if parent.is_template or isinstance(node.value, dict | list):
             return
         if plain_text == "<<":
-            said = 'merge keys ("<<") are not supported; write the keys out'
-            self._report(node.line, node.column, Code.BAD_KEY, said)
+            message = 'merge keys ("<<") are not supported; write the keys out'
+            self._report(node.line, node.column, Code.BAD_KEY, message)
         elif not isinstance(node.value, str):
-            said = f"a key must be text, not {_kind(node.value)}; put it into quotes"
-            self._report(node.line, node.column, Code.BAD_KEY, said)
+            message = f"a key must be text, not {_kind(node.value)}; put it into quotes"
+            self._report(node.line, node.column, Code.BAD_KEY, message)
         elif node.value in parent.node.keys:
             first = parent.node.keys[node.value]
-            said = (
+            message = (
                 f'"{node.value}" is here a second time, the first is in line {first.line}; keep one of them'
             )
-            self._report(node.line, node.column, Code.DUPLICATE_KEY, said)
+            self._report(node.line, node.column, Code.DUPLICATE_KEY, message)
         else:
             parent.unusable = False
             parent.key = node.value
@@ -294,8 +251,8 @@ class _Builder:
         self.problems[problem] = None
 
 
-def _misread(mark: _Mark, message: str) -> Misread:
-    return Misread(mark.line + 1, mark.column + 1, message)
+def _syntax_error(mark: _Mark, message: str) -> YamlSyntaxError:
+    return YamlSyntaxError(mark.line + 1, mark.column + 1, message)
 
 
 def _kind(value: Any) -> str:
