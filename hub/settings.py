@@ -1,4 +1,4 @@
-"""The environment, read once: what a platform or an operator sets from outside."""
+"""The settings that a platform or an operator makes in the environment, read once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLATFORM_VARIABLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the environment says. `environment` is the whole of it, for `${NAME}` in routes.yaml."""
+    """The hub's settings. `environment` is the whole of it, for `${NAME}` in routes.yaml."""
 
     database_url: str = field(default="sqlite:///hub.db", repr=False)
     db_connections: int = 3
@@ -51,7 +51,7 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that an environment asks for; raises SettingsError naming the variable and a cure."""
+    """Return the settings of an environment; raises SettingsError with the variable and a cure."""
     env = dict(os.environ if environment is None else environment)
     database_url = env.get("DATABASE_URL") or "sqlite:///hub.db"
     on_sqlite = database_url.startswith("sqlite:")

@@ -11,10 +11,10 @@ from pydantic.json_schema import models_json_schema
 
 from hub.config.destinations import DefaultsBlock, DestinationBlock
 from hub.config.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
+from hub.config.routes_file import RoutesFile
 from hub.config.sources import SourceBlock
 from hub.destinations.base import Destination, destination_types, find_destination
 from hub.preview.cases.file import CaseBlock, ExpectBlock
-from hub.rules.load import RoutesFile
 from hub.sources.base import source_types
 
 Schema = dict[str, Any]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from hub.config.names import is_fixed, is_known_type, named_blocks
 from hub.config.report import Report
-from hub.config.sends import Place
+from hub.config.sends import SendTarget
 from hub.config.shape import check_shape, key_names
 from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry
 from hub.destinations.base import Block, Destination, destination_types, find_destination
@@ -20,7 +20,7 @@ from hub.yamldoc import Path
 
 
 class DefaultsBlock(Block):
-    """What holds for every destination that does not say otherwise."""
+    """The defaults of every destination that does not overrule them."""
 
     retry: Retry = Field(
         default=[5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0],
@@ -31,7 +31,7 @@ class DefaultsBlock(Block):
 
 
 class DestinationBlock(Block):
-    """What every destination takes, beside the keys of its type."""
+    """The keys that every destination takes, beside those of its type."""
 
     type: str = Field(description="what kind of place it is")
     enabled: bool = Field(default=True, description="false: nothing is owed to it")
@@ -50,6 +50,7 @@ class DestinationBlock(Block):
 
 
 def read_defaults(report: Report, sections: Mapping[str, Any]) -> DefaultsBlock:
+    """Return the section `defaults`, with the built-in ones for all that it leaves out or has wrong."""
     if sections.get("defaults") is None:
         return DefaultsBlock()
     unset = report.warn_unset(("defaults",), "the built-in default holds")
@@ -61,34 +62,34 @@ def read_defaults(report: Report, sections: Mapping[str, Any]) -> DefaultsBlock:
 
 def read_destinations(
     report: Report, sections: Mapping[str, Any], defaults: DefaultsBlock
-) -> tuple[dict[str, DestinationConfig], dict[str, Place]]:
-    """The destinations that are right, and all that send blocks may name, right or not."""
+) -> tuple[dict[str, DestinationConfig], dict[str, SendTarget]]:
+    """Return the destinations that are right, and all that send blocks may name, by their names."""
     destinations: dict[str, DestinationConfig] = {}
-    places: dict[str, Place] = {}
+    targets: dict[str, SendTarget] = {}
     for name in named_blocks(report, sections, "destinations"):
-        places[name], config = _read_destination(report, name, defaults)
+        targets[name], config = _read_destination(report, name, defaults)
         if config is not None:
             destinations[name] = config
-    return destinations, places
+    return destinations, targets
 
 
 def _read_destination(
     report: Report, name: str, defaults: DefaultsBlock
-) -> tuple[Place, DestinationConfig | None]:
+) -> tuple[SendTarget, DestinationConfig | None]:
     path: Path = ("destinations", name)
     value = report.value_at(path)
     noun = f'the destination "{name}"'
     if not isinstance(value, dict):
         check_shape(report, path, DestinationBlock, value, noun=noun)
-        return Place(), None
+        return SendTarget(), None
     if "type" not in value:
-        said = f'{noun} has no "type"; add it: {listed(destination_types())}'
-        report.error(path, Code.MISSING_KEY, said, key=True)
-        return Place(), None
+        message = f'{noun} has no "type"; add it: {listed(destination_types())}'
+        report.error(path, Code.MISSING_KEY, message, key=True)
+        return SendTarget(), None
     if not is_fixed(report, path, "type") or not is_known_type(
         report, path, destination_types(), "destination"
     ):
-        return Place(), None
+        return SendTarget(), None
     destination = find_destination(value["type"])
     assert destination is not None
     return _read_known_destination(report, path, destination, defaults, noun)
@@ -96,8 +97,8 @@ def _read_destination(
 
 def _read_known_destination(
     report: Report, path: Path, destination: type[Destination], defaults: DefaultsBlock, noun: str
-) -> tuple[Place, DestinationConfig | None]:
-    """A destination of a type there is: its common keys by us, all others by its type."""
+) -> tuple[SendTarget, DestinationConfig | None]:
+    """Read a destination of a known type: the common keys are checked here, all others by its type."""
     value: dict[str, Any] = report.value_at(path)
     common_keys, own_keys = key_names(DestinationBlock), key_names(destination.Options)
     common_part = {key: item for key, item in value.items() if key in common_keys}
@@ -115,10 +116,10 @@ def _read_known_destination(
     options = None if missing else options
     if missing and common is None:
         common = DestinationBlock(type=destination.type)
-    place = Place(type=destination, options=options)
+    target = SendTarget(type=destination, options=options)
     if common is None or (options is None and not missing):
-        return place, None
-    return place, _destination_config(str(path[-1]), destination, common, options, missing, defaults)
+        return target, None
+    return target, _destination_config(str(path[-1]), destination, common, options, missing, defaults)
 
 
 def _destination_config(

@@ -1,4 +1,4 @@
-"""Collects what is wrong with a document, each problem at the very key or value it is about."""
+"""The problems of a document, each at the very key or value that it is about."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Report:
     def warn(
         self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
     ) -> None:
-        """Add a warning."""
+        """Add a warning, placed as an error is."""
         self._add(path, code, message, Severity.WARNING, key, offset)
 
     def unset_below(self, path: Path) -> dict[Path, tuple[str, ...]]:
-        """The names of unset variables in each text at or below a path."""
+        """Return the names of unset variables in each text at or below a path."""
         return {
             where: replaced.unset
             for where, replaced in self.variables.items()
@@ -58,24 +58,24 @@ class Report:
         }
 
     def warn_unset(self, path: Path, effect: str) -> tuple[str, ...]:
-        """Warn of each unset variable at or below a path with what follows from it; their names."""
+        """Warn of each unset variable at or below a path, with its effect; return their names."""
         names: dict[str, None] = {}
         for where, unset in self.unset_below(path).items():
             for name in unset:
-                said = f"{name} is not set: {effect}"
-                self.warn(where, Code.UNSET_VARIABLE, said, offset=self._variable_offset(where, name))
+                message = f"{name} is not set: {effect}"
+                self.warn(where, Code.UNSET_VARIABLE, message, offset=self._variable_offset(where, name))
                 names[name] = None
         return tuple(names)
 
     def value_at(self, path: Path) -> Any:
-        """The value at a path that is there."""
+        """Return the value at a path that exists."""
         value = self.value
         for step in path:
             value = value[step]
         return value
 
     def texts_of(self, path: Path) -> list[tuple[Path, str]]:
-        """The texts of a key that takes one or a list, each with its place; none where it is not there."""
+        """Return the texts of a key that takes one or a list, each with its path; none for a missing key."""
         block = self.value_at(path[:-1])
         value = block.get(path[-1]) if isinstance(block, dict) else None
         if isinstance(value, str):
@@ -84,28 +84,28 @@ class Report:
         return [((*path, index), item) for index, item in enumerate(items) if isinstance(item, str)]
 
     def is_open(self, path: Path) -> bool:
-        """Whether an unset or malformed variable at, below or above a place decides what stands there."""
+        """Return whether the value at a path depends on an unset or malformed variable."""
         return any(
             (replaced.unset or replaced.malformed is not None) and where[: len(path)] == path[: len(where)]
             for where, replaced in self.variables.items()
         )
 
     def is_replaced(self, path: Path) -> bool:
-        """Whether a variable's value or default is part of a text: such a text is never repeated."""
+        """Return whether a variable is part of the text at a path: no message repeats such a text."""
         return path in self.variables
 
     def has_comment_behind(self, path: Path) -> bool:
-        """Whether a comment stands where the value of a key would begin: `channel: #sales`."""
+        """Return whether a comment takes the place of a key's value: `channel: #sales`."""
         return self.document.comment_follows(path)
 
     def nothing_called(self, path: Path, noun: str, name: str) -> str:
-        """The beginning of a sentence about a name that nothing has."""
+        """Return the beginning of a message about a name that nothing has."""
         if self.is_replaced(path):
             return f"the variable here names no {noun}"
         return f'there is no {noun} "{name}"'
 
     def _without_values(self, message: str, path: Path) -> str:
-        """A sentence with the value of every variable at or below a path taken out."""
+        """Return a message without the value of any variable at or below a path."""
         for where, replaced in self.variables.items():
             if where[: len(path)] == path:
                 for name in replaced.set:
@@ -114,7 +114,7 @@ class Report:
         return message
 
     def _variable_offset(self, path: Path, name: str) -> int:
-        """Where a variable stands in the text as the user wrote it."""
+        """Return the offset of a variable in the text as the user wrote it."""
         value: Any = self.document.value
         for step in path:
             value = value[step]
@@ -123,14 +123,14 @@ class Report:
     def _add(
         self, path: Path, code: Code, message: str, severity: Severity, key: bool, offset: int | None
     ) -> None:
-        place = self.document.key_at(path) if key else self.document.at(path)
+        position = self.document.key_at(path) if key else self.document.at(path)
         if offset is not None:
-            place = self.document.within(path, offset)
+            position = self.document.within(path, offset)
         self.problems.append(
             Problem(
                 file=self.document.file,
-                line=place.line,
-                column=place.column,
+                line=position.line,
+                column=position.column,
                 severity=severity,
                 code=code,
                 message=self._without_values(message, path),
@@ -139,7 +139,7 @@ class Report:
 
 
 def unreadable(path: FilePath, message: str) -> Problem:
-    """A file of the user's that cannot be read at all."""
+    """Return the problem of a file that cannot be read at all."""
     return Problem(
         file=path.as_posix(),
         line=1,
@@ -151,7 +151,7 @@ def unreadable(path: FilePath, message: str) -> Problem:
 
 
 def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems whose sentences are one line each: they may name a key or file that holds anything."""
+    """Return the problems with files and messages of one line each: keys and file names may hold anything."""
     return tuple(
         replace(problem, file=_one_line(problem.file), message=_one_line(problem.message))
         for problem in problems

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from hub.config.names import is_fixed
 from hub.config.report import Report
-from hub.config.sends import Place, read_sends
+from hub.config.sends import SendTarget, read_sends
 from hub.config.shape import check_shape, key_names
 from hub.config.template_files import check_condition
 from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
@@ -40,13 +40,13 @@ class RouteBlock(Block):
 
 
 class UnmatchedBlock(Block):
-    """What to do with events that no route matched."""
+    """The sends of an event that no route matched."""
 
     send: Any = Field(description="a destination's name, a list of names, or send blocks")
 
 
 class ProblemsBlock(Block):
-    """Where to tell what the hub itself has to say."""
+    """The sends of the hub's own alerts."""
 
     send: Any = Field(description="a destination's name, a list of names, or send blocks")
     quiet_after: Duration | None = Field(
@@ -58,16 +58,17 @@ B = TypeVar("B", UnmatchedBlock, ProblemsBlock)
 
 
 def read_routes(
-    report: Report, sections: Mapping[str, Any], places: Mapping[str, Place], sandbox: Sandbox
+    report: Report, sections: Mapping[str, Any], targets: Mapping[str, SendTarget], sandbox: Sandbox
 ) -> tuple[Route, ...]:
+    """Return the routes in their order, those with problems as far as they can still be checked."""
     values = sections.get("routes")
     if values is None:
         return ()
     if not isinstance(values, list):
-        said = f'routes must be a list of routes, each beginning with "- name:", not {kind_of(values)}'
-        report.error(("routes",), Code.WRONG_TYPE, said)
+        message = f'routes must be a list of routes, each beginning with "- name:", not {kind_of(values)}'
+        report.error(("routes",), Code.WRONG_TYPE, message)
         return ()
-    routes = [_read_route(report, ("routes", index), places, sandbox) for index in range(len(values))]
+    routes = [_read_route(report, ("routes", index), targets, sandbox) for index in range(len(values))]
     _check_route_names(report, values)
     return tuple(route for route in routes if route is not None)
 
@@ -77,18 +78,20 @@ def read_send_section(
     sections: Mapping[str, Any],
     section: str,
     model: type[B],
-    places: Mapping[str, Place],
+    targets: Mapping[str, SendTarget],
     sandbox: Sandbox,
 ) -> tuple[B | None, tuple[Send, ...]]:
-    """unmatched or problems, which have little but a `send`, and what it sends; None where it is wrong."""
+    """Return the block `unmatched` or `problems`, None where it is wrong, and its sends."""
     if sections.get(section) is None:
         return None, ()
     is_fixed(report, (section,), *(key for key in key_names(model) if key != "send"))
     block = check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
-    return block, _read_send_key(report, (section,), places, sandbox)
+    return block, _read_send_key(report, (section,), targets, sandbox)
 
 
-def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox: Sandbox) -> Route | None:
+def _read_route(
+    report: Report, path: Path, targets: Mapping[str, SendTarget], sandbox: Sandbox
+) -> Route | None:
     value = report.value_at(path)
     name = value.get("name") if isinstance(value, dict) else None
     noun = f'the route "{name}"' if isinstance(name, str) and name and len(name) <= 100 else "a route"
@@ -96,7 +99,7 @@ def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox
     block = check_shape(report, path, RouteBlock, value, noun=noun)
     if not isinstance(value, dict):
         return None
-    sends = _read_send_key(report, path, places, sandbox)
+    sends = _read_send_key(report, path, targets, sandbox)
     when = _read_conditions(report, path, sandbox)
     _check_sources(report, path)
     _check_allowed(report, path)
@@ -116,7 +119,7 @@ def _read_route(report: Report, path: Path, places: Mapping[str, Place], sandbox
 
 
 def _salvaged(report: Report, path: Path, sends: tuple[Send, ...]) -> Route:
-    """What can still be checked of a route that has problems; such a route never runs."""
+    """Return as much of a route with problems as can still be checked; such a route never runs."""
     value = report.value_at(path)
     return Route(
         name=str(value.get("name")),
@@ -129,15 +132,15 @@ def _salvaged(report: Report, path: Path, sends: tuple[Send, ...]) -> Route:
 
 
 def _read_send_key(
-    report: Report, path: Path, places: Mapping[str, Place], sandbox: Sandbox
+    report: Report, path: Path, targets: Mapping[str, SendTarget], sandbox: Sandbox
 ) -> tuple[Send, ...]:
     block = report.value_at(path)
     if not isinstance(block, dict) or block.get("send") is None:
         return ()
     if block["send"] == [] and not block.get("stop"):
-        said = '"send" is empty; name a destination, or write stop: true to only end the walk here'
-        report.error((*path, "send"), Code.BAD_VALUE, said)
-    return read_sends(report, (*path, "send"), places, sandbox)
+        message = '"send" is empty; name a destination, or write stop: true to only end the walk here'
+        report.error((*path, "send"), Code.BAD_VALUE, message)
+    return read_sends(report, (*path, "send"), targets, sandbox)
 
 
 def _read_conditions(report: Report, path: Path, sandbox: Sandbox) -> tuple[str, ...]:
@@ -148,11 +151,11 @@ def _read_conditions(report: Report, path: Path, sandbox: Sandbox) -> tuple[str,
     if report.warn_unset(where, "this route takes nothing until it is"):
         return (NEVER,)
     conditions = report.texts_of(where)
-    for place, text in conditions:
-        said = check_condition(sandbox, text) if text else None
-        if said:
-            said = said.partition(":")[0] if report.is_replaced(place) else said
-            report.error(place, Code.TEMPLATE_SYNTAX, said, offset=0)
+    for text_path, text in conditions:
+        message = check_condition(sandbox, text) if text else None
+        if message:
+            message = message.partition(":")[0] if report.is_replaced(text_path) else message
+            report.error(text_path, Code.TEMPLATE_SYNTAX, message, offset=0)
     return tuple(text for _, text in conditions)
 
 
@@ -162,8 +165,8 @@ def _check_sources(report: Report, path: Path) -> None:
     for where, name in report.texts_of((*path, "source")):
         if name not in names and not report.unset_below(where):
             close = did_you_mean(name, names, there_are(names, "; add it under sources"))
-            said = report.nothing_called(where, "source", name)
-            report.error(where, Code.UNKNOWN_SOURCE, f"{said}{close}")
+            message = report.nothing_called(where, "source", name)
+            report.error(where, Code.UNKNOWN_SOURCE, f"{message}{close}")
 
 
 def _check_allowed(report: Report, path: Path) -> None:
@@ -174,7 +177,7 @@ def _check_allowed(report: Report, path: Path) -> None:
 
 
 def _check_route_names(report: Report, values: list[Any]) -> None:
-    """Names stand for routes in deliveries and metrics, so each is there once."""
+    """Report names that are no names or not the only ones: deliveries and metrics know routes by them."""
     first_lines: dict[str, int] = {}
     for index, value in enumerate(values):
         name = value.get("name") if isinstance(value, dict) else None
@@ -182,11 +185,13 @@ def _check_route_names(report: Report, values: list[Any]) -> None:
             continue
         where: Path = ("routes", index, "name")
         if name == UNMATCHED:
-            said = f'the name "{UNMATCHED}" is kept for events that no route matched; take another'
-            report.error(where, Code.BAD_NAME, said)
+            message = f'the name "{UNMATCHED}" is kept for events that no route matched; take another'
+            report.error(where, Code.BAD_NAME, message)
         elif not name.isprintable() or name != name.strip():
             report.error(where, Code.BAD_NAME, "a route's name is one line of visible characters")
         elif name in first_lines:
-            said = f'the route in line {first_lines[name]} is called "{name}" already; give each its own name'
-            report.error(where, Code.DUPLICATE_NAME, said)
+            message = (
+                f'the route in line {first_lines[name]} is called "{name}" already; give each its own name'
+            )
+            report.error(where, Code.DUPLICATE_NAME, message)
         first_lines.setdefault(name, report.document.at(where).line)

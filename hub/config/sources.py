@@ -29,6 +29,7 @@ class SourceBlock(Block):
 
 
 def read_sources(report: Report, sections: Mapping[str, Any]) -> dict[str, SourceConfig]:
+    """Return the sources by their names, each as far as it is right."""
     sources: dict[str, SourceConfig] = {}
     paths: dict[str, str] = {}
     for name in named_blocks(report, sections, "sources"):
@@ -37,18 +38,18 @@ def read_sources(report: Report, sections: Mapping[str, Any]) -> dict[str, Sourc
             continue
         sources[name] = source
         if source.path in paths:
-            said = f'the source "{paths[source.path]}" has this path already; give each its own'
-            report.error(("sources", name, "path"), Code.DUPLICATE_PATH, said)
+            message = f'the source "{paths[source.path]}" has this path already; give each its own'
+            report.error(("sources", name, "path"), Code.DUPLICATE_PATH, message)
         paths.setdefault(source.path, name)
     return sources
 
 
 def _read_source(report: Report, name: str) -> SourceConfig | None:
-    """A source as far as it is right: what is wrong with it was reported, and is left out."""
+    """Return a source as far as it is right; its problems are reported."""
     path: Path = ("sources", name)
     if name == "hub":
-        said = 'the name "hub" is kept for what the hub itself has to say; take another'
-        report.error(path, Code.BAD_NAME, said, key=True)
+        message = 'the name "hub" is kept for what the hub itself has to say; take another'
+        report.error(path, Code.BAD_NAME, message, key=True)
     check_shape(report, path, SourceBlock, report.value_at(path), noun=f'the source "{name}"')
     value = report.value_at(path)
     if not isinstance(value, dict):
@@ -68,26 +69,26 @@ def _read_source(report: Report, name: str) -> SourceConfig | None:
 
 
 def _read_secrets(report: Report, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The secrets that are set, and the variables that are not where no secret is.
+    """Return the secrets that are set, and where none is, the variables that are not.
 
     Of a list some may be unset: a rotation ends by removing the old secret's variable.
     """
     where: Path = (*path, "signing_secret")
     texts = report.texts_of(where)
-    secrets = [(place, text) for place, text in texts if text and not report.unset_below(place)]
+    secrets = [(path, text) for path, text in texts if text and not report.unset_below(path)]
     if not secrets:
         return (), report.warn_unset(where, f'the source "{path[-1]}" answers 503 until it is')
     report.warn_unset(where, "that secret is left out")
     kind = find_source(str(report.value_at(path).get("type")))
-    for place, secret in secrets if kind else ():
-        said = kind.check_secret(secret) if kind and not any(map(str.isspace, secret)) else None
-        if said:
-            report.error(place, Code.BAD_VALUE, f'"signing_secret" {said}')
+    for secret_path, secret in secrets if kind else ():
+        message = kind.check_secret(secret) if kind and not any(map(str.isspace, secret)) else None
+        if message:
+            report.error(secret_path, Code.BAD_VALUE, f'"signing_secret" {message}')
     return tuple(secret for _, secret in secrets), ()
 
 
 def _read_event_types(report: Report, path: Path) -> tuple[str, ...]:
-    """The event types of a key that may name none; an unset variable names none."""
+    """Return the event types of a key that may name none; an unset variable names none."""
     report.warn_unset(path, f"{path[-1]} goes without it")
     value = report.value_at(path[:-1]).get(path[-1])
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The user's files below the templates folder: read, and checked for syntax as far as they stand alone."""
+"""The user's files below the templates folder: read, and checked for syntax, each by itself."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ TOTAL_LIMIT_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What is wrong in a template; `line` counts from 1 inside it."""
+class TemplateProblem:
+    """A problem of one template; `line` counts from 1 inside it."""
 
     line: int
     code: Code
@@ -34,7 +34,7 @@ class Fault:
 
 
 def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
-    """The bytes of every template by its path below the folder, and the files that were refused.
+    """Return the bytes of every template by its path below the folder, and the files that were refused.
 
     Only `.j2` and `.yaml` files count, none that is hidden. A folder that is not there holds none.
     """
@@ -48,15 +48,15 @@ def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
             continue
         total += len(content)
         if total > TOTAL_LIMIT_BYTES:
-            said = f"the templates have more than {TOTAL_LIMIT_BYTES // 1024**2} MiB together; remove some"
-            problems.append(_problem(folder.as_posix(), 1, 1, Code.UNREADABLE_FILE, said))
+            message = f"the templates have more than {TOTAL_LIMIT_BYTES // 1024**2} MiB together; remove some"
+            problems.append(_problem(folder.as_posix(), 1, 1, Code.UNREADABLE_FILE, message))
             break
         contents[path.relative_to(folder).as_posix()] = content
     return contents, problems
 
 
 def decode_templates(contents: Mapping[str, bytes], folder: Path) -> tuple[dict[str, str], list[Problem]]:
-    """The templates as text, and those that are not UTF-8."""
+    """Return the templates as text, and those that are not UTF-8."""
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     for name, content in contents.items():
@@ -64,13 +64,13 @@ def decode_templates(contents: Mapping[str, bytes], folder: Path) -> tuple[dict[
             texts[name] = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            said = yamldoc.not_utf8(content, error)
-            problems.append(_problem(f"{folder.as_posix()}/{name}", line, 1, Code.UNREADABLE_FILE, said))
+            message = yamldoc.not_utf8(content, error)
+            problems.append(_problem(f"{folder.as_posix()}/{name}", line, 1, Code.UNREADABLE_FILE, message))
     return texts, problems
 
 
 def check_templates(texts: Mapping[str, str], folder: Path) -> list[Problem]:
-    """What is wrong in the templates' syntax, whether a route uses them or not."""
+    """Return the problems of the templates' syntax, also of those that no route uses."""
     sandbox = Sandbox(texts)
     problems: list[Problem] = []
     for name, text in texts.items():
@@ -79,27 +79,27 @@ def check_templates(texts: Mapping[str, str], folder: Path) -> list[Problem]:
             problems.extend(_check_structure(sandbox, text, file))
         else:
             problems.extend(
-                _problem(file, fault.line, 1, fault.code, fault.message)
-                for fault in check_text(sandbox, text)
+                _problem(file, problem.line, 1, problem.code, problem.message)
+                for problem in check_text(sandbox, text)
             )
     return problems
 
 
-def check_text(sandbox: Sandbox, text: str) -> Iterator[Fault]:
-    """What is wrong in one template: its syntax, or files it includes that are not there."""
+def check_text(sandbox: Sandbox, text: str) -> Iterator[TemplateProblem]:
+    """Return the problems of one template: of its syntax, and files it includes that are not there."""
     try:
         tree = sandbox.parse(text, "template")
     except jinja2.TemplateSyntaxError as error:
-        yield Fault(line=error.lineno or 1, code=Code.TEMPLATE_SYNTAX, message=_said(error))
+        yield TemplateProblem(line=error.lineno or 1, code=Code.TEMPLATE_SYNTAX, message=_message(error))
     except Exception as error:  # noqa: BLE001 - Jinja compiles users' text to Python, which has limits of its own
-        said = f"the template cannot be compiled ({type(error).__name__}); make it simpler"
-        yield Fault(line=1, code=Code.TEMPLATE_SYNTAX, message=said)
+        message = f"the template cannot be compiled ({type(error).__name__}); make it simpler"
+        yield TemplateProblem(line=1, code=Code.TEMPLATE_SYNTAX, message=message)
     else:
         yield from _missing_includes(tree, sandbox.templates)
 
 
 def check_condition(sandbox: Sandbox, text: str) -> str | None:
-    """Why a condition is no expression; None where it is one."""
+    """Return the message about a condition that is no expression; None where it is one."""
     if text.lstrip().startswith(("{{", "{%")):
         return "a condition is an expression already; write it without {{ }}"
     try:
@@ -109,14 +109,14 @@ def check_condition(sandbox: Sandbox, text: str) -> str | None:
             if re.search(r"[^=!<>]=(?!=)", text):
                 return 'a condition compares with "==", not with "="'
             return "the condition goes on behind its end; join two with and, or write a list of them"
-        return _said(error).replace("the template", "the condition")
+        return _message(error).replace("the template", "the condition")
     except Exception as error:  # noqa: BLE001 - as above
         return f"the condition cannot be compiled ({type(error).__name__}); make it simpler"
     return None
 
 
 def template_paths(folder: Path) -> Iterator[Path]:
-    """The files that count as templates, in the order of their names."""
+    """Return the files that count as templates, in the order of their names."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
@@ -125,7 +125,7 @@ def template_paths(folder: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path, path: Path) -> bytes | str:
-    """A template's bytes, or why it is refused."""
+    """Return a template's bytes, or a message why it is refused."""
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             return "this link leads out of the templates folder; put the file itself here"
@@ -140,34 +140,34 @@ def _read(folder: Path, path: Path) -> bytes | str:
 
 
 def _check_structure(sandbox: Sandbox, text: str, file: str) -> Iterator[Problem]:
-    """A YAML file whose texts are templates."""
+    """Check a YAML file whose texts are templates."""
     tree, problems = yamldoc.parse(text.encode(), file)
     yield from problems
     for path, value in tree.texts() if tree else ():
-        for fault in check_text(sandbox, value):
-            place = tree.within(path, line_offset(value, fault.line)) if tree else None
+        for problem in check_text(sandbox, value):
+            place = tree.within(path, line_offset(value, problem.line)) if tree else None
             if place:
-                yield _problem(file, place.line, place.column, fault.code, fault.message)
+                yield _problem(file, place.line, place.column, problem.code, problem.message)
 
 
 def line_offset(text: str, line: int) -> int:
-    """Where the first visible character of a text's line stands."""
+    """Return the offset of the first visible character of a text's line, which counts from 1."""
     lines = text.split("\n")
     line = min(line, len(lines))
     content = lines[line - 1]
-    return sum(len(each) + 1 for each in lines[: line - 1]) + len(content) - len(content.lstrip())
+    return sum(len(earlier) + 1 for earlier in lines[: line - 1]) + len(content) - len(content.lstrip())
 
 
-def _missing_includes(tree: nodes.Template, templates: Mapping[str, str]) -> Iterator[Fault]:
+def _missing_includes(tree: nodes.Template, templates: Mapping[str, str]) -> Iterator[TemplateProblem]:
     for node in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
         source = getattr(node, "template", None)
         name = source.value if isinstance(source, nodes.Const) else None
         if isinstance(name, str) and name not in templates and not getattr(node, "ignore_missing", False):
-            said = f'there is no template "{name}"{did_you_mean(name, templates, "; add it")}'
-            yield Fault(line=node.lineno, code=Code.MISSING_TEMPLATE, message=said)
+            message = f'there is no template "{name}"{did_you_mean(name, templates, "; add it")}'
+            yield TemplateProblem(line=node.lineno, code=Code.MISSING_TEMPLATE, message=message)
 
 
-def _said(error: jinja2.TemplateSyntaxError) -> str:
+def _message(error: jinja2.TemplateSyntaxError) -> str:
     message = " ".join((error.message or "").split()).rstrip(".")
     unknown_filter = re.fullmatch(r"No filter named '([^']*)'", message)
     if unknown_filter:

@@ -1,4 +1,4 @@
-"""The kinds of values that users write in routes.yaml: how each is read, and its JSON Schema."""
+"""The kinds of values that users write in routes.yaml, each with its reading and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ OWN_API_PAGES = ("events", "deliveries", "destinations", "stats", "retry")
 
 def _problem(code: Code, message: str) -> PydanticCustomError:
     # pydantic formats the message with its context, so the text goes in as a value.
-    return PydanticCustomError(code.value, "{said}", {"said": message})
+    return PydanticCustomError(code.value, "{text}", {"text": message})
 
 
 def duration_seconds(value: Any) -> float:
-    """The seconds of a duration such as `10s`, `5m`, `2h` or `30d`; refuses all else with what to write."""
+    """Return the seconds of a duration such as `10s` or `2h`; anything else is refused with what to write."""
     if not (isinstance(value, str) and _DURATION.fullmatch(value)):
         is_number = isinstance(value, int) and not isinstance(value, bool)
         advice = (
@@ -53,8 +53,8 @@ def _attempt_seconds(value: Any) -> float:
 def _rate_limit(value: Any) -> RateLimit:
     matched = _RATE_LIMIT.fullmatch(value) if isinstance(value, str) else None
     if matched is None or int(matched[1]) == 0:
-        said = "write a rate limit such as 50/s, 100/m or 1000/h: a number above zero, a slash, a unit"
-        raise _problem(Code.BAD_RATE_LIMIT, said)
+        message = "write a rate limit such as 50/s, 100/m or 1000/h: a number above zero, a slash, a unit"
+        raise _problem(Code.BAD_RATE_LIMIT, message)
     return RateLimit(count=int(matched[1]), seconds=float(UNIT_SECONDS[matched[2]]))
 
 
@@ -65,7 +65,7 @@ def _one_or_list(value: Any) -> Any:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text has the form of an event type or pattern."""
+    """Return whether a text has the form of an event type or pattern."""
     return bool(_PATTERN.fullmatch(text)) and "**" not in text and text.count("*") <= 4
 
 
@@ -75,10 +75,10 @@ def _pattern(value: Any) -> str:
     if "," in value or " " in value:
         raise _problem(Code.BAD_PATTERN, "this is one text; write several event types as a list: [a, b]")
     if not _PATTERN.fullmatch(value):
-        said = (
+        message = (
             'an event type has only letters, digits and . _ - : and "*" for anything, at most 200 characters'
         )
-        raise _problem(Code.BAD_PATTERN, said)
+        raise _problem(Code.BAD_PATTERN, message)
     if not is_pattern(value):
         raise _problem(Code.BAD_PATTERN, 'a pattern has at most four "*", and no two side by side')
     return value
@@ -94,8 +94,8 @@ def _source_path(value: Any) -> str:
     if value.endswith("/"):
         raise _problem(Code.BAD_PATH, 'must not end with "/": a redirect would lose events')
     if not _PATH.fullmatch(value) or any(part in (".", "..") for part in value.split("/")):
-        said = "has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks"
-        raise _problem(Code.BAD_PATH, said)
+        message = "has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks"
+        raise _problem(Code.BAD_PATH, message)
     first, second = [*value.split("/"), ""][1:3]
     if first in OWN_PAGES or (first == "api" and second in OWN_API_PAGES):
         raise _problem(
@@ -105,7 +105,7 @@ def _source_path(value: Any) -> str:
 
 
 def _secret_given(value: Any) -> Any:
-    """The secrets of a source; refuses one that is empty or was copied with white space."""
+    """Return the secrets of a source; refuses one that is empty or was copied with white space."""
     secrets: list[str] = _one_or_list(value)
     if not all(isinstance(secret, str) for secret in secrets):
         raise _problem(Code.WRONG_TYPE, "must be a text or a list of texts")

@@ -1,4 +1,4 @@
-"""`${NAME}` in the values of routes.yaml -> what the environment says.
+"""`${NAME}` in the values of routes.yaml -> the values of the environment.
 
 Values are replaced after the YAML is parsed, one by one, so what a variable holds can never change what the
 file means. `${NAME:-default}` ends at the first `}`; `$${` is a literal `${`; `${{` is a dollar sign before a
@@ -34,9 +34,9 @@ class Replaced:
 
 
 def replace(text: str, environment: Mapping[str, str]) -> Replaced:
-    """A text with its variables replaced."""
+    """Return a text with its variables replaced."""
     pieces: list[str] = []
-    found: dict[str, bool] = {}
+    is_set: dict[str, bool] = {}
     malformed: int | None = None
     index = 0
     while opening := _OPENING.search(text, index):
@@ -51,18 +51,18 @@ def replace(text: str, environment: Mapping[str, str]) -> Replaced:
         else:
             index = variable.end()
             value = environment.get(variable[1]) or variable[2]
-            found[variable[1]] = value is not None
+            is_set[variable[1]] = value is not None
             pieces.append(value or "")
     return Replaced(
         text="".join([*pieces, text[index:]]),
-        set=tuple(name for name, is_set in found.items() if is_set),
-        unset=tuple(name for name, is_set in found.items() if not is_set),
+        set=tuple(name for name in is_set if is_set[name]),
+        unset=tuple(name for name in is_set if not is_set[name]),
         malformed=malformed,
     )
 
 
 def replace_all(value: Any, environment: Mapping[str, str]) -> tuple[Any, dict[Path, Replaced]]:
-    """A tree with the variables of all its texts replaced, and every text that held `${` by its path.
+    """Return a tree with the variables of all its texts replaced, and every text that held `${` by its path.
 
     Keys are left as they are.
     """

@@ -1,4 +1,4 @@
-"""Everything that the user's files say, checked in itself."""
+"""The configuration: the user's files, parsed and right in their shape."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SourceConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything the user's files say, checked in itself.
+    """The user's files, parsed and right in their shape.
 
     `version` changes with any byte of routes.yaml or a template. `templates` maps each file's path below
     the templates folder (`slack/waitlist.j2`) to its text.
@@ -42,7 +42,7 @@ class Config:
     warnings: tuple[Problem, ...] = ()
 
     def sends_of(self, route: str) -> tuple[Send, ...]:
-        """Today's send blocks of a route by its name; empty where it is gone."""
+        """Return today's send blocks of the route of that name; empty where it is gone."""
         if route == UNMATCHED:
             return self.unmatched
-        return next((r.sends for r in self.routes if r.name == route), ())
+        return next((candidate.sends for candidate in self.routes if candidate.name == route), ())

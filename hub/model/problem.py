@@ -1,4 +1,4 @@
-"""What can be wrong with the user's files."""
+"""A problem of the user's files, and the codes of all there are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
-    """One thing wrong with the user's files. Line and column count from 1."""
+    """A problem at one place of the user's files. Line and column count from 1."""
 
     file: str
     line: int
@@ -29,7 +29,7 @@ class Problem:
 
 
 class Code(StrEnum):
-    """What kind of problem it is: users name it under a route's `allow`, tools sort by it."""
+    """A kind of problem: users name it under a route's `allow`, tools sort by it."""
 
     UNREADABLE_FILE = "unreadable-file"
     YAML_SYNTAX = "yaml-syntax"

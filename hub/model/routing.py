@@ -1,4 +1,4 @@
-"""Rules, and what they say of an event: whom it is owed to, and why the other routes do not want it."""
+"""Routes and sends, and the outcome of matching an event against them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNMATCHED = "unmatched"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Why a route whose `events` fit an event took it or not.
+    """The decision of a route whose `events` fit an event.
 
     `condition` is the first that failed, as the user wrote it; `value` what it saw, or the error.
     """
@@ -27,7 +27,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Matched:
-    """A route that takes an event, or the `unmatched` block, with what it sends."""
+    """A route that takes an event, or the `unmatched` block, with its sends."""
 
     route: str
     sends: tuple[Send, ...]
@@ -35,7 +35,7 @@ class Matched:
 
 @dataclass(frozen=True, kw_only=True)
 class Routing:
-    """What the rules say of one event: whom it is owed to, and why the other routes do not want it."""
+    """The outcome for one event: the routes that take it, and the verdict of every route that fits."""
 
     matched: tuple[Matched, ...]
     verdicts: tuple[Verdict, ...]
@@ -47,7 +47,7 @@ class Routing:
 
     @property
     def owed(self) -> int:
-        """How many deliveries it makes."""
+        """The number of deliveries that it makes."""
         return sum(len(matched.sends) for matched in self.matched)
 
 
@@ -65,7 +65,7 @@ class Send:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A rule: which events, under what conditions, and what to send where."""
+    """A rule: events, conditions on them, and the sends of each event that meets them."""
 
     name: str
     events: tuple[str, ...]

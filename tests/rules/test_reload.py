@@ -54,9 +54,9 @@ class World:
 
     def settle(self) -> None:
         """Let the watch see the files, and see them again once they have settled."""
-        self.reloader.look(self.clock)
+        self.reloader.poll(self.clock)
         self.clock += SETTLE_SECONDS
-        self.reloader.look(self.clock)
+        self.reloader.poll(self.clock)
 
     @property
     def route(self) -> str:
@@ -83,12 +83,12 @@ def test_a_good_edit_serves_once_it_has_settled(world: World) -> None:
     world.settle()
     before = world.reloader.serving()
     world.write("second")
-    world.reloader.look(world.clock)
-    world.reloader.look(world.clock + SETTLE_SECONDS * 0.9)
+    world.reloader.poll(world.clock)
+    world.reloader.poll(world.clock + SETTLE_SECONDS * 0.9)
 
     assert world.reloader.serving() is before
 
-    world.reloader.look(world.clock + SETTLE_SECONDS)
+    world.reloader.poll(world.clock + SETTLE_SECONDS)
 
     assert world.route == "second"
     assert world.reloader.serving().since > before.since
@@ -99,7 +99,7 @@ def test_files_that_go_on_changing_wait(world: World) -> None:
     world.settle()
     for name in ("a", "ab", "abc"):
         world.write(name)
-        world.reloader.look(world.clock)
+        world.reloader.poll(world.clock)
         world.clock += SETTLE_SECONDS * 0.9
 
     assert world.route == "first"
@@ -210,16 +210,16 @@ def test_each_edit_is_logged_once_by_all_processes_together(
 ) -> None:
     other = world.process()
     for clock in (0.0, SETTLE_SECONDS):
-        world.reloader.look(clock)
-        other.look(clock)
+        world.reloader.poll(clock)
+        other.poll(clock)
     world.write("second")
     for clock in (1.0, 1.0 + SETTLE_SECONDS):
-        world.reloader.look(clock)
-        other.look(clock)
+        world.reloader.poll(clock)
+        other.poll(clock)
     world.edit_template("{{ data.id ")
     for clock in (2.0, 2.0 + SETTLE_SECONDS):
-        world.reloader.look(clock)
-        other.look(clock)
+        world.reloader.poll(clock)
+        other.poll(clock)
 
     said = "".join(capfd.readouterr())
     assert [said.count(name) for name in ("config.reloaded", "config.refused", "config.problem")] == [1, 1, 1]
@@ -242,9 +242,9 @@ def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) 
     world.store.close()
     world.write("second")
     world.settle()
-    world.reloader.look(world.clock)
+    world.reloader.poll(world.clock)
     away.rename(database)
-    world.reloader.look(world.clock)
+    world.reloader.poll(world.clock)
     world.template.unlink()
 
     assert world.begin().rules.config.routes[0].name == "second"
