@@ -13,7 +13,7 @@ import pytest
 import requests
 import structlog
 from click.testing import CliRunner, Result
-from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from shell import PASSWORD, ROUTES, SECRET, Program, Served, bare_environment, shipped_environment
 
 from hub.__main__ import main
@@ -45,8 +45,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (folder / "routes.yaml").write_text(ROUTES)
     statuses: dict[str, int] = {}
 
-    def respond(request: Received) -> Answer:
-        return Answer(status=statuses.get(request.path, 200))
+    def respond(request: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(status=statuses.get(request.path, 200))
 
     with HttpReceiver(respond=respond) as receiver, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

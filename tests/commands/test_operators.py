@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from servers.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import CannedResponse, HttpReceiver
 from shell import PASSWORD, bare_environment, shipped_environment
 
 ABSENT = "dlv_000000000000"
@@ -198,10 +198,13 @@ def test_no_hub_there_is_one_clear_line(run, url, said):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(body=b"<html>"), "answered 200, but not as a hub does; is the --url right?"),
-        (Answer(status=302, headers={"Location": "/x"}), "redirects elsewhere; give the final address"),
+        (CannedResponse(body=b"<html>"), "answered 200, but not as a hub does; is the --url right?"),
         (
-            Answer(status=503, body=b'{"error": "x", "message": "try \\u001b[2Jagain"}'),
+            CannedResponse(status=302, headers={"Location": "/x"}),
+            "redirects elsewhere; give the final address",
+        ),
+        (
+            CannedResponse(status=503, body=b'{"error": "x", "message": "try \\u001b[2Jagain"}'),
             "try [2Jagain",
         ),
     ],

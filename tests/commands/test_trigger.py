@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from servers.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import CannedResponse, HttpReceiver
 from shell import SECRET, bare_environment
 
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -88,9 +88,12 @@ def test_a_url_that_is_none_is_no_traceback(run, served, url):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(status=200, body=b"<html>"), "answered 200, but not as a hub does; is the --url right?"),
-        (Answer(status=301, headers={"Location": "https://x"}), "redirects elsewhere (301)"),
-        (Answer(status=200, body=b'{"ok": true}'), "answered 200, but not as a hub does"),
+        (
+            CannedResponse(status=200, body=b"<html>"),
+            "answered 200, but not as a hub does; is the --url right?",
+        ),
+        (CannedResponse(status=301, headers={"Location": "https://x"}), "redirects elsewhere (301)"),
+        (CannedResponse(status=200, body=b'{"ok": true}'), "answered 200, but not as a hub does"),
     ],
 )
 def test_something_else_than_a_hub_is_one_clear_line(run, served, answer, said):

@@ -10,7 +10,7 @@ from typing import Any
 
 import given
 import pytest
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from sqlalchemy import delete, text, update
 from test_worker import sending, to, wait_for_state, working
 
@@ -100,7 +100,10 @@ def test_what_one_exchange_cannot_decide_is_left_to_a_whole_turn(
 
 def test_what_is_left_of_it_goes_out_at_once(web: Store, postgres_store_url: str) -> None:
     """One of two destinations is being sent something: it has room for more, which a whole turn knows."""
-    with HttpReceiver() as receiver, HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as hanging:
+    with (
+        HttpReceiver() as receiver,
+        HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as hanging,
+    ):
         rules = sending(to(receiver), to(hanging, "erp", timeout_seconds=5.0))
         with waiting(postgres_store_url, rules) as watched:
             for _ in range(3):
@@ -173,7 +176,10 @@ def test_a_whole_turn_follows_at_once_where_something_was_left(web: Store) -> No
 
 def test_what_falls_due_meanwhile_is_not_forgotten(web: Store, postgres_store_url: str) -> None:
     """A short turn asks for nothing else: the whole one after it looks at what waits."""
-    with HttpReceiver() as receiver, HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as hanging:
+    with (
+        HttpReceiver() as receiver,
+        HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as hanging,
+    ):
         later, now = to(receiver), to(hanging, "erp", timeout_seconds=5.0)
         rules = given.rules(
             given.route("later", ("user.created",), "crm"),
@@ -194,7 +200,10 @@ def test_what_falls_due_meanwhile_is_not_forgotten(web: Store, postgres_store_ur
 def test_a_destination_that_hangs_keeps_another_from_nothing_but_its_thread(
     web: Store, postgres_store_url: str, threads: int, started: int
 ) -> None:
-    with HttpReceiver() as receiver, HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as hanging:
+    with (
+        HttpReceiver() as receiver,
+        HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as hanging,
+    ):
         rules = given.rules(
             given.route("hangs", ("user.created",), "crm"),
             given.route("fine", ("user.deleted",), "erp"),

@@ -15,7 +15,7 @@ from typing import Any
 
 import given
 import pytest
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from sqlalchemy import delete, select, text, update
 
 from hub import operator
@@ -110,9 +110,9 @@ def test_an_event_arrives_byte_for_byte_with_its_ids(store: Store) -> None:
 
 
 def test_retry_sends_the_same_bytes(store: Store) -> None:
-    with HttpReceiver([Answer(status=500), Answer(status=503)]) as receiver:
+    with HttpReceiver([CannedResponse(status=500), CannedResponse(status=503)]) as receiver:
         today = Today(sending(to(receiver), fields={"json": {"old": "{{ data.id }}"}}))
-        receiver.respond = lambda _: Answer()
+        receiver.respond = lambda _: CannedResponse()
         with working(store, today):
             fan_out(given.event(), today.rules, store)
             receiver.wait_for(1)
@@ -127,7 +127,7 @@ def test_retry_sends_the_same_bytes(store: Store) -> None:
 
 
 def test_after_the_last_attempt_a_delivery_is_dead_and_an_operator_can_retry_it(store: Store) -> None:
-    with HttpReceiver([Answer(status=500)] * 3) as receiver:
+    with HttpReceiver([CannedResponse(status=500)] * 3) as receiver:
         rules = sending(to(receiver))
         with working(store, rules):
             fan_out(given.event(), rules, store)
@@ -141,7 +141,7 @@ def test_after_the_last_attempt_a_delivery_is_dead_and_an_operator_can_retry_it(
 
 
 def test_an_operators_retry_is_rendered_anew(store: Store) -> None:
-    with HttpReceiver([Answer(status=410)]) as receiver:
+    with HttpReceiver([CannedResponse(status=410)]) as receiver:
         today = Today(sending(to(receiver), fields={"json": {"old": 1}}))
         with working(store, today):
             fan_out(given.event(), today.rules, store)
@@ -165,7 +165,7 @@ def test_a_replay_arrives_under_another_id(store: Store) -> None:
 
 
 def test_a_throttled_destination_rests_as_long_as_it_asked(store: Store) -> None:
-    with HttpReceiver([Answer(status=429, headers={"Retry-After": "1"})]) as receiver:
+    with HttpReceiver([CannedResponse(status=429, headers={"Retry-After": "1"})]) as receiver:
         rules = sending(to(receiver, concurrency=1))
         with working(store, rules):
             fan_out(given.event(), rules, store)
@@ -270,7 +270,7 @@ def test_what_waited_too_long_is_given_up(store: Store) -> None:
 
 
 def test_a_destination_that_hangs_delays_no_other(store: Store) -> None:
-    hanging = Answer(fault=Fault.HANG)
+    hanging = CannedResponse(failure=Failure.HANG)
     with HttpReceiver(respond=lambda _: hanging) as slow, HttpReceiver() as fast:
         slow_place, fast_place = to(slow, "slow", timeout_seconds=2.0, concurrency=4), to(fast, "fast")
         rules = sending(slow_place, fast_place)
@@ -284,7 +284,7 @@ def test_a_destination_that_hangs_delays_no_other(store: Store) -> None:
 
 
 def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
-    with HttpReceiver(respond=lambda _: Answer(status=503)) as failing, HttpReceiver() as fine:
+    with HttpReceiver(respond=lambda _: CannedResponse(status=503)) as failing, HttpReceiver() as fine:
         rules = sending(to(failing, "failing", retry_seconds=(0.01,) * 50, concurrency=1), to(fine, "fine"))
         with working(store, rules):
             for _ in range(3):
@@ -310,7 +310,7 @@ def probed(store: Store, name: str) -> Any:
 
 def test_an_unknown_outcome_is_resent_with_the_same_id(store: Store) -> None:
     with (
-        HttpReceiver([Answer(fault=Fault.CLOSE)]) as receiver,
+        HttpReceiver([CannedResponse(failure=Failure.CLOSE)]) as receiver,
         working(store, rules := sending(to(receiver))),
     ):
         fan_out(given.event(), rules, store)
@@ -322,7 +322,7 @@ def test_an_unknown_outcome_is_resent_with_the_same_id(store: Store) -> None:
 
 
 def test_an_unknown_outcome_is_held_for_an_operator_where_asked_for(store: Store) -> None:
-    with HttpReceiver([Answer(fault=Fault.CLOSE)]) as receiver:
+    with HttpReceiver([CannedResponse(failure=Failure.CLOSE)]) as receiver:
         rules = sending(to(receiver, on_unknown=OnUnknown.HOLD))
         with working(store, rules):
             fan_out(given.event(), rules, store)
@@ -471,7 +471,7 @@ def test_stopping_returns_what_is_in_hand_and_leaves_unknown_what_was_being_sent
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.3)
-    with HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as receiver:
+    with HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as receiver:
         rules = sending(to(receiver, timeout_seconds=60.0, concurrency=2))
         for _ in range(5):
             fan_out(given.event(), rules, store)
@@ -503,10 +503,10 @@ def test_stopping_returns_what_is_still_being_rendered_with_no_attempt_used(stor
 def test_stopping_waits_for_what_arrives_in_time(store: Store) -> None:
     arrived = threading.Event()
 
-    def slowly(_: Any) -> Answer:
+    def slowly(_: Any) -> CannedResponse:
         arrived.set()
         threading.Event().wait(0.4)
-        return Answer()
+        return CannedResponse()
 
     with HttpReceiver(respond=slowly) as receiver:
         rules = sending(to(receiver))
@@ -549,7 +549,7 @@ def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:
     from hub.store.store import open_store
 
     store = open_store(sqlite_url)
-    with HttpReceiver(respond=lambda _: Answer(fault=Fault.HANG)) as receiver:
+    with HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as receiver:
         fan_out(given.event(), sending(to(receiver)), store)
         store.close()
         folder = str(Path(__file__).parents[1])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 import pytest
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub.errors import Reject, Retry, SendError, Unknown
 from hub.model.delivery import Attempt
@@ -200,7 +200,7 @@ class HttpContract(SendingContract):
             return self.fail(self.make(receiver.port), **changes)
 
     def test_success_is_delivered(self):
-        with HttpReceiver([Answer(status=status) for status in self.DELIVERED]) as receiver:
+        with HttpReceiver([CannedResponse(status=status) for status in self.DELIVERED]) as receiver:
             destination = self.make(receiver.port)
             message = self.message(destination)
             statuses = [destination.send(message, attempt()).status for _ in self.DELIVERED]
@@ -211,7 +211,9 @@ class HttpContract(SendingContract):
         "status", [301, 302, 307, 400, 401, 403, 404, 408, 410, 413, 418, 425, 429, 500, 502, 503, 504, 599]
     )
     def test_any_other_status_is_no_success(self, status):
-        error = self.answered(Answer(status=status, body=b"\x1b[31m" + " ".join(self.SECRETS).encode()))
+        error = self.answered(
+            CannedResponse(status=status, body=b"\x1b[31m" + " ".join(self.SECRETS).encode())
+        )
 
         assert type(error) is self.REFUSED.get(status, Retry)
         assert error.status == status
@@ -220,7 +222,7 @@ class HttpContract(SendingContract):
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed(self, status):
         with HttpReceiver() as elsewhere:
-            error = self.answered(Answer(status=status, headers={"Location": elsewhere.url}))
+            error = self.answered(CannedResponse(status=status, headers={"Location": elsewhere.url}))
             reached = elsewhere.received
 
         assert error.reason == f"answered with a redirect ({status}), which is not followed"
@@ -241,36 +243,36 @@ class HttpContract(SendingContract):
         ],
     )
     def test_retry_after_is_heeded(self, header, seconds):
-        error = self.answered(Answer(status=429, headers={"retry-after": header}))
+        error = self.answered(CannedResponse(status=429, headers={"retry-after": header}))
 
         assert (type(error), error.throttled, error.after_seconds) == (Retry, True, seconds)
 
     def test_retry_after_of_another_status_does_not_throttle(self):
-        error = self.answered(Answer(status=503, headers={"Retry-After": "9"}))
+        error = self.answered(CannedResponse(status=503, headers={"Retry-After": "9"}))
 
         assert (error.throttled, error.after_seconds) == (False, 9.0)
 
-    @pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.CLOSE_HALFWAY, Fault.GARBAGE])
-    def test_a_connection_that_breaks_after_the_request_is_unknown(self, fault):
-        error = self.answered(Answer(fault=fault))
+    @pytest.mark.parametrize("failure", [Failure.CLOSE, Failure.CLOSE_HALFWAY, Failure.GARBAGE])
+    def test_a_connection_that_breaks_after_the_request_is_unknown(self, failure):
+        error = self.answered(CannedResponse(failure=failure))
 
         assert type(error) is Unknown
 
-    @pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP_HEADERS])
-    def test_an_answer_that_does_not_come_in_time_is_unknown(self, fault):
-        error = self.answered(Answer(fault=fault), timeout_seconds=TIMEOUT_SECONDS)
+    @pytest.mark.parametrize("failure", [Failure.HANG, Failure.DRIP_HEADERS])
+    def test_an_answer_that_does_not_come_in_time_is_unknown(self, failure):
+        error = self.answered(CannedResponse(failure=failure), timeout_seconds=TIMEOUT_SECONDS)
 
         assert (type(error), error.reason) == (Unknown, "did not answer within 0.4 s")
 
     @pytest.mark.parametrize("status", [103, 199])
     def test_an_interim_answer_is_no_answer(self, status):
-        error = self.answered(Answer(status=status))
+        error = self.answered(CannedResponse(status=status))
 
         assert type(error) is Unknown
 
     def test_no_log_holds_a_secret_or_the_message(self, caplog):
         caplog.set_level(logging.DEBUG)
-        self.answered(Answer(status=500, headers={"Retry-After": "1"}, body=b"no"))
+        self.answered(CannedResponse(status=500, headers={"Retry-After": "1"}, body=b"no"))
 
         self.check_hidden(caplog.text)
         assert SUMMARY.headline not in caplog.text
@@ -289,20 +291,20 @@ class HttpContract(SendingContract):
         assert time.monotonic() - began < 10
 
     def test_is_never_sent_twice_by_itself(self):
-        with HttpReceiver([Answer(fault=Fault.CLOSE)] * 2) as receiver:
+        with HttpReceiver([CannedResponse(failure=Failure.CLOSE)] * 2) as receiver:
             self.fail(self.make(receiver.port))
             requests = receiver.received
 
         assert len(requests) == 1
 
     def test_takes_a_certificate_of_a_known_authority(self, tls, trusted):
-        with HttpReceiver([Answer(status=500)], tls=tls) as receiver:
+        with HttpReceiver([CannedResponse(status=500)], tls=tls) as receiver:
             error = self.fail(self.make(receiver.port, tls=True))
 
         assert error.status == 500
 
     def test_tls_answers_are_bounded_too(self, tls, trusted):
-        with HttpReceiver([Answer(fault=Fault.DRIP_HEADERS)], tls=tls) as receiver:
+        with HttpReceiver([CannedResponse(failure=Failure.DRIP_HEADERS)], tls=tls) as receiver:
             error = self.fail(self.make(receiver.port, tls=True), timeout_seconds=TIMEOUT_SECONDS)
 
         assert (type(error), error.reason) == (Unknown, "did not answer within 0.4 s")

@@ -85,16 +85,16 @@ class TestEmail(SendingContract):
         assert "offers no login" in error.reason
 
     @pytest.mark.parametrize("step", ["connect", "ehlo", "auth", "mail", "data"])
-    @pytest.mark.parametrize("fault", [CLOSE, HANG])
-    def test_a_fault_before_the_mail_is_a_retry(self, step, fault):
-        with SmtpServer(script=Script(**{step: fault}), login=("user", "hunter22")) as server:
+    @pytest.mark.parametrize("failure", [CLOSE, HANG])
+    def test_a_failure_before_the_mail_is_a_retry(self, step, failure):
+        with SmtpServer(script=Script(**{step: failure}), login=("user", "hunter22")) as server:
             error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
 
         assert type(error) is Retry
 
-    @pytest.mark.parametrize("fault", [CLOSE, HANG])
-    def test_a_fault_after_the_final_dot_is_unknown(self, fault):
-        with SmtpServer(script=Script(dot=fault), login=("user", "hunter22")) as server:
+    @pytest.mark.parametrize("failure", [CLOSE, HANG])
+    def test_a_failure_after_the_final_dot_is_unknown(self, failure):
+        with SmtpServer(script=Script(dot=failure), login=("user", "hunter22")) as server:
             error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
 
         assert type(error) is Unknown
@@ -201,10 +201,10 @@ def test_a_reject_stands_even_if_the_server_hangs_up_after_it():
     assert type(error) is Reject
 
 
-@pytest.mark.parametrize("fault", [CLOSE, HANG, "500 no"])
-def test_a_failing_quit_is_still_success_and_soon(fault):
+@pytest.mark.parametrize("failure", [CLOSE, HANG, "500 no"])
+def test_a_failing_quit_is_still_success_and_soon(failure):
     began = time.monotonic()
-    with SmtpServer(script=Script(quit=fault)) as server:
+    with SmtpServer(script=Script(quit=failure)) as server:
         receipt = destination(server).send(PLAIN, attempt(timeout_seconds=5.0))
 
     assert receipt.accepted == (A, B)

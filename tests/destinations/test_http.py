@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 from sending import AT, HttpContract, attempt
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub import __version__
 from hub.destinations.http.destination import HttpDestination, HttpOptions, HttpSend
@@ -209,10 +209,10 @@ def test_dots_and_percents_of_the_users_own_url_stay():
     assert request.path.lower() == "/a%2fb/%2e%2fx"
 
 
-@pytest.mark.parametrize("fault", [Fault.DRIP_BODY, Fault.BREAK_BODY, Fault.ENDLESS_BODY])
-def test_the_status_line_decides_whatever_the_body_does(fault):
+@pytest.mark.parametrize("failure", [Failure.DRIP_BODY, Failure.BREAK_BODY, Failure.ENDLESS_BODY])
+def test_the_status_line_decides_whatever_the_body_does(failure):
     began = time.monotonic()
-    with HttpReceiver([Answer(fault=fault, body=b"x")]) as receiver:
+    with HttpReceiver([CannedResponse(failure=failure, body=b"x")]) as receiver:
         message = {"method": "POST", "content_type": "a/b", "body": ""}
         receipt = destination(receiver.url).send(message, attempt(timeout_seconds=0.4))
 
@@ -222,7 +222,7 @@ def test_the_status_line_decides_whatever_the_body_does(fault):
 
 def test_connections_are_kept_and_a_stale_one_is_replaced():
     message = {"method": "POST", "content_type": "a/b", "body": ""}
-    with HttpReceiver([Answer(body=b"x" * 1000)]) as receiver:
+    with HttpReceiver([CannedResponse(body=b"x" * 1000)]) as receiver:
         place = destination(receiver.url)
         place.send(message, attempt())
         place.send(message, attempt())
@@ -235,7 +235,10 @@ def test_connections_are_kept_and_a_stale_one_is_replaced():
 
 def test_one_answer_never_counts_for_two_requests():
     message = {"method": "POST", "content_type": "a/b", "body": ""}
-    answers = [Answer(status=200, fault=Fault.DRIP_BODY, body=b"HTTP/1.1 200 OK\r\n\r\n"), Answer(status=500)]
+    answers = [
+        CannedResponse(status=200, failure=Failure.DRIP_BODY, body=b"HTTP/1.1 200 OK\r\n\r\n"),
+        CannedResponse(status=500),
+    ]
     with HttpReceiver(answers) as receiver:
         place = destination(receiver.url)
         place.send(message, attempt(timeout_seconds=0.3))

@@ -5,8 +5,8 @@ import threading
 import pytest
 from pydantic import ValidationError
 from sending import HttpContract, attempt, failure
-from servers.http_receiver import Answer, Fault, HttpReceiver
-from servers.slack_receiver import SlackReceiver, problem_of
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
+from servers.slack_receiver import SlackReceiver, error_of
 
 from hub import catalog
 from hub.destinations.base import find_destination
@@ -81,7 +81,7 @@ class TestSlackBot(HttpContract):
     ],
 )
 def test_a_webhooks_word_says_whose_fault_it_is(status, word, kind):
-    with HttpReceiver([Answer(status=status, body=word.encode())]) as receiver:
+    with HttpReceiver([CannedResponse(status=status, body=word.encode())]) as receiver:
         error, _ = failure(webhook(receiver.url), MESSAGE)
 
     assert type(error) is kind
@@ -104,7 +104,7 @@ def test_a_webhooks_word_says_whose_fault_it_is(status, word, kind):
 )
 def test_a_bots_word_says_whose_fault_it_is(word, kind):
     body = json.dumps({"ok": False, "error": word}).encode()
-    with HttpReceiver([Answer(body=body)]) as receiver:
+    with HttpReceiver([CannedResponse(body=body)]) as receiver:
         error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
 
     assert (type(error), getattr(error, "throttled", False)) == (
@@ -117,14 +117,14 @@ def test_a_bots_word_says_whose_fault_it_is(word, kind):
     "body", [b"<html>fine</html>", b"", b"[]", b'"ok"', b'{"ok": false}', b"\xff", b"[" * 60000]
 )
 def test_an_answer_that_is_not_slacks_leaves_a_bots_message_unknown(body):
-    with HttpReceiver([Answer(body=body)]) as receiver:
+    with HttpReceiver([CannedResponse(body=body)]) as receiver:
         error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
 
     assert (type(error), error.reason) == (Unknown, "answered with something that is not Slack's")
 
 
 def test_a_broken_body_leaves_a_bots_message_unknown():
-    with HttpReceiver([Answer(body=b'{"ok": tr', fault=Fault.BREAK_BODY)]) as receiver:
+    with HttpReceiver([CannedResponse(body=b'{"ok": tr', failure=Failure.BREAK_BODY)]) as receiver:
         error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
 
     assert type(error) is Unknown
@@ -132,7 +132,7 @@ def test_a_broken_body_leaves_a_bots_message_unknown():
 
 def test_the_token_does_not_travel_with_a_redirect():
     with HttpReceiver() as elsewhere:
-        with HttpReceiver([Answer(status=302, headers={"Location": elsewhere.url})]) as receiver:
+        with HttpReceiver([CannedResponse(status=302, headers={"Location": elsewhere.url})]) as receiver:
             failure(bot(receiver.url + "/api/"), MESSAGE)
         reached = elsewhere.received
 
@@ -193,7 +193,7 @@ def test_the_built_in_message_of_every_event_is_taken_by_slack(event_type):
     summary = catalog.summarise(event)
     message = SlackDestination.compose_builtin(None, summary, "template failed", "https://hub.test/e/1")
 
-    assert problem_of(message) == ""
+    assert error_of(message) == ""
     assert message["blocks"][0]["type"] == "header"
     assert message["text"].startswith(summary.headline.replace("&", "&amp;")[:50])
 
@@ -219,7 +219,7 @@ def test_blocks_without_words_fall_back_to_the_built_in_headline(renderer):
     message = composed(renderer, {"blocks": [{"type": "divider"}]})
 
     assert message["text"]
-    assert problem_of(message) == ""
+    assert error_of(message) == ""
 
 
 def test_a_template_is_mrkdwn(renderer):
@@ -274,7 +274,7 @@ def test_empty_texts_are_left_out_and_long_ones_cut(renderer):
     ]
     message = composed(renderer, {"blocks": blocks, "text": "{{ data.long }}"}, data={"long": "&" * 5000})
 
-    assert problem_of(message) == ""
+    assert error_of(message) == ""
     assert [block["type"] for block in message["blocks"]] == ["header", "section", "section", "divider"]
     assert len(message["text"]) < 4000
     assert message["text"].endswith("&amp;…")
@@ -299,13 +299,13 @@ def test_the_built_in_message_is_safe_and_whole():
         ":warning: bad &lt;b&gt;",
     ]
     assert "<!" not in json.dumps(message)
-    assert problem_of(message) == ""
+    assert error_of(message) == ""
 
 
 def test_a_headline_of_entities_stays_within_slacks_limit():
     message = SlackDestination.compose_builtin(None, Summary(headline="&" * 500), None, "")
 
-    assert problem_of(message) == ""
+    assert error_of(message) == ""
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "&lt;", "&amp;lt;", "a < b > c & d"])

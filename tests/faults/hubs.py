@@ -21,7 +21,7 @@ from typing import Any
 
 import given
 import requests
-from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from servers.smtp_server import SmtpServer
 from signing import headers
 
@@ -246,7 +246,7 @@ class Places:
 
     http: HttpReceiver
     smtp: SmtpServer
-    fails: Callable[[Received], bool] = lambda request: False
+    fails: Callable[[ReceivedRequest], bool] = lambda request: False
 
     def __post_init__(self) -> None:
         self.http.respond = self._respond
@@ -260,9 +260,9 @@ class Places:
         self.smtp.__exit__()
         self.http.__exit__()
 
-    def _respond(self, request: Received) -> Answer:
+    def _respond(self, request: ReceivedRequest) -> CannedResponse:
         time.sleep(random.uniform(0, 0.2))
-        return Answer(status=503 if self.fails(request) else 200)
+        return CannedResponse(status=503 if self.fails(request) else 200)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -10,9 +10,9 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.hubs import PASSWORD, Hub, Sender, kill, wait_until
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from servers.slack_receiver import SlackReceiver
-from servers.smtp_server import CLOSE, Mail, Script, SmtpServer
+from servers.smtp_server import CLOSE, ReceivedMail, Script, SmtpServer
 
 ROUTES = """\
 version: 1
@@ -28,7 +28,7 @@ routes:
 """
 
 NAMES = ("http", "mail", "slack")
-CUT = Answer(fault=Fault.CLOSE)
+CUT = CannedResponse(failure=Failure.CLOSE)
 """Read the request to its end, and close instead of answering."""
 
 
@@ -39,7 +39,7 @@ class World:
         self.http, self.slack = HttpReceiver([CUT]), SlackReceiver([CUT])
         self.smtp = SmtpServer(script=Script(dot=CLOSE), on_arrival=self._mend)
 
-    def _mend(self, mail: Mail) -> None:
+    def _mend(self, mail: ReceivedMail) -> None:
         """This one is still cut: what it was to be answered was looked up before."""
         self.smtp.script = Script()
 
@@ -96,7 +96,7 @@ routes:
 
 @pytest.mark.full
 def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path, count: Count) -> None:
-    hangs = Answer(fault=Fault.HANG)
+    hangs = CannedResponse(failure=Failure.HANG)
     with HttpReceiver([hangs, hangs]) as places:
         environment = {
             "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.db'}",

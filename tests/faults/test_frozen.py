@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, Hub, Sender, kill, wait_until
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub.model.delivery import Outcome, State
 from hub.store.store import open_store
@@ -28,7 +28,7 @@ def test_a_worker_that_was_frozen_cannot_overwrite_its_successor(tmp_path: Path,
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
-    with HttpReceiver([Answer(fault=Fault.HANG)]) as crm:
+    with HttpReceiver([CannedResponse(failure=Failure.HANG)]) as crm:
         url = f"sqlite:///{tmp_path / 'hub.db'}"
         environment = {"DATABASE_URL": url, "ROUTES": ROUTES, "CRM_WEBHOOK_URL": crm.url}
         with Hub(folders[0], environment, "web", "worker") as first:

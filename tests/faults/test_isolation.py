@@ -13,7 +13,7 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.hubs import Hub, wait_until
-from servers.http_receiver import Answer, Fault, HttpReceiver, Received
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver, ReceivedRequest
 from signing import headers
 from sqlalchemy import insert, select, update
 
@@ -42,9 +42,9 @@ routes:
 """
 
 FAULTS = {
-    "/hangs": Answer(fault=Fault.HANG),
-    "/drips": Answer(fault=Fault.DRIP_BODY),
-    "/fails": Answer(status=500),
+    "/hangs": CannedResponse(failure=Failure.HANG),
+    "/drips": CannedResponse(failure=Failure.DRIP_BODY),
+    "/fails": CannedResponse(status=500),
 }
 
 
@@ -52,10 +52,10 @@ FAULTS = {
 def test_destinations_in_trouble_slow_no_other(tmp_path: Path, is_full: bool, count: Count) -> None:
     faults, events = dict(FAULTS), 300 if is_full else 40
 
-    def respond(request: Received) -> Answer:
+    def respond(request: ReceivedRequest) -> CannedResponse:
         if request.path == "/flooded":
             time.sleep(0.05)
-        return faults.get(request.path, Answer())
+        return faults.get(request.path, CannedResponse())
 
     url = f"sqlite:///{tmp_path / 'hub.db'}"
     with HttpReceiver(respond=respond, drip_seconds=1.0) as receiver:

@@ -13,7 +13,7 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.hubs import LEASE_SECONDS, ROOT, Hub, Places, Sender, reckon, settle, wait_until
-from servers.http_receiver import Received
+from servers.http_receiver import ReceivedRequest
 
 
 def migrate_store(source: str, target: str, folder: Path) -> subprocess.Popen[bytes]:
@@ -65,7 +65,7 @@ def test_a_hub_at_work_moves_up(
     assert found.duplicates == 0
 
 
-def fails_at_first(request: Received) -> bool:
+def fails_at_first(request: ReceivedRequest) -> bool:
     """Some first attempts, so that the move finds all kinds of deliveries; too few to open a breaker."""
     is_one_of_few = request.headers["webhook-id"][-1] in "048c"
     return is_one_of_few and request.path == "/audit" and request.headers["hub-attempt"] == "1"

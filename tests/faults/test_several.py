@@ -12,7 +12,7 @@ import pytest
 from faults.conftest import Count
 from faults.databases import Postgres, Way
 from faults.hubs import LEASE_SECONDS, ROOT, Hub, Sender, settle, wait_until
-from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from sqlalchemy import select, update
 
 from hub.model.delivery import Outcome, State
@@ -91,7 +91,7 @@ class Ledger:
         self._sending: set[str] = set()
         self.is_broken = True
 
-    def __call__(self, request: Received) -> Answer:
+    def __call__(self, request: ReceivedRequest) -> CannedResponse:
         path, id_ = request.path, request.headers["webhook-id"]
         with self._lock:
             self.began[path].append(time.monotonic())
@@ -104,7 +104,7 @@ class Ledger:
         with self._lock:
             self._sending.discard(id_)
             self._now[path] -= 1
-        return Answer(status=500 if path == "/broken" and self.is_broken else 200)
+        return CannedResponse(status=500 if path == "/broken" and self.is_broken else 200)
 
     def busiest(self, path: str, seconds: float) -> int:
         """The most requests that began within any so many seconds."""
@@ -238,9 +238,9 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
     for folder in folders:
         folder.mkdir()
 
-    def slowly(_: Received) -> Answer:
+    def slowly(_: ReceivedRequest) -> CannedResponse:
         time.sleep(0.7)
-        return Answer()
+        return CannedResponse()
 
     with HttpReceiver(respond=slowly) as crm, Way(postgres.socket_path) as way:
         environment = {"ROUTES": CUT_ROUTES, "CRM_WEBHOOK_URL": crm.url}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from journeys.serving import serving
-from servers.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import CannedResponse, HttpReceiver
 
 ROUTES = """\
 version: 1
@@ -26,7 +26,7 @@ routes:
 
 def test_retries_send_the_same_bytes_under_the_same_id(empty_url: str, tmp_path: Path) -> None:
     with (
-        HttpReceiver([Answer(status=500), Answer(status=500)]) as crm,
+        HttpReceiver([CannedResponse(status=500), CannedResponse(status=500)]) as crm,
         serving(tmp_path, ROUTES, empty_url, {"CRM_WEBHOOK_URL": crm.url}) as hub,
     ):
         answer, _ = hub.send("user.created")
@@ -42,7 +42,7 @@ def test_retries_send_the_same_bytes_under_the_same_id(empty_url: str, tmp_path:
 
 def test_a_dead_delivery_is_retried_from_the_api_and_arrives(empty_url: str, tmp_path: Path) -> None:
     with (
-        HttpReceiver([Answer(status=500)] * 3) as crm,
+        HttpReceiver([CannedResponse(status=500)] * 3) as crm,
         serving(tmp_path, ROUTES, empty_url, {"CRM_WEBHOOK_URL": crm.url}) as hub,
     ):
         answer, _ = hub.send("user.created")

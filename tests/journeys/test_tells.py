@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from journeys.serving import serving, wait_until
-from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from servers.smtp_server import SmtpServer
 
 ROUTES = """\
@@ -25,8 +25,8 @@ problems:
 def test_a_dying_destination_is_told_by_mail_once_and_so_is_its_recovery(tmp_path: Path) -> None:
     status = [503]
 
-    def respond(request: Received) -> Answer:
-        return Answer(status=status[0])
+    def respond(request: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(status=status[0])
 
     with HttpReceiver(respond=respond) as crm, SmtpServer() as smtp:
 

@@ -20,7 +20,7 @@ from running import (
     wait_until_ready,
     write_configuration,
 )
-from servers.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import CannedResponse, HttpReceiver
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def test_sigterm_to_every_process_is_one_request_to_stop(folder: Path, crm: Http
     """A platform signals all of a dyno's processes; an attempt that is under way still finishes."""
     port = free_port()
 
-    def slow(_: object) -> Answer:
+    def slow(_: object) -> CannedResponse:
         time.sleep(2)
-        return Answer()
+        return CannedResponse()
 
     crm.respond = slow
     with serve(folder, crm, port) as running:
@@ -75,9 +75,9 @@ def test_sigterm_to_every_process_is_one_request_to_stop(folder: Path, crm: Http
 def test_a_second_signal_hurries(folder: Path, crm: HttpReceiver) -> None:
     port = free_port()
 
-    def stuck(_: object) -> Answer:
+    def stuck(_: object) -> CannedResponse:
         time.sleep(20)
-        return Answer()
+        return CannedResponse()
 
     crm.respond = stuck
     with serve(folder, crm, port) as running:
@@ -156,10 +156,10 @@ def test_a_slow_destination_is_given_back_within_ten_seconds(folder: Path, crm: 
     """What was being sent is due again with the next start."""
     port = free_port()
 
-    def stuck_once(_: object) -> Answer:
+    def stuck_once(_: object) -> CannedResponse:
         if len(crm.received) == 1:
             crm.stopping.wait(15)
-        return Answer()
+        return CannedResponse()
 
     crm.respond = stuck_once
     with serve(folder, crm, port) as running:

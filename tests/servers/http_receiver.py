@@ -1,4 +1,4 @@
-"""An HTTP endpoint on loopback that records what it is sent and answers as it is told."""
+"""An HTTP endpoint on loopback that records its requests and answers, or fails, by a script."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from typing import Any
 from servers.inbox import Inbox
 
 
-class Fault(StrEnum):
-    """What a receiver does instead of answering properly."""
+class Failure(StrEnum):
+    """A way to fail instead of answering."""
 
     CLOSE = "close without an answer"
     CLOSE_HALFWAY = "close after half of the request body"
     HANG = "read the request and say nothing"
-    DRIP_HEADERS = "answer with headers that come byte by byte, without end"
-    DRIP_BODY = "answer with a body that comes byte by byte, without end"
+    DRIP_HEADERS = "respond with headers that come byte by byte, without end"
+    DRIP_BODY = "respond with a body that comes byte by byte, without end"
     BREAK_BODY = "close in the middle of the answer's body"
-    ENDLESS_BODY = "answer with a body that comes fast and without end"
-    GARBAGE = "answer with something that is not HTTP"
+    ENDLESS_BODY = "respond with a body that comes fast and without end"
+    GARBAGE = "respond with something that is not HTTP"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One answer. With `fault`, status and headers are used as far as the fault lets them out."""
+class CannedResponse:
+    """A response prepared by a test. With `failure`, status and headers go out as far as it lets them."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    fault: Fault | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Received:
-    """One request. Header names are in lower case; `connection` counts connections from 1."""
+class ReceivedRequest:
+    """One request. Header names are in lower case; `connection` counts from 1."""
 
     method: str
     path: str
@@ -51,38 +51,33 @@ class Received:
     at: datetime
     connection: int
 
-    def describe(self) -> str:
-        """The request in one line."""
-        return f"{self.method} {self.path} ({len(self.body)} bytes, {self.headers.get('content-type', '-')})"
 
-
-def _fine(_: Received) -> Answer:
-    return Answer()
+def _accept(_: ReceivedRequest) -> CannedResponse:
+    return CannedResponse()
 
 
 class HttpReceiver:
     """A threaded HTTP/1.1 server on 127.0.0.1, to be used in a `with`.
 
-    `answers` are given first, one per request; every later request is answered by `respond`, with a plain
+    `responses` are given first, one for each request; later requests are answered by `respond`, with a plain
     200 by default. `port` 0 takes any free one; a fixed one lets a receiver come back where another was.
     `drip_seconds` is the pause between two bytes of a drip. With `tls` it speaks https.
     """
 
     def __init__(
         self,
-        answers: Iterable[Answer] = (),
+        responses: Iterable[CannedResponse] = (),
         *,
-        respond: Callable[[Received], Answer] = _fine,
+        respond: Callable[[ReceivedRequest], CannedResponse] = _accept,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
         drip_seconds: float = 0.02,
-        on_arrival: Callable[[Received], None] | None = None,
     ) -> None:
-        self.inbox: Inbox[Received] = Inbox(on_arrival)
+        self.inbox: Inbox[ReceivedRequest] = Inbox()
         self.drip_seconds = drip_seconds
         self.stopping = threading.Event()
         self.respond = respond
-        self._scripted = iter(list(answers))
+        self._scripted = iter(list(responses))
         self._choosing = threading.Lock()
         self._server = _Server(self, port, tls)
         scheme = "https" if tls else "http"
@@ -100,24 +95,24 @@ class HttpReceiver:
         self._server.close_connections()
 
     @property
-    def received(self) -> list[Received]:
+    def received(self) -> list[ReceivedRequest]:
         return self.inbox.all()
 
     @property
     def connections(self) -> int:
-        """How many connections were ever opened to it."""
+        """The number of connections ever opened to it."""
         return self._server.connections
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[Received]:
-        """Every request, as soon as there are `count`; raises TimeoutError after `seconds`."""
+    def wait_for(self, count: int, seconds: float = 5) -> list[ReceivedRequest]:
+        """Return all requests, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 
     def close_connections(self) -> None:
         """Break every open connection, as a restarting server does."""
         self._server.close_connections()
 
-    def scripted(self) -> Answer | None:
-        """The next of the prepared answers, or None when they are used up."""
+    def next_response(self) -> CannedResponse | None:
+        """Return the next prepared response, None when they are used up."""
         with self._choosing:
             return next(self._scripted, None)
 
@@ -183,24 +178,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: what arrived is in the inbox."""
+        """Print nothing: the inbox has the requests."""
 
     def do_POST(self) -> None:
         receiver = self.server.receiver
-        answer = receiver.scripted()
+        response = receiver.next_response()
         length = int(self.headers.get("Content-Length") or 0)
-        if answer is not None and answer.fault is Fault.CLOSE_HALFWAY:
+        if response is not None and response.failure is Failure.CLOSE_HALFWAY:
             receiver.inbox.add(self._received(self.rfile.read(length // 2)))
             self._reset()
             return
-        received = self._received(self.rfile.read(length))
-        receiver.inbox.add(received)
-        self._write(answer or receiver.respond(received))
+        request = self._received(self.rfile.read(length))
+        receiver.inbox.add(request)
+        self._write(response or receiver.respond(request))
 
     do_PUT = do_PATCH = do_DELETE = do_GET = do_POST  # noqa: N815
 
-    def _received(self, body: bytes) -> Received:
-        return Received(
+    def _received(self, body: bytes) -> ReceivedRequest:
+        return ReceivedRequest(
             method=self.command,
             path=self.path,
             headers={name.lower(): value for name, value in self.headers.items()},
@@ -209,37 +204,37 @@ class _Handler(BaseHTTPRequestHandler):
             connection=self._number,
         )
 
-    def _write(self, answer: Answer) -> None:
-        if answer.fault is None:
-            self._write_head(answer, len(answer.body))
-            self.wfile.write(answer.body)
+    def _write(self, response: CannedResponse) -> None:
+        if response.failure is None:
+            self._write_head(response, len(response.body))
+            self.wfile.write(response.body)
             self.wfile.flush()
             return
         self.close_connection = True
         with contextlib.suppress(OSError):
-            self._misbehave(answer, answer.fault)
+            self._misbehave(response, response.failure)
 
-    def _misbehave(self, answer: Answer, fault: Fault) -> None:
-        if fault is Fault.HANG:
+    def _misbehave(self, response: CannedResponse, failure: Failure) -> None:
+        if failure is Failure.HANG:
             self.server.receiver.stopping.wait()
-        elif fault is Fault.DRIP_HEADERS:
-            self._drip(f"HTTP/1.1 {answer.status} Fine\r\nX-Slow: ".encode())
-        elif fault is Fault.DRIP_BODY:
-            self._write_head(answer, 10_000_000)
-            self._drip(answer.body)
-        elif fault is Fault.BREAK_BODY:
-            self._write_head(answer, len(answer.body) + 100)
-            self.wfile.write(answer.body)
-        elif fault is Fault.ENDLESS_BODY:
-            self._write_head(answer, None)
+        elif failure is Failure.DRIP_HEADERS:
+            self._drip(f"HTTP/1.1 {response.status} Fine\r\nX-Slow: ".encode())
+        elif failure is Failure.DRIP_BODY:
+            self._write_head(response, 10_000_000)
+            self._drip(response.body)
+        elif failure is Failure.BREAK_BODY:
+            self._write_head(response, len(response.body) + 100)
+            self.wfile.write(response.body)
+        elif failure is Failure.ENDLESS_BODY:
+            self._write_head(response, None)
             while not self.server.receiver.stopping.is_set():
                 self.wfile.write(b"a" * 65536)
-        elif fault is Fault.GARBAGE:
+        elif failure is Failure.GARBAGE:
             self.wfile.write(b"\x00\x1b[31mNOT HTTP AT ALL\r\n\r\n")
 
-    def _write_head(self, answer: Answer, length: int | None) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
+    def _write_head(self, response: CannedResponse, length: int | None) -> None:
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             self.send_header(name, value)
         if length is not None:
             self.send_header("Content-Length", str(length))

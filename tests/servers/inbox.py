@@ -1,4 +1,4 @@
-"""What a stand-in received, and a way to wait for it that needs no sleep."""
+"""The messages a test server received, and a way to wait for them that needs no sleep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
-    """Everything that arrived, oldest first; filled by a server's threads, read by anybody.
+    """Messages in the order of their arrival; filled by a server's threads, read by anybody.
 
     `on_arrival` is called with each, after it was added, in the server's thread.
     """
@@ -43,14 +43,14 @@ class Inbox(Generic[T]):
             self._items.clear()
 
     def wait_for(self, count: int, seconds: float = 5) -> list[T]:
-        """Everything, as soon as it is at least `count`; raises TimeoutError after `seconds`."""
+        """Return all, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.wait_until(lambda items: len(items) >= count, f"{count} to arrive", seconds)
 
-    def wait_until(self, condition: Callable[[list[T]], bool], what: str, seconds: float = 5) -> list[T]:
-        """Everything, as soon as `condition` holds for it; raises TimeoutError after `seconds`."""
+    def wait_until(self, condition: Callable[[list[T]], bool], goal: str, seconds: float = 5) -> list[T]:
+        """Return all, as soon as `condition` holds for them; raise TimeoutError after `seconds`."""
         ends = time.monotonic() + seconds
         with self._changed:
             while not condition(self._items):
                 if not self._changed.wait(max(0.0, ends - time.monotonic())):
-                    raise TimeoutError(f"waited {seconds:g} s for {what}; {len(self._items)} arrived")
+                    raise TimeoutError(f"waited {seconds:g} s for {goal}; {len(self._items)} arrived")
             return list(self._items)

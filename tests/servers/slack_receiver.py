@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from servers.http_receiver import Answer, HttpReceiver, Received
+from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from servers.inbox import Inbox
 
 BLOCKS_LIMIT = 50
@@ -36,34 +36,29 @@ class SlackMessage:
     thread_ts: str = ""
     edits: int = 0
 
-    def describe(self) -> str:
-        """The message in one line."""
-        return f"{self.channel}: {' '.join(self.text.split())}"
-
 
 class SlackReceiver:
     """Slack's two ways to take a message, to be used in a `with`.
 
-    `answers` are given instead of Slack's own, one per request; after them it answers as Slack does.
-    `webhook_url` and `api_url` are what goes into routes.yaml. A bot with `token` is in `channel_names`.
+    `responses` are given instead of Slack's own, one for each request; after them it answers as Slack does.
+    `webhook_url` and `api_url` go into routes.yaml. A bot with `token` is in `channel_names`.
     """
 
     def __init__(
         self,
-        answers: Iterable[Answer] = (),
+        responses: Iterable[CannedResponse] = (),
         *,
         token: str = "xoxb-demo",
         channel_names: Iterable[str] = ("general", "sales"),
         tls: ssl.SSLContext | None = None,
-        on_arrival: Callable[[SlackMessage], None] | None = None,
     ) -> None:
-        self.inbox: Inbox[SlackMessage] = Inbox(on_arrival)
+        self.inbox: Inbox[SlackMessage] = Inbox()
         self._token = token
         self._channels = {name: f"C{index:010d}" for index, name in enumerate(channel_names, 1)}
         self._clock = 1_700_000_000
         self._stamping = threading.Lock()
-        self.http = HttpReceiver(answers, respond=self._respond, tls=tls)
-        self.webhook_url = f"{self.http.url}/services/T00000000/B00000000/demo"
+        self.http = HttpReceiver(responses, respond=self._respond, tls=tls)
+        self.webhook_url = f"{self.http.url}/services/T00000000/B00000000/test"
         self.api_url = f"{self.http.url}/api/"
 
     def __enter__(self) -> SlackReceiver:
@@ -78,67 +73,67 @@ class SlackReceiver:
         return self.inbox.all()
 
     def replies(self, ts: str) -> list[SlackMessage]:
-        """The messages of a thread, without its first."""
+        """Return the messages of a thread, without its first."""
         return [message for message in self.messages if message.thread_ts == ts]
 
     def wait_for(self, count: int, seconds: float = 5) -> list[SlackMessage]:
-        """Every message, as soon as there are `count`; raises TimeoutError after `seconds`."""
+        """Return all messages, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 
-    def _respond(self, request: Received) -> Answer:
+    def _respond(self, request: ReceivedRequest) -> CannedResponse:
         if request.path.startswith("/services/"):
             return self._webhook(request)
         return self._api(request)
 
     # -- incoming webhooks: a status and a word ---------------------------------------------------
 
-    def _webhook(self, request: Received) -> Answer:
+    def _webhook(self, request: ReceivedRequest) -> CannedResponse:
         body = _json_object(request.body)
-        error = "invalid_payload" if body is None else problem_of(body)
+        error = "invalid_payload" if body is None else error_of(body)
         if body is None or error:
-            return Answer(status=400, body=(error or "").encode())
+            return CannedResponse(status=400, body=(error or "").encode())
         self.inbox.add(_message("webhook", body))
-        return Answer(body=b"ok", headers={"Content-Type": "text/html"})
+        return CannedResponse(body=b"ok", headers={"Content-Type": "text/html"})
 
     # -- the Web API: always 200, with `ok` -------------------------------------------------------
 
-    def _api(self, request: Received) -> Answer:
+    def _api(self, request: ReceivedRequest) -> CannedResponse:
         if request.headers.get("authorization") != f"Bearer {self._token}":
             has_token = "authorization" in request.headers
-            return _api_answer(error="invalid_auth" if has_token else "not_authed")
+            return _api_response(error="invalid_auth" if has_token else "not_authed")
         body = _json_object(request.body)
         if body is None:
             body = dict(parse_qsl(request.body.decode("utf-8", "replace")))
         method = request.path.rpartition("/")[2]
         if method == "auth.test":
-            return _api_answer(user="hub", team="Demo")
+            return _api_response(user="hub", team="Test")
         if method == "chat.postMessage":
             return self._post(body)
         if method == "chat.update":
             return self._update(body)
-        return _api_answer(error="unknown_method")
+        return _api_response(error="unknown_method")
 
-    def _post(self, body: Mapping[str, Any]) -> Answer:
+    def _post(self, body: Mapping[str, Any]) -> CannedResponse:
         channel = self._channel(str(body.get("channel", "")))
-        error = "channel_not_found" if channel is None else problem_of(body)
+        error = "channel_not_found" if channel is None else error_of(body)
         parent = str(body.get("thread_ts", ""))
         if parent and self._find(parent) is None:
             error = "message_not_found"
         if channel is None or error:
-            return _api_answer(error=error)
+            return _api_response(error=error)
         message = replace(_message(channel, body), ts=self._stamp(), thread_ts=parent)
         self.inbox.add(message)
-        return _api_answer(channel=channel, ts=message.ts)
+        return _api_response(channel=channel, ts=message.ts)
 
-    def _update(self, body: Mapping[str, Any]) -> Answer:
+    def _update(self, body: Mapping[str, Any]) -> CannedResponse:
         channel = self._channel(str(body.get("channel", "")))
         old = self._find(str(body.get("ts", "")))
-        error = "channel_not_found" if channel is None else problem_of(body)
+        error = "channel_not_found" if channel is None else error_of(body)
         if old is None or channel is None or error:
-            return _api_answer(error=error or "message_not_found")
+            return _api_response(error=error or "message_not_found")
         message = replace(_message(channel, body), ts=old.ts, thread_ts=old.thread_ts, edits=old.edits + 1)
         self.inbox.replace(old, message)
-        return _api_answer(channel=channel, ts=message.ts)
+        return _api_response(channel=channel, ts=message.ts)
 
     def _channel(self, name: str) -> str | None:
         if name in self._channels.values():
@@ -154,8 +149,8 @@ class SlackReceiver:
             return f"{self._clock}.000100"
 
 
-def problem_of(body: Mapping[str, Any]) -> str:
-    """Slack's word for what is wrong with a message, or nothing."""
+def error_of(body: Mapping[str, Any]) -> str:
+    """Return Slack's code for the mistake in a message, or an empty text."""
     blocks = body.get("blocks") or []
     if not isinstance(blocks, list):
         return "invalid_blocks_format"
@@ -208,6 +203,6 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _api_answer(*, error: str = "", **values: Any) -> Answer:
+def _api_response(*, error: str = "", **values: Any) -> CannedResponse:
     document = {"ok": False, "error": error} if error else {"ok": True, **values}
-    return Answer(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})
+    return CannedResponse(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})

@@ -1,5 +1,5 @@
 # ruff: noqa: N802 - aiosmtpd finds its hooks by the command's name
-"""An SMTP server on loopback that keeps the mail it is given and refuses what it is told to."""
+"""An SMTP server on loopback that keeps its mail, and refuses or fails by a script."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ HANG = "say nothing"
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """What the server says instead of yes: a reply such as `550 5.1.1 no such user`, CLOSE or HANG.
+    """The replies that are not yes: a text such as `550 5.1.1 no such user`, CLOSE or HANG.
 
-    One entry per step; `rcpt` by address; `dot` answers the end of a message. `drip_seconds` is the pause
+    One for each step; `rcpt` by address; `dot` answers the end of a message. `drip_seconds` is the pause
     between the bytes of every reply.
     """
 
@@ -41,8 +41,8 @@ class Script:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mail:
-    """One accepted message, as its envelope and its bytes."""
+class ReceivedMail:
+    """One accepted mail, as its envelope and its bytes."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -54,10 +54,6 @@ class Mail:
     def message(self) -> EmailMessage:
         """The message, parsed."""
         return email.message_from_bytes(self.raw, policy=email.policy.default)
-
-    def describe(self) -> str:
-        """The message in one line."""
-        return f"to {', '.join(self.recipients)}: {self.message['Subject'] or '(no subject)'}"
 
 
 class SmtpServer:
@@ -75,9 +71,9 @@ class SmtpServer:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         login: tuple[str, str] | None = None,
-        on_arrival: Callable[[Mail], None] | None = None,
+        on_arrival: Callable[[ReceivedMail], None] | None = None,
     ) -> None:
-        self.inbox: Inbox[Mail] = Inbox(on_arrival)
+        self.inbox: Inbox[ReceivedMail] = Inbox(on_arrival)
         self.script = script or Script()
         self.login = login
         self.connections = 0
@@ -99,43 +95,43 @@ class SmtpServer:
 
     @property
     def url(self) -> str:
-        """What goes into routes.yaml, without a login."""
+        """Its address for routes.yaml, without a login."""
         return f"{'smtps' if self._implicit_tls else 'smtp'}://127.0.0.1:{self.port}"
 
     @property
-    def mails(self) -> list[Mail]:
+    def mails(self) -> list[ReceivedMail]:
         return self.inbox.all()
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[Mail]:
-        """Every mail, as soon as there are `count`; raises TimeoutError after `seconds`."""
+    def wait_for(self, count: int, seconds: float = 5) -> list[ReceivedMail]:
+        """Return all mails, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
             self._loop.create_server(
-                self._conversation, "127.0.0.1", 0, ssl=self._tls if self._implicit_tls else None
+                self._new_session, "127.0.0.1", 0, ssl=self._tls if self._implicit_tls else None
             )
         )
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         self._loop.run_forever()
         server.close()
-        self._close_conversations()
+        self._close_sessions()
         self._loop.close()
 
-    def _conversation(self) -> SMTP:
+    def _new_session(self) -> SMTP:
         self.connections += 1
-        return _Conversation(self, None if self._implicit_tls else self._tls, self._loop)
+        return _Session(self, None if self._implicit_tls else self._tls, self._loop)
 
-    def _close_conversations(self) -> None:
+    def _close_sessions(self) -> None:
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-class _Conversation(SMTP):
+class _Session(SMTP):
     """One connection: aiosmtpd's protocol, interrupted where the script says so."""
 
     def __init__(
@@ -143,8 +139,8 @@ class _Conversation(SMTP):
     ) -> None:
         self._server = server
         super().__init__(
-            _Keeper(server),
-            hostname="stand-in.test",
+            _MailHandler(server),
+            hostname="server.test",
             ident="SMTP",
             enable_SMTPUTF8=True,
             tls_context=tls,
@@ -198,7 +194,7 @@ class _Conversation(SMTP):
             await super().smtp_QUIT(arg)
 
     async def _scripted(self, reply: str) -> bool:
-        """Do what the script says at this step; False where it says nothing."""
+        """Obey the script at this step; False where it is silent."""
         if reply == CLOSE:
             self._writer.transport.abort()
         elif reply == HANG:
@@ -212,8 +208,8 @@ class _Conversation(SMTP):
         return AuthResult(success=given == self._server.login, handled=False, auth_data=data)
 
 
-class _Keeper:
-    """What aiosmtpd hands whole messages to."""
+class _MailHandler:
+    """The receiver of whole mails: aiosmtpd calls it by the names of its methods."""
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
@@ -228,7 +224,7 @@ class _Keeper:
         known: Any = session.auth_data
         transport: Any = smtp.transport
         self._server.inbox.add(
-            Mail(
+            ReceivedMail(
                 sender=envelope.mail_from or "",
                 recipients=tuple(envelope.rcpt_tos),
                 raw=content,

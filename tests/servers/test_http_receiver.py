@@ -2,7 +2,7 @@ import http.client
 
 import pytest
 
-from servers.http_receiver import Answer, Fault, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 
 def connect(receiver):
@@ -15,8 +15,8 @@ def ask(connection, method="POST", path="/a", body=b"hello"):
     return answer.status, answer.read()
 
 
-def test_records_what_it_is_sent_and_answers_in_turn():
-    with HttpReceiver([Answer(status=503, body=b"later")]) as receiver:
+def test_records_its_requests_and_answers_in_turn():
+    with HttpReceiver([CannedResponse(status=503, body=b"later")]) as receiver:
         connection = connect(receiver)
         answers = [ask(connection), ask(connection, "PUT", "/b?c=d", b"")]
         first, second = receiver.wait_for(2)
@@ -27,15 +27,17 @@ def test_records_what_it_is_sent_and_answers_in_turn():
 
 
 def test_answers_by_a_function_of_the_request():
-    with HttpReceiver(respond=lambda received: Answer(body=received.body[::-1])) as receiver:
+    with HttpReceiver(respond=lambda received: CannedResponse(body=received.body[::-1])) as receiver:
         answer = ask(connect(receiver))
 
     assert answer == (200, b"olleh")
 
 
-@pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.CLOSE_HALFWAY, Fault.GARBAGE, Fault.BREAK_BODY])
-def test_a_fault_is_a_fault_and_is_recorded(fault):
-    with HttpReceiver([Answer(fault=fault)]) as receiver:
+@pytest.mark.parametrize(
+    "failure", [Failure.CLOSE, Failure.CLOSE_HALFWAY, Failure.GARBAGE, Failure.BREAK_BODY]
+)
+def test_a_failure_is_a_failure_and_is_recorded(failure):
+    with HttpReceiver([CannedResponse(failure=failure)]) as receiver:
         with pytest.raises((http.client.HTTPException, OSError)):
             ask(connect(receiver))
         requests = receiver.wait_for(1)
@@ -43,9 +45,11 @@ def test_a_fault_is_a_fault_and_is_recorded(fault):
     assert len(requests) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.HANG, Fault.DRIP_HEADERS, Fault.DRIP_BODY, Fault.ENDLESS_BODY])
-def test_an_answer_without_end_ends_with_the_receiver(fault):
-    with HttpReceiver([Answer(fault=fault)]) as receiver:
+@pytest.mark.parametrize(
+    "failure", [Failure.HANG, Failure.DRIP_HEADERS, Failure.DRIP_BODY, Failure.ENDLESS_BODY]
+)
+def test_an_answer_without_end_ends_with_the_receiver(failure):
+    with HttpReceiver([CannedResponse(failure=failure)]) as receiver:
         connection = connect(receiver)
         connection.request("POST", "/", b"x")
         receiver.wait_for(1)

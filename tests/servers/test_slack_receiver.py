@@ -4,7 +4,7 @@ import urllib.request
 
 import pytest
 
-from servers.http_receiver import Answer
+from servers.http_receiver import CannedResponse
 from servers.slack_receiver import SlackReceiver
 
 
@@ -29,7 +29,7 @@ def test_a_webhook_message_is_kept():
         message = slack.wait_for(1)[0]
 
     assert answer == (200, "ok")
-    assert message.describe() == "webhook: hi there"
+    assert (message.channel, message.text) == ("webhook", "hi\nthere")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_webhook_refuses_as_slack_does(body, error):
 
 
 def test_scripted_answers_come_first():
-    with SlackReceiver([Answer(status=429, headers={"Retry-After": "3"})]) as slack:
+    with SlackReceiver([CannedResponse(status=429, headers={"Retry-After": "3"})]) as slack:
         answers = [post(slack.webhook_url, {"text": "x"})[0] for _ in range(2)]
 
     assert answers == [429, 200]

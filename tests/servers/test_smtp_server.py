@@ -21,7 +21,7 @@ def test_keeps_mail_as_envelope_and_bytes():
 
     assert (mail.sender, mail.recipients, mail.login) == ("hub@x.test", ("a@x.test",), "u")
     assert mail.raw == TEXT
-    assert mail.describe() == "to a@x.test: hi"
+    assert mail.message["Subject"] == "hi"
 
 
 def test_a_wrong_password_is_refused():

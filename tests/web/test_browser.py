@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 from given_web import PASSWORD, World, destination, payload
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
-from servers.http_receiver import Answer, HttpReceiver
+from servers.http_receiver import CannedResponse, HttpReceiver
 from werkzeug.serving import make_server
 
 from hub.delivery.worker import Worker
@@ -55,7 +55,7 @@ class Hub:
 
 @pytest.fixture
 def hub(world: World) -> Iterator[Hub]:
-    with HttpReceiver([Answer(status=410)]) as crm:
+    with HttpReceiver([CannedResponse(status=410)]) as crm:
         place = destination("crm", HttpOptions(url=f"{crm.url}/hooks"))
         world.config = replace(world.config, destinations={**world.config.destinations, "crm": place})
         server = make_server("127.0.0.1", 0, world.app(), threaded=True)
