@@ -1,8 +1,8 @@
 """Wall clock over a whole send: names, connecting, TLS, and every byte sent or received.
 
-The time-outs of `requests`, urllib and smtplib hold for one read each, so an answer dripped byte by byte
-outlives them. Here the sockets themselves know when the attempt ends: `within` starts its clock, `connect`
-opens a socket that gives every single operation only what is left of it.
+The time-outs of `requests`, urllib and smtplib hold for one read each, so a response dripped byte by byte
+outlives them. Here the sockets themselves know when the attempt ends: inside `with Deadline(…)` a socket of
+`connect` gives every single operation only what remains of it.
 """
 
 from __future__ import annotations
@@ -14,111 +14,113 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import Any
 
 RECEIVED_LIMIT_BYTES = 4 * 1024 * 1024
 """More than this is no answer to a message, whatever the protocol: it would only fill the memory."""
 
-LookUp = Callable[..., list[Any]]
-"""What finds the addresses of a name: `socket.getaddrinfo`, or a stand-in for it."""
+Resolver = Callable[..., list[Any]]
+"""A function that finds the addresses of a host and a port, with the arguments and result of getaddrinfo."""
+
+system_resolver: Resolver = socket.getaddrinfo
 
 
-@dataclass(kw_only=True)
-class Clock:
-    """How long an attempt may still take. `sent` is true once a byte of its request left this machine."""
+class Deadline:
+    """The end of an attempt. Inside its `with` block every socket of this module keeps to it, in that thread.
 
-    seconds: float
-    ends: float
-    look_up: LookUp
-    sent: bool = False
-    received_bytes: int = 0
+    `sent` is True once a byte of the request left this machine.
+    """
 
-    def remaining(self) -> float:
-        """Seconds left, more than 0; raises TimeoutError when there are none."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
+    def __init__(self, seconds: float, resolver: Resolver = system_resolver) -> None:
+        self.seconds = seconds
+        self.resolver = resolver
+        self.sent = False
+        self.received_bytes = 0
+        self._ends_at = time.monotonic() + seconds
+        self._outer: Token[Deadline] | None = None
+
+    def __enter__(self) -> Deadline:
+        self._outer = _deadline.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._outer is not None
+        _deadline.reset(self._outer)
+
+    def remaining_seconds(self) -> float:
+        """Return the seconds that remain, more than 0; raises TimeoutError when there are none."""
+        remaining = self._ends_at - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError("the time of the attempt is over")
-        return left
+        return remaining
 
     def shorten(self, seconds: float) -> None:
-        """At most so many seconds are left from now on."""
-        self.ends = min(self.ends, time.monotonic() + seconds)
+        """Let at most so many seconds remain from now on."""
+        self._ends_at = min(self._ends_at, time.monotonic() + seconds)
 
     @property
     def is_over(self) -> bool:
-        return time.monotonic() >= self.ends
+        return time.monotonic() >= self._ends_at
 
 
-_clock: ContextVar[Clock] = ContextVar("clock")
-
-
-@contextlib.contextmanager
-def within(seconds: float, look_up: LookUp) -> Iterator[Clock]:
-    """Everything that sockets of this module do in here, in this thread, ends after `seconds`."""
-    clock = Clock(seconds=seconds, ends=time.monotonic() + seconds, look_up=look_up)
-    token = _clock.set(clock)
-    try:
-        yield clock
-    finally:
-        _clock.reset(token)
+_deadline: ContextVar[Deadline] = ContextVar("deadline")
 
 
 def connect(host: str, port: int) -> socket.socket:
-    """A connection to the first address of a host that takes one; raises OSError.
+    """Return a connection to the first address of a host that takes one; raises OSError.
 
-    Each address gets its share of the time that is left, so a dead one leaves some for the next.
+    Each address gets its share of the time that remains, so a dead one leaves some for the next.
     """
-    clock = _clock.get()
-    addresses = _addresses(clock, host, port)
-    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+    deadline = _deadline.get()
+    addresses = _addresses(deadline, host, port)
+    for untried, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
-            return _connect(address, clock.remaining() / left)
+            return _connect(address, deadline.remaining_seconds() / untried)
         except OSError as error:
             failure = error
     raise failure
 
 
 def tls_context() -> ssl.SSLContext:
-    """Verifies as `ssl.create_default_context` does, with the system's authorities or SSL_CERT_FILE's.
+    """Return a context whose connections keep to the deadline.
 
-    Connections made with it keep to the clock.
+    It verifies as `ssl.create_default_context` does, with the system's authorities or SSL_CERT_FILE's.
     """
     context = ssl.create_default_context()
     context.sslsocket_class = _TlsSocket
     return context
 
 
-def _addresses(clock: Clock, host: str, port: int) -> list[Any]:
-    """The addresses of a host. The look-up cannot be interrupted, so at the deadline it is abandoned."""
+def _addresses(deadline: Deadline, host: str, port: int) -> list[Any]:
+    """Return the addresses of a host. A look-up cannot be interrupted, so at the deadline it is abandoned."""
     with contextlib.suppress(OSError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    found: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+    results: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
-    def look_up() -> None:
+    def resolve() -> None:
         try:
-            found.put(clock.look_up(host, port, type=socket.SOCK_STREAM))
+            results.put(deadline.resolver(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            found.put(error)
+            results.put(error)
 
-    threading.Thread(target=look_up, name="hub-look-up", daemon=True).start()
+    threading.Thread(target=resolve, name="hub-look-up", daemon=True).start()
     try:
-        answer = found.get(timeout=clock.remaining())
+        result = results.get(timeout=deadline.remaining_seconds())
     except queue.Empty:
         raise TimeoutError("the look-up of its name takes too long") from None
-    if isinstance(answer, Exception):
-        raise socket.gaierror(socket.EAI_NONAME, "its name is not known") from answer
-    return answer
+    if isinstance(result, Exception):
+        raise socket.gaierror(socket.EAI_NONAME, "its name is not known") from result
+    return result
 
 
 def _connect(address: Any, seconds: float) -> socket.socket:
-    family, kind, protocol, _, where = address
+    family, kind, protocol, _, socket_address = address
     connection = _Socket(family, kind, protocol)
     try:
         connection.settimeout(seconds)
-        connection.connect(where)
+        connection.connect(socket_address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
         connection.close()
@@ -127,31 +129,31 @@ def _connect(address: Any, seconds: float) -> socket.socket:
 
 
 class _Socket(socket.socket):
-    """A socket whose every operation ends with the clock of the attempt."""
+    """A socket whose every operation ends with the deadline."""
 
     def send(self, data: Any, flags: int = 0) -> int:
-        clock = _clock.get()
-        self.settimeout(clock.remaining())
+        deadline = _deadline.get()
+        self.settimeout(deadline.remaining_seconds())
         count = super().send(data, flags)
-        clock.sent = True
+        deadline.sent = True
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        with memoryview(data) as view, view.cast("B") as rest:
+        with memoryview(data) as view, view.cast("B") as octets:
             position = 0
-            while position < len(rest):
-                position += self.send(rest[position:], flags)
+            while position < len(octets):
+                position += self.send(octets[position:], flags)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        self.settimeout(_clock.get().remaining())
+        self.settimeout(_deadline.get().remaining_seconds())
         return super().recv(size, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        clock = _clock.get()
-        self.settimeout(clock.remaining())
+        deadline = _deadline.get()
+        self.settimeout(deadline.remaining_seconds())
         count = super().recv_into(buffer, nbytes, flags)
-        clock.received_bytes += count
-        if clock.received_bytes > RECEIVED_LIMIT_BYTES:
+        deadline.received_bytes += count
+        if deadline.received_bytes > RECEIVED_LIMIT_BYTES:
             raise OSError(errno.EMSGSIZE, "the answer has no end")
         return count
 
@@ -160,5 +162,5 @@ class _TlsSocket(_Socket, ssl.SSLSocket):  # type: ignore[misc]
     """TLS on top. One read or handshake of `ssl` is bounded as a whole, however many records it takes."""
 
     def do_handshake(self, block: bool = False) -> None:
-        self.settimeout(_clock.get().remaining())
+        self.settimeout(_deadline.get().remaining_seconds())
         super().do_handshake(block)

@@ -1,4 +1,4 @@
-"""Words for what went wrong on the network."""
+"""Reasons for what went wrong on the network, in words that hold no URL."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import ssl
 
 from hub.errors import Retry, SendError, Unknown
 from hub.strings import one_line
-from hub.transport.deadline import Clock
+from hub.transport.deadline import Deadline
 
-ANSWER_LIMIT = 200
-"""As much of a foreign answer as a reason may quote."""
+QUOTE_LIMIT = 200
+"""As many characters of a foreign text as a reason may quote."""
 
 
-def network_failure(error: BaseException, clock: Clock) -> SendError:
-    """The error to raise for a request whose answer never came, with a reason that quotes no URL.
+def network_failure(error: BaseException, deadline: Deadline) -> SendError:
+    """Return the error to raise for a request whose response never came.
 
     Until a byte of it was sent nothing can have been accepted; afterwards it may have been.
     """
-    if clock.is_over:
-        within = f"within {clock.seconds:g} s"
-        return Unknown(f"did not answer {within}") if clock.sent else Retry(f"could not connect {within}")
+    if deadline.is_over:
+        within = f"within {deadline.seconds:g} s"
+        return Unknown(f"did not answer {within}") if deadline.sent else Retry(f"could not connect {within}")
     cause = root_cause(error)
-    if not clock.sent:
+    if not deadline.sent:
         return Retry(connection_reason(cause))
     if isinstance(cause, OSError | EOFError):
         return Unknown("the connection broke before an answer came")
@@ -30,22 +30,22 @@ def network_failure(error: BaseException, clock: Clock) -> SendError:
 
 
 def connection_reason(cause: BaseException) -> str:
-    """Why there is no connection."""
+    """Return the reason for a connection that could not be made."""
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"TLS failed: {one_line(cause.verify_message, ANSWER_LIMIT)}"
+        return f"TLS failed: {one_line(cause.verify_message, QUOTE_LIMIT)}"
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed: {(cause.reason or 'broken off').replace('_', ' ').lower()}"
     if isinstance(cause, socket.gaierror):
         return "could not connect: its name is not known"
     if isinstance(cause, OSError) and cause.strerror:
-        return f"could not connect: {one_line(cause.strerror, ANSWER_LIMIT).lower()}"
+        return f"could not connect: {one_line(cause.strerror, QUOTE_LIMIT).lower()}"
     if isinstance(cause, OSError | EOFError):
         return "could not connect: the connection broke"
     return f"could not connect: {type(cause).__name__}"
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The deepest error below the wrappers of libraries, whose own texts quote URLs."""
+    """Return the deepest error below the wrappers of libraries, whose own texts quote URLs."""
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))

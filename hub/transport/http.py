@@ -1,4 +1,4 @@
-"""One HTTP exchange within the wall clock of an attempt: no redirects, no proxies, no retries.
+"""One HTTP request and its response within the deadline of an attempt: no redirects, no proxies, no retries.
 
 Sent through the connection pools that `requests` is built on: that costs less, and takes a URL as it is,
 where `requests` would resolve `..` and decode `%2e`.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import logging
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +21,11 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hub.errors import Unknown
-from hub.transport.deadline import LookUp, connect, tls_context, within
+from hub.transport.deadline import Deadline, Resolver, connect, system_resolver, tls_context
 from hub.transport.failures import network_failure, root_cause
 
 BODY_LIMIT_BYTES = 64 * 1024
-"""As much of an answer's body as is read."""
+"""As much of a response's body as is read."""
 
 RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
 
@@ -35,8 +34,8 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is sent. The values of `headers` are bytes so that they may hold any text."""
+class HttpRequest:
+    """A request to an absolute URL. The values of `headers` may be bytes, so that they can hold any text."""
 
     method: str
     url: str
@@ -45,8 +44,8 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came back. `body` is what could be read of it: at most 64 KiB, less where it broke off."""
+class HttpResponse:
+    """A response. `body` is as much of it as could be read: at most 64 KiB, less where it broke off."""
 
     status: int
     headers: Mapping[str, str]
@@ -58,66 +57,82 @@ class Answer:
 
 
 class HttpClient:
-    """Keeps up to `connections` connections open; serves many threads at once."""
+    """A client that keeps up to `connections` connections to each host open; serves many threads at once."""
 
-    def __init__(self, connections: int, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(self, connections: int, resolver: Resolver = system_resolver) -> None:
         self._connections = connections
+        self._resolver = resolver
         self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
-        self._look_up = look_up
 
-    def exchange(self, request: Request, seconds: float) -> Answer:
-        """The answer to a request, whatever its status.
+    def send(self, request: HttpRequest, timeout_seconds: float) -> HttpResponse:
+        """Return the response to a request, whatever its status.
 
-        Raises Retry where nothing was sent, and Unknown where no answer came.
+        Raises Retry where nothing was sent, and Unknown where no response came.
         """
-        with within(seconds, self._look_up) as clock:
+        url = urlsplit(request.url)
+        headers: Any = {**request.headers, "Content-Length": str(len(request.body))}
+        with Deadline(timeout_seconds, self._resolver) as deadline:
             try:
-                response = self._send(request)
+                stream = self._pool(url).urlopen(
+                    request.method,
+                    (url.path or "/") + (f"?{url.query}" if url.query else ""),
+                    body=request.body,
+                    headers=headers,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
             except Exception as error:  # noqa: BLE001 - the boundary to urllib3
                 # Its wrappers quote the URL: only what is below them is kept as the cause.
-                raise network_failure(error, clock) from root_cause(error)
-            answer = Answer(status=response.status, headers=response.headers, body=_read(response))
-        if answer.status < 200:
-            raise Unknown(f"sent an interim answer ({answer.status}) and no final one", status=answer.status)
-        return answer
+                raise network_failure(error, deadline) from root_cause(error)
+            response = HttpResponse(status=stream.status, headers=stream.headers, body=_read(stream))
+        if response.status < 200:
+            raise Unknown(
+                f"sent an interim answer ({response.status}) and no final one", status=response.status
+            )
+        return response
 
     def close(self) -> None:
         """Let go of the connections that are kept open."""
         for pool in self._pools.values():
             pool.close()
 
-    def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
-        parts = urlsplit(request.url)
-        headers: Any = {**request.headers, "Content-Length": str(len(request.body))}
-        return self._pool_of(parts).urlopen(
-            request.method,
-            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-            body=request.body,
-            headers=headers,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-        )
-
-    def _pool_of(self, parts: SplitResult) -> urllib3.HTTPConnectionPool:
-        key = (parts.scheme, parts.netloc)
+    def _pool(self, url: SplitResult) -> urllib3.HTTPConnectionPool:
+        key = (url.scheme, url.netloc)
         if key not in self._pools:
-            kind = _TlsPool if parts.scheme == "https" else _Pool
+            pool_class = _TlsPool if url.scheme == "https" else _Pool
             # Of two threads that make it at once, both use the first one's.
-            self._pools.setdefault(key, kind(parts.hostname or "", parts.port, maxsize=self._connections))
+            self._pools.setdefault(key, pool_class(url.hostname or "", url.port, maxsize=self._connections))
         return self._pools[key]
 
 
 class _Connection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return connect(self._dns_host, self.port)
+    """A connection that is made and used within the deadline."""
+
+    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        # A name that ends with a dot is not searched for in the system's own domains; `host` drops the dot.
+        self._full_host = host
+
+    def connect(self) -> None:
+        self.sock = connect(self._full_host, self.port)
 
 
 class _TlsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return connect(self._dns_host, self.port)
+    """The same with TLS: the context verifies the certificate and that it is the host's."""
+
+    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        self._full_host = host
+
+    def connect(self) -> None:
+        assert self.ssl_context is not None
+        self.sock = self.ssl_context.wrap_socket(
+            connect(self._full_host, self.port), server_hostname=self.host
+        )
+        self.is_verified = True
 
 
 class _Pool(urllib3.HTTPConnectionPool):
@@ -133,11 +148,12 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
         context = tls_context()
         # The system may have no authorities at all, as in a slim container.
         context.load_verify_locations(certifi.where())
+        context.set_alpn_protocols(["http/1.1"])
         super().__init__(host, port, ssl_context=context, **options)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The wait that a Retry-After header asks for, in seconds or as a date; at most a day."""
+    """Return the wait that a Retry-After header asks for, in seconds or as a date; at most a day."""
     text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
     if re.fullmatch(r"\d{1,10}", text, re.ASCII):
         return float(min(int(text), RETRY_AFTER_LIMIT_SECONDS))
@@ -149,12 +165,12 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
 
 
-def _read(raw: Any) -> bytes:
-    """The beginning of a body. A connection whose answer was not read to its end is closed."""
+def _read(stream: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the beginning of a body. A connection whose body was not read to its end is closed."""
     try:
-        return bytes(raw.read(BODY_LIMIT_BYTES, decode_content=True))
+        return stream.read(BODY_LIMIT_BYTES, decode_content=True)
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
         return b""
     finally:
-        raw.close()
-        raw.release_conn()
+        stream.close()
+        stream.release_conn()

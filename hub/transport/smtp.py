@@ -1,4 +1,4 @@
-"""SMTP within the wall clock of an attempt: one recipient per transaction, over one connection.
+"""SMTP within the deadline of an attempt: one recipient per transaction, over one connection.
 
 With several recipients in one transaction a refusal after the final dot would not say whom it concerns.
 RFC 5321 section 4.2.1: a reply 4yz means later, 5yz never.
@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
 from hub.strings import one_line
-from hub.transport.deadline import Clock, LookUp, connect, tls_context, within
+from hub.transport.deadline import Deadline, connect, tls_context
 from hub.transport.failures import connection_reason, root_cause
 
 REPLY_LIMIT = 160
@@ -29,7 +29,7 @@ QUIT_SECONDS = 1.0
 
 
 class Tls(StrEnum):
-    """How a connection becomes encrypted."""
+    """The moment from which a connection is encrypted."""
 
     IMPLICIT = "from the start"
     REQUIRED = "by STARTTLS or not at all"
@@ -38,8 +38,8 @@ class Tls(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
-    """Where mail is handed in, from `smtp://user:password@host:port?starttls=never|required` or `smtps://`."""
+class MailServer:
+    """A server that mail is submitted to, as an smtp_url names it."""
 
     host: str
     port: int
@@ -50,7 +50,7 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """What the server said of one recipient."""
+    """The server's negative reply for one recipient."""
 
     address: str
     code: int
@@ -64,8 +64,11 @@ class Refusal:
         return f"{self.address} ({self.code} {self.reply})"
 
 
-def parse_server(url: str) -> Server:
-    """The server that a URL names; ValueError with one sentence, which holds nothing of the URL."""
+def parse_smtp_url(url: str) -> MailServer:
+    """Return the server of `smtp://user:password@host:port?starttls=never|required` or `smtps://…`.
+
+    Raises ValueError with one sentence, which holds nothing of the URL.
+    """
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname or "", parts.port
@@ -79,44 +82,44 @@ def parse_server(url: str) -> Server:
         raise ValueError("must have a user and password of ASCII characters: SMTP logins take no others")
     tls = _tls(parts.scheme, dict(query), encrypted=bool(user) and not _is_loopback(host))
     default = 465 if tls is Tls.IMPLICIT else 587 if user else 25
-    return Server(host=host, port=port or default, tls=tls, user=user, password=password)
+    return MailServer(host=host, port=port or default, tls=tls, user=user, password=password)
 
 
 @dataclass(kw_only=True)
-class Delivery:
-    """One mail on its way: who has it by now, and whom the server refused."""
+class Submission:
+    """One mail on its way to its recipients: `accepted` have it by now, the others were `refused`."""
 
-    server: Server
+    server: MailServer
     sender: str
     mail: bytes
     utf8: bool
     accepted: list[str]
     refused: list[Refusal] = field(default_factory=list)
 
-    def send(self, recipients: list[str], seconds: float, look_up: LookUp) -> None:
-        """Hand in the mail for each recipient; raises SendError where the rest cannot be tried now."""
-        with within(seconds, look_up) as clock, self._connected(clock) as smtp:
+    def send(self, recipients: list[str], deadline: Deadline) -> None:
+        """Submit the mail for each recipient; raises SendError where the others cannot be tried now."""
+        with deadline, self._session(deadline) as smtp:
             for recipient in recipients:
-                with self._judged(clock):
-                    self._transact(smtp, recipient, clock)
+                with self._translated(deadline):
+                    self._transact(smtp, recipient, deadline)
 
     @contextlib.contextmanager
-    def _connected(self, clock: Clock) -> Iterator[_Client]:
-        with self._judged(clock):
+    def _session(self, deadline: Deadline) -> Iterator[_Client]:
+        with self._translated(deadline):
             smtp = _Client(self.server)
         try:
-            with self._judged(clock):
+            with self._translated(deadline):
                 self._introduce(smtp)
             yield smtp
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 # Everything is settled: a QUIT that fails or hangs changes nothing.
-                clock.shorten(QUIT_SECONDS)
+                deadline.shorten(QUIT_SECONDS)
                 smtp.quit()
         finally:
             smtp.close()
 
     def _introduce(self, smtp: _Client) -> None:
-        """EHLO, STARTTLS and login, as the server and its URL ask for."""
+        """Say EHLO, start TLS and log in, as the server and its URL ask for."""
         _expect(250, smtp.ehlo())
         tls = self.server.tls
         if tls in (Tls.REQUIRED, Tls.OFFERED):
@@ -130,49 +133,51 @@ class Delivery:
         if self.utf8 and not smtp.has_extn("smtputf8"):
             raise Reject("the mail server takes no addresses with letters beyond ASCII")
 
-    def _transact(self, smtp: _Client, recipient: str, clock: Clock) -> None:
-        """One transaction; a refusal of the recipient or the mail is noted and ends only this one."""
+    def _transact(self, smtp: _Client, recipient: str, deadline: Deadline) -> None:
+        """Make one transaction; a refusal of the recipient or the mail is kept and ends only this one."""
         if self.refused:
             smtp.rset()
         _expect(250, smtp.mail(self.sender, ["SMTPUTF8"] if self.utf8 else []))
         steps: list[tuple[Callable[[], tuple[int, bytes]], tuple[int, ...]]] = [
             (lambda: smtp.rcpt(recipient), (250, 251, 252)),
             (lambda: smtp.docmd("DATA"), (354,)),
-            (lambda: self._hand_in(smtp, clock), (250,)),
+            (lambda: self._send_mail(smtp, deadline), (250,)),
         ]
         for step, expected in steps:
             code, reply = step()
             if code not in expected:
-                self._note(recipient, code, reply)
+                self._refuse(recipient, code, reply)
                 return
         self.accepted.append(recipient)
 
-    def _hand_in(self, smtp: _Client, clock: Clock) -> tuple[int, bytes]:
-        """The mail and the final dot; from there on a lost connection means an unknown outcome."""
+    def _send_mail(self, smtp: _Client, deadline: Deadline) -> tuple[int, bytes]:
+        """Send the mail and the final dot; from there on a lost connection means an unknown outcome."""
         smtp.send(re.sub(rb"(?m)^\.", b"..", self.mail) + b".\r\n")
         try:
             return smtp.getreply()
         except (smtplib.SMTPServerDisconnected, OSError) as error:
-            how = f"no answer within {clock.seconds:g} s" if clock.is_over else "the connection broke"
-            reason = f"{how} after the whole mail was sent"
+            broken = (
+                f"no answer within {deadline.seconds:g} s" if deadline.is_over else "the connection broke"
+            )
+            reason = f"{broken} after the whole mail was sent"
             raise Unknown(reason, accepted=self.accepted) from root_cause(error)
 
-    def _note(self, recipient: str, code: int, reply: bytes) -> None:
-        refusal = Refusal(address=recipient, code=code, reply=self._said(reply))
+    def _refuse(self, recipient: str, code: int, reply: bytes) -> None:
+        refusal = Refusal(address=recipient, code=code, reply=self._quoted(reply))
         if code == 421:
             raise Retry(f"the mail server answered 421 {refusal.reply}", status=421, accepted=self.accepted)
         self.refused.append(refusal)
 
-    def _said(self, reply: bytes) -> str:
-        """A reply on one line, bounded, without the password should a server repeat it."""
+    def _quoted(self, reply: bytes) -> str:
+        """Return a reply on one line, bounded, without the password should a server repeat it."""
         text = reply.decode("utf-8", "replace")
         if len(self.server.password) > 3:
             text = text.replace(self.server.password, "…")
         return one_line(text, REPLY_LIMIT)
 
     @contextlib.contextmanager
-    def _judged(self, clock: Clock) -> Iterator[None]:
-        """The boundary to smtplib: its errors become what they mean for the destination."""
+    def _translated(self, deadline: Deadline) -> Iterator[None]:
+        """Translate smtplib's errors into what they mean for the destination."""
         try:
             yield
         except SendError as error:
@@ -181,29 +186,29 @@ class Delivery:
         except smtplib.SMTPResponseException as error:
             raise self._refusal(error.smtp_code, error.smtp_error) from None
         except smtplib.SMTPServerDisconnected as error:
-            raise self._broken(error, clock) from root_cause(error)
+            raise self._broken(error, deadline) from root_cause(error)
         except smtplib.SMTPException as error:
             reason = "the mail server offers no login that the hub knows, but smtp_url has one"
             raise Pause(reason, accepted=self.accepted) from error
         except OSError as error:
-            raise self._broken(error, clock) from root_cause(error)
+            raise self._broken(error, deadline) from root_cause(error)
 
     def _refusal(self, code: int, reply: bytes | str) -> SendError:
         """5yz before a recipient was named means that nothing will be accepted until somebody acts."""
         if isinstance(reply, str):  # smtplib's own words: what came was no reply
             return Retry("the mail server answered with something that is not SMTP", accepted=self.accepted)
-        reason = f"the mail server answered {code} {self._said(reply)}".rstrip()
+        reason = f"the mail server answered {code} {self._quoted(reply)}".rstrip()
         if code >= 500:
             return Pause(reason, status=code, accepted=self.accepted)
         return Retry(reason, status=code if code > 0 else None, accepted=self.accepted)
 
-    def _broken(self, error: Exception, clock: Clock) -> Retry:
+    def _broken(self, error: Exception, deadline: Deadline) -> Retry:
         """The connection failed before a mail was handed in whole, so it cannot have been accepted."""
         cause = root_cause(error)
-        if clock.is_over:
-            failed = "did not answer" if clock.sent or clock.received_bytes else "could not connect"
-            reason = f"{failed} within {clock.seconds:g} s"
-        elif clock.sent and not isinstance(cause, ssl.SSLError):
+        if deadline.is_over:
+            failed = "did not answer" if deadline.sent or deadline.received_bytes else "could not connect"
+            reason = f"{failed} within {deadline.seconds:g} s"
+        elif deadline.sent and not isinstance(cause, ssl.SSLError):
             reason = "the connection broke before the mail was handed in"
         else:
             reason = connection_reason(cause)
@@ -211,16 +216,20 @@ class Delivery:
 
 
 class _Client(smtplib.SMTP):
-    """smtplib's client on sockets that keep to the clock."""
+    """smtplib's client on connections that keep to the deadline."""
 
-    def __init__(self, server: Server) -> None:
-        self._implicit = server.tls is Tls.IMPLICIT
+    def __init__(self, server: MailServer) -> None:
+        self._tls = server.tls
         # Left to itself smtplib looks up this machine's own name, which may take long.
         super().__init__(server.host, server.port, local_hostname=_own_name())
 
-    def _get_socket(self, host: str, port: int, timeout: Any) -> socket.socket:
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        """Return the server's greeting."""
         connection = connect(host, port)
-        return tls_context().wrap_socket(connection, server_hostname=host) if self._implicit else connection
+        if self._tls is Tls.IMPLICIT:
+            connection = tls_context().wrap_socket(connection, server_hostname=host)
+        self.sock, self.file = connection, None
+        return self.getreply()
 
 
 _SHAPE = "must look like smtp://user:password@host:587, special characters in it percent-encoded"

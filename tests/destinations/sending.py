@@ -87,7 +87,7 @@ def drip(connection, stopping):
         connection.sendall(b"2")
 
 
-def hanging_look_up(*_, **__):
+def hanging_resolver(*_, **__):
     time.sleep(3)
     return []
 
@@ -127,12 +127,12 @@ class SendingContract:
         assert (type(error), error.reason) == (Retry, "could not connect: connection refused")
 
     def test_a_name_that_nobody_knows_is_a_retry(self):
-        error = self.fail(self.make(9, host="nowhere.test", look_up=unknown_name))
+        error = self.fail(self.make(9, host="nowhere.test", resolver=unknown_name))
 
         assert (type(error), error.reason) == (Retry, "could not connect: its name is not known")
 
     def test_a_look_up_that_hangs_ends_with_the_attempt(self):
-        destination = self.make(9, host="nowhere.test", look_up=hanging_look_up)
+        destination = self.make(9, host="nowhere.test", resolver=hanging_resolver)
         error = self.fail(destination, timeout_seconds=TIMEOUT_SECONDS)
 
         assert (type(error), error.reason) == (Retry, "could not connect within 0.4 s")
@@ -315,7 +315,7 @@ class HttpContract(SendingContract):
                 receiver.port,
                 host="other.test",
                 tls=True,
-                look_up=lambda _, port, **kind: socket.getaddrinfo("127.0.0.1", port, **kind),
+                resolver=lambda _, port, **kind: socket.getaddrinfo("127.0.0.1", port, **kind),
             )
             error = self.fail(elsewhere)
 

@@ -48,7 +48,7 @@ def composed(renderer, fields, options=None, **event):
 class TestEmail(SendingContract):
     SECRETS = ("hunter22",)
 
-    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+    def make(self, port, *, host="127.0.0.1", tls=False, resolver=None):
         scheme, query = ("smtps", "") if tls else ("smtp", "?starttls=never")
         options = {
             "smtp_url": f"{scheme}://user:hunter22@{host}:{port}{query}",
@@ -56,7 +56,7 @@ class TestEmail(SendingContract):
             "to": [A],
         }
         return EmailDestination(
-            EmailOptions.model_validate(options), "mail", look_up=look_up or socket.getaddrinfo
+            EmailOptions.model_validate(options), "mail", resolver=resolver or socket.getaddrinfo
         )
 
     @pytest.mark.parametrize("step", ["connect", "ehlo", "auth", "mail"])

@@ -39,14 +39,14 @@ def composed(renderer, fields, options=None, **event):
 class TestHttp(HttpContract):
     SECRETS = ("token-in-the-path", "hunter22", "key-in-a-header", SECRET.removeprefix("whsec_"))
 
-    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+    def make(self, port, *, host="127.0.0.1", tls=False, resolver=None):
         scheme = "https" if tls else "http"
         options = {
             "url": f"{scheme}://u:hunter22@{host}:{port}/token-in-the-path",
             "headers": {"X-Key": "key-in-a-header"},
             "sign_with": SECRET,
         }
-        extra = {"look_up": look_up} if look_up else {}
+        extra = {"resolver": resolver} if resolver else {}
         return HttpDestination(HttpOptions.model_validate(options), "crm", **extra)
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from pydantic import ValidationError
-from sending import HttpContract, attempt, failure
+from sending import HttpContract, attempt, failure, listener
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from servers.slack_receiver import SlackReceiver, error_of
 
@@ -38,10 +38,12 @@ class TestSlackWebhook(HttpContract):
     DELIVERED = (200,)
     REFUSED = {400: Reject, 403: Pause, 404: Pause, 410: Pause, 413: Reject}  # noqa: RUF012
 
-    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+    def make(self, port, *, host="127.0.0.1", tls=False, resolver=None):
         url = f"{'https' if tls else 'http'}://{host}:{port}/services/T0SECRET/B0SECRET/XyZsecretXyZ"
         return SlackDestination(
-            SlackOptions.model_validate({"webhook_url": url}), "growth", look_up=look_up or socket.getaddrinfo
+            SlackOptions.model_validate({"webhook_url": url}),
+            "growth",
+            resolver=resolver or socket.getaddrinfo,
         )
 
 
@@ -50,14 +52,14 @@ class TestSlackBot(HttpContract):
     DELIVERED = ()
     REFUSED = {400: Reject, 403: Pause, 404: Pause, 410: Pause, 413: Reject}  # noqa: RUF012
 
-    def make(self, port, *, host="127.0.0.1", tls=False, look_up=None):
+    def make(self, port, *, host="127.0.0.1", tls=False, resolver=None):
         options = {
             "bot_token": "xoxb-secret-token",
             "channel": "sales",
             "api_url": f"{'https' if tls else 'http'}://{host}:{port}/api/",
         }
         return SlackDestination(
-            SlackOptions.model_validate(options), "sales", look_up=look_up or socket.getaddrinfo
+            SlackOptions.model_validate(options), "sales", resolver=resolver or socket.getaddrinfo
         )
 
 
@@ -159,6 +161,20 @@ def test_a_bot_posts_to_its_channel(channel):
     assert [(message.channel, message.text) for message in messages] == [("C0000000002", "hi")]
 
 
+@pytest.mark.parametrize("place", [lambda url: webhook(f"{url}/x"), lambda url: bot(f"{url}/api/")])
+def test_a_request_says_once_what_it_holds(place):
+    requests = []
+
+    def record(connection, stopping):
+        requests.append(connection.recv(10_000).decode().lower())
+
+    with listener(record) as port:
+        failure(place(f"http://127.0.0.1:{port}"), MESSAGE)
+
+    assert [request.count("content-type: application/json;charset=utf-8") for request in requests] == [1]
+    assert [request.count("content-type") for request in requests] == [1]
+
+
 def test_a_wrong_token_pauses_and_says_what_to_do():
     with SlackReceiver() as slack:
         error, _ = failure(bot(slack.api_url, token="xoxb-wrong"), MESSAGE)
@@ -175,7 +191,9 @@ def test_messages_of_many_threads_all_arrive():
         threads = [threading.Thread(target=place.send, args=(MESSAGE, attempt())) for _ in range(8)]
         for thread in threads:
             thread.start()
-        messages = slack.wait_for(8)
+        for thread in threads:
+            thread.join()
+        messages = slack.messages
 
     assert len(messages) == 8
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -25,8 +24,8 @@ from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.event import Summary
 from hub.templating.sandbox import html as html_escape
 from hub.templating.sandbox import plain
-from hub.transport.deadline import LookUp
-from hub.transport.smtp import Delivery, Refusal, Server, parse_server
+from hub.transport.deadline import Deadline, Resolver, system_resolver
+from hub.transport.smtp import MailServer, Refusal, Submission, parse_smtp_url
 
 
 class EmailOptions(Block):
@@ -39,7 +38,7 @@ class EmailOptions(Block):
     @field_validator("smtp_url")
     @classmethod
     def _names_a_server(cls, url: SecretStr) -> SecretStr:
-        parse_server(url.get_secret_value())
+        parse_smtp_url(url.get_secret_value())
         return url
 
     @field_validator("sender")
@@ -57,17 +56,17 @@ class EmailOptions(Block):
         return to
 
     @property
-    def server(self) -> Server:
-        return parse_server(self.smtp_url.get_secret_value())
+    def server(self) -> MailServer:
+        return parse_smtp_url(self.smtp_url.get_secret_value())
 
     @property
     def recipients(self) -> list[str]:
-        """The addresses of `to`, each once, without names."""
+        """Return the addresses of `to`, each once, without names."""
         return list(dict.fromkeys(mailbox.address for mailbox in _addresses(self.to)))
 
 
 class EmailSend(Block):
-    """A send block to a destination of type `email`; what it leaves out is said in the built-in words."""
+    """A send block to a destination of type `email`; everything left out is said in the built-in words."""
 
     subject: Annotated[str, Inline(filled=True)] | None = None
     text: InlineText | None = None
@@ -77,7 +76,7 @@ class EmailSend(Block):
 
 
 class EmailDestination(Destination):
-    """Mails to the same addresses each time, or to one that the send block names."""
+    """A mailbox or several, the same each time, or the one that the send block names."""
 
     type: ClassVar[str] = "email"
     Options = EmailOptions
@@ -111,17 +110,17 @@ class EmailDestination(Destination):
         text, html = _builtin_bodies(summary, note, link)
         return {**_envelope(options), "subject": header_text(summary.headline), "text": text, "html": html}
 
-    def __init__(self, options: EmailOptions, name: str, *, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(self, options: EmailOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         self._server = options.server
         self._sender = options.sender
         self._recipients = options.recipients
-        self._look_up = look_up
+        self._resolver = resolver
 
     def send(self, message: Message, attempt: Attempt) -> Receipt:
         recipients = [str(address) for address in message.get("to") or self._recipients]
         sender = mailboxes(message.get("from") or self._sender)[0]
-        delivery = Delivery(
+        submission = Submission(
             server=self._server,
             sender=sender.address,
             mail=_mail(message, sender, recipients, attempt),
@@ -130,8 +129,8 @@ class EmailDestination(Destination):
         )
         missing = [address for address in recipients if address not in attempt.accepted]
         if missing:
-            delivery.send(missing, attempt.timeout_seconds, self._look_up)
-        return _judge(delivery)
+            submission.send(missing, Deadline(attempt.timeout_seconds, self._resolver))
+        return _receipt(submission)
 
     def describe(self) -> str:
         return ", ".join(self._recipients)
@@ -148,7 +147,7 @@ def _addresses(to: str | list[str]) -> tuple[Mailbox, ...]:
 
 
 def _envelope(options: Block | None) -> Message:
-    """From and to as they are today, kept with the message; nothing in previews without options."""
+    """Return from and to as they are today, kept with the message; nothing in previews without options."""
     if not isinstance(options, EmailOptions):
         return {}
     return {"from": options.sender, "to": options.recipients}
@@ -171,7 +170,7 @@ def _recipient(rendered: str) -> str:
 
 
 def _bodies(fields: Mapping[str, Any], renderer: Renderer) -> tuple[str | None, str | None]:
-    """The text and the HTML that a send block asks for, None for what it leaves out."""
+    """Return the text and the HTML that a send block asks for, None for what it leaves out."""
     template = fields.get("template")
     if template is None:
         text, html = fields.get("text"), fields.get("html")
@@ -193,7 +192,7 @@ def _builtin_bodies(summary: Summary, note: str | None, link: str) -> tuple[str,
 
 
 def _inlined(html: str) -> str:
-    """The HTML with its style sheets moved into the elements, as mail clients need them."""
+    """Return the HTML with its style sheets moved into the elements, as mail clients need them."""
     import css_inline
 
     try:
@@ -217,18 +216,21 @@ def _mail(message: Message, sender: Mailbox, recipients: list[str], attempt: Att
     )
 
 
-def _judge(delivery: Delivery) -> Receipt:
-    """Later refusals first: the mail is tried again for those; what is refused for good comes last."""
-    accepted = tuple(delivery.accepted)
-    later = [refusal for refusal in delivery.refused if not refusal.is_final]
-    if later:
-        raise Retry(f"refused for now: {_listed(later)}", status=later[0].code, accepted=accepted)
-    if not delivery.refused:
+def _receipt(submission: Submission) -> Receipt:
+    """Return the receipt for a mail that all have; raises SendError where one has been refused.
+
+    Refusals for now come first: the mail is tried again for those, and those for good are reported last.
+    """
+    accepted = tuple(submission.accepted)
+    temporary = [refusal for refusal in submission.refused if not refusal.is_final]
+    if temporary:
+        raise Retry(f"refused for now: {_listed(temporary)}", status=temporary[0].code, accepted=accepted)
+    if not submission.refused:
         return Receipt(detail=f"accepted for {', '.join(accepted)}", status=250, accepted=accepted)
-    reason = f"refused for good: {_listed(delivery.refused)}"
+    reason = f"refused for good: {_listed(submission.refused)}"
     if accepted:
         reason = f"delivered to {', '.join(accepted)}; {reason}"
-    raise Reject(reason, status=delivery.refused[0].code, accepted=accepted)
+    raise Reject(reason, status=submission.refused[0].code, accepted=accepted)
 
 
 def _listed(refusals: list[Refusal]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -27,8 +26,8 @@ from hub.model.delivery import RAW, Attempt, Message, Receipt
 from hub.model.event import Summary
 from hub.strings import one_line
 from hub.templating.sandbox import path_segment
-from hub.transport.deadline import LookUp
-from hub.transport.http import Answer, HttpClient, Request, retry_after_seconds
+from hub.transport.deadline import Resolver, system_resolver
+from hub.transport.http import HttpClient, HttpRequest, HttpResponse, retry_after_seconds
 
 KEPT_CONNECTIONS = 32
 
@@ -75,21 +74,17 @@ class HttpOptions(Block):
 
     @field_validator("sign_with")
     @classmethod
-    def _are_secrets(cls, given: SecretStr | list[SecretStr] | None) -> SecretStr | list[SecretStr] | None:
-        secrets = given if isinstance(given, list) else [given] if given is not None else []
-        if given == []:
+    def _are_secrets(cls, value: SecretStr | list[SecretStr] | None) -> SecretStr | list[SecretStr] | None:
+        if value == []:
             raise ValueError("must name at least one secret")
-        for secret in secrets:
-            _key_of(secret.get_secret_value())
-        return given
+        for secret in _listed(value):
+            _key(secret.get_secret_value())
+        return value
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The signing secrets, newest first."""
-        given = self.sign_with
-        if given is None:
-            return ()
-        return tuple(s.get_secret_value() for s in (given if isinstance(given, list) else [given]))
+        """Return the signing secrets, newest first."""
+        return tuple(secret.get_secret_value() for secret in _listed(self.sign_with))
 
 
 class HttpSend(Block):
@@ -104,7 +99,7 @@ class HttpSend(Block):
 
 
 class HttpDestination(Destination):
-    """Sends to one URL, or below it."""
+    """An endpoint at one URL, or below it."""
 
     type: ClassVar[str] = "http"
     read_by_people: ClassVar[bool] = False
@@ -137,7 +132,7 @@ class HttpDestination(Destination):
 
     @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
-        """What the hub says in its own words, for machines: used where there is no event to pass on."""
+        """Return the event in the hub's own words, for machines: used where there is no event to pass on."""
         body = {
             "headline": summary.headline,
             "fields": dict(summary.fields),
@@ -146,23 +141,23 @@ class HttpDestination(Destination):
         }
         return {"method": _method(options), "content_type": JSON_TYPE, "body": dump(body)}
 
-    def __init__(self, options: HttpOptions, name: str, *, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(self, options: HttpOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         # `requests` makes the host's international letters sendable; the paths below it stay as they are.
         self._url = requests.Request("POST", options.url.get_secret_value()).prepare().url or ""
-        self._client = HttpClient(KEPT_CONNECTIONS, look_up)
+        self._client = HttpClient(KEPT_CONNECTIONS, resolver)
         self._headers = _own_headers(options, self._url)
         self._secrets = options.secrets
 
     def send(self, message: Message, attempt: Attempt) -> Receipt:
         body = attempt.payload if message.get(RAW) else message["body"].encode("utf-8", "backslashreplace")
-        request = Request(
+        request = HttpRequest(
             method=message["method"],
             url=_below(self._url, message.get("path")),
-            headers={**self._headers, **self._headers_of(message["content_type"], body, attempt)},
+            headers={**self._headers, **self._headers_for(message["content_type"], body, attempt)},
             body=body,
         )
-        return _judge(self._client.exchange(request, attempt.timeout_seconds), attempt.at)
+        return _receipt(self._client.send(request, attempt.timeout_seconds), attempt.at)
 
     def describe(self) -> str:
         parts = urlsplit(self._url)
@@ -171,7 +166,7 @@ class HttpDestination(Destination):
     def close(self) -> None:
         self._client.close()
 
-    def _headers_of(self, content_type: str, body: bytes, attempt: Attempt) -> dict[str, str | bytes]:
+    def _headers_for(self, content_type: str, body: bytes, attempt: Attempt) -> dict[str, str | bytes]:
         headers = {
             "Content-Type": content_type,
             "webhook-id": attempt.delivery_id,
@@ -188,6 +183,12 @@ class HttpDestination(Destination):
 # -- composing ------------------------------------------------------------------------------------
 
 
+def _listed(secrets: SecretStr | list[SecretStr] | None) -> list[SecretStr]:
+    if secrets is None:
+        return []
+    return secrets if isinstance(secrets, list) else [secrets]
+
+
 def _method(options: Block | None) -> str:
     return options.method if isinstance(options, HttpOptions) else "POST"
 
@@ -201,7 +202,7 @@ def _is_given(send: HttpSend, name: str) -> bool:
 
 
 def _below(url: str, path: str | None) -> str:
-    """The URL with a path appended to its own; nothing is resolved or decoded."""
+    """Return the URL with a path appended to its own; nothing is resolved or decoded."""
     if not path:
         return url
     parts = urlsplit(url)
@@ -209,7 +210,7 @@ def _below(url: str, path: str | None) -> str:
 
 
 def _own_headers(options: HttpOptions, url: str) -> dict[str, str | bytes]:
-    """The headers that are the same in every request."""
+    """Return the headers that are the same in every request."""
     headers: dict[str, str | bytes] = {
         name: _header_value(value.get_secret_value()) for name, value in options.headers.items()
     }
@@ -222,13 +223,13 @@ def _own_headers(options: HttpOptions, url: str) -> dict[str, str | bytes]:
 
 
 def _header_value(text: str) -> bytes:
-    """The text as a header can carry it: on one line, without control characters."""
+    """Return the text as a header can carry it: on one line, without control characters."""
     if not (text.isascii() and text.isprintable()):
         text = "".join(c for c in text if c >= " " and c != "\x7f")
     return text.strip().encode("utf-8", "replace")
 
 
-def _key_of(secret: str) -> bytes:
+def _key(secret: str) -> bytes:
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
@@ -239,7 +240,7 @@ def _key_of(secret: str) -> bytes:
 
 
 def _signature(secrets: tuple[str, ...], body: bytes, attempt: Attempt) -> str:
-    """One signature per secret, as Standard Webhooks wants them while a secret is rotated."""
+    """Return one signature per secret, as Standard Webhooks wants them while a secret is rotated."""
     from standardwebhooks.webhooks import Webhook
 
     try:
@@ -247,29 +248,29 @@ def _signature(secrets: tuple[str, ...], body: bytes, attempt: Attempt) -> str:
     except UnicodeDecodeError as error:
         raise Reject("the event is not UTF-8, which a signature needs") from error
     at = attempt.at.astimezone(UTC)
-    return " ".join(Webhook(_key_of(secret)).sign(attempt.delivery_id, at, text) for secret in secrets)
+    return " ".join(Webhook(_key(secret)).sign(attempt.delivery_id, at, text) for secret in secrets)
 
 
-def _judge(answer: Answer, now: datetime) -> Receipt:
-    """The receipt that an answer is, or the error."""
-    status = answer.status
-    said = f"answered {status} {_phrase(status)}".rstrip()
+def _receipt(response: HttpResponse, now: datetime) -> Receipt:
+    """Return the receipt that a response is; raises SendError where it is none."""
+    status = response.status
+    detail = f"answered {status} {_phrase(status)}".rstrip()
     if 200 <= status < 300:
-        return Receipt(detail=said, status=status)
+        return Receipt(detail=detail, status=status)
     if status == HTTPStatus.GONE:
-        raise Reject(said, status=status)
+        raise Reject(detail, status=status)
     if 300 <= status < 400:
-        said = f"answered with a redirect ({status}), which is not followed"
+        detail = f"answered with a redirect ({status}), which is not followed"
     raise Retry(
-        said,
+        detail,
         status=status,
         throttled=status == HTTPStatus.TOO_MANY_REQUESTS,
-        after_seconds=retry_after_seconds(answer.headers, now),
+        after_seconds=retry_after_seconds(response.headers, now),
     )
 
 
 def _phrase(status: int) -> str:
-    """The standard's words for a status: those of the answer are anybody's."""
+    """Return the standard's words for a status: those of the response are anybody's."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import socket
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
@@ -26,7 +25,7 @@ from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.destination import RateLimit
 from hub.model.event import Summary
 from hub.model.problem import Severity
-from hub.transport.deadline import LookUp
+from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient, retry_after_seconds
 
 SLACK_API_URL = "https://slack.com/api/"
@@ -124,7 +123,7 @@ class SlackSend(Block):
 
 
 class SlackDestination(Destination):
-    """Posts to one channel."""
+    """A channel."""
 
     type: ClassVar[str] = "slack"
     concurrency: ClassVar[int] = 1
@@ -140,7 +139,7 @@ class SlackDestination(Destination):
         if send.blocks is not None and not 0 < len(send.blocks) <= BLOCKS_LIMIT:
             yield f"blocks must have 1 to {BLOCKS_LIMIT} entries"
         if send.blocks and not all(
-            isinstance(b, dict) and isinstance(b.get("type"), str) for b in send.blocks
+            isinstance(block, dict) and isinstance(block.get("type"), str) for block in send.blocks
         ):
             yield "each of blocks must be a mapping with a type, such as section"
 
@@ -155,13 +154,13 @@ class SlackDestination(Destination):
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         return builtin(summary, note, link)
 
-    def __init__(self, options: SlackOptions, name: str, *, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(self, options: SlackOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         self._webhook_url = options.webhook_url.get_secret_value().strip() if options.webhook_url else ""
         self._token = options.bot_token.get_secret_value() if options.bot_token else ""
         self._channel = (options.channel or "").strip()
         self._api_url = options.api_url
-        self._http = HttpClient(self.concurrency, look_up)
+        self._http = HttpClient(self.concurrency, resolver)
 
     def send(self, message: Message, attempt: Attempt) -> Receipt:
         if self._webhook_url:
@@ -176,21 +175,21 @@ class SlackDestination(Destination):
 
     def _send_to_webhook(self, message: Message, attempt: Attempt) -> Receipt:
         client = Webhook(self._webhook_url, self._http, attempt.timeout_seconds)
-        answer = client.send_dict(message)
-        if answer.status_code == 200:
+        response = client.send_dict(message)
+        if response.status_code == 200:
             return Receipt(detail="Slack answered ok", status=200)
-        raise _refusal(answer.status_code, answer.headers, _word(answer.body), attempt)
+        raise _refusal(response.status_code, response.headers, _word(response.body), attempt)
 
     def _send_as_bot(self, message: Message, attempt: Attempt) -> Receipt:
         client = Bot(self._token, self._api_url, self._http, attempt.timeout_seconds)
         try:
             client.api_call("chat.postMessage", json={**message, "channel": self._channel})
         except SlackApiError as error:
-            answer = error.response
-            word = _word(answer.data.get("error")) if isinstance(answer.data, dict) else ""
-            if answer.status_code == 200 and not word:
+            response = error.response
+            word = _word(response.data.get("error")) if isinstance(response.data, dict) else ""
+            if response.status_code == 200 and not word:
                 raise Unknown("answered with something that is not Slack's", status=200) from None
-            raise _refusal(answer.status_code, answer.headers, word, attempt) from None
+            raise _refusal(response.status_code, response.headers, word, attempt) from None
         return Receipt(detail="Slack answered ok", status=200)
 
 
@@ -225,14 +224,14 @@ def _rendered_blocks(name: str, value: Any, renderer: Renderer) -> list[dict[str
 
 @functools.lru_cache(maxsize=64)
 def _parsed(name: str, source: str) -> Any:
-    """A structure of a file; its strings are rendered after, so no value can break out of it."""
-    read, problems = yamldoc.parse(source.encode(), name)
+    """Return the structure of a file; its strings are rendered after, so no value can break out of it."""
+    document, problems = yamldoc.parse(source.encode(), name)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if errors or read is None:
+    if errors or document is None:
         raise TemplateError(
             name, errors[0].line if errors else None, errors[0].message if errors else "is empty"
         )
-    return read.value
+    return document.value
 
 
 # -- sending --------------------------------------------------------------------------------------
@@ -247,27 +246,27 @@ def _is_url(url: str) -> bool:
 
 
 def _word(text: Any) -> str:
-    """Slack's word for an error; nothing where the answer is something else, which could hold anything."""
+    """Return Slack's word for an error; nothing where the text is something else, which could be anything."""
     return text.strip() if isinstance(text, str) and re.fullmatch(r"\s*[a-z_]{2,60}\s*", text) else ""
 
 
 def _refusal(status: int, headers: Mapping[str, Any], word: str, attempt: Attempt) -> SendError:
-    """What Slack's refusal means."""
-    said = f"Slack answered {status} {word}".rstrip() if status != 200 else f"Slack answered {word}"
+    """Return the error that stands for a refusal."""
+    reason = f"Slack answered {status} {word}".rstrip() if status != 200 else f"Slack answered {word}"
     if word in DESTINATION_ERRORS:
-        return Pause(f"{said}: {DESTINATION_ERRORS[word]}", status=status)
+        return Pause(f"{reason}: {DESTINATION_ERRORS[word]}", status=status)
     if status in (403, 404, 410):
         return Pause(
-            f"{said}: it does not take messages here; check the destination's address", status=status
+            f"{reason}: it does not take messages here; check the destination's address", status=status
         )
     if word in MESSAGE_ERRORS or status in (400, 413):
-        return Reject(said, status=status)
+        return Reject(reason, status=status)
     if word in UNKNOWN_ERRORS and status == 200:
-        return Unknown(said, status=status)
+        return Unknown(reason, status=status)
     if 300 <= status < 400:
-        said = f"answered with a redirect ({status}), which is not followed"
+        reason = f"answered with a redirect ({status}), which is not followed"
     return Retry(
-        said,
+        reason,
         status=status,
         throttled=status == 429 or word in THROTTLED_ERRORS,
         after_seconds=retry_after_seconds(headers, attempt.at),
