@@ -18,7 +18,7 @@ _printing = threading.Lock()
 
 
 class ConsoleOptions(Block):
-    """A block under `destinations:` of type `console`: nothing to say."""
+    """A block under `destinations:` of type `console`: it has no keys."""
 
 
 class ConsoleSend(Block):
@@ -29,7 +29,7 @@ class ConsoleSend(Block):
 
 
 class ConsoleDestination(Destination):
-    """Prints."""
+    """The standard output of the process that delivers."""
 
     type: ClassVar[str] = "console"
     Options = ConsoleOptions

@@ -54,7 +54,7 @@ _NOTE = Markup(
 
 
 def card(summary: Summary, note: str | None, link: str) -> str:
-    """The message as an HTML page; every word of the event is escaped."""
+    """Return the message as an HTML page; every word of the event is escaped."""
     rows = Markup("").join(_ROW.format(label=label, value=value) for label, value in _fields(summary))
     return str(
         _PAGE.format(
@@ -67,7 +67,7 @@ def card(summary: Summary, note: str | None, link: str) -> str:
 
 
 def lines(summary: Summary, note: str | None, link: str) -> str:
-    """The message as plain text."""
+    """Return the message as plain text."""
     fields = _fields(summary)
     width = max((len(label) for label, _ in fields), default=0)
     parts = [

@@ -1,4 +1,4 @@
-"""Email by SMTP. One delivery may have several recipients; who has the mail is never mailed again."""
+"""Email by SMTP. A delivery may have several recipients; one that has the mail is never mailed again."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Mailbox:
 
 
 def valid_address(text: str) -> str:
-    """The one bare address that a text is, its domain in ASCII form; ValueError for anything else."""
+    """Return the one bare address that a text is, its domain in ASCII form; raises ValueError otherwise."""
     local, _, domain = text.strip().rpartition("@")
     if (
         not _LOCAL_PART.fullmatch(local)
@@ -59,12 +59,15 @@ def valid_address(text: str) -> str:
 
 
 def mailboxes(text: str) -> tuple[Mailbox, ...]:
-    """The addresses of a text like `Ada <ada@example.com>, b@example.com`; ValueError where one is wrong."""
+    """Return the mailboxes of a text like `Ada <ada@example.com>, b@example.com`.
+
+    Raises ValueError where one is wrong.
+    """
     return tuple(_mailbox(part) for part in _split(text) if part.strip())
 
 
 def header_text(text: str, limit: int = SUBJECT_LIMIT) -> str:
-    """The text as a header may carry it: one line, and nothing in it that reads as an encoded word."""
+    """Return the text as a header may carry it: one line, nothing in it that reads as an encoded word."""
     return shortened(one_line(text).replace("=?", "= ?"), limit)
 
 
@@ -78,7 +81,7 @@ def build_mail(
     delivery_id: str,
     at: datetime,
 ) -> bytes:
-    """The mail, the same bytes for the same words; raises Reject where it would not say what was meant."""
+    """Return the mail, the same bytes for the same words; raises Reject where it would read otherwise."""
     mail = EmailMessage(policy=_policy(sender, *recipients))
     mail["From"] = _address(sender)
     mail["To"] = [_address(recipient) for recipient in recipients]
@@ -96,7 +99,10 @@ def build_mail(
 
 
 def composed_at(delivery_id: str, otherwise: datetime) -> datetime:
-    """When a delivery was made, by its id (12 hex digits of milliseconds): a Date that retries keep."""
+    """Return the time in a delivery's id (12 hex digits of milliseconds): a Date that retries keep.
+
+    An id without one gives `otherwise`.
+    """
     digits = re.match(r"[a-z]+_([0-9a-f]{12})", delivery_id)
     if digits is None:
         return otherwise
@@ -107,12 +113,12 @@ def composed_at(delivery_id: str, otherwise: datetime) -> datetime:
 
 
 def needs_utf8(*addresses: str) -> bool:
-    """Whether an address has letters beyond ASCII before its @, which not every server takes."""
+    """Return True if an address has letters beyond ASCII before its @, which not every server takes."""
     return not all(address.isascii() for address in addresses)
 
 
 def _split(text: str) -> list[str]:
-    """The parts between commas, save those inside quotes."""
+    """Split at commas, save those inside quotes."""
     return re.findall(r'(?:"(?:\\.|[^"\\])*"|[^,"])+', text)
 
 
@@ -136,22 +142,22 @@ def _policy(*parties: Mailbox) -> email.policy.EmailPolicy[EmailMessage]:
 
 
 def _body(text: str) -> str:
-    """The text with plain line ends and without control characters or halves of characters."""
+    """Return the text with plain line ends, without control characters or halves of characters."""
     lines = re.sub(r"\r\n?", "\n", text)
     lines = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", lines)
     return lines.encode("utf-8", "replace").decode()
 
 
-def _check(raw: bytes, meant: EmailMessage) -> None:
-    """Read the mail as its recipient will: no header more than meant, and each with the meant words."""
-    read = email.message_from_bytes(raw, policy=email.policy.default)
-    names = [name for name in read if name.lower() not in _MIME_HEADERS]
+def _check(raw: bytes, intended: EmailMessage) -> None:
+    """Read the mail as its recipient will: no header more than intended, each with the intended words."""
+    parsed = email.message_from_bytes(raw, policy=email.policy.default)
+    names = [name for name in parsed if name.lower() not in _MIME_HEADERS]
     if names != _HEADERS or any(
-        _seen(read[name]) != _seen(meant[name]) for name in ("From", "To", "Subject")
+        _unfolded(parsed[name]) != _unfolded(intended[name]) for name in ("From", "To", "Subject")
     ):
         raise Reject("the mail would not read as it was meant: a name or subject in it is malformed")
 
 
-def _seen(value: object) -> str:
-    """A header's words, however its lines were folded."""
+def _unfolded(value: object) -> str:
+    """Return a header's words, however its lines were folded."""
     return "".join(str(value).split())

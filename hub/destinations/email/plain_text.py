@@ -1,4 +1,4 @@
-"""HTML as plain text, for the part of a mail that shows where HTML does not."""
+"""Plain text of HTML, for the part of a mail that shows where HTML does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINES = frozenset({"br", "dd", "dt", "li", "tr"})
 
 
 def plain_text(html: str) -> str:
-    """The words of an HTML document, a line per block, links followed by where they lead."""
+    """Return the words of an HTML document, a line per block, links followed by their targets."""
     reader = _Reader()
     reader.feed(html)
     reader.close()

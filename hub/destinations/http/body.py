@@ -15,13 +15,13 @@ from hub.templating.sandbox import as_json, plain
 JSON_TYPE = "application/json"
 
 
-def content_type_problems(content_type: str, given: list[str]) -> Iterable[str]:
-    """What is wrong with a content type, beside the fields that are `given` to make a body."""
+def content_type_problems(content_type: str, body_fields: list[str]) -> Iterable[str]:
+    """Return the problems of a content type beside the fields that make the body."""
     if not re.fullmatch(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(;[\x20-\x7e]*)?", content_type):
         yield "content_type must look like text/plain or application/json; charset=utf-8"
-    elif not given:
+    elif not body_fields:
         yield "content_type needs body or template: the event itself is always JSON"
-    elif given == ["json"] and not _is_json(content_type):
+    elif body_fields == ["json"] and not _is_json(content_type):
         yield "content_type must be a JSON type where json is given"
 
 
@@ -31,7 +31,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def rendered_body(fields: Mapping[str, Any], renderer: Renderer, content_type: str) -> str | None:
-    """The rendered body; None where there is nothing to render."""
+    """Return the rendered body; None where there is nothing to render."""
     if "json" in fields:
         return dump(renderer.structure(fields["json"], as_json, name="json"))
     escape = as_json if _is_json(content_type) else plain
@@ -48,7 +48,7 @@ def rendered_body(fields: Mapping[str, Any], renderer: Renderer, content_type: s
 
 
 def dump(value: Any) -> str:
-    """The value as JSON; raises TemplateError where there is none for it."""
+    """Return the value as JSON; raises TemplateError where there is none for it."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
@@ -69,7 +69,10 @@ def _check_json(name: str, body: str) -> None:
 
 
 def below_path(rendered: str) -> str:
-    """The path to put below the URL; TemplateError where a segment would lead elsewhere than it seems."""
+    """Return the path to put below the URL.
+
+    Raises TemplateError where a segment would lead elsewhere than it seems.
+    """
     segments = rendered.removeprefix("/").split("/")
     if "" in segments:
         raise TemplateError("path", None, "has an empty segment once rendered")

@@ -109,11 +109,11 @@ class HttpDestination(Destination):
     @classmethod
     def check(cls, options: Block | None, send: Block) -> Iterable[str]:
         assert isinstance(send, HttpSend)
-        given = [name for name in ("json", "body", "template") if _is_given(send, name)]
-        if len(given) > 1:
-            yield f"{' and '.join(given)} exclude each other: a request has one body"
+        body_fields = [name for name in ("json", "body", "template") if _is_given(send, name)]
+        if len(body_fields) > 1:
+            yield f"{' and '.join(body_fields)} exclude each other: a request has one body"
         if send.content_type is not None:
-            yield from content_type_problems(send.content_type, given)
+            yield from content_type_problems(send.content_type, body_fields)
         if send.path is not None and re.search(r"[?#]", _JINJA.sub("", send.path)):
             yield "path must not have a ? or #: a query belongs into the destination's url"
 

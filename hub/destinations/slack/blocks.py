@@ -27,7 +27,7 @@ _TEXT_TYPES = ("mrkdwn", "plain_text")
 
 
 def fit(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """A message within Slack's limits: long texts are cut, empty ones left out."""
+    """Return a message within Slack's limits: long texts are cut, empty ones left out."""
     message: dict[str, Any] = {"text": cut(text, TEXT_LIMIT)}
     fitted = [block for block in (_fit_block(block) for block in blocks) if block]
     if fitted:
@@ -37,13 +37,13 @@ def fit(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def fallback(blocks: list[dict[str, Any]]) -> str:
-    """What a notification shows of blocks that come without a text of their own."""
+    """Return the text that a notification shows of blocks without a text of their own."""
     texts = (text["text"] for block in blocks for text in _texts(block))
     return cut(" ".join(text for text in texts if text.strip()), FALLBACK_LIMIT)
 
 
 def builtin(summary: Summary, note: str | None, link: str) -> dict[str, Any]:
-    """The built-in message: a headline, its fields in two columns, a line with the link and the note."""
+    """Return the built-in message: a headline, fields in two columns, a line with the link and the note."""
     headline = one_line(summary.headline, HEADER_LIMIT) or "An event"
     fields = [(label, one_line(value, VALUE_LIMIT)) for label, value in summary.fields if value.strip()]
     # Names are written by strangers, and * _ ~ have no escape in mrkdwn: plain text shows them as they are.
@@ -66,7 +66,7 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 
 
 def _fit_block(block: dict[str, Any]) -> dict[str, Any] | None:
-    """The block with its texts cut; None where it has nothing to show."""
+    """Return the block with its texts cut; None where it has nothing to show."""
     limit = HEADER_LIMIT if block.get("type") == "header" else SECTION_LIMIT
     fitted = {
         key: _fit_value(value, FIELD_LIMIT if key == "fields" else limit) for key, value in block.items()
@@ -85,7 +85,7 @@ def _fit_block(block: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _fit_value(value: Any, limit: int) -> Any:
-    """A value with the text objects in it cut; None for an empty one, or a list of such."""
+    """Return a value with the text objects in it cut; None for an empty one, or a list of such."""
     if isinstance(value, list):
         return [item for item in (_fit_value(item, limit) for item in value) if item is not None] or None
     if not isinstance(value, Mapping):
@@ -107,7 +107,7 @@ def _within_total(blocks: list[dict[str, Any]], budget: int) -> list[dict[str, A
 
 
 def _texts(value: Any) -> Iterator[dict[str, Any]]:
-    """Every text object inside a block, in the order of reading."""
+    """Yield every text object inside a block, in the order of reading."""
     if isinstance(value, list):
         for item in value:
             yield from _texts(item)
