@@ -14,7 +14,7 @@ from hub.config.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
 from hub.config.routes_file import RoutesFile
 from hub.config.sources import SourceBlock
 from hub.destinations.base import Destination, destination_types, find_destination
-from hub.preview.cases.file import CaseBlock, ExpectBlock
+from hub.preview.cases.blocks import CaseBlock, ExpectBlock
 from hub.sources.base import source_types
 
 Schema = dict[str, Any]

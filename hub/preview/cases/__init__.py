@@ -1,1 +1,1 @@
-"""The user's tests of the routes: read from routes.test.yaml, and judged."""
+"""The user's tests of the routes: read from routes.test.yaml, judged by the messages that would go out."""

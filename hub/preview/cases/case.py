@@ -1,4 +1,4 @@
-"""What a test case is: an event, and every message that the routes must make of it."""
+"""A test case as the user wrote it: an event, and every message that the routes must make of it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hub.model.event import Event
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """A message that a case expects, and what must be true of it; what is None or empty is not asked for.
+    """A message that a case expects, and its properties; one that is None or empty is not asked for.
 
     `contains` and `matches` (regular expressions) hold anywhere in the message, `equals` is the whole of its
-    text or body, `json` a part of its JSON. `line` and `column` say where it stands in routes.test.yaml.
+    text or body, `json` a part of its JSON. `line` and `column` are those of routes.test.yaml.
     """
 
     to: str
