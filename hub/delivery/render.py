@@ -12,7 +12,8 @@ from hub.errors import TemplateError
 from hub.model.delivery import MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event, Summary
 from hub.model.routing import Send
-from hub.templating.sandbox import Escape, Sandbox, variables
+from hub.templating.escapes import Escape
+from hub.templating.sandbox import Sandbox, variables
 
 
 class Composer(Protocol):

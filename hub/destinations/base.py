@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.destination import RateLimit
 from hub.model.event import Summary
-from hub.templating.sandbox import Escape
+from hub.templating.escapes import Escape
 
 
 class Inline:

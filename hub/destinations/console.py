@@ -12,7 +12,7 @@ from hub.errors import Retry
 from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.event import Summary
 from hub.strings import one_line
-from hub.templating.sandbox import plain
+from hub.templating.escapes import plain
 
 _printing = threading.Lock()
 

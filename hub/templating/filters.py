@@ -1,24 +1,26 @@
-"""What templates and conditions have beyond Jinja's own filters."""
+"""The filters that templates and conditions have beyond Jinja's own."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import jinja2
-from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
+
+_HTML_IN_JSON = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&'"})
 
 
 class JsonText(Markup):
-    """What `tojson` returns, so that JSON bodies do not encode it twice."""
+    """The result of `tojson`, which JSON bodies do not encode a second time."""
 
     __slots__ = ()
 
 
 def to_datetime(value: Any, form: str = "%Y-%m-%d %H:%M UTC") -> str:
-    """A time as text, in UTC. Takes Clerk's milliseconds, seconds (below 1e11), or a datetime."""
+    """Return a time as text, in UTC. Takes Clerk's milliseconds, seconds (below 1e11), or a datetime."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime(form)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2.5e14:
@@ -27,7 +29,7 @@ def to_datetime(value: Any, form: str = "%Y-%m-%d %H:%M UTC") -> str:
 
 
 def full_name(person: Any) -> str:
-    """First and last name of a user or of `public_user_data`; else identifier or username; else nothing."""
+    """Return first and last name of a user or of `public_user_data`, else identifier, username or nothing."""
     if not isinstance(person, Mapping):
         return ""
     names = [str(person[key]) for key in ("first_name", "last_name") if person.get(key)]
@@ -35,7 +37,7 @@ def full_name(person: Any) -> str:
 
 
 def primary_email(user: Any) -> str:
-    """The address whose id is the user's `primary_email_address_id`, or nothing.
+    """Return the address whose id is the user's `primary_email_address_id`, or nothing.
 
     The list may be empty, and its first entry need not be the primary one.
     """
@@ -50,11 +52,13 @@ def primary_email(user: Any) -> str:
 
 
 def to_json(value: Any, indent: int | None = None) -> JsonText:
-    """The value as JSON, safe inside HTML too."""
-    return JsonText(htmlsafe_json_dumps(value, indent=indent, default=as_jsonable))
+    """Return the value as JSON, safe inside HTML too."""
+    text = json.dumps(value, indent=indent, default=as_jsonable)
+    return JsonText(text.translate(_HTML_IN_JSON))
 
 
 def as_jsonable(value: Any) -> Any:
+    """Return a JSON value for one that JSON does not know: null for a missing field, a list, or text."""
     if isinstance(value, jinja2.Undefined):
         return None
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
@@ -68,4 +72,4 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "primary_email": primary_email,
     "tojson": to_json,
 }
-"""What templates and conditions have beyond Jinja's own filters."""
+"""By name; `tojson` takes the place of Jinja's."""

@@ -1,221 +1,50 @@
-"""The one Jinja environment of conditions and templates: what users write runs here and nowhere else.
+"""Users' expressions and templates at run time: what they write runs here and nowhere else.
 
-Every `{{ }}` goes through an escape, a function from a value to text, so a value from an event can never
-become markup. `None` and missing fields print as nothing. A name after a dot is a key of that name first
-(`data.items` is the payload's). Python's internals are out of reach (Jinja's sandbox).
+Every `{{ }}` goes through an escape. `None` and missing fields print as nothing. Every error is a
+TemplateError that points to its line.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import update_wrapper, wraps
-from types import BuiltinMethodType
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.filters import FILTERS as JINJA_FILTERS
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
-from markupsafe import escape as escape_markup
 
 from hub.errors import TemplateError
 from hub.model.delivery import MESSAGE_LIMIT_BYTES
 from hub.model.event import Event
-from hub.templating.filters import FILTERS, JsonText, as_jsonable
-from hub.templating.limits import (
-    GROWING_FILTERS,
-    GROWING_METHODS,
-    check_format,
-    check_growth,
-    check_percent_format,
-    check_product,
-    check_time,
-    counted,
-    limited_time,
-    weighed,
-)
+from hub.strings import one_line
+from hub.templating.environment import LimitedEnvironment
+from hub.templating.escapes import Escape, as_json, finalize, plain
+from hub.templating.filters import as_jsonable
+from hub.templating.limits import time_limit
 
-Escape = Callable[[Any], str]
+ERROR_LIMIT = 200
+"""As many characters of an error as a TemplateError repeats: it may quote the payload."""
+
 Variables = Mapping[str, Any]
 
-
-class Blank(jinja2.ChainableUndefined):
-    """A missing field: prints as nothing, is false, and so is everything below it."""
-
-    __slots__ = ()
-
-
-# -- escapes --------------------------------------------------------------------------------------
-
-
-def plain(value: Any) -> str:
-    """For places where no character means anything: console lines, mail subjects and plain text."""
-    return str(value)
-
-
-def html(value: Any) -> str:
-    """For HTML; what a filter already marked as safe stays as it is."""
-    return str(escape_markup(value))
-
-
-def as_json(value: Any) -> str:
-    """For JSON bodies: prints the value as JSON, a missing one as null."""
-    if isinstance(value, JsonText) or (isinstance(value, Markup) and _is_json(value)):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, default=as_jsonable)
-
-
-def _is_json(text: str) -> bool:
-    """Whether a macro or a block made a whole JSON value of what its own values printed."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def path_segment(value: Any) -> str:
-    """For URL paths: percent-encodes everything but unreserved characters, the slash included."""
-    return quote(str(value), safe="")
-
-
-class _Generator(CodeGenerator):
-    """Compiles templates so that every loop and every `~` asks for what it may cost."""
-
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        plain, node.iter = node.iter, _called("counted", node.iter)
-        super().visit_For(node, frame)
-        node.iter = plain
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        plain, node.nodes = node.nodes, [_called("weighed", each) for each in node.nodes]
-        super().visit_Concat(node, frame)
-        node.nodes = plain
-
-
-def _called(name: str, argument: nodes.Node) -> Any:
-    """A call of one of the environment's own functions."""
-    function = nodes.EnvironmentAttribute(name, lineno=argument.lineno)
-    call = nodes.Call(function, [argument], [], None, None, lineno=argument.lineno)
-    return call.set_environment(argument.environment) if argument.environment else call
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, with keys before attributes, where nothing runs for long or makes something huge."""
-
-    code_generator_class = _Generator
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
-    counted = staticmethod(counted)
-    weighed = staticmethod(weighed)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "%":
-            if isinstance(left, str):
-                check_percent_format(left)
-            weighed(right)
-        elif operator == "+":
-            weighed(left)
-            weighed(right)
-        else:
-            _check_power(operator, left, right)
-        return super().call_binop(context, operator, left, right)
-
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as Jinja's
-        check_time()
-        given = (*args, *kwargs.values())
-        for argument in given:
-            weighed(argument)
-        if isinstance(__obj, BuiltinMethodType) and __obj.__name__ in GROWING_METHODS:
-            check_growth(__obj.__self__, given)
-        return super().call(__context, __obj, *args, **kwargs)
-
-    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        wrapped = super().wrap_str_format(value)
-        if wrapped is None:
-            return None
-
-        def checked(*args: Any, **kwargs: Any) -> str:
-            check_format(value.__self__)
-            return wrapped(*args, **kwargs)
-
-        return update_wrapper(checked, wrapped)
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        # Jinja falls back from a missing key to an attribute; a payload has no attributes.
-        if isinstance(obj, Mapping) and isinstance(argument, str):
-            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
-        return super().getitem(obj, argument)
-
-
-def _check_power(operator: str, left: Any, right: Any) -> None:
-    """Raises OverflowError where `*` or `**` makes something huge."""
-    sizes = [len(side) if hasattr(side, "__len__") else abs(side) for side in (left, right)]
-    if operator == "**" and (sizes[0] > 2**16 or sizes[1] > 2**8):
-        raise OverflowError("the result of ** is too large")
-    if isinstance(left, int) and isinstance(right, int):
-        check_product(left, right)
-    if any(hasattr(side, "__len__") for side in (left, right)) and sizes[0] * sizes[1] > MESSAGE_LIMIT_BYTES:
-        raise OverflowError("the result of * is too long")
-
-
-def _limited_filter(name: str, wrapped: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter of one of Jinja's names, which asks first for what it may cost."""
-    passed = 1 if hasattr(wrapped, "jinja_pass_arg") else 0
-
-    @wraps(wrapped)
-    def limited(*args: Any, **kwargs: Any) -> Any:
-        check_time()
-        before, (value, *rest) = args[:passed], args[passed:]
-        if name in GROWING_FILTERS:
-            value = list(value) if isinstance(value, Iterator) else value
-            # A width to wrap at makes nothing longer, what is put in at the ends of lines does.
-            given = (*rest, *kwargs.values())
-            check_growth(value, (a for a in given if name != "wordwrap" or isinstance(a, str)))
-        elif name == "format":
-            check_percent_format(str(weighed(value)))
-        for argument in (value, *rest, *kwargs.values()):
-            weighed(argument)
-        return wrapped(*before, value, *rest, **kwargs)
-
-    return limited
-
-
-_LIMITED_FILTERS = {
-    name: _limited_filter(name, FILTERS.get(name, JINJA_FILTERS[name])) for name in JINJA_FILTERS
-}
+_UNNAMED = "<template>"
+"""Jinja's file name for a template that was written in place."""
 
 
 class Sandbox:
-    """Runs users' expressions and templates.
+    """The expressions and templates of one version of the user's files; safe to share between threads.
 
-    `templates` maps names below the templates folder to their text. Compiled templates are kept, so one
-    sandbox serves one version of the user's files. Safe to share between threads.
+    `templates` maps names below the templates folder to their text. Compiled templates are kept.
     """
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         self.templates = templates
-        self._environment = _Environment(
-            loader=jinja2.FunctionLoader(self._load),
-            undefined=Blank,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters.update({**FILTERS, **_LIMITED_FILTERS})
-        self._environment.globals.pop("lipsum", None)
+        self._environment = LimitedEnvironment(loader=jinja2.FunctionLoader(self._load))
         self._escaped: dict[Escape, jinja2.Environment] = {}
         self._compiled: dict[tuple[Escape | None, str], Any] = {}
 
     def condition(self, source: str) -> Callable[[Variables], Any]:
-        """An expression as a function of its variables that keeps the value's type.
+        """Return an expression as a function of its variables that keeps the value's type.
 
         A missing field is None. The function raises TemplateError where the expression fails or is none.
         """
@@ -226,12 +55,12 @@ class Sandbox:
                 if compiled is None:
                     compiled = self._environment.compile_expression(source, undefined_to_none=False)
                     self._compiled[None, source] = compiled
-                with limited_time():
+                with time_limit():
                     value = compiled(variables)
                 # Jinja finds out only when the value is used that it is not there.
                 return None if isinstance(value, jinja2.Undefined) else value
             except Exception as error:
-                raise TemplateError(source, None, _said(error)) from error
+                raise TemplateError(source, None, _message(error)) from error
 
         return evaluate
 
@@ -242,24 +71,24 @@ class Sandbox:
             template = self._compiled.get(key)
             if template is None:
                 template = self._compiled[key] = self._environment_for(escape).from_string(source)
-            with limited_time():
-                return _limited(template, variables, name)
+            with time_limit():
+                return _rendered(template, variables, name)
         except TemplateError:
             raise
         except Exception as error:
-            raise _located(name, error) from error
+            raise _located(name, error, self.templates) from error
 
     def file(self, name: str, variables: Variables, escape: Escape) -> str:
         """Render a file below the templates folder."""
         try:
-            with limited_time():
-                return _limited(self._environment_for(escape).get_template(name), variables, name)
+            with time_limit():
+                return _rendered(self._environment_for(escape).get_template(name), variables, name)
         except TemplateError:
             raise
         except jinja2.TemplateNotFound as error:
             raise TemplateError(str(error.name), None, "there is no such file under templates/") from error
         except Exception as error:
-            raise _located(name, error) from error
+            raise _located(name, error, self.templates) from error
 
     def structure(self, value: Any, variables: Variables, escape: Escape, *, name: str) -> Any:
         """Render every string of a parsed structure in place; its shape cannot change.
@@ -290,21 +119,20 @@ class Sandbox:
 
     @property
     def syntax(self) -> jinja2.Environment:
-        """What templates are parsed by, for those who read them and run nothing."""
+        """Return the environment to parse templates with, for those who read them and run nothing."""
         return self._environment
 
     def parse(self, source: str, name: str) -> nodes.Template:
-        """The syntax tree of a template; raises jinja2.TemplateSyntaxError (also for unknown filters)."""
-        tree = self._environment.parse(source, name=name)
-        self._environment.compile(tree, name=name)
-        return tree
+        """Return a template's syntax tree; raises jinja2.TemplateSyntaxError, for an unknown filter too."""
+        self._environment.compile(source, name=name)
+        return self._environment.parse(source, name=name)
 
     def parse_condition(self, source: str) -> None:
-        """Raises jinja2.TemplateSyntaxError where a condition is no expression."""
+        """Raise jinja2.TemplateSyntaxError where a condition is no expression."""
         self._environment.compile_expression(source)
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
-        """A template with its name as file name: errors then say which of several included ones failed."""
+        """Return a template with its name as file name, by which errors say which of several failed."""
         source = self.templates.get(name)
         return None if source is None else (source, name, lambda: True)
 
@@ -312,14 +140,13 @@ class Sandbox:
         environment = self._escaped.get(escape)
         if environment is None:
             # Autoescape is what marks the results of macros, blocks and super() as escaped already.
-            environment = self._environment.overlay(autoescape=True, finalize=_finalize(escape))
-            environment.cache = jinja2.environment.create_cache(400)
+            environment = self._environment.overlay(autoescape=True, finalize=finalize(escape))
             self._escaped[escape] = environment
         return environment
 
 
 def variables(event: Event, route: str) -> dict[str, Any]:
-    """What conditions see; templates see `destination` and `link` besides."""
+    """Return the variables of a condition; a template has `destination` and `link` besides."""
     return {
         "event": {
             "id": event.id,
@@ -335,7 +162,7 @@ def variables(event: Event, route: str) -> dict[str, Any]:
 
 
 def whole_expression(text: str) -> str | None:
-    """The expression of a string that is nothing but one `{{ expression }}`; None for any other."""
+    """Return the expression of a string that is nothing but one `{{ expression }}`; None for any other."""
     stripped = text.strip()
     if not (stripped.startswith("{{") and stripped.endswith("}}")):
         return None
@@ -348,23 +175,8 @@ def whole_expression(text: str) -> str | None:
     return inner if kinds.count("variable_begin") == 1 and kinds[-1] == "variable_end" else None
 
 
-def _finalize(escape: Escape) -> Callable[[Any, Any], Any]:
-    # With a context as argument Jinja leaves literals to us too, instead of escaping them for HTML first.
-    @jinja2.pass_eval_context
-    def finalize(_: Any, value: Any) -> Any:
-        weighed(value)
-        if escape is as_json:
-            return Markup(escape(value))  # noqa: S704 - escaped for where it goes
-        if value is None or isinstance(value, jinja2.Undefined):
-            return ""
-        # Markup is what a template's owner marked as finished text (`| safe`, `| e`), or built of such.
-        return value if isinstance(value, Markup) else Markup(escape(value))  # noqa: S704
-
-    return finalize
-
-
-def _limited(template: jinja2.Template, variables: Variables, name: str) -> str:
-    """The rendered text, given up as soon as it grows past the limit of a message."""
+def _rendered(template: jinja2.Template, variables: Variables, name: str) -> str:
+    """Return the rendered text, given up as soon as it grows past the limit of a message."""
     pieces: list[str] = []
     size = 0
     for piece in template.generate(variables):
@@ -376,29 +188,28 @@ def _limited(template: jinja2.Template, variables: Variables, name: str) -> str:
 
 
 def _jsonable(value: Any, name: str) -> Any:
-    """The value as JSON would carry it: tuples as lists, anything foreign as text, Blank as null."""
+    """Return the value as JSON would carry it: tuples as lists, missing fields as null, others as text."""
     try:
         return json.loads(json.dumps(value, default=as_jsonable))
     except (TypeError, ValueError, RecursionError) as error:
-        raise TemplateError(name, None, _said(error)) from error
+        raise TemplateError(name, None, _message(error)) from error
 
 
-def _located(name: str, error: Exception) -> TemplateError:
-    """A user's template failed: find the deepest template, and the line in it, that the trace names."""
+def _located(name: str, error: Exception, templates: Collection[str]) -> TemplateError:
+    """Return the error with the deepest template, and the line in it, that its trace names."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return TemplateError(error.name or name, error.lineno, _said(error))
+        return TemplateError(error.name or name, error.lineno, _message(error))
     line = None
     trace = error.__traceback__
     while trace is not None:
-        # Jinja puts such a frame in the place of its own: the template's name, the template's line.
-        if "__jinja_exception__" in trace.tb_frame.f_globals:
-            file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-            name = name if file == "<template>" else file
+        # Jinja puts frames in the place of its own that have the template's name and the template's line.
+        file = trace.tb_frame.f_code.co_filename
+        if file in templates or file == _UNNAMED:
+            line = trace.tb_lineno
+            name = name if file == _UNNAMED else file
         trace = trace.tb_next
-    return TemplateError(name, line, _said(error))
+    return TemplateError(name, line, _message(error))
 
 
-def _said(error: Exception) -> str:
-    """What went wrong in one line, bounded: an error may quote the payload."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:200] + "…"
+def _message(error: Exception) -> str:
+    return one_line(str(error), ERROR_LIMIT) or type(error).__name__

@@ -16,7 +16,8 @@ from hub.model.event import Event
 from hub.preview.cases.file import read_cases
 from hub.preview.cases.judge import judge
 from hub.rules.load import load_config
-from hub.templating.sandbox import Sandbox, as_json, html, plain, variables
+from hub.templating.escapes import as_json, html, plain
+from hub.templating.sandbox import Sandbox, variables
 
 ROOT = Path(__file__).parents[2]
 ROUTES_TEXT = (ROOT / "config/routes.yaml").read_text(encoding="utf-8")

@@ -20,8 +20,9 @@ from hub.errors import TemplateError
 from hub.lint.filter_values import FAIL_ON_MISSING, FAIL_ON_NULL, PRINT_NONE
 from hub.model.problem import Problem, Severity
 from hub.rules.load import load_config, read_config
+from hub.templating.escapes import plain
 from hub.templating.filters import FILTERS
-from hub.templating.sandbox import Sandbox, plain
+from hub.templating.sandbox import Sandbox
 
 TABLE = Path(__file__).parent / "templates.txt"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

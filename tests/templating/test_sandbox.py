@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from hub.errors import TemplateError
-from hub.templating.sandbox import Sandbox, as_json, html, path_segment, plain, variables, whole_expression
+from hub.templating.escapes import as_json, html, path_segment, plain
+from hub.templating.sandbox import Sandbox, variables, whole_expression
 
 SANDBOX = Sandbox({})
 HOSTILE = "<b>&'\"<!channel>"
@@ -449,6 +450,9 @@ WIDE = "a width in this format is too large"
         ("{{ '%1000000000d' | format(1) }}", WIDE),
         ("{{ '{:1000000000}'.format(1) }}", WIDE),
         ("{{ '{:{w}}'.format(1, w=10**9) }}", WIDE),
+        ("{{ '{:1000000000}'['format'](1) }}", WIDE),
+        ("{{ ('{:1000000000}' | attr('format'))(1) }}", WIDE),
+        ("{{ '{a:1000000000}'.format_map({'a': 1}) }}", WIDE),
     ],
 )
 def test_what_costs_too_much_is_an_error_soon(source: str, expected: str) -> None:
@@ -459,6 +463,15 @@ def test_what_costs_too_much_is_an_error_soon(source: str, expected: str) -> Non
 
     assert str(error.value) == f"text:1: {expected}"
     assert time.thread_time() - began < 10
+
+
+@pytest.mark.timeout(60)
+def test_a_file_that_another_includes_has_the_same_limits() -> None:
+    loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    sandbox = Sandbox({"outer.j2": "{% include 'inner.j2' %}", "inner.j2": loops})
+
+    with pytest.raises(TemplateError, match=rf"^inner\.j2:1: {TIME}$"):
+        sandbox.file("outer.j2", {}, plain)
 
 
 @pytest.mark.timeout(60)

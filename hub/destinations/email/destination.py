@@ -22,8 +22,8 @@ from hub.destinations.email.plain_text import plain_text
 from hub.errors import Reject, Retry, TemplateError
 from hub.model.delivery import Attempt, Message, Receipt
 from hub.model.event import Summary
-from hub.templating.sandbox import html as html_escape
-from hub.templating.sandbox import plain
+from hub.templating.escapes import html as html_escape
+from hub.templating.escapes import plain
 from hub.transport.deadline import Deadline, Resolver, system_resolver
 from hub.transport.smtp import MailServer, Refusal, Submission, parse_smtp_url
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from hub.destinations.base import Renderer
 from hub.errors import TemplateError
-from hub.templating.sandbox import as_json, plain
+from hub.templating.escapes import as_json, plain
 
 JSON_TYPE = "application/json"
 

@@ -25,7 +25,7 @@ from hub.errors import Reject, Retry
 from hub.model.delivery import RAW, Attempt, Message, Receipt
 from hub.model.event import Summary
 from hub.strings import one_line
-from hub.templating.sandbox import path_segment
+from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse, retry_after_seconds
 

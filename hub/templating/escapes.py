@@ -1,0 +1,66 @@
+"""Escapes by kind of text: every `{{ }}` goes through one, so no value from an event can become markup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+from markupsafe import escape as escape_markup
+
+from hub.templating.filters import JsonText, as_jsonable
+from hub.templating.limits import within_size
+
+Escape = Callable[[Any], str]
+"""A function from a value to the text that stands for it. A destination may bring its own."""
+
+
+def plain(value: Any) -> str:
+    """Return the value as it is, for places where no character means anything: mail subjects, plain text."""
+    return str(value)
+
+
+def html(value: Any) -> str:
+    """Return the value escaped for HTML; what a filter already marked as safe stays as it is."""
+    return str(escape_markup(value))
+
+
+def as_json(value: Any) -> str:
+    """Return the value as JSON, a missing one as null."""
+    if isinstance(value, JsonText) or (isinstance(value, Markup) and _is_json(value)):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=as_jsonable)
+
+
+def path_segment(value: Any) -> str:
+    """Return the value percent-encoded for one segment of a URL's path, the slash included."""
+    return quote(str(value), safe="")
+
+
+def finalize(escape: Escape) -> Callable[[Any, Any], Any]:
+    """Return the function that Jinja passes each printed value through: None and missing fields are empty."""
+
+    # With a context as argument Jinja leaves literals to us too, instead of escaping them for HTML first.
+    @jinja2.pass_eval_context
+    def printed(_: Any, value: Any) -> Any:
+        within_size(value)
+        if escape is as_json:
+            return Markup(escape(value))  # noqa: S704 - escaped for where it goes
+        if value is None or isinstance(value, jinja2.Undefined):
+            return ""
+        # Markup is what a template's owner marked as finished text (`| safe`, `| e`), or built of such.
+        return value if isinstance(value, Markup) else Markup(escape(value))  # noqa: S704
+
+    return printed
+
+
+def _is_json(text: str) -> bool:
+    """Return True if a macro or a block made a whole JSON value of what its own values printed."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
