@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SETUP  := $(VENV)/.installed
 
-.PHONY: run test check faults bench clean
+.PHONY: run test check schema faults bench clean
 
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
@@ -19,6 +19,10 @@ check: $(SETUP)          ## style, types, layers, and the shipped configuration 
 	$(BIN)/lint-imports
 	$(BIN)/hub check
 	$(BIN)/hub test
+
+schema: $(SETUP)         ## the JSON Schemas that editors read, written anew
+	$(BIN)/hub schema > hub/routes.schema.json
+	$(BIN)/hub schema --tests > hub/routes.test.schema.json
 
 faults: $(SETUP)         ## the fault tests at full length: processes killed, the database away, a full disk
 	$(BIN)/python -m pytest tests/faults --full

@@ -1,4 +1,4 @@
-"""The hub's HTTP API for commands: of a hub far away, or the same app in this process on the local store."""
+"""The hub's HTTP API for commands: of a remote hub, or the same app in this process on the local store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 import requests
 
-from hub.client.sender import place
+from hub.client.url import origin
 from hub.errors import Conflict, HubError, NotFound
 from hub.ingest.route import load_rules
 from hub.process import start
@@ -27,33 +27,33 @@ from hub.web import create_app
 
 TIMEOUT_SECONDS = 30
 
-Send = Callable[[str, str, Mapping[str, str]], tuple[int, bytes]]
-"""Makes one request, given method, path and query, and returns the answer's status and body."""
+Request = Callable[[str, str, Mapping[str, str]], tuple[int, bytes]]
+"""Makes one request of a method, a path and a query, and returns status and body of the response."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def api_options(command: Command) -> Command:
-    """`--url` and `--json`, which every command of an operator takes."""
+    """Add `--url` and `--json`, which every command of an operator takes."""
     url = click.option("--url", help="A hub far away, with HUB_PASSWORD set; else the local database.")
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON, for tools.")
     return url(as_json(command))
 
 
 class Api:
-    """One hub's API. `where` names the hub in errors."""
+    """One hub's API. `name` is that of the hub in errors."""
 
-    def __init__(self, send: Send, where: str) -> None:
-        self._send = send
-        self._where = where
+    def __init__(self, request: Request, name: str) -> None:
+        self._request = request
+        self._name = name
 
     def call(self, method: str, path: str, **query: object) -> Any:
-        """The answer's JSON; a query's None is left out.
+        """Return the response's JSON; a query's None is left out.
 
-        Raises HubError with what the API says: NotFound for 404, Conflict for 409.
+        Raises HubError with the API's message: NotFound for 404, Conflict for 409.
         """
-        given = {name: str(value) for name, value in query.items() if value is not None}
-        status, content = self._send(method, path, given)
+        arguments = {name: str(value) for name, value in query.items() if value is not None}
+        status, content = self._request(method, path, arguments)
         try:
             body = json.loads(content)
         except ValueError:
@@ -63,22 +63,22 @@ class Api:
         raise self._refusal(status, body if isinstance(body, dict) else {})
 
     def _refusal(self, status: int, body: Mapping[str, Any]) -> HubError:
-        said = one_line(body.get("message"))
+        message = one_line(body.get("message"))
         if status == 401:
-            return HubError(f"HUB_PASSWORD is not the password of {self._where}")
+            return HubError(f"HUB_PASSWORD is not the password of {self._name}")
         if 300 <= status < 400:
-            return HubError(f"{self._where} redirects elsewhere; give the final address as --url")
-        if not said:
-            return HubError(f"{self._where} answered {status}, but not as a hub does; is the --url right?")
-        return {404: NotFound, 409: Conflict}.get(status, HubError)(said)
+            return HubError(f"{self._name} redirects elsewhere; give the final address as --url")
+        if not message:
+            return HubError(f"{self._name} answered {status}, but not as a hub does; is the --url right?")
+        return {404: NotFound, 409: Conflict}.get(status, HubError)(message)
 
 
 @contextmanager
 def open_api(url: str | None) -> Iterator[Api]:
-    """The API of the hub at a URL, or of the local database; raises HubError saying what is missing."""
+    """Yield the API of the hub at a URL, or of the local database; raise HubError where it is not there."""
     if url:
         with requests.Session() as session:
-            yield Api(_far_away(session, url), f"the hub at {place(url)}")
+            yield Api(_remote(session, url), f"the hub at {origin(url)}")
         return
     settings = load_settings()
     set_up_logs(settings.log_format, "warning")
@@ -90,7 +90,7 @@ def open_api(url: str | None) -> Iterator[Api]:
         yield Api(_in_process(app.test_client(), password), "the local hub")
 
 
-def _far_away(session: requests.Session, url: str) -> Send:
+def _remote(session: requests.Session, url: str) -> Request:
     password = os.environ.get("HUB_PASSWORD")
     if not password:
         raise HubError("set HUB_PASSWORD to the password of that hub")
@@ -102,7 +102,7 @@ def _far_away(session: requests.Session, url: str) -> Send:
         request.headers["Authorization"] = f"Bearer {password}".encode().decode("latin-1")
         return request
 
-    def send(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+    def request(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
         try:
             response = session.request(
                 method,
@@ -113,18 +113,18 @@ def _far_away(session: requests.Session, url: str) -> Send:
                 allow_redirects=False,
             )
         except requests.Timeout as error:
-            raise HubError(f"{place(url)} did not answer within {TIMEOUT_SECONDS} s") from error
+            raise HubError(f"{origin(url)} did not answer within {TIMEOUT_SECONDS} s") from error
         except (requests.RequestException, ValueError) as error:
-            raise HubError(f"no hub answers at {place(url)}; is the --url right, and the hub up?") from error
+            raise HubError(f"no hub answers at {origin(url)}; is the --url right, and the hub up?") from error
         return response.status_code, response.content
 
-    return send
+    return request
 
 
-def _in_process(client: Any, password: str) -> Send:
-    def send(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+def _in_process(client: Any, password: str) -> Request:
+    def request(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {password}"}
         response = client.open(path, method=method, query_string=query, headers=headers)
         return response.status_code, response.data
 
-    return send
+    return request

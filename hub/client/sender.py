@@ -7,23 +7,26 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
+from standardwebhooks.webhooks import Webhook
 
+from hub.client.url import origin
 from hub.errors import HubError
 from hub.model.config import SourceConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What the hub said. `body` is empty where it was no JSON object."""
+class Acknowledgement:
+    """The hub's response to an event. `body` is empty where it was no JSON object."""
 
     status: int
     body: dict[str, Any]
 
 
-def post_event(url: str, source: SourceConfig, payload: bytes, timeout_seconds: float = 15) -> Answer:
+def post_event(
+    url: str, source: SourceConfig, payload: bytes, timeout_seconds: float = 15
+) -> Acknowledgement:
     """Post an event under a fresh message id, signed with the source's first secret.
 
     Raises HubError where nothing that speaks HTTP answers. `url` is the hub's, with or without the path.
@@ -40,25 +43,13 @@ def post_event(url: str, source: SourceConfig, payload: bytes, timeout_seconds: 
                 allow_redirects=False,
             )
     except requests.Timeout as error:
-        raise HubError(f"{place(url)} took longer than {timeout_seconds:.0f} s to answer") from error
+        raise HubError(f"{origin(url)} took longer than {timeout_seconds:.0f} s to answer") from error
     except (requests.RequestException, ValueError) as error:
-        raise HubError(f"no hub answers at {place(url)}: start hub serve, or give its --url") from error
-    return Answer(status=response.status_code, body=_json_object(response.content))
-
-
-def place(url: str) -> str:
-    """The scheme and host of a URL, for errors."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "that --url"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "that --url"
+        raise HubError(f"no hub answers at {origin(url)}: start hub serve, or give its --url") from error
+    return Acknowledgement(status=response.status_code, body=_json_object(response.content))
 
 
 def _signed_headers(secret: str, payload: bytes) -> dict[str, str]:
-    from svix.webhooks import Webhook
-
     now = datetime.now(UTC)
     message_id = f"msg_{secrets.token_hex(14)}"
     return {

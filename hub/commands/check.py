@@ -1,4 +1,4 @@
-"""`hub check`: everything that is wrong with the user's files, before it runs."""
+"""`hub check`: every problem of the user's files, before they run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from hub.humanize import counted
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
 from hub.rules.load import read_config
 from hub.settings import load_settings
 from hub.terminal.printing import say, say_json
-from hub.terminal.problems import NoSuchFile, counted, plural, show_problems
+from hub.terminal.problems import NoSuchFile, count_problems, show_problems
 
 
 @click.command("check")
@@ -40,8 +41,11 @@ def command(file: Path | None, templates: Path | None, strict: bool, as_json: bo
 
 
 def _summary(path: Path, config: Config | None, problems: Sequence[Problem]) -> str:
-    found = counted(problems)
-    if config is None:
-        return f"{path}: {found}"
-    parts = [plural(len(config.routes), "route"), plural(len(config.destinations), "destination")]
-    return f"{path}: {', '.join(parts)}, {found}"
+    parts = [count_problems(problems)]
+    if config is not None:
+        parts = [
+            counted(len(config.routes), "route"),
+            counted(len(config.destinations), "destination"),
+            *parts,
+        ]
+    return f"{path}: {', '.join(parts)}"

@@ -1,4 +1,4 @@
-"""`hub deliveries`: what was sent, what was not, and why."""
+"""`hub deliveries`: sent and unsent messages, and the reasons."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from urllib.parse import quote
 
 import click
 
-from hub.client.api import Api, api_options, open_api
+from hub.client.api import api_options, open_api
+from hub.client.listing import list_deliveries
 from hub.model.delivery import State
-from hub.terminal.printing import block, distance, moment, one_line, say, say_json, table, terminal_width
-
-PAGE = 500
-"""The most that the API answers at once."""
+from hub.terminal.printing import ago, indented, one_line, parse_time, say, say_json
+from hub.terminal.table import table, terminal_width
 
 SHORT = 80
 """Parts of a message up to so many characters stand beside their name."""
@@ -46,26 +45,13 @@ def command(
         if delivery_id is not None:
             shown = api.call("GET", f"/api/deliveries/{quote(delivery_id, safe='')}")
         else:
-            shown = _list(api, limit, state=state, destination=destination, event=event)
+            shown = list_deliveries(api, limit, state=state, destination=destination, event=event)
     if as_json:
         say_json(shown)
         return
     now = datetime.now(UTC)
-    for line in _page(shown, now) if delivery_id is not None else _table(shown, now):
+    for line in _details(shown, now) if delivery_id is not None else _table(shown, now):
         say(line)
-
-
-def _list(api: Api, limit: int, **filters: str | None) -> dict[str, Any]:
-    """As many deliveries as asked for, over as many pages as that takes."""
-    items: list[Any] = []
-    cursor = None
-    while True:
-        asked = min(limit - len(items), PAGE)
-        page = api.call("GET", "/api/deliveries", limit=asked, before=cursor, **filters)
-        items += page["items"]
-        cursor = page["next"]
-        if cursor is None or len(items) >= limit:
-            return {"items": items, "next": cursor}
 
 
 def _table(page: dict[str, Any], now: datetime) -> Iterator[str]:
@@ -85,17 +71,17 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
         one_line(item["destination"]),
         one_line(item["type"]),
         str(item["attempts"]),
-        distance(moment(item["created_at"]), now),
+        ago(item["created_at"], now),
         "; ".join(filter(None, (_next(item, now), one_line(item["reason"])))),
     )
 
 
 def _next(item: dict[str, Any], now: datetime) -> str:
-    due_at = moment(item["due_at"])
-    return f"next {distance(due_at, now)}" if due_at and due_at > now else ""
+    due_at = parse_time(item["due_at"])
+    return f"next {ago(item['due_at'], now)}" if due_at and due_at > now else ""
 
 
-def _page(item: dict[str, Any], now: datetime) -> Iterator[str]:
+def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
     yield click.style(f"{one_line(item['type'])} to {one_line(item['destination'])}", bold=True)
     facts = {
         "delivery": item["id"],
@@ -120,13 +106,13 @@ def _page(item: dict[str, Any], now: datetime) -> Iterator[str]:
 
 
 def _part(name: str, value: Any) -> Iterator[str]:
-    """One key of a message: beside its name where it is short, below it where it is not."""
+    """Yield one key of a message: a short one beside its name, another one below it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
     if "\n" not in text and len(text) <= SHORT:
         yield f"  {name}: {one_line(text)}"
     else:
         yield f"  {name}"
-        yield from block(text, "    ")
+        yield from indented(text, "    ")
 
 
 def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
@@ -135,12 +121,12 @@ def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
     yield click.style("Attempts", bold=True)
     for number, attempt in enumerate(attempts, 1):
         outcome = _coloured(attempt["outcome"] or "under way")
-        took = f"after {attempt['seconds']:.2f} s" if attempt["seconds"] is not None else ""
+        seconds = f"after {attempt['seconds']:.2f} s" if attempt["seconds"] is not None else ""
         status = str(attempt["status"] or "")
-        parts = (f"{number}.", attempt["at"], outcome, status, took, one_line(attempt["detail"]))
+        parts = (f"{number}.", attempt["at"], outcome, status, seconds, one_line(attempt["detail"]))
         yield "  " + "  ".join(filter(None, parts))
     yield ""
 
 
-def _coloured(word: str) -> str:
-    return click.style(word, fg=_COLOURS[word]) if word in _COLOURS else word
+def _coloured(state: str) -> str:
+    return click.style(state, fg=_COLOURS[state]) if state in _COLOURS else state

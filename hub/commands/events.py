@@ -22,8 +22,8 @@ _WIDEST_PATH_CHARACTERS = 60
 def command(name: str | None, as_json: bool) -> None:
     """List the event types of the catalog, or show the fields and a sample of one TYPE."""
     if name is None:
-        known = [found for found in map(catalog.find_event_type, catalog.event_types()) if found]
-        click.echo(_json([_entry(found) for found in known]) if as_json else "\n".join(_listing(known)))
+        catalogued = [type_ for type_ in map(catalog.find_event_type, catalog.event_types()) if type_]
+        click.echo(_json(list(map(_entry, catalogued))) if as_json else "\n".join(_listing(catalogued)))
         return
     event_type = catalog.find_event_type(name)
     if event_type is None:
@@ -31,9 +31,9 @@ def command(name: str | None, as_json: bool) -> None:
     click.echo(_json(_details(event_type)) if as_json else "\n".join(_page(event_type)))
 
 
-def _listing(known: list[EventType]) -> Iterator[str]:
-    width = max(len(event_type.name) for event_type in known)
-    for group, members in groupby(known, key=lambda event_type: event_type.group):
+def _listing(catalogued: list[EventType]) -> Iterator[str]:
+    width = max(len(event_type.name) for event_type in catalogued)
+    for group, members in groupby(catalogued, key=lambda event_type: event_type.group):
         yield click.style(group, bold=True)
         for event_type in members:
             inferred = "" if event_type.published else " (schema inferred)"
@@ -46,7 +46,7 @@ def _page(event_type: EventType) -> Iterator[str]:
     yield click.style(event_type.name, bold=True)
     yield event_type.meaning
     yield ""
-    yield f"Schema: {event_type.schema_name}, {_standing(event_type)}"
+    yield f"Schema: {event_type.schema_name}, {_provenance(event_type)}"
     yield f"Built-in message: {event_type.headline}"
     yield ""
     yield click.style("Fields", bold=True)
@@ -59,7 +59,7 @@ def _page(event_type: EventType) -> Iterator[str]:
     yield _json(catalog.sample(event_type.name))
 
 
-def _standing(event_type: EventType) -> str:
+def _provenance(event_type: EventType) -> str:
     if event_type.published:
         return "published by Clerk"
     return "inferred: Clerk publishes none for this type, so hub check only warns about its fields"

@@ -16,8 +16,8 @@ from hub.terminal.printing import say, say_json
 def command(name: str, url: str | None, as_json: bool) -> None:
     """Let the destination NAME wait: what it is owed stays pending until `hub resume`."""
     with open_api(url) as api:
-        done = api.call("POST", f"/api/destinations/{quote(name, safe='')}/pause")
+        destination = api.call("POST", f"/api/destinations/{quote(name, safe='')}/pause")
     if as_json:
-        say_json(done)
+        say_json(destination)
     else:
         say(f"{name} is paused: what it is owed waits")

@@ -8,7 +8,8 @@ from urllib.parse import quote
 import click
 
 from hub.client.api import Api, api_options, open_api
-from hub.terminal.batch import for_each
+from hub.humanize import counted
+from hub.terminal.batch import run_batch
 from hub.terminal.printing import one_line, say, say_json
 
 
@@ -18,14 +19,14 @@ from hub.terminal.printing import one_line, say, say_json
 def command(event_ids: tuple[str, ...], url: str | None, as_json: bool) -> None:
     """Route events again by today's rules: new deliveries beside the old ones."""
     with open_api(url) as api:
-        for_each(event_ids, partial(_replay, api, as_json))
+        run_batch(event_ids, partial(_replay, api, as_json))
 
 
 def _replay(api: Api, as_json: bool, event_id: str) -> None:
-    done = api.call("POST", f"/api/events/{quote(event_id, safe='')}/replay")
+    replay = api.call("POST", f"/api/events/{quote(event_id, safe='')}/replay")
     if as_json:
-        say_json(done)
+        say_json(replay)
         return
-    owed = done["deliveries"]
-    routes = f" by {one_line(', '.join(done['routes']))}" if done["routes"] else ""
-    say(f"{event_id}: {owed} new {'delivery' if owed == 1 else 'deliveries'}{routes}")
+    deliveries = counted(replay["deliveries"], "new delivery", "new deliveries")
+    routes = f" by {one_line(', '.join(replay['routes']))}" if replay["routes"] else ""
+    say(f"{event_id}: {deliveries}{routes}")

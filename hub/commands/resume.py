@@ -16,8 +16,8 @@ from hub.terminal.printing import say, say_json
 def command(name: str, url: str | None, as_json: bool) -> None:
     """Let the destination NAME go on: what waited for it is sent now."""
     with open_api(url) as api:
-        done = api.call("POST", f"/api/destinations/{quote(name, safe='')}/resume")
+        destination = api.call("POST", f"/api/destinations/{quote(name, safe='')}/resume")
     if as_json:
-        say_json(done)
+        say_json(destination)
     else:
         say(f"{name} goes on: what waited is sent now")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 
 from hub.client.api import Api, api_options, open_api
-from hub.terminal.batch import for_each
+from hub.terminal.batch import run_batch
 from hub.terminal.printing import say, say_json
 
 
@@ -36,19 +36,19 @@ def command(
         raise click.UsageError("--destination and --since go with --state dead")
     with open_api(url) as api:
         if state is None:
-            for_each(delivery_ids, partial(_retry, api, as_json))
+            run_batch(delivery_ids, partial(_retry, api, as_json))
             return
-        done = api.call("POST", "/api/retry", state=state, destination=destination, since=since)
+        result = api.call("POST", "/api/retry", state=state, destination=destination, since=since)
     if as_json:
-        say_json(done)
+        say_json(result)
     else:
-        count = done["retried"]
+        count = result["retried"]
         say(f"{count} {'delivery' if count == 1 else 'deliveries'} will be sent again")
 
 
 def _retry(api: Api, as_json: bool, delivery_id: str) -> None:
-    done = api.call("POST", f"/api/deliveries/{quote(delivery_id, safe='')}/retry")
+    delivery = api.call("POST", f"/api/deliveries/{quote(delivery_id, safe='')}/retry")
     if as_json:
-        say_json(done)
+        say_json(delivery)
     else:
-        say(f"{delivery_id} will be sent to {done['destination']} again")
+        say(f"{delivery_id} will be sent to {delivery['destination']} again")

@@ -9,6 +9,7 @@ import click
 
 from hub import operator
 from hub.errors import HubError
+from hub.humanize import ago
 from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.delivery import State
@@ -18,7 +19,7 @@ from hub.process import start
 from hub.rules.load import load_config
 from hub.settings import load_settings
 from hub.store.store import Store, Transaction
-from hub.terminal.printing import distance, one_line, say
+from hub.terminal.printing import one_line, say
 
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.1
@@ -84,5 +85,5 @@ def _obstacle(reading: Transaction, delivery: DeliveryRecord, config: Config) ->
 
 def _still_open(reading: Transaction, delivery: DeliveryRecord) -> str:
     reason = one_line(delivery.reason) or "it waits for its turn"
-    again = f"; next attempt {distance(delivery.due_at, reading.now)}" if delivery.due_at else ""
+    again = f"; next attempt {ago(delivery.due_at, reading.now)}" if delivery.due_at else ""
     return f"not delivered within {WAIT_SECONDS:.0f} s: {reason}{again}"

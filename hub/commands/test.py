@@ -1,4 +1,4 @@
-"""`hub test`: the user's tests of the routes: what must come of an event, beside what would."""
+"""`hub test`: the user's tests of the routes, expected messages beside actual ones."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import click
 
 from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import ConfigError
+from hub.humanize import counted
 from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
 from hub.preview.cases.case import Case
 from hub.preview.cases.file import read_cases
-from hub.preview.cases.judge import Difference, Verdict, judge
+from hub.preview.cases.judge import CaseResult, judge
+from hub.preview.cases.mismatch import Mismatch
 from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
-from hub.terminal.junit import Result, write_junit
-from hub.terminal.printing import block, cut, one_line, say, say_json
-from hub.terminal.problems import NoSuchFile, counted, plural, show_problems
+from hub.strings import shortened
+from hub.terminal.junit import JUnitCase, write_junit
+from hub.terminal.printing import indented, one_line, say, say_json
+from hub.terminal.problems import NoSuchFile, count_problems, show_problems
 
 SHOWN_LINES = 20
 SHOWN_WIDTH = 300
@@ -55,27 +58,27 @@ def command(file: Path | None, word: str | None, junit_path: Path | None, as_jso
         raise click.exceptions.Exit(1)
     if not as_json:
         show_problems(problems, settings.config_path)
-    run = _Run(path, redaction_of(settings.environment), quiet=as_json)
+    report = _Report(path, redaction_of(settings.environment), quiet=as_json)
     rules = load_rules(config)
     for case in chosen:
         began = time.monotonic()
-        run.take(judge(case, rules, settings.public_url), time.monotonic() - began)
+        report.add(judge(case, rules, settings.public_url), time.monotonic() - began)
     if as_json:
-        say_json(run.document)
+        say_json(report.document)
     else:
-        say(_summary(path, run, word))
+        say(_summary(path, report, word))
     if junit_path is not None:
-        write_junit(junit_path, path.as_posix(), run.results)
-    if run.failed or not chosen:
+        write_junit(junit_path, path.as_posix(), report.junit_cases)
+    if report.failed or not chosen:
         raise click.exceptions.Exit(1)
 
 
 def _read(settings: Settings, path: Path) -> tuple[Config | None, Sequence[Case], Sequence[Problem]]:
-    """The configuration, the cases, and what is wrong with either; the cases are judged by the first."""
+    """Return the configuration, the cases for it, and the problems of either."""
     try:
         config = load_config(settings.config_path, settings.templates_path, settings.environment)
     except ConfigError as error:
-        return None, (), [each for each in error.problems if each.severity is Severity.ERROR]
+        return None, (), [problem for problem in error.problems if problem.severity is Severity.ERROR]
     cases, problems = read_cases(path, config)
     return config, cases, problems
 
@@ -83,93 +86,90 @@ def _read(settings: Settings, path: Path) -> tuple[Config | None, Sequence[Case]
 def _refuse(
     problems: Sequence[Problem], routes: Path, path: Path, junit_path: Path | None, *, as_json: bool
 ) -> None:
-    """Say why nothing was run."""
+    """Print the reasons why nothing was run."""
     if as_json:
         say_json([vars(problem) for problem in problems])
     else:
         show_problems(problems, routes)
-        say(f"{counted(problems)}, no case was run")
+        say(f"{count_problems(problems)}, no case was run")
     if junit_path is not None:
-        results = (
-            Result(
+        errors = (
+            JUnitCase(
                 name=f"{problem.file}:{problem.line}:{problem.column}", line=problem.line, error=str(problem)
             )
             for problem in problems
             if problem.severity is Severity.ERROR
         )
-        write_junit(junit_path, path.as_posix(), results)
+        write_junit(junit_path, path.as_posix(), errors)
 
 
-class _Run:
-    """What came of the cases so far, each printed as it ends."""
+class _Report:
+    """The results so far, each printed as its case ends."""
 
-    def __init__(self, path: Path, masks: Redaction, *, quiet: bool) -> None:
-        self.results: list[Result] = []
+    def __init__(self, path: Path, redaction: Redaction, *, quiet: bool) -> None:
+        self.junit_cases: list[JUnitCase] = []
         self.document: list[dict[str, Any]] = []
         self.failed = 0
         self._path = path
-        self._masks = masks
+        self._redaction = redaction
         self._quiet = quiet
 
-    def take(self, verdict: Verdict, seconds: float) -> None:
-        case = verdict.case
-        masks = self._masks.of_event(case.event.type, case.event.payload)
-        differences = [_masked(each, masks) for each in verdict.differences]
-        lines = [line for each in differences for line in _lines(each, self._path)]
+    def add(self, result: CaseResult, seconds: float) -> None:
+        case = result.case
+        redaction = self._redaction.of_event(case.event.type, case.event.payload)
+        mismatches = [mismatch.redacted(redaction) for mismatch in result.mismatches]
+        lines = [line for mismatch in mismatches for line in _lines(mismatch, self._path)]
         failure = click.unstyle("\n".join(lines)) if lines else None
         self.failed += failure is not None
-        self.results.append(
-            Result(name=one_line(case.name), line=case.line, seconds=seconds, failure=failure)
+        self.junit_cases.append(
+            JUnitCase(name=one_line(case.name), line=case.line, seconds=seconds, failure=failure)
         )
         self.document.append(
             {
                 "name": case.name,
                 "file": self._path.as_posix(),
                 "line": case.line,
-                "passed": verdict.passed,
-                "differences": [vars(each) for each in differences],
+                "passed": result.passed,
+                "differences": [_item(mismatch) for mismatch in mismatches],
             }
         )
         if not self._quiet:
-            sign = click.style("✓", fg="green") if verdict.passed else click.style("✗", fg="red")
+            sign = click.style("✓", fg="green") if result.passed else click.style("✗", fg="red")
             for line in (f"{sign} {one_line(case.name)}", *(f"  {line}" for line in lines)):
                 say(line)
 
 
-def _masked(difference: Difference, masks: Redaction) -> Difference:
-    return Difference(
-        line=difference.line,
-        column=difference.column,
-        said=one_line(masks.text(difference.said)),
-        expected=masks.optional(difference.expected),
-        actual=masks.optional(difference.actual),
-    )
+def _item(mismatch: Mismatch) -> dict[str, Any]:
+    return {
+        "line": mismatch.line,
+        "column": mismatch.column,
+        "said": one_line(mismatch.message),
+        "expected": mismatch.expected,
+        "actual": mismatch.actual,
+    }
 
 
-def _lines(difference: Difference, path: Path) -> Iterator[str]:
-    """A difference on a terminal: where, what, and expected beside actual."""
-    place = click.style(f"{path}:{difference.line}:{difference.column}:", bold=True)
-    yield f"{place} {difference.said}"
-    for label, text, colour in (
-        ("expected", difference.expected, "green"),
-        ("actual", difference.actual, "red"),
-    ):
+def _lines(mismatch: Mismatch, path: Path) -> Iterator[str]:
+    """Yield a mismatch for a terminal: its position and message, then expected beside actual."""
+    position = click.style(f"{path}:{mismatch.line}:{mismatch.column}:", bold=True)
+    yield f"{position} {one_line(mismatch.message)}"
+    for label, text, colour in (("expected", mismatch.expected, "green"), ("actual", mismatch.actual, "red")):
         if text is not None:
-            for number, line in enumerate(_shortened(text)):
+            for number, line in enumerate(_excerpt(text)):
                 shown = click.style(line, fg=colour) if line else ""
                 yield f"  {label if number == 0 else '':<8}  {shown}".rstrip()
 
 
-def _shortened(text: str) -> list[str]:
-    lines = [cut(line, SHOWN_WIDTH) for line in block(text, "")] or ["(nothing)"]
+def _excerpt(text: str) -> list[str]:
+    lines = [shortened(line, SHOWN_WIDTH) for line in indented(text, "")] or ["(nothing)"]
     if len(lines) > SHOWN_LINES:
         lines = [*lines[:SHOWN_LINES], f"… and {len(lines) - SHOWN_LINES} more lines"]
     return lines
 
 
-def _summary(path: Path, run: _Run, word: str | None) -> str:
-    if not run.results:
+def _summary(path: Path, report: _Report, word: str | None) -> str:
+    if not report.junit_cases:
         return f"{path}: no case" + (f' has "{one_line(word)}" in its name' if word else "; add one")
-    ending = f"{run.failed} failed" if run.failed else "all passed"
-    colour = "red" if run.failed else "green"
-    return f"{path}: {plural(len(run.results), 'case')}, {click.style(ending, fg=colour)}"
+    ending = f"{report.failed} failed" if report.failed else "all passed"
+    colour = "red" if report.failed else "green"
+    return f"{path}: {counted(len(report.junit_cases), 'case')}, {click.style(ending, fg=colour)}"

@@ -1,4 +1,4 @@
-"""What keeps a demo on this machine, and which samples it sends: the user's configuration, seen by a demo."""
+"""Keeps a demo on this machine and chooses its samples: the user's configuration, changed for a demo."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from hub.model.routing import event_matches
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """An event of the catalog to be sent by a source."""
+    """An event of the catalog, to be sent by a source."""
 
     source: SourceConfig
     event_type: str
 
 
 def confined(config: Config, addresses: Collection[str]) -> Config:
-    """The configuration with every destination that is none of the stand-ins switched off, its address gone.
+    """Return the configuration with all destinations but the fakes switched off, their addresses gone.
 
-    `addresses` are the stand-ins' hosts and ports. Rate limits are lifted: they spare real places.
+    `addresses` are the fakes' hosts and ports. Rate limits are lifted: they spare real services.
     """
-    places = {name: _confined(place, addresses) for name, place in config.destinations.items()}
-    return replace(config, destinations=places)
+    destinations = {
+        name: _confined(destination, addresses) for name, destination in config.destinations.items()
+    }
+    return replace(config, destinations=destinations)
 
 
 def samples_to_send(config: Config) -> list[Sample]:
-    """One sample of each event that an enabled route names, in the order of the routes.
+    """Return one sample of each event that an enabled route names, in the order of the routes.
 
-    A pattern stands for what it matches in the catalog; what a source ignores is left out.
+    A pattern stands for all that it matches in the catalog; events that a source ignores are left out.
     """
-    found = {
+    samples = {
         (source.name, event_type): Sample(source=source, event_type=event_type)
         for route in config.routes
         if route.enabled
@@ -46,36 +48,36 @@ def samples_to_send(config: Config) -> list[Sample]:
         if event_matches(pattern, event_type)
         and not any(event_matches(ignored, event_type) for ignored in source.ignore)
     }
-    return list(found.values())
+    return list(samples.values())
 
 
 def _sources_of(config: Config, names: tuple[str, ...]) -> Iterator[SourceConfig]:
-    """The sources that a route names; the first of all where it names none."""
+    """Yield the sources that a route names; the first of all where it names none."""
     named = [source for source in config.sources.values() if source.name in names]
     yield from named if names else list(config.sources.values())[:1]
 
 
-def _confined(place: DestinationConfig, addresses: Collection[str]) -> DestinationConfig:
-    if place.options is None or _stays(place.options, addresses):
-        return replace(place, rate_limit=None)
-    return replace(place, enabled=False, options=None)
+def _confined(destination: DestinationConfig, addresses: Collection[str]) -> DestinationConfig:
+    if destination.options is None or _is_fake(destination.options, addresses):
+        return replace(destination, rate_limit=None)
+    return replace(destination, enabled=False, options=None)
 
 
-def _stays(options: BaseModel, addresses: Collection[str]) -> bool:
-    """Whether a destination can reach nothing but stand-ins.
+def _is_fake(options: BaseModel, addresses: Collection[str]) -> bool:
+    """Return whether a destination can reach nothing but fakes.
 
     Some types have an address of their own for when none is written, so one with options but without any
     address may reach anything.
     """
     if not type(options).model_fields:
         return True
-    written = [_address(value) for value in options.model_dump(exclude_unset=True).values()]
-    found = [address for address in written if address is not None]
-    return bool(found) and all(address in addresses for address in found)
+    values = options.model_dump(exclude_unset=True).values()
+    written = [address for address in map(_address, values) if address is not None]
+    return bool(written) and all(address in addresses for address in written)
 
 
 def _address(value: object) -> str | None:
-    """Host and port of a URL; None for any other value."""
+    """Return host and port of a URL; None for any other value."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str) or "://" not in text:
         return None

@@ -43,12 +43,12 @@ def _end_with_demo() -> None:
     """Stop when the parent dies, without a thread: what is forked here must have none."""
     parent = os.getppid()
 
-    def look(number: int, frame: object) -> None:
+    def check_parent(number: int, frame: object) -> None:
         if os.getppid() != parent:
             signal.setitimer(signal.ITIMER_REAL, 0)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    signal.signal(signal.SIGALRM, look)
+    signal.signal(signal.SIGALRM, check_parent)
     signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
 
 

@@ -16,7 +16,7 @@ KEPT_VARIABLES = (
     *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE"),
     *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "VIRTUAL_ENV"),
 )
-"""All that a demo takes over from its caller: what Python needs to start, and nothing that names a place."""
+"""All that a demo takes over from its caller: Python needs them to start, and none names a destination."""
 
 STOP_SECONDS = 12.0
 """The hub ends within 10 s by itself."""
@@ -78,18 +78,18 @@ class HubProcess:
         return self._process.poll() is None
 
     def open_store(self) -> Store:
-        """Its store, which is there once it has answered."""
+        """Return its store, which is there once it has answered."""
         return open_store(self._database_url)
 
     def output(self) -> list[str]:
-        """What it printed: the messages of console destinations."""
+        """Return its printed lines: the messages of console destinations."""
         return self._output_path.read_text("utf-8", "replace").splitlines()
 
     def log(self) -> list[str]:
-        """The end of its log, which has troubles only."""
+        """Return the end of its log, which has warnings and errors only."""
         return self._log_path.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
 
 
 def kept_environment() -> dict[str, str]:
-    """What the caller's environment may tell a demo."""
+    """Return the part of the caller's environment that a demo may see."""
     return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}

@@ -1,4 +1,4 @@
-"""What a demo sends and what arrives of it, on the terminal."""
+"""Posts samples to the hub of a demo and prints, event by event, the messages that arrive of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
 from hub.model.routing import UNMATCHED, Verdict
 from hub.store.store import Store
-from hub.terminal.printing import cut, one_line, say, terminal_width, unset
+from hub.terminal.printing import not_set, one_line, say
+from hub.terminal.table import fit, terminal_width
 
 POLL_SECONDS = 0.05
 FOLLOW_SECONDS = 0.3
@@ -30,8 +31,8 @@ _UNSETTLED = (State.PENDING, State.SENDING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
-    """A sample that was posted. `event_id` is empty and `refusal` says why where the hub did not take it."""
+class PostedEvent:
+    """A sample that was posted. Where the hub did not take it, `event_id` is empty and `refusal` has why."""
 
     event_type: str
     payload: bytes
@@ -40,19 +41,19 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """A delivery that is owed and what arrived of it; None where nothing did."""
+class DeliveryResult:
+    """A delivery that is owed and the message that arrived of it; None where none did."""
 
     delivery: DeliveryRecord
-    arrival: ReceivedMessage | None
+    message: ReceivedMessage | None
 
     @property
     def arrived(self) -> bool:
-        return self.delivery.state is State.DELIVERED and self.arrival is not None
+        return self.delivery.state is State.DELIVERED and self.message is not None
 
 
 class Show:
-    """Posts samples to a hub and shows, event by event, what the stand-ins received."""
+    """One hub and its fakes, shown until a deadline of the monotonic clock."""
 
     def __init__(self, hub: HubProcess, fakes: Fakes, config: Config, deadline: float) -> None:
         self._hub = hub
@@ -61,119 +62,113 @@ class Show:
         self._deadline = deadline
         self._shown: list[ReceivedMessage] = []
 
-    def samples(self, samples: Sequence[Sample]) -> bool:
-        """Post all of them and show what becomes of each; whether everything that is owed arrived."""
+    def post_all(self, samples: Sequence[Sample]) -> bool:
+        """Post the samples, print the outcome of each, and return whether all that is owed arrived."""
         began = time.monotonic()
-        sent = [self._post(sample) for sample in samples]
-        results: list[Result] = []
+        events = [self._post(sample) for sample in samples]
+        results: list[DeliveryResult] = []
         with closing(self._hub.open_store()) as store:
-            for each in sent:
-                results += self._show(each, store)
-        missing = [result for result in results if not result.arrived]
-        refused = [each for each in sent if each.refusal]
+            for event in events:
+                results += self._show(event, store)
+        missing = sum(not result.arrived for result in results)
+        refused = sum(bool(event.refusal) for event in events)
         say()
-        say(_summary(len(sent), len(results), len(missing), len(refused), time.monotonic() - began))
+        say(_summary(len(events), len(results), missing, refused, time.monotonic() - began))
         return not missing and not refused
 
     def follow(self) -> None:
-        """Show what arrives from now on, until somebody interrupts."""
+        """Print further messages as they arrive, until somebody interrupts."""
         while self._hub.is_running:
-            for arrival in self._unshown():
-                self._shown.append(arrival)
-                say(_line(_DONE, arrival.type, "", arrival.line))
+            for message in self._unshown():
+                self._shown.append(message)
+                say(_line(_DONE, message.type, "", message.line))
             time.sleep(FOLLOW_SECONDS)
         raise HubError("the hub of the demo has ended by itself")
 
-    # -- one event ----------------------------------------------------------------------------
-
-    def _post(self, sample: Sample) -> Sent:
+    def _post(self, sample: Sample) -> PostedEvent:
         payload = catalog.sample_payload(sample.event_type, timestamp_ms=int(time.time() * 1000))
         seconds = max(self._deadline - time.monotonic(), 0.5)
         try:
-            answer = post_event(self._hub.url, sample.source, payload, seconds)
+            response = post_event(self._hub.url, sample.source, payload, seconds)
         except HubError as error:
-            return Sent(event_type=sample.event_type, payload=payload, refusal=str(error))
-        if answer.status != 200:
-            refusal = f"the hub answered {answer.status}: {one_line(answer.body.get('message'))}"
-            return Sent(event_type=sample.event_type, payload=payload, refusal=refusal)
-        return Sent(event_type=sample.event_type, payload=payload, event_id=answer.body["event"])
+            return PostedEvent(event_type=sample.event_type, payload=payload, refusal=str(error))
+        if response.status != 200:
+            refusal = f"the hub answered {response.status}: {one_line(response.body.get('message'))}"
+            return PostedEvent(event_type=sample.event_type, payload=payload, refusal=refusal)
+        return PostedEvent(event_type=sample.event_type, payload=payload, event_id=response.body["event"])
 
-    def _show(self, sent: Sent, store: Store) -> list[Result]:
+    def _show(self, event: PostedEvent, store: Store) -> list[DeliveryResult]:
         """Print an event with each of its deliveries, once all are settled or the time is up."""
         say()
-        say(click.style(sent.event_type, bold=True))
-        if sent.refusal:
-            say(_line(_FAILED, "", "", sent.refusal))
+        say(click.style(event.event_type, bold=True))
+        if event.refusal:
+            say(_line(_FAILED, "", "", event.refusal))
             return []
-        deliveries = self._settled(sent.event_id, store)
+        deliveries = self._settled(event.event_id, store)
         if not deliveries:
-            with store.read() as reading:
-                say(_line(_NOTHING, "", "", _why_nothing(reading.reports.event(sent.event_id).verdicts)))
+            with store.read() as transaction:
+                say(_line(_NOTHING, "", "", _why_nothing(transaction.reports.event(event.event_id).verdicts)))
         results = []
         for delivery in deliveries:
             if missing := self._config.destinations[delivery.destination].missing:
-                said = f"waits: {unset(missing)} in a demo"
-                say(_line(_NOTHING, self._type_of(delivery), delivery.destination, said))
+                reason = f"waits: {not_set(missing)} in a demo"
+                say(_line(_NOTHING, self._type_of(delivery), delivery.destination, reason))
                 continue
-            results.append(Result(delivery=delivery, arrival=self._arrival_of(delivery, sent)))
-            say(self._told(results[-1]))
+            results.append(DeliveryResult(delivery=delivery, message=self._claim_message(delivery, event)))
+            say(self._result_line(results[-1]))
         return results
 
     def _settled(self, event_id: str, store: Store) -> list[DeliveryRecord]:
-        """The deliveries of an event, by route and destination, as soon as no worker will touch them."""
+        """Return the deliveries of an event in the order of the file, once no worker will touch them."""
         while True:
-            with store.read() as reading:
-                deliveries = reading.reports.deliveries(event=event_id, limit=500)
-            open_ones = [
+            with store.read() as transaction:
+                deliveries = transaction.reports.deliveries(event=event_id, limit=500)
+            unsettled = [
                 delivery
                 for delivery in deliveries
                 if delivery.state in _UNSETTLED
                 and not self._config.destinations[delivery.destination].missing
             ]
-            if not open_ones or time.monotonic() > self._deadline or not self._hub.is_running:
+            if not unsettled or time.monotonic() > self._deadline or not self._hub.is_running:
                 return sorted(deliveries, key=self._position)
             time.sleep(POLL_SECONDS)
 
     def _position(self, delivery: DeliveryRecord) -> tuple[int, int]:
+        """Return the place of a delivery's route and destination in the file; `unmatched` comes last."""
         routes = [route.name for route in self._config.routes]
-        places = list(self._config.destinations)
-        is_of_route = delivery.route in routes
-        return routes.index(delivery.route) if is_of_route else len(routes), places.index(
-            delivery.destination
-        )
+        route = routes.index(delivery.route) if delivery.route in routes else len(routes)
+        return route, list(self._config.destinations).index(delivery.destination)
 
-    def _told(self, result: Result) -> str:
-        delivery, arrival = result.delivery, result.arrival
-        kind, place = self._type_of(delivery), delivery.destination
-        if arrival is None or not result.arrived:
+    def _result_line(self, result: DeliveryResult) -> str:
+        delivery, message = result.delivery, result.message
+        type_, name = self._type_of(delivery), delivery.destination
+        if message is None or not result.arrived:
             reason = one_line(delivery.reason) or "nothing arrived at the stand-in"
-            return _line(_FAILED, kind, place, f"{delivery.state}: {reason}")
+            return _line(_FAILED, type_, name, f"{delivery.state}: {reason}")
         unmatched = " (no route took it)" if delivery.route == UNMATCHED else ""
         if delivery.degraded:
-            return _line(_DEGRADED, kind, place, f"{one_line(arrival.line)}: {one_line(delivery.degraded)}")
-        return _line(_DONE, kind, place, f"{one_line(arrival.line)}{unmatched}")
+            return _line(_DEGRADED, type_, name, f"{one_line(message.line)}: {one_line(delivery.degraded)}")
+        return _line(_DONE, type_, name, f"{one_line(message.line)}{unmatched}")
 
-    # -- what arrived -------------------------------------------------------------------------
-
-    def _arrival_of(self, delivery: DeliveryRecord, sent: Sent) -> ReceivedMessage | None:
-        """The arrival of one delivery, which no other delivery can claim after it."""
-        secrets = catalog.secret_values(sent.event_type, json.loads(sent.payload))
-        wanted = catalog.mask(str((delivery.message or {}).get("text", "")), secrets)
-        for arrival in self._unshown():
-            if arrival.type != self._type_of(delivery):
+    def _claim_message(self, delivery: DeliveryRecord, event: PostedEvent) -> ReceivedMessage | None:
+        """Return the message of one delivery, which no other delivery can claim after it."""
+        secrets = catalog.secret_values(event.event_type, json.loads(event.payload))
+        text = catalog.mask(str((delivery.message or {}).get("text", "")), secrets)
+        for message in self._unshown():
+            if message.type != self._type_of(delivery):
                 continue
-            if arrival.delivery == delivery.id or (
-                not arrival.delivery and catalog.mask(arrival.text, secrets) == wanted
+            if message.delivery == delivery.id or (
+                not message.delivery and catalog.mask(message.text, secrets) == text
             ):
-                self._shown.append(arrival)
-                return arrival
+                self._shown.append(message)
+                return message
         return None
 
     def _unshown(self) -> list[ReceivedMessage]:
-        arrivals = [*self._fakes.received(), *map(_printed, self._hub.output())]
-        for arrival in self._shown:
-            arrivals.remove(arrival)
-        return arrivals
+        messages = [*self._fakes.received(), *map(_console_message, self._hub.output())]
+        for message in self._shown:
+            messages.remove(message)
+        return messages
 
     def _type_of(self, delivery: DeliveryRecord) -> str:
         return self._config.destinations[delivery.destination].type
@@ -185,29 +180,29 @@ _FAILED = click.style("✗", fg="red")
 _NOTHING = click.style("·", dim=True)
 
 
-def _line(mark: str, kind: str, place: str, text: str) -> str:
-    start = f"  {mark} {kind:<8}{place:<10} " if kind else f"  {mark} "
+def _line(mark: str, type_: str, destination: str, text: str) -> str:
+    start = f"  {mark} {type_:<8}{destination:<10} " if type_ else f"  {mark} "
     width = terminal_width()
-    return start + cut(text, None if width is None else width - len(click.unstyle(start)))
+    return start + fit(text, None if width is None else width - len(click.unstyle(start)))
 
 
-def _printed(line: str) -> ReceivedMessage:
-    """A console destination's message: `[name] text`."""
+def _console_message(line: str) -> ReceivedMessage:
+    """Return a console destination's message, which it printed as `[name] text`."""
     text = line.partition("] ")[2]
     return ReceivedMessage(type="console", line=text, text=text)
 
 
 def _why_nothing(verdicts: Sequence[Verdict]) -> str:
-    because = [f"{verdict.route}: {one_line(verdict.value)}" for verdict in verdicts if not verdict.matched]
-    return f"no route takes this sample ({'; '.join(because)})" if because else "nothing is owed for it"
+    reasons = [f"{verdict.route}: {one_line(verdict.value)}" for verdict in verdicts if not verdict.matched]
+    return f"no route takes this sample ({'; '.join(reasons)})" if reasons else "nothing is owed for it"
 
 
 def _summary(events: int, deliveries: int, missing: int, refused: int, seconds: float) -> str:
-    sent = f"{events} events, {deliveries} deliveries"
+    total = f"{events} events, {deliveries} deliveries"
     if not missing and not refused:
-        return click.style(f"{sent}: all arrived, in {seconds:.1f} s", fg="green", bold=True)
+        return click.style(f"{total}: all arrived, in {seconds:.1f} s", fg="green", bold=True)
     parts = [
         f"{missing} did not arrive" if missing else "",
         f"{refused} events were refused" if refused else "",
     ]
-    return click.style(f"{sent}: {', '.join(filter(None, parts))}", fg="red", bold=True)
+    return click.style(f"{total}: {', '.join(filter(None, parts))}", fg="red", bold=True)

@@ -1,18 +1,29 @@
-"""What two configurations make of one event, delivery by delivery: pure."""
+"""Two configurations held against each other by one event, delivery by delivery: pure."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import unified_diff
+from enum import StrEnum
+from itertools import groupby
 
+from hub.catalog.redaction import Redaction
 from hub.ingest.route import Rules, match
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
-from hub.preview.renderings import Rendering, renderings_of
-
-ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+from hub.preview.messages import message_lines
+from hub.preview.renderings import Rendering, render_all
+from hub.terminal.printing import one_line
 
 _Key = tuple[str, str, int]
+
+
+class ChangeKind(StrEnum):
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +35,10 @@ class Change:
     after: Rendering | None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> ChangeKind:
         if self.before is None:
-            return ADDED
-        return CHANGED if self.after else REMOVED
+            return ChangeKind.ADDED
+        return ChangeKind.CHANGED if self.after else ChangeKind.REMOVED
 
     @property
     def route(self) -> str:
@@ -45,7 +56,7 @@ class Change:
 
 
 def changes(event: Event, today: Rules, tomorrow: Rules, public_url: str = "") -> list[Change]:
-    """Every delivery of the event that would be another: by its route, its destination and its message."""
+    """Return every delivery of the event that would differ, by route, destination and position."""
     before, after = (_owed(event, rules, public_url) for rules in (today, tomorrow))
     return [
         Change(event=event, before=before.get(key), after=after.get(key))
@@ -54,14 +65,36 @@ def changes(event: Event, today: Rules, tomorrow: Rules, public_url: str = "") -
     ]
 
 
+def grouped(items: Iterable[Change]) -> list[list[Change]]:
+    """Return the changes of one kind, route and destination together, in the order of their names."""
+
+    def key(change: Change) -> tuple[str, str, str]:
+        return change.route, change.destination.name, change.kind
+
+    return [list(group) for _, group in groupby(sorted(items, key=key), key)]
+
+
+def message_diff(change: Change, redaction: Redaction) -> list[str]:
+    """Return the lines of the message that comes or goes, or a unified diff of one that changes.
+
+    Empty where the same message is sent elsewhere.
+    """
+    before, after = (
+        _lines(rendering, change.event, redaction) for rendering in (change.before, change.after)
+    )
+    if change.kind is not ChangeKind.CHANGED:
+        return before or after
+    return list(unified_diff(before, after, lineterm="", n=1))[2:]
+
+
 def _owed(event: Event, rules: Rules, public_url: str) -> dict[_Key, Rendering]:
-    """By route, destination, and which of the route's sends to it."""
+    """Return the renderings by route, destination, and position among the route's sends to it."""
     owed: dict[_Key, Rendering] = {}
     positions: Counter[tuple[str, str]] = Counter()
-    for rendering in renderings_of(match(rules, event), event, rules, public_url):
-        place = (rendering.route, rendering.destination.name)
-        owed[(*place, positions[place])] = rendering
-        positions[place] += 1
+    for rendering in render_all(match(rules, event), event, rules, public_url):
+        names = (rendering.route, rendering.destination.name)
+        owed[(*names, positions[names])] = rendering
+        positions[names] += 1
     return owed
 
 
@@ -72,6 +105,13 @@ def _same(one: Rendering | None, other: Rendering | None) -> bool:
 
 
 def _effect(rendering: Rendering) -> tuple[object, ...]:
-    """What arrives, and where: not how often it is tried, nor how soon."""
-    place = rendering.destination
-    return rendering.message, rendering.degraded, rendering.error, place.type, place.options
+    """Return the message and its address: not how often it is tried, nor how soon."""
+    destination = rendering.destination
+    return rendering.message, rendering.degraded, rendering.error, destination.type, destination.options
+
+
+def _lines(rendering: Rendering | None, event: Event, redaction: Redaction) -> list[str]:
+    if rendering is None:
+        return []
+    failure = one_line(redaction.optional(rendering.failure))
+    return [*([failure] if failure else ()), *message_lines(rendering, event, redaction)]

@@ -1,24 +1,26 @@
-"""Messages as they would go out, in the form that each destination type gives them, for a terminal."""
+"""Messages as lines of text, in the form that their destination type gives them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from hub import __version__
 from hub.catalog import MASK
+from hub.catalog.redaction import Redaction
 from hub.model.delivery import RAW, Message
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
-from hub.terminal.printing import block, one_line
+from hub.preview.renderings import Rendering
+from hub.terminal.printing import indented, one_line
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outgoing:
-    """A message with its event and its destination; `url` is where an HTTP one goes, nothing secret in it."""
+class ShownMessage:
+    """A message without its secrets, its event and its destination. `url` is that of an HTTP request."""
 
     message: Message
     event: Event
@@ -27,35 +29,40 @@ class Outgoing:
     url: str = ""
 
 
-def outgoing(
-    message: Message, event: Event, destination: DestinationConfig, mask: Callable[[Any], Any]
-) -> Outgoing:
-    """A message ready to be shown; `mask` takes the secrets out of a JSON value."""
+def message_lines(rendering: Rendering, event: Event, redaction: Redaction) -> Iterator[str]:
+    """Yield the message of a rendering, nothing where it has none.
+
+    The message of a type that is unknown here is shown as the JSON that is kept of it.
+    """
+    if rendering.message is None:
+        return
+    forms = {"slack": _slack, "email": _email, "http": _http, "console": _console}
+    form = forms.get(rendering.destination.type, _kept)
+    yield from form(_redacted(rendering.message, rendering.destination, event, redaction))
+
+
+def _redacted(
+    message: Message, destination: DestinationConfig, event: Event, redaction: Redaction
+) -> ShownMessage:
     body = event.payload.decode("utf-8", "replace") if message.get(RAW) else message.get("body", "")
-    return Outgoing(
-        message=mask(message),
+    return ShownMessage(
+        message=redaction.anything(message),
         event=event,
         destination=destination,
-        body=mask(_indented_json(str(body))),
-        url=_url(destination, mask),
+        body=redaction.text(_indented_json(str(body))),
+        url=_url(destination, redaction),
     )
 
 
-def lines(shown: Outgoing) -> Iterator[str]:
-    """The message in the words of its type; a type unknown here is shown as the JSON that is kept of it."""
-    forms = {"slack": _slack, "email": _email, "http": _http, "console": _console}
-    return forms.get(shown.destination.type, _kept)(shown)
-
-
-def _slack(shown: Outgoing) -> Iterator[str]:
+def _slack(shown: ShownMessage) -> Iterator[str]:
     yield "text"
-    yield from block(shown.message.get("text", ""))
+    yield from indented(shown.message.get("text", ""))
     if shown.message.get("blocks"):
         yield "blocks"
-        yield from block(_dump(shown.message["blocks"]))
+        yield from indented(_dump(shown.message["blocks"]))
 
 
-def _email(shown: Outgoing) -> Iterator[str]:
+def _email(shown: ShownMessage) -> Iterator[str]:
     message = shown.message
     headers = {
         "From": message.get("from") or "(not configured)",
@@ -67,13 +74,13 @@ def _email(shown: Outgoing) -> Iterator[str]:
     }
     yield from _headers(headers)
     yield "text/plain"
-    yield from block(message.get("text", ""))
+    yield from indented(message.get("text", ""))
     if message.get("html"):
         yield "text/html"
-        yield from block(message["html"])
+        yield from indented(message["html"])
 
 
-def _http(shown: Outgoing) -> Iterator[str]:
+def _http(shown: ShownMessage) -> Iterator[str]:
     message, options = shown.message, shown.destination.options
     yield f"{message.get('method', 'POST')} {one_line(shown.url + (message.get('path') or ''))}"
     yield from _headers(
@@ -90,15 +97,15 @@ def _http(shown: Outgoing) -> Iterator[str]:
         }
     )
     yield "body: the event itself, byte for byte; indented here" if message.get(RAW) else "body"
-    yield from block(shown.body)
+    yield from indented(shown.body)
 
 
-def _console(shown: Outgoing) -> Iterator[str]:
+def _console(shown: ShownMessage) -> Iterator[str]:
     yield f"[{shown.destination.name}] {one_line(shown.message.get('text'))}"
 
 
-def _kept(shown: Outgoing) -> Iterator[str]:
-    yield from block(_dump(shown.message), "")
+def _kept(shown: ShownMessage) -> Iterator[str]:
+    yield from indented(_dump(shown.message), "")
 
 
 def _headers(headers: Mapping[str, str]) -> Iterator[str]:
@@ -110,16 +117,17 @@ def _signs(options: Any) -> bool:
     return bool(getattr(options, "secrets", ()))
 
 
-def _url(destination: DestinationConfig, mask: Callable[[Any], Any]) -> str:
-    """Where an HTTP message goes: the variable's name, or the host with the rest left out."""
+def _url(destination: DestinationConfig, redaction: Redaction) -> str:
+    """Return the URL of an HTTP request: the variable's name, or the host with the rest left out."""
     if destination.missing:
         return "".join(f"${{{name}}}" for name in destination.missing)
     secret = getattr(destination.options, "url", None)
     if secret is None:
         return ""
     url = secret.get_secret_value()
-    if mask(url) != url:
-        return str(mask(url))
+    redacted = redaction.text(url)
+    if redacted != url:
+        return redacted
     parts = urlsplit(url)
     host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     return f"{parts.scheme}://{host}" + ("/…" if parts.path.strip("/") or parts.query else "")

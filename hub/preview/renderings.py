@@ -1,4 +1,4 @@
-"""What the rules make of an event: every message as the worker would render it; sends nothing."""
+"""Every message of an event, rendered as the worker would at the first attempt; sends nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.model.routing import Routing, Send
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """What one send block makes of the event.
+    """A send block, rendered for an event.
 
     `message` is None where `error` says why there would be none; `degraded` why it is not the user's own.
     """
@@ -32,9 +32,14 @@ class Rendering:
     def failed(self) -> bool:
         return bool(self.error or self.degraded)
 
+    @property
+    def failure(self) -> str | None:
+        """The reason why no message of the user's own could be made; None where it could."""
+        return self.error or self.degraded
 
-def renderings_of(routing: Routing, event: Event, rules: Rules, public_url: str = "") -> Iterator[Rendering]:
-    """What each send block that the event is owed by makes of it, in order."""
+
+def render_all(routing: Routing, event: Event, rules: Rules, public_url: str = "") -> Iterator[Rendering]:
+    """Yield the rendering of each send block that owes the event something, in order."""
     link = f"{public_url}/events/{event.id}" if public_url else ""
     for matched in routing.matched:
         for send in matched.sends:
@@ -42,12 +47,13 @@ def renderings_of(routing: Routing, event: Event, rules: Rules, public_url: str 
 
 
 def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) -> Rendering:
-    """What the worker would render of a send block at its first attempt."""
     destination = rules.config.destinations[send.to]
     composer = find_destination(destination.type)
     assert composer is not None
     try:
-        made = render(send, event, route, composer, destination.options, rules.sandbox, link)
+        rendered = render(send, event, route, composer, destination.options, rules.sandbox, link)
     except TemplateError as error:
         return Rendering(route=route, destination=destination, error=f"template failed: {error}")
-    return Rendering(route=route, destination=destination, message=made.message, degraded=made.degraded)
+    return Rendering(
+        route=route, destination=destination, message=rendered.message, degraded=rendered.degraded
+    )

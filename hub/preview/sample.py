@@ -12,12 +12,13 @@ import click
 from hub import catalog
 from hub.errors import HubError
 from hub.model.config import Config, SourceConfig
+from hub.model.event import Event, new_id
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def sample_options(command: Command) -> Command:
-    """The options that `make_payload` and `chosen_source` need."""
+    """Add the options that `sample_payload` and `choose_source` take."""
     options = (
         click.argument("event", required=False),
         click.option(
@@ -40,20 +41,21 @@ def sample_options(command: Command) -> Command:
     return command
 
 
-def make_payload(
-    event: str | None, file: BinaryIO | None, changes: tuple[str, ...], now: datetime
+def sample_payload(
+    event_type: str | None, file: BinaryIO | None, changes: tuple[str, ...], now: datetime
 ) -> tuple[str, bytes]:
-    """The type and the body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""
-    base = None if file is None else _read(event, file)
-    event = event or (base or {}).get("type")
-    if not isinstance(event, str) or not event:
+    """Return type and body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""
+    base = None if file is None else _read(event_type, file)
+    event_type = event_type or (base or {}).get("type")
+    if not isinstance(event_type, str) or not event_type:
         raise click.UsageError("name an EVENT such as user.created (hub events lists them all)")
-    if base is None and catalog.find_event_type(event) is None:
-        raise click.UsageError(f"{catalog.unknown_event_type(event)}; for one of your own, give --payload")
+    if base is None and catalog.find_event_type(event_type) is None:
+        reason = catalog.unknown_event_type(event_type)
+        raise click.UsageError(f"{reason}; for one of your own, give --payload")
     try:
-        return event, catalog.sample_payload(
-            event,
-            dict(map(_change, changes)),
+        return event_type, catalog.sample_payload(
+            event_type,
+            dict(map(_parse_change, changes)),
             base=base,
             timestamp_ms=int(now.timestamp() * 1000) if base is None else None,
         )
@@ -61,8 +63,20 @@ def make_payload(
         raise click.BadParameter(str(error), param_hint="'--set'") from error
 
 
-def chosen_source(config: Config, name: str | None) -> SourceConfig:
-    """The source of that name, or the first; raises click.UsageError."""
+def sample_event(event_type: str, payload: bytes, source: SourceConfig, now: datetime) -> Event:
+    """Return the event that the hub would make of such a request."""
+    return Event(
+        id=new_id("evt", now),
+        source=source.name,
+        message_id=new_id("msg", now),
+        type=event_type,
+        payload=payload,
+        received_at=now,
+    )
+
+
+def choose_source(config: Config, name: str | None) -> SourceConfig:
+    """Return the source of that name, or the first; raise click.UsageError."""
     sources = config.sources
     if name is None:
         if not sources:
@@ -73,23 +87,25 @@ def chosen_source(config: Config, name: str | None) -> SourceConfig:
     return sources[name]
 
 
-def _read(event: str | None, file: BinaryIO) -> Mapping[str, Any]:
+def _read(event_type: str | None, file: BinaryIO) -> Mapping[str, Any]:
     hint = "'--payload'"
     try:
         body = catalog.read_body(file.read(catalog.BODY_LIMIT_BYTES + 1))
     except HubError as error:
         raise click.BadParameter(f"{file.name} {error}", param_hint=hint) from error
-    if event is not None and body.get("type", event) != event:
-        said = f'{file.name} holds an event of type "{body["type"]}"; name that one instead of {event}'
-        raise click.BadParameter(said, param_hint=hint)
+    if event_type is not None and body.get("type", event_type) != event_type:
+        message = (
+            f'{file.name} holds an event of type "{body["type"]}"; name that one instead of {event_type}'
+        )
+        raise click.BadParameter(message, param_hint=hint)
     return body
 
 
-def _change(text: str) -> tuple[str, Any]:
+def _parse_change(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not path or not equals:
-        said = f'"{text}" must be a path, "=" and a value, such as data.email_address=ada@example.com'
-        raise click.BadParameter(said, param_hint="'--set'")
+        message = f'"{text}" must be a path, "=" and a value, such as data.email_address=ada@example.com'
+        raise click.BadParameter(message, param_hint="'--set'")
     try:
         return path, json.loads(value, parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""An end to what a user's regular expression may cost."""
+"""A limit on the processor time of a user's regular expression."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-MOST_SECONDS = 1.0
+LIMIT_SECONDS = 1.0
 
 
-class TookTooLong(Exception):
+class TimeLimitExceeded(Exception):
     """The block was left before its end."""
 
 
 @contextmanager
-def bounded(seconds: float = MOST_SECONDS) -> Iterator[None]:
-    """Raises TookTooLong once so much processor time has gone into the block; for the main thread alone.
+def time_limit(seconds: float = LIMIT_SECONDS) -> Iterator[None]:
+    """Raise TimeLimitExceeded once so much processor time has gone into the block; for the main thread alone.
 
     Python's `re` has no limit of its own, but it looks for signals while it goes back and forth.
     """
 
     def stop(_: int, __: FrameType | None) -> None:
-        raise TookTooLong
+        raise TimeLimitExceeded
 
     before = signal.signal(signal.SIGVTALRM, stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)

@@ -1,1 +1,1 @@
-"""What commands print: tables, problems with their lines, reports for CI."""
+"""Prints for commands: tables, problems with their lines, reports for CI."""

@@ -1,4 +1,4 @@
-"""Does the same for every id that was named, and fails at the end if one of them failed."""
+"""Does the same for every id of a command line, and fails at the end if one of them failed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import click
 from hub.errors import Conflict, NotFound
 from hub.terminal.printing import say
 
+LONGEST_ID = 60
 
-def for_each(ids: Iterable[str], act: Callable[[str], None]) -> None:
-    """Call `act` with each id; what one id forbids is said and does not keep the others from theirs."""
-    all_done = True
-    for each in ids:
+
+def run_batch(ids: Iterable[str], act: Callable[[str], None]) -> None:
+    """Call `act` with each id; a refusal of one is printed and does not keep the others from theirs."""
+    failed = False
+    for id_ in ids:
         try:
-            act(each)
+            act(id_)
         except (NotFound, Conflict) as error:
-            all_done = False
-            say(f"hub: {each[:60]}: {error}", err=True)
-    if not all_done:
+            failed = True
+            say(f"hub: {id_[:LONGEST_ID]}: {error}", err=True)
+    if failed:
         raise click.exceptions.Exit(1)

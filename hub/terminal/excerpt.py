@@ -18,7 +18,7 @@ SHOWN_KEYS = frozenset(
         *("enabled", "retry", "timeout", "give_up_after", "concurrency", "rate_limit", "on_unknown"),
     )
 )
-"""What may be shown of the other sections: any other key's value may be a secret written out."""
+"""Keys shown in the other sections: any other key's value may be a secret written out."""
 
 _SECTION = re.compile(r"([A-Za-z_]+)\s*:")
 _KEY = re.compile(r"(\s*(?:- +)*)([^\s:#'\"{\[][^:]*|'[^']*'|\"[^\"]*\"):(\s+|$)")
@@ -26,7 +26,7 @@ _HARMLESS = re.compile(r"(['\"]?\$\{[A-Za-z_][A-Za-z0-9_]*\}['\"]?)?\s*(#.*)?")
 
 
 def excerpt(text: str, problem: Problem, *, may_be_secret: bool) -> list[str]:
-    """The line with its number and the caret below, or nothing where the file has no such line.
+    """Return the line with its number and the caret below, nothing where the file has no such line.
 
     Of routes.yaml (`may_be_secret`), values that may be secrets are not shown.
     """
@@ -45,13 +45,13 @@ def excerpt(text: str, problem: Problem, *, may_be_secret: bool) -> list[str]:
 
 
 def _cells(text: str) -> int:
-    """The columns that a text takes on a terminal: East Asian letters two, combining marks none."""
+    """Return the columns of a text on a terminal: East Asian letters take two, combining marks none."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
 def _masked(lines: list[str], index: int) -> str:
-    """The line without what may be a secret."""
+    """Return the line without a value that may be a secret."""
     line = lines[index].rstrip("\r")
     if _section(lines, index) in SHOWN_SECTIONS:
         return line
@@ -67,7 +67,7 @@ def _masked(lines: list[str], index: int) -> str:
 
 
 def _section(lines: list[str], index: int) -> str:
-    """The section of routes.yaml that a line belongs to."""
+    """Return the section of routes.yaml that a line belongs to."""
     for line in reversed(lines[: index + 1]):
         if matched := _SECTION.match(line):
             return matched[1]

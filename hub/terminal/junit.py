@@ -15,8 +15,8 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """One test. `failure` says why it failed, `error` why it could not run; its first line sums it up."""
+class JUnitCase:
+    """One test. `failure` has the reason why it failed, `error` why it could not run, a headline first."""
 
     name: str
     line: int
@@ -25,49 +25,49 @@ class Result:
     error: str | None = None
 
 
-def write_junit(path: Path, suite: str, results: Iterable[Result]) -> None:
-    """Write a report; raises HubError where the file cannot be written."""
+def write_junit(path: Path, suite: str, cases: Iterable[JUnitCase]) -> None:
+    """Write a report; raise HubError where the file cannot be written."""
     try:
-        path.write_bytes(junit(suite, list(results)))
+        path.write_bytes(junit(suite, list(cases)))
     except OSError as error:
         raise HubError(f"cannot write {path}: {error.strerror}") from error
 
 
-def junit(suite: str, results: list[Result]) -> bytes:
-    """The report of one file of tests."""
+def junit(suite: str, cases: list[JUnitCase]) -> bytes:
+    """Return the report of one file of tests."""
     counts = {
-        "tests": str(len(results)),
-        "failures": str(sum(result.failure is not None for result in results)),
-        "errors": str(sum(result.error is not None for result in results)),
+        "tests": str(len(cases)),
+        "failures": str(sum(case.failure is not None for case in cases)),
+        "errors": str(sum(case.error is not None for case in cases)),
         "skipped": "0",
-        "time": f"{sum(result.seconds for result in results):.3f}",
+        "time": f"{sum(case.seconds for case in cases):.3f}",
     }
     root = ElementTree.Element("testsuites", {"name": "hub test", **counts})
     element = ElementTree.SubElement(root, "testsuite", {"name": _xml(suite), **counts})
-    element.extend(_elements(suite, results))
+    element.extend(_elements(suite, cases))
     ElementTree.indent(root)
     report: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return report + b"\n"
 
 
-def _elements(suite: str, results: list[Result]) -> Iterator[ElementTree.Element]:
-    for result in results:
-        case = ElementTree.Element(
+def _elements(suite: str, cases: list[JUnitCase]) -> Iterator[ElementTree.Element]:
+    for case in cases:
+        element = ElementTree.Element(
             "testcase",
             {
                 "classname": _xml(suite),
-                "name": _xml(result.name),
+                "name": _xml(case.name),
                 "file": _xml(suite),
-                "line": str(result.line),
-                "time": f"{result.seconds:.3f}",
+                "line": str(case.line),
+                "time": f"{case.seconds:.3f}",
             },
         )
         for kind in ("failure", "error"):
-            text = getattr(result, kind)
+            text = getattr(case, kind)
             if text is not None:
-                sub = ElementTree.SubElement(case, kind, {"message": _xml(text.partition("\n")[0])})
-                sub.text = _xml(text)
-        yield case
+                reason = ElementTree.SubElement(element, kind, {"message": _xml(text.partition("\n")[0])})
+                reason.text = _xml(text)
+        yield element
 
 
 def _xml(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Problems of the user's files as commands print them: each with its line and a caret, or as JSON."""
+"""Prints the problems of the user's files, each with its line and a caret."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from hub.humanize import counted
 from hub.model.problem import Problem, Severity
 from hub.terminal.excerpt import excerpt
 from hub.terminal.printing import say
@@ -32,19 +33,15 @@ def show_problems(problems: Sequence[Problem], routes: Path) -> None:
             say(click.style(line, dim=True))
 
 
-def counted(problems: Sequence[Problem]) -> str:
-    """`1 error, 2 warnings`, or `no problems`."""
+def count_problems(problems: Sequence[Problem]) -> str:
+    """Return `1 error, 2 warnings`, or `no problems`."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    counts = [plural(errors, "error"), plural(len(problems) - errors, "warning")]
+    counts = [counted(errors, "error"), counted(len(problems) - errors, "warning")]
     return ", ".join(count for count in counts if not count.startswith("0 ")) or "no problems"
 
 
-def plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _text_of(file: str) -> str:
-    """The text of a file that has problems; nothing where it cannot be read, which is the problem then."""
+    """Return the text of a file; nothing where it cannot be read, which is the problem then."""
     try:
         with Path(file).open("rb") as opened:
             return opened.read(SHOWN_BYTES).decode("utf-8-sig", "replace")
@@ -53,6 +50,6 @@ def _text_of(file: str) -> str:
 
 
 def _coloured(problem: Problem) -> str:
-    place = click.style(f"{problem.file}:{problem.line}:{problem.column}:", bold=True)
-    what = click.style(f"{problem.severity}[{problem.code}]:", fg=COLOURS[problem.severity], bold=True)
-    return f"{place} {what} {problem.message}"
+    position = click.style(f"{problem.file}:{problem.line}:{problem.column}:", bold=True)
+    kind = click.style(f"{problem.severity}[{problem.code}]:", fg=COLOURS[problem.severity], bold=True)
+    return f"{position} {kind} {problem.message}"

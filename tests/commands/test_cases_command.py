@@ -14,7 +14,7 @@ from conftest import Run
 from shell import ROOT, bare_environment
 
 from hub.__main__ import main
-from hub.terminal.junit import Result, junit
+from hub.terminal.junit import JUnitCase, junit
 
 ROUTES = """\
 version: 1
@@ -306,7 +306,7 @@ def test_a_report_for_ci_is_junit_xml(written, tmp_path: Path) -> None:
 def test_a_report_holds_whatever_a_text_holds() -> None:
     odd = "\x00\x1b\ufffe\ud800 <&> \U0001f600"
 
-    (case,) = ElementTree.fromstring(junit(odd, [Result(name=odd, line=1, error=odd)])).iter("testcase")
+    (case,) = ElementTree.fromstring(junit(odd, [JUnitCase(name=odd, line=1, error=odd)])).iter("testcase")
 
     shown = "\N{REPLACEMENT CHARACTER}" * 4 + " <&> \U0001f600"
     assert {case.get("name"), case.get("file"), case.findtext("error")} == {shown}

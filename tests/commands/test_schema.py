@@ -11,7 +11,10 @@ from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
 from hub import yamldoc
-from hub.commands.schema import cases_schema, command, routes_schema, schema_text
+from hub.commands.schema import command
+from hub.config.block_schemas import schema_text
+from hub.config.routes_schema import routes_schema
+from hub.preview.cases.schema import cases_schema
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = routes_schema()

@@ -394,4 +394,4 @@ def test_every_condition_fails_in_a_case():
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_case_passes(case):
     assert PROBLEMS == ()
-    assert judge(case, RULES).differences == ()
+    assert judge(case, RULES).mismatches == ()

@@ -1,0 +1,15 @@
+"""The URL of a hub as errors name it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL; `that --url` where it has none."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "that --url"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "that --url"
