@@ -1,1 +1,1 @@
-"""What the hub's figures are measured with: each is a ratio of the hub to a plain counterpart in one run."""
+"""The hub's figures: each is a ratio of the hub to a plain counterpart, measured in one run."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from bench import figures, results
+from bench import cost, latency, rates, results
 from bench.apart import Measure, end_in_order, measure_apart
 from bench.databases import postgres
 from bench.figure import Figure
@@ -20,42 +20,50 @@ from bench.matching import matched
 from bench.reads import reads
 from bench.scale import backlog, memory
 
+MeasureOn = Callable[..., Figure | Iterable[Figure]]
+
+ON_BOTH: dict[str, MeasureOn] = {
+    "accepted": rates.accepted,
+    "drained": rates.drained,
+    "rendered": rates.rendered,
+    "end-to-end": rates.end_to_end,
+    "fan-out": rates.fan_out_10,
+    "share": cost.workers_share,
+    "logged": rates.logged,
+    "arrival": latency.arrival,
+    "slack-arrival": latency.slack_arrival,
+    "backlog": backlog,
+    "isolation": isolation,
+    "memory": memory,
+    "at-rest": cost.at_rest,
+}
+"""Figures that each database has, by the name that picks them."""
+
 
 def measurements(postgres_url: str) -> dict[str, Measure]:
-    """Everything with a goal, by the name that picks it."""
-    each: dict[str, Callable[..., Figure | Iterable[Figure]]] = {
-        "accepted": figures.accepted,
-        "drained": figures.drained,
-        "end-to-end": figures.end_to_end,
-        "arrival": figures.arrival,
-        "backlog": backlog,
-        "isolation": isolation,
-        "memory": memory,
-    }
-    return {**_on_both(each, postgres_url), "match": matched}
+    """Return everything with a goal, by the name that picks it."""
+    return {**_on_both(ON_BOTH, postgres_url), "match": matched}
 
 
-def _on_both(
-    each: dict[str, Callable[..., Figure | Iterable[Figure]]], postgres_url: str
-) -> dict[str, Measure]:
+def _on_both(measures: dict[str, MeasureOn], postgres_url: str) -> dict[str, Measure]:
     return {
-        f"{name}-{dialect}": partial(measure, url)
-        for name, measure in each.items()
-        for dialect, url in (("sqlite", None), ("postgres", postgres_url))
+        f"{name}-{database}": partial(measure, url)
+        for name, measure in measures.items()
+        for database, url in (("sqlite", None), ("postgres", postgres_url))
     }
 
 
 def main(words: list[str]) -> int:
-    """0 where all could be measured, whether or not it reaches its goal; 1 where not, 2 for no such name."""
+    """Return 0 once all was measured, goals reached or not; 1 for a failure, 2 for an unknown name."""
     end_in_order()
     began = time.monotonic()
     with postgres() as url:
         machine = describe(url)
-        # What is told without a goal is asked for by its name.
+        # A figure without a goal is measured only by its name.
         known = measurements(url) | (_on_both({"reads": reads}, url) if words else {})
         wanted = {name: measure for name, measure in known.items() if _is_asked_for(name, words)}
         if not wanted:
-            print(f"nothing is called so; there are {', '.join(known)}", file=sys.stderr)
+            print(f"no figure has such a name; there are {', '.join(known)}", file=sys.stderr)
             return 2
         print(", ".join(f"{name} {value}" for name, value in machine.items()))
         print(results.HEADING, flush=True)
@@ -70,7 +78,7 @@ def main(words: list[str]) -> int:
 
 
 def _measure_all(wanted: dict[str, Measure]) -> tuple[list[Figure], list[str]]:
-    """The figures, each printed as soon as it is known, and the names of those that could not be had."""
+    """Return the figures, each printed as soon as it is known, and the names of those that failed."""
     measured, failed = [], []
     for name, measure in wanted.items():
         try:

@@ -14,14 +14,14 @@ Measure = Callable[[], Figure | Iterable[Figure]]
 
 
 def measure_apart(measure: Measure) -> list[Figure]:
-    """The figures. Raises TimeoutError or RuntimeError where they could not be had."""
+    """Return the figures of a process of its own; raise TimeoutError or RuntimeError for its failure."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_send_figures, args=(measure, there))
     process.start()
     there.close()
     try:
-        found = here.recv()
+        result = here.recv()
     except EOFError:
         raise RuntimeError("its process ended") from None
     except BaseException:
@@ -29,9 +29,9 @@ def measure_apart(measure: Measure) -> list[Figure]:
         raise
     finally:
         process.join()
-    if isinstance(found, Exception):
-        raise found
-    return list(found)
+    if isinstance(result, Exception):
+        raise result
+    return list(result)
 
 
 def end_in_order() -> None:
@@ -42,7 +42,7 @@ def end_in_order() -> None:
 def _send_figures(measure: Measure, to: Connection) -> None:
     end_in_order()
     try:
-        found = measure()
-        to.send([found] if isinstance(found, Figure) else list(found))
+        measured = measure()
+        to.send([measured] if isinstance(measured, Figure) else list(measured))
     except (TimeoutError, RuntimeError) as error:
         to.send(error)

@@ -17,7 +17,7 @@ from hub.settings import Settings
 from hub.store.store import open_store
 
 TYPES = ("waitlistEntry.created", "user.created", "organizationMembership.created", "session.created")
-"""What arrives: small and large payloads, a fourth of each."""
+"""Types of the events made, small and large, a fourth of each."""
 
 ROWS_AT_ONCE = 50_000
 """So many events are made by one transaction: a million in one would double the SQLite file."""
@@ -77,7 +77,7 @@ class Backlog:
         self._make(count, destination, _DELIVERED, _ATTEMPTS)
 
     def gather_statistics(self) -> None:
-        """What autovacuum does for a PostgreSQL that lives; nobody does it for a SQLite file."""
+        """Do for PostgreSQL what autovacuum does in the long run; nobody does it for a SQLite file."""
         if self._engine.dialect.name == "postgresql":
             with self._engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))

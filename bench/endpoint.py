@@ -16,7 +16,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where it listens, how many requests came, and when the last did (monotonic seconds)."""
+    """A listening port, the number of requests that came, and the time of the last (monotonic seconds)."""
 
     port: int
     count: Any
@@ -26,11 +26,13 @@ class Endpoint:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hooks"
 
-    def wait_for(self, count: int, seconds: float) -> bool:
+    def expect(self, count: int, seconds: float) -> None:
+        """Return when so many requests came in all; raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
-        while self.count.value < count and time.monotonic() < deadline:
+        while self.count.value < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"only {self.count.value} of {count} messages arrived in {seconds:.0f} s")
             time.sleep(0.001)
-        return bool(self.count.value >= count)
 
 
 @contextmanager

@@ -51,5 +51,5 @@ def median(pairs: list[Pair]) -> tuple[float, float, float]:
 
 
 def dialect(postgres_url: str | None) -> str:
-    """How a figure's name calls its database."""
+    """Return the name of a database in a figure's name."""
     return "SQLite" if postgres_url is None else "PostgreSQL"

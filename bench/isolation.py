@@ -1,15 +1,14 @@
-"""What a destination that hangs costs another: when events arrive there, with it and without."""
+"""Isolation: the time of arrival at one destination while another hangs, and without that."""
 
 from __future__ import annotations
 
 import statistics
-import time
 from contextlib import closing
 
 from bench.databases import Backlog, fresh_settings
-from bench.endpoint import Endpoint, fast_endpoint, hanging_endpoint
+from bench.endpoint import fast_endpoint, hanging_endpoint
 from bench.figure import Figure, Pair, dialect, paired
-from bench.load import signed_request, time_one
+from bench.latency import arrivals
 from bench.server import hub, rules_for
 
 DUE = 10_000
@@ -52,16 +51,3 @@ def _p99_ms(postgres_url: str | None, due: int) -> float:
         with hub(settings, rules_for(endpoint.url, beside=hanging)) as port:
             seconds = arrivals(port, endpoint, ARRIVALS, PAUSE_SECONDS)
     return statistics.quantiles(seconds, n=100)[98] * 1000
-
-
-def arrivals(port: int, endpoint: Endpoint, count: int, pause_seconds: float) -> list[float]:
-    """Seconds from the first byte sent to the arrival at the endpoint, one event at a time."""
-    seconds = []
-    for number in range(count):
-        before = endpoint.count.value
-        began = time_one(port, signed_request(number))
-        if not endpoint.wait_for(before + 1, 10):
-            raise TimeoutError("an event did not arrive")
-        seconds.append(endpoint.last_at.value - began)
-        time.sleep(pause_seconds)
-    return seconds

@@ -24,15 +24,14 @@ what two processes do differed by half from run to run; where new ones are made 
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a load: answers per second, and how many of them were not 200."""
+    """The result of a load: answers per second, and the number of those that were not 200."""
 
     per_second: float
     refused: int
 
 
-def signed_request(number: int, *, path: str = "/api/webhooks") -> bytes:
-    """One whole HTTP request with a signed event of its own message id."""
-    body = json.dumps(
+def event_body(number: int) -> bytes:
+    return json.dumps(
         {
             "object": "event",
             "type": "waitlistEntry.created",
@@ -48,6 +47,11 @@ def signed_request(number: int, *, path: str = "/api/webhooks") -> bytes:
             },
         }
     ).encode()
+
+
+def signed_request(number: int, *, path: str = "/api/webhooks") -> bytes:
+    """One whole HTTP request with a signed event of its own message id."""
+    body = event_body(number)
     message_id, timestamp = f"msg_{number:012d}_{time.monotonic_ns()}", str(int(time.time()))
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body

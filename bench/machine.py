@@ -1,4 +1,4 @@
-"""What the figures were measured on, without the names of anybody's machine or folders."""
+"""The machine that the figures were measured on, without anybody's names or folders."""
 
 from __future__ import annotations
 

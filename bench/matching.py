@@ -1,4 +1,4 @@
-"""What many routes cost an event that few of them take."""
+"""Matching: the cost of many routes to an event that few of them take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What history costs those who look: pages, metrics and lists on a store that grows."""
+"""Reads: the time that pages, metrics and lists take on a store that grows."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ PATHS = {
 
 
 def reads(postgres_url: str | None, sizes: tuple[int, ...] = (100_000, 1_000_000)) -> Iterator[Figure]:
-    """How long an answer takes with so many events delivered to that with 1,000; told, without goals."""
+    """Time of an answer with so many events delivered ÷ that with 1,000; without goals."""
     few = _milliseconds(postgres_url, FEW)
     for size in sizes:
-        for what, milliseconds in _milliseconds(postgres_url, size).items():
+        for page, milliseconds in _milliseconds(postgres_url, size).items():
             yield Figure(
-                f"{what} with {size:,} events, {dialect(postgres_url)} ÷ with {FEW:,}",
+                f"{page} with {size:,} events, {dialect(postgres_url)} ÷ with {FEW:,}",
                 None,
                 None,
-                milliseconds / few[what],
+                milliseconds / few[page],
                 milliseconds,
-                few[what],
+                few[page],
                 "ms",
                 smaller_is_better=True,
             )
@@ -60,7 +60,7 @@ def _milliseconds(postgres_url: str | None, events: int) -> dict[str, float]:
         settings = replace(empty, password=PASSWORD)
         with web(settings, rules) as port, _signed_in(settings, port) as session:
             return {
-                what: _median_ms(session, f"http://127.0.0.1:{port}{path}") for what, path in PATHS.items()
+                page: _median_ms(session, f"http://127.0.0.1:{port}{path}") for page, path in PATHS.items()
             }
 
 

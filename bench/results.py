@@ -1,4 +1,4 @@
-"""How figures are told: a line on the terminal as soon as each is known, and a file of all of them."""
+"""Results: a line on the terminal as soon as a figure is known, and a file of all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a growing backlog costs: how fast it is drained, and what a worker's memory comes to."""
+"""Scale: the rate at which a growing backlog is drained, and a worker's memory."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 
+from bench.cost import pss_mib
 from bench.databases import Backlog, fresh_settings
 from bench.endpoint import Endpoint, fast_endpoint
 from bench.figure import PAIRS, Figure, Pair, dialect, median
@@ -41,21 +41,17 @@ def backlog(postgres_url: str | None, sizes: tuple[int, ...] = (100_000, 1_000_0
 
 
 def memory(postgres_url: str | None, many: int = 100_000) -> Figure:
-    """Memory of one worker after draining many rows to that of the same one after 1,000.
-
-    It is the PSS, from /proc: the worker's own pages, and its share of those it has in common with the
-    process it was forked from.
-    """
+    """Memory of one worker after draining many rows ÷ that of the same one after 1,000."""
     with (
         fast_endpoint() as endpoint,
         _owing(postgres_url, FEW) as (settings, made),
         worker(settings, rules_for(endpoint.url)) as pid,
     ):
-        _wait_for(endpoint, FEW, 60)
-        after_few = _pss_mib(pid)
+        endpoint.expect(FEW, 60)
+        after_few = _pss_at_rest(pid)
         made.owe(many - FEW, DESTINATION)
-        _wait_for(endpoint, many, 900)
-        after_many = _pss_mib(pid)
+        endpoint.expect(many, 900)
+        after_many = _pss_at_rest(pid)
     return Figure(
         f"memory of a worker after {many:,} rows, {dialect(postgres_url)} ÷ after {FEW:,}",
         1.2,
@@ -80,7 +76,7 @@ def _owing(postgres_url: str | None, count: int) -> Iterator[tuple[Settings, Bac
 def _drain_rate(settings: Settings, made: Backlog) -> float:
     """Deliveries/s that one worker drains while as many remain due all the time."""
     with fast_endpoint() as endpoint, worker(settings, rules_for(endpoint.url)), _topped_up(endpoint, made):
-        _wait_for(endpoint, 1, 60)
+        endpoint.expect(1, 60)
         time.sleep(WARM_UP_SECONDS)
         before, began = endpoint.count.value, time.monotonic()
         time.sleep(ROUND_SECONDS)
@@ -110,12 +106,6 @@ def _topped_up(endpoint: Endpoint, made: Backlog) -> Iterator[None]:
         made.owe(endpoint.count.value - owed, DESTINATION)
 
 
-def _wait_for(endpoint: Endpoint, count: int, seconds: float) -> None:
-    if not endpoint.wait_for(count, seconds):
-        raise TimeoutError(f"only {endpoint.count.value} of {count} deliveries arrived in {seconds:.0f} s")
-
-
-def _pss_mib(pid: int) -> float:
+def _pss_at_rest(pid: int) -> float:
     time.sleep(1)
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return pss_mib(pid)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import requests
 from flask import Flask, request
 
 from bench.load import SECRET
-from hub.destinations.http.destination import HttpDestination
+from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SourceConfig
 from hub.model.destination import DestinationConfig
@@ -27,22 +28,40 @@ from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.web.server import listen, serve_web
 
+CHECKOUT = Path(__file__).parents[1]
+
 STOP_SECONDS = 15.0
-"""How long what was started has to end by itself; a worker lets its sends finish first."""
+"""Time that a process has to end by itself; a worker lets its sends finish first."""
 
 
-def rules_for(url: str, *, sends: int = 1, concurrency: int = 16, beside: str | None = None) -> Rules:
-    """One source, one route, and `sends` http destinations that all lead to one endpoint.
+LEAD = {
+    "json": {"kind": "lead", "email": "{{ data.email_address }}", "since": "{{ data.created_at | datetime }}"}
+}
+"""The body that the shipped routes send to a CRM."""
 
-    `beside` is the address of one more destination, called so, to which no route leads.
+SLACK_TEXT = (CHECKOUT / "templates/slack/waitlist.j2").read_text()
+
+
+def rules_for(
+    url: str,
+    *,
+    sends: int = 1,
+    concurrency: int = 16,
+    beside: str | None = None,
+    destination_type: str = "http",
+    fields: Mapping[str, object] | None = None,
+) -> Rules:
+    """One source, one route, and `sends` destinations that all lead to one endpoint.
+
+    `fields` is the send block; an empty one sends the event itself to an `http` destination. `beside` is the
+    address of one more destination, called so, to which no route leads.
     """
     names = tuple(f"to{number}" for number in range(sends))
-    destinations = {name: destination(name, url, concurrency) for name in names}
+    destinations = {name: destination(name, url, concurrency, destination_type) for name in names}
     if beside is not None:
         destinations["beside"] = destination("beside", beside, concurrency=4)
-    route = Route(
-        name="waitlist", events=("waitlistEntry.created",), sends=tuple(Send(to=name) for name in names)
-    )
+    blocks = tuple(Send(to=name, fields=fields or {}) for name in names)
+    route = Route(name="waitlist", events=("waitlistEntry.created",), sends=blocks)
     return load_rules(config_of(destinations, (route,)))
 
 
@@ -51,12 +70,15 @@ def config_of(destinations: Mapping[str, DestinationConfig], routes: tuple[Route
     return Config(version="bench", sources={"clerk": source}, destinations=destinations, routes=routes)
 
 
-def destination(name: str, url: str, concurrency: int) -> DestinationConfig:
-    """With the product's own limits, but for the concurrency."""
+def destination(name: str, url: str, concurrency: int, type_: str = "http") -> DestinationConfig:
+    """A destination with the product's own limits, but for the concurrency."""
+    option = {"http": "url", "slack": "webhook_url"}[type_]
+    destination_class = find_destination(type_)
+    assert destination_class is not None
     return DestinationConfig(
         name=name,
-        type="http",
-        options=HttpDestination.Options.model_validate({"url": url}),
+        type=type_,
+        options=destination_class.Options.model_validate({option: url}),
         retry_seconds=(5.0, 300.0, 1800.0),
         timeout_seconds=10.0,
         give_up_after_seconds=3 * 86400.0,

@@ -1,4 +1,4 @@
-"""What the figures rest on: rows made by SQL are as good as received ones, and goals are told right."""
+"""The figures rest on rows made by SQL as good as received ones, on fair ratios and on their goals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents name is there: commands, variables, files and places within them."""
+"""The documents name commands, variables, files and places in them that exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text_of(document: str) -> str:
 
 
 def code_of(document: str) -> str:
-    """What stands in code, inline and in blocks."""
+    """Code of a document, inline and in blocks."""
     text = text_of(document)
     blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))

@@ -43,8 +43,8 @@ def needed() -> dict[str, list[Requirement]]:
 
 
 def _requirements_of(name: str, extra: str) -> list[Requirement]:
-    found = [Requirement(text) for text in distribution(name).requires or []]
-    return [each for each in found if each.marker is None or each.marker.evaluate({"extra": extra})]
+    asked = [Requirement(text) for text in distribution(name).requires or []]
+    return [entry for entry in asked if entry.marker is None or entry.marker.evaluate({"extra": extra})]
 
 
 def test_requirements_pin_exactly_what_the_project_needs() -> None:

@@ -1,4 +1,4 @@
-"""What the README shows of commands is what they print, word by word."""
+"""The README shows of commands what they print, word by word."""
 
 from __future__ import annotations
 
