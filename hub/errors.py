@@ -6,7 +6,7 @@
     |- StoreError             the database refuses
     |  |- StoreUnavailable    ... for now: try again later
     |     |- StoreMoved       ... for good: everything is in another database
-    |- NotGenuine             a request that no source vouches for: 400
+    |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
     |- TemplateError          a template or condition failed while it ran
     |- SendError              why an attempt did not deliver
@@ -59,7 +59,7 @@ class StoreMoved(StoreUnavailable):
     """The database was moved to another, where senders will be answered once DATABASE_URL names it."""
 
 
-class NotGenuine(HubError):
+class NotVerified(HubError):
     """A request that its source cannot vouch for.
 
     `code` is one of missing_headers, invalid_timestamp, invalid_signature, invalid_payload.

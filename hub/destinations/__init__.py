@@ -1,1 +1,1 @@
-"""Places to send to, one file each; `base.py` says what a place must do."""
+"""Destinations by type, one file or folder each; `base.py` is their contract."""

@@ -12,7 +12,7 @@ import structlog
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
 
-from hub.errors import NotConfigured, NotGenuine, StoreError
+from hub.errors import NotConfigured, NotVerified, StoreError
 from hub.ingest.fanout import FannedOut, fan_out
 from hub.ingest.route import Rules, is_ignored
 from hub.model.config import Config, SourceConfig
@@ -22,7 +22,7 @@ from hub.store.store import Store
 
 BODY_LIMIT_BYTES = 1024 * 1024
 DRAIN_LIMIT_BYTES = 8 * 1024 * 1024
-"""So much of a body that is too large is read and thrown away: closing on an upload loses the 413."""
+"""As much of a body that is too large is read and thrown away: closing on an upload loses the 413."""
 
 RETRY_AFTER_SECONDS = 5
 
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Receiver:
-    """Answers requests to the sources' paths."""
+    """The handler of requests to the sources' paths."""
 
     def __init__(self, store: Store, rules: Callable[[], Rules]) -> None:
         self._store = store
@@ -39,16 +39,16 @@ class Receiver:
         self._paths: tuple[Config | None, dict[str, SourceConfig]] = (None, {})
 
     def paths(self) -> dict[str, SourceConfig]:
-        """Today's sources by their path; every request asks, so they are found once per configuration."""
+        """Return today's sources by their paths, collected once for each configuration."""
         config = self._rules().config
-        known, paths = self._paths
-        if known is not config:
+        collected_from, paths = self._paths
+        if collected_from is not config:
             paths = {source.path: source for source in config.sources.values()}
             self._paths = (config, paths)
         return paths
 
     def receive(self, source: SourceConfig, request: Request) -> Response:
-        """The answer to a request to a source's path."""
+        """Return the response to a request to a source's path."""
         if request.method != "POST":
             return _refused(405, "method_not_allowed", "send webhooks here with POST; nothing is shown here")
         try:
@@ -60,9 +60,9 @@ class Receiver:
             return _refused(413, "payload_too_large", f"a body may have at most {limit} MiB")
         try:
             return self._accept(source, body, request)
-        except NotGenuine as refused:
-            log.warning("event.refused", source=source.name, code=refused.code)
-            return _refused(400, refused.code, str(refused))
+        except NotVerified as error:
+            log.warning("event.refused", source=source.name, code=error.code)
+            return _refused(400, error.code, str(error))
         except NotConfigured:
             return _not_configured(source)
         except StoreError as error:
@@ -75,56 +75,56 @@ class Receiver:
     def _accept(self, source: SourceConfig, body: bytes, request: Request) -> Response:
         rules = self._rules()
         now = time.time()
-        genuine = self._source(source).verify(body, _headers(request), now)
-        if is_ignored(source, genuine.type):
-            return _answer(200, event=None, duplicate=False, routes=[], deliveries=0, ignored=True)
+        verified = self._source(source).verify(body, _headers(request), now)
+        if is_ignored(source, verified.type):
+            return _response(200, event=None, duplicate=False, routes=[], deliveries=0, ignored=True)
         received_at = datetime.fromtimestamp(now, UTC)
         event = Event(
             id=new_id("evt", received_at),
             source=source.name,
-            message_id=genuine.message_id,
-            type=genuine.type,
+            message_id=verified.message_id,
+            type=verified.type,
             payload=body,
             received_at=received_at,
         )
-        done = fan_out(event, rules, self._store)
-        _log_received(event, done)
-        return _answer(
+        result = fan_out(event, rules, self._store)
+        _log_received(event, result)
+        return _response(
             200,
-            event=done.event_id,
-            duplicate=done.duplicate,
-            routes=done.routes,
-            deliveries=done.deliveries,
+            event=result.event_id,
+            duplicate=result.duplicate,
+            routes=result.routes,
+            deliveries=result.deliveries,
         )
 
     def _source(self, config: SourceConfig) -> Source:
-        """The verifier of a source, made anew when its configuration changes."""
-        known = self._sources.get(config.name)
-        if known is None or known[0] != config:
+        """Return the verifier of a source, made anew when its configuration changes."""
+        cached = self._sources.get(config.name)
+        if cached is None or cached[0] != config:
             source_class = find_source(config.type)
             if source_class is None:
                 raise LookupError(f"no source type {config.type}: the configuration was not checked")
-            known = self._sources[config.name] = (config, source_class(config))
-        return known[1]
+            cached = self._sources[config.name] = (config, source_class(config))
+        return cached[1]
 
 
-def read_body(incoming: Request) -> bytes | None:
-    """The raw body; None where it is too large, after reading on so that the sender sees the answer.
+def read_body(request: Request) -> bytes | None:
+    """Return the raw body; None where it is too large, after reading on so that the sender sees the response.
 
     Raises BadRequest for a body that cannot be read to its end: a chunk that is none, a sender that left.
     """
     try:
-        body = incoming.stream.read(BODY_LIMIT_BYTES + 1)
+        body = request.stream.read(BODY_LIMIT_BYTES + 1)
         if len(body) <= BODY_LIMIT_BYTES:
             return bytes(body)
-        _drain(incoming, len(body))
+        _drain(request, len(body))
     except Exception as error:  # the server's own stream: gunicorn raises more than OSError
         raise BadRequest("the body broke off") from error
     return None
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """By name, as WSGI has them; werkzeug's own mapping writes each name anew."""
+    """Return the headers by name, in WSGI's spelling; werkzeug's own mapping writes each name anew."""
     return {
         name.removeprefix("HTTP_").replace("_", "-"): value
         for name, value in request.environ.items()
@@ -132,28 +132,28 @@ def _headers(request: Request) -> dict[str, str]:
     }
 
 
-def _drain(incoming: Request, drained: int) -> None:
+def _drain(request: Request, drained: int) -> None:
     while drained < DRAIN_LIMIT_BYTES:
-        chunk = incoming.stream.read(64 * 1024)
+        chunk = request.stream.read(64 * 1024)
         if not chunk:
             break
         drained += len(chunk)
 
 
 def known_paths(config: Config) -> list[str]:
-    """Where webhooks may be sent to."""
+    """Return the paths that webhooks may be sent to."""
     return sorted(source.path for source in config.sources.values())
 
 
-def _log_received(event: Event, done: FannedOut) -> None:
+def _log_received(event: Event, result: FannedOut) -> None:
     log.info(
         "event.received",
-        event_id=done.event_id,
+        event_id=result.event_id,
         source=event.source,
         type=event.type,
-        duplicate=done.duplicate,
-        routes=",".join(done.routes),
-        deliveries=done.deliveries,
+        duplicate=result.duplicate,
+        routes=",".join(result.routes),
+        deliveries=result.deliveries,
     )
 
 
@@ -173,12 +173,12 @@ def _later(status: int, code: str, message: str) -> Response:
 
 
 def _refused(status: int, code: str, message: str) -> Response:
-    response = _answer(status, error=code, message=message)
+    response = _response(status, error=code, message=message)
     if status == 405:
         response.headers["Allow"] = "POST"
     return response
 
 
-def _answer(status: int, **body: Any) -> Response:
-    words = json.dumps(body, separators=(",", ":"))
-    return Response(words + "\n", status, mimetype="application/json")
+def _response(status: int, **body: Any) -> Response:
+    text = json.dumps(body, separators=(",", ":"))
+    return Response(text + "\n", status, mimetype="application/json")

@@ -1,1 +1,1 @@
-"""Senders, one file each; `base.py` says what a sender must do."""
+"""Sources by type, one file each; `base.py` is their contract."""

@@ -1,4 +1,7 @@
-"""What the hub asks of a sender. A new type is one new file in this folder, named after it."""
+"""The contract of a source type: proof that a request comes from its sender.
+
+A new type is one file in this folder, named after it.
+"""
 
 from __future__ import annotations
 
@@ -14,40 +17,41 @@ from hub.model.config import SourceConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Genuine:
-    """What a source vouches for: the sender's id of the message, and the type of its event."""
+class VerifiedMessage:
+    """A request that its source vouches for: the sender's id of the message, and the type of its event."""
 
     message_id: str
     type: str
 
 
 class Source(ABC):
-    """Proves that a request is genuine, before anything in it is believed."""
+    """The judge of one sender's requests: nothing in one is believed before it is verified."""
 
     type: ClassVar[str]
     typed: ClassVar[bool] = False
-    """Whether its events are those of the catalog."""
+    """True where its events are those of the catalog."""
 
     def __init__(self, config: SourceConfig) -> None:
         self.config = config
 
     @abstractmethod
-    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> Genuine:
-        """Vouch for a request, or raise NotGenuine.
+    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> VerifiedMessage:
+        """Vouch for a request, or raise NotVerified, or NotConfigured where there is no secret.
 
         `headers` may be in any case and hold anything; `now` is in seconds since 1970. Nothing of the body
-        is parsed before its signature is right.
+        may be parsed before its signature is right. Secrets are compared in constant time, and the age of a
+        request is bounded in both directions.
         """
 
     @classmethod
     def check_secret(cls, secret: str) -> str | None:
-        """What is wrong with a signing secret, without showing it; None where it can be used."""
+        """Return the problem of a signing secret, without showing it; None where it can be used."""
         return None
 
 
 @cache
 def find_source(type_name: str) -> type[Source] | None:
-    """The class for a type, or None for a type that no file here is named after."""
+    """Return the class for a type; None for a type that no file here is named after."""
     if type_name not in source_types():
         return None
     module = importlib.import_module(f"hub.sources.{type_name}")
@@ -58,8 +62,9 @@ def find_source(type_name: str) -> type[Source] | None:
     )
 
 
+@cache
 def source_types() -> tuple[str, ...]:
-    """Every type there is: the files of this folder."""
+    """Return every type there is, sorted: the names of the files beside this one."""
     package = importlib.import_module("hub.sources")
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
     return tuple(sorted(name for name in names if name != "base"))

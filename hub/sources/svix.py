@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hub.errors import NotConfigured, NotGenuine
-from hub.sources.base import Genuine, Source
+from hub.errors import NotConfigured, NotVerified
+from hub.sources.base import Source, VerifiedMessage
 
 if TYPE_CHECKING:
     from svix.webhooks import Webhook
@@ -18,8 +18,8 @@ TOLERANCE_SECONDS = 5 * 60
 """How far a request's timestamp may be from our clock, in both directions."""
 
 _HEADERS = ("id", "timestamp", "signature")
-_LONGEST_ID = 200
-_MOST_SIGNATURES = 20
+_ID_LIMIT = 200
+_SIGNATURES_LIMIT = 20
 """A header lists one signature for each live secret; more are no sender's."""
 
 _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
@@ -28,7 +28,7 @@ _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
 _SECRET = re.compile(r"(whsec_)?[A-Za-z0-9+/]+={0,2}")
 """The library drops what is no base64 from a secret, and with it whatever was pasted wrongly."""
 
-_DEEPEST = 200
+_DEPTH_LIMIT = 200
 """Brackets within brackets: a body nested deeper could not be written again without recursing too far."""
 
 
@@ -37,7 +37,7 @@ class SvixSource(Source):
 
     type: ClassVar[str] = "svix"
 
-    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> Genuine:
+    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> VerifiedMessage:
         if not self.config.secrets:
             raise NotConfigured(f"source {self.config.name} has no signing secret yet")
         message_id, timestamp, signatures = _signing_headers(headers)
@@ -48,12 +48,12 @@ class SvixSource(Source):
             "webhook-signature": signatures,
         }
         if not signatures or not any(_is_signed(webhook, body, signed) for webhook in self._webhooks):
-            raise NotGenuine(
+            raise NotVerified(
                 "invalid_signature",
                 f"no signature matches the signing secret of source {self.config.name}; compare it with the "
                 "one your webhook endpoint shows (it begins with whsec_)",
             )
-        return Genuine(message_id=message_id, type=_event_type(body))
+        return VerifiedMessage(message_id=message_id, type=_event_type(body))
 
     @cached_property
     def _webhooks(self) -> tuple[Webhook, ...]:
@@ -63,7 +63,6 @@ class SvixSource(Source):
 
     @classmethod
     def check_secret(cls, secret: str) -> str | None:
-        """What is wrong with a signing secret, without showing it; None where it can be used."""
         from standardwebhooks.webhooks import Webhook
 
         try:
@@ -77,35 +76,35 @@ class SvixSource(Source):
 
 
 def _signing_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
-    """The three signing headers, as `svix-…` or `webhook-…`; raises NotGenuine where one is missing."""
+    """Return id, timestamp and signatures, from `svix-…` or `webhook-…`; raises NotVerified without one."""
     folded = {name.lower(): value for name, value in headers.items()}
-    found = [folded.get(f"svix-{name}") or folded.get(f"webhook-{name}") or "" for name in _HEADERS]
-    missing = [f"svix-{name}" for name, value in zip(_HEADERS, found, strict=True) if not value]
+    values = [folded.get(f"svix-{name}") or folded.get(f"webhook-{name}") or "" for name in _HEADERS]
+    missing = [f"svix-{name}" for name, value in zip(_HEADERS, values, strict=True) if not value]
     if missing:
-        raise NotGenuine(
+        raise NotVerified(
             "missing_headers",
             f"{', '.join(missing)} missing: only signed webhooks are accepted here, "
             "and every proxy on the way must pass their headers on",
         )
-    message_id, timestamp, signatures = found
-    if len(message_id) > _LONGEST_ID or not message_id.isascii() or not message_id.isprintable():
-        raise NotGenuine("missing_headers", f"svix-id must be 1 to {_LONGEST_ID} printable ASCII characters")
+    message_id, timestamp, signatures = values
+    if len(message_id) > _ID_LIMIT or not message_id.isascii() or not message_id.isprintable():
+        raise NotVerified("missing_headers", f"svix-id must be 1 to {_ID_LIMIT} printable ASCII characters")
     return message_id, timestamp, _known_signatures(signatures)
 
 
 def _known_signatures(header: str) -> str:
-    """The signatures of a header that can be checked; the library would stop at the first that cannot."""
-    known = [each for each in header.split(" ") if _SIGNATURE.fullmatch(each)]
-    return " ".join(known[:_MOST_SIGNATURES])
+    """Return the signatures of a header that can be checked; the library stops at the first that cannot."""
+    known = [signature for signature in header.split(" ") if _SIGNATURE.fullmatch(signature)]
+    return " ".join(known[:_SIGNATURES_LIMIT])
 
 
 def _check_timestamp(timestamp: str, now: float) -> None:
     if not re.fullmatch(r"[0-9]{1,12}", timestamp):
-        raise NotGenuine("invalid_timestamp", "svix-timestamp must be whole seconds since 1970")
+        raise NotVerified("invalid_timestamp", "svix-timestamp must be whole seconds since 1970")
     difference = int(timestamp) - now
     if abs(difference) > TOLERANCE_SECONDS:
         direction = "ahead of" if difference > 0 else "behind"
-        raise NotGenuine(
+        raise NotVerified(
             "invalid_timestamp",
             f"svix-timestamp is {abs(round(difference))} s {direction} this server's clock; "
             f"at most {TOLERANCE_SECONDS} s are accepted",
@@ -121,16 +120,16 @@ def _is_signed(webhook: Webhook, body: bytes, headers: dict[str, str]) -> bool:
 
 
 def _event_type(body: bytes) -> str:
-    """The type of a genuine event; raises NotGenuine where the body is not one JSON object with a type."""
+    """Return the type of a signed event; raises NotVerified where the body is no JSON object with a type."""
     try:
         parsed: Any = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise NotGenuine("invalid_payload", "the body is not JSON in UTF-8") from error
+        raise NotVerified("invalid_payload", "the body is not JSON in UTF-8") from error
     if _is_too_deep(parsed):
-        raise NotGenuine("invalid_payload", f"the body is nested more than {_DEEPEST} levels deep")
+        raise NotVerified("invalid_payload", f"the body is nested more than {_DEPTH_LIMIT} levels deep")
     event_type = parsed.get("type") if isinstance(parsed, dict) else None
     if not isinstance(event_type, str) or not 1 <= len(event_type) <= 200 or not event_type.isprintable():
-        raise NotGenuine(
+        raise NotVerified(
             "invalid_payload", "the body must be a JSON object whose type is 1 to 200 printable characters"
         )
     return event_type
@@ -142,7 +141,7 @@ def _refuse_constant(name: str) -> Any:
 
 def _is_too_deep(parsed: Any) -> bool:
     level = [parsed]
-    for _ in range(_DEEPEST):
+    for _ in range(_DEPTH_LIMIT):
         level = [
             item
             for value in level

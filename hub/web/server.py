@@ -1,34 +1,36 @@
-"""gunicorn around the app: a listening socket that outlives its processes, and no habits of its own."""
+"""gunicorn around the app: a listening socket that outlives its processes, with gunicorn's own habits off."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
 
 from hub.errors import SettingsError
 
 THREADS = 16
 BACKLOG = 1024
 GRACE_SECONDS = 8
+PARENT_SECONDS = 1.0
+"""Between two looks for the parent of this process."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound and listening socket; raises SettingsError where the port cannot be had."""
+    """Return a bound and listening socket; raises SettingsError where the port cannot be had."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        said = (error.strerror or "refused").lower()
+        reason = (error.strerror or "refused").lower()
         raise SettingsError(
-            f"cannot listen on {host}:{port}: {said}; stop what uses it, or set PORT to another"
+            f"cannot listen on {host}:{port}: {reason}; stop what uses it, or set PORT to another"
         ) from error
     listener.listen(BACKLOG)
     return listener
@@ -41,8 +43,10 @@ def serve_web(
 
     `make_app` runs once in each web process, after it was forked.
     """
-    arbiter = _Arbiter if ends_with_parent else Arbiter
-    arbiter(_Server(listener, processes, make_app)).run()
+    server = _Server(listener, processes, make_app)
+    if ends_with_parent:
+        server.cfg.set("when_ready", _end_with_parent(os.getppid()))
+    server.run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -74,14 +78,19 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return self._make_app()
 
 
-class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """An arbiter that ends with its parent: gunicorn's own workers already watch theirs."""
+def _end_with_parent(parent: int) -> Callable[[Any], None]:
+    """Return the hook that makes gunicorn's master stop once its parent is gone; its workers watch it.
 
-    def __init__(self, app: _Server) -> None:
-        self._parent = os.getppid()
-        super().__init__(app)
+    A timer of this process looks: a thread would be there when workers are forked, a timer is not inherited.
+    """
 
-    def maybe_promote_master(self) -> None:
-        if os.getppid() != self._parent:
-            raise StopIteration
-        super().maybe_promote_master()
+    def look(number: int, frame: Any) -> None:
+        if os.getppid() != parent:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def when_ready(_: Any) -> None:
+        signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, PARENT_SECONDS, PARENT_SECONDS)
+
+    return when_ready

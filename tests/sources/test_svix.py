@@ -18,8 +18,8 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 from svix.webhooks import Webhook
 
-from hub.errors import NotConfigured, NotGenuine
-from hub.sources.base import Genuine, find_source, source_types
+from hub.errors import NotConfigured, NotVerified
+from hub.sources.base import VerifiedMessage, find_source, source_types
 from hub.sources.svix import SvixSource, _check_timestamp
 
 BODY = b'{"type":"user.created","data":{"id":"user_1"}}'
@@ -31,7 +31,7 @@ CODES = ("missing_headers", "invalid_timestamp", "invalid_signature", "invalid_p
 
 def verify(
     body: bytes = BODY, headers: dict[str, str] | None = None, *secrets: str, now: float | None = None
-) -> Genuine:
+) -> VerifiedMessage:
     config = given.source(secrets=secrets or (given.SECRET,))
     return SvixSource(config).verify(
         body, signing.headers(body) if headers is None else headers, time.time() if now is None else now
@@ -41,7 +41,7 @@ def verify(
 def refusal(
     body: bytes = BODY, headers: dict[str, str] | None = None, *secrets: str, now: float | None = None
 ) -> str:
-    with pytest.raises(NotGenuine) as refused:
+    with pytest.raises(NotVerified) as refused:
         verify(body, headers, *secrets, now=now)
     assert given.SECRET not in str(refused.value)
     return refused.value.code
@@ -57,7 +57,7 @@ def test_the_known_answer_of_the_documentation() -> None:
 
 
 def test_a_genuine_request_is_vouched_for() -> None:
-    assert verify() == Genuine(message_id="msg_1", type="user.created")
+    assert verify() == VerifiedMessage(message_id="msg_1", type="user.created")
 
 
 @pytest.mark.parametrize("prefix", ["svix", "webhook", "Svix", "WEBHOOK"])
@@ -160,7 +160,7 @@ def test_the_time_window_at_its_edges(off: float, genuine: bool) -> None:
     if genuine:
         _check_timestamp(str(int(now)), now - off)
         return
-    with pytest.raises(NotGenuine, match="ahead of" if off > 0 else "behind"):
+    with pytest.raises(NotVerified, match="ahead of" if off > 0 else "behind"):
         _check_timestamp(str(int(now)), now - off)
 
 
@@ -255,7 +255,7 @@ HOSTILE_TEXT = (
 )
 def test_no_header_and_no_body_do_worse_than_being_refused(hostile: dict[str, str], body: bytes) -> None:
     for headers in (hostile, {**signing.headers(body), **hostile}):
-        with contextlib.suppress(NotGenuine):
+        with contextlib.suppress(NotVerified):
             verify(body, headers)
 
 
