@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import hub
 from bench.databases import fresh_settings, postgres
@@ -51,6 +51,14 @@ routes:
 
 Stack = tuple[str, ...]
 """Functions as `module:name`, the outermost first."""
+
+
+class Call(NamedTuple):
+    """A function that an event entered in one of the hub's processes: the last of the stack."""
+
+    event: int
+    pid: int
+    stack: Stack
 
 
 @dataclass(frozen=True)
@@ -99,11 +107,14 @@ def event_path(database_url: str) -> EventPath:
                 _wait_until_delivered(store, number + 1)
                 _wait_until_quiet(calls)
                 event_number.value = 0
-    paths = [_path_of([stack for at, stack in calls if at == number]) for number in range(1, EVENTS + 1)]
+    paths = [_path_of([call for call in calls if call.event == number]) for number in range(1, EVENTS + 1)]
     return min(paths, key=lambda path: len(path.functions))
 
 
-def _path_of(stacks: list[Stack]) -> EventPath:
+def _path_of(calls: list[Call]) -> EventPath:
+    """Return the path of one event: first through the process that takes it in, then that which delivers."""
+    processes = list(dict.fromkeys(call.pid for call in calls))
+    stacks = [call.stack for call in sorted(calls, key=lambda call: processes.index(call.pid))]
     functions = dict.fromkeys(stack[-1] for stack in stacks)
     return EventPath(functions=tuple(functions), deepest=max(stacks, key=len))
 
@@ -130,11 +141,11 @@ def _wait_until_quiet(calls: Sequence[object]) -> None:
 
 
 @contextmanager
-def _profiled_hub(environment: dict[str, str], event_number: Any) -> Iterator[list[tuple[int, Stack]]]:
-    """Run `hub serve`; yields what its processes enter, as (number of the event, stack), while it grows."""
+def _profiled_hub(environment: dict[str, str], event_number: Any) -> Iterator[list[Call]]:
+    """Run `hub serve`; yields the calls of its processes, a list that grows."""
     context = multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)
-    calls: list[tuple[int, Stack]] = []
+    calls: list[Call] = []
     collector = threading.Thread(target=_collect, args=(reader, calls))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         process = context.Process(target=_serve, args=(Path(folder), environment, event_number, writer))
@@ -149,7 +160,7 @@ def _profiled_hub(environment: dict[str, str], event_number: Any) -> Iterator[li
             collector.join()
 
 
-def _collect(reader: Connection, calls: list[tuple[int, Stack]]) -> None:
+def _collect(reader: Connection, calls: list[Call]) -> None:
     with suppress(EOFError):
         while True:
             calls.append(reader.recv())
@@ -178,6 +189,7 @@ def _profiler(event_number: Any, writer: Connection) -> Callable[[FrameType, str
     names: dict[CodeType, str | None] = {}
     entered: set[CodeType] = set()
     current = deepest = 0
+    supervisor = os.getpid()
 
     def name_of(code: CodeType) -> str | None:
         if code not in names:
@@ -189,6 +201,9 @@ def _profiler(event_number: Any, writer: Connection) -> Callable[[FrameType, str
         number = event_number.value
         if event != "call" or not number or name_of(frame.f_code) is None:
             return
+        # What looks after the processes does so by a clock of its own.
+        if os.getpid() == supervisor:
+            return
         if number != current:
             current, deepest = number, 0
             entered.clear()
@@ -197,7 +212,7 @@ def _profiler(event_number: Any, writer: Connection) -> Callable[[FrameType, str
             return
         entered.add(frame.f_code)
         deepest = max(deepest, len(stack))
-        writer.send((number, stack))
+        writer.send(Call(number, os.getpid(), stack))
 
     return profile
 
