@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.lint.fields import check_fields
+from hub.lint.checker import check_fields
 from hub.lint.routes import check_routes, route_places
 from hub.model.config import Config
 from hub.model.problem import Problem

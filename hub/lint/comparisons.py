@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 
-from hub.lint.remarks import Remark
+from hub.lint.diagnostics import Remark
 from hub.lint.states import State
 from hub.lint.values import (
     BOOLEAN,

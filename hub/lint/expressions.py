@@ -8,10 +8,10 @@ from typing import Any
 
 from jinja2 import nodes
 
-from hub.lint import comparisons, filter_values
+from hub.lint import comparisons, filters
+from hub.lint.diagnostics import Notebook, Remark
 from hub.lint.narrowing import assume
-from hub.lint.places import start
-from hub.lint.remarks import Notebook, Remark
+from hub.lint.positions import start
 from hub.lint.states import State, key_of, subscript_of
 from hub.lint.values import (
     ANY,
@@ -220,7 +220,7 @@ class Evaluator:
         self.field(base, called.attr, called, soft)
         self.breaks(called.node, base, f".{called.attr}() fails", Empty.NULL, Empty.MISSING)
         if called.attr == "items" and not arguments:
-            return filter_values.rows(base)
+            return filters.rows(base)
         return _folded(base, called.attr, arguments)
 
     def _get(self, called: nodes.Getattr, name: str, arguments: list[Value], state: State) -> Value:
@@ -241,7 +241,7 @@ class Evaluator:
             value = self.value(node.node, state, soft) if node.node is not None else TEXT
         arguments = [self.value(each, state) for each in node.args]
         keywords = {str(pair.key): self.value(pair.value, state) for pair in node.kwargs}
-        return filter_values.filtered(self, node, value, arguments, keywords, soft)
+        return filters.filtered(self, node, value, arguments, keywords, soft)
 
     def _test(self, node: nodes.Test, state: State, soft: Soft) -> Value:
         guarded = node.name in ("defined", "undefined", "none")

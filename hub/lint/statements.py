@@ -8,12 +8,12 @@ from functools import cached_property
 
 from jinja2 import nodes
 
+from hub.lint.diagnostics import Mark, Notebook, Remark
+from hub.lint.environments import Scene, closed
 from hub.lint.expressions import GLOBALS, Evaluator, TooComplex
-from hub.lint.filter_values import items_of
+from hub.lint.filters import items_of
 from hub.lint.narrowing import assume
-from hub.lint.places import start
-from hub.lint.remarks import Mark, Notebook, Remark
-from hub.lint.scenes import Scene, closed
+from hub.lint.positions import start
 from hub.lint.states import State, join
 from hub.lint.values import (
     ANY,

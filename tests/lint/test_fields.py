@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from hub.errors import TemplateError
-from hub.lint.filter_values import FAIL_ON_MISSING, FAIL_ON_NULL, PRINT_NONE
+from hub.lint.filters import FAIL_ON_MISSING, FAIL_ON_NULL, PRINT_NONE
 from hub.model.problem import Problem, Severity
 from hub.rules.load import load_config, read_config
 from hub.templating.escapes import plain

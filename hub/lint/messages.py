@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from hub.catalog import fields_of, find_event_type
 from hub.humanize import did_you_mean, listed
-from hub.lint.remarks import Mark, Remark
-from hub.lint.scenes import Scene
+from hub.lint.diagnostics import Mark, Remark
+from hub.lint.environments import Scene
 from hub.lint.statements import Found
 from hub.model.problem import Code, Severity
 

@@ -14,9 +14,9 @@ from hub.catalog import event_types
 from hub.config.routes import NEVER
 from hub.config.sends import marks_of
 from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
-from hub.lint.places import line_and_column, original_offset, parse_expression, parse_template, start
-from hub.lint.scenes import Scene, any_scene, scene_of
-from hub.lint.sentences import Judgement, Use, judge, types_listed
+from hub.lint.environments import Scene, any_scene, scene_of
+from hub.lint.messages import Judgement, Use, judge, types_listed
+from hub.lint.positions import line_and_column, original_offset, parse_expression, parse_template, start
 from hub.lint.statements import Found, Text, names_set_in, read, state_of
 from hub.lint.states import State
 from hub.lint.values import ANY, MISSING, Value, secret_in

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import nodes
 
-from hub.lint.places import start
-from hub.lint.remarks import Remark
+from hub.lint.diagnostics import Remark
+from hub.lint.positions import start
 from hub.lint.values import (
     ANY,
     MISSING,
