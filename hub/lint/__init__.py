@@ -1,24 +1,26 @@
-"""Routes and templates against the event catalog: what is right in itself but not what its author wants."""
+"""The type checker of templates and conditions, and checks of routes as wholes, against the event catalog.
 
-from __future__ import annotations
+`check_texts` is a library of its own: texts with their locations and event types in, diagnostics out. A text
+is parsed to a tree with offsets (`parsing`), then read once for each type of event (`statements`,
+`expressions`) with the variables of its type environment (`environments`). Mistakes are observed on the way;
+`messages` turns the observations of all types of events into diagnostics.
+"""
 
-from hub.lint.checker import check_fields
-from hub.lint.routes import check_routes, route_places
-from hub.model.config import Config
-from hub.model.problem import Problem
-from hub.yamldoc import Document
+from hub.lint.checker import check_texts
+from hub.lint.diagnostics import Diagnostic
+from hub.lint.positions import line_and_column
+from hub.lint.routes import check_routes, event_types_of, route_paths
+from hub.lint.texts import ANY_TYPE, Scope, Text, WholeEvent
 
-
-def check(config: Config, document: Document, templates_folder: str, *, is_whole: bool) -> list[Problem]:
-    """What only the catalog and all routes together can tell; at a start these are warnings.
-
-    `document` has the places. `is_whole` is false where parts of the file were wrong and are not in `config`:
-    then nothing is said to be unused or unreachable. A route's `allow` silences codes for that route.
-    """
-    return [
-        *check_routes(config, document, is_whole=is_whole),
-        *check_fields(config, document, templates_folder, route_places(document)),
-    ]
-
-
-__all__ = ["check"]
+__all__ = [
+    "ANY_TYPE",
+    "Diagnostic",
+    "Scope",
+    "Text",
+    "WholeEvent",
+    "check_routes",
+    "check_texts",
+    "event_types_of",
+    "line_and_column",
+    "route_paths",
+]

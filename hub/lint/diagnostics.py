@@ -1,25 +1,41 @@
-"""What the reading of one text found, for one type of event: not yet a problem, which names all of them."""
+"""The diagnostics of texts, and the observations of single event types that they are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-from hub.model.problem import Code
+from hub.model.problem import Code, Severity
 
-Mark = tuple[int, str]
-"""An offset, and the name that is read there."""
+Site = tuple[int, str]
+"""An offset in a text, and the name that is read there."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remark:
-    """One thing at one place. `offset` counts in the text that was read, `mark` tells it from others there.
+class Diagnostic:
+    """A problem in a text: `location` is the text's, `offset` counts its characters as they were written.
 
-    `subject` is the path or value that it is about, `detail` what else its sentence needs, `known` the names
-    that may have been meant. A `weak` one counts only if its mark was found to be fine for no type of event.
+    `offset` is None where the problem is about all of it.
+    """
+
+    location: Hashable
+    offset: int | None
+    code: Code
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """A mistake at one place of a text for one type of event.
+
+    `offset` counts in the text as Jinja reads it, `site` tells it from others there. `subject` is the path or
+    value that it is about, `detail` completes its message, `known` are the names that may have been meant.
+    A `weak` one counts only if its site is right for no type of event.
     """
 
     offset: int
-    mark: Mark
+    site: Site
     code: Code
     subject: str
     detail: str = ""
@@ -27,15 +43,17 @@ class Remark:
     weak: bool = False
 
 
-class Notebook:
-    """Collects remarks, and the places where what could have been wrong was fine."""
+class Observations:
+    """A collection of observations, and of the sites that are right."""
 
     def __init__(self) -> None:
-        self.remarks: dict[Remark, None] = {}
-        self.cleared: set[Mark] = set()
+        self.all: dict[Observation, None] = {}
+        self.right_sites: set[Site] = set()
 
-    def add(self, remark: Remark) -> None:
-        self.remarks[remark] = None
+    def add(self, observation: Observation) -> None:
+        """Add an observation, once."""
+        self.all[observation] = None
 
-    def clear(self, mark: Mark) -> None:
-        self.cleared.add(mark)
+    def add_right(self, site: Site) -> None:
+        """Add a site that is right, if only for this type of event."""
+        self.right_sites.add(site)

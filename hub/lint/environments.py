@@ -1,4 +1,4 @@
-"""What templates and conditions see of one type of event: its variables, each with the values it may have."""
+"""Type environments: the variables that a text sees of one type of event, with the values they may have."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _KINDS = {"string": "text", "integer": "number", "number": "number", "boolean": 
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
-    """One type of event. `type` is empty where it may be any; `is_known` says that the catalog has it.
+class TypeEnvironment:
+    """The variables of one type of event; `type` is empty where it may be any.
 
-    `published` is false where its schema is inferred. `variables` are those of conditions; templates see
-    `destination` and `link` besides. Types with the same `shape` differ in nothing but their name.
+    `is_known` says that the catalog has it. `published` is false where its schema is inferred. `variables`
+    are those of conditions; templates see more. Types with the same `shape` differ in nothing but their name.
     """
 
     type: str
@@ -32,26 +32,26 @@ class Scene:
 
 
 @cache
-def scene_of(name: str) -> Scene:
-    """The scene of an event type; of one that the catalog does not have, `data` may be anything."""
+def environment_of(name: str) -> TypeEnvironment:
+    """Return the environment of an event type; where the catalog does not have it, `data` may be anything."""
     event_type = find_event_type(name)
     if event_type is None:
-        return _scene(name, ANY, None)
-    return _scene(name, data_of(event_type), event_type)
+        return _environment(name, ANY, None)
+    return _environment(name, data_of(event_type), event_type)
 
 
 @cache
-def any_scene() -> Scene:
-    """An event of which nothing is known."""
-    return _scene("", ANY, None)
+def any_environment() -> TypeEnvironment:
+    """Return the environment of an event of which nothing is known."""
+    return _environment("", ANY, None)
 
 
-def _scene(name: str, data: Value, event_type: EventType | None) -> Scene:
+def _environment(name: str, data: Value, event_type: EventType | None) -> TypeEnvironment:
     type_value: Value = (Scalar(kind="text", values=(name,) if name else None, path="type"),)
     event = {"id": TEXT, "type": type_value, "source": TEXT, "timestamp": ANY, "instance_id": TEXT}
-    variables = {"type": type_value, "data": data, "event": (closed("event", event),), "route": TEXT}
+    variables = {"type": type_value, "data": data, "event": (closed_record("event", event),), "route": TEXT}
     shape = (event_type.schema_name, event_type.secret, event_type.published) if event_type else None
-    return Scene(
+    return TypeEnvironment(
         type=name,
         is_known=event_type is not None,
         published=event_type is None or event_type.published,
@@ -60,31 +60,32 @@ def _scene(name: str, data: Value, event_type: EventType | None) -> Scene:
     )
 
 
-def closed(path: str, fields: Mapping[str, Value]) -> Record:
-    """An object that has these fields and no others, always."""
+def closed_record(path: str, fields: Mapping[str, Value]) -> Record:
+    """Return an object that always has these fields, and no others."""
     return Record(names=frozenset(fields), read=fields.get, path=path, is_filled=True)
 
 
 @cache
 def data_of(event_type: EventType) -> Value:
-    """The value of `data` for a type of event."""
-    secrets = [_generic(f"data.{one}") for path in event_type.secret for one in expand(path)]
-    reader = _Reader(event_type.schema.get("$defs", {}), secrets)
+    """Return the value of `data` for a type of event."""
+    secrets = [_generic(f"data.{path}") for entry in event_type.secret for path in expand(entry)]
+    reader = _SchemaReader(event_type.schema.get("$defs", {}), secrets)
     return reader.value(event_type.schema, "data")
 
 
-class _Reader:
-    """Turns a schema into a value, each object's fields when they are first asked for."""
+class _SchemaReader:
+    """The values of a schema, each object's fields made when they are first asked for."""
 
     def __init__(self, defs: Mapping[str, Schema], secrets: list[str]) -> None:
         self._defs = defs
         self._secrets = secrets
 
     def value(self, schema: Schema, path: str) -> Value:
+        """Return the value at a path, whose schema this is."""
         if "$ref" in schema:
             return self.value(self._defs[schema["$ref"].removeprefix("#/$defs/")], path)
         if "anyOf" in schema:
-            return union(self.value(each, path) for each in schema["anyOf"])
+            return union(self.value(alternative, path) for alternative in schema["anyOf"])
         types = schema.get("type", [])
         names = [types] if isinstance(types, str) else types
         return union(self._of_type(name, schema, path) for name in names) if names else ANY
@@ -100,7 +101,7 @@ class _Reader:
             return (Listing(item=item, path=path, secret=secret),)
         values = BOOLEAN[0].values if name == "boolean" and isinstance(BOOLEAN[0], Scalar) else None
         if "enum" in schema:
-            values = tuple(each for each in schema["enum"] if each is not None)
+            values = tuple(constant for constant in schema["enum"] if constant is not None)
         return (Scalar(kind=_KINDS[name], values=values, path=path, secret=secret),)
 
     def _record(self, schema: Schema, path: str, secret: str) -> Record:
@@ -131,16 +132,16 @@ class _Reader:
             secret = self._secret_at(below)
             hidden: Value = (Scalar(kind="text", path=below, secret=secret), Empty.MISSING)
             return hidden if secret else ANY if is_open else None
-        found = self.value(properties[name], below)
+        value = self.value(properties[name], below)
         if name in required:
-            return found
-        is_object = all(isinstance(alternative, Record) for alternative in found)
-        return union((found, (Empty.UNLIKELY,) if is_object else MISSING))
+            return value
+        is_object = all(isinstance(alternative, Record) for alternative in value)
+        return union((value, (Empty.UNLIKELY,) if is_object else MISSING))
 
     def _secret_at(self, path: str) -> str:
-        """The secret at a path or below it."""
-        here = (path, f"{path}.", f"{path}[")
-        return next((one for one in self._secrets if one == here[0] or one.startswith(here[1:])), "")
+        """Return the path of the secret at a path or below it; empty where there is none."""
+        below = (f"{path}.", f"{path}[")
+        return next((secret for secret in self._secrets if secret == path or secret.startswith(below)), "")
 
 
 def _generic(path: str) -> str:

@@ -1,37 +1,38 @@
-"""What an expression may turn out to be for one type of event, and what is wrong in it."""
+"""Expressions: the values that they may have for one type of event, and observations of mistakes in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import nodes
 
 from hub.lint import comparisons, filters
-from hub.lint.diagnostics import Notebook, Remark
+from hub.lint.access import Access, Strictness, names_in
+from hub.lint.diagnostics import Observation, Observations
 from hub.lint.narrowing import assume
-from hub.lint.positions import start
 from hub.lint.states import State, key_of, subscript_of
 from hub.lint.values import (
     ANY,
     MISSING,
     NUMBER,
     TEXT,
-    Anything,
     Empty,
     Listing,
     Record,
     Row,
     Scalar,
     Value,
+    call_text_method,
     constant,
     defined,
     falsy,
-    finite,
+    first_secret,
     is_any,
+    is_text,
+    negated,
     present,
-    secret_in,
+    text_of,
     truth,
     truthy,
     union,
@@ -40,327 +41,221 @@ from hub.model.problem import Code
 
 GLOBALS = frozenset(("range", "dict", "cycler", "joiner", "namespace", "self", "super", "caller", "true"))
 
-_PYTHON = {"text": str, "number": float, "boolean": bool}
-_FOLDED = frozenset(("startswith", "endswith", "lower", "upper", "strip", "removeprefix", "removesuffix"))
-
-
-class Soft(Enum):
-    """Whether an expression may lack a field: no; it is tested for truth; it is tested for being there."""
-
-    NO = 0
-    TESTED = 1
-    GUARDED = 2
-
 
 class TooComplex(Exception):
     """A text takes more steps to read than its size warrants."""
 
 
 class Evaluator:
-    """Reads the expressions of one text. `late` are names that the text, or one it extends, sets somewhere.
+    """The evaluation of one text's expressions.
 
-    In conditions a failure is no more than a route that does not match, so there emptiness breaks nothing.
+    `late` are names that the text, or one it extends, sets somewhere; `steps` is how many it may take.
     """
 
     def __init__(
-        self, notebook: Notebook, *, late: Mapping[str, Value], is_condition: bool, steps: int
+        self, observations: Observations, *, late: Mapping[str, Value], is_condition: bool, steps: int
     ) -> None:
-        self.notebook = notebook
-        self.is_condition = is_condition
+        self.observations = observations
+        self.access = Access(observations, is_condition=is_condition)
         self._late = late
         self._steps = steps
 
-    def value(self, node: nodes.Node | None, state: State, soft: Soft = Soft.NO) -> Value:
-        """What an expression may be."""
+    def value(
+        self, node: nodes.Node | None, state: State, strictness: Strictness = Strictness.STRICT
+    ) -> Value:
+        """Return the value of an expression; raises TooComplex."""
         self._steps -= 1
         if self._steps < 0:
             raise TooComplex
-        read = _READERS.get(type(node)) if node is not None else None
-        if node is None or read is None:
+        evaluate = _EVALUATORS.get(type(node)) if node is not None else None
+        if node is None or evaluate is None:
             return self._unfollowed(node, state)
-        found = read(self, node, state, soft)
+        value = evaluate(self, node, state, strictness)
         key = key_of(node) if state.facts else None
-        return state.facts.get(key, found) if key else found
+        return state.facts.get(key, value) if key else value
 
     def test(self, node: nodes.Node, state: State) -> Value:
-        """What an expression may be that is only asked whether it is true."""
-        return self.value(node, state, Soft.TESTED)
+        """Return the value of an expression that is only tested for truth."""
+        return self.value(node, state, Strictness.TESTED)
 
-    def guarded(self, node: nodes.Node, state: State) -> Value:
-        """What an expression may be that is asked whether it is there."""
-        return self.value(node, state, Soft.GUARDED)
-
-    def field(self, base: Value, name: str, node: nodes.Node, soft: Soft, *, key_only: bool = False) -> Value:
-        """What `.name` of a value may be; with `key_only` what `["name"]` may be, which is no method."""
-        found: list[Value] = []
-        lacking: list[Scalar | Listing | Record] = []
-        for alternative in base:
-            read = _read_field(alternative, name, key_only)
-            if read is not None:
-                found.append(read)
-            elif isinstance(alternative, Scalar | Listing | Record):
-                lacking.append(alternative)
-        if not lacking:
-            self.notebook.clear((node.lineno, name))
-            return union(found)
-        if any(present(each) for each in found):
-            self.notebook.clear((node.lineno, name))
-            return union((*found, MISSING))
-        self._lacks(lacking, name, node, soft)
-        return ANY if soft is Soft.NO else MISSING
-
-    def breaks(self, node: nodes.Node, value: Value, what: str, *empties: Empty) -> None:
-        """Remark that a value may be empty where that makes the template fail or print nonsense."""
-        if not self.is_condition and not is_any(value) and any(empty in value for empty in empties):
-            key = key_of(node)
-            subject = "".join(key) if key else "this value"
-            self.notebook.add(
-                Remark(
-                    offset=start(node),
-                    mark=(node.lineno, what),
-                    code=Code.EMPTY_VALUE,
-                    subject=subject,
-                    detail=what,
-                )
-            )
-
-    def _lacks(
-        self, lacking: list[Scalar | Listing | Record], name: str, node: nodes.Node, soft: Soft
-    ) -> None:
-        holder = next((each for each in lacking if each.path), None)
-        if holder is None:
-            return
-        names = {known for each in lacking if isinstance(each, Record) for known in each.names}
-        detail = "" if isinstance(holder, Record) else "list" if isinstance(holder, Listing) else holder.kind
-        self.notebook.add(
-            Remark(
-                offset=start(node),
-                mark=(node.lineno, name),
-                code=Code.UNKNOWN_FIELD,
-                subject=holder.path + (name if name.startswith("[") else f".{name}"),
-                detail=detail,
-                known=frozenset(f"{holder.path}.{each}" for each in names),
-                weak=soft is not Soft.NO,
-            )
-        )
+    def assume(self, node: nodes.Node, holds: bool, state: State) -> State | None:
+        """Return the state in which an expression counts as true, or as false; None where it never does."""
+        return assume(self.value, node, holds, state)
 
     def _unfollowed(self, node: nodes.Node | None, state: State) -> Value:
         for child in node.iter_child_nodes() if node is not None else ():
             self.value(child, state)
         return ANY
 
-    # -- one method for each kind of expression ---------------------------------------------------
-
-    def _const(self, node: Any, state: State, soft: Soft) -> Value:
+    def _const(self, node: Any, state: State, strictness: Strictness) -> Value:
         # A variable of the environment stands there: nothing is known of its value.
         return TEXT if isinstance(node.value, str) and "${" in node.value else constant(node.value)
 
-    def _text(self, node: Any, state: State, soft: Soft) -> Value:
+    def _text(self, node: Any, state: State, strictness: Strictness) -> Value:
         return constant(node.data)
 
-    def _name(self, node: nodes.Name, state: State, soft: Soft) -> Value:
+    def _name(self, node: nodes.Name, state: State, strictness: Strictness) -> Value:
         if node.name in state.names:
             return state.names[node.name]
         if node.name in GLOBALS:
             return ANY
         if node.name in self._late:
             return self._late[node.name]
-        if soft is not Soft.GUARDED:
-            known = frozenset((*state.names, *self._late))
-            self.notebook.add(
-                Remark(
-                    offset=node.lineno,
-                    mark=(node.lineno, node.name),
-                    code=Code.UNKNOWN_VARIABLE,
-                    subject=node.name,
-                    known=known,
-                )
+        if strictness is Strictness.GUARDED:
+            return MISSING
+        self.observations.add(
+            Observation(
+                offset=node.lineno,
+                site=(node.lineno, node.name),
+                code=Code.UNKNOWN_VARIABLE,
+                subject=node.name,
+                known=frozenset((*state.names, *self._late)),
             )
-        return MISSING if soft is Soft.GUARDED else ANY
+        )
+        return ANY
 
-    def _getattr(self, node: nodes.Getattr, state: State, soft: Soft) -> Value:
-        return self.field(self.value(node.node, state, soft), node.attr, node, soft)
+    def _getattr(self, node: nodes.Getattr, state: State, strictness: Strictness) -> Value:
+        return self.access.field(self.value(node.node, state, strictness), node.attr, node, strictness)
 
-    def _getitem(self, node: nodes.Getitem, state: State, soft: Soft) -> Value:
-        base = self.value(node.node, state, soft)
+    def _getitem(self, node: nodes.Getitem, state: State, strictness: Strictness) -> Value:
+        base = self.value(node.node, state, strictness)
         if isinstance(node.arg, nodes.Slice):
             self._unfollowed(node.arg, state)
-            self.breaks(node.node, base, "a slice of it fails", Empty.NULL)
+            self.access.observe_empty(node.node, base, "a slice of it fails", Empty.NULL)
             return base
         step = subscript_of(node)
         if isinstance(step, str):
-            return self.field(base, step, node, soft, key_only=True)
+            return self.access.field(base, step, node, strictness, key_only=True)
         if step is not None:
-            return union(self._item(alternative, step, node, soft) for alternative in base)
+            return union(self.access.item(alternative, step, node, strictness) for alternative in base)
         self.value(node.arg, state)
         return ANY
 
-    def _item(self, alternative: Any, index: int, node: nodes.Getitem, soft: Soft) -> Value:
-        """What stands at a fixed index."""
-        if isinstance(alternative, Listing):
-            return union((alternative.item, MISSING))
-        if isinstance(alternative, Record) and not alternative.open:
-            self._lacks([alternative], f"[{index}]", node, soft)
-            return ANY
-        return MISSING if isinstance(alternative, Empty) else ANY
-
-    def _call(self, node: nodes.Call, state: State, soft: Soft) -> Value:
-        arguments = [self.value(each, state) for each in node.args]
+    def _call(self, node: nodes.Call, state: State, strictness: Strictness) -> Value:
+        arguments = [self.value(argument, state) for argument in node.args]
         for keyword in node.kwargs:
             self.value(keyword.value, state)
-        for each in (node.dyn_args, node.dyn_kwargs):
-            self.value(each, state) if each is not None else None
+        for argument in (node.dyn_args, node.dyn_kwargs):
+            self.value(argument, state) if argument is not None else None
         called = node.node
         if not isinstance(called, nodes.Getattr):
-            self.value(called, state, soft)
+            self.value(called, state, strictness)
             return ANY
         if called.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
             return self._get(called, str(node.args[0].value), arguments, state)
-        base = self.value(called.node, state, soft)
-        self.field(base, called.attr, called, soft)
-        self.breaks(called.node, base, f".{called.attr}() fails", Empty.NULL, Empty.MISSING)
+        base = self.value(called.node, state, strictness)
+        self.access.field(base, called.attr, called, strictness)
+        effect = f".{called.attr}() fails"
+        self.access.observe_empty(called.node, base, effect, Empty.NULL, Empty.MISSING)
         if called.attr == "items" and not arguments:
             return filters.rows(base)
-        return _folded(base, called.attr, arguments)
+        return call_text_method(base, called.attr, arguments)
 
     def _get(self, called: nodes.Getattr, name: str, arguments: list[Value], state: State) -> Value:
-        """`data.get("name")`, which asks whether the field is there."""
-        base = self.value(called.node, state, Soft.TESTED)
-        if not any(isinstance(each, Record) for each in base) or "get" in _names(base):
-            self.field(base, "get", called, Soft.TESTED)
+        """Return the value of `data.get("name")`, which asks whether the field is there."""
+        base = self.value(called.node, state, Strictness.TESTED)
+        is_object = any(isinstance(alternative, Record) for alternative in base)
+        if not is_object or "get" in names_in(base):
+            self.access.field(base, "get", called, Strictness.TESTED)
             return ANY
-        found = self.field(base, name, called, Soft.GUARDED, key_only=True)
+        field = self.access.field(base, name, called, Strictness.GUARDED, key_only=True)
         otherwise = arguments[1] if len(arguments) > 1 else constant(None)
-        there = defined(found)
-        return union((there, otherwise)) if len(there) < len(found) else found
+        rest = defined(field)
+        return union((rest, otherwise)) if len(rest) < len(field) else field
 
-    def _filter(self, node: nodes.Filter, state: State, soft: Soft) -> Value:
+    def _filter(self, node: nodes.Filter, state: State, strictness: Strictness) -> Value:
         if node.name in ("default", "d"):
-            value = self.value(node.node, state, Soft.GUARDED)
+            value = self.value(node.node, state, Strictness.GUARDED)
         else:
-            value = self.value(node.node, state, soft) if node.node is not None else TEXT
-        arguments = [self.value(each, state) for each in node.args]
+            value = self.value(node.node, state, strictness) if node.node is not None else TEXT
+        arguments = [self.value(argument, state) for argument in node.args]
         keywords = {str(pair.key): self.value(pair.value, state) for pair in node.kwargs}
-        return filters.filtered(self, node, value, arguments, keywords, soft)
+        return filters.filtered(self.access, node, value, arguments, keywords, strictness)
 
-    def _test(self, node: nodes.Test, state: State, soft: Soft) -> Value:
-        guarded = node.name in ("defined", "undefined", "none")
-        value = self.value(node.node, state, Soft.GUARDED if guarded else soft)
-        for each in node.args:
-            self.value(each, state)
-        return comparisons.tested(self, node, value, state)
+    def _test(self, node: nodes.Test, state: State, strictness: Strictness) -> Value:
+        guards = node.name in ("defined", "undefined", "none")
+        value = self.value(node.node, state, Strictness.GUARDED if guards else strictness)
+        arguments = [self.value(argument, state) for argument in node.args]
+        op = comparisons.TEST_OPERATORS.get(node.name)
+        if op is None or len(arguments) != 1 or is_any(value) or not value:
+            return comparisons.tested(node.name, value)
+        return self._compared(node.node, value, op, node.args[0], arguments[0], state)
 
-    def _compare(self, node: nodes.Compare, state: State, soft: Soft) -> Value:
+    def _compare(self, node: nodes.Compare, state: State, strictness: Strictness) -> Value:
         left = self.value(node.expr, state)
         if len(node.ops) == 1:
             right = self.value(node.ops[0].expr, state)
-            return comparisons.compared(self, node.expr, left, node.ops[0].op, node.ops[0].expr, right, state)
+            return self._compared(node.expr, left, node.ops[0].op, node.ops[0].expr, right, state)
         for operand in node.ops:
             self.value(operand.expr, state)
         return comparisons.EITHER
 
-    def _not(self, node: nodes.Not, state: State, soft: Soft) -> Value:
-        return truth(_negated(self.test(node.node, state)))
+    def _compared(
+        self, left_node: nodes.Node, left: Value, op: str, right_node: nodes.Node, right: Value, state: State
+    ) -> Value:
+        if not comparisons.is_equality(op):
+            effect = f'"{comparisons.symbol_of(op)}" fails'
+            for node, value in ((left_node, left), (right_node, right)):
+                self.access.observe_empty(node, value, effect, Empty.NULL, Empty.MISSING)
+            return comparisons.EITHER
+        # Facts of tests before it are left out: only what the field can never be is a mistake.
+        bare = State(names=state.names)
+        for side, literal in comparisons.literals(left_node, op, right_node):
+            comparisons.observe_impossible(self.observations, self.value(side, bare), literal)
+        return comparisons.compared(left, op, right_node, right)
 
-    def _and(self, node: nodes.And, state: State, soft: Soft) -> Value:
+    def _not(self, node: nodes.Not, state: State, strictness: Strictness) -> Value:
+        return truth(negated(self.test(node.node, state)))
+
+    def _and(self, node: nodes.And, state: State, strictness: Strictness) -> Value:
         left = self.test(node.left, state)
-        further = assume(self, node.left, True, state)
-        return union((falsy(left), self.value(node.right, further, soft) if further else ()))
+        further = self.assume(node.left, True, state)
+        return union((falsy(left), self.value(node.right, further, strictness) if further else ()))
 
-    def _or(self, node: nodes.Or, state: State, soft: Soft) -> Value:
+    def _or(self, node: nodes.Or, state: State, strictness: Strictness) -> Value:
         left = self.test(node.left, state)
-        further = assume(self, node.left, False, state)
-        return union((truthy(left), self.value(node.right, further, soft) if further else ()))
+        further = self.assume(node.left, False, state)
+        return union((truthy(left), self.value(node.right, further, strictness) if further else ()))
 
-    def _inline_if(self, node: nodes.CondExpr, state: State, soft: Soft) -> Value:
+    def _inline_if(self, node: nodes.CondExpr, state: State, strictness: Strictness) -> Value:
         self.test(node.test, state)
-        yes, no = assume(self, node.test, True, state), assume(self, node.test, False, state)
+        yes, no = self.assume(node.test, True, state), self.assume(node.test, False, state)
         # Where the writer left the other way out, emptiness is what they want.
-        otherwise = self.value(node.expr2, no, soft) if node.expr2 is not None and no else constant("")
-        return union((self.value(node.expr1, yes, soft) if yes else (), otherwise if no else ()))
+        otherwise = self.value(node.expr2, no, strictness) if node.expr2 is not None and no else constant("")
+        return union((self.value(node.expr1, yes, strictness) if yes else (), otherwise if no else ()))
 
-    def _concat(self, node: nodes.Concat, state: State, soft: Soft) -> Value:
-        values = [self.value(each, state) for each in node.nodes]
-        for each, value in zip(node.nodes, values, strict=True):
-            self.breaks(each, value, '"~" writes None then', Empty.NULL)
-        return _text_with(values)
+    def _concat(self, node: nodes.Concat, state: State, strictness: Strictness) -> Value:
+        values = [self.value(part, state) for part in node.nodes]
+        for part, value in zip(node.nodes, values, strict=True):
+            self.access.observe_empty(part, value, '"~" writes None then', Empty.NULL)
+        return text_of(values)
 
-    def _arithmetic(self, node: Any, state: State, soft: Soft) -> Value:
+    def _arithmetic(self, node: Any, state: State, strictness: Strictness) -> Value:
         sides = (node.left, node.right)
-        values = [self.value(each, state) for each in sides]
+        values = [self.value(side, state) for side in sides]
         is_format = node.operator == "%" and is_text(values[0])
-        for each, value in zip(sides, values, strict=True) if not is_format else ():
-            self.breaks(each, value, f'"{node.operator}" fails', Empty.NULL, Empty.MISSING)
-        kinds = {each.kind for value in values for each in present(value) if isinstance(each, Scalar)}
-        return NUMBER if kinds == {"number"} else _text_with(values) if kinds == {"text"} else ANY
+        effect = f'"{node.operator}" fails'
+        for side, value in zip(sides, values, strict=True) if not is_format else ():
+            self.access.observe_empty(side, value, effect, Empty.NULL, Empty.MISSING)
+        scalars = [item for value in values for item in present(value) if isinstance(item, Scalar)]
+        kinds = {scalar.kind for scalar in scalars}
+        return NUMBER if kinds == {"number"} else text_of(values) if kinds == {"text"} else ANY
 
-    def _sequence(self, node: Any, state: State, soft: Soft) -> Value:
-        values = [self.value(each, state) for each in node.items]
+    def _sequence(self, node: Any, state: State, strictness: Strictness) -> Value:
+        values = [self.value(item, state) for item in node.items]
         if isinstance(node, nodes.Tuple):
             return (Row(items=tuple(values)),)
-        secret = next((secret for value in values if (secret := secret_in(value))), "")
-        return (Listing(item=union(values), secret=secret),)
+        return (Listing(item=union(values), secret=first_secret(values)),)
 
-    def _dict(self, node: nodes.Dict, state: State, soft: Soft) -> Value:
+    def _dict(self, node: nodes.Dict, state: State, strictness: Strictness) -> Value:
         values = [self.value(pair.value, state) for pair in node.items]
         for pair in node.items:
             self.value(pair.key, state)
-        secret = next((secret for value in values if (secret := secret_in(value))), "")
-        return (Record(names=frozenset(), read=lambda _: ANY, open=True, secret=secret),)
+        return (Record(names=frozenset(), read=lambda _: ANY, open=True, secret=first_secret(values)),)
 
 
-def _read_field(alternative: Any, name: str, key_only: bool) -> Value | None:
-    if isinstance(alternative, Empty):
-        return (alternative,) if alternative is Empty.UNLIKELY else MISSING
-    if isinstance(alternative, Anything | Row):
-        return ANY
-    if isinstance(alternative, Record):
-        found = alternative.read(name)
-        return ANY if found is None and not key_only and hasattr(dict, name) else found
-    python = list if isinstance(alternative, Listing) else _PYTHON[alternative.kind]
-    return ANY if not key_only and hasattr(python, name) else None
-
-
-def _names(value: Value) -> Iterable[str]:
-    return {name for each in value if isinstance(each, Record) for name in each.names}
-
-
-def is_text(value: Value) -> bool:
-    return all(isinstance(each, Scalar) and each.kind == "text" for each in value)
-
-
-def _negated(value: Value) -> Value:
-    return tuple(
-        constant(not each)[0]
-        for scalar in truth(value)
-        if isinstance(scalar, Scalar)
-        for each in scalar.values or ()
-    )
-
-
-def _folded(base: Value, method: str, arguments: list[Value]) -> Value:
-    """What a method of texts makes of the texts that are known: `type.startswith("user.")`."""
-    if method not in _FOLDED or len(base) != 1 or len(arguments) > 1:
-        return ANY
-    texts = finite(base)
-    others = [finite(each) for each in arguments]
-    is_known = texts is not None and all(other is not None and len(other) == 1 for other in others)
-    if not is_known or not all(isinstance(each, str) for each in texts or ()):
-        return ANY
-    given = [other[0] for other in others if other]
-    if not all(isinstance(each, str) for each in given):
-        return ANY
-    return union(constant(getattr(text, method)(*given)) for text in texts or ())
-
-
-def _text_with(values: Iterable[Value]) -> Value:
-    """A text that was put together."""
-    secret = next((secret for value in values if (secret := secret_in(value))), "")
-    return (Scalar(kind="text", secret=secret),)
-
-
-_Reader = Callable[[Evaluator, Any, State, Soft], Value]
-_READERS: dict[type[nodes.Node], _Reader] = {
+_Evaluate = Callable[[Evaluator, Any, State, Strictness], Value]
+_EVALUATORS: dict[type[nodes.Node], _Evaluate] = {
     nodes.Const: Evaluator._const,
     nodes.TemplateData: Evaluator._text,
     nodes.Name: Evaluator._name,

@@ -1,13 +1,13 @@
-"""What filters make of a value, and which of them fail on what is empty."""
+"""Filters: the values that they return, and those of them that fail on what is empty."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from jinja2 import nodes
 
-from hub.lint.diagnostics import Remark
+from hub.lint.access import Access, Strictness
+from hub.lint.diagnostics import Observation
 from hub.lint.positions import start
 from hub.lint.values import (
     ANY,
@@ -30,9 +30,6 @@ from hub.lint.values import (
 )
 from hub.model.problem import Code
 
-if TYPE_CHECKING:
-    from hub.lint.expressions import Evaluator, Soft
-
 FAIL_ON_NULL = frozenset(
     (
         *("abs", "batch", "count", "dictsort", "filesizeformat", "first", "format", "groupby"),
@@ -53,7 +50,7 @@ PRINT_NONE = frozenset(
         *("string", "striptags", "title", "trim", "upper", "urlencode", "urlize"),
     )
 )
-"""What they print for null is the word None."""
+"""The filters that print the word None for null."""
 
 TEXT_FILTERS = PRINT_NONE | frozenset(
     ("datetime", "format", "indent", "tojson", "truncate", "wordwrap", "pprint")
@@ -74,52 +71,52 @@ READ_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 
 def filtered(
-    evaluator: Evaluator,
+    access: Access,
     node: nodes.Filter,
     value: Value,
     arguments: list[Value],
     keywords: Mapping[str, Value],
-    soft: Soft,
+    strictness: Strictness,
 ) -> Value:
-    """What a filter may return for a value."""
+    """Return the value of a filter that is applied to a value."""
     name = node.name
     if name in ("default", "d"):
-        return _default(node, value, arguments, keywords)
-    _check_empty(evaluator, node, value)
+        return _default(value, arguments, keywords)
+    _check_empty(access, node, value)
     if name in READ_FIELDS:
-        return _of_person(evaluator, node, value, soft)
+        return _of_person(access, node, value, strictness)
     fields = _field_names(node) if name in BY_ATTRIBUTE else {}
-    read = {path: _field_of_items(evaluator, value, path, place, soft) for path, place in fields.items()}
+    read = [_field_of_items(access, value, path, naming, strictness) for path, naming in fields.items()]
     if name == "map":
-        found = next(iter(read.values()), ANY)
-        return (Listing(item=found, secret=secret_in(found)),)
+        item = read[0] if read else ANY
+        return (Listing(item=item, secret=secret_in(item)),)
     if name == "attr" and node.args and isinstance(node.args[0], nodes.Const):
-        return evaluator.field(value, str(node.args[0].value), node, soft)
+        return access.field(value, str(node.args[0].value), node, strictness)
     if name in ("items", "dictsort"):
         return rows(value)
-    return _by_family(name, value, next(iter(read.values()), value))
+    return _by_family(name, value, read[0] if read else value)
 
 
 def rows(value: Value) -> Value:
-    """The pairs of key and value that a mapping's `.items()` gives."""
-    pairs = [Row(items=(TEXT, _any_field(each))) for each in value if isinstance(each, Record)]
+    """Return the list of pairs that a mapping's `.items()` gives."""
+    pairs = [Row(items=(TEXT, _any_field(record))) for record in value if isinstance(record, Record)]
     if len(pairs) < len(present(value)):
         return ANY
     return (Listing(item=tuple(pairs)),)
 
 
 def items_of(value: Value) -> Value:
-    """What a loop over the value takes in turn; nothing where there is nothing to take."""
+    """Return the value of each item that a loop over the value takes; no alternative where there is none."""
     taken: list[Value] = []
-    for each in present(value):
-        if isinstance(each, Listing):
-            taken.append(each.item)
-        elif isinstance(each, Record):
+    for alternative in present(value):
+        if isinstance(alternative, Listing):
+            taken.append(alternative.item)
+        elif isinstance(alternative, Record):
             taken.append(TEXT)
-        elif isinstance(each, Row):
-            taken += each.items
-        elif isinstance(each, Scalar) and each.kind == "text":
-            taken.append((Scalar(kind="text", secret=each.secret),))
+        elif isinstance(alternative, Row):
+            taken += alternative.items
+        elif isinstance(alternative, Scalar) and alternative.kind == "text":
+            taken.append((Scalar(kind="text", secret=alternative.secret),))
         else:
             taken.append(ANY)
     return union(taken)
@@ -143,10 +140,8 @@ def _by_family(name: str, value: Value, read: Value) -> Value:
     return ANY
 
 
-def _default(
-    node: nodes.Filter, value: Value, arguments: list[Value], keywords: Mapping[str, Value]
-) -> Value:
-    """`default(x)` replaces what is missing; with `true` behind it everything that is false."""
+def _default(value: Value, arguments: list[Value], keywords: Mapping[str, Value]) -> Value:
+    """Return the value of `default(x)`, which replaces a missing value; with `true` behind it a false one."""
     otherwise = arguments[0] if arguments else keywords.get("default_value", TEXT)
     if is_any(value):
         return ANY
@@ -154,59 +149,61 @@ def _default(
     return union((truthy(value) if is_wide else defined(value), otherwise))
 
 
-def _check_empty(evaluator: Evaluator, node: nodes.Filter, value: Value) -> None:
+def _check_empty(access: Access, node: nodes.Filter, value: Value) -> None:
     if node.node is None:
         return
     if node.name in FAIL_ON_NULL:
-        evaluator.breaks(node.node, value, f'the filter "{node.name}" fails', Empty.NULL)
+        access.observe_empty(node.node, value, f'the filter "{node.name}" fails', Empty.NULL)
     if node.name in FAIL_ON_MISSING:
-        evaluator.breaks(node.node, value, f'the filter "{node.name}" fails', Empty.MISSING)
+        access.observe_empty(node.node, value, f'the filter "{node.name}" fails', Empty.MISSING)
     if node.name in PRINT_NONE:
-        evaluator.breaks(node.node, value, f'the filter "{node.name}" writes None then', Empty.NULL)
+        access.observe_empty(node.node, value, f'the filter "{node.name}" writes None then', Empty.NULL)
 
 
-def _of_person(evaluator: Evaluator, node: nodes.Filter, value: Value, soft: Soft) -> Value:
-    """The hub's own filters of users: a text, or nothing where the person has none."""
+def _of_person(access: Access, node: nodes.Filter, value: Value, strictness: Strictness) -> Value:
+    """Return the value of the hub's own filters of users: a text, or nothing where the person has none."""
     wanted = READ_FIELDS[node.name]
-    records = [each for each in present(value) if isinstance(each, Record)]
+    records = [record for record in present(value) if isinstance(record, Record)]
     if len(records) < len(present(value)) or not records:
         return (*TEXT, Empty.BLANK)
-    if not any(each.open or each.names & {*wanted} for each in records):
-        is_soft = soft.value > 0
-        evaluator.notebook.add(
-            Remark(
+    if not any(record.open or record.names & {*wanted} for record in records):
+        is_lenient = strictness is not Strictness.STRICT
+        access.observations.add(
+            Observation(
                 offset=start(node),
-                mark=(node.lineno, node.name),
+                site=(node.lineno, node.name),
                 code=Code.UNKNOWN_FIELD,
                 subject=f"{records[0].path}.{wanted[0]}",
                 detail=f"filter {node.name}",
-                weak=is_soft,
+                weak=is_lenient,
             )
         )
-        return (Empty.BLANK,) if is_soft else (*TEXT, Empty.BLANK)
-    evaluator.notebook.clear((node.lineno, node.name))
+        return (Empty.BLANK,) if is_lenient else (*TEXT, Empty.BLANK)
+    access.observations.add_right((node.lineno, node.name))
     return (*TEXT, Empty.BLANK)
 
 
 def _field_names(node: nodes.Filter) -> dict[str, nodes.Const]:
-    """The fields of items that a filter names, each with its place."""
+    """Return the fields of items that a filter names, each with the node that names it."""
     given = [pair.value for pair in node.kwargs if pair.key == "attribute"]
     if not given and node.name in ("selectattr", "rejectattr", "groupby"):
         given = list(node.args[:1])
     elif not given and node.name == "join":
         given = list(node.args[1:2])
     return {
-        each.value: each for each in given if isinstance(each, nodes.Const) and isinstance(each.value, str)
+        name.value: name for name in given if isinstance(name, nodes.Const) and isinstance(name.value, str)
     }
 
 
-def _field_of_items(evaluator: Evaluator, value: Value, path: str, place: nodes.Const, soft: Soft) -> Value:
-    found = items_of(value)
+def _field_of_items(
+    access: Access, value: Value, path: str, node: nodes.Const, strictness: Strictness
+) -> Value:
+    field = items_of(value)
     for name in path.split("."):
         if name.isdigit():
             return ANY
-        found = evaluator.field(found, name, place, soft)
-    return found
+        field = access.field(field, name, node, strictness)
+    return field
 
 
 def _any_field(record: Record) -> Value:

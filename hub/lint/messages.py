@@ -1,152 +1,197 @@
-"""What was found for each type of event -> one problem that names them all."""
+"""The observations of a text for all types of events -> diagnostics, each with a message that names them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from hub.catalog import fields_of, find_event_type
 from hub.humanize import did_you_mean, listed
-from hub.lint.diagnostics import Mark, Remark
-from hub.lint.environments import Scene
-from hub.lint.statements import Found
+from hub.lint.diagnostics import Diagnostic, Observation, Site
+from hub.lint.environments import TypeEnvironment
+from hub.lint.statements import Analysis
 from hub.model.problem import Code, Severity
 
 _ALWAYS_WARNINGS = frozenset((Code.EMPTY_VALUE, Code.ONE_TIME_SECRET))
 _LISTED = 12
+_KINDS = {"text": "a text", "number": "a number", "boolean": "true or false"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """One reading of a text: for which type of event, and the codes that its route allows."""
+    """The analysis of a text for one type of event, and the codes that its scope allows."""
 
-    scene: Scene
-    found: Found
+    environment: TypeEnvironment
+    analysis: Analysis
     allow: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """A problem at an offset of a text."""
+@dataclass(kw_only=True)
+class UsedText:
+    """A text with all its uses; `noun` is its name in messages."""
 
-    offset: int
-    code: Code
-    severity: Severity
-    message: str
+    location: Hashable
+    noun: str
+    uses: list[Use]
 
 
-def judge(uses: Iterable[Use], known_types: frozenset[str], noun: str) -> Iterator[Judgement]:
-    """The problems of one text, all its uses taken together; `noun` is what it is."""
-    uses = list(uses)
-    cleared: set[Mark] = set()
-    for found in {id(use.found): use.found for use in uses}.values():
-        cleared |= found.cleared
-    grouped: dict[tuple[object, ...], dict[Remark, dict[str, Scene]]] = {}
-    seen = {f'"{use.scene.type}"' for use in uses}
+Environments = list[TypeEnvironment]
+_Observed = dict[Observation, dict[str, TypeEnvironment]]
+"""Observations, each with the environments in which it was made, by their types."""
+
+
+def diagnostics_of(text: UsedText, known_types: frozenset[str]) -> Iterator[Diagnostic]:
+    """Yield the diagnostics of a text, all its uses taken together; offsets count as Jinja's do.
+
+    `known_types` are the names of all event types there are.
+    """
+    for observed in _grouped(text.uses).values():
+        yield _diagnostic(text, observed, known_types)
+
+
+def types_listed(environments: Iterable[TypeEnvironment]) -> str:
+    """Return the names of event types as part of a message."""
+    return listed(sorted(environment.type for environment in environments))
+
+
+def whole_event_message(recipient: str, secret: str, environments: Environments, advice: str) -> str:
+    """Return the message about a one-time secret in an event that is passed on whole."""
+    return (
+        f'"{recipient}" gets the event itself, and with it {secret}, '
+        f"a one-time secret of {types_listed(environments)}; {advice}"
+    )
+
+
+def never_true_message(environments: Environments) -> str:
+    """Return the message about a condition that none of these event types meets."""
+    types = types_listed(environments)
+    return f"this never holds for {types}, so the route takes nothing; mend or remove it"
+
+
+def _grouped(uses: list[Use]) -> dict[tuple[object, ...], _Observed]:
+    """Group the observations that count: each group makes one diagnostic."""
+    right_sites: set[Site] = set()
+    for analysis in {id(use.analysis): use.analysis for use in uses}.values():
+        right_sites |= analysis.right_sites
+    seen = {f'"{use.environment.type}"' for use in uses}
+    grouped: dict[tuple[object, ...], _Observed] = {}
     for use in uses:
-        for remark in use.found.remarks:
-            is_fine = remark.weak and (
-                remark.mark in cleared or (_is_of_type(remark) and remark.detail in seen)
+        for observation in use.analysis.observations:
+            is_right = observation.site in right_sites or (
+                _is_of_type(observation) and observation.detail in seen
             )
-            if remark.code not in use.allow and not is_fine:
-                group = grouped.setdefault(_group(remark), {})
-                group.setdefault(remark, {})[use.scene.type] = use.scene
-    for remarks in grouped.values():
-        scenes = {name: scene for each in remarks.values() for name, scene in each.items()}
-        yield _judgement(list(remarks), list(scenes.values()), [use.scene for use in uses], known_types, noun)
+            if observation.code not in use.allow and not (observation.weak and is_right):
+                group = grouped.setdefault(_group_of(observation), {})
+                group.setdefault(observation, {})[use.environment.type] = use.environment
+    return grouped
 
 
-def types_listed(scenes: Iterable[Scene]) -> str:
-    return listed(sorted(scene.type for scene in scenes))
+def _group_of(observation: Observation) -> tuple[object, ...]:
+    """Return the key of one diagnostic: of an empty value only the first effect is told."""
+    if observation.code is Code.EMPTY_VALUE:
+        return (observation.offset, observation.code)
+    return (observation.offset, observation.code, observation.subject, observation.detail)
 
 
-def _group(remark: Remark) -> tuple[object, ...]:
-    """What is said once: of an empty value only the first thing that it breaks."""
-    if remark.code is Code.EMPTY_VALUE:
-        return (remark.offset, remark.code)
-    return (remark.offset, remark.code, remark.subject, remark.detail)
-
-
-def _judgement(
-    remarks: list[Remark], scenes: list[Scene], seen: list[Scene], known_types: frozenset[str], noun: str
-) -> Judgement:
-    remark = remarks[0]
-    code = remark.code
-    is_sure = all(s.published for s in scenes) if remark.weak else any(s.published for s in scenes)
-    if code is Code.UNKNOWN_FIELD:
-        message = _unknown_field(remarks, scenes)
-    elif code is Code.UNKNOWN_VARIABLE:
-        is_sure = True
-        close = did_you_mean(remark.subject, remark.known, f"; there are {listed(sorted(remark.known))}")
-        message = f'nothing is called "{remark.subject}" here{close}'
-    elif _is_of_type(remark):
-        is_sure = True
-        code, message = _unseen_type(remark, seen, known_types, noun)
-    elif code is Code.IMPOSSIBLE_COMPARISON:
-        message = _impossible(remarks, scenes)
-    elif code is Code.EMPTY_VALUE:
-        message = _empty(remark, scenes)
+def _diagnostic(text: UsedText, observed: _Observed, known_types: frozenset[str]) -> Diagnostic:
+    observations = list(observed)
+    first = observations[0]
+    environments = list(
+        {name: env for by_type in observed.values() for name, env in by_type.items()}.values()
+    )
+    if _is_of_type(first):
+        seen = [use.environment for use in text.uses]
+        code, message = _unseen_type(first, seen, known_types, text.noun)
     else:
-        owners = _of(scenes)
-        message = (
-            f"{remark.subject} is a one-time secret{owners}: whoever reads this can use it; leave it out"
-        )
+        code, message = first.code, _message(observations, environments)
+    is_sure = _is_sure(first, environments)
     if not is_sure and code not in _ALWAYS_WARNINGS:
-        message += f" (Clerk publishes no schema for {types_listed(s for s in scenes if not s.published)})"
+        unpublished = types_listed(env for env in environments if not env.published)
+        message += f" (Clerk publishes no schema for {unpublished})"
     severity = Severity.WARNING if code in _ALWAYS_WARNINGS or not is_sure else Severity.ERROR
-    return Judgement(offset=remark.offset, code=code, severity=severity, message=message)
+    return Diagnostic(
+        location=text.location, offset=first.offset, code=code, severity=severity, message=message
+    )
 
 
-def _is_of_type(remark: Remark) -> bool:
-    """Whether it is about a comparison with the type of the event."""
-    return remark.code is Code.IMPOSSIBLE_COMPARISON and remark.subject == "type"
+def _is_sure(observation: Observation, environments: Environments) -> bool:
+    """Return whether a mistake does not rest on a schema that is only inferred."""
+    if observation.code is Code.UNKNOWN_VARIABLE or _is_of_type(observation):
+        return True
+    published = [environment.published for environment in environments]
+    return all(published) if observation.weak else any(published)
 
 
-def _of(scenes: list[Scene]) -> str:
-    """` of user.created`, where the types are known."""
-    return f" of {types_listed(scenes)}" if all(scene.is_known for scene in scenes) else ""
+def _is_of_type(observation: Observation) -> bool:
+    """Return whether it is about a comparison with the type of the event."""
+    return observation.code is Code.IMPOSSIBLE_COMPARISON and observation.subject == "type"
 
 
-def _unknown_field(remarks: list[Remark], scenes: list[Scene]) -> str:
-    remark = remarks[0]
-    holder, _, name = remark.subject.rpartition(".")
-    if remark.detail.startswith("filter "):
-        reads = f'which the filter "{remark.detail.removeprefix("filter ")}" reads'
-        return f"{_have(scenes)} no {remark.subject}, {reads}"
-    if remark.detail == "list":
-        return f"{holder}{_of(scenes)} is a list; take {holder}[0].{name}, or loop over it"
-    if remark.detail:
-        kinds = {"text": "a text", "number": "a number", "boolean": "true or false"}
-        return f'{holder}{_of(scenes)} is {kinds[remark.detail]} and has no "{name}"'
-    if not remark.subject.startswith("data"):
-        return f"there is no {remark.subject}{_close(remark.subject, remark.known)}"
-    shared = frozenset.intersection(*(each.known for each in remarks))
-    known = frozenset.union(*(each.known for each in remarks))
-    elsewhere = _elsewhere(name, scenes)
-    close = _close(remark.subject, shared) or _close(remark.subject, known)
+def _message(observations: list[Observation], environments: Environments) -> str:
+    first = observations[0]
+    if first.code is Code.UNKNOWN_FIELD:
+        return _unknown_field(observations, environments)
+    if first.code is Code.UNKNOWN_VARIABLE:
+        close = did_you_mean(first.subject, first.known, f"; there are {listed(sorted(first.known))}")
+        return f'nothing is called "{first.subject}" here{close}'
+    if first.code is Code.IMPOSSIBLE_COMPARISON:
+        return _impossible(observations, environments)
+    if first.code is Code.EMPTY_VALUE:
+        return _empty(first, environments)
+    owners = _of(environments)
+    return f"{first.subject} is a one-time secret{owners}: whoever reads this can use it; leave it out"
+
+
+def _of(environments: Environments) -> str:
+    """Return ` of user.created` where the types are known, else nothing."""
+    return (
+        f" of {types_listed(environments)}"
+        if all(environment.is_known for environment in environments)
+        else ""
+    )
+
+
+def _unknown_field(observations: list[Observation], environments: Environments) -> str:
+    observation = observations[0]
+    holder, _, name = observation.subject.rpartition(".")
+    if observation.detail.startswith("filter "):
+        reads = f'which the filter "{observation.detail.removeprefix("filter ")}" reads'
+        return f"{_have(environments)} no {observation.subject}, {reads}"
+    if observation.detail == "list":
+        return f"{holder}{_of(environments)} is a list; take {holder}[0].{name}, or loop over it"
+    if observation.detail:
+        return f'{holder}{_of(environments)} is {_KINDS[observation.detail]} and has no "{name}"'
+    if not observation.subject.startswith("data"):
+        return f"there is no {observation.subject}{_close(observation.subject, observation.known)}"
+    shared = frozenset.intersection(*(observation.known for observation in observations))
+    known = frozenset.union(*(observation.known for observation in observations))
+    elsewhere = _elsewhere(name, environments)
+    close = _close(observation.subject, shared) or _close(observation.subject, known)
     # A field of that very name is what was meant, unless it is only one of many.
     meant = (close or elsewhere) if "[]" in elsewhere else (elsewhere or close)
-    return f"{_have(scenes)} no {remark.subject}{meant or _there_is(scenes, shared or known)}"
+    return (
+        f"{_have(environments)} no {observation.subject}{meant or _there_is(environments, shared or known)}"
+    )
 
 
-def _have(scenes: list[Scene]) -> str:
-    return f"{types_listed(scenes)} {'has' if len(scenes) == 1 else 'have'}"
+def _have(environments: Environments) -> str:
+    return f"{types_listed(environments)} {'has' if len(environments) == 1 else 'have'}"
 
 
 def _close(path: str, known: Iterable[str]) -> str:
-    """The path that was probably meant: its last name is close to the one that was written."""
-    names = {each.rpartition(".")[2].lower(): each for each in sorted(known)}
+    """Return the path that was probably meant: its last name is close to the written one."""
+    names = {candidate.rpartition(".")[2].lower(): candidate for candidate in sorted(known)}
     name = path.rpartition(".")[2].lower()
     close = difflib.get_close_matches(name[:200], names, n=1, cutoff=0.6)
     return f"; did you mean {names[close[0]]}?" if close else ""
 
 
-def _elsewhere(name: str, scenes: list[Scene]) -> str:
-    """A field of that very name which stands higher or deeper in all of these types."""
+def _elsewhere(name: str, environments: Environments) -> str:
+    """Return the field of that very name which stands higher or deeper in all of these types."""
     paths: list[set[str]] = []
-    for scene in scenes:
-        event_type = find_event_type(scene.type)
+    for environment in environments:
+        event_type = find_event_type(environment.type)
         fields = fields_of(event_type) if event_type else ()
         paths.append({field.path for field in fields if field.path.rpartition(".")[2] == name})
     common = set.intersection(*paths) if paths else set()
@@ -154,36 +199,36 @@ def _elsewhere(name: str, scenes: list[Scene]) -> str:
     return f"; did you mean {best}?" if best else ""
 
 
-def _there_is(scenes: list[Scene], known: frozenset[str]) -> str:
+def _there_is(environments: Environments, known: frozenset[str]) -> str:
     if 0 < len(known) <= _LISTED:
         names = sorted(path.rpartition(".")[2] for path in known)
         return f"; there {'is only' if len(names) == 1 else 'are'} {listed(names)}"
-    return f'; "hub events {min(scene.type for scene in scenes)}" lists what it has'
+    return f'; "hub events {min(environment.type for environment in environments)}" lists what it has'
 
 
 def _unseen_type(
-    remark: Remark, seen: list[Scene], known_types: frozenset[str], noun: str
+    observation: Observation, seen: Environments, known_types: frozenset[str], noun: str
 ) -> tuple[Code, str]:
-    wanted = remark.detail.strip('"')
+    wanted = observation.detail.strip('"')
     if wanted not in known_types:
         close = did_you_mean(wanted, known_types, '; "hub events" lists them')
         return Code.UNKNOWN_EVENT, f'no event type is called "{wanted}"{close}'
-    types = {scene.type: scene for scene in seen}
+    types = {environment.type: environment for environment in seen}
     return Code.IMPOSSIBLE_COMPARISON, f"{noun} never sees {wanted}, only {types_listed(types.values())}"
 
 
-def _impossible(remarks: list[Remark], scenes: list[Scene]) -> str:
-    remark = remarks[0]
-    if not remark.known:
-        kinds = {"text": "a text", "number": "a number", "boolean": "true or false"}
-        return f"{remark.subject}{_of(scenes)} is {kinds[remark.detail]}, so this comparison never holds"
-    known = frozenset.union(*(each.known for each in remarks))
-    values = listed(f'"{each}"' for each in sorted(known))
+def _impossible(observations: list[Observation], environments: Environments) -> str:
+    observation = observations[0]
+    if not observation.known:
+        kind = _KINDS[observation.detail]
+        return f"{observation.subject}{_of(environments)} is {kind}, so this comparison never holds"
+    known = frozenset.union(*(observation.known for observation in observations))
+    values = listed(f'"{value}"' for value in sorted(known))
     only = f"; it is always {values}" if len(known) == 1 else f"; it is one of {values}"
-    close = did_you_mean(remark.detail.strip('"'), known, only)
-    return f"{remark.subject}{_of(scenes)} is never {remark.detail}{close}"
+    close = did_you_mean(observation.detail.strip('"'), known, only)
+    return f"{observation.subject}{_of(environments)} is never {observation.detail}{close}"
 
 
-def _empty(remark: Remark, scenes: list[Scene]) -> str:
-    subject = remark.subject
-    return f"{subject}{_of(scenes)} may be empty, and {remark.detail}; test it first, or give it a default"
+def _empty(observation: Observation, environments: Environments) -> str:
+    subject = f"{observation.subject}{_of(environments)}"
+    return f"{subject} may be empty, and {observation.detail}; test it first, or give it a default"

@@ -1,83 +1,83 @@
-"""What a test shows where it holds, and where it does not."""
+"""Narrowing: the state in which a test holds, and that in which it does not."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from jinja2 import nodes
 
-from hub.lint.comparisons import constants_of, matching
+from hub.lint.access import Strictness
+from hub.lint.comparisons import TEST_OPERATORS, constants_of, is_equality, matching
 from hub.lint.states import State, join, key_of
 from hub.lint.values import Empty, Value, defined, falsy, is_any, present, truthy, without
 
-if TYPE_CHECKING:
-    from hub.lint.expressions import Evaluator
-
-_TEST_OPERATORS = {"eq": "eq", "equalto": "eq", "==": "eq", "ne": "ne", "!=": "ne", "in": "in"}
+Evaluate = Callable[[nodes.Node, State, Strictness], Value]
+"""Gives the value of an expression."""
 
 
-def assume(evaluator: Evaluator, node: nodes.Node, holds: bool, state: State) -> State | None:
-    """What is known where an expression counts as true (or false); None where it never does."""
+def assume(evaluate: Evaluate, node: nodes.Node, holds: bool, state: State) -> State | None:
+    """Return the state in which an expression counts as true, or as false; None where it never does."""
     if isinstance(node, nodes.Not):
-        return assume(evaluator, node.node, not holds, state)
+        return assume(evaluate, node.node, not holds, state)
     if isinstance(node, nodes.And | nodes.Or):
-        return _assume_both(evaluator, node, holds, state)
-    value = evaluator.test(node, state)
+        return _assume_both(evaluate, node, holds, state)
+    value = evaluate(node, state, Strictness.TESTED)
     if not (truthy(value) if holds else falsy(value)):
         return None
     if isinstance(node, nodes.Compare) and len(node.ops) == 1:
-        return _compared(evaluator, node.expr, node.ops[0].op, node.ops[0].expr, holds, state)
+        return _compared(evaluate, node.expr, node.ops[0].op, node.ops[0].expr, holds, state)
     if isinstance(node, nodes.Test):
-        return _tested(evaluator, node, holds, state)
-    return _learn(evaluator, node, truthy(value) if holds else falsy(value), state)
+        return _tested(evaluate, node, holds, state)
+    return _learn(evaluate, node, truthy(value) if holds else falsy(value), state)
 
 
-def _assume_both(evaluator: Evaluator, node: nodes.And | nodes.Or, holds: bool, state: State) -> State | None:
-    """Both sides have the same outcome, or it is enough that one of them has it."""
+def _assume_both(evaluate: Evaluate, node: nodes.And | nodes.Or, holds: bool, state: State) -> State | None:
+    """Return the state for both sides of one outcome, or where it is enough that one of them has it."""
     is_strict = holds == isinstance(node, nodes.And)
-    first = assume(evaluator, node.left, holds, state)
+    first = assume(evaluate, node.left, holds, state)
     if is_strict:
-        return assume(evaluator, node.right, holds, first) if first else None
-    other = assume(evaluator, node.left, not holds, state)
-    second = assume(evaluator, node.right, holds, other) if other else None
+        return assume(evaluate, node.right, holds, first) if first else None
+    other = assume(evaluate, node.left, not holds, state)
+    second = assume(evaluate, node.right, holds, other) if other else None
     return join((first, second))
 
 
 def _compared(
-    evaluator: Evaluator, left: nodes.Node, op: str, right: nodes.Node, holds: bool, state: State
+    evaluate: Evaluate, left: nodes.Node, op: str, right: nodes.Node, holds: bool, state: State
 ) -> State | None:
     if op in ("eq", "ne") and isinstance(left, nodes.Const):
         left, right = right, left
-    constants = constants_of(op, right) if op in ("eq", "ne", "in", "notin") else None
-    if constants is None or any(isinstance(each, str) and "${" in each for each in constants):
+    constants = constants_of(op, right) if is_equality(op) else None
+    if constants is None or any(isinstance(constant, str) and "${" in constant for constant in constants):
         return state
-    value = evaluator.value(left, state)
-    return state if is_any(value) else _learn(evaluator, left, matching(value, op, constants, holds), state)
+    value = evaluate(left, state, Strictness.STRICT)
+    return state if is_any(value) else _learn(evaluate, left, matching(value, op, constants, holds), state)
 
 
-def _tested(evaluator: Evaluator, node: nodes.Test, holds: bool, state: State) -> State | None:
-    if node.name in _TEST_OPERATORS and len(node.args) == 1:
-        return _compared(evaluator, node.node, _TEST_OPERATORS[node.name], node.args[0], holds, state)
+def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: State) -> State | None:
+    if node.name in TEST_OPERATORS and len(node.args) == 1:
+        return _compared(evaluate, node.node, TEST_OPERATORS[node.name], node.args[0], holds, state)
     if node.name not in ("defined", "undefined", "none"):
         return state
-    value = evaluator.guarded(node.node, state)
+    value = evaluate(node.node, state, Strictness.GUARDED)
     if is_any(value):
         return state
-    there = without(value, Empty.NULL) if node.name == "none" else defined(value)
-    rest = there if holds == (node.name == "defined") else tuple(each for each in value if each not in there)
-    return _learn(evaluator, node.node, rest, state)
+    positive = without(value, Empty.NULL) if node.name == "none" else defined(value)
+    negative = tuple(alternative for alternative in value if alternative not in positive)
+    rest = positive if holds == (node.name == "defined") else negative
+    return _learn(evaluate, node.node, rest, state)
 
 
-def _learn(evaluator: Evaluator, node: nodes.Node, value: Value, state: State) -> State | None:
-    """The state with what an expression is known to be; what has a field is there itself."""
+def _learn(evaluate: Evaluate, node: nodes.Node, value: Value, state: State) -> State | None:
+    """Return the state with the value of an expression, and with all that it is a field of being there."""
     if not value:
         return None
     key = key_of(node)
     if key is None or is_any(value):
         return state
     if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter) and value == present(value):
-        holder = evaluator.guarded(node.node, state) if node.node is not None else ()
+        holder = evaluate(node.node, state, Strictness.GUARDED) if node.node is not None else ()
         if isinstance(node, nodes.Filter) or is_any(holder) or not present(holder):
             return state.learn(key, value)
-        state = _learn(evaluator, node.node, present(holder), state) or state
+        state = _learn(evaluate, node.node, present(holder), state) or state
     return state.learn(key, value)

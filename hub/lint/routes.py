@@ -1,4 +1,4 @@
-"""Routes as wholes: events that no source sends, routes and destinations that nothing reaches."""
+"""Routes as wholes: patterns that match no event, routes and destinations that nothing reaches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from hub.catalog import event_types
 from hub.humanize import did_you_mean
+from hub.lint.texts import ANY_TYPE
 from hub.model.config import Config, SourceConfig
 from hub.model.problem import Code, Problem, Severity
 from hub.model.routing import Route, event_matches
@@ -14,24 +15,49 @@ from hub.yamldoc import Document, Path
 
 
 def check_routes(config: Config, document: Document, *, is_whole: bool) -> list[Problem]:
-    """What the list of routes itself tells; `is_whole` is false where parts of it are not in `config`."""
-    found = [*_unknown_events(config, document), *_unknown_ignored(config, document)]
+    """Return the problems of the list of routes itself; `document` has the positions.
+
+    Where `is_whole` is false, parts of the file are not in `config`: nothing is called unused or unreachable.
+    """
+    problems = [*_unknown_events(config, document), *_unknown_ignored(config, document)]
     if is_whole:
-        found += _unused_destinations(config, document)
-        found += _unreachable_routes(config, document)
-        found += _duplicate_sends(config, document)
-    return found
+        problems += _unused_destinations(config, document)
+        problems += _unreachable_routes(config, document)
+        problems += _duplicate_sends(config, document)
+    return problems
+
+
+def event_types_of(route: Route, config: Config) -> tuple[str, ...]:
+    """Return every type of event that a route can match; ANY_TYPE where a source may send any."""
+    types: dict[str, None] = {}
+    for name in route.sources or config.sources:
+        source = config.sources.get(name)
+        known = _known_types([source]) if source else None
+        if source is None or known is None:
+            types[ANY_TYPE] = None
+            continue
+        for event_type in (*event_types(), *source.extra_events):
+            if not _matches_any(source.ignore, event_type) and _matches_any(route.events, event_type):
+                types[event_type] = None
+    return tuple(types)
+
+
+def route_paths(document: Document) -> list[Path]:
+    """Return the paths of the routes: in `config`, too, every mapping of the list is one."""
+    routes = document.value.get("routes") if isinstance(document.value, dict) else None
+    items = routes if isinstance(routes, list) else []
+    return [("routes", index) for index, item in enumerate(items) if isinstance(item, dict)]
 
 
 def _unknown_events(config: Config, document: Document) -> Iterator[Problem]:
-    """Patterns of routes that match no event type that could ever arrive."""
-    places = route_places(document)
-    for place, route in zip(places, config.routes, strict=True):
+    """Yield the patterns of routes that match no event type that could ever arrive."""
+    paths = route_paths(document)
+    for path, route in zip(paths, config.routes, strict=True):
         sources = [config.sources[name] for name in route.sources or config.sources if name in config.sources]
         known = _known_types(sources)
         if known is None or not sources or Code.UNKNOWN_EVENT in route.allow:
             continue
-        yield from _unmatched_patterns(document, (*place, "events"), route.events, known)
+        yield from _unmatched_patterns(document, (*path, "events"), route.events, known)
 
 
 def _unknown_ignored(config: Config, document: Document) -> Iterator[Problem]:
@@ -42,11 +68,11 @@ def _unknown_ignored(config: Config, document: Document) -> Iterator[Problem]:
 
 
 def _known_types(sources: Iterable[SourceConfig]) -> frozenset[str] | None:
-    """The event types that these sources send; None where one of them may send any."""
+    """Return the event types that these sources send; None where one of them may send any."""
     known: set[str] = set()
     for source in sources:
-        kind = find_source(source.type)
-        if kind is None or not kind.typed:
+        source_class = find_source(source.type)
+        if source_class is None or not source_class.typed:
             return None
         known.update(event_types(), source.extra_events)
     return frozenset(known)
@@ -55,17 +81,16 @@ def _known_types(sources: Iterable[SourceConfig]) -> frozenset[str] | None:
 def _unmatched_patterns(
     document: Document, path: Path, patterns: tuple[str, ...], known: frozenset[str]
 ) -> Iterator[Problem]:
-    """The patterns at a path that match nothing; what a variable was replaced in is not repeated."""
-    for where, pattern in document.texts(path):
-        if pattern not in patterns or any(event_matches(pattern, name) for name in known):
+    """Yield the patterns at a path that match nothing; those with a variable in them are not repeated."""
+    for text_path, pattern in document.texts(path):
+        if pattern not in patterns or any(event_matches(pattern, event_type) for event_type in known):
             continue
         groups = {f"{name.partition('.')[0]}.*" for name in known}
         listing = '; "hub events" lists them, and extra_events of a source adds to them'
         close = did_you_mean(pattern, groups if "*" in pattern else known, listing)
-        said = f'no event type is called "{pattern}"{close}'
-        if "*" in pattern:
-            said = f'no event type matches "{pattern}"{close}'
-        yield _problem(document, where, Code.UNKNOWN_EVENT, said, Severity.ERROR)
+        verb = "matches" if "*" in pattern else "is called"
+        message = f'no event type {verb} "{pattern}"{close}'
+        yield _problem(document, text_path, Code.UNKNOWN_EVENT, message, Severity.ERROR)
 
 
 def _unused_destinations(config: Config, document: Document) -> Iterator[Problem]:
@@ -73,59 +98,57 @@ def _unused_destinations(config: Config, document: Document) -> Iterator[Problem
     used = {send.to for send in [*sends, *config.unmatched, *config.problems]}
     for name in config.destinations:
         if name not in used:
-            said = f'nothing is ever sent to the destination "{name}"; name it in a route, or remove it'
-            yield _problem(document, ("destinations", name), Code.UNUSED_DESTINATION, said, Severity.WARNING)
+            message = f'nothing is ever sent to the destination "{name}"; name it in a route, or remove it'
+            path = ("destinations", name)
+            yield _problem(document, path, Code.UNUSED_DESTINATION, message, Severity.WARNING)
 
 
 def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]:
-    """Routes whose every event an earlier route takes and stops."""
-    places = route_places(document)
+    """Yield the routes whose every event an earlier route takes and stops."""
+    paths = route_paths(document)
     stops: list[Route] = []
-    for place, route in zip(places, config.routes, strict=True):
+    for path, route in zip(paths, config.routes, strict=True):
         earlier = next((stop for stop in stops if _covers(stop, route, config)), None)
         if earlier is not None and Code.UNREACHABLE_ROUTE not in route.allow:
-            said = (
+            message = (
                 f'no event gets here: the route "{earlier.name}" in line {earlier.line} takes them all '
                 "and has stop: true; move this route above it"
             )
-            yield _problem(document, place, Code.UNREACHABLE_ROUTE, said, Severity.WARNING)
+            yield _problem(document, path, Code.UNREACHABLE_ROUTE, message, Severity.WARNING)
         if route.stop and route.enabled and not route.when:
             stops.append(route)
 
 
 def _covers(stop: Route, route: Route, config: Config) -> bool:
-    """Whether a route takes every event that another would; a `*` is only covered by a `*`."""
+    """Return whether a route takes every event that another would; a `*` is only covered by a `*`."""
     wanted = set(route.sources or config.sources)
     if stop.sources and not wanted <= set(stop.sources):
         return False
-    return all(any(event_matches(wide, narrow) for wide in stop.events) for narrow in route.events)
+    return all(_matches_any(stop.events, pattern) for pattern in route.events)
+
+
+def _matches_any(patterns: Iterable[str], event_type: str) -> bool:
+    return any(event_matches(pattern, event_type) for pattern in patterns)
 
 
 def _duplicate_sends(config: Config, document: Document) -> Iterator[Problem]:
-    """The same message to the same destination twice."""
-    places = route_places(document)
-    for place, route in zip(places, config.routes, strict=True):
+    """Yield the sends of one message to one destination a second time."""
+    paths = route_paths(document)
+    for path, route in zip(paths, config.routes, strict=True):
         for index, send in enumerate(route.sends):
             if send in route.sends[:index] and Code.DUPLICATE_SEND not in route.allow:
-                said = f'this sends the same message to "{send.to}" a second time; remove it'
-                where = (*place, "send", index)
-                yield _problem(document, where, Code.DUPLICATE_SEND, said, Severity.WARNING)
+                message = f'this sends the same message to "{send.to}" a second time; remove it'
+                send_path = (*path, "send", index)
+                yield _problem(document, send_path, Code.DUPLICATE_SEND, message, Severity.WARNING)
 
 
-def route_places(document: Document) -> list[Path]:
-    """Where the routes stand: in `config`, too, every mapping of the list is one."""
-    routes = document.value.get("routes") if isinstance(document.value, dict) else None
-    items = routes if isinstance(routes, list) else []
-    return [("routes", index) for index, item in enumerate(items) if isinstance(item, dict)]
-
-
-def _problem(document: Document, where: Path, code: Code, message: str, severity: Severity) -> Problem:
-    is_name = where[:1] == ("destinations",)
-    place = document.key_at(where) if is_name else document.at(where)
+def _problem(document: Document, path: Path, code: Code, message: str, severity: Severity) -> Problem:
+    is_name = path[:1] == ("destinations",)
+    position = document.key_at(path) if is_name else document.at(path)
     return Problem(
         file=document.file,
-        line=place.line,
-        column=place.column,
+        line=position.line,
+        column=position.column,
         severity=severity,
         code=code,
         message=message,

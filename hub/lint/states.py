@@ -1,4 +1,4 @@
-"""What is known at one point of a template: its names, and what the tests on the way there have shown."""
+"""The knowledge at one point of a template: its names, and the facts of the tests on the way there."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ class State:
     facts: Mapping[Key, Value] = field(default_factory=dict)
 
     def bind(self, names: Mapping[str, Value]) -> State:
-        """With names that have new values; what was known of their old ones is forgotten."""
+        """Return the state with new values for names; facts about their old ones are forgotten."""
         facts = {key: value for key, value in self.facts.items() if key[0] not in names}
         return State(names={**self.names, **names}, facts=facts)
 
     def learn(self, key: Key, value: Value) -> State:
+        """Return the state with one more fact."""
         return State(names=self.names, facts={**self.facts, key: value})
 
 
 def join(states: Iterable[State | None]) -> State | None:
-    """What is known where several ways meet; None where none of them is ever taken."""
+    """Return the state at which several ways meet; None where none of them is ever taken."""
     taken = [state for state in states if state is not None]
     if len(taken) < 2 or all(state is taken[0] for state in taken):
         return taken[0] if taken else None
@@ -47,7 +48,7 @@ def join(states: Iterable[State | None]) -> State | None:
 
 
 def key_of(node: nodes.Node | None) -> Key | None:
-    """The key of a name, of a field below it, or of either through filters; None for what may change."""
+    """Return the key of a name, of a field below it, or of either through filters; None for all else."""
     steps: list[str] = []
     while not isinstance(node, nodes.Name):
         step = _step(node)
@@ -59,7 +60,7 @@ def key_of(node: nodes.Node | None) -> Key | None:
 
 
 def subscript_of(node: nodes.Getitem) -> str | int | None:
-    """The key or index in brackets where it is written out."""
+    """Return the key or index in brackets; None where it is not written out."""
     sign, argument = (-1, node.arg.node) if isinstance(node.arg, nodes.Neg) else (1, node.arg)
     value = argument.value if isinstance(argument, nodes.Const) else None
     if isinstance(value, str) and sign == 1:
@@ -74,9 +75,14 @@ def _step(node: nodes.Node | None) -> str | None:
         step = subscript_of(node)
         return f".{step}" if isinstance(step, str) else None if step is None else f"[{step}]"
     if isinstance(node, nodes.Filter) and node.node is not None and node.name not in ("random", "shuffle"):
-        pairs = [("", each) for each in node.args] + [(f"{pair.key}=", pair.value) for pair in node.kwargs]
-        said = ", ".join(f"{key}{each.value!r}" for key, each in pairs if isinstance(each, nodes.Const))
-        if node.dyn_args or node.dyn_kwargs or not all(isinstance(each, nodes.Const) for _, each in pairs):
-            return None
-        return f" | {node.name}({said})" if said else f" | {node.name}"
+        return _filter_step(node)
     return None
+
+
+def _filter_step(node: nodes.Filter) -> str | None:
+    arguments = [("", argument) for argument in node.args]
+    arguments += [(f"{pair.key}=", pair.value) for pair in node.kwargs]
+    if node.dyn_args or node.dyn_kwargs or not all(isinstance(value, nodes.Const) for _, value in arguments):
+        return None
+    written = ", ".join(f"{key}{value.value!r}" for key, value in arguments if isinstance(value, nodes.Const))
+    return f" | {node.name}({written})" if written else f" | {node.name}"

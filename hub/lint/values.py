@@ -1,4 +1,4 @@
-"""What an expression of a template may turn out to be, as far as that is known before an event is there.
+"""The values that an expression of a template may have, as far as they are known before an event is there.
 
 A value is a tuple of alternatives, of which one will be true; none at all means that it is never reached.
 Alternatives remember the field that they come from and the one-time secret that they hold.
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Empty(Enum):
-    """What prints as nothing: a field that is not there, null, or a text that a filter found nothing for.
+    """A value that prints as nothing: a missing field, null, or a text that a filter made of nothing.
 
     UNLIKELY is a missing object that its schema neither requires nor lets be null: Clerk always sends these.
     """
@@ -61,7 +61,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A tuple: what a loop unpacks."""
+    """A tuple, as a loop unpacks it."""
 
     items: tuple[Value, ...]
 
@@ -82,11 +82,14 @@ TEXT: Value = (Scalar(kind="text"),)
 NUMBER: Value = (Scalar(kind="number"),)
 BOOLEAN: Value = (Scalar(kind="boolean", values=(True, False)),)
 
+_TEXT_METHODS = frozenset(
+    ("startswith", "endswith", "lower", "upper", "strip", "removeprefix", "removesuffix")
+)
 _FALSE = {"text": ("",), "number": (0,), "boolean": (False,)}
 
 
 def constant(value: Any) -> Value:
-    """The value of a literal."""
+    """Return the value of a literal."""
     if value is None:
         return NULL
     for kind, python in (("boolean", bool), ("text", str), ("number", (int, float))):
@@ -96,58 +99,61 @@ def constant(value: Any) -> Value:
 
 
 def union(values: Iterable[Value]) -> Value:
-    """What is one of these."""
+    """Return the value that is one of these."""
     merged = dict.fromkeys(alternative for value in values for alternative in value)
     return ANY if Anything.ANY in merged else tuple(merged)
 
 
 def is_any(value: Value) -> bool:
+    """Return whether a value cannot be followed."""
     return Anything.ANY in value
 
 
 def without(value: Value, *empties: Empty) -> Value:
+    """Return the value without some kinds of emptiness."""
     return tuple(alternative for alternative in value if alternative not in empties)
 
 
 def present(value: Value) -> Value:
-    """The value without what prints as nothing."""
+    """Return the value without all that prints as nothing."""
     return without(value, *Empty)
 
 
 def may_be_empty(value: Value) -> bool:
+    """Return whether a value may print as nothing."""
     return any(isinstance(alternative, Empty) for alternative in value)
 
 
 def defined(value: Value) -> Value:
-    """The value where it is there, even as null."""
+    """Return the value as it is where it is there, even as null."""
     return without(value, Empty.MISSING, Empty.UNLIKELY)
 
 
 def truthy(value: Value) -> Value:
-    """What the value is where it counts as true."""
+    """Return the value as it is where it counts as true."""
     return tuple(kept for alternative in value for kept in _where(alternative, True))
 
 
 def falsy(value: Value) -> Value:
-    """What the value is where it counts as false."""
+    """Return the value as it is where it counts as false."""
     return tuple(kept for alternative in value for kept in _where(alternative, False))
 
 
 def truth(value: Value) -> Value:
-    """The booleans that a value may count as."""
-    values = tuple(each for each, kept in ((True, truthy(value)), (False, falsy(value))) if kept)
+    """Return the booleans that a value may count as."""
+    values = tuple(boolean for boolean, kept in ((True, truthy(value)), (False, falsy(value))) if kept)
     return (Scalar(kind="boolean", values=values),) if values else ()
 
 
 def secret_in(value: Value) -> str:
-    """The path of a one-time secret that printing the value would tell; empty where there is none."""
-    found = (getattr(alternative, "secret", "") for alternative in value)
+    """Return the path of a one-time secret that printing the value would show; empty where there is none."""
+    own = (getattr(alternative, "secret", "") for alternative in value)
     inside = (secret_in(item) for row in value if isinstance(row, Row) for item in row.items)
-    return next((secret for secret in (*found, *inside) if secret), "")
+    return next((secret for secret in (*own, *inside) if secret), "")
 
 
 def finite(value: Value) -> tuple[Any, ...] | None:
-    """Every constant that the value may be, leaving out what is empty; None where that is not known."""
+    """Return every constant that the value may be, empty ones left out; None where they are not known."""
     constants: list[Any] = []
     for alternative in present(value):
         if not isinstance(alternative, Scalar) or alternative.values is None:
@@ -157,8 +163,47 @@ def finite(value: Value) -> tuple[Any, ...] | None:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether a template's `==` finds two constants equal."""
+    """Return whether two constants are equal for a template's `==`."""
     return bool(left == right)
+
+
+def negated(value: Value) -> Value:
+    """Return the booleans of `not value`."""
+    return tuple(
+        constant(not boolean)[0]
+        for scalar in truth(value)
+        if isinstance(scalar, Scalar)
+        for boolean in scalar.values or ()
+    )
+
+
+def text_of(parts: Iterable[Value]) -> Value:
+    """Return a text that is put together from values; nothing more is known of it than its secrets."""
+    return (Scalar(kind="text", secret=first_secret(parts)),)
+
+
+def first_secret(parts: Iterable[Value]) -> str:
+    """Return the path of the first one-time secret in values; empty where there is none."""
+    return next((secret for part in parts if (secret := secret_in(part))), "")
+
+
+def is_text(value: Value) -> bool:
+    """Return whether a value is a text in any case."""
+    return all(isinstance(alternative, Scalar) and alternative.kind == "text" for alternative in value)
+
+
+def call_text_method(base: Value, method: str, arguments: list[Value]) -> Value:
+    """Return the result of a method of texts where all of them are known: `type.startswith("user.")`."""
+    if method not in _TEXT_METHODS or len(base) != 1 or len(arguments) > 1:
+        return ANY
+    texts = finite(base)
+    constants = [finite(argument) for argument in arguments]
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        return ANY
+    if not all(known is not None and len(known) == 1 and isinstance(known[0], str) for known in constants):
+        return ANY
+    given = [known[0] for known in constants if known]
+    return union(constant(getattr(text, method)(*given)) for text in texts)
 
 
 def _where(alternative: Alternative, truth: bool) -> Value:
@@ -176,7 +221,7 @@ def _where(alternative: Alternative, truth: bool) -> Value:
 def _scalar_where(scalar: Scalar, truth: bool) -> Value:
     values = scalar.values
     if values is not None:
-        kept = tuple(each for each in values if bool(each) == truth)
+        kept = tuple(constant for constant in values if bool(constant) == truth)
     elif truth:
         return (scalar,)
     else:

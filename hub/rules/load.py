@@ -10,9 +10,10 @@ from hub.config.files import Files, read_files
 from hub.config.report import presentable
 from hub.config.routes_file import parse_files
 from hub.errors import ConfigError
-from hub.lint import check
+from hub.lint import check_routes
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
+from hub.rules.texts import check_config_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +73,10 @@ def check_files(files: Files, environment: Mapping[str, str]) -> CheckedFiles:
     if parsed.config is None or parsed.document is None:
         return CheckedFiles(config=None, problems=presentable(parsed.problems))
     is_whole = not _has_error(parsed.problems)
-    folder = files.templates_folder.as_posix()
-    lint_problems = check(parsed.config, parsed.document, folder, is_whole=is_whole)
+    lint_problems = [
+        *check_routes(parsed.config, parsed.document, is_whole=is_whole),
+        *check_config_texts(parsed.config, parsed.document, files.templates_folder.as_posix()),
+    ]
     return CheckedFiles(
         config=parsed.config,
         problems=presentable(parsed.problems),

@@ -1,0 +1,45 @@
+"""The input of the type checker: texts with their locations, and the event types that they see."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+ANY_TYPE = ""
+"""Stands among event types for one of which nothing is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A template, or a condition.
+
+    Texts of one `location` are one text, read for several scopes. `noun` is its name in messages; `needed_by`
+    ends the message about a value that may be empty (`the subject needs it`), left out where any may be.
+    """
+
+    location: Hashable
+    source: str
+    noun: str = "this template"
+    needed_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeEvent:
+    """The event itself, passed on to a recipient with all that is in it; `advice` ends a message about it."""
+
+    location: Hashable
+    recipient: str
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Texts that see the same events: those of `event_types` that meet all `conditions`, one after the other.
+
+    Problems with a code in `allow` are not reported.
+    """
+
+    event_types: tuple[str, ...]
+    conditions: tuple[Text, ...] = ()
+    texts: tuple[Text | WholeEvent, ...] = ()
+    allow: tuple[str, ...] = ()

@@ -1,0 +1,161 @@
+"""The texts of a configuration, collected for the type checker, and its diagnostics as problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hub import yamldoc
+from hub.config.routes import NEVER
+from hub.config.sends import marks_of
+from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
+from hub.lint import (
+    ANY_TYPE,
+    Diagnostic,
+    Scope,
+    Text,
+    WholeEvent,
+    check_texts,
+    event_types_of,
+    line_and_column,
+    route_paths,
+)
+from hub.model.config import Config
+from hub.model.problem import Problem
+from hub.model.routing import Route, Send
+from hub.templating.sandbox import Sandbox
+from hub.yamldoc import Document, Path
+from hub.yamldoc.nodes import Position
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextLocation:
+    """A text's location: a path in a YAML file, or a file that is one template, whose `path` is empty."""
+
+    file: str
+    path: Path = ()
+
+
+def check_config_texts(config: Config, document: Document, templates_folder: str) -> list[Problem]:
+    """Return the problems of every condition and template of the configuration.
+
+    `document` is routes.yaml, `templates_folder` the beginning of the templates' names in problems.
+    """
+    collector = _Collector(config, document, templates_folder)
+    diagnostics = check_texts(
+        collector.scopes(),
+        Sandbox(config.templates).syntax,
+        templates=config.templates,
+        extra_types=(name for source in config.sources.values() for name in source.extra_events),
+    )
+    return [collector.problem(diagnostic) for diagnostic in diagnostics]
+
+
+class _Collector:
+    """The texts of a configuration by their locations, and the documents that they are in."""
+
+    def __init__(self, config: Config, document: Document, templates_folder: str) -> None:
+        self._config = config
+        self._document = document
+        self._folder = templates_folder
+        self._documents: dict[str, Document | None] = {document.file: document}
+
+    def scopes(self) -> Iterator[Scope]:
+        """Yield the scope of each route, then those of `unmatched` and `problems`."""
+        for path, route in zip(route_paths(self._document), self._config.routes, strict=True):
+            yield Scope(
+                event_types=event_types_of(route, self._config),
+                conditions=tuple(self._conditions((*path, "when"), route)),
+                texts=tuple(self._texts_of_sends((*path, "send"), route.sends)),
+                allow=route.allow,
+            )
+        if self._config.unmatched:
+            texts = self._texts_of_sends(("unmatched", "send"), self._config.unmatched)
+            yield Scope(event_types=(ANY_TYPE,), texts=tuple(texts))
+        if self._config.problems:
+            texts = self._texts_of_sends(("problems", "send"), self._config.problems)
+            yield Scope(event_types=("hub.problem",), texts=tuple(texts))
+
+    def problem(self, diagnostic: Diagnostic) -> Problem:
+        """Return a diagnostic as a problem at its line and column."""
+        location = diagnostic.location
+        assert isinstance(location, TextLocation)
+        position = self._position(location, diagnostic.offset)
+        return Problem(
+            file=location.file,
+            line=position.line,
+            column=position.column,
+            severity=diagnostic.severity,
+            code=diagnostic.code,
+            message=diagnostic.message,
+        )
+
+    def _position(self, location: TextLocation, offset: int | None) -> Position:
+        document = self._documents.get(location.file)
+        if document is not None:
+            path = location.path
+            return document.at(path) if offset is None else document.within(path, offset)
+        source = self._config.templates[location.file.removeprefix(f"{self._folder}/")]
+        line, column = line_and_column(source, offset or 0)
+        return Position(line=line, column=column)
+
+    def _conditions(self, path: Path, route: Route) -> Iterator[Text]:
+        if route.when and route.when != (NEVER,):
+            yield from self._texts_at(path)
+
+    def _texts_of_sends(self, path: Path, sends: tuple[Send, ...]) -> Iterator[Text | WholeEvent]:
+        blocks = self._block_paths(path)
+        # A block with a problem of its own is none of the sends: which one is missing is not known.
+        for block_path, send in zip(blocks, sends, strict=True) if len(blocks) == len(sends) else ():
+            destination = self._config.destinations.get(send.to)
+            destination_class = find_destination(destination.type) if destination else None
+            if destination_class is not None:
+                yield from self._texts_of_send(block_path, send, destination_class)
+
+    def _block_paths(self, path: Path) -> list[Path]:
+        value: Any = self._document.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else value[step]
+        return [(*path, index) for index in range(len(value))] if isinstance(value, list) else [path]
+
+    def _texts_of_send(
+        self, path: Path, send: Send, destination: type[Destination]
+    ) -> Iterator[Text | WholeEvent]:
+        is_rendered = False
+        for name, field in destination.Send.model_fields.items():
+            key = field.alias or name
+            for mark in marks_of(field) if key in send.fields else ():
+                is_rendered = is_rendered or not (isinstance(mark, Inline) and mark.filled)
+                if isinstance(mark, TemplateName):
+                    yield from self._texts_of_files(str(send.fields[key]), mark)
+                elif isinstance(mark, Structure | Inline):
+                    is_filled = isinstance(mark, Inline) and mark.filled
+                    yield from self._texts_at((*path, key), f"the {key} needs it" if is_filled else "")
+        if not is_rendered and not destination.read_by_people:
+            location = TextLocation(file=self._document.file, path=path)
+            advice = "name what it shall get under json"
+            yield WholeEvent(location=location, recipient=send.to, advice=advice)
+
+    def _texts_at(self, path: Path, needed_by: str = "") -> Iterator[Text]:
+        """Yield the texts at or below a path of routes.yaml."""
+        for text_path, source in self._document.texts(path):
+            location = TextLocation(file=self._document.file, path=text_path)
+            yield Text(location=location, source=source, noun="this route", needed_by=needed_by)
+
+    def _texts_of_files(self, name: str, mark: TemplateName) -> Iterator[Text]:
+        for template in (name + suffix for suffix in mark.suffixes):
+            source = self._config.templates.get(template)
+            file = f"{self._folder}/{template}"
+            if source is not None and template.endswith(".yaml"):
+                structure = self._structure(source, file)
+                for path, text in structure.texts() if structure else ():
+                    yield Text(location=TextLocation(file=file, path=path), source=text)
+            elif source is not None:
+                yield Text(location=TextLocation(file=file), source=source)
+
+    def _structure(self, source: str, file: str) -> Document | None:
+        """Return a YAML file whose texts are templates; None where it does not parse."""
+        if file not in self._documents:
+            self._documents[file] = yamldoc.parse(source.encode(), file)[0]
+        return self._documents[file]
