@@ -21,7 +21,7 @@ from bench.rates import THREADS, owe
 from bench.server import forked, free_port, rules_for, wait_until_up, worker
 from hub.settings import Settings
 from hub.store.store import open_store
-from hub.transport.http import HttpClient, Request
+from hub.transport.http import HttpClient, HttpRequest
 
 REST_SECONDS = 5.0
 
@@ -76,7 +76,7 @@ def _family_mib(pid: int) -> float:
     parent = psutil.Process(pid)
     family = [parent, *parent.children(recursive=True)]
     anonymous = sum(pss_mib(process.pid, "Pss_Anon") for process in family)
-    return anonymous + max(process.memory_info().shared for process in family) / 2**20
+    return anonymous + float(max(process.memory_info().shared for process in family)) / 2**20
 
 
 def pss_mib(pid: int, line: str = "Pss") -> float:
@@ -88,9 +88,9 @@ def pss_mib(pid: int, line: str = "Pss") -> float:
 def _exchange(endpoint: Endpoint, count: int) -> None:
     """Send by the hub's own client, one after the other and nothing around it; then wait for the end."""
     client = HttpClient(THREADS)
-    request = Request(method="POST", url=endpoint.url, headers=HEADERS, body=event_body(0))
+    request = HttpRequest(method="POST", url=endpoint.url, headers=HEADERS, body=event_body(0))
     for _ in range(count):
-        client.exchange(request, 10.0)
+        client.send(request, 10.0)
     signal.pause()
 
 
@@ -99,7 +99,7 @@ def _cpu_ms(pid: int, endpoint: Endpoint, count: int) -> float:
     endpoint.expect(count // 10, 60)
     before, spent = endpoint.count.value, _cpu_seconds(pid)
     endpoint.expect(count, 120)
-    return (_cpu_seconds(pid) - spent) / (count - before) * 1000
+    return (_cpu_seconds(pid) - spent) / float(count - before) * 1000
 
 
 def _cpu_seconds(pid: int) -> float:

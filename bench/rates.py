@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -113,7 +113,7 @@ def _accepted_per_second(port: int, count: int) -> float:
     return load.per_second
 
 
-def _drained_per_second(postgres_url: str | None, count: int, fields: dict[str, object]) -> float:
+def _drained_per_second(postgres_url: str | None, count: int, fields: Mapping[str, object]) -> float:
     """Deliveries that are owed before the worker starts."""
     with fast_endpoint() as endpoint, fresh_settings(postgres_url) as settings:
         rules = rules_for(endpoint.url, concurrency=THREADS, fields=fields)

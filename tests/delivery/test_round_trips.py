@@ -10,8 +10,7 @@ from typing import Any
 import given
 import pytest
 from servers.counting_proxy import CountingProxy
-from servers.http_receiver import HttpReceiver
-from servers.slack_receiver import SlackReceiver
+from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from test_worker import sending, wait_for_state, working
 
 from hub.destinations.base import find_destination
@@ -52,13 +51,14 @@ RENDERED = [
 def test_two_before_a_message_is_sent_and_two_after(kind: str, web: Store, postgres_store_url: str) -> None:
     arrivals: list[float] = []
 
-    def arrive(_: object) -> None:
+    def respond(_: ReceivedRequest) -> CannedResponse:
         arrivals.append(time.monotonic())
+        return CannedResponse(body=b"ok")
 
     type_, fields = KINDS[kind]
-    with HttpReceiver(on_arrival=arrive) as endpoint, SlackReceiver(on_arrival=arrive) as slack:
-        option = {"http": {"url": endpoint.url}, "slack": {"webhook_url": slack.webhook_url}}[type_]
-        options = find_destination(type_).Options.model_validate(option)  # type: ignore[union-attr]
+    with HttpReceiver(respond=respond) as receiver:
+        option = {"http": "url", "slack": "webhook_url"}[type_]
+        options = find_destination(type_).Options.model_validate({option: receiver.url})  # type: ignore[union-attr]
         rules = sending(replace(given.destination("there"), type=type_, options=options), fields=fields)
         counted = round_trips(web, rules, postgres_store_url, arrivals)
 
