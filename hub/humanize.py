@@ -1,9 +1,9 @@
-"""Times, spans, counts, lists and names as people read them."""
+"""Times, spans, counts, sizes, lists and names as people read them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -12,12 +12,12 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def utc(moment: datetime) -> str:
-    """A moment to the second, in UTC."""
+    """Return a moment to the second, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def span(seconds: float) -> str:
-    """A span in its largest unit, and from hours on the next one: `40 ms`, `3 min`, `2 h 5 min`."""
+    """Return a span in its largest unit, and from hours on the next one: `40 ms`, `3 min`, `2 h 5 min`."""
     if 0 < seconds < 1:
         return f"{max(round(seconds * 1000), 1)} ms"
     whole = int(seconds)
@@ -29,7 +29,7 @@ def span(seconds: float) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """How far a moment is from now: `3 min ago`, `in 5 s`, `just now`."""
+    """Return the distance of a moment from now: `3 min ago`, `in 5 s`, `just now`."""
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 1:
         return "just now"
@@ -37,8 +37,36 @@ def ago(moment: datetime, now: datetime) -> str:
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """A count with its noun: `1 delivery`, `3 deliveries`."""
+    """Return a count with its noun: `1 delivery`, `3 deliveries`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def byte_size(count: int) -> str:
+    """Return a number of bytes in its largest unit: `51 MiB`, `1.0 GiB`."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """Return all of the names as part of a sentence: `A`, `A and B`, `A, B and C`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def capitalised(text: str) -> str:
+    """Return the text with a capital first letter; one that begins with a code or a path stays as it is."""
+    first_word, *_ = text.split(maxsplit=1) or [""]
+    return text[:1].upper() + text[1:] if first_word.strip(",;:").isalpha() else text
+
+
+def sentence(text: str | None) -> str:
+    """Return a part of a sentence as one of its own; empty where there is none."""
+    if not text:
+        return ""
+    return capitalised(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -42,7 +42,7 @@ def test_what_was_delivered_by_sql_balances(store: Store, backlog: Backlog) -> N
     backlog.owe(3, "to0")
     with store.read() as reading:
         stats = reading.reports.stats()
-        attempts = reading.reports.attempts_by_outcome()
+        attempts = reading.metrics.attempts_by_outcome()
         newest = reading.reports.deliveries(limit=8)
 
     assert stats.deliveries == {("to0", "delivered"): 5, ("to0", "pending"): 3}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.humanize import ago, counted, span, utc
+from hub.humanize import ago, byte_size, counted, enumerated, sentence, span, utc
 
 NOW = datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC)
 
@@ -41,3 +41,34 @@ def test_utc_and_counted() -> None:
     assert utc(NOW) == "2026-01-31 12:00:05"
     assert counted(1, "event") == "1 event"
     assert counted(1200, "delivery", "deliveries") == "1,200 deliveries"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 B"), (2048, "2.0 KiB"), (51 * 1024**2, "51 MiB"), (1024**3, "1.0 GiB"), (1024**4, "1.0 TiB")],
+)
+def test_byte_size(count: int, words: str) -> None:
+    assert byte_size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [((), ""), (("A",), "A"), (("A", "B"), "A and B"), (("A", "B", "C"), "A, B and C")],
+)
+def test_enumerated(names: tuple[str, ...], words: str) -> None:
+    assert enumerated(names) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("put that right", "Put that right."),
+        ("invalid_auth", "invalid_auth."),
+        ("config/routes.yaml:1:1: no", "config/routes.yaml:1:1: no."),
+        ("Sure!", "Sure!"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_sentence_has_a_capital_where_it_begins_with_a_word(text: str | None, words: str) -> None:
+    assert sentence(text) == words

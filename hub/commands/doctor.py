@@ -8,9 +8,9 @@ from contextlib import closing
 import click
 
 from hub.errors import StoreError
-from hub.health.doctor import Finding, Level, examine_files, examine_store, look, store_problem
+from hub.health.doctor import CheckResult, Level, examine
+from hub.health.facts import Facts, FileFacts, doctor_facts, without_store
 from hub.humanize import counted
-from hub.model.config import Config
 from hub.process import start
 from hub.rules.load import read_config
 from hub.settings import Settings, load_settings
@@ -32,39 +32,48 @@ def command(as_json: bool) -> None:
     """
     settings = load_settings()
     config, problems = read_config(settings.config_path, settings.templates_path, settings.environment)
-    findings = list(examine_files(config, problems, settings.config_path.as_posix()))
-    findings += _of_store(config, settings)
-    is_good = all(finding.level is not Level.PROBLEM for finding in findings)
+    facts = _look_up(FileFacts(config=config, problems=tuple(problems)), settings)
+    results = list(examine(facts, settings.config_path.as_posix()))
+    is_good = all(result.level is not Level.PROBLEM for result in results)
     if as_json:
-        say_json({"ok": is_good, "findings": [vars(finding) for finding in findings]})
+        say_json({"ok": is_good, "findings": [_as_json(result) for result in results]})
     else:
-        for line in _lines(findings):
+        for line in _lines(results):
             say(line)
     if not is_good:
         raise click.exceptions.Exit(1)
 
 
-def _of_store(config: Config | None, settings: Settings) -> list[Finding]:
+def _look_up(files: FileFacts, settings: Settings) -> Facts:
     try:
         with closing(start.open_existing(settings)) as store:
-            return list(examine_store(look(store), config, settings))
+            return doctor_facts(store, files, settings)
     except StoreError as error:
-        return [store_problem(error)]
+        return without_store(files, error)
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    width = max(len(finding.check) for finding in findings)
-    for finding in findings:
-        yield f"{_MARKS[finding.level]} {finding.check:<{width}}  {one_line(finding.found)}"
-        if finding.advice:
-            yield f"  {'':<{width}}  {click.style('→ ' + one_line(finding.advice), dim=True)}"
+def _as_json(result: CheckResult) -> dict[str, str]:
+    return {
+        "check": result.check,
+        "level": result.level,
+        "found": result.text,
+        "advice": result.advice,
+    }
+
+
+def _lines(results: Sequence[CheckResult]) -> Iterator[str]:
+    width = max(len(result.check) for result in results)
+    for result in results:
+        yield f"{_MARKS[result.level]} {result.check:<{width}}  {one_line(result.text)}"
+        if result.advice:
+            yield f"  {'':<{width}}  {click.style('→ ' + one_line(result.advice), dim=True)}"
     yield ""
-    yield _summary(findings)
+    yield _summary(results)
 
 
-def _summary(findings: Sequence[Finding]) -> str:
-    problems = sum(finding.level is Level.PROBLEM for finding in findings)
-    warnings = sum(finding.level is Level.WARNING for finding in findings)
+def _summary(results: Sequence[CheckResult]) -> str:
+    problems = sum(result.level is Level.PROBLEM for result in results)
+    warnings = sum(result.level is Level.WARNING for result in results)
     if not problems and not warnings:
         return click.style("everything is all right", fg="green")
     counts = [counted(problems, "problem")] if problems else ["no problem"]

@@ -1,26 +1,23 @@
-"""What the hub has to say of itself, when, and in which words: pure.
+"""Decides which findings `problems:` is told of now, given what it was told before.
 
-A trouble is told once it has lasted for a moment, together with others; again an hour later at the earliest,
-if more deliveries died, or a day later if it lasts; and once more when it is over.
+An alert is sent once its finding has lasted for a moment, together with others; again an hour later at the
+earliest, if more deliveries died, or a day later if it lasts; and once more when it is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from hub import catalog
-from hub.humanize import counted, span
-from hub.model.alert import Alert, AlertKind, DeadLetters
+from hub.health.assess import assess
+from hub.health.facts import Facts
+from hub.model.alert import DEATHS, Alert, AlertKey, AlertKind, DeadLetters
 from hub.model.config import Config
 from hub.model.delivery import Settlement, State
-from hub.model.destination import DestinationState
+from hub.model.finding import HUB, Finding, FindingCode, FindingSeverity
 from hub.model.routing import Send
-from hub.model.stats import DiskSpace
-
-Key = tuple[AlertKind, str]
 
 AT_MOST_EVERY = timedelta(hours=1)
 AGAIN_AFTER = timedelta(days=1)
@@ -34,275 +31,157 @@ PATIENCE = {
     AlertKind.DISK: timedelta(0),
     AlertKind.QUIET: timedelta(0),
 }
-"""How long each must have lasted: what belongs together is told together, and a hiccup is no trouble."""
+"""So long each must have lasted: what belongs together is told together, and a hiccup is no alert."""
 
-_DEATHS = (AlertKind.DIED, AlertKind.REFUSED)
-_BREAKS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)
+_KINDS = {
+    FindingCode.PAUSED: AlertKind.PAUSED,
+    FindingCode.FAILING: AlertKind.FAILING,
+    FindingCode.RELOAD_REFUSED: AlertKind.RELOAD,
+    FindingCode.DISK: AlertKind.DISK,
+    FindingCode.SILENT: AlertKind.QUIET,
+}
+_OF_BROKEN_DESTINATIONS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)
 """Alerts of a destination itself, through which nothing is told meanwhile."""
 
-SHOWN, REASON_LIMIT = 6, 160
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """An alert as it is told; `finding` is None once it is over."""
+
+    alert: Alert
+    finding: Finding | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """What there is to see. `refusal` is what was wrong with the last edit; empty where it serves.
-
-    `dead` counts dead deliveries of destinations that some died of; `last_received` is by source.
-    """
-
-    now: datetime
-    states: Mapping[str, DestinationState]
-    room: DiskSpace | None = None
-    refusal: str = ""
-    dead: Mapping[str, int] = field(default_factory=dict)
-    last_received: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Telling:
-    """What to tell together, and to whom."""
+class Notification:
+    """Notices that go out together, and the send blocks that they go by."""
 
     sends: tuple[Send, ...]
-    troubles: tuple[Alert, ...]
+    notices: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """`kept` is how troubles stand once all `tellings` are told; `unsaid` nobody can be told of now."""
+    """`alerts` are the memory once all `notifications` are owed; `undeliverable` nobody can be told now."""
 
-    tellings: tuple[Telling, ...]
-    unsaid: tuple[Alert, ...]
-    kept: tuple[Alert, ...]
+    notifications: tuple[Notification, ...]
+    undeliverable: tuple[Notice, ...]
+    alerts: tuple[Alert, ...]
     forgotten: tuple[Alert, ...]
 
 
 def dead_letters(settlements: Sequence[Settlement], gave_up: Mapping[str, int]) -> list[DeadLetters]:
-    """The deliveries that died in a turn, by destination; messages about problems do not count."""
-    found: dict[str, DeadLetters] = {}
-    for each in settlements:
-        event, name = each.claim.event, each.claim.destination
-        if each.state is State.DEAD and event.type != catalog.PROBLEM:
-            reason = catalog.mask(each.reason or "", catalog.secret_values(event.type, event.body))
-            before = found[name].count if name in found else 0
-            found[name] = DeadLetters(destination=name, count=before + 1, reason=reason)
+    """Return the deliveries that died, by destination; those of `hub.problem` events do not count."""
+    died: dict[str, DeadLetters] = {}
+    for settlement in settlements:
+        event, name = settlement.claim.event, settlement.claim.destination
+        if settlement.state is State.DEAD and event.type != catalog.PROBLEM:
+            secrets = catalog.secret_values(event.type, event.body)
+            _add(died, name, 1, catalog.mask(settlement.reason or "", secrets))
     for name, count in gave_up.items():
         if count:
-            before = found[name].count if name in found else 0
-            reason = "they waited longer than give_up_after"
-            found[name] = DeadLetters(destination=name, count=before + count, reason=reason)
-    return list(found.values())
+            _add(died, name, count, "they waited longer than give_up_after")
+    return list(died.values())
 
 
-def decide(kept: Sequence[Alert], look: Look, config: Config) -> Decision:
-    """What to tell now, given what was told before."""
-    known = {trouble.key: trouble for trouble in kept}
-    seen = _seen(known, look, config)
-    standing = [_as_of_now(known.get(key), seen.get(key), look.now) for key in sorted(known | seen)]
-    broken = {subject for kind, subject in seen if kind in _BREAKS}
-    ways: dict[tuple[int, ...], list[Alert]] = {}
-    for trouble in standing:
-        if _is_due(trouble, look.now):
-            ways.setdefault(_ways(trouble, config, broken), []).append(trouble)
-    unsaid = ways.pop((), [])
-    told = {trouble.key for troubles in ways.values() for trouble in troubles}
-    after = [_told(each, look.now) if each.key in told else each for each in standing]
-    forgotten = tuple(each for each in after if _is_forgotten(each, look.now))
+def _add(died: dict[str, DeadLetters], name: str, count: int, reason: str) -> None:
+    before = died[name].count if name in died else 0
+    died[name] = DeadLetters(destination=name, count=before + count, reason=reason)
+
+
+def decide(facts: Facts, config: Config) -> Decision:
+    """Return the notifications that are due now, and the memory that is to be kept once they are owed."""
+    known = {alert.key: alert for alert in facts.alerts}
+    findings = dict(_alerting(facts))
+    notices = [
+        Notice(alert=_as_of_now(key, known.get(key), findings.get(key), facts.now), finding=findings.get(key))
+        for key in sorted(known | findings)
+    ]
+    broken = {subject for kind, subject in findings if kind in _OF_BROKEN_DESTINATIONS}
+    batches: dict[tuple[int, ...], list[Notice]] = {}
+    for notice in notices:
+        if _is_due(notice.alert, facts.now):
+            batches.setdefault(_sends_for(notice, config, broken), []).append(notice)
+    undeliverable = batches.pop((), [])
+    notified = {notice.alert.key for batch in batches.values() for notice in batch}
+    alerts = [
+        _notified(notice.alert, facts.now) if notice.alert.key in notified else notice.alert
+        for notice in notices
+    ]
     return Decision(
-        tellings=tuple(
-            Telling(sends=tuple(config.problems[index] for index in way), troubles=tuple(each))
-            for way, each in ways.items()
+        notifications=tuple(
+            Notification(sends=tuple(config.problems[index] for index in sends), notices=tuple(batch))
+            for sends, batch in batches.items()
         ),
-        unsaid=tuple(unsaid),
-        kept=tuple(each for each in after if each not in forgotten),
-        forgotten=forgotten,
+        undeliverable=tuple(undeliverable),
+        alerts=tuple(alert for alert in alerts if not _is_forgotten(alert, facts.now)),
+        forgotten=tuple(alert for alert in alerts if _is_forgotten(alert, facts.now)),
     )
 
 
-def _seen(known: Mapping[Key, Alert], look: Look, config: Config) -> dict[Key, Alert]:
-    """What is wrong now."""
-    found = [*_of_destinations(look, config), *_of_sources(look, config)]
-    if look.refusal:
-        found.append(Alert(kind=AlertKind.RELOAD, reason=look.refusal))
-    if look.room is not None and look.room.is_low:
-        found.append(Alert(kind=AlertKind.DISK, reason="of the database's volume too little is free"))
-    found += [each for each in known.values() if each.kind in _DEATHS and _lasts(each, look)]
-    return {trouble.key: trouble for trouble in found}
+def _alerting(facts: Facts) -> Iterator[tuple[AlertKey, Finding]]:
+    """The findings that `problems:` hears of, by the alert that each is told as."""
+    for finding in assess(facts):
+        if finding.code is FindingCode.DEAD:
+            yield from ((alert.key, finding) for alert in _lasting_deaths(finding.subject, facts))
+        elif finding.code in _KINDS and finding.severity is not FindingSeverity.NOTE:
+            subject = "" if finding.subject == HUB else finding.subject
+            yield (_KINDS[finding.code], subject), finding
 
 
-def _of_destinations(look: Look, config: Config) -> list[Alert]:
-    found = []
-    for name, state in look.states.items():
-        if name not in config.destinations:
-            continue
-        if state.paused_at is not None:
-            found.append(
-                Alert(kind=AlertKind.PAUSED, subject=name, since=state.paused_at, reason=state.paused_reason)
-            )
-        elif state.probe_at is not None:
-            reason = f"{counted(state.failures, 'failure')} in a row"
-            found.append(Alert(kind=AlertKind.FAILING, subject=name, reason=reason))
-    return found
+def _lasting_deaths(destination: str, facts: Facts) -> Iterable[Alert]:
+    """Deaths are over once their destination accepts again, or none of what it refused is dead any more."""
+    for alert in facts.alerts:
+        if alert.kind in DEATHS and alert.subject == destination and alert.since is not None:
+            is_known = facts.store is not None and destination in facts.store.states
+            if alert.kind is AlertKind.REFUSED or not is_known or facts.state(destination).failures > 0:
+                yield alert
 
 
-def _of_sources(look: Look, config: Config) -> list[Alert]:
-    if config.quiet_after_seconds is None:
-        return []
-    quiet = timedelta(seconds=config.quiet_after_seconds)
-    return [
-        Alert(kind=AlertKind.QUIET, subject=name, since=at)
-        for name, at in look.last_received.items()
-        if look.now - at > quiet
-    ]
+def _as_of_now(key: AlertKey, known: Alert | None, finding: Finding | None, now: datetime) -> Alert:
+    """An alert as its finding stands; of deaths reason and count were kept when they happened."""
+    kind, subject = key
+    alert = known or Alert(kind=kind, subject=subject)
+    if finding is None:
+        return replace(alert, since=None)
+    if kind in DEATHS:
+        return alert
+    if alert.since is not None:
+        return alert
+    # Only as it began: a reason that counts changes all the time, and with each change the row.
+    return replace(alert, since=finding.since or now, reason=finding.reason, count=0, notified_count=0)
 
 
-def _lasts(trouble: Alert, look: Look) -> bool:
-    """Whether deliveries that died are still a trouble: some are dead, and their destination still fails."""
-    if trouble.since is None or not look.dead.get(trouble.subject):
-        return False
-    state = look.states.get(trouble.subject)
-    return trouble.kind is AlertKind.REFUSED or state is None or state.failures > 0
+def _is_due(alert: Alert, now: datetime) -> bool:
+    if alert.since is None:
+        return alert.is_notified
+    rested = alert.notified_at is None or now - alert.notified_at >= AT_MOST_EVERY
+    if not alert.is_notified:
+        return rested and now - alert.since >= PATIENCE[alert.kind]
+    if alert.kind in DEATHS:
+        return rested and alert.count > alert.notified_count
+    return alert.notified_at is None or now - alert.notified_at >= AGAIN_AFTER
 
 
-def _as_of_now(known: Alert | None, seen: Alert | None, now: datetime) -> Alert:
-    if seen is None:
-        assert known is not None
-        return replace(known, since=None)
-    if known is None or known.since is None:
-        began = replace(known or seen, since=seen.since or now, reason=seen.reason, count=seen.count)
-        return replace(began, notified_count=0)
-    return replace(known, reason=seen.reason, count=seen.count)
-
-
-def _is_due(trouble: Alert, now: datetime) -> bool:
-    if trouble.since is None:
-        return trouble.is_notified
-    rested = trouble.notified_at is None or now - trouble.notified_at >= AT_MOST_EVERY
-    if not trouble.is_notified:
-        return rested and now - trouble.since >= PATIENCE[trouble.kind]
-    if trouble.kind in _DEATHS:
-        return rested and trouble.count > trouble.notified_count
-    return trouble.notified_at is None or now - trouble.notified_at >= AGAIN_AFTER
-
-
-def _ways(trouble: Alert, config: Config, broken: set[str]) -> tuple[int, ...]:
-    """Which of `problems:` hear of it: never through a destination in trouble, or that this is about."""
-    about = trouble.subject if trouble.kind in _DEATHS and trouble.since is not None else None
+def _sends_for(notice: Notice, config: Config, broken: set[str]) -> tuple[int, ...]:
+    """Places in `problems:`, but for broken destinations and, of deaths, the one where they happened."""
+    is_of_deaths = notice.alert.kind in DEATHS and notice.finding is not None
+    avoided = broken | ({notice.alert.subject} if is_of_deaths else set())
     return tuple(
         index
         for index, send in enumerate(config.problems)
-        if send.to not in broken and send.to != about and config.destinations[send.to].enabled
+        if send.to not in avoided and config.destinations[send.to].enabled
     )
 
 
-def _told(trouble: Alert, now: datetime) -> Alert:
-    if trouble.since is None:
-        return replace(trouble, is_notified=False)
-    return replace(trouble, notified_at=now, notified_count=trouble.count, is_notified=True)
+def _notified(alert: Alert, now: datetime) -> Alert:
+    if alert.since is None:
+        return replace(alert, is_notified=False)
+    return replace(alert, notified_at=now, notified_count=alert.count, is_notified=True)
 
 
-def _is_forgotten(trouble: Alert, now: datetime) -> bool:
-    """What is over and was told so; for an hour it is remembered, in case it begins anew."""
-    if trouble.since is not None or trouble.is_notified:
+def _is_forgotten(alert: Alert, now: datetime) -> bool:
+    """An alert that is over, and told so, is remembered for an hour, in case it begins anew."""
+    if alert.since is not None or alert.is_notified:
         return False
-    return trouble.notified_at is None or now - trouble.notified_at >= AT_MOST_EVERY
-
-
-# -- words ----------------------------------------------------------------------------------------
-
-
-def message(
-    troubles: Sequence[Alert],
-    *,
-    now: datetime,
-    waiting: Mapping[str, int],
-    dead: Mapping[str, int],
-    page: str,
-) -> dict[str, Any]:
-    """The data of a `hub.problem`: a headline, its lines, and the same for machines.
-
-    `waiting` and `dead` count deliveries by destination; `page` is the status page's address, if known.
-    """
-    headlines = [headline(trouble, now) for trouble in troubles]
-    lines = []
-    for trouble in troubles[:SHOWN]:
-        lines += _lines(trouble, now, waiting.get(trouble.subject, 0), dead.get(trouble.subject, 0))
-    if len(troubles) > SHOWN:
-        lines.append({"label": "And", "text": f"{len(troubles) - SHOWN} more, on the status page"})
-    if page:
-        lines.append({"label": "Page", "text": page})
-    return {
-        "headline": "; ".join(headlines),
-        "lines": lines,
-        "troubles": [
-            {
-                "kind": trouble.kind.value,
-                "subject": trouble.subject,
-                "over": trouble.since is None,
-                "since": trouble.since.isoformat() if trouble.since else None,
-                "count": trouble.count,
-                "reason": trouble.reason,
-            }
-            for trouble in troubles
-        ],
-    }
-
-
-def headline(trouble: Alert, now: datetime) -> str:
-    """A trouble, or its end, in a few words."""
-    name = trouble.subject
-    if trouble.since is None:
-        return _OVER[trouble.kind].format(name=name)
-    match trouble.kind:
-        case AlertKind.DIED | AlertKind.REFUSED:
-            return f"{counted(trouble.count, 'delivery', 'deliveries')} to {name} died"
-        case AlertKind.QUIET:
-            return f"{name} has sent nothing for {span((now - trouble.since).total_seconds())}"
-        case _:
-            return _BEGAN[trouble.kind].format(name=name)
-
-
-_BEGAN = {
-    AlertKind.PAUSED: "{name} is paused",
-    AlertKind.FAILING: "{name} is failing",
-    AlertKind.RELOAD: "An edit of the configuration was refused",
-    AlertKind.DISK: "The disk fills",
-}
-_OVER = {
-    AlertKind.DIED: "{name} accepts again",
-    AlertKind.REFUSED: "No delivery to {name} is dead any more",
-    AlertKind.PAUSED: "{name} goes on",
-    AlertKind.FAILING: "{name} accepts again",
-    AlertKind.RELOAD: "The configuration is as its files have it again",
-    AlertKind.DISK: "The disk has room again",
-    AlertKind.QUIET: "{name} sends again",
-}
-_TO_DO = {
-    AlertKind.DIED: "See why: hub deliveries --state dead --destination {name}",
-    AlertKind.REFUSED: "See why: hub deliveries --state dead --destination {name}; then: "
-    "hub retry --state dead --destination {name}",
-    AlertKind.PAUSED: "Put that right, then: hub resume {name}",
-    AlertKind.FAILING: "See why: hub deliveries --destination {name}; the hub keeps trying",
-    AlertKind.RELOAD: "Mend the files; hub check prints every problem. What served before still does",
-    AlertKind.DISK: "Make room or a larger volume; a lower HUB_RETENTION keeps less",
-    AlertKind.QUIET: "See in the sender's dashboard whether its requests arrive; hub doctor looks here",
-}
-
-
-def _lines(trouble: Alert, now: datetime, waiting: int, dead: int) -> list[dict[str, str]]:
-    """What a person needs to act: what and since when, the last reason, and the command to run."""
-    words = headline(trouble, now)
-    if trouble.since is None:
-        lines = [_line("Over", words)]
-        if dead:
-            left = f"{counted(dead, 'dead letter is', 'dead letters are')} left"
-            lines.append(_line("To do", f"{left}: hub retry --state dead --destination {trouble.subject}"))
-        return lines
-    waits = f"; {counted(waiting, 'delivery waits', 'deliveries wait')}" if waiting else ""
-    lines = [_line("Problem", f"{words}, since {trouble.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC{waits}")]
-    if trouble.reason:
-        lines.append(_line("Reason", trouble.reason[:REASON_LIMIT]))
-    return [*lines, _line("To do", _TO_DO[trouble.kind].format(name=trouble.subject))]
-
-
-def _line(label: str, text: str) -> dict[str, str]:
-    return {"label": label, "text": text}
+    return alert.notified_at is None or now - alert.notified_at >= AT_MOST_EVERY

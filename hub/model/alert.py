@@ -1,4 +1,4 @@
-"""What the hub has to say of itself, and what was told of it."""
+"""Alerts: findings that `problems:` is told of, with the memory of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class AlertKind(StrEnum):
-    """What `problems:` tells of. Deliveries died because their destination fails, or each for itself."""
+    """A kind of alert. Deliveries died because their destination fails, or were refused one by one."""
 
     DIED = "died"
     REFUSED = "refused"
@@ -19,9 +19,15 @@ class AlertKind(StrEnum):
     QUIET = "quiet"
 
 
+DEATHS = (AlertKind.DIED, AlertKind.REFUSED)
+"""Alerts about deliveries that died."""
+
+AlertKey = tuple[AlertKind, str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """Something that somebody should know, and what was told of it so far.
+    """The memory of one alert: since when it lasts, and what was told of it.
 
     `subject` is the destination or source; empty for the hub itself. `since` is None once it is over.
     `count` are deliveries that died since it began. `is_notified` means that its end is to be told, too.
@@ -37,7 +43,7 @@ class Alert:
     is_notified: bool = False
 
     @property
-    def key(self) -> tuple[AlertKind, str]:
+    def key(self) -> AlertKey:
         return self.kind, self.subject
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from hub.config.files import Files, FileStats, read_files, stat_files
 from hub.errors import ConfigError, StoreError
+from hub.health.facts import REFUSED_EDIT
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
@@ -27,8 +28,8 @@ POLL_SECONDS = 0.25
 SETTLE_SECONDS = 0.5
 """The time for which they must be unchanged: an editor or a deploy writes several, one after the other."""
 
-KEPT_FILES, KEPT_REFUSAL = "config_files", "config_refusal"
-"""The names of shared values in the store: the last good files, and what was last refused."""
+KEPT_FILES = "config_files"
+"""The name of the shared value that holds the last good files."""
 
 log = structlog.get_logger()
 
@@ -162,7 +163,7 @@ class Reloader:
         if was_refused:
             self._serving = replace(self._serving, refused=())
         # Also where this process knows of none: what was kept may be from before a restart.
-        if self._keep(KEPT_REFUSAL, "") and was_refused:
+        if self._keep(REFUSED_EDIT, "") and was_refused:
             log.info("config.refusal_over", serving=files.version)
         self._keep(KEPT_FILES, _as_kept(files))
 
@@ -170,7 +171,7 @@ class Reloader:
         rules = load_rules(self._adapt(config))
         self._before_swap(rules)
         self._serving = Serving(rules=rules, since=datetime.now(UTC))
-        self._keep(KEPT_REFUSAL, "")
+        self._keep(REFUSED_EDIT, "")
         if self._keep(KEPT_FILES, _as_kept(files)):
             _log_problems(config.warnings)
             log.info("config.reloaded", serving=files.version)
@@ -179,7 +180,7 @@ class Reloader:
         is_known = problems == self._serving.refused
         if not is_known:
             self._serving = replace(self._serving, refused=problems)
-        if self._keep(KEPT_REFUSAL, "\n".join(map(str, problems))) and not is_known:
+        if self._keep(REFUSED_EDIT, "\n".join(map(str, problems))) and not is_known:
             _log_problems(problems)
             log.error("config.refused", problems=len(problems), serving=self.rules().config.version)
 

@@ -21,6 +21,7 @@ from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.destinations import Destinations
 from hub.store.repositories.events import Arrival, Events
+from hub.store.repositories.metrics import Metrics
 from hub.store.repositories.operator import Operator
 from hub.store.repositories.queue import Queue
 from hub.store.repositories.reports import Reports
@@ -55,6 +56,7 @@ class Transaction:
         self.alerts = Alerts(session)
         self.settings = Settings(session)
         self.reports = Reports(session)
+        self.metrics = Metrics(session)
         self.audit = Audit(session)
         self.retention = Retention(session)
         self.secrets = Secrets(session)

@@ -119,8 +119,8 @@ def destinations() -> Response:
     parameters.only()
     here = context()
     with here.store.read() as reading:
-        items = serializers.destinations(here, reading)
-    return jsonify(items=items, next=None)
+        outlook = here.look_up(reading)
+    return jsonify(items=serializers.destinations(outlook), next=None)
 
 
 @blueprint.post("/destinations/<name>/pause")
@@ -137,6 +137,16 @@ def resume(name: str) -> Response:
     here = context()
     operator.resume(here.store, here.rules(), known_destination(here, name))
     return _destination(here, name)
+
+
+@blueprint.get("/findings")
+def findings() -> Response:
+    """All that somebody should know, as the status page has it."""
+    parameters.only()
+    here = context()
+    with here.store.read() as reading:
+        outlook = here.look_up(reading)
+    return jsonify(items=[serializers.finding(finding) for finding in outlook.all()], next=None)
 
 
 @blueprint.get("/stats")
@@ -166,7 +176,8 @@ def _delivery(delivery_id: str) -> Response:
 
 def _destination(here: Context, name: str) -> Response:
     with here.store.read() as reading:
-        return jsonify(serializers.destination(here, reading, name))
+        outlook = here.look_up(reading)
+    return jsonify(serializers.destination(outlook, name))
 
 
 def _page(items: list[dict[str, Any]], limit: int) -> Response:

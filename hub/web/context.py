@@ -1,16 +1,35 @@
-"""What every view needs: the store, today's rules and the settings."""
+"""The context of every view: the store, today's rules and the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from flask import current_app
 
+from hub.catalog.redaction import Redaction, redaction_of
+from hub.health.assess import Area, assess_by_area
+from hub.health.facts import Facts, FileFacts, errors_of, page_facts
 from hub.ingest.route import Rules
+from hub.model.finding import Finding
+from hub.model.stats import Stats
 from hub.rules.reload import Serving
 from hub.settings import Settings
-from hub.store.store import Store
+from hub.store.store import Store, Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """The hub's health at one moment; the findings are without secrets."""
+
+    stats: Stats
+    facts: Facts
+    findings: Mapping[Area, Sequence[Finding]]
+    redaction: Redaction
+
+    def all(self) -> list[Finding]:
+        """Return the findings of all areas."""
+        return [finding for of_area in self.findings.values() for finding in of_area]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +43,25 @@ class Context:
     def rules(self) -> Rules:
         return self.serving().rules
 
+    def files(self) -> FileFacts:
+        """Return the facts about the user's files that this process serves, and about a refused edit."""
+        serving = self.serving()
+        config = serving.rules.config
+        return FileFacts(config=config, problems=config.warnings, refused=errors_of(serving.refused))
+
+    def look_up(self, reading: Transaction) -> Outlook:
+        """Return the store in numbers, with the facts about the hub's health and the findings from them."""
+        stats = reading.reports.stats()
+        facts = page_facts(reading, self.files(), stats, self.store.disk_space())
+        redaction = redaction_of(self.settings.environment)
+        findings = {
+            area: [replace(finding, reason=redaction.optional(finding.reason)) for finding in of_area]
+            for area, of_area in assess_by_area(facts).items()
+        }
+        return Outlook(stats=stats, facts=facts, findings=findings, redaction=redaction)
+
 
 def context() -> Context:
-    """The context of the app that answers this request."""
-    found: Context = current_app.extensions["hub"]
-    return found
+    """Return the context of the app that answers this request."""
+    its_context: Context = current_app.extensions["hub"]
+    return its_context

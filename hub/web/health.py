@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from hub.errors import StoreError
-from hub.model.stats import WORKER_SILENT_AFTER
-from hub.store.copy import MOVED
-from hub.store.store import MOVED_WORDS
+from hub.health.assess import assess
+from hub.health.facts import Facts, waiting_facts, without_store
+from hub.model.finding import Finding, FindingCode
 from hub.web.context import context
 
 blueprint = Blueprint("health", __name__)
@@ -15,33 +15,36 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """200 while the process serves, whatever the database does."""
+    """Answer 200 while the process serves, whatever the database does."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """What is not ready, in words. A refused edit and what is not configured yet do not count."""
-    database, worker = _database_and_worker()
-    parts = {"database": database, "config": "ok", "worker": worker}
-    return jsonify(parts), 200 if all(word == "ok" for word in parts.values()) else 503
+    """Answer what is not ready, in words. A refused edit and what is not configured yet do not count."""
+    facts = _look_up()
+    findings = {finding.code: finding for finding in assess(facts)}
+    database, worker = findings.get(FindingCode.DATABASE), findings.get(FindingCode.NO_WORKER)
+    parts = {
+        "database": _in_public(database) if database else "ok",
+        "config": "ok",
+        "worker": f"{worker.reason}; {worker.cure}" if worker else "ok",
+    }
+    if database is not None:
+        parts["worker"] = f"unknown, for {parts['database']}"
+    return jsonify(parts), 503 if database or worker else 200
 
 
-def _database_and_worker() -> tuple[str, str]:
+def _look_up() -> Facts:
+    here = context()
     try:
-        with context().store.read() as reading:
-            seen_at, now = reading.workers.last_seen_at(), reading.now
-            has_moved = reading.settings.get(MOVED) is not None
-    except StoreError:
-        return "the database does not answer", "unknown while the database does not answer"
-    if has_moved:
-        return (
-            MOVED_WORDS,
-            "none works on a database that has moved",
-        )
-    if seen_at is None:
-        return "ok", "no worker has run yet; start hub worker, or hub serve for both"
-    if now - seen_at > WORKER_SILENT_AFTER:
-        silent = int((now - seen_at).total_seconds())
-        return "ok", f"no sign of life from a worker for {silent} s"
-    return "ok", "ok"
+        with here.store.read() as reading:
+            return waiting_facts(reading, here.rules().config)
+    except StoreError as error:
+        return without_store(here.files(), error)
+
+
+def _in_public(finding: Finding) -> str:
+    """Without the reason: it may name the database's host, and everybody may ask."""
+    headline = finding.headline[:1].lower() + finding.headline[1:]
+    return "; ".join(filter(None, (headline, finding.cure)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from flask import Blueprint, Response
@@ -16,11 +17,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from hub.model.delivery import Outcome, State
-from hub.rules.reload import Serving
 from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
 from hub.store.store import Transaction
 from hub.web import access
-from hub.web.context import context
+from hub.web.context import Outlook, context
 
 blueprint = Blueprint("metrics", __name__)
 blueprint.before_request(access.require_key)
@@ -32,7 +32,7 @@ def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
     here = context()
     with here.store.read() as reading:
-        registry.register(StoreCollector(reading, here.serving()))
+        registry.register(StoreCollector(reading, here.look_up(reading)))
         text = generate_latest(registry)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
@@ -40,11 +40,11 @@ def metrics() -> Response:
 class StoreCollector(Collector):
     """One reading of the store, as metric families."""
 
-    def __init__(self, reading: Transaction, serving: Serving) -> None:
+    def __init__(self, reading: Transaction, outlook: Outlook) -> None:
         self._reading = reading
-        self._config = serving.rules.config
-        self._is_up_to_date = not serving.refused
-        self._stats = reading.reports.stats()
+        self._outlook = outlook
+        self._facts = outlook.facts
+        self._stats = outlook.stats
 
     def describe(self) -> list[Metric]:
         """Nothing: registering reads no numbers."""
@@ -60,14 +60,15 @@ class StoreCollector(Collector):
         yield GaugeMetricFamily(
             "hub_config_last_reload_successful",
             "Whether the last edit of the configuration serves.",
-            value=int(self._is_up_to_date),
+            value=int(not self._facts.files.refused),
         )
+        yield self._findings()
 
     def _events(self) -> Metric:
         family = CounterMetricFamily(
             "hub_events", "Events received, duplicates not counted.", labels=["source", "type"]
         )
-        for labels, count in self._reading.reports.events_by_type().items():
+        for labels, count in self._reading.metrics.events_by_type().items():
             family.add_metric(labels, count)
         return family
 
@@ -82,14 +83,14 @@ class StoreCollector(Collector):
         family = CounterMetricFamily(
             "hub_attempts", "Attempts that ended, by outcome.", labels=["destination", "outcome"]
         )
-        counts = self._reading.reports.attempts_by_outcome()
+        counts = self._reading.metrics.attempts_by_outcome()
         for name in sorted({*self._names(), *(name for name, _ in counts)}):
             for outcome in Outcome:
                 family.add_metric([name, outcome], counts.get((name, outcome), 0))
         return family
 
     def _delivery_seconds(self) -> Metric:
-        counts, total = self._reading.reports.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        counts, total = self._reading.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
         names = [*(str(bound) for bound in DELIVERY_SECONDS_BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             "hub_delivery_seconds",
@@ -104,7 +105,7 @@ class StoreCollector(Collector):
         )
         for name in self._names():
             due_at = self._stats.oldest_due.get(name)
-            waited = (self._stats.now - due_at).total_seconds() if due_at else 0.0
+            waited = (self._facts.now - due_at).total_seconds() if due_at else 0.0
             family.add_metric([name], waited)
         return family
 
@@ -112,12 +113,20 @@ class StoreCollector(Collector):
         family = GaugeMetricFamily(
             "hub_destination_paused", "Whether a destination is paused.", labels=["destination"]
         )
-        states = self._reading.destinations.all()
         for name in self._names():
-            known = states.get(name)
-            family.add_metric([name], int(known is not None and known.paused_at is not None))
+            family.add_metric([name], int(self._facts.state(name).paused_at is not None))
+        return family
+
+    def _findings(self) -> Metric:
+        family = GaugeMetricFamily(
+            "hub_findings", "Findings about the hub's health.", labels=["code", "severity"]
+        )
+        counts = Counter((finding.code.value, finding.severity.value) for finding in self._outlook.all())
+        for labels, count in sorted(counts.items()):
+            family.add_metric(labels, count)
         return family
 
     def _names(self) -> list[str]:
         """Destinations of today's configuration, and those of yesterday's that deliveries name."""
-        return sorted({*self._config.destinations, *(name for name, _ in self._stats.deliveries)})
+        today = self._facts.config.destinations if self._facts.config else {}
+        return sorted({*today, *(name for name, _ in self._stats.deliveries)})

@@ -17,8 +17,8 @@ from hub.model.records import EventRecord
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.messages import parts
+from hub.web.overview import overview
 from hub.web.parameters import known_id
-from hub.web.standing import standing
 
 PAGE_SIZE = 50
 LAST_EVENTS = 8
@@ -35,19 +35,18 @@ def status() -> Response:
     here = context()
     masks = redaction_of(here.settings.environment)
     with here.store.read() as reading:
-        stats = reading.reports.stats()
-        places = serializers.destinations(here, reading)
+        outlook = here.look_up(reading)
         events = [_listed(record, masks) for record in reading.reports.events(limit=LAST_EVENTS)]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
     return page(
         "status.html",
-        now=stats.now,
-        stats=stats,
-        standing=standing(stats, places, serving),
+        now=outlook.facts.now,
+        stats=outlook.stats,
+        overview=overview(outlook.findings),
         serving=serving,
-        destinations=places,
+        destinations=serializers.destinations(outlook),
         events=events,
         unset_sources=[(source, address) for source, address in sources if source.missing],
         addresses=[address for _, address in sources],
@@ -141,9 +140,9 @@ def delivery(delivery_id: str) -> Response:
 def destinations() -> Response:
     here = context()
     with here.store.read() as reading:
-        return page(
-            "destinations.html", now=reading.now, destinations=serializers.destinations(here, reading)
-        )
+        outlook = here.look_up(reading)
+    shown = serializers.destinations(outlook)
+    return page("destinations.html", now=outlook.facts.now, destinations=shown)
 
 
 @blueprint.get("/routes")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from hub import catalog
 from hub.catalog.redaction import Redaction, body_of
 from hub.destinations.base import find_destination
+from hub.health.assess import Area
+from hub.health.status import DestinationStatus, status_of
+from hub.humanize import sentence
 from hub.model.delivery import State
-from hub.model.destination import DestinationConfig, DestinationState
+from hub.model.destination import DestinationConfig
+from hub.model.finding import Finding
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
-from hub.store.store import Transaction
-from hub.web.context import Context
+from hub.web.context import Outlook
 
 Shown = dict[str, Any]
 
@@ -70,19 +72,21 @@ def whole_delivery(record: DeliveryRecord, masks: Redaction) -> Shown:
     }
 
 
-def destinations(context: Context, reading: Transaction) -> list[Shown]:
+def destinations(outlook: Outlook) -> list[Shown]:
     """Today's destinations in the order of routes.yaml, then those that are gone but still owed to."""
-    stats = reading.reports.stats()
-    states = reading.destinations.all()
-    configs = context.rules().config.destinations
-    shown = [_destination(config, states.get(name), stats) for name, config in configs.items()]
-    left = sorted({name for name, state in stats.deliveries if state in _OWED} - set(configs))
-    return shown + [_removed(name, stats) for name in left]
+    configs = outlook.facts.config.destinations if outlook.facts.config else {}
+    owed = {name for name, state in outlook.stats.deliveries if state in _OWED}
+    return [_destination(name, outlook) for name in (*configs, *sorted(owed - set(configs)))]
 
 
-def destination(context: Context, reading: Transaction, name: str) -> Shown:
+def destination(outlook: Outlook, name: str) -> Shown:
     """One destination that is known."""
-    return next(each for each in destinations(context, reading) if each["name"] == name)
+    return next(shown for shown in destinations(outlook) if shown["name"] == name)
+
+
+def finding(judged: Finding) -> Shown:
+    """A finding, all its fields."""
+    return vars(judged)
 
 
 def stats(numbers: Stats) -> Shown:
@@ -123,67 +127,36 @@ def _attempt(record: AttemptRecord, masks: Redaction) -> Shown:
     }
 
 
-def _destination(config: DestinationConfig, known: DestinationState | None, stats: Stats) -> Shown:
-    state = known or DestinationState(name=config.name)
-    return {
-        "name": config.name,
-        "type": config.type,
-        "state": _state(config, state),
-        "advice": _advice(config, state),
-        "paused_reason": state.paused_reason if state.paused_at else None,
-        "paused_at": state.paused_at,
-        "missing": list(config.missing),
-        "sends_to": describe(config),
-        "failures": state.failures,
-        "probe_at": state.probe_at,
-        **_owed(config.name, stats),
-    }
-
-
-def _removed(name: str, stats: Stats) -> Shown:
+def _destination(name: str, outlook: Outlook) -> Shown:
+    configs = outlook.facts.config.destinations if outlook.facts.config else {}
+    config, state = configs.get(name), outlook.facts.state(name)
+    status = status_of(config, state)
+    is_paused = config is not None and state.paused_at is not None
     return {
         "name": name,
-        "type": None,
-        "state": "removed",
-        "advice": "It is no longer in routes.yaml. Put it back, or cancel what it is owed.",
-        "paused_reason": None,
-        "paused_at": None,
-        "missing": [],
-        "sends_to": None,
-        "failures": 0,
-        "probe_at": None,
-        **_owed(name, stats),
+        "type": config.type if config else None,
+        "state": status.value,
+        "advice": _advice(name, status, outlook),
+        "paused_reason": outlook.redaction.optional(state.paused_reason) if is_paused else None,
+        "paused_at": state.paused_at if is_paused else None,
+        "missing": list(config.missing) if config else [],
+        "sends_to": describe(config) if config else None,
+        "failures": state.failures if config else 0,
+        "probe_at": state.probe_at if config else None,
+        **{state.value: outlook.stats.count(state, name) for state in State},
+        "oldest_due_seconds": _age(outlook.stats.oldest_due.get(name), outlook.facts.now),
     }
 
 
-def _owed(name: str, stats: Stats) -> Mapping[str, Any]:
-    counts = {state.value: stats.count(state, name) for state in State}
-    return {**counts, "oldest_due_seconds": _age(stats.oldest_due.get(name), stats.now)}
-
-
-def _state(config: DestinationConfig, state: DestinationState) -> str:
-    if not config.enabled:
-        return "disabled"
-    if config.options is None:
-        return "not_configured"
-    if state.paused_at is not None:
-        return "paused"
-    return "failing" if state.probe_at is not None else "ok"
-
-
-def _advice(config: DestinationConfig, state: DestinationState) -> str | None:
-    """What to do, where there is something to do."""
-    match _state(config, state):
-        case "not_configured":
-            return f"Set {' and '.join(config.missing)}. What it is owed waits, and nothing is lost."
-        case "paused":
-            return "Put right what the reason names, then resume it. What it is owed waits."
-        case "failing":
-            return f"{state.failures} failures in a row. The hub keeps trying, one message at a time."
-        case "disabled":
-            return "Nothing is owed to it while routes.yaml says enabled: false."
-        case _:
-            return None
+def _advice(name: str, status: DestinationStatus, outlook: Outlook) -> str | None:
+    """What to do, where there is something to do; a pause's reason stands beside it."""
+    if status is DestinationStatus.DISABLED:
+        return "Nothing is owed to it while routes.yaml says enabled: false."
+    for its_finding in outlook.findings.get(Area.DESTINATIONS, ()):
+        if its_finding.subject == name:
+            reason = "" if status is DestinationStatus.PAUSED else sentence(its_finding.reason)
+            return " ".join(filter(None, (reason, sentence(its_finding.cure))))
+    return None
 
 
 def describe(config: DestinationConfig) -> str | None:

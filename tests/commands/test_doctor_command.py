@@ -15,9 +15,8 @@ import pytest
 from shell import Served, bare_environment, shipped_environment
 from sqlalchemy import delete
 
-from hub.health.doctor import look
 from hub.store.repositories.events import Arrival
-from hub.store.store import Store, open_store
+from hub.store.store import open_store
 from hub.store.tables import deliveries
 
 Run = Callable[..., Any]
@@ -42,10 +41,10 @@ def environment(sqlite_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 def findings(result: Any) -> dict[str, list[tuple[str, str]]]:
-    said: dict[str, list[tuple[str, str]]] = {}
-    for each in json.loads(result.stdout)["findings"]:
-        said.setdefault(each["check"], []).append((each["level"], each["found"]))
-    return said
+    by_check: dict[str, list[tuple[str, str]]] = {}
+    for finding in json.loads(result.stdout)["findings"]:
+        by_check.setdefault(finding["check"], []).append((finding["level"], finding["found"]))
+    return by_check
 
 
 def given_life(url: str) -> None:
@@ -77,11 +76,11 @@ def test_all_is_right(run: Run, environment: dict[str, str], sqlite_url: str) ->
 
 
 def test_a_hub_that_serves_is_seen_to_work(run: Run, served: Served) -> None:
-    said = findings(run("doctor", "--json", env=served.environment))
+    by_check = findings(run("doctor", "--json", env=served.environment))
 
-    assert [level for level, _ in said["worker"]] == ["good"]
-    assert [level for level, _ in said["accounts"]] == ["good"]
-    assert ("warning", "partner has no signing secret, so /api/partner answers 503") in said["sources"]
+    assert [level for level, _ in by_check["worker"]] == ["good"]
+    assert [level for level, _ in by_check["accounts"]] == ["good"]
+    assert ("warning", "partner has no signing secret, so /api/partner answers 503") in by_check["sources"]
 
 
 def test_a_hub_that_is_stopped_is_a_problem(run: Run, environment: dict[str, str]) -> None:
@@ -98,12 +97,12 @@ def test_a_lost_delivery_is_found(run: Run, environment: dict[str, str], sqlite_
     result = run("doctor", "--json", env=environment)
 
     assert result.exit_code == 1
-    told = findings(result)["accounts"]
-    assert told[0] == (
+    accounts = findings(result)["accounts"]
+    assert accounts[0] == (
         "problem",
         "1 owed, but 0 = 0 delivered + 0 dead + 0 held + 0 cancelled + 0 pending + 0 sending",
     )
-    assert told[1][1].startswith("1 events lack a delivery that they were owed, such as evt_")
+    assert accounts[1][1].startswith("1 events lack a delivery that they were owed, such as evt_")
 
 
 def test_a_bad_configuration_hides_nothing_of_the_store(run: Run, environment: dict[str, str]) -> None:
@@ -111,9 +110,9 @@ def test_a_bad_configuration_hides_nothing_of_the_store(run: Run, environment: d
     result = run("doctor", "--json", env=environment)
 
     assert result.exit_code == 1
-    said = findings(result)
-    assert "unknown-destination" in said["configuration"][0][1]
-    assert [level for level, _ in said["accounts"]] == ["good"]
+    by_check = findings(result)
+    assert "unknown-destination" in by_check["configuration"][0][1]
+    assert [level for level, _ in by_check["accounts"]] == ["good"]
 
 
 def test_a_missing_database_is_named(run: Run) -> None:
@@ -148,16 +147,3 @@ def test_a_database_that_does_not_answer_is_a_problem(run: Run) -> None:
 
     assert result.exit_code == 1
     assert "✗ database" in result.stdout
-
-
-def test_each_dialect_says_how_it_is(store: Store) -> None:
-    facts = look(store)
-
-    assert facts.database.problems == ()
-    if store.url.startswith("sqlite"):
-        assert facts.database.disk is not None
-        assert facts.database.disk.used > 0
-    else:
-        used, allowed = facts.database.connections or (0, 0)
-        assert 0 < used < allowed
-        assert abs(facts.database.clock_ahead_seconds or 0.0) < 5

@@ -1,4 +1,4 @@
-"""What is told when: a table of troubles, what was told of them, and the time."""
+"""What `problems:` hears when: a table of alerts, what was told of them, and the findings of now."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import pytest
 
 from hub.delivery import retry
 from hub.errors import Reject
-from hub.health import alerts
-from hub.health.alerts import Look, decide, message
+from hub.health.alerts import Decision, Notice, dead_letters, decide
+from hub.health.facts import Facts, FileFacts, StoreFacts
+from hub.health.problem_event import headline, problem_data
 from hub.model.alert import Alert, AlertKind
 from hub.model.config import Config
-from hub.model.delivery import Claim
+from hub.model.delivery import Claim, State
 from hub.model.destination import DestinationState
+from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.routing import Send
-from hub.model.stats import DiskSpace
+from hub.model.stats import DatabaseStatus, DiskSpace
 
 NOW = given.NOON
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -33,8 +35,21 @@ CONFIG = given.config(
 BOTH = replace(CONFIG, problems=(Send(to="mail"), Send(to="team")))
 
 
-def look(*states: DestinationState, **values: Any) -> Look:
-    return Look(now=NOW, states={state.name: state for state in states}, **values)
+def seen(
+    *states: DestinationState, dead: int = 0, refused: str = "", disk: DiskSpace | None = None, **more: Any
+) -> Facts:
+    """The facts of a hub with these destinations, and so many dead letters of each that there is."""
+    return Facts(
+        now=NOW,
+        files=FileFacts(config=CONFIG, refused=tuple(refused.splitlines())),
+        store=StoreFacts(
+            states={state.name: state for state in states},
+            counts={(name, State.DEAD): dead for name in CONFIG.destinations},
+            worker_seen_at=NOW,
+            **more,
+        ),
+        database=DatabaseStatus(disk=disk),
+    )
 
 
 def paused(name: str = "crm", since: datetime = NOW - MINUTE) -> DestinationState:
@@ -45,13 +60,13 @@ def failing(name: str = "crm") -> DestinationState:
     return DestinationState(name=name, probe_at=NOW, failures=6)
 
 
-def trouble(kind: AlertKind = AlertKind.PAUSED, subject: str = "crm", **values: Any) -> Alert:
+def alert(kind: AlertKind = AlertKind.PAUSED, subject: str = "crm", **values: Any) -> Alert:
     return Alert(**{"kind": kind, "subject": subject, "since": NOW - MINUTE, **values})
 
 
-def told(kind: AlertKind, ago: timedelta, **values: Any) -> Alert:
+def notified(kind: AlertKind, ago: timedelta, **values: Any) -> Alert:
     given_ = {"since": NOW - ago - MINUTE, "notified_at": NOW - ago, "is_notified": True}
-    return trouble(kind, **{**given_, **values})
+    return alert(kind, **{**given_, **values})
 
 
 DIED, REFUSED, PAUSED, FAILING = (
@@ -63,152 +78,165 @@ DIED, REFUSED, PAUSED, FAILING = (
 RELOAD, DISK, QUIET = AlertKind.RELOAD, AlertKind.DISK, AlertKind.QUIET
 BROKEN = DestinationState(name="crm", failures=2)
 WELL = DestinationState(name="crm")
-SCARCE = DiskSpace(free=GIB // 4, total=100 * GIB, used=GIB)
+FULL = DiskSpace(free=GIB // 4, total=100 * GIB, used=GIB)
 
-TABLE: dict[str, tuple[list[Alert], Look, list[str]]] = {
-    "all is right": ([], look(WELL), []),
-    "a pause is told": ([], look(paused()), ["crm is paused"]),
-    "a pause of a moment is not told yet": ([], look(paused(since=NOW - SECOND)), []),
-    "a pause is told once": ([told(PAUSED, 2 * HOUR)], look(paused()), []),
+TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
+    "all is right": ([], seen(WELL), []),
+    "a pause is told": ([], seen(paused()), ["crm is paused"]),
+    "a pause of a moment is not told yet": ([], seen(paused(since=NOW - SECOND)), []),
+    "a pause is told once": ([notified(PAUSED, 2 * HOUR)], seen(paused()), []),
     "a pause that lasts is told again a day later": (
-        [told(PAUSED, 25 * HOUR)],
-        look(paused()),
+        [notified(PAUSED, 25 * HOUR)],
+        seen(paused()),
         ["crm is paused"],
     ),
-    "a resume is told": ([told(PAUSED, MINUTE)], look(WELL), ["crm goes on"]),
-    "a resume of what was never told is not": ([trouble(PAUSED)], look(WELL), []),
-    "a breaker that just opened is not told": ([], look(failing()), []),
-    "a breaker that stays open is told": ([trouble(FAILING)], look(failing()), ["crm is failing"]),
-    "a breaker that closes is told": ([told(FAILING, MINUTE)], look(WELL), ["crm accepts again"]),
+    "a resume is told": ([notified(PAUSED, MINUTE)], seen(WELL), ["crm goes on"]),
+    "a resume of what was never told is not": ([alert(PAUSED)], seen(WELL), []),
+    "a breaker that just opened is not told": ([], seen(failing()), []),
+    "a breaker that stays open is told": ([alert(FAILING)], seen(failing()), ["crm is failing"]),
+    "a breaker that closes is told": ([notified(FAILING, MINUTE)], seen(WELL), ["crm accepts again"]),
     "what begins anew within the hour waits": (
-        [told(FAILING, 30 * MINUTE, since=NOW - 2 * MINUTE, is_notified=False)],
-        look(failing()),
+        [notified(FAILING, 30 * MINUTE, since=NOW - 2 * MINUTE, is_notified=False)],
+        seen(failing()),
         [],
     ),
     "what begins anew is told after the hour": (
-        [told(FAILING, HOUR, since=NOW - 2 * MINUTE, is_notified=False)],
-        look(failing()),
+        [notified(FAILING, HOUR, since=NOW - 2 * MINUTE, is_notified=False)],
+        seen(failing()),
         ["crm is failing"],
     ),
     "deaths are told": (
-        [trouble(DIED, count=2)],
-        look(BROKEN, dead={"crm": 2}),
+        [alert(DIED, count=2)],
+        seen(BROKEN, dead=2),
         ["2 deliveries to crm died"],
     ),
     "deaths are told once": (
-        [told(DIED, 2 * HOUR, count=2, notified_count=2)],
-        look(BROKEN, dead={"crm": 2}),
+        [notified(DIED, 2 * HOUR, count=2, notified_count=2)],
+        seen(BROKEN, dead=2),
         [],
     ),
     "more deaths wait for the hour": (
-        [told(DIED, 59 * MINUTE, count=3, notified_count=2)],
-        look(BROKEN, dead={"crm": 3}),
+        [notified(DIED, 59 * MINUTE, count=3, notified_count=2)],
+        seen(BROKEN, dead=3),
         [],
     ),
     "more deaths are told after an hour": (
-        [told(DIED, HOUR, count=3, notified_count=2)],
-        look(BROKEN, dead={"crm": 3}),
+        [notified(DIED, HOUR, count=3, notified_count=2)],
+        seen(BROKEN, dead=3),
         ["3 deliveries to crm died"],
     ),
     "a destination that delivers again has recovered": (
-        [told(DIED, MINUTE, count=2)],
-        look(WELL, dead={"crm": 2}),
+        [notified(DIED, MINUTE, count=2)],
+        seen(WELL, dead=2),
         ["crm accepts again"],
     ),
     "a refused message stays dead though others arrive": (
-        [told(REFUSED, MINUTE, count=1, notified_count=1)],
-        look(WELL, dead={"crm": 1}),
+        [notified(REFUSED, MINUTE, count=1, notified_count=1)],
+        seen(WELL, dead=1),
         [],
     ),
     "a refused message that is dead no more is told": (
-        [told(REFUSED, MINUTE, count=1, notified_count=1)],
-        look(WELL, dead={"crm": 0}),
+        [notified(REFUSED, MINUTE, count=1, notified_count=1)],
+        seen(WELL, dead=0),
         ["No delivery to crm is dead any more"],
     ),
     "a refused edit is told": (
-        [trouble(RELOAD, "")],
-        look(refusal="routes.yaml:3:1: error"),
+        [alert(RELOAD, "")],
+        seen(refused="routes.yaml:3:1: error"),
         ["An edit of the configuration was refused"],
     ),
     "a mended edit is told": (
-        [told(RELOAD, MINUTE, subject="")],
-        look(),
+        [notified(RELOAD, MINUTE, subject="")],
+        seen(),
         ["The configuration is as its files have it again"],
     ),
-    "a disk that fills is told at once": ([], look(room=SCARCE), ["The disk fills"]),
+    "a disk that fills is told at once": ([], seen(disk=FULL), ["The disk fills"]),
     "a source that is quiet for too long is told": (
         [],
-        look(last_received={"clerk": NOW - 2 * HOUR}),
+        seen(last_received={"clerk": NOW - 2 * HOUR}),
         ["clerk has sent nothing for 2 h"],
     ),
-    "a source that was heard of is not": ([], look(last_received={"clerk": NOW - MINUTE}), []),
+    "a source that was heard of is not": ([], seen(last_received={"clerk": NOW - MINUTE}), []),
     "a source that sends again is told": (
-        [told(QUIET, MINUTE, subject="clerk")],
-        look(last_received={"clerk": NOW}),
+        [notified(QUIET, MINUTE, subject="clerk")],
+        seen(last_received={"clerk": NOW}),
         ["clerk sends again"],
     ),
     "several are told together": (
-        [trouble(DIED, "team", count=1)],
-        look(paused(), DestinationState(name="team", failures=1), room=SCARCE, dead={"team": 1}),
+        [alert(DIED, "team", count=1)],
+        seen(paused(), DestinationState(name="team", failures=1), disk=FULL, dead=1),
         ["1 delivery to team died", "The disk fills", "crm is paused"],
     ),
-    "nothing is told through what is in trouble": ([], look(paused("mail")), []),
-    "nor anything else meanwhile": ([], look(paused("mail"), paused()), []),
-    "nor through a breaker that just opened": ([], look(failing("mail"), paused()), []),
-    "what mail refused is not mailed": ([trouble(REFUSED, "mail", count=1)], look(dead={"mail": 1}), []),
-    "a pause of what is gone from the configuration is not told": ([], look(paused("gone")), []),
+    "nothing is told through what is in trouble": ([], seen(paused("mail")), []),
+    "nor anything else meanwhile": ([], seen(paused("mail"), paused()), []),
+    "nor through a breaker that just opened": ([], seen(failing("mail"), paused()), []),
+    "what mail refused is not mailed": ([alert(REFUSED, "mail", count=1)], seen(dead=1), []),
+    "a pause of what is gone from the configuration is not told": ([], seen(paused("gone")), []),
 }
 
 
-def headlines(kept: list[Alert], seen: Look, config: Config = CONFIG) -> list[str]:
-    tellings = decide(kept, seen, config).tellings
-    assert len(tellings) <= 1
-    return [alerts.headline(each, NOW) for telling in tellings for each in telling.troubles]
+def headlines(known: list[Alert], facts: Facts, config: Config = CONFIG) -> list[str]:
+    notifications = decision(known, facts, config).notifications
+    assert len(notifications) <= 1
+    return [headline(notice) for notification in notifications for notice in notification.notices]
+
+
+def decision(known: list[Alert] | tuple[Alert, ...], facts: Facts, config: Config = CONFIG) -> Decision:
+    """What is decided where so much is known of before."""
+    assert facts.store is not None
+    files = replace(facts.files, config=config)
+    return decide(replace(facts, store=replace(facts.store, alerts=tuple(known)), files=files), config)
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_what_is_told(case: str) -> None:
-    kept, seen, expected = TABLE[case]
+def test_a_notification_is_due(case: str) -> None:
+    known, facts, expected = TABLE[case]
 
-    assert headlines(kept, seen) == expected
+    assert headlines(known, facts) == expected
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_what_was_told_is_not_told_again(case: str) -> None:
-    kept, seen, _ = TABLE[case]
-    after = decide(kept, seen, CONFIG).kept
+def test_a_notification_is_not_sent_again(case: str) -> None:
+    known, facts, _ = TABLE[case]
+    after = decision(known, facts).alerts
 
-    assert decide(after, seen, CONFIG).tellings == ()
+    assert decision(after, facts).notifications == ()
 
 
 def test_others_are_told_when_one_of_those_named_is_in_trouble() -> None:
-    (telling,) = decide([], look(paused("mail")), BOTH).tellings
+    (notification,) = decision([], seen(paused("mail")), BOTH).notifications
 
-    assert [send.to for send in telling.sends] == ["team"]
-
-
-def test_a_trouble_that_nobody_could_be_told_of_is_told_once_somebody_can() -> None:
-    decision = decide([], look(paused("mail"), paused()), CONFIG)
-
-    assert [alerts.headline(each, NOW) for each in decision.unsaid] == ["crm is paused", "mail is paused"]
-    assert headlines(list(decision.kept), look(paused())) == ["crm is paused"]
+    assert [send.to for send in notification.sends] == ["team"]
 
 
-def test_what_is_over_is_forgotten_after_an_hour() -> None:
-    over = told(PAUSED, HOUR, since=None, is_notified=False)
-    recent = told(PAUSED, 59 * MINUTE, since=None, is_notified=False)
+def test_an_alert_that_nobody_could_be_told_of_is_told_once_somebody_can() -> None:
+    first = decision([], seen(paused("mail"), paused()))
 
-    assert decide([over], look(), CONFIG).forgotten == (over,)
-    assert decide([recent], look(), CONFIG).forgotten == ()
+    assert [headline(notice) for notice in first.undeliverable] == ["crm is paused", "mail is paused"]
+    assert headlines(list(first.alerts), seen(paused())) == ["crm is paused"]
+
+
+def test_an_alert_that_is_over_is_forgotten_after_an_hour() -> None:
+    over = notified(PAUSED, HOUR, since=None, is_notified=False)
+    recent = notified(PAUSED, 59 * MINUTE, since=None, is_notified=False)
+
+    assert decision([over], seen()).forgotten == (over,)
+    assert decision([recent], seen()).forgotten == ()
 
 
 def test_without_quiet_after_no_silence_is_told() -> None:
     config = replace(CONFIG, quiet_after_seconds=None)
 
-    assert headlines([], look(last_received={"clerk": NOW - 99 * HOUR}), config) == []
+    assert headlines([], seen(last_received={"clerk": NOW - 99 * HOUR}), config) == []
 
 
-# -- deaths and words -----------------------------------------------------------------------------
+def test_a_reason_that_changes_changes_no_memory() -> None:
+    known = [notified(FAILING, MINUTE, reason="5 failures in a row")]
+
+    assert decision(known, seen(failing())).alerts == tuple(known)
+
+
+# -- dead letters and words -----------------------------------------------------------------------
 
 
 def claim(type_: str = "user.created", name: str = "crm") -> Claim:
@@ -227,36 +255,49 @@ def claim(type_: str = "user.created", name: str = "crm") -> Claim:
     )
 
 
-def test_deaths_are_counted_by_destination_and_those_of_problems_are_not() -> None:
-    dead = [
+def test_dead_letters_are_counted_by_destination_and_those_of_problems_are_not() -> None:
+    settlements = [
         retry.after_error(
-            claim(type_, name), Reject(why), given.destination(name), now=NOW, chance=0.5, seconds=1.0
+            claim(type_, name), Reject(reason), given.destination(name), now=NOW, chance=0.5, seconds=1.0
         )
-        for type_, name, why in [
+        for type_, name, reason in [
             ("user.created", "crm", "first"),
             ("user.created", "crm", "410 Gone"),
             ("hub.problem", "mail", "550"),
         ]
     ]
-    found = alerts.dead_letters(dead, {"team": 3, "log": 0})
+    died = dead_letters(settlements, {"team": 3, "log": 0})
 
-    assert [(each.destination, each.count, each.reason) for each in found] == [
+    assert [(letters.destination, letters.count, letters.reason) for letters in died] == [
         ("crm", 2, "410 Gone"),
         ("team", 3, "they waited longer than give_up_after"),
     ]
 
 
-def test_a_message_says_what_since_when_why_and_what_to_do() -> None:
-    said = message(
-        [trouble(PAUSED, reason="invalid_auth"), trouble(DIED, "team", since=None)],
-        now=NOW,
-        waiting={"crm": 3},
-        dead={"team": 2},
-        page="https://hub.example.com",
+def paused_notice(name: str, reason: str) -> Notice:
+    finding = Finding(
+        code=FindingCode.PAUSED,
+        severity=FindingSeverity.BAD,
+        subject=name,
+        headline=f"{name} is paused",
+        reason=reason,
+        cure=f"put that right, then: hub resume {name}",
+    )
+    return Notice(alert=alert(PAUSED, name), finding=finding)
+
+
+def test_a_message_has_the_problem_its_beginning_its_reason_and_its_cure() -> None:
+    facts = seen()
+    assert facts.store is not None
+    counts = {("crm", State.PENDING): 3, ("team", State.DEAD): 2}
+    data = problem_data(
+        [paused_notice("crm", "invalid_auth"), Notice(alert=alert(DIED, "team", since=None), finding=None)],
+        replace(facts, store=replace(facts.store, counts=counts)),
+        "https://hub.example.com",
     )
 
-    assert said["headline"] == "crm is paused; team accepts again"
-    assert [(line["label"], line["text"]) for line in said["lines"]] == [
+    assert data["headline"] == "crm is paused; team accepts again"
+    assert [(line["label"], line["text"]) for line in data["lines"]] == [
         ("Problem", "crm is paused, since 2026-05-04 11:59 UTC; 3 deliveries wait"),
         ("Reason", "invalid_auth"),
         ("To do", "Put that right, then: hub resume crm"),
@@ -266,13 +307,37 @@ def test_a_message_says_what_since_when_why_and_what_to_do() -> None:
     ]
 
 
-def test_a_message_stays_short_whatever_happens() -> None:
-    many = [trouble(PAUSED, f"crm{number}", reason="x" * 5000) for number in range(50)]
-    said = message(many, now=NOW, waiting={}, dead={}, page="https://hub.example.com")
+def test_a_message_has_the_same_for_machines() -> None:
+    over = alert(REFUSED, "team", since=None, reason="410 Gone", count=4)
+    notices = [paused_notice("crm", "invalid_auth"), Notice(alert=over, finding=None)]
 
-    assert len(said["lines"]) <= 20
-    assert said["lines"][-2:] == [
+    assert problem_data(notices, seen(), "")["troubles"] == [
+        {
+            "kind": "paused",
+            "subject": "crm",
+            "over": False,
+            "since": "2026-05-04T11:59:00+00:00",
+            "count": 0,
+            "reason": "invalid_auth",
+        },
+        {
+            "kind": "refused",
+            "subject": "team",
+            "over": True,
+            "since": None,
+            "count": 4,
+            "reason": "410 Gone",
+        },
+    ]
+
+
+def test_a_message_stays_short_whatever_happens() -> None:
+    notices = [paused_notice(f"crm{number}", "x" * 5000) for number in range(50)]
+    data = problem_data(notices, seen(), "https://hub.example.com")
+
+    assert len(data["lines"]) <= 20
+    assert data["lines"][-2:] == [
         {"label": "And", "text": "44 more, on the status page"},
         {"label": "Page", "text": "https://hub.example.com"},
     ]
-    assert all(len(line["text"]) < 200 for line in said["lines"])
+    assert all(len(line["text"]) < 200 for line in data["lines"])

@@ -17,13 +17,13 @@ from hub import catalog, operator
 from hub.delivery.batch import News, Plan, Sent
 from hub.delivery.cycle import take_turn
 from hub.errors import Reject, Retry
+from hub.health.facts import REFUSED_EDIT
 from hub.health.notifier import Notifier
 from hub.ingest.fanout import fan_out
 from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
 from hub.model.records import EventRecord
 from hub.model.routing import Send
-from hub.rules.reload import KEPT_REFUSAL
 from hub.store.store import Store
 from hub.store.tables import alerts, deliveries, destinations, events
 
@@ -191,11 +191,11 @@ def test_a_pause_is_told_with_the_command_that_ends_it(store: Store) -> None:
 
 
 def test_a_refused_edit_and_its_end_are_told(store: Store) -> None:
-    store.write(lambda t: t.settings.set(KEPT_REFUSAL, "routes.yaml:3:1: error[x]: no"))
+    store.write(lambda t: t.settings.set(REFUSED_EDIT, "routes.yaml:3:1: error[x]: no"))
     look(store)
     age(store)
     look(store)
-    store.write(lambda t: t.settings.set(KEPT_REFUSAL, ""))
+    store.write(lambda t: t.settings.set(REFUSED_EDIT, ""))
     look(store)
 
     assert headlines(store) == [

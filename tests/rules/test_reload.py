@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from hub.errors import ConfigError
+from hub.health.facts import REFUSED_EDIT
 from hub.ingest.route import Rules
 from hub.model.config import Config
-from hub.rules.reload import KEPT_FILES, KEPT_REFUSAL, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
+from hub.rules.reload import KEPT_FILES, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
 from hub.settings import Settings
 from hub.store.store import Store, open_store
 
@@ -262,7 +263,7 @@ def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
 
 def kept_refusal(world: World) -> str | None:
     with world.store.read() as reading:
-        return reading.settings.get(KEPT_REFUSAL)
+        return reading.settings.get(REFUSED_EDIT)
 
 
 def test_a_refusal_that_was_mended_before_a_restart_is_over_for_all(world: World) -> None:

@@ -60,10 +60,10 @@ def prune(store: Store, payloads: datetime, ids: datetime = LONG_AGO, limit: int
 
 def counters(store: Store) -> Any:
     with store.read() as reading:
-        counts, seconds = reading.reports.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        counts, seconds = reading.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
         return (
-            reading.reports.events_by_type(),
-            reading.reports.attempts_by_outcome(),
+            reading.metrics.events_by_type(),
+            reading.metrics.attempts_by_outcome(),
             counts,
             round(seconds, 6),
         )

@@ -98,7 +98,7 @@ def test_stats_count_what_there_is(store: Store) -> None:
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     with store.read() as reading:
         stats = reading.reports.stats()
-        assert reading.reports.delivery_seconds((1.0,)) == ([0, 0], 0.0)
+        assert reading.metrics.delivery_seconds((1.0,)) == ([0, 0], 0.0)
 
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
@@ -205,7 +205,7 @@ def test_events_are_counted_by_source_and_type(store: Store) -> None:
         event = given.event(type_, source=source)
         store.write(lambda t, event=event: t.events.add(event, given.routing()))
     with store.read() as reading:
-        assert reading.reports.events_by_type() == {
+        assert reading.metrics.events_by_type() == {
             ("clerk", "a"): 2,
             ("clerk", "b"): 1,
             ("hub", "a"): 1,

@@ -237,6 +237,43 @@ def test_destinations_say_what_to_do(world: World, client: FlaskClient) -> None:
     assert post(client, "/api/destinations/crm/resume")["state"] == "ok"
 
 
+def test_findings_are_those_of_the_page(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    post(client, "/api/destinations/crm/pause")
+    answer = get(client, "/api/findings")
+    by_subject = {item["subject"]: item for item in answer["items"]}
+
+    assert answer["next"] is None
+    assert {(item["code"], item["severity"]) for item in answer["items"]} == {
+        ("no_worker", "bad"),
+        ("paused", "bad"),
+        ("not_configured", "note"),
+    }
+    assert list(by_subject["crm"]) == [
+        "code",
+        "severity",
+        "subject",
+        "headline",
+        "reason",
+        "since",
+        "count",
+        "cure",
+    ]
+    assert by_subject["crm"]["headline"] == "crm is paused"
+    assert by_subject["crm"]["count"] == 1
+    assert by_subject["hub"]["cure"].startswith("start hub serve")
+
+
+@pytest.mark.parametrize(("path", "key"), [("findings", "reason"), ("destinations", "paused_reason")])
+def test_a_reason_shows_no_secret_of_the_environment(world: World, path: str, key: str) -> None:
+    client = world.app(environment={"CRM_WEBHOOK_URL": CRM_URL}).test_client()
+    world.store.write(lambda transaction: transaction.destinations.pause("crm", f"{CRM_URL} is gone"))
+    reasons = [item[key] for item in get(client, f"/api/{path}")["items"]]
+
+    assert "${CRM_WEBHOOK_URL} is gone" in reasons
+    assert not any("verysecret" in (reason or "") for reason in reasons)
+
+
 def test_a_destination_that_is_gone_is_shown_while_it_is_owed_to(world: World, client: FlaskClient) -> None:
     world.send(client, payload())
     world.config = type(world.config)(version="2", sources=world.config.sources, destinations={}, routes=())

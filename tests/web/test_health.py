@@ -10,7 +10,8 @@ from given_web import KEY, World, payload
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
-from hub.store.store import open_store
+from hub.store.copy import MOVED
+from hub.store.store import MOVED_WORDS, open_store
 from hub.store.tables import workers
 
 
@@ -42,7 +43,7 @@ def test_readyz_names_a_worker_that_went_silent(world: World, client: FlaskClien
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.get_json()["worker"].startswith("no sign of life from a worker for 9")
+    assert answer.get_json()["worker"].startswith("no sign of life from a worker for 1 min; start")
 
 
 def test_readyz_names_a_database_that_does_not_answer(world: World) -> None:
@@ -51,6 +52,30 @@ def test_readyz_names_a_database_that_does_not_answer(world: World) -> None:
 
     assert answer.status_code == 503
     assert answer.get_json()["database"] == "the database does not answer"
+
+
+def test_readyz_names_a_database_that_has_moved(world: World, client: FlaskClient) -> None:
+    beat(world, 5)
+    world.store.write(lambda transaction: transaction.settings.set(MOVED, "token"))
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.get_json() == {
+        "database": MOVED_WORDS,
+        "config": "ok",
+        "worker": f"unknown, for {MOVED_WORDS}",
+    }
+
+
+def test_metrics_have_the_findings(world: World, client: FlaskClient) -> None:
+    client.post("/api/destinations/crm/pause", headers=KEY)
+    lines = client.get("/metrics", headers=KEY).text.splitlines()
+
+    assert [line for line in lines if line.startswith("hub_findings{")] == [
+        'hub_findings{code="no_worker",severity="bad"} 1.0',
+        'hub_findings{code="not_configured",severity="note"} 1.0',
+        'hub_findings{code="paused",severity="bad"} 1.0',
+    ]
 
 
 def test_metrics_count_from_the_store(world: World, client: FlaskClient) -> None:

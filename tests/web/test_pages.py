@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -41,6 +42,14 @@ def test_a_first_deploy_shows_what_to_paste_and_what_to_set(world: World) -> Non
 
     assert "https://hub.example.com/api/webhooks" in text
     assert "CLERK_WEBHOOK_SIGNING_SECRET" in text
+
+
+def test_the_status_page_says_when_a_worker_was_last_heard_of(world: World, signed_in: FlaskClient) -> None:
+    silent = signed_in.get("/").text
+    world.store.write(lambda transaction: transaction.workers.beat("w", forget_after=timedelta(hours=1)))
+
+    assert "A worker was last heard of" not in silent
+    assert "A worker was last heard of" in signed_in.get("/").text
 
 
 def test_an_event_shows_verdicts_and_masks_its_secrets(world: World, signed_in: FlaskClient) -> None:
@@ -174,7 +183,10 @@ def test_pages_say_which_version_serves_since_when_and_why_an_edit_does_not(
         ),
     )
 
-    assert "config/routes.yaml:14: there is no &lt;b&gt;key&lt;/b&gt;" in signed_in.get("/").text
+    assert (
+        "config/routes.yaml:14:9: error[unknown-key]: there is no &lt;b&gt;key&lt;/b&gt;"
+        in signed_in.get("/").text
+    )
     assert "<code>config/routes.yaml:14:9</code> there is no &lt;b&gt;key" in signed_in.get("/routes").text
 
 

@@ -7,19 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Select,
     bindparam,
-    case,
     func,
     literal,
     select,
-    type_coerce,
     union_all,
 )
 
 from hub import catalog
+from hub.catalog.redaction import Redaction
 from hub.errors import NotFound
 from hub.model.delivery import FINISHED, Outcome, State
 from hub.model.event import first_id
@@ -28,7 +26,8 @@ from hub.model.routing import Verdict
 from hub.model.stats import Stats
 from hub.store.engine.session import Session
 from hub.store.repositories.workers import Workers
-from hub.store.tables import attempts, counters, deliveries, events, is_in
+from hub.store.tables import attempts, deliveries, events, is_in
+from hub.strings import one_line
 
 _EVENT_COLUMNS = (
     events.c.id,
@@ -40,6 +39,9 @@ _EVENT_COLUMNS = (
     events.c.payload,
 )
 
+
+ERRORS_LOOKED_AT, ERROR_LIMIT = 50, 200
+"""So many deliveries of a destination are asked for their last error, which is cut to so many characters."""
 
 MANY = 5_000
 """So few deliveries of a state are all looked at for a list; of more, the newest first."""
@@ -178,60 +180,41 @@ class Reports:
             now=self._session.now,
         )
 
-    def events_by_type(self) -> dict[tuple[str, str], int]:
-        """Events ever received, by source and type, pruned ones included."""
-        # By type alone, as the index is sorted: to group by source as well, SQLite would sort all rows.
-        sources = self._sources()
-        counts = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
-        rows = self._session.connection.execute(select(events.c.type, *counts).group_by(events.c.type))
-        found = {
-            (source, type_): int(count)
-            for type_, *numbers in rows
-            for source, count in zip(sources, numbers, strict=True)
-            if count
-        }
-        return self._with_pruned("events", found)
+    def count(self, state: State, destination: str) -> int:
+        """Return how many deliveries to a destination are in a state."""
+        statement = select(func.count()).where(is_in(state), deliveries.c.destination == destination)
+        return int(self._session.connection.execute(statement).scalar_one())
 
-    def _sources(self) -> list[str]:
-        """The sources of all events, each found by one look into an index."""
-        sources: list[str] = []
-        while (source := self._session.connection.execute(_next_source(sources[-1:])).scalar()) is not None:
-            sources.append(source)
-        return sources
+    def in_flight(self) -> dict[str, int]:
+        """Return how many deliveries are being sent, by destination."""
+        statement = select(deliveries.c.destination, func.count()).where(is_in(State.SENDING))
+        rows = self._session.connection.execute(statement.group_by(deliveries.c.destination))
+        return dict(rows.all())
 
-    def attempts_by_outcome(self) -> dict[tuple[str, str], int]:
-        """Attempts ever finished, by destination and outcome, pruned ones included."""
-        statement = (
-            select(attempts.c.destination, attempts.c.outcome, func.count())
-            .where(attempts.c.outcome.is_not(None))
-            .group_by(attempts.c.destination, attempts.c.outcome)
+    def last_error(self, destination: str) -> str | None:
+        """Return the last error among the deliveries that wait longest for their next attempt.
+
+        On one line and without one-time secrets; None where none of them failed.
+        """
+        waiting = (
+            select(deliveries.c.id)
+            .where(is_in(State.PENDING), deliveries.c.destination == destination)
+            .order_by(deliveries.c.due_at.desc())
+            .limit(ERRORS_LOOKED_AT)
+            .subquery()
         )
-        rows = self._session.connection.execute(statement)
-        return self._with_pruned("attempts", {(name, outcome): count for name, outcome, count in rows})
-
-    def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
-        """How many deliveries ever arrived within each bound, in seconds, and the sum of their seconds."""
-        delivered_at = type_coerce(deliveries.c.delivered_at, BigInteger)
-        microseconds = delivered_at - type_coerce(deliveries.c.created_at, BigInteger)
-        columns: list[Any] = [func.count()]
-        columns += [func.sum(case((microseconds <= int(bound * 1e6), 1), else_=0)) for bound in bounds]
-        columns.append(func.sum(microseconds))
-        row = self._session.connection.execute(select(*columns).where(is_in(State.DELIVERED))).one()
-        pruned = self._pruned("delivery_seconds")
-        names = ["+Inf", *(str(bound) for bound in bounds)]
-        counts = [
-            int(count or 0) + pruned.get((name,), 0) for name, count in zip(names, row[:-1], strict=True)
-        ]
-        total = int(row[-1] or 0) + pruned.get(("microseconds",), 0)
-        return [*counts[1:], counts[0]], total / 1e6
-
-    def waiting(self, destination: str) -> int:
-        """How many deliveries are pending for a destination."""
-        return self._number(destination, State.PENDING)
-
-    def dead(self, destination: str) -> int:
-        """How many deliveries to a destination are dead."""
-        return self._number(destination, State.DEAD)
+        failed = (
+            select(attempts.c.detail, deliveries.c.event_type, deliveries.c.event_id)
+            .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+            .where(attempts.c.delivery_id.in_(select(waiting.c.id)), attempts.c.detail.is_not(None))
+            .order_by(attempts.c.at.desc())
+            .limit(1)
+        )
+        row = self._session.connection.execute(failed).first()
+        if row is None:
+            return None
+        payload = self._payloads_with_secrets([row]).get(row.event_id)
+        return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.detail), ERROR_LIMIT)
 
     def last_received(self, source: str) -> datetime | None:
         """When the last event of a source came in; None where none did."""
@@ -250,32 +233,11 @@ class Reports:
             names += [name] if name is not None else []
         return names
 
-    def _number(self, destination: str, state: State) -> int:
-        statement = select(func.count()).where(is_in(state), deliveries.c.destination == destination)
-        return int(self._session.connection.execute(statement).scalar_one())
-
-    def _with_pruned(self, name: str, counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-        """The counts of what is kept, with those of what was pruned added."""
-        for labels, count in self._pruned(name).items():
-            counts[labels] = counts.get(labels, 0) + count
-        return counts
-
-    def _pruned(self, name: str) -> dict[Any, int]:
-        rows = self._session.connection.execute(
-            select(counters.c.labels, counters.c.count).where(counters.c.name == name)
-        )
-        return {tuple(labels.split("\n")): count for labels, count in rows}
-
 
 def _page(statement: Select[Any], column: Any, limit: int, before: str | None) -> Select[Any]:
     if before:
         statement = statement.where(column < before)
     return statement.order_by(column.desc()).limit(limit)
-
-
-def _next_source(after: Sequence[str]) -> Select[Any]:
-    statement = select(func.min(events.c.source))
-    return statement.where(events.c.source > after[0]) if after else statement
 
 
 def _event_record(row: Any, states: dict[State, int]) -> EventRecord:

@@ -1,0 +1,181 @@
+"""The facts that health is judged by: a frozen snapshot of configuration, store and database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from hub.errors import StoreError
+from hub.model.alert import Alert
+from hub.model.config import Config
+from hub.model.delivery import State
+from hub.model.destination import DestinationState
+from hub.model.problem import Problem, Severity
+from hub.model.stats import Accounts, DatabaseStatus, DiskSpace, Stats
+from hub.settings import Settings
+from hub.store.copy import MOVED
+from hub.store.store import Store, Transaction
+
+REFUSED_EDIT = "config_refusal"
+"""The shared value that holds the problems of the last edit, one a line; empty where it serves."""
+
+Counts = Mapping[tuple[str, State], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """The user's files. `config` is None where they cannot be used; `refused` are the last edit's errors."""
+
+    config: Config | None
+    problems: tuple[Problem, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFacts:
+    """The store's part. `counts` are deliveries by destination and state, as far as they were counted.
+
+    `last_errors` are of destinations whose breaker is open. `last_received` is by source, where the
+    configuration asks for it. `alerts` tell when deliveries began to die, and of what.
+    """
+
+    states: Mapping[str, DestinationState]
+    counts: Counts
+    worker_seen_at: datetime | None
+    last_errors: Mapping[str, str] = field(default_factory=dict)
+    last_received: Mapping[str, datetime] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    has_moved: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFacts:
+    """The part that costs a look at every row.
+
+    `abandoned` counts deliveries that a dead worker was sending. `newest_at` is the latest moment in the
+    store: in the future where clocks disagree.
+    """
+
+    accounts: Accounts
+    abandoned: int
+    newest_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """One moment's facts. What was not looked up is None and raises no finding.
+
+    `error` says why nothing is known of the store. `connections_wanted` are the most that this hub takes.
+    """
+
+    now: datetime
+    files: FileFacts
+    store: StoreFacts | None = None
+    error: str | None = None
+    database: DatabaseStatus | None = None
+    connections_wanted: int = 0
+    audit: AuditFacts | None = None
+
+    @property
+    def config(self) -> Config | None:
+        return self.files.config
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        return self.store.alerts if self.store else ()
+
+    def count(self, state: State, destination: str) -> int:
+        """Return how many deliveries to a destination are in a state; 0 where nobody counted."""
+        return self.store.counts.get((destination, state), 0) if self.store else 0
+
+    def state(self, destination: str) -> DestinationState:
+        """Return the store's state of a destination, a fresh one where it has none."""
+        fresh = DestinationState(name=destination)
+        return self.store.states.get(destination, fresh) if self.store else fresh
+
+
+def errors_of(problems: Collection[Problem]) -> tuple[str, ...]:
+    """Return the errors among problems, a line each."""
+    return tuple(str(problem) for problem in problems if problem.severity is Severity.ERROR)
+
+
+def waiting_facts(reading: Transaction, config: Config) -> Facts:
+    """Look up the little that says why deliveries wait, and whether a worker runs. Raises StoreError."""
+    counts = {(name, State.SENDING): count for name, count in reading.reports.in_flight().items()}
+    return Facts(now=reading.now, files=FileFacts(config=config), store=_store_facts(reading, config, counts))
+
+
+def page_facts(reading: Transaction, files: FileFacts, stats: Stats, disk: DiskSpace | None) -> Facts:
+    """Look up what a page can afford on every request. Raises StoreError."""
+    return Facts(
+        now=reading.now,
+        files=files,
+        store=_store_facts(reading, files.config, stats.deliveries),
+        database=DatabaseStatus(disk=disk),
+    )
+
+
+def notifier_facts(reading: Transaction, config: Config, disk: DiskSpace | None) -> Facts:
+    """Look up what a worker can afford every few seconds. Raises StoreError."""
+    refused = (reading.settings.get(REFUSED_EDIT) or "").splitlines()
+    removed = set(reading.reports.pending_destinations()) - set(config.destinations)
+    facts = Facts(
+        now=reading.now,
+        files=FileFacts(config=config, refused=tuple(refused)),
+        store=_store_facts(reading, config, {}),
+        database=DatabaseStatus(disk=disk),
+    )
+    dying = {alert.subject for alert in facts.alerts if alert.count}
+    return with_counts(facts, reading, {*removed, *dying})
+
+
+def with_counts(facts: Facts, reading: Transaction, names: Collection[str]) -> Facts:
+    """Return the facts with the waiting and dead deliveries of some more destinations counted."""
+    assert facts.store is not None
+    counts = dict(facts.store.counts)
+    for name in names:
+        for state in (State.PENDING, State.DEAD):
+            counts[name, state] = reading.reports.count(state, name)
+    return replace(facts, store=replace(facts.store, counts=counts))
+
+
+def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
+    """Look at everything, every row of the store included. Raises StoreError."""
+    database = store.status()
+    with store.read() as reading:
+        audit = AuditFacts(
+            accounts=reading.audit.accounts(),
+            abandoned=reading.audit.abandoned(),
+            newest_at=reading.audit.newest_at(),
+        )
+        return Facts(
+            now=reading.now,
+            files=files,
+            store=_store_facts(reading, files.config, reading.reports.stats().deliveries),
+            database=database,
+            connections_wanted=(settings.web_processes + 1) * settings.db_connections,
+            audit=audit,
+        )
+
+
+def without_store(files: FileFacts, error: StoreError) -> Facts:
+    """Return the facts that are left where the store refused or did not answer."""
+    return Facts(now=datetime.now(UTC), files=files, error=str(error))
+
+
+def _store_facts(reading: Transaction, config: Config | None, counts: Counts) -> StoreFacts:
+    states = reading.destinations.all()
+    failing = [name for name, state in states.items() if state.probe_at is not None]
+    last_errors = {name: reading.reports.last_error(name) for name in failing}
+    sources = config.sources if config is not None and config.quiet_after_seconds is not None else ()
+    last_received = {name: reading.reports.last_received(name) for name in sources}
+    return StoreFacts(
+        states=states,
+        counts=counts,
+        worker_seen_at=reading.workers.last_seen_at(),
+        last_errors={name: error for name, error in last_errors.items() if error is not None},
+        last_received={name: at for name, at in last_received.items() if at is not None},
+        alerts=tuple(reading.alerts.all()),
+        has_moved=reading.settings.get(MOVED) is not None,
+    )

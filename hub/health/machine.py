@@ -1,0 +1,143 @@
+"""Findings about what the hub stands on: database, disk, clock, and rows that do not add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hub.health.facts import Facts
+from hub.humanize import byte_size, capitalised, span
+from hub.model.delivery import State
+from hub.model.finding import Finding, FindingCode, FindingSeverity
+from hub.model.stats import DatabaseStatus, DiskSpace
+from hub.store.store import MOVED_WORDS
+
+CLOCK_OFF_SECONDS, CLOCK_WRONG_SECONDS = 30.0, 240.0
+"""A sender's time stamp may be five minutes away from this machine's clock; then every request is refused."""
+
+CONNECTIONS_FULL = 0.9
+
+VACUUM_FACTOR = 2
+"""SQLite's VACUUM needs up to twice the file's size: https://www.sqlite.org/lang_vacuum.html"""
+
+STATE_ORDER = (State.DELIVERED, State.DEAD, State.HELD, State.CANCELLED, State.PENDING, State.SENDING)
+
+
+def database(facts: Facts) -> Iterator[Finding]:
+    """Judge the database: does it answer, is it in order, has it connections left?"""
+    if facts.error is not None:
+        headline, _, reason = facts.error.partition(": ")
+        yield _of_database(capitalised(headline), reason=reason)
+    elif facts.store is not None and facts.store.has_moved:
+        headline, _, cure = MOVED_WORDS.partition("; ")
+        yield _of_database(capitalised(headline), cure=cure)
+    status = facts.database
+    if status is None:
+        return
+    for problem in status.problems:
+        cure = "restore a backup, or move to a new database with hub migrate-store"
+        yield _of_database(f"{status.name}: {problem}", cure=cure)
+    if not status.problems and status.connections is not None:
+        yield from _connections(status, status.connections, facts.connections_wanted)
+
+
+def _connections(status: DatabaseStatus, connections: tuple[int, int], wanted: int) -> Iterator[Finding]:
+    used, allowed = connections
+    headline = f"{status.name}: {connections_in_words(connections, wanted)}"
+    if wanted > allowed:
+        yield _of_database(headline, cure="lower HUB_DB_CONNECTIONS or WEB_CONCURRENCY")
+    elif used >= allowed * CONNECTIONS_FULL or 2 * wanted > allowed:
+        cure = "a deploy runs two generations for a moment: lower HUB_DB_CONNECTIONS or WEB_CONCURRENCY"
+        yield _of_database(headline, severity=FindingSeverity.WATCH, cure=cure)
+
+
+def connections_in_words(connections: tuple[int, int], wanted: int) -> str:
+    """Return `4 of 20 connections in use; this hub takes up to 9`."""
+    used, allowed = connections
+    return f"{used} of {allowed} connections in use; this hub takes up to {wanted}"
+
+
+def _of_database(
+    headline: str, *, severity: FindingSeverity = FindingSeverity.BAD, reason: str = "", cure: str = ""
+) -> Finding:
+    return Finding(
+        code=FindingCode.DATABASE, severity=severity, headline=headline, reason=reason or None, cure=cure
+    )
+
+
+def disk(facts: Facts) -> Iterator[Finding]:
+    """Judge the space on the database's volume."""
+    space = facts.database.disk if facts.database is not None else None
+    if space is None:
+        return
+    reason = disk_in_words(space)
+    if space.is_low:
+        yield Finding(
+            code=FindingCode.DISK,
+            severity=FindingSeverity.BAD,
+            headline="The disk fills",
+            reason=reason,
+            cure="make room or a larger volume; a lower HUB_RETENTION keeps less. Full, nothing is accepted",
+        )
+    elif space.free < VACUUM_FACTOR * space.used:
+        needed = byte_size(VACUUM_FACTOR * space.used)
+        yield Finding(
+            code=FindingCode.DISK,
+            severity=FindingSeverity.NOTE,
+            headline="The disk has no room for a VACUUM",
+            reason=reason,
+            cure=f"a VACUUM would need up to {needed}: make room before",
+        )
+
+
+def disk_in_words(space: DiskSpace) -> str:
+    """Return `256 MiB free of 100 GiB; the database takes 2.0 GiB`."""
+    free, total, used = map(byte_size, (space.free, space.total, space.used))
+    return f"{free} free of {total}; the database takes {used}"
+
+
+def clock(facts: Facts) -> Iterator[Finding]:
+    """Judge this machine's clock against the database's, and both against the moments in the store."""
+    ahead = (facts.database.clock_ahead_seconds if facts.database is not None else None) or 0.0
+    newest_at = facts.audit.newest_at if facts.audit is not None else None
+    newest = (newest_at - facts.now).total_seconds() if newest_at is not None else 0.0
+    reason = None
+    if newest > CLOCK_OFF_SECONDS:
+        headline, reason = f"The store holds a moment {span(newest)} in the future", "a clock was or is wrong"
+    elif abs(ahead) >= CLOCK_OFF_SECONDS:
+        headline = f"This machine is {span(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} the database"
+    else:
+        return
+    is_wrong = max(abs(ahead), newest) >= CLOCK_WRONG_SECONDS
+    yield Finding(
+        code=FindingCode.CLOCK,
+        severity=FindingSeverity.BAD if is_wrong else FindingSeverity.WATCH,
+        headline=headline,
+        reason=reason,
+        cure="set the clock (NTP): requests whose time stamp is five minutes away are refused",
+    )
+
+
+def accounts(facts: Facts) -> Iterator[Finding]:
+    """Judge the invariant. The owed were counted with the events: that is no mere sum of what is there."""
+    if facts.audit is None:
+        return
+    books = facts.audit.accounts
+    kept = sum(books.states.values())
+    headlines = [
+        f"{discrepancy.count:,} {discrepancy.description}, such as {discrepancy.example}"
+        for discrepancy in books.discrepancies
+    ]
+    if kept != books.owed:
+        headlines.insert(0, f"{books.owed:,} owed, but {kept:,} = {sum_in_words(books.states)}")
+    for headline in headlines:
+        yield Finding(
+            code=FindingCode.ACCOUNTS,
+            severity=FindingSeverity.BAD,
+            headline=headline,
+            cure="this should not be: keep a copy of the database and report it",
+        )
+
+
+def sum_in_words(states: Mapping[State, int]) -> str:
+    """Return `2 delivered + 0 dead + 0 held + 0 cancelled + 3 pending + 0 sending`."""
+    return " + ".join(f"{states[state]:,} {state}" for state in STATE_ORDER)

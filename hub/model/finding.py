@@ -1,0 +1,74 @@
+"""A finding about the hub's health, as page, doctor, readiness, metrics and alerts show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hub.humanize import counted
+
+HUB = "hub"
+"""The subject of a finding that is about no destination or source."""
+
+
+class FindingCode(StrEnum):
+    """The kind of a finding, for machines."""
+
+    CONFIGURATION = "configuration"
+    RELOAD_REFUSED = "reload_refused"
+    NOT_CONFIGURED = "not_configured"
+    SILENT = "silent"
+    DATABASE = "database"
+    DISK = "disk"
+    CLOCK = "clock"
+    NO_WORKER = "no_worker"
+    PAUSED = "paused"
+    FAILING = "failing"
+    REMOVED = "removed"
+    ABANDONED = "abandoned"
+    DEAD = "dead"
+    HELD = "held"
+    ACCOUNTS = "accounts"
+
+
+class FindingSeverity(StrEnum):
+    """Bad needs somebody now; watch waits for somebody's decision; a note is worth knowing."""
+
+    BAD = "bad"
+    WATCH = "watch"
+    NOTE = "note"
+
+
+WAITING_CODES = (FindingCode.PAUSED, FindingCode.FAILING, FindingCode.NOT_CONFIGURED, FindingCode.REMOVED)
+"""Findings whose `count` are the deliveries that wait because of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One finding in words: a headline that can stand alone, and parts of a sentence that begin small.
+
+    `subject` is the name of a destination or source, else `hub`. `count` are the deliveries or problems that
+    it is about; None where it is about none, or they were not counted. `cure` is the next thing to do.
+    """
+
+    code: FindingCode
+    severity: FindingSeverity
+    subject: str = HUB
+    headline: str
+    reason: str | None = None
+    since: datetime | None = None
+    count: int | None = None
+    cure: str = ""
+
+    @property
+    def statement(self) -> str:
+        """The headline with its reason and the number of deliveries that wait, on one line."""
+        return "; ".join(filter(None, (": ".join(filter(None, (self.headline, self.reason))), self.waiting)))
+
+    @property
+    def waiting(self) -> str:
+        """The number of deliveries that wait because of it, in words; empty where none do."""
+        if self.code not in WAITING_CODES or not self.count:
+            return ""
+        return counted(self.count, "delivery waits", "deliveries wait")

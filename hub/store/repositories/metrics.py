@@ -1,0 +1,86 @@
+"""Totals of all that ever happened, pruned rows included, so that no counter of a metric goes down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
+
+from hub.model.delivery import State
+from hub.store.engine.session import Session
+from hub.store.tables import attempts, counters, deliveries, events, is_in
+
+
+class Metrics:
+    """Totals of events, attempts and deliveries."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def events_by_type(self) -> dict[tuple[str, str], int]:
+        """Return the number of events ever received, by source and type."""
+        # By type alone, as the index is sorted: to group by source as well, SQLite would sort all rows.
+        sources = self._sources()
+        counts = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
+        rows = self._session.connection.execute(select(events.c.type, *counts).group_by(events.c.type))
+        kept = {
+            (source, type_): int(count)
+            for type_, *numbers in rows
+            for source, count in zip(sources, numbers, strict=True)
+            if count
+        }
+        return self._with_pruned("events", kept)
+
+    def _sources(self) -> list[str]:
+        """Return the sources of all events, with one look into an index for each."""
+        sources: list[str] = []
+        while (source := self._session.connection.execute(_next_source(sources[-1:])).scalar()) is not None:
+            sources.append(source)
+        return sources
+
+    def attempts_by_outcome(self) -> dict[tuple[str, str], int]:
+        """Return the number of attempts ever finished, by destination and outcome."""
+        statement = (
+            select(attempts.c.destination, attempts.c.outcome, func.count())
+            .where(attempts.c.outcome.is_not(None))
+            .group_by(attempts.c.destination, attempts.c.outcome)
+        )
+        rows = self._session.connection.execute(statement)
+        return self._with_pruned("attempts", {(name, outcome): count for name, outcome, count in rows})
+
+    def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
+        """Return the number of deliveries that ever took at most each bound, and their seconds together.
+
+        The last number counts all of them.
+        """
+        delivered_at = type_coerce(deliveries.c.delivered_at, BigInteger)
+        microseconds = delivered_at - type_coerce(deliveries.c.created_at, BigInteger)
+        columns: list[Any] = [func.count()]
+        columns += [func.sum(case((microseconds <= int(bound * 1e6), 1), else_=0)) for bound in bounds]
+        columns.append(func.sum(microseconds))
+        row = self._session.connection.execute(select(*columns).where(is_in(State.DELIVERED))).one()
+        pruned = self._pruned("delivery_seconds")
+        names = ["+Inf", *(str(bound) for bound in bounds)]
+        counts = [
+            int(count or 0) + pruned.get((name,), 0) for name, count in zip(names, row[:-1], strict=True)
+        ]
+        total = int(row[-1] or 0) + pruned.get(("microseconds",), 0)
+        return [*counts[1:], counts[0]], total / 1e6
+
+    def _with_pruned(self, name: str, counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+        """Return the counts of the rows that are kept, with those of pruned ones added."""
+        for labels, count in self._pruned(name).items():
+            counts[labels] = counts.get(labels, 0) + count
+        return counts
+
+    def _pruned(self, name: str) -> dict[Any, int]:
+        rows = self._session.connection.execute(
+            select(counters.c.labels, counters.c.count).where(counters.c.name == name)
+        )
+        return {tuple(labels.split("\n")): count for labels, count in rows}
+
+
+def _next_source(after: Sequence[str]) -> Select[Any]:
+    statement = select(func.min(events.c.source))
+    return statement.where(events.c.source > after[0]) if after else statement

@@ -1,0 +1,291 @@
+"""The one judge: a table of ailments, each with its code, its severity and its words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import given
+import pytest
+from given_health import (
+    ACCOUNTS,
+    CONFIG,
+    GIB,
+    NOW,
+    POSTGRES,
+    SQLITE,
+    WELL,
+    on_postgres,
+    with_audit,
+    with_counts,
+    with_disk,
+    with_files,
+    with_state,
+    with_store,
+)
+
+from hub.health.assess import Area, assess, assess_by_area
+from hub.health.facts import Facts, FileFacts
+from hub.model.alert import Alert, AlertKind
+from hub.model.delivery import State
+from hub.model.destination import DestinationState
+from hub.model.finding import Finding, FindingCode, FindingSeverity
+from hub.model.problem import Problem, Severity
+from hub.model.stats import DatabaseStatus, Discrepancy
+
+BAD, WATCH, NOTE = FindingSeverity.BAD, FindingSeverity.WATCH, FindingSeverity.NOTE
+CODE = FindingCode
+MINUTE = timedelta(minutes=1)
+QUIET = replace(CONFIG, quiet_after_seconds=3600.0)
+LACKING = given.config(destinations=(given.destination("crm", options=None, missing=("CRM_URL", "CRM_KEY")),))
+DIED = Alert(kind=AlertKind.DIED, subject="crm", since=NOW - MINUTE, reason="HTTP 503", count=1)
+
+
+@pytest.mark.parametrize("database", [SQLITE, POSTGRES])
+def test_a_hub_that_is_well_has_no_findings(database: DatabaseStatus) -> None:
+    assert assess(replace(WELL, database=database)) == ()
+
+
+def test_nothing_is_found_where_nothing_was_looked_up() -> None:
+    assert assess(Facts(now=NOW, files=FileFacts(config=CONFIG))) == ()
+
+
+def failing(error: str | None) -> Facts:
+    return with_store(
+        states={"crm": DestinationState(name="crm", probe_at=NOW, failures=7)},
+        last_errors={"crm": error} if error else {},
+    )
+
+
+AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
+    (on_postgres(connections=(19, 20)), CODE.DATABASE, WATCH, "hub", "PostgreSQL 16: 19 of 20 connections"),
+    (on_postgres(connections=(1, 17)), CODE.DATABASE, WATCH, "hub", "PostgreSQL 16: 1 of 17 connections"),
+    (on_postgres(connections=(1, 8)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: 1 of 8 connections"),
+    (on_postgres(problems=("it only reads",)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: it only reads"),
+    (with_store(has_moved=True), CODE.DATABASE, BAD, "hub", "This database has moved to another"),
+    (
+        replace(WELL, store=None, database=None, audit=None, error="the database does not answer: refused"),
+        CODE.DATABASE,
+        BAD,
+        "hub",
+        "The database does not answer: refused",
+    ),
+    (with_disk(GIB // 4, 100 * GIB), CODE.DISK, BAD, "hub", "The disk fills: 256 MiB free of 100 GiB"),
+    (with_disk(GIB // 20, GIB), CODE.DISK, BAD, "hub", "The disk fills: 51 MiB free of 1.0 GiB"),
+    (
+        with_disk(3 * GIB, 100 * GIB, used=2 * GIB),
+        CODE.DISK,
+        NOTE,
+        "hub",
+        "The disk has no room for a VACUUM",
+    ),
+    (
+        on_postgres(clock_ahead_seconds=45.0),
+        CODE.CLOCK,
+        WATCH,
+        "hub",
+        "This machine is 45 s behind the database",
+    ),
+    (
+        on_postgres(clock_ahead_seconds=-250.0),
+        CODE.CLOCK,
+        BAD,
+        "hub",
+        "This machine is 4 min ahead of the database",
+    ),
+    (
+        with_audit(newest_at=NOW + timedelta(seconds=90)),
+        CODE.CLOCK,
+        WATCH,
+        "hub",
+        "The store holds a moment 1",
+    ),
+    (
+        with_audit(newest_at=NOW + timedelta(hours=1)),
+        CODE.CLOCK,
+        BAD,
+        "hub",
+        "The store holds a moment 1 h in",
+    ),
+    (
+        with_store(worker_seen_at=None),
+        CODE.NO_WORKER,
+        BAD,
+        "hub",
+        "No worker is running: no worker has run yet",
+    ),
+    (
+        with_store(worker_seen_at=NOW - timedelta(seconds=61)),
+        CODE.NO_WORKER,
+        BAD,
+        "hub",
+        "No worker is running: no sign of life from a worker for 1 min",
+    ),
+    (
+        with_state(paused_at=NOW, paused_reason="invalid_auth"),
+        CODE.PAUSED,
+        BAD,
+        "crm",
+        "crm is paused: invalid_auth; 3 deliveries wait",
+    ),
+    (failing(None), CODE.FAILING, BAD, "crm", "crm is failing: 7 failures in a row; 3 deliveries wait"),
+    (
+        failing("HTTP 503"),
+        CODE.FAILING,
+        BAD,
+        "crm",
+        "crm is failing: 7 failures in a row, the last: HTTP 503; 3 deliveries wait",
+    ),
+    (
+        with_files(config=LACKING),
+        CODE.NOT_CONFIGURED,
+        NOTE,
+        "crm",
+        "crm is not configured; 3 deliveries wait",
+    ),
+    (
+        with_counts({("old", State.PENDING): 1}),
+        CODE.REMOVED,
+        BAD,
+        "old",
+        "old is no longer in the configuration; 1 delivery waits",
+    ),
+    (with_audit(abandoned=2), CODE.ABANDONED, BAD, "hub", "2 deliveries are still marked as being sent"),
+    (with_counts({("crm", State.DEAD): 2}), CODE.DEAD, WATCH, "crm", "2 deliveries to crm died"),
+    (
+        with_counts({("crm", State.HELD): 1}),
+        CODE.HELD,
+        WATCH,
+        "crm",
+        "1 delivery to crm is held: the message",
+    ),
+    (
+        with_audit(accounts=replace(ACCOUNTS, owed=6)),
+        CODE.ACCOUNTS,
+        BAD,
+        "hub",
+        "6 owed, but 5 = 2 delivered + 0 dead + 0 held + 0 cancelled + 3 pending + 0 sending",
+    ),
+    (
+        with_audit(
+            accounts=replace(
+                ACCOUNTS,
+                discrepancies=(Discrepancy(description="rows are odd", count=1, example="dlv_1"),),
+            )
+        ),
+        CODE.ACCOUNTS,
+        BAD,
+        "hub",
+        "1 rows are odd, such as dlv_1",
+    ),
+    (
+        with_files(refused=("routes.yaml:4:1: error[x]: no", "b", "c")),
+        CODE.RELOAD_REFUSED,
+        BAD,
+        "hub",
+        "An edit of the configuration was refused: routes.yaml:4:1: error[x]: no, and 2 more problems",
+    ),
+    (
+        replace(
+            with_store(last_received={"clerk": NOW - 2 * timedelta(hours=1)}), files=FileFacts(config=QUIET)
+        ),
+        CODE.SILENT,
+        WATCH,
+        "clerk",
+        "clerk has sent nothing for 2 h",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "severity", "subject", "statement"), AILMENTS, ids=[ailment[4] for ailment in AILMENTS]
+)
+def test_an_ailment_is_one_finding_with_a_cure(
+    facts: Facts, code: FindingCode, severity: FindingSeverity, subject: str, statement: str
+) -> None:
+    (finding,) = assess(facts)
+
+    assert (finding.code, finding.severity, finding.subject) == (code, severity, subject)
+    assert finding.statement.startswith(statement)
+    assert finding.cure or facts.error
+
+
+def test_every_code_has_an_ailment() -> None:
+    by_problems = {FindingCode.CONFIGURATION}
+
+    assert {code for _, code, *_ in AILMENTS} | by_problems == set(FindingCode)
+
+
+def test_a_pause_is_told_since_when() -> None:
+    (finding,) = assess(with_state(paused_at=NOW - MINUTE, paused_reason="no"))
+
+    assert (finding.since, finding.count) == (NOW - MINUTE, 3)
+
+
+def test_dead_letters_are_told_since_when_and_of_what_where_that_was_kept() -> None:
+    (finding,) = assess(with_store(counts={("crm", State.DEAD): 2}, alerts=(DIED,)))
+
+    assert (finding.since, finding.reason, finding.count) == (NOW - MINUTE, "HTTP 503", 2)
+
+
+def test_a_removed_destination_that_is_owed_nothing_more_is_all_right() -> None:
+    assert assess(with_counts({("old", State.DELIVERED): 2, ("old", State.CANCELLED): 2})) == ()
+
+
+def test_a_destination_that_is_switched_off_is_all_right_though_it_is_paused() -> None:
+    config = given.config(destinations=(given.destination("crm", enabled=False),))
+    facts = with_state(paused_at=NOW, paused_reason="no")
+
+    assert assess(replace(facts, files=FileFacts(config=config))) == ()
+
+
+def test_the_cure_of_a_missing_variable_names_all_of_them() -> None:
+    (finding,) = assess(with_files(config=LACKING))
+
+    assert finding.cure == "set CRM_URL and CRM_KEY where the hub runs"
+
+
+def test_a_source_that_was_heard_of_lately_is_not_silent() -> None:
+    facts = with_store(last_received={"clerk": NOW - MINUTE})
+
+    assert assess(replace(facts, files=FileFacts(config=QUIET))) == ()
+
+
+def test_a_variable_that_a_destination_lacks_is_told_once() -> None:
+    lacking = given.destination("crm", options=None, missing=("CRM_URL",))
+    config = given.config(destinations=(lacking,), sources=(given.source(secrets=(), missing=("KEY",)),))
+    problems = (unset("CRM_URL is not set: it waits"), unset("COLOUR is not set: that part stays empty"))
+    findings = assess_by_area(with_files(config=config, problems=problems))
+
+    assert headlines(findings[Area.CONFIGURATION]) == [
+        "routes.yaml:1:1: warning[unset-variable]: COLOUR is not set: that part stays empty"
+    ]
+    assert headlines(findings[Area.SOURCES]) == ["clerk has no signing secret, so /api/webhooks answers 503"]
+    assert headlines(findings[Area.DESTINATIONS]) == ["crm is not configured"]
+
+
+def test_every_problem_of_a_bad_configuration_is_told() -> None:
+    problems = tuple(
+        replace(unset("this"), severity=Severity.ERROR, code="bad-value", line=line) for line in (3, 9)
+    )
+    findings = assess(with_files(config=None, problems=problems))
+
+    assert [(finding.severity, finding.headline) for finding in findings] == [
+        (BAD, "routes.yaml:3:1: error[bad-value]: this"),
+        (BAD, "routes.yaml:9:1: error[bad-value]: this"),
+    ]
+
+
+def headlines(findings: list[Finding]) -> list[str]:
+    return [finding.headline for finding in findings]
+
+
+def unset(message: str) -> Problem:
+    return Problem(
+        file="routes.yaml",
+        line=1,
+        column=1,
+        severity=Severity.WARNING,
+        code="unset-variable",
+        message=message,
+    )

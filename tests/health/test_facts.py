@@ -1,0 +1,144 @@
+"""The facts are looked up from the store, on both dialects."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import insert, update
+
+from hub import catalog
+from hub.errors import StoreUnavailable
+from hub.health.facts import (
+    FileFacts,
+    doctor_facts,
+    notifier_facts,
+    page_facts,
+    waiting_facts,
+    with_counts,
+    without_store,
+)
+from hub.ingest.fanout import fan_out
+from hub.model.delivery import State
+from hub.settings import Settings
+from hub.store.copy import MOVED
+from hub.store.store import Store
+from hub.store.tables import attempts, deliveries, destinations
+
+CONFIG = given.config(
+    given.route("all", ("*",), "log", "crm"),
+    destinations=(given.destination("log"), given.destination("crm")),
+    quiet_after_seconds=60.0,
+)
+RULES = given.load_rules(CONFIG)
+
+
+def change(store: Store, *statements: Any) -> None:
+    def work(transaction: Any) -> None:
+        for statement in statements:
+            transaction.session.connection.execute(statement)
+
+    store.write(work)
+
+
+def failed(store: Store, type_: str, error: str, data: Any = None) -> None:
+    """A delivery to `crm` that failed once, and whose destination's breaker is open."""
+    event = given.event(type_, data=data)
+    fan_out(event, RULES, store)
+    with store.read() as reading:
+        (delivery,) = reading.reports.deliveries(event=event.id, destination="crm")
+    change(
+        store,
+        insert(attempts).values(
+            delivery_id=delivery.id,
+            number=1,
+            destination="crm",
+            at=given.NOON,
+            outcome="failed",
+            detail=error,
+        ),
+    )
+
+
+def open_breaker(store: Store) -> None:
+    change(store, insert(destinations).values(name="crm", failures=5, probe_at=given.NOON))
+
+
+def test_each_dialect_gives_an_account_of_itself(store: Store) -> None:
+    facts = doctor_facts(store, FileFacts(config=CONFIG), Settings(web_processes=2, db_connections=3))
+
+    assert facts.database is not None
+    assert (facts.database.problems, facts.connections_wanted) == ((), 9)
+    if store.url.startswith("sqlite"):
+        assert facts.database.disk is not None
+        assert facts.database.disk.used > 0
+    else:
+        used, allowed = facts.database.connections or (0, 0)
+        assert 0 < used < allowed
+        assert abs(facts.database.clock_ahead_seconds or 0.0) < 5
+
+
+def test_a_page_has_counts_and_the_last_errors_of_failing_destinations(store: Store) -> None:
+    failed(store, "user.created", "HTTP 503")
+    open_breaker(store)
+    with store.read() as reading:
+        facts = page_facts(reading, FileFacts(config=CONFIG), reading.reports.stats(), store.disk_space())
+
+    assert facts.store is not None
+    assert facts.count(State.PENDING, "crm") == 1
+    assert facts.store.last_errors == {"crm": "HTTP 503"}
+    assert set(facts.store.last_received) == {"clerk"}
+    assert not facts.store.has_moved
+
+
+def test_a_last_error_is_of_the_latest_attempt_and_without_secrets(store: Store) -> None:
+    url = "https://accounts.example.com/v1/tickets/accept?ticket=eyJhbGciOi"
+    failed(store, "user.created", "an older one")
+    failed(store, "invitation.created", f"refused\n{url}", data={"url": url})
+    change(
+        store,
+        update(attempts).where(attempts.c.detail.contains("refused")).values(at=given.NOON + timedelta(1)),
+    )
+    open_breaker(store)
+    with store.read() as reading:
+        assert reading.reports.last_error("crm") == f"refused {catalog.MASK}"
+        assert reading.reports.last_error("log") is None
+
+
+def test_a_worker_counts_only_the_destinations_that_it_has_to_know_of(store: Store) -> None:
+    fan_out(given.event(), RULES, store)
+    without = given.config(given.route("all", ("*",), "log"))
+    with store.read() as reading:
+        facts = notifier_facts(reading, without, store.disk_space())
+        counted = with_counts(facts, reading, ["log"])
+
+    assert facts.store is not None
+    assert facts.store.counts == {("crm", State.PENDING): 1, ("crm", State.DEAD): 0}
+    assert counted.count(State.PENDING, "log") == 1
+
+
+def test_what_is_being_sent_is_known_where_something_waits(store: Store) -> None:
+    fan_out(given.event(), RULES, store)
+    change(store, update(deliveries).where(deliveries.c.destination == "log").values(state="sending"))
+    with store.read() as reading:
+        facts = waiting_facts(reading, CONFIG)
+
+    assert (facts.count(State.SENDING, "log"), facts.count(State.SENDING, "crm")) == (1, 0)
+
+
+def test_a_store_that_has_moved_says_so(store: Store) -> None:
+    store.write(lambda transaction: transaction.settings.set(MOVED, "token"))
+    with store.read() as reading:
+        facts = waiting_facts(reading, CONFIG)
+
+    assert facts.store is not None
+    assert facts.store.has_moved
+
+
+@pytest.mark.parametrize("config", [CONFIG, None])
+def test_without_a_store_its_error_is_left(config: Any) -> None:
+    facts = without_store(FileFacts(config=config), StoreUnavailable("the database does not answer: no"))
+
+    assert (facts.store, facts.error) == (None, "the database does not answer: no")
