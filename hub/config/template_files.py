@@ -10,11 +10,11 @@ from pathlib import Path
 
 import jinja2
 from jinja2 import nodes
-from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from hub import yamldoc
 from hub.humanize import did_you_mean
 from hub.model.problem import Code, Problem, Severity
+from hub.templating.environment import AVAILABLE_FILTERS
 from hub.templating.filters import FILTERS
 from hub.templating.sandbox import Sandbox
 
@@ -173,7 +173,7 @@ def _message(error: jinja2.TemplateSyntaxError) -> str:
     if unknown_filter:
         name = unknown_filter[1]
         ours = f"; there are Jinja's own and {', '.join(sorted(FILTERS))}"
-        return f'there is no filter "{name}"{did_you_mean(name, [*FILTERS, *JINJA_FILTERS], ours)}'
+        return f'there is no filter "{name}"{did_you_mean(name, AVAILABLE_FILTERS, ours)}'
     message = message if len(message) <= 200 else message[:200] + "…"
     return f"the template does not parse: {message[:1].lower()}{message[1:]}"
 

@@ -51,7 +51,7 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=Blank, trim_blocks=True, lstrip_blocks=True, **options)
-        self.filters.update(_FILTERS)
+        self.filters.update(AVAILABLE_FILTERS)
         self.globals.pop("lipsum", None)
 
     def compile(self, source: Any, name: Any = None, filename: Any = None, *args: Any, **options: Any) -> Any:
@@ -146,7 +146,7 @@ def _limited_filter(name: str, function: Callable[..., Any]) -> Callable[..., An
     return limited
 
 
-_FILTERS = {
+AVAILABLE_FILTERS: Mapping[str, Callable[..., Any]] = {
     # The hub's own cost next to nothing, save `tojson`, which takes the place of Jinja's.
     **FILTERS,
     **{
@@ -154,3 +154,4 @@ _FILTERS = {
         for name, function in jinja2.Environment(autoescape=True).filters.items()
     },
 }
+"""Every filter that templates and conditions have, by name."""

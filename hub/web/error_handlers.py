@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from flask.globals import request_ctx
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from hub.errors import Conflict, HubError, NotFound, StoreError
 from hub.ingest.receive import known_paths
@@ -54,7 +53,7 @@ def wants_page() -> bool:
 
     Where the Host header is no host no link can be made, so no page.
     """
-    if request_ctx.url_adapter is None:
+    if isinstance(request.routing_exception, BadRequest):
         return False
     return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
 
