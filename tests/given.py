@@ -1,4 +1,4 @@
-"""What tests begin with: events, configurations and rules made by hand."""
+"""Events, configurations and rules made by hand, for tests to begin with."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def destination(
 ) -> DestinationConfig:
     """A destination that is configured; `url` makes it an `http` one."""
     type_ = "http" if url else type_
-    found = find_destination(type_)
-    assert found is not None
+    destination_class = find_destination(type_)
+    assert destination_class is not None
     given = {
         "name": name,
         "type": type_,
-        "options": found.Options.model_validate({"url": url} if url else {}),
+        "options": destination_class.Options.model_validate({"url": url} if url else {}),
         "retry_seconds": (5.0, 300.0, 1800.0),
         "timeout_seconds": 10.0,
         "give_up_after_seconds": 3 * 86400.0,
-        "concurrency": found.concurrency,
+        "concurrency": destination_class.concurrency,
     }
     return DestinationConfig(**{**given, **changes})
 
@@ -79,8 +79,8 @@ def config(
     """A configuration; without destinations it has the console `log`, without sources Clerk."""
     return Config(
         version="1",
-        sources={each.name: each for each in sources or (source(),)},
-        destinations={each.name: each for each in destinations or (destination(),)},
+        sources={block.name: block for block in sources or (source(),)},
+        destinations={block.name: block for block in destinations or (destination(),)},
         routes=routes,
         **changes,
     )
@@ -91,7 +91,7 @@ def rules(*routes: Route, **parts: Any) -> Rules:
 
 
 def routing(*names: str, route: str = "all") -> Routing:
-    """What the rules say of an event that one route owes to the named destinations."""
+    """Return the routing of an event that one route owes to the named destinations."""
     sends = tuple(Send(to=name) for name in names)
     return Routing(matched=(Matched(route=route, sends=sends),), verdicts=())
 
@@ -121,11 +121,11 @@ class Ear:
         self.heard.clear()
 
     def hears(self, seconds: float) -> bool:
-        """Whether there is a wake-up within `seconds`."""
+        """Return True as soon as there is a wake-up, False after `seconds` without."""
         ends = time.monotonic() + seconds
-        while not self.heard and (left := ends - time.monotonic()) > 0:
+        while not self.heard and (remaining := ends - time.monotonic()) > 0:
             number = self._listener.fileno()
-            select.select([number] if number is not None else [], [], [], min(left, 0.02))
+            select.select([number] if number is not None else [], [], [], min(remaining, 0.02))
             self._listener.hear()
         return bool(self.heard)
 

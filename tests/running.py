@@ -120,7 +120,7 @@ def pss_megabytes(pids: list[int]) -> float:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """What a process of the hub sees: nothing of ours but where programs are."""
+    """Return the environment of a process of the hub: nothing of ours but the path of programs."""
     own = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
@@ -153,7 +153,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15, running: Any = None) -> Any:
+def wait_for(condition: Callable[[], Any], awaited: str, seconds: float = 15, running: Any = None) -> Any:
     """The first true value of `condition`; fails after `seconds`, with what `running` printed."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -162,7 +162,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15, runni
             return value
         time.sleep(0.05)
     printed = f"\n{running.text}" if running else ""
-    raise AssertionError(f"waited {seconds:g} s for {what}{printed}")
+    raise AssertionError(f"waited {seconds:g} s for {awaited}{printed}")
 
 
 def wait_until_ready(port: int, running: Running, path: str = "/readyz") -> None:

@@ -1,4 +1,4 @@
-"""What an operator does by hand, on both dialects."""
+"""An operator retries, cancels, resolves, replays, pauses and resumes, on both dialects."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def test_retry_finds_the_second_block_to_a_destination_behind_one_that_is_switch
     new = todays(off, Send(to="log", fields={"text": "uno"}), Send(to="log", fields={"text": "due"}))
     owe(store, old, state=State.DEAD)
     with store.read() as reading:
-        ids = [each.id for each in reading.reports.deliveries()]
-    before = {row(store, each).send["text"]: each for each in ids}
-    for each in ids:
-        operator.retry(store, new, each)
+        ids = [record.id for record in reading.reports.deliveries()]
+    before = {row(store, delivery_id).send["text"]: delivery_id for delivery_id in ids}
+    for delivery_id in ids:
+        operator.retry(store, new, delivery_id)
 
     assert row(store, before["one"]).send == {"text": "uno"}
     assert row(store, before["two"]).send == {"text": "due"}
@@ -131,7 +131,7 @@ def test_retry_all_takes_every_delivery_of_a_state(store: Store, monkeypatch: py
     assert operator.retry_all(store, KEPT, since=given.NOON + timedelta(days=9999)) == 0
     assert operator.retry_all(store, KEPT, destination="log") == 7
     with store.read() as reading:
-        assert {each.id for each in reading.reports.deliveries(state=State.HELD)} == {held}
+        assert {record.id for record in reading.reports.deliveries(state=State.HELD)} == {held}
         assert reading.reports.deliveries(state=State.DEAD) == []
 
 

@@ -1,4 +1,4 @@
-"""What the environment says, and what is said of what it cannot mean."""
+"""The environment is read into settings, or refused in words."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_platforms_are_known_by_what_they_set(platform: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "reason"),
     [
         ("HUB_DB_CONNECTIONS", "1", "it must be a whole number from 2 to 100"),
         ("HUB_DB_CONNECTIONS", "many", "it must be a whole number from 2 to 100"),
@@ -89,11 +89,11 @@ def test_platforms_are_known_by_what_they_set(platform: str) -> None:
         ("HUB_LOG_LEVEL", "loud", "it must be one of debug, info, warning, error"),
     ],
 )
-def test_what_a_variable_cannot_mean_is_said_in_words(name: str, value: str, said: str) -> None:
+def test_what_a_variable_cannot_mean_is_said_in_words(name: str, value: str, reason: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({name: value})
 
-    assert str(refused.value) == f"{name} is {value!r}; {said}"
+    assert str(refused.value) == f"{name} is {value!r}; {reason}"
 
 
 def test_no_secret_shows() -> None:

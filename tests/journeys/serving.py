@@ -49,14 +49,14 @@ class Serving:
 
     def delivery(self, event: str, state: str, seconds: float = 20) -> dict[str, Any]:
         """The event's only delivery, once it is in a state."""
-        found: list[dict[str, Any]] = []
+        deliveries: list[dict[str, Any]] = []
 
         def is_there() -> bool:
-            found[:] = self.api(f"deliveries?event={event}&state={state}")["items"]
-            return len(found) == 1
+            deliveries[:] = self.api(f"deliveries?event={event}&state={state}")["items"]
+            return len(deliveries) == 1
 
         wait_until(is_there, f"a delivery of {event} to be {state}", seconds)
-        return self.api(f"deliveries/{found[0]['id']}")
+        return self.api(f"deliveries/{deliveries[0]['id']}")
 
 
 def signed(body: bytes) -> dict[str, str]:
@@ -115,10 +115,10 @@ def is_ready(hub: Serving, process: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+def wait_until(condition: Callable[[], bool], awaited: str, seconds: float) -> None:
     ends = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < ends, f"waited {seconds:g} s for {what}"
+        assert time.monotonic() < ends, f"waited {seconds:g} s for {awaited}"
         time.sleep(0.1)
 
 

@@ -74,9 +74,9 @@ def test_a_new_user_is_welcomed_at_the_primary_address(world: World) -> None:
     _, body = world.hub.send("user.created")
     user = as_json(body)["data"]
     primary = next(
-        each["email_address"]
-        for each in user["email_addresses"]
-        if each["id"] == user["primary_email_address_id"]
+        address["email_address"]
+        for address in user["email_addresses"]
+        if address["id"] == user["primary_email_address_id"]
     )
 
     wait_until(lambda: [primary] in [list(mail.recipients) for mail in world.mail.mails], "the mail", 15)
@@ -107,9 +107,9 @@ def test_a_membership_reaches_the_crm_rendered_and_byte_for_byte(world: World) -
 def test_a_failed_payment_is_told(world: World) -> None:
     _, body = world.hub.send("paymentAttempt.updated")
     data = as_json(body)["data"]
-    told = f"Payment of {data['payer']['email']} failed: {data['failed_reason']['code']}"
+    text = f"Payment of {data['payer']['email']} failed: {data['failed_reason']['code']}"
 
-    wait_until(lambda: told in texts(world.slack), "slack", 15)
+    wait_until(lambda: text in texts(world.slack), "slack", 15)
 
 
 def test_an_event_that_no_route_wants_is_logged(world: World) -> None:

@@ -14,7 +14,7 @@ def test_ids_sort_by_the_microsecond_and_are_never_the_same() -> None:
     ids = [new_id("evt", moment) for moment in moments]
 
     assert ids == sorted(ids)
-    assert {len(each) for each in ids} == {32}
+    assert {len(event_id) for event_id in ids} == {32}
     assert len({new_id("evt", began) for _ in range(1000)}) == 1000
 
 

@@ -222,8 +222,8 @@ def test_each_edit_is_logged_once_by_all_processes_together(
         world.reloader.poll(clock)
         other.poll(clock)
 
-    said = "".join(capfd.readouterr())
-    assert [said.count(name) for name in ("config.reloaded", "config.refused", "config.problem")] == [1, 1, 1]
+    log = "".join(capfd.readouterr())
+    assert [log.count(name) for name in ("config.reloaded", "config.refused", "config.problem")] == [1, 1, 1]
 
 
 def test_an_edit_serves_while_the_store_is_away(world: World) -> None:

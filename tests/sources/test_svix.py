@@ -297,11 +297,11 @@ def test_a_signing_secret_can_be_used(secret: str) -> None:
     ["", "whsec_", "x", "whsec_!!!!", "whsec_MfKQ9r8GKYqr TwjUPD8ILPZIo2LaLaSw", "sk_test_ab/cd_", "é"],
 )
 def test_what_is_no_signing_secret_is_said_without_showing_it(secret: str) -> None:
-    said = SvixSource.check_secret(secret)
+    problem = SvixSource.check_secret(secret)
 
-    assert said is not None
-    assert "whsec_ followed by base64" in said
-    assert not secret.removeprefix("whsec_") or secret not in said.replace("x", "")
+    assert problem is not None
+    assert "whsec_ followed by base64" in problem
+    assert not secret.removeprefix("whsec_") or secret not in problem.replace("x", "")
 
 
 def test_types_are_the_files_of_the_folder() -> None:
