@@ -44,9 +44,12 @@ def symbol_of(op: str) -> str:
     return _ORDER.get(op, op)
 
 
-def compared(left: Value, op: str, right_node: nodes.Node, right: Value) -> Value:
+def compared(left_value: Value, op: str, right_node: nodes.Node, right_value: Value) -> Value:
     """Return the booleans that `left op right` may come to, where `op` asks for equality."""
-    can_be, must_be = _can_equal(left, op, right_node, right), _must_equal(left, op, right_node, right)
+    can_be, must_be = (
+        _can_equal(left_value, op, right_node, right_value),
+        _must_equal(left_value, op, right_node, right_value),
+    )
     return _booleans(can_be, not must_be, _EQUALITY[op])
 
 
@@ -143,27 +146,27 @@ def _may_be(scalar: Scalar, wanted: Any) -> bool:
     return any(same(value, wanted) for value in scalar.values)
 
 
-def _can_equal(left: Value, op: str, right_node: nodes.Node, right: Value) -> bool:
-    if is_any(left) or is_any(right):
+def _can_equal(left_value: Value, op: str, right_node: nodes.Node, right_value: Value) -> bool:
+    if is_any(left_value) or is_any(right_value):
         return True
     constants = constants_of(op, right_node)
     if constants is not None:
-        return bool(matching(left, "eq", constants, True))
+        return bool(matching(left_value, "eq", constants, True))
     if op in ("in", "notin"):
         return True
-    lefts, rights = finite(left), finite(right)
-    if may_be_empty(left) and may_be_empty(right):
+    lefts, rights = finite(left_value), finite(right_value)
+    if may_be_empty(left_value) and may_be_empty(right_value):
         return True
-    if lefts is None or rights is None or _has_parts(left) or _has_parts(right):
+    if lefts is None or rights is None or _has_parts(left_value) or _has_parts(right_value):
         return True
     return any(same(one, other) for one in lefts for other in rights)
 
 
-def _must_equal(left: Value, op: str, right_node: nodes.Node, right: Value) -> bool:
+def _must_equal(left_value: Value, op: str, right_node: nodes.Node, right_value: Value) -> bool:
     constants = constants_of(op, right_node)
-    if constants is None or is_any(left) or not left:
+    if constants is None or is_any(left_value) or not left_value:
         return False
-    return not matching(left, "eq", constants, False)
+    return not matching(left_value, "eq", constants, False)
 
 
 def _has_parts(value: Value) -> bool:

@@ -182,40 +182,46 @@ class Evaluator:
         return self._compared(node.node, value, op, node.args[0], arguments[0], state)
 
     def _compare(self, node: nodes.Compare, state: State, strictness: Strictness) -> Value:
-        left = self.value(node.expr, state)
+        left_value = self.value(node.expr, state)
         if len(node.ops) == 1:
-            right = self.value(node.ops[0].expr, state)
-            return self._compared(node.expr, left, node.ops[0].op, node.ops[0].expr, right, state)
+            right_value = self.value(node.ops[0].expr, state)
+            return self._compared(node.expr, left_value, node.ops[0].op, node.ops[0].expr, right_value, state)
         for operand in node.ops:
             self.value(operand.expr, state)
         return comparisons.EITHER
 
     def _compared(
-        self, left_node: nodes.Node, left: Value, op: str, right_node: nodes.Node, right: Value, state: State
+        self,
+        left_node: nodes.Node,
+        left_value: Value,
+        op: str,
+        right_node: nodes.Node,
+        right_value: Value,
+        state: State,
     ) -> Value:
         if not comparisons.is_equality(op):
             effect = f'"{comparisons.symbol_of(op)}" fails'
-            for node, value in ((left_node, left), (right_node, right)):
+            for node, value in ((left_node, left_value), (right_node, right_value)):
                 self.access.observe_empty(node, value, effect, Empty.NULL, Empty.MISSING)
             return comparisons.EITHER
         # Facts of tests before it are left out: only what the field can never be is a mistake.
         bare = State(names=state.names)
         for side, literal in comparisons.literals(left_node, op, right_node):
             comparisons.observe_impossible(self.observations, self.value(side, bare), literal)
-        return comparisons.compared(left, op, right_node, right)
+        return comparisons.compared(left_value, op, right_node, right_value)
 
     def _not(self, node: nodes.Not, state: State, strictness: Strictness) -> Value:
         return truth(negated(self.test(node.node, state)))
 
     def _and(self, node: nodes.And, state: State, strictness: Strictness) -> Value:
-        left = self.test(node.left, state)
+        left_value = self.test(node.left, state)
         further = self.assume(node.left, True, state)
-        return union((falsy(left), self.value(node.right, further, strictness) if further else ()))
+        return union((falsy(left_value), self.value(node.right, further, strictness) if further else ()))
 
     def _or(self, node: nodes.Or, state: State, strictness: Strictness) -> Value:
-        left = self.test(node.left, state)
+        left_value = self.test(node.left, state)
         further = self.assume(node.left, False, state)
-        return union((truthy(left), self.value(node.right, further, strictness) if further else ()))
+        return union((truthy(left_value), self.value(node.right, further, strictness) if further else ()))
 
     def _inline_if(self, node: nodes.CondExpr, state: State, strictness: Strictness) -> Value:
         self.test(node.test, state)

@@ -43,15 +43,17 @@ def _assume_both(evaluate: Evaluate, node: nodes.And | nodes.Or, holds: bool, st
 
 
 def _compared(
-    evaluate: Evaluate, left: nodes.Node, op: str, right: nodes.Node, holds: bool, state: State
+    evaluate: Evaluate, left_node: nodes.Node, op: str, right_node: nodes.Node, holds: bool, state: State
 ) -> State | None:
-    if op in ("eq", "ne") and isinstance(left, nodes.Const):
-        left, right = right, left
-    constants = constants_of(op, right) if is_equality(op) else None
+    if op in ("eq", "ne") and isinstance(left_node, nodes.Const):
+        left_node, right_node = right_node, left_node
+    constants = constants_of(op, right_node) if is_equality(op) else None
     if constants is None or any(isinstance(constant, str) and "${" in constant for constant in constants):
         return state
-    value = evaluate(left, state, Strictness.STRICT)
-    return state if is_any(value) else _learn(evaluate, left, matching(value, op, constants, holds), state)
+    value = evaluate(left_node, state, Strictness.STRICT)
+    return (
+        state if is_any(value) else _learn(evaluate, left_node, matching(value, op, constants, holds), state)
+    )
 
 
 def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: State) -> State | None:

@@ -36,7 +36,7 @@ class ParsedText:
 
     @cached_property
     def mentions_type(self) -> bool:
-        """Whether it can tell types of events with the same fields apart; to print the type is nothing."""
+        """True where it can tell types of events with the same fields apart; to print the type is nothing."""
         harmless = {id(node) for output in self.tree.find_all(nodes.Output) for node in output.nodes}
         harmless |= {id(node.node) for node in self.tree.find_all(nodes.Getattr) if node.attr != "type"}
         harmless |= {id(node.node) for node in self.tree.find_all(nodes.Getattr) if id(node) in harmless}

@@ -162,9 +162,9 @@ def finite(value: Value) -> tuple[Any, ...] | None:
     return tuple(constants)
 
 
-def same(left: Any, right: Any) -> bool:
+def same(constant: Any, other: Any) -> bool:
     """Return whether two constants are equal for a template's `==`."""
-    return bool(left == right)
+    return bool(constant == other)
 
 
 def negated(value: Value) -> Value:
