@@ -1,4 +1,4 @@
-"""Reads the files of the catalog: one per event type, one per schema."""
+"""The event types of the catalog, read from one file each, and from one for each schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class EventType:
-    """What is known of one event type.
+    """An event type.
 
     `schema` describes data: a JSON Schema (draft 2020-12) complete in itself, what it shares with others
     under `$defs` and every reference a `#/$defs/NAME`. `schema_name` is its file in `schemas/`. Where
@@ -36,18 +36,18 @@ class EventType:
 
     @property
     def group(self) -> str:
-        """What it is about: `user` of `user.created`."""
+        """The name of its object: `user` of `user.created`."""
         return self.name.partition(".")[0]
 
 
 @cache
 def event_types() -> tuple[str, ...]:
-    """The names of all event types, sorted."""
+    """Return the names of all event types, sorted."""
     return tuple(sorted(file.stem for file in (FOLDER / "events").glob("*.json")))
 
 
 def find_event_type(name: str) -> EventType | None:
-    """The event type of that name, or None where the catalog has none."""
+    """Return the event type of that name, or None where the catalog has none."""
     return _event_type(name) if name in event_types() else None
 
 
@@ -68,12 +68,12 @@ def _event_type(name: str) -> EventType:
 
 
 def read_event(name: str) -> dict[str, Any]:
-    """The file of an event type that is known to be there."""
+    """Return the file of an event type that is known to be there."""
     return _read("events", name)
 
 
 def read_sample(name: str) -> dict[str, Any]:
-    """A sample that event types share, read anew."""
+    """Return a sample that event types share, read anew."""
     return _read("samples", name)
 
 
@@ -83,20 +83,20 @@ def _read(folder: str, name: str) -> dict[str, Any]:
 
 
 def _bundled(name: str) -> Schema:
-    """A schema with everything it refers to under its own `$defs`."""
+    """Return a schema with everything it refers to under its own `$defs`."""
     root = _read("schemas", name)
     defs: dict[str, Schema] = {}
     wanted = _point_inside(root)
     while wanted:
-        found = wanted.pop()
-        if found not in defs:
-            defs[found] = _read("schemas", found)
-            wanted += _point_inside(defs[found])
+        other = wanted.pop()
+        if other not in defs:
+            defs[other] = _read("schemas", other)
+            wanted += _point_inside(defs[other])
     return {**root, "$defs": dict(sorted(defs.items()))} if defs else root
 
 
 def _point_inside(schema: Schema) -> list[str]:
-    """Turn each `NAME.json` that a schema refers to into `#/$defs/NAME`, in place; returns the names."""
+    """Turn each `NAME.json` that a schema refers to into `#/$defs/NAME`, in place; return the names."""
     del schema["$id"]
     names = []
     todo: list[Any] = [schema]

@@ -1,14 +1,13 @@
-"""Lists what a schema declares, one line a field, for people who write templates and conditions."""
+"""The fields that a schema declares, for people who write templates and conditions."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.catalog.event_types import EventType, Schema
-from hub.catalog.paths import expand
+from hub.catalog.paths import as_templates_write, expand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +29,20 @@ class Field:
 
 
 def fields_of(event_type: EventType) -> tuple[Field, ...]:
-    """Every field that an event type declares below data, parents first, secret ones marked."""
-    secret = {_generic(f"data.{one}") for path in event_type.secret for one in expand(path)}
+    """Return every field that an event type declares below data, parents first, secret ones marked."""
+    secret = set(secret_paths(event_type))
     declared: dict[str, Field] = {}
     for field in _below(event_type.schema, "data", event_type.schema.get("$defs", {})):
-        found = declared.get(field.path)
-        declared[field.path] = _merged(found, field) if found else field
+        earlier = declared.get(field.path)
+        declared[field.path] = _merged(earlier, field) if earlier else field
     for path in sorted(secret - declared.keys()):
         declared[path] = Field(path=path, types=("string",), optional=True)
     return tuple(replace(field, secret=field.path in secret) for field in declared.values())
+
+
+def secret_paths(event_type: EventType) -> tuple[str, ...]:
+    """Return the paths of one-time secrets as templates write them."""
+    return tuple(as_templates_write(path) for entry in event_type.secret for path in expand(entry))
 
 
 def _below(schema: Schema, path: str, defs: Mapping[str, Schema]) -> Iterator[Field]:
@@ -54,8 +58,8 @@ def _below(schema: Schema, path: str, defs: Mapping[str, Schema]) -> Iterator[Fi
 
 def _field(schema: Schema, path: str, optional: bool, defs: Mapping[str, Schema]) -> Field:
     alternatives = _alternatives(schema, defs)
-    types = [name for one in alternatives for name in _types(one)]
-    known = [one.get("enum") for one in alternatives if _types(one) != ["null"]]
+    types = [name for alternative in alternatives for name in _types(alternative)]
+    known = [alternative.get("enum") for alternative in alternatives if _types(alternative) != ["null"]]
     values = [value for enum in known for value in enum or () if value is not None]
     return Field(
         path=path,
@@ -63,27 +67,27 @@ def _field(schema: Schema, path: str, optional: bool, defs: Mapping[str, Schema]
         enum=tuple(dict.fromkeys(values)) if all(known) else (),
         optional=optional,
         nullable="null" in types,
-        free_form=any(one.get("additionalProperties") is True for one in alternatives),
+        free_form=any(alternative.get("additionalProperties") is True for alternative in alternatives),
         deprecated=schema.get("deprecated", False),
     )
 
 
 def _alternatives(schema: Schema, defs: Mapping[str, Schema]) -> list[Schema]:
-    """What a schema stands for: itself, what it refers to, or each of its `anyOf`."""
+    """Return the schemas that one stands for: itself, the one it refers to, or each of its `anyOf`."""
     if "$ref" in schema:
         return _alternatives(defs[schema["$ref"].removeprefix("#/$defs/")], defs)
     if "anyOf" in schema:
-        return [one for child in schema["anyOf"] for one in _alternatives(child, defs)]
+        return [schema for child in schema["anyOf"] for schema in _alternatives(child, defs)]
     return [schema]
 
 
 def _types(schema: Schema) -> list[str]:
-    found = schema.get("type", [])
-    return [found] if isinstance(found, str) else list(found)
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else list(types)
 
 
 def _merged(one: Field, other: Field) -> Field:
-    """A field that several alternatives declare: any type and value that one of them allows."""
+    """Return a field that several alternatives declare: any type and value that one of them allows."""
     return replace(
         one,
         types=tuple(dict.fromkeys(one.types + other.types)),
@@ -92,7 +96,3 @@ def _merged(one: Field, other: Field) -> Field:
         nullable=one.nullable or other.nullable,
         free_form=one.free_form or other.free_form,
     )
-
-
-def _generic(path: str) -> str:
-    return re.sub(r"\[[^\]]*\]", "[]", path)

@@ -1,4 +1,4 @@
-"""Names of fields in words for people."""
+"""Labels: names of fields in words for people."""
 
 from __future__ import annotations
 
@@ -43,37 +43,37 @@ _LABELS = {
     "user_id": "User ID",
     "verification.status": "Verification",
 }
-"""By the last names of a path; what is not here is named by its own words."""
+"""Labels by the last names of a path; any other field is named by its own words."""
 
 _SECRET_PARTS = ("code", "otp", "passphrase", "passwd", "password", "secret", "token", "url")
 _SECRET_WORDS = frozenset({"credential", "credentials", "key", "link", "nonce", "pin", "signature", "ticket"})
 
 
 def label_of(path: str) -> str:
-    """What people call the field that a path leads to."""
+    """Return the label of the field that a path leads to."""
     names = re.sub(r"\[[^\]]*\]", "", path).split(".")
     tails = (".".join(names[start:]) for start in range(len(names)))
     return next((_LABELS[tail] for tail in tails if tail in _LABELS), words_of(names[-1]))
 
 
 def words_of(name: str) -> str:
-    """`card_type` and `cardType` as "Card type"."""
+    """Return `card_type` and `cardType` as "Card type"."""
     text = " ".join(_words(name))
     return text[:1].upper() + text[1:]
 
 
 def sentence_of(event_type: str) -> str:
-    """`thing.happened` as "Thing happened"."""
+    """Return `thing.happened` as "Thing happened"."""
     return words_of(event_type.replace(".", " "))
 
 
 def is_time_name(name: str) -> bool:
-    """Whether a number under that name is a time in milliseconds."""
+    """Return whether a number under that name is a time in milliseconds."""
     return name.endswith(("_at", "_at_ms", "_date")) or name in ("period_start", "period_end")
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a field that nothing is known of may hold a secret, by its name."""
+    """Return whether an unknown field may hold a secret, by its name."""
     low = name.lower()
     return any(part in low for part in _SECRET_PARTS) or not _SECRET_WORDS.isdisjoint(_words(name))
 

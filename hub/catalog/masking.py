@@ -1,17 +1,18 @@
-"""Keeps one-time secrets (invitation links, codes) from being shown, and blanks them once they are spent."""
+"""One-time secrets of events (invitation links, codes): masked when shown, blanked once they are spent."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from markupsafe import escape
 
 from hub.catalog.event_types import find_event_type
-from hub.catalog.paths import Place, expand, parse, places
+from hub.catalog.paths import Slot, expand, parse, slots
+from hub.strings import map_strings
 
 MASK = "••••••"
 
@@ -20,39 +21,40 @@ _TELLING_CHARACTERS = 4
 
 
 def has_secrets(name: str) -> bool:
-    """Whether events of that type may hold a secret."""
+    """Return whether events of that type may hold a secret."""
     event_type = find_event_type(name)
     return event_type is not None and bool(event_type.secret)
 
 
 def secret_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts at the secret paths of that event type in a whole body, longest first, numbers as their text.
+    """Return the texts at the secret paths of that event type in a whole body, longest first.
 
-    Where a secret field holds an object or a list, every text and number in it is one.
+    Numbers are returned as their text. Of a secret object or list, every text and number in it is one.
     """
-    found = {text for holder, key in _secret_places(name, body) for text in _texts(holder[key])}
-    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+    texts = {text for holder, key in _secret_slots(name, body) for text in _texts(holder[key])}
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text with every occurrence of a secret replaced by `MASK`."""
+    """Return the text with every occurrence of a secret replaced by `MASK`."""
     wanted = sorted({secret for secret in secrets if secret and secret in text}, key=len, reverse=True)
     # One pass: a mask is never searched for the next secret.
     return re.sub("|".join(map(re.escape, wanted)), MASK, text) if wanted else text
 
 
 def mask_body(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """A deep copy of an event's body without its secrets, neither in their fields nor quoted elsewhere."""
+    """Return a deep copy of an event's body without its secrets, in their fields or quoted elsewhere."""
     telling = [text for text in secret_values(name, body) if len(text) >= _TELLING_CHARACTERS]
-    copy = _copied(body, str)
-    for holder, key in _secret_places(name, copy):
+    copy: dict[str, Any] = map_strings(body, str)
+    for holder, key in _secret_slots(name, copy):
         if _texts(holder[key]):
             holder[key] = MASK
-    return _copied(copy, lambda text: mask(text, telling)) if telling else copy
+    masked: dict[str, Any] = map_strings(copy, lambda text: mask(text, telling)) if telling else copy
+    return masked
 
 
 def blank_secrets(name: str, payload: bytes) -> bytes:
-    """A stored payload without its secrets; the very same bytes where it has none."""
+    """Return a stored payload without its secrets; the very same bytes where it has none."""
     if not has_secrets(name):
         return payload
     try:
@@ -66,21 +68,21 @@ def blank_secrets(name: str, payload: bytes) -> bytes:
 
 
 def json_bytes(value: Any) -> bytes:
-    """The value as compact JSON in UTF-8; ASCII only where a lone surrogate leaves no other way."""
+    """Return the value as compact JSON in UTF-8; ASCII only where a lone surrogate leaves no other way."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _secret_places(name: str, body: Mapping[str, Any]) -> list[Place]:
+def _secret_slots(name: str, body: Mapping[str, Any]) -> list[Slot]:
     event_type = find_event_type(name)
-    paths = [one for path in event_type.secret for one in expand(path)] if event_type else []
-    return [place for path in paths for place in places(body.get("data"), parse(path))]
+    paths = [path for entry in event_type.secret for path in expand(entry)] if event_type else []
+    return [slot for path in paths for slot in slots(body.get("data"), parse(path))]
 
 
 def _texts(value: Any) -> list[str]:
-    """Every non-empty text and number in a value, however deep."""
+    """Return every non-empty text and number in a value, however deep."""
     texts = []
     todo = [value]
     while todo:
@@ -94,23 +96,8 @@ def _texts(value: Any) -> list[str]:
     return texts
 
 
-def _copied(body: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """A deep copy with every string changed. No recursion: a payload may be nested a thousand deep."""
-    top = dict(body)
-    todo: list[Any] = [top]
-    while todo:
-        holder = todo.pop()
-        for key, item in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
-            if isinstance(item, str):
-                holder[key] = change(item)
-            elif isinstance(item, dict | list):
-                holder[key] = item.copy()
-                todo.append(holder[key])
-    return top
-
-
 def written_forms(secret: str) -> set[str]:
-    """A secret as messages may hold it: as it is, escaped for Slack or HTML, in JSON text, or in a URL."""
+    """Return a secret as messages may hold it: as it is, escaped for Slack or HTML, in JSON, or in a URL."""
     return {
         secret,
         str(escape(secret)),

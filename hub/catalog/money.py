@@ -1,4 +1,4 @@
-"""Writes an amount in minor units (cents) and a currency the way people read it."""
+"""Amounts in minor units (cents), with their currency, as people read them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
 
 
 def money(amount: Any, currency: Any) -> str:
-    """4900 and "USD" as "49.00 USD"; nothing where either is not what it should be. Digits as in ISO 4217."""
+    """Return 4900 and "USD" as "49.00 USD", empty where either is none. Digits as in ISO 4217."""
     if isinstance(amount, bool) or not isinstance(amount, int):
         return ""
     if not isinstance(currency, str) or not re.fullmatch("[A-Za-z]{3}", currency):

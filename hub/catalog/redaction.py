@@ -1,4 +1,4 @@
-"""Keeps secrets out of everything that is shown: an event's one-time secrets, and the environment's."""
+"""Redaction of everything that is shown: an event's one-time secrets, and the environment's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from hub import catalog
@@ -22,13 +23,13 @@ _SHORTEST_CUT = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Redaction:
-    """What must not be shown of one thing. `named` maps a value of the environment to its `${NAME}`."""
+    """The secrets that must not be shown. `named` maps a value of the environment to its `${NAME}`."""
 
     secrets: tuple[str, ...] = ()
     named: Mapping[str, str]
 
     def text(self, value: str) -> str:
-        """The text without any secret, whole or cut off at its end."""
+        """Return the text without any secret, whole or cut off at its end."""
         shown = catalog.mask(value, self.secrets)
         for secret in self.secrets:
             shown = _without_cut(shown, secret)
@@ -37,25 +38,23 @@ class Redaction:
         return shown
 
     def optional(self, value: str | None) -> str | None:
-        """The same for a text that may be missing."""
+        """Return the same for a text that may be missing."""
         return None if value is None else self.text(value)
 
     def anything(self, value: Any) -> Any:
-        """A JSON value with every string of it masked."""
+        """Return a JSON value with every string of it masked."""
         return map_strings(value, self.text)
 
     def of_event(self, type_: str, payload: bytes | None) -> Redaction:
-        """These and the one-time secrets of an event's payload."""
+        """Return a redaction of these secrets and the one-time secrets of an event's payload."""
         if payload is None:
             return self
-        found = catalog.secret_values(type_, body_of(payload))
-        return Redaction(
-            secrets=tuple(form for secret in found for form in written_forms(secret)), named=self.named
-        )
+        forms = (written_forms(secret) for secret in catalog.secret_values(type_, body_of(payload)))
+        return Redaction(secrets=tuple(chain.from_iterable(forms)), named=self.named)
 
 
 def redaction_of(environment: Mapping[str, str]) -> Redaction:
-    """The secrets that routes.yaml may have taken from the environment."""
+    """Return a redaction of the secrets that routes.yaml may have taken from the environment."""
     named = {
         form: f"${{{name}}}"
         for name, value in environment.items()
@@ -66,13 +65,13 @@ def redaction_of(environment: Mapping[str, str]) -> Redaction:
 
 
 def body_of(payload: bytes) -> dict[str, Any]:
-    """A payload, parsed."""
+    """Return a payload as its object, empty where it is none."""
     body = json.loads(payload)
     return body if isinstance(body, dict) else {}
 
 
 def _without_cut(text: str, secret: str) -> str:
-    """The text without a secret that was cut short: `…` follows on its beginning."""
+    """Return the text without a secret that was cut short: `…` follows on its beginning."""
     cut = text.find(_CUT)
     while cut >= 0:
         start = text.rfind(secret[:_SHORTEST_CUT], 0, cut)

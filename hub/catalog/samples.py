@@ -1,4 +1,4 @@
-"""Makes events that look like Clerk's: the catalog's samples, with whatever a test wants changed."""
+"""Sample events that look like Clerk's, with the values that somebody wants changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENVELOPE = ("object", "type", "timestamp", "instance_id", "event_attributes", "
 
 
 def sample(name: str) -> dict[str, Any]:
-    """The whole body of a typical event of that type, made anew. Raises NotFound."""
+    """Return the whole body of a typical event of that type, made anew. Raises NotFound."""
     if name not in event_types():
         raise NotFound(unknown_event_type(name))
     envelope = {"object": "event", "type": name, **read_sample("Envelope")}
@@ -37,7 +37,7 @@ def sample_payload(
     base: Mapping[str, Any] | None = None,
     timestamp_ms: int | None = None,
 ) -> bytes:
-    """A sample as a sender would post it: JSON bytes.
+    """Return a sample as a sender would post it: JSON bytes.
 
     `assignments` maps paths such as `data.email_addresses[0].email_address` to values; keys that an object
     does not have are made, the index after a list's last item adds one. `base` is a body to start from
@@ -55,7 +55,7 @@ def sample_payload(
 
 
 def read_body(content: bytes) -> dict[str, Any]:
-    """An event's body from a file's bytes; raises HubError, whose sentence goes on behind the file's name."""
+    """Return an event's body from a file's bytes; raises HubError with a message to end "FILE …"."""
     if len(content) > BODY_LIMIT_BYTES:
         raise HubError("is larger than 1 MiB, the most that a sender may post")
     try:
@@ -89,7 +89,7 @@ def assign(body: dict[str, Any], path: str, value: Any) -> None:
 
 
 def unknown_event_type(name: str) -> str:
-    """What to say to somebody who named an event type that the catalog does not have."""
+    """Return the message about an event type that the catalog does not have."""
     lowered = {known.lower(): known for known in event_types()}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     hint = f'; did you mean "{lowered[near[0]]}"?' if near else ""
@@ -97,7 +97,7 @@ def unknown_event_type(name: str) -> str:
 
 
 def _with_bases(value: Any) -> Any:
-    """A sample with every `{"$base": NAME, ...}` in it replaced by that sample and the keys beside it."""
+    """Return a sample with that of NAME and the keys beside it for every `{"$base": NAME, ...}` in it."""
     if isinstance(value, list):
         return [_with_bases(item) for item in value]
     if not isinstance(value, dict):
@@ -109,19 +109,19 @@ def _with_bases(value: Any) -> Any:
 def _steps(path: str) -> list[Step]:
     if not _PATH.fullmatch(path):
         raise HubError(f'"{path}" is no path; write it like data.email_addresses[0].email_address')
-    found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
-    return [int(index) if index else key for index, key in found]
+    steps = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
+    return [int(index) if index else key for index, key in steps]
 
 
 def check_start(body: Mapping[str, Any], path: str) -> None:
-    """An event has fixed keys around its data: anything else is a forgotten `data.`."""
+    """Raise HubError where a path begins with no key of an event: a `data.` was forgotten."""
     first = _steps(path)[0]
     if first not in _ENVELOPE and first not in body:
         raise HubError(f'"{path}": an event has no "{first}"; write data.{path}')
 
 
 def _check_step(node: Any, step: Step, done: str, path: str) -> None:
-    """Raises HubError, with what was found and what to write, where a step does not fit what is there."""
+    """Raise HubError, with the value and a step to write instead, where a step does not fit the value."""
     if isinstance(node, dict):
         if isinstance(step, int):
             raise HubError(f'"{path}": {done} is an object and has no [{step}]; write {done}.NAME')
@@ -137,7 +137,7 @@ def _check_step(node: Any, step: Step, done: str, path: str) -> None:
 
 
 def _make(node: Any, step: Step, empty: Any) -> None:
-    """Put something where a path goes on and nothing is."""
+    """Put an empty container where a path goes on and nothing is."""
     if isinstance(node, list):
         if step == len(node):
             node.append(empty)

@@ -1,8 +1,7 @@
-"""The built-in message of an event: what a destination says where no template was written."""
+"""The summary of an event: the text of the built-in message, for sends without a template."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from hub.catalog.masking import mask_body
 from hub.catalog.money import money
 from hub.catalog.paths import Step, expand, parse, values
 from hub.model.event import Event, Summary
+from hub.strings import one_line
 
 TEST = "hub.test"
 PROBLEM = "hub.problem"
@@ -24,23 +24,18 @@ _LIST_LIMIT = 10
 _PLAIN_FIELDS_LIMIT = 8
 _PROBLEM_LINES_LIMIT = 20
 
-# Besides control characters: what reorders, hides or breaks a line, and halves of characters.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class _Told:
-    """One field of a message: what to say of each object that the steps lead to."""
+class _SummaryField:
+    """A field of a summary. `steps` lead to objects, of each of which `write` gives the text."""
 
     label: str
     steps: tuple[Step, ...]
-    say: Callable[[Mapping[str, Any]], str]
+    write: Callable[[Mapping[str, Any]], str]
 
 
 def summarise(event: Event) -> Summary:
-    """The headline and the telling fields of any event; never fails and never shows a secret field.
+    """Return the headline and the telling fields of any event; never fails and never shows a secret field.
 
     Every text is one line of at most 200 characters, and untrusted.
     """
@@ -51,22 +46,18 @@ def summarise(event: Event) -> Summary:
         return Summary(headline="[TEST] Message from the hub", fields=_plain_fields(data))
     event_type = find_event_type(event.type)
     if event_type is None:
-        headline = one_line(sentence_of(event.type)) or "Event"
+        headline = _line(sentence_of(event.type)) or "Event"
         return Summary(headline=headline, fields=_plain_fields(data))
-    fields = ((told.label, _tell(told, data)) for told in _telling(event_type.notify))
+    fields = ((field.label, _text_of(field, data)) for field in _summary_fields(event_type.notify))
     return Summary(headline=_headline(event_type, data), fields=_filled(fields))
 
 
-def one_line(text: str) -> str:
-    """The text without anything that could break out of its line, cut to what a message can bear."""
-    line = " ".join(_UNPRINTABLE.sub(" ", text).split())
-    if len(line) <= VALUE_LIMIT_CHARACTERS:
-        return line
-    return line[: VALUE_LIMIT_CHARACTERS - 1].rstrip() + "…"
+def _line(text: str) -> str:
+    return one_line(text, VALUE_LIMIT_CHARACTERS)
 
 
 def _body(event: Event) -> dict[str, Any]:
-    """The event's body with its secrets masked; empty where it cannot be read."""
+    """Return the event's body with its secrets masked; empty where it cannot be read."""
     try:
         return mask_body(event.type, event.body)
     except (ValueError, RecursionError):
@@ -83,8 +74,9 @@ def _headline(event_type: EventType, data: Any) -> str:
 def _problem(data: Any) -> Summary:
     data = data if isinstance(data, dict) else {}
     lines = data.get("lines")
-    told = [_problem_line(line) for line in lines[:_PROBLEM_LINES_LIMIT]] if isinstance(lines, list) else []
-    return Summary(headline=_text(data.get("headline")) or "The hub has a problem", fields=_filled(told))
+    shown = lines[:_PROBLEM_LINES_LIMIT] if isinstance(lines, list) else []
+    fields = _filled(_problem_line(line) for line in shown)
+    return Summary(headline=_text(data.get("headline")) or "The hub has a problem", fields=fields)
 
 
 def _problem_line(line: Any) -> tuple[str, str]:
@@ -94,11 +86,11 @@ def _problem_line(line: Any) -> tuple[str, str]:
 
 
 def _plain_fields(data: Any) -> tuple[tuple[str, str], ...]:
-    """The first few scalars of data, for types that nothing is known of; no name that smells of a secret."""
+    """Return the first few scalars of data, for unknown types; none whose name may be that of a secret."""
     if not isinstance(data, dict):
         return ()
     scalars = (
-        (one_line(words_of(key)), _value(key, value))
+        (_line(words_of(key)), _value(key, value))
         for key, value in data.items()
         if not isinstance(value, dict | list) and not is_secret_name(key)
     )
@@ -109,53 +101,52 @@ def _filled(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((label, value) for label, value in fields if label and value)
 
 
-# -- what to tell ---------------------------------------------------------------------------------
+# -- fields ---------------------------------------------------------------------------------------
 
 
 @cache
-def _telling(notify: tuple[str, ...]) -> tuple[_Told, ...]:
-    """The fields that an event type's notify paths ask for; two that make one phrase become one."""
+def _summary_fields(notify: tuple[str, ...]) -> tuple[_SummaryField, ...]:
+    """Return the fields that an event type's notify paths ask for; two that make one phrase become one."""
     paths = [path for entry in notify for path in expand(entry)]
-    told = []
+    fields = []
     while paths:
         path = paths.pop(0)
         parent, _, key = path.rpartition(".")
-        other, label, say = _PHRASES.get(key, ("", "", None))
+        other, label, write = _PHRASES.get(key, ("", "", None))
         partner = f"{parent}.{other}" if parent else other
-        if say is not None and partner in paths:
+        if write is not None and partner in paths:
             paths.remove(partner)
         else:
-            label, say = label_of(path), _sayer(key)
-        told.append(_Told(label=label, steps=parse(parent) if parent else (), say=say))
-    return tuple(told)
+            label, write = label_of(path), _writer_of(key)
+        fields.append(_SummaryField(label=label, steps=parse(parent) if parent else (), write=write))
+    return tuple(fields)
 
 
-def _tell(told: _Told, data: Any) -> str:
-    said = [told.say(found) for found in values(data, told.steps) if isinstance(found, dict)]
-    return _joined(said)
+def _text_of(field: _SummaryField, data: Any) -> str:
+    return _joined([field.write(value) for value in values(data, field.steps) if isinstance(value, dict)])
 
 
-def _sayer(key: str) -> Callable[[Mapping[str, Any]], str]:
+def _writer_of(key: str) -> Callable[[Mapping[str, Any]], str]:
     if key == "amount_formatted":
         return _formatted_amount
-    return lambda found: _value(key, found.get(key))
+    return lambda value: _value(key, value.get(key))
 
 
-def _full_name(found: Mapping[str, Any]) -> str:
-    return one_line(f"{_text(found.get('first_name'))} {_text(found.get('last_name'))}")
+def _full_name(person: Mapping[str, Any]) -> str:
+    return _line(f"{_text(person.get('first_name'))} {_text(person.get('last_name'))}")
 
 
-def _role(found: Mapping[str, Any]) -> str:
-    return _text(found.get("role_name")) or _text(found.get("role"))
+def _role(person: Mapping[str, Any]) -> str:
+    return _text(person.get("role_name")) or _text(person.get("role"))
 
 
-def _price(found: Mapping[str, Any]) -> str:
-    return money(found.get("amount"), found.get("currency")) or _text(found.get("amount"))
+def _price(price: Mapping[str, Any]) -> str:
+    return money(price.get("amount"), price.get("currency")) or _text(price.get("amount"))
 
 
-def _formatted_amount(found: Mapping[str, Any]) -> str:
-    amount = _text(found.get("amount_formatted"))
-    return one_line(f"{amount} {_text(found.get('currency')).upper()}") if amount else ""
+def _formatted_amount(price: Mapping[str, Any]) -> str:
+    amount = _text(price.get("amount_formatted"))
+    return _line(f"{amount} {_text(price.get('currency')).upper()}") if amount else ""
 
 
 _PHRASES: Mapping[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
@@ -163,14 +154,14 @@ _PHRASES: Mapping[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "role": ("role_name", "Role", _role),
     "amount": ("currency", "Price", _price),
 }
-"""A key, the key beside it that completes it, and how both are told together."""
+"""By a key: the key beside it that completes it, the label of both together, and their text."""
 
 
 # -- values as text -------------------------------------------------------------------------------
 
 
 def _value(key: str, value: Any) -> str:
-    """A value as its name suggests: times as dates, a list's items one after the other."""
+    """Return a value as its name suggests: times as dates, a list's items one after the other."""
     if isinstance(value, list):
         return _joined([_value(key, item) for item in value if not isinstance(item, list)])
     return (_date(value) if is_time_name(key) else "") or _text(value)
@@ -179,18 +170,18 @@ def _value(key: str, value: Any) -> str:
 def _joined(texts: list[str]) -> str:
     filled = list(dict.fromkeys(text for text in texts if text))
     more = len(filled) - _LIST_LIMIT
-    return one_line(", ".join(filled[:_LIST_LIMIT]) + (f" and {more} more" if more > 0 else ""))
+    return _line(", ".join(filled[:_LIST_LIMIT]) + (f" and {more} more" if more > 0 else ""))
 
 
 def _text(value: Any) -> str:
-    """A scalar in words; nothing for null, objects and lists."""
+    """Return a scalar in words; nothing for null, objects and lists."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return one_line(str(value)) if isinstance(value, str | int | float) else ""
+    return _line(str(value)) if isinstance(value, str | int | float) else ""
 
 
 def _date(value: Any) -> str:
-    """Clerk's milliseconds (below 1e11: seconds) as a date; nothing for what is none."""
+    """Return Clerk's milliseconds (below 1e11: seconds) as a date; empty for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2.5e14:
         return ""
     seconds = value if value < 1e11 else value / 1000

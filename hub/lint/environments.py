@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,7 +9,7 @@ from typing import Any
 
 from hub.catalog import find_event_type
 from hub.catalog.event_types import EventType, Schema
-from hub.catalog.paths import expand
+from hub.catalog.fields import secret_paths
 from hub.lint.values import ANY, BOOLEAN, MISSING, NULL, TEXT, Empty, Listing, Record, Scalar, Value, union
 
 _KINDS = {"string": "text", "integer": "number", "number": "number", "boolean": "boolean"}
@@ -68,7 +67,7 @@ def closed_record(path: str, fields: Mapping[str, Value]) -> Record:
 @cache
 def data_of(event_type: EventType) -> Value:
     """Return the value of `data` for a type of event."""
-    secrets = [_generic(f"data.{path}") for entry in event_type.secret for path in expand(entry)]
+    secrets = secret_paths(event_type)
     reader = _SchemaReader(event_type.schema.get("$defs", {}), secrets)
     return reader.value(event_type.schema, "data")
 
@@ -76,7 +75,7 @@ def data_of(event_type: EventType) -> Value:
 class _SchemaReader:
     """The values of a schema, each object's fields made when they are first asked for."""
 
-    def __init__(self, defs: Mapping[str, Schema], secrets: list[str]) -> None:
+    def __init__(self, defs: Mapping[str, Schema], secrets: tuple[str, ...]) -> None:
         self._defs = defs
         self._secrets = secrets
 
@@ -142,7 +141,3 @@ class _SchemaReader:
         """Return the path of the secret at a path or below it; empty where there is none."""
         below = (f"{path}.", f"{path}[")
         return next((secret for secret in self._secrets if secret == path or secret.startswith(below)), "")
-
-
-def _generic(path: str) -> str:
-    return re.sub(r"\[[^\]]*\]", "[]", path)
