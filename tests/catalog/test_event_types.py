@@ -30,9 +30,9 @@ def test_a_sample_follows_its_schema(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_has_only_fields_that_its_schema_declares(name):
     declared = {field.path: field for field in catalog.fields_of(catalog.find_event_type(name))}
-    found = set(_paths_in(catalog.sample(name)["data"], "data", declared))
+    paths = set(_paths_in(catalog.sample(name)["data"], "data", declared))
 
-    assert found - declared.keys() == set()
+    assert paths - declared.keys() == set()
 
 
 def _paths_in(value, path, declared):

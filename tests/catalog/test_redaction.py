@@ -1,4 +1,4 @@
-"""What must not be shown is not shown, in whatever form a message holds it."""
+"""Secrets are not shown, in whatever form a message holds them."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_an_assignment_makes_an_object_where_null_was():
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("data..x", "is no path; write it like data.email_addresses[0].email_address"),
         ("", "is no path"),
@@ -94,11 +94,11 @@ def test_an_assignment_makes_an_object_where_null_was():
         ("data.email_addresses[7].x", "is a list of 2"),
     ],
 )
-def test_a_path_that_leads_nowhere_says_what_to_write(path, said):
+def test_a_path_that_leads_nowhere_says_what_to_write(path, message):
     with pytest.raises(HubError) as raised:
         catalog.sample_payload("user.created", {path: 1})
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_an_unknown_type_says_what_was_meant():

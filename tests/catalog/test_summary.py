@@ -39,16 +39,16 @@ def of_data(name, data):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_event_type_says_something_of_its_sample(name):
-    said = summary(name)
+    shown = summary(name)
 
-    assert said.headline
-    assert said.fields
-    assert all(label and value for label, value in said.fields)
-    assert len({label for label, _ in said.fields}) == len(said.fields)
+    assert shown.headline
+    assert shown.fields
+    assert all(label and value for label, value in shown.fields)
+    assert len({label for label, _ in shown.fields}) == len(shown.fields)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_secret_is_said(name):
+def test_no_secret_is_shown(name):
     text = repr(summary(name))
 
     assert not [secret for secret in catalog.secret_values(name, catalog.sample(name)) if secret in text]
@@ -191,9 +191,9 @@ def test_an_unknown_type_tells_eight_fields_at_most():
 def test_the_hub_speaks_for_itself():
     assert of_data("hub.test", {}).headline == "[TEST] Message from the hub"
 
-    said = of_data("hub.problem", {"headline": "2 deliveries died", "lines": ["one", "two\nlines", 3]})
-    assert said.headline == "2 deliveries died"
-    assert said.fields == (("Problem", "one"), ("Problem", "two lines"), ("Problem", "3"))
+    shown = of_data("hub.problem", {"headline": "2 deliveries died", "lines": ["one", "two\nlines", 3]})
+    assert shown.headline == "2 deliveries died"
+    assert shown.fields == (("Problem", "one"), ("Problem", "two lines"), ("Problem", "3"))
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {"headline": {}, "lines": "x"}, {"lines": [[], None]}])
@@ -247,8 +247,8 @@ def test_a_sample_with_anything_at_any_place_has_a_summary(choice, name, value):
     _check_summary(summary(name, {path: value}))
 
 
-def _check_summary(said):
-    for text in (said.headline, *(text for field in said.fields for text in field)):
+def _check_summary(shown):
+    for text in (shown.headline, *(text for field in shown.fields for text in field)):
         assert text
         assert len(text) <= 200
         assert text.splitlines() == [text]

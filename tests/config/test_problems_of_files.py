@@ -70,10 +70,10 @@ def test_a_bad_configuration_gets_exactly_the_messages_it_begins_with(path: Path
     ids=["bytes", "utf-16", "size", "nul", "nul-escape", "surrogate", "escape", "brackets", "tabs"],
 )
 def test_a_file_that_is_no_yaml_gets_one_message(tmp_path: Path, content: bytes, expected: str) -> None:
-    found = messages(write(tmp_path, content), {})
+    problems = messages(write(tmp_path, content), {})
 
-    assert len(found) == 1
-    assert found[0].startswith(expected)
+    assert len(problems) == 1
+    assert problems[0].startswith(expected)
 
 
 def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
@@ -435,10 +435,10 @@ def template_problems(tmp_path: Path, files: dict[str, str | bytes]) -> list[str
 def test_a_bad_template_is_found_in_its_own_line(
     tmp_path: Path, name: str, content: str | bytes, expected: str
 ) -> None:
-    found = template_problems(tmp_path, {name: content})
+    problems = template_problems(tmp_path, {name: content})
 
-    assert len(found) == 1
-    assert found[0].startswith(expected)
+    assert len(problems) == 1
+    assert problems[0].startswith(expected)
 
 
 def test_hidden_and_other_files_are_no_templates(tmp_path: Path) -> None:
@@ -457,10 +457,10 @@ def test_a_link_out_of_the_templates_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.j2").write_text("x")
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a.j2").symlink_to(tmp_path / "secret.j2")
-    found = template_problems(tmp_path, {})
+    problems = template_problems(tmp_path, {})
 
     expected = "this link leads out of the templates folder; put the file itself here"
-    assert [f"a.j2:1:1: error[unreadable-file]: {expected}"] == found
+    assert [f"a.j2:1:1: error[unreadable-file]: {expected}"] == problems
 
 
 def test_a_configuration_needs_no_templates_folder(tmp_path: Path) -> None:
@@ -516,7 +516,7 @@ PLANTED = "pl4nted" * 3
 )
 def test_no_message_about_a_source_shows_a_secret(tmp_path: Path, line: str) -> None:
     lines = ["    type: clerk", "    path: /a", f"    signing_secret: {SECRET}"]
-    lines = [each for each in lines if each.strip().partition(":")[0] != line.partition(":")[0]]
+    lines = [other for other in lines if other.strip().partition(":")[0] != line.partition(":")[0]]
     text = "\n".join(["version: 1", "sources:", "  clerk:", *lines, f"    {line}", ""]).replace(
         "SECRET", PLANTED
     )

@@ -13,20 +13,20 @@ from hub.yamldoc import Document, Path, parse
 
 
 def document(text: str) -> Document:
-    found, problems = parse(text.encode(), "f.yaml")
+    tree, problems = parse(text.encode(), "f.yaml")
 
     assert list(problems) == []
-    assert found is not None
-    return found
+    assert tree is not None
+    return tree
 
 
 def at(text: str, path: Path, *, key: bool = False) -> tuple[int, int]:
     tree = document(text)
-    place = tree.key_at(path) if key else tree.at(path)
-    return place.line, place.column
+    position = tree.key_at(path) if key else tree.at(path)
+    return position.line, position.column
 
 
-def said(text: str) -> list[str]:
+def messages(text: str) -> list[str]:
     _, problems = parse(text.encode(), "f.yaml")
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in problems]
 
@@ -84,7 +84,7 @@ def test_of_two_equal_keys_the_first_counts_and_the_second_is_a_problem() -> Non
 
     assert tree is not None
     assert tree.value == {"a": 1, "b": {"c": 1}}
-    assert said("a: 1\nb: {c: 1, c: 2}\na: 3\n") == [
+    assert messages("a: 1\nb: {c: 1, c: 2}\na: 3\n") == [
         '2:11: "c" is here a second time, the first is in line 2; keep one of them',
         '3:1: "a" is here a second time, the first is in line 1; keep one of them',
     ]
@@ -100,10 +100,10 @@ def test_repeated_aliases_are_bounded(size: int) -> None:
 
 
 def test_nesting_is_bounded() -> None:
-    assert said("[" * 50 + "]" * 50) == []
-    assert said("[" * 51 + "]" * 51) == ["1:51: nested deeper than 50 levels; take some levels away"]
-    assert said("[" * 200_000) == ["1:51: nested deeper than 50 levels; take some levels away"]
-    assert said("- " * 200 + "a") == ["1:101: nested deeper than 50 levels; take some levels away"]
+    assert messages("[" * 50 + "]" * 50) == []
+    assert messages("[" * 51 + "]" * 51) == ["1:51: nested deeper than 50 levels; take some levels away"]
+    assert messages("[" * 200_000) == ["1:51: nested deeper than 50 levels; take some levels away"]
+    assert messages("- " * 200 + "a") == ["1:101: nested deeper than 50 levels; take some levels away"]
 
 
 # -- places ---------------------------------------------------------------------------------------
@@ -167,10 +167,10 @@ def test_every_character_of_a_text_knows_its_place(text: str) -> None:
     tree, _ = parse(text.encode(), "f.yaml")
     assert tree is not None
     path, value = next((path, value) for path, value in tree.texts() if "@three" in value)
-    place = tree.within(path, value.index("@"))
-    line = text.split("\n")[place.line - 1]
+    position = tree.within(path, value.index("@"))
+    line = text.split("\n")[position.line - 1]
 
-    assert line[place.column - 1 :].rstrip("\r'\"]}") == "@three"
+    assert line[position.column - 1 :].rstrip("\r'\"]}") == "@three"
 
 
 def test_an_alias_stands_where_its_text_stands() -> None:
@@ -187,7 +187,7 @@ def test_places_stay_inside_the_file(value: str, data: st.DataObject) -> None:
     if tree is None or problems or not isinstance(tree.value["a"][0], str):
         return
     for offset in range(len(value) + 1):
-        place = tree.within(("a", 0), offset)
+        position = tree.within(("a", 0), offset)
 
-        assert 1 <= place.line <= text.count("\n") + 1 + text.count("\r") + text.count("\x85") * 2
-        assert place.column >= 1
+        assert 1 <= position.line <= text.count("\n") + 1 + text.count("\r") + text.count("\x85") * 2
+        assert position.column >= 1

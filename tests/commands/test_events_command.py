@@ -54,14 +54,14 @@ def test_every_event_type_has_a_page(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("user.crated", 'did you mean "user.created"?'), ("USER.CREATED", 'did you mean "user.created"?')],
 )
-def test_an_unknown_type_is_wrong_usage_and_says_what_was_meant(name, said):
+def test_an_unknown_type_is_wrong_usage_and_says_what_was_meant(name, message):
     result = run(name)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stdout == ""
 
 

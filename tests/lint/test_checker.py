@@ -66,9 +66,9 @@ def written(folder: Path, events: str, template: str, when: str = "") -> tuple[P
     return path, templates
 
 
-def said(problem: Problem) -> str:
-    place = f"{problem.line}:{problem.column}"
-    return f"{place} {problem.severity}[{problem.code}] {problem.message}"
+def described(problem: Problem) -> str:
+    position = f"{problem.line}:{problem.column}"
+    return f"{position} {problem.severity}[{problem.code}] {problem.message}"
 
 
 def rows() -> Iterator[tuple[str, str, list[str]]]:
@@ -87,21 +87,21 @@ def test_the_table_is_long() -> None:
 def test_a_template_gets_exactly_these_messages(
     tmp_path: Path, events: str, template: str, expected: list[str]
 ) -> None:
-    assert [said(problem) for problem in problems_of(tmp_path, events, template)] == expected
+    assert [described(problem) for problem in problems_of(tmp_path, events, template)] == expected
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_the_place_is_right_whatever_ends_a_line(tmp_path: Path, newline: str) -> None:
     template = newline.join(["one", "{% if data.id %}", "  {{ data.idd }}{{ data.ids }}", "{% endif %}", ""])
-    found = problems_of(tmp_path, "user.created", template)
+    problems = problems_of(tmp_path, "user.created", template)
 
-    assert [(problem.line, problem.column) for problem in found] == [(3, 6), (3, 20)]
+    assert [(problem.line, problem.column) for problem in problems] == [(3, 6), (3, 20)]
 
 
 def test_what_only_the_catalog_finds_is_a_warning_at_a_start(tmp_path: Path) -> None:
     config = load_config(*written(tmp_path, "user.created", "{{ data.idd }}{{ dta }}"), {})
 
-    assert [(each.code, each.severity) for each in config.warnings] == [
+    assert [(problem.code, problem.severity) for problem in config.warnings] == [
         ("unknown-field", Severity.WARNING),
         ("unknown-variable", Severity.WARNING),
     ]
@@ -120,8 +120,8 @@ def test_a_template_of_two_routes_is_checked_for_both(tmp_path: Path) -> None:
 
     first = "1:4 error[unknown-field] waitlistEntry.created has no data.first_name"
     other = "1:25 error[unknown-field] user.created has no data.email_address"
-    assert [said(problem).partition(";")[0] for problem in both] == [first, other]
-    assert [said(problem).partition(";")[0] for problem in one] == [other]
+    assert [described(problem).partition(";")[0] for problem in both] == [first, other]
+    assert [described(problem).partition(";")[0] for problem in one] == [other]
 
 
 def test_the_texts_of_a_structure_in_a_file_are_templates(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_the_texts_of_a_structure_in_a_file_are_templates(tmp_path: Path) -> Non
     path.write_text(json.dumps(routes))
     (templates / "card.blocks.yaml").write_text(CARD)
 
-    assert [said(problem).partition(";")[0] for problem in read_config(path, templates, {})[1]] == [
+    assert [described(problem).partition(";")[0] for problem in read_config(path, templates, {})[1]] == [
         "2:61 error[unknown-field] waitlistEntry.created has no data.emial_address",
         "7:22 error[unknown-field] waitlistEntry.created has no data.words",
     ]
@@ -143,13 +143,13 @@ def test_the_texts_of_a_structure_in_a_file_are_templates(tmp_path: Path) -> Non
 
 def test_a_condition_narrows_what_the_template_sees(tmp_path: Path) -> None:
     template = "{{ data.first_name | upper }}{{ data.deleted }}"
-    found = problems_of(
+    problems = problems_of(
         tmp_path, "user.*", template, when="type != 'user.deleted' and data.first_name is string"
     )
     narrowed = problems_of(tmp_path, "user.*", template, when="type == 'user.created' and data.first_name")
 
-    assert [problem.code for problem in found] == ["empty-value", "unknown-field"]
-    assert [said(problem).partition(";")[0] for problem in narrowed] == [
+    assert [problem.code for problem in problems] == ["empty-value", "unknown-field"]
+    assert [described(problem).partition(";")[0] for problem in narrowed] == [
         "1:33 error[unknown-field] user.created has no data.deleted"
     ]
 
@@ -265,9 +265,9 @@ TEMPLATES = st.recursive(
 @given(template=TEMPLATES, condition=EXPRESSIONS)
 def test_any_template_is_read_and_every_place_is_in_it(template: str, condition: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        found = problems_of(Path(folder), "user.created, user.deleted, plan.x", template, when=condition)
+        problems = problems_of(Path(folder), "user.created, user.deleted, plan.x", template, when=condition)
 
-    for problem in found:
+    for problem in problems:
         if problem.file.endswith("t.j2") and problem.code != "template-syntax":
             assert re.match(r"[\w('\"\[{]", template.split("\n")[problem.line - 1][problem.column - 1 :])
 
@@ -287,6 +287,6 @@ def test_any_template_is_read_and_every_place_is_in_it(template: str, condition:
     ],
 )
 def test_deep_and_long_templates_are_read_in_bounded_steps(tmp_path: Path, template: str) -> None:
-    found = problems_of(tmp_path, "user.*", template)
+    problems = problems_of(tmp_path, "user.*", template)
 
-    assert {problem.code for problem in found} <= {"unknown-field", "template-syntax"}
+    assert {problem.code for problem in problems} <= {"unknown-field", "template-syntax"}
