@@ -7,22 +7,19 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import given
 import requests
-from standardwebhooks.webhooks import Webhook
+from servers.program import PASSWORD, wait_until
+from signing import headers as signed_headers
 
 from hub import catalog
-
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PASSWORD = "correct horse battery staple"
 
 ROUTES = """\
 version: 1
@@ -90,7 +87,9 @@ class Running:
         return time.monotonic() - began
 
     def wait_for_text(self, wanted: str, seconds: float = 15) -> str:
-        return wait_for(lambda: self.text if re.search(wanted, self.text) else None, wanted, seconds, self)
+        return wait_until(
+            lambda: self.text if re.search(wanted, self.text) else None, wanted, seconds, lambda: self.text
+        )
 
     def _is_mine(self, pid: int) -> bool:
         stat = _stat(pid)
@@ -125,7 +124,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
         "LANG": "C.UTF-8",
-        "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,
+        "CLERK_WEBHOOK_SIGNING_SECRET": given.SECRET,
         "HUB_PASSWORD": PASSWORD,
         "HUB_LOG_FORMAT": "text",
     }
@@ -146,33 +145,14 @@ def run(line: str, folder: Path, env: Mapping[str, str]) -> subprocess.Completed
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(condition: Callable[[], Any], awaited: str, seconds: float = 15, running: Any = None) -> Any:
-    """The first true value of `condition`; fails after `seconds`, with what `running` printed."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    printed = f"\n{running.text}" if running else ""
-    raise AssertionError(f"waited {seconds:g} s for {awaited}{printed}")
-
-
 def wait_until_ready(port: int, running: Running, path: str = "/readyz") -> None:
-    def answers() -> bool:
+    def is_ready() -> bool:
         assert running.process.poll() is None, running.text
         with contextlib.suppress(requests.ConnectionError):
             return get(port, path).status_code == 200
         return False
 
-    wait_for(answers, f"{path} to answer 200", 20, running)
+    wait_until(is_ready, f"{path} to answer 200", 20, lambda: running.text)
 
 
 def get(port: int, path: str, **headers: str) -> requests.Response:
@@ -183,15 +163,9 @@ def post_event(
     port: int, event_type: str = "user.created", message_id: str | None = None, **headers: str
 ) -> requests.Response:
     """Send a sample of the catalog, signed now."""
-    body = json.dumps(catalog.sample(event_type))
-    now = datetime.now(UTC)
+    body = json.dumps(catalog.sample(event_type)).encode()
     message_id = message_id or f"msg_{time.monotonic_ns()}"
-    signed = {
-        "svix-id": message_id,
-        "svix-timestamp": str(int(now.timestamp())),
-        "svix-signature": Webhook(SECRET).sign(message_id, now, body),
-        "content-type": "application/json",
-    }
+    signed = {**signed_headers(body, message_id=message_id), "content-type": "application/json"}
     return requests.post(
-        f"http://127.0.0.1:{port}/api/webhooks", body.encode(), headers={**signed, **headers}, timeout=15
+        f"http://127.0.0.1:{port}/api/webhooks", body, headers={**signed, **headers}, timeout=15
     )

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import given
 import pytest
-import requests
 import structlog
 from click.testing import CliRunner, Result
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
-from shell import PASSWORD, ROUTES, SECRET, Program, Served, bare_environment, shipped_environment
+from servers.program import PASSWORD, Program, free_port
+from shell import ROUTES, Run, Served, bare_environment, shipped_environment
 
 from hub.__main__ import main
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -27,10 +24,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
     logs, handlers = structlog.get_config(), logging.root.handlers[:]
 
-    def invoke(*arguments: str, env: Mapping[str, str] | None = None, given: str | None = None) -> Result:
+    def invoke(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:
         chosen = dict(shipped_environment() if env is None else env)
         unset = dict.fromkeys(name for name in os.environ if name not in chosen)
-        return CliRunner().invoke(main, arguments, input=given, env={**unset, **chosen})
+        return CliRunner().invoke(main, arguments, input=stdin, env={**unset, **chosen})
 
     yield invoke
     # A command points the log at its own standard error, which is closed by now.
@@ -48,25 +45,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     def respond(request: ReceivedRequest) -> CannedResponse:
         return CannedResponse(status=statuses.get(request.path, 200))
 
-    with HttpReceiver(respond=respond) as receiver, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    with HttpReceiver(respond=respond) as receiver:
+        port = free_port()
         environment = bare_environment(
             HUB_CONFIG=str(folder / "routes.yaml"),
             HUB_TEMPLATES=str(folder / "templates"),
             DATABASE_URL=f"sqlite:///{folder / 'hub.db'}",
-            CLERK_WEBHOOK_SIGNING_SECRET=SECRET,
+            CLERK_WEBHOOK_SIGNING_SECRET=given.SECRET,
             CRM_WEBHOOK_URL=receiver.url,
         )
         url = f"http://127.0.0.1:{port}"
         serving = {**environment, "PORT": str(port), "HUB_PASSWORD": PASSWORD, "HUB_LOG_LEVEL": "warning"}
         with Program(["serve"], folder, serving) as program:
-            program.wait_for(lambda: _is_ready(url), "the hub to be ready")
+            program.wait_until_ready(url)
             yield Served(url=url, environment=environment, receiver=receiver, statuses=statuses)
-
-
-def _is_ready(url: str) -> bool:
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
-    return False

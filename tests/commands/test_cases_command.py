@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import Run
-from shell import ROOT, bare_environment
+from servers.program import ROOT
+from shell import Run, bare_environment
 
 from hub.__main__ import main
 from hub.terminal.junit import JUnitCase, junit

@@ -8,8 +8,9 @@ import time
 import pytest
 import requests
 from servers.http_receiver import HttpReceiver
+from servers.program import ROOT, Program
 from servers.smtp_server import SmtpServer
-from shell import ROOT, Program, shipped_environment
+from shell import shipped_environment
 
 from hub.demo.confine import samples_to_send
 from hub.rules.load import load_config
@@ -79,7 +80,7 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "tmp").mkdir()
 
     with Program(["demo"], tmp_path, shipped_environment(TMPDIR=str(tmp_path / "tmp"))) as demo:
-        demo.wait_for(lambda: "Ctrl-C stops" in demo.text, "the demo to serve", LONGEST_SECONDS)
+        demo.wait_until(lambda: "Ctrl-C stops" in demo.text, "the demo to serve", LONGEST_SECONDS)
         link = re.search(
             r"^Status page   (http://127\.0\.0\.1:\d+)(/login/\S+)  \(opens once\)$", demo.text, re.M
         )

@@ -3,8 +3,9 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import given
 import pytest
-from shell import ROUTES, SECRET, bare_environment
+from shell import ROUTES, bare_environment
 
 from hub import catalog
 from hub.ingest.fanout import fan_out
@@ -37,7 +38,7 @@ def stored(tmp_path):
         HUB_CONFIG="routes.yaml",
         HUB_TEMPLATES="templates",
         DATABASE_URL=f"sqlite:///{tmp_path / 'hub.db'}",
-        CLERK_WEBHOOK_SIGNING_SECRET=SECRET,
+        CLERK_WEBHOOK_SIGNING_SECRET=given.SECRET,
     )
     store = open_store(environment["DATABASE_URL"])
     store.migrate()
@@ -171,7 +172,7 @@ def test_a_hub_far_away_gives_its_events(run, served, tmp_path):
     sent = run("trigger", "user.created", "--url", served.url, env=served.environment).stdout.split()[0]
     (tmp_path / "other.yaml").write_text(OTHER)
     environment = {
-        **served.far_away,
+        **served.remote,
         "HUB_CONFIG": served.environment["HUB_CONFIG"],
         "HUB_TEMPLATES": "templates",
     }

@@ -5,7 +5,8 @@ import re
 
 import pytest
 from servers.http_receiver import CannedResponse, HttpReceiver
-from shell import PASSWORD, bare_environment, shipped_environment
+from servers.program import PASSWORD
+from shell import bare_environment, shipped_environment
 
 ABSENT = "dlv_000000000000"
 
@@ -17,7 +18,7 @@ def operate(request, run, served):
     def invoke(*arguments):
         if request.param == "local":
             return run(*arguments, env=served.environment)
-        return run(*arguments, "--url", served.url, env=served.far_away)
+        return run(*arguments, "--url", served.url, env=served.remote)
 
     return invoke
 

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 from servers.http_receiver import HttpReceiver
-from shell import ROOT, bare_environment, shipped_environment
+from servers.program import ROOT
+from shell import bare_environment, shipped_environment
 
 
 def configured(tmp_path, routes, **templates):

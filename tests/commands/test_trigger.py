@@ -3,9 +3,10 @@
 import json
 import re
 
+import given
 import pytest
 from servers.http_receiver import CannedResponse, HttpReceiver
-from shell import SECRET, bare_environment
+from shell import bare_environment
 
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
@@ -51,7 +52,7 @@ def test_another_secret_than_the_hubs_is_one_clear_line(run, served):
 
 
 def test_a_source_that_the_hub_has_no_secret_for_is_one_clear_line(run, served):
-    env = {**served.environment, "PARTNER_SECRET": SECRET}
+    env = {**served.environment, "PARTNER_SECRET": given.SECRET}
 
     result = run("trigger", "user.created", "--source", "partner", "--url", served.url, env=env)
 

@@ -8,7 +8,6 @@ import random
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 import given
 import requests
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
+from servers.program import PASSWORD, ROOT, free_port, is_ready, wait_until
 from servers.smtp_server import SmtpServer
 from signing import headers
 
@@ -29,9 +29,6 @@ from hub import catalog
 from hub.model.delivery import Outcome, State
 from hub.model.records import DeliveryRecord
 from hub.store.store import open_store
-
-ROOT = Path(__file__).parents[2]
-PASSWORD = "correct horse battery staple"
 
 LEASE_SECONDS = 1 + 15
 """The time-out of an attempt in these routes, and what the worker adds to it."""
@@ -58,8 +55,7 @@ class Hub:
 
     def __init__(self, folder: Path, environment: Mapping[str, str], *programs: str) -> None:
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "routes.yaml").write_text(environment.get("ROUTES", ROUTES))
         (folder / "templates").mkdir(exist_ok=True)
@@ -100,9 +96,7 @@ class Hub:
             process.wait()
 
     def is_ready(self) -> bool:
-        with contextlib.suppress(requests.RequestException):
-            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        return False
+        return is_ready(self.url)
 
     def pids(self) -> list[int]:
         """Every process of every program, in the order in which they were started."""
@@ -336,7 +330,7 @@ def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
         lost=(*sorted(acknowledged - events), *(record.id for record in late)),
         unexplained=tuple(id_ for id_, more in twice.items() if unknown[id_] < more),
         unfinished=tuple(f"{r.id} is {r.state}" for r in records if r.state is not State.DELIVERED),
-        faults=(*sender.faults, *(f"{fault.count} {fault.what}" for fault in accounts.faults)),
+        faults=(*sender.faults, *(f"{row.count} {row.description}" for row in accounts.discrepancies)),
     )
 
 
@@ -360,12 +354,3 @@ def _unknown(database_url: str, delivery_id: str) -> int:
         record = reading.reports.delivery(delivery_id)
     store.close()
     return sum(attempt.outcome is Outcome.UNKNOWN for attempt in record.attempt_list)
-
-
-def wait_until(
-    condition: Callable[[], Any], what: str, seconds: float, explain: Callable[[], str] = str
-) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"waited {seconds:g} s for {what}: {explain()}"
-        time.sleep(0.1)

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from journeys.serving import PASSWORD, Serving, serving, signed, wait_until
+from journeys.serving import Serving, serving, signed
+from servers.program import PASSWORD, wait_until
 
 from hub import catalog
 

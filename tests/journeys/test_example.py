@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import given
 import pytest
-from journeys.serving import ROOT, SECRET, Serving, as_json, serving, wait_until
+from journeys.serving import Serving, as_json, serving
 from servers.http_receiver import HttpReceiver
+from servers.program import ROOT, wait_until
 from servers.slack_receiver import SlackReceiver
 from servers.smtp_server import SmtpServer
 
@@ -44,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "SLACK_WEBHOOK_URL": slack.webhook_url,
             "SLACK_BOT_TOKEN": "xoxb-journey",
             "SMTP_URL": mail.url,
-            "CRM_SIGNING_SECRET": SECRET,
+            "CRM_SIGNING_SECRET": given.SECRET,
         }
         with serving(folder, routes, f"sqlite:///{folder}/hub.db", environment) as hub:
             yield World(hub, slack, mail, crm)

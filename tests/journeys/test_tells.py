@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from journeys.serving import serving, wait_until
+from journeys.serving import serving
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
+from servers.program import wait_until
 from servers.smtp_server import SmtpServer
 
 ROUTES = """\

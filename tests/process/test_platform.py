@@ -14,17 +14,15 @@ import psycopg
 import pytest
 import requests
 from running import (
-    PASSWORD,
     Running,
     environment,
-    free_port,
     get,
     post_event,
     run,
-    wait_for,
     wait_until_ready,
 )
 from servers.http_receiver import HttpReceiver
+from servers.program import PASSWORD, free_port, wait_until
 from servers.slack_receiver import SlackReceiver
 from servers.smtp_server import SmtpServer
 
@@ -193,7 +191,7 @@ def all_delivered(port: int, count: int) -> bool:
         )
         return len(answer.json()["items"]) == count
 
-    return bool(wait_for(delivered, f"{count} deliveries to be delivered"))
+    return bool(wait_until(delivered, f"{count} deliveries to be delivered", 15))
 
 
 def test_the_hub_believes_one_proxy_on_a_platform(deployed: Deployed, env: dict[str, str]) -> None:

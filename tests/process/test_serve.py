@@ -12,15 +12,14 @@ import pytest
 from running import (
     Running,
     environment,
-    free_port,
     get,
     post_event,
     pss_megabytes,
-    wait_for,
     wait_until_ready,
     write_configuration,
 )
 from servers.http_receiver import CannedResponse, HttpReceiver
+from servers.program import free_port, wait_until
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ def test_nothing_outlives_a_killed_parent(folder: Path, crm: HttpReceiver) -> No
         wait_until_ready(port, running)
         running.stop(signal.SIGKILL)
 
-        wait_for(lambda: not running.pids(), "the children to end", 11, running)
+        wait_until(lambda: not running.pids(), "the children to end", 11, lambda: running.text)
 
 
 def test_a_killed_child_is_started_again(folder: Path, crm: HttpReceiver) -> None:
@@ -109,14 +108,14 @@ def test_a_killed_child_is_started_again(folder: Path, crm: HttpReceiver) -> Non
         assert len(children) == 2
         for pid in children:
             os.kill(pid, signal.SIGKILL)
-        wait_for(
+        wait_until(
             lambda: (
                 len(set(running.children_of(running.process.pid)) - children) == 2
                 and running.text.count("process.died") == 2
             ),
             "two new children",
             15,
-            running,
+            lambda: running.text,
         )
         wait_until_ready(port, running)
 

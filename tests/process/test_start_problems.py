@@ -13,12 +13,12 @@ from running import (
     ROUTES,
     Running,
     environment,
-    free_port,
     get,
     run,
     wait_until_ready,
     write_configuration,
 )
+from servers.program import free_port
 
 
 @pytest.fixture
