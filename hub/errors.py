@@ -23,12 +23,9 @@ secret, a whole endpoint URL or a payload.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hub.model.problem import Problem
+from hub.model.problem import Problem
 
 
 class HubError(Exception):
