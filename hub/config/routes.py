@@ -11,7 +11,7 @@ from hub.config.names import is_fixed
 from hub.config.report import Report
 from hub.config.sends import SendTarget, read_sends
 from hub.config.shape import check_shape, key_names
-from hub.config.template_files import check_condition
+from hub.config.template_syntax import check_condition
 from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
 from hub.destinations.base import Block
 from hub.humanize import did_you_mean, kind_of, there_are

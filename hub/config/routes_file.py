@@ -26,7 +26,8 @@ from hub.config.report import Report
 from hub.config.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
 from hub.config.shape import key_names
 from hub.config.sources import read_sources
-from hub.config.template_files import check_templates, decode_templates
+from hub.config.template_files import decode_templates
+from hub.config.template_syntax import check_templates
 from hub.destinations.base import Block
 from hub.humanize import did_you_mean, kind_of, listed
 from hub.model.config import Config

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from hub.config.report import Report
 from hub.config.shape import check_shape
-from hub.config.template_files import check_text, line_offset
+from hub.config.template_syntax import check_text, line_offset
 from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code

@@ -1,36 +1,17 @@
-"""The user's files below the templates folder: read, and checked for syntax, each by itself."""
+"""The user's files below the templates folder, read and decoded."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-from jinja2 import nodes
-
 from hub import yamldoc
-from hub.humanize import did_you_mean
 from hub.model.problem import Code, Problem, Severity
-from hub.templating.environment import AVAILABLE_FILTERS
-from hub.templating.filters import FILTERS
-from hub.templating.sandbox import Sandbox
 
 SUFFIXES = (".j2", ".yaml")
-STRUCTURE_SUFFIX = ".yaml"
 FILE_LIMIT_BYTES = 256 * 1024
 TOTAL_LIMIT_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class TemplateProblem:
-    """A problem of one template; `line` counts from 1 inside it."""
-
-    line: int
-    code: Code
-    message: str
 
 
 def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
@@ -69,54 +50,8 @@ def decode_templates(contents: Mapping[str, bytes], folder: Path) -> tuple[dict[
     return texts, problems
 
 
-def check_templates(texts: Mapping[str, str], folder: Path) -> list[Problem]:
-    """Return the problems of the templates' syntax, also of those that no route uses."""
-    sandbox = Sandbox(texts)
-    problems: list[Problem] = []
-    for name, text in texts.items():
-        file = f"{folder.as_posix()}/{name}"
-        if name.endswith(STRUCTURE_SUFFIX):
-            problems.extend(_check_structure(sandbox, text, file))
-        else:
-            problems.extend(
-                _problem(file, problem.line, 1, problem.code, problem.message)
-                for problem in check_text(sandbox, text)
-            )
-    return problems
-
-
-def check_text(sandbox: Sandbox, text: str) -> Iterator[TemplateProblem]:
-    """Return the problems of one template: of its syntax, and files it includes that are not there."""
-    try:
-        tree = sandbox.parse(text, "template")
-    except jinja2.TemplateSyntaxError as error:
-        yield TemplateProblem(line=error.lineno or 1, code=Code.TEMPLATE_SYNTAX, message=_message(error))
-    except Exception as error:  # noqa: BLE001 - Jinja compiles users' text to Python, which has limits of its own
-        message = f"the template cannot be compiled ({type(error).__name__}); make it simpler"
-        yield TemplateProblem(line=1, code=Code.TEMPLATE_SYNTAX, message=message)
-    else:
-        yield from _missing_includes(tree, sandbox.templates)
-
-
-def check_condition(sandbox: Sandbox, text: str) -> str | None:
-    """Return the message about a condition that is no expression; None where it is one."""
-    if text.lstrip().startswith(("{{", "{%")):
-        return "a condition is an expression already; write it without {{ }}"
-    try:
-        sandbox.parse_condition(text)
-    except jinja2.TemplateSyntaxError as error:
-        if "chunk after expression" in (error.message or ""):
-            if re.search(r"[^=!<>]=(?!=)", text):
-                return 'a condition compares with "==", not with "="'
-            return "the condition goes on behind its end; join two with and, or write a list of them"
-        return _message(error).replace("the template", "the condition")
-    except Exception as error:  # noqa: BLE001 - as above
-        return f"the condition cannot be compiled ({type(error).__name__}); make it simpler"
-    return None
-
-
 def template_paths(folder: Path) -> Iterator[Path]:
-    """Return the files that count as templates, in the order of their names."""
+    """Yield the files that count as templates, in the order of their names."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
@@ -137,45 +72,6 @@ def _read(folder: Path, path: Path) -> bytes | str:
         return path.read_bytes()
     except OSError as error:
         return f"the template cannot be read: {(error.strerror or 'unknown error').lower()}"
-
-
-def _check_structure(sandbox: Sandbox, text: str, file: str) -> Iterator[Problem]:
-    """Check a YAML file whose texts are templates."""
-    tree, problems = yamldoc.parse(text.encode(), file)
-    yield from problems
-    for path, value in tree.texts() if tree else ():
-        for problem in check_text(sandbox, value):
-            place = tree.within(path, line_offset(value, problem.line)) if tree else None
-            if place:
-                yield _problem(file, place.line, place.column, problem.code, problem.message)
-
-
-def line_offset(text: str, line: int) -> int:
-    """Return the offset of the first visible character of a text's line, which counts from 1."""
-    lines = text.split("\n")
-    line = min(line, len(lines))
-    content = lines[line - 1]
-    return sum(len(earlier) + 1 for earlier in lines[: line - 1]) + len(content) - len(content.lstrip())
-
-
-def _missing_includes(tree: nodes.Template, templates: Mapping[str, str]) -> Iterator[TemplateProblem]:
-    for node in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
-        source = getattr(node, "template", None)
-        name = source.value if isinstance(source, nodes.Const) else None
-        if isinstance(name, str) and name not in templates and not getattr(node, "ignore_missing", False):
-            message = f'there is no template "{name}"{did_you_mean(name, templates, "; add it")}'
-            yield TemplateProblem(line=node.lineno, code=Code.MISSING_TEMPLATE, message=message)
-
-
-def _message(error: jinja2.TemplateSyntaxError) -> str:
-    message = " ".join((error.message or "").split()).rstrip(".")
-    unknown_filter = re.fullmatch(r"No filter named '([^']*)'", message)
-    if unknown_filter:
-        name = unknown_filter[1]
-        ours = f"; there are Jinja's own and {', '.join(sorted(FILTERS))}"
-        return f'there is no filter "{name}"{did_you_mean(name, AVAILABLE_FILTERS, ours)}'
-    message = message if len(message) <= 200 else message[:200] + "…"
-    return f"the template does not parse: {message[:1].lower()}{message[1:]}"
 
 
 def _problem(file: str, line: int, column: int, code: Code, message: str) -> Problem:

@@ -11,6 +11,7 @@ from hub.lint import comparisons, filters
 from hub.lint.access import Access, Strictness, names_in
 from hub.lint.diagnostics import Observation, Observations
 from hub.lint.narrowing import assume
+from hub.lint.parsing import GLOBALS
 from hub.lint.states import State, key_of, subscript_of
 from hub.lint.values import (
     ANY,
@@ -38,8 +39,6 @@ from hub.lint.values import (
     union,
 )
 from hub.model.problem import Code
-
-GLOBALS = frozenset(("range", "dict", "cycler", "joiner", "namespace", "self", "super", "caller", "true"))
 
 
 class TooComplex(Exception):

@@ -9,9 +9,11 @@ from functools import cached_property
 import jinja2
 from jinja2 import nodes
 
-from hub.lint.expressions import GLOBALS
 from hub.lint.positions import parse_expression, parse_template
 from hub.lint.values import ANY, MISSING, Value
+
+GLOBALS = frozenset(("range", "dict", "cycler", "joiner", "namespace", "self", "super", "caller", "true"))
+"""The names that Jinja gives every template."""
 
 STEPS_PER_NODE = 30
 

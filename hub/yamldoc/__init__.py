@@ -67,7 +67,7 @@ class Document:
         return bool(re.match(r"[^:]*:\s+#", line[key.column - 1 :]))
 
     def texts(self, path: Path = ()) -> Iterator[tuple[Path, str]]:
-        """Return every text at or below a path, keys not included; nothing where the path is not there."""
+        """Yield every text at or below a path, keys not included; nothing where the path is not there."""
         node = self.root
         for step in path:
             if step not in node.children:
