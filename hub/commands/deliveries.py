@@ -12,8 +12,9 @@ import click
 
 from hub.client.api import api_options, open_api
 from hub.client.listing import list_deliveries
+from hub.humanize import ago
 from hub.model.delivery import State
-from hub.terminal.printing import ago, indented, one_line, parse_time, say, say_json
+from hub.terminal.printing import indented, one_line, parse_time, say, say_json
 from hub.terminal.table import table, terminal_width
 
 SHORT = 80
@@ -71,14 +72,14 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
         one_line(item["destination"]),
         one_line(item["type"]),
         str(item["attempts"]),
-        ago(item["created_at"], now),
+        ago(parse_time(item["created_at"]), now),
         "; ".join(filter(None, (_next(item, now), one_line(item["reason"])))),
     )
 
 
 def _next(item: dict[str, Any], now: datetime) -> str:
-    due_at = parse_time(item["due_at"])
-    return f"next {ago(item['due_at'], now)}" if due_at and due_at > now else ""
+    due_at = parse_time(item["due_at"]) if item["due_at"] else now
+    return f"next {ago(due_at, now)}" if due_at > now else ""
 
 
 def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:

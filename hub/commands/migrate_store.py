@@ -28,19 +28,19 @@ def command(source: str, target: str, undo: bool) -> None:
     it is done set DATABASE_URL to TO and start the hub there.
     """
     with ExitStack() as stack:
-        here = stack.enter_context(closing(_opened(source, "FROM")))
-        there = stack.enter_context(closing(_opened(target, "TO", makes=not undo)))
+        from_store = stack.enter_context(closing(_opened(source, "FROM")))
+        to_store = stack.enter_context(closing(_opened(target, "TO", makes=not undo)))
         if undo:
-            copy.undo(here, there)
+            copy.undo(from_store, to_store)
             say("FROM goes on: start the hub there again. TO holds a part of a copy; remove it.")
             return
-        counted = copy.move(here, there, _show)
-    moved = ", ".join(f"{count:,} {name}" for name, count in counted.items())
+        counts = copy.move(from_store, to_store, _show_progress)
+    moved = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
 
 
 def _opened(url: str, name: str, *, makes: bool = False) -> Store:
-    """The store behind a URL, with today's tables; raises StoreError naming which of the two it is."""
+    """Return the store behind a URL, with today's tables; raise StoreError with the argument's name."""
     try:
         store = open_store(url)
         if makes:
@@ -53,8 +53,8 @@ def _opened(url: str, name: str, *, makes: bool = False) -> Store:
     return store
 
 
-def _show(name: str, copied: int, total: int) -> None:
-    """A bar on a terminal; elsewhere a line at the end of each table."""
+def _show_progress(name: str, copied: int, total: int) -> None:
+    """Draw a bar on a terminal; elsewhere print a line at the end of each table."""
     if sys.stderr.isatty():
         filled = WIDTH * copied // max(total, 1)
         bar = "#" * filled + "-" * (WIDTH - filled)

@@ -1,1 +1,1 @@
-"""What the rules would do: renderings, test cases and differences; sends nothing."""
+"""Takes events through the rules without sending: dry runs, test cases, diffs of configurations."""

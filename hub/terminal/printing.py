@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from hub import humanize, strings
+from hub import strings
 
 
 def say(line: str = "", *, err: bool = False) -> None:
@@ -42,12 +42,6 @@ def not_set(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} are not set"
 
 
-def parse_time(text: str | None) -> datetime | None:
-    """Return the time that the API wrote, None where it wrote none."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
-def ago(text: str | None, now: datetime) -> str:
-    """Return the distance to a time of the API, `3 min ago` or `in 2 h`; nothing where it wrote none."""
-    moment = parse_time(text)
-    return humanize.ago(moment, now) if moment else ""
+def parse_time(text: str) -> datetime:
+    """Return the time that the API wrote, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)

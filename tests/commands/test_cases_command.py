@@ -104,7 +104,7 @@ def test_json_may_have_more_keys_than_are_expected(written) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "said"),
+    ("expected", "message"),
     [
         (
             "{to: team, contains: Eve}",
@@ -152,13 +152,13 @@ def test_json_may_have_more_keys_than_are_expected(written) -> None:
         ),
     ],
 )
-def test_a_failure_shows_expected_beside_actual(written, expected: str, said: str) -> None:
+def test_a_failure_shows_expected_beside_actual(written, expected: str, message: str) -> None:
     rest = REST.replace(f"    - {expected[5:].partition(',')[0]}\n", "")
 
     result = written(f"{CASE}    - {expected}\n{rest}")
 
     assert result.exit_code == 1
-    expected = f"✗ one\n  routes.test.yaml:5:7: {said}routes.test.yaml: 1 case, 1 failed\n"
+    expected = f"✗ one\n  routes.test.yaml:5:7: {message}routes.test.yaml: 1 case, 1 failed\n"
     assert result.stdout == expected
 
 

@@ -34,7 +34,7 @@ routes:
 
 @pytest.fixture
 def elsewhere():
-    """Where the caller's environment points to: it must hear nothing."""
+    """The servers that the caller's environment names: they must hear nothing."""
     with HttpReceiver() as http, SmtpServer() as mail:
         yield http, mail
         assert (http.connections, mail.connections) == (0, 0)

@@ -1,4 +1,4 @@
-"""What another configuration would have made of stored events."""
+"""Stored events, taken through another configuration."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ routes:
 
 @pytest.fixture
 def stored(tmp_path):
-    """A local database with two new users, one that was deleted, and one event that is eight days old."""
+    """Return a local database: two new users, one that was deleted, and one event of eight days ago."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "routes.yaml").write_text(ROUTES)
     (tmp_path / "other.yaml").write_text(OTHER)
@@ -177,9 +177,9 @@ def test_a_hub_far_away_gives_its_events(run, served, tmp_path):
         "HUB_TEMPLATES": "templates",
     }
     result = run("diff", "other.yaml", "--url", served.url, "--since", "1h", "--json", env=environment)
-    changes = [each for each in json.loads(result.stdout)["changes"] if each["event"] == sent]
+    changes = [change for change in json.loads(result.stdout)["changes"] if change["event"] == sent]
 
-    assert [(each["change"], each["route"], each["destination"]) for each in changes] == [
+    assert [(change["change"], change["route"], change["destination"]) for change in changes] == [
         ("changed", "to-crm", "crm"),
         ("added", "to-team", "team"),
     ]

@@ -41,7 +41,7 @@ def test_it_says_which_of_the_two_is_wrong(run: Run, sqlite_url: str, tmp_path: 
     store.migrate()
     store.write(lambda t: t.settings.set_default("session_key", "secret"))
     store.close()
-    for arguments, said in (
+    for arguments, message in (
         ((absent, empty), "FROM: there is no database at"),
         ((sqlite_url, "mysql://x"), "TO: DATABASE_URL must begin with"),
         ((sqlite_url, used), "the database to move to is not empty"),
@@ -51,5 +51,5 @@ def test_it_says_which_of_the_two_is_wrong(run: Run, sqlite_url: str, tmp_path: 
     ):
         result = run("migrate-store", *arguments, env=bare_environment())
 
-        assert (result.exit_code, said in result.stderr) == (1, True), result.output
+        assert (result.exit_code, message in result.stderr) == (1, True), result.output
         assert "pw@" not in result.output

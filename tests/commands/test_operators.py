@@ -43,7 +43,9 @@ def delivery_of(operate, served):
             return json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"]
 
         served.receiver.inbox.wait_until(
-            lambda all_: any(each.headers.get("hub-event-id") == event_id for each in all_), event_id, 10
+            lambda requests: any(request.headers.get("hub-event-id") == event_id for request in requests),
+            event_id,
+            10,
         )
         for _ in range(200):
             (item,) = items()
@@ -124,7 +126,7 @@ def test_json_is_what_the_api_says(operate):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("deliveries", ABSENT), f"hub: there is no delivery {ABSENT}\n"),
         (("deliveries", "../stats"), "hub: there is nothing"),
@@ -135,11 +137,11 @@ def test_json_is_what_the_api_says(operate):
         (("retry", "--state", "dead", "--since", "soon"), "hub: since is 'soon'; say a time such as"),
     ],
 )
-def test_what_is_not_there_is_one_clear_line(operate, arguments, said):
+def test_what_is_not_there_is_one_clear_line(operate, arguments, message):
     result = operate(*arguments)
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(said)
+    assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
 
 
@@ -162,7 +164,7 @@ def test_a_retry_needs_either_ids_or_a_state(run, arguments):
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "message"),
     [
         ({"HUB_PASSWORD": "wrong"}, "hub: HUB_PASSWORD is not the password of the hub at http://127.0.0.1:"),
         (
@@ -172,32 +174,32 @@ def test_a_retry_needs_either_ids_or_a_state(run, arguments):
         ({}, "hub: set HUB_PASSWORD to the password of that hub\n"),
     ],
 )
-def test_a_wrong_password_is_one_clear_line(run, served, env, said):
+def test_a_wrong_password_is_one_clear_line(run, served, env, message):
     result = run("deliveries", "--url", served.url, env=bare_environment(**env))
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(said)
+    assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("http://127.0.0.1:9", "no hub answers at http://127.0.0.1:9; is the --url right, and the hub up?"),
         ("127.0.0.1:8000", "--url must begin with https:// or http://"),
         ("http://[", "no hub answers at that --url"),
     ],
 )
-def test_no_hub_there_is_one_clear_line(run, url, said):
+def test_no_hub_there_is_one_clear_line(run, url, message):
     result = run("pause", "crm", "--url", url, env=bare_environment(HUB_PASSWORD=PASSWORD))
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"hub: {said}")
+    assert result.stderr.startswith(f"hub: {message}")
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("response", "message"),
     [
         (CannedResponse(body=b"<html>"), "answered 200, but not as a hub does; is the --url right?"),
         (
@@ -210,12 +212,12 @@ def test_no_hub_there_is_one_clear_line(run, url, said):
         ),
     ],
 )
-def test_what_another_server_says_is_one_clear_line(run, answer, said):
-    with HttpReceiver([answer]) as other:
+def test_what_another_server_says_is_one_clear_line(run, response, message):
+    with HttpReceiver([response]) as other:
         result = run("deliveries", "--url", other.url, env=bare_environment(HUB_PASSWORD=PASSWORD))
 
     assert result.exit_code == 1
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -78,10 +78,10 @@ def test_a_template_that_fails_shows_what_would_happen_instead(run, tmp_path):
     result = run("preview", "user.created", env=env)
 
     assert result.exit_code == 1
-    said = "template failed: http/contact.j2:1: division by zero; nothing would be sent"
-    assert f"  {said}, the delivery would be dead\n" in result.stdout
-    said = "template failed: email/welcome.txt.j2:1: division by zero"
-    assert f"  {said}; the built-in message would go out instead:\n" in result.stdout
+    message = "template failed: http/contact.j2:1: division by zero; nothing would be sent"
+    assert f"  {message}, the delivery would be dead\n" in result.stdout
+    message = "template failed: email/welcome.txt.j2:1: division by zero"
+    assert f"  {message}; the built-in message would go out instead:\n" in result.stdout
     assert "    Subject: New user\n" in result.stdout
 
 
@@ -126,7 +126,7 @@ def test_an_event_that_its_source_ignores_says_so(run):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "order.json is not JSON"),
         ("[]", "order.json must hold one JSON object"),
@@ -136,28 +136,28 @@ def test_an_event_that_its_source_ignores_says_so(run):
         ('{"data": NaN}', "order.json is not JSON: NaN is no JSON"),
     ],
 )
-def test_a_payload_that_is_no_such_event_is_wrong_usage(run, tmp_path, content, said):
+def test_a_payload_that_is_no_such_event_is_wrong_usage(run, tmp_path, content, message):
     (tmp_path / "order.json").write_text(content)
 
     result = run("preview", "order.paid", "--payload", "order.json")
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("data.first_name", "must be a path"),
         ("first_name=Ada", "write data.first_name"),
         ("data.first_name.x=1", "set data.first_name itself"),
     ],
 )
-def test_a_change_that_leads_nowhere_is_wrong_usage(run, change, said):
+def test_a_change_that_leads_nowhere_is_wrong_usage(run, change, message):
     result = run("preview", "user.created", "--set", change)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_one_time_secrets_and_secrets_of_the_environment_are_not_shown(run, tmp_path):
@@ -211,15 +211,15 @@ def test_no_html_is_one_clear_line(run, tmp_path):
 
 
 def test_the_headers_shown_are_those_that_arrive(run, tmp_path, served):
-    """What `preview` says of a request is compared with one that a real hub has sent."""
+    """The request that `preview` shows is compared with one that a real hub has sent."""
     shown = run("preview", "user.created", env=served.environment).stdout
-    said = set(re.findall(r"^    ([A-Za-z-]+): ", shown.partition("→ crm")[2], re.MULTILINE))
+    shown_names = set(re.findall(r"^    ([A-Za-z-]+): ", shown.partition("→ crm")[2], re.MULTILINE))
 
     run("trigger", "user.created", "--url", served.url, env=served.environment)
-    request = next(each for each in served.receiver.wait_for(1, 10) if each.path == "/crm")
+    request = next(request for request in served.receiver.wait_for(1, 10) if request.path == "/crm")
 
     own = {"accept-encoding", "accept", "connection", "content-length", "host"}
-    assert {name.lower() for name in said} == set(request.headers) - own
+    assert {name.lower() for name in shown_names} == set(request.headers) - own
 
 
 def test_nothing_is_sent(run, tmp_path):

@@ -31,7 +31,7 @@ def payloads(env):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "env", "left"),
+    ("arguments", "env", "kept"),
     [
         ((), {}, 2),
         ((), {"HUB_RETENTION": "60d"}, 3),
@@ -39,12 +39,12 @@ def payloads(env):
         (("--older-than", "5d"), {"HUB_RETENTION": "60d"}, 1),
     ],
 )
-def test_what_is_older_than_the_retention_goes_unless_it_is_owed(run, filled, arguments, env, left):
+def test_what_is_older_than_the_retention_goes_unless_it_is_owed(run, filled, arguments, env, kept):
     result = run("prune", *arguments, env=filled | env)
 
     assert result.exit_code == 0, result.output
-    assert payloads(filled) == left
-    removed = 3 - left
+    assert payloads(filled) == kept
+    removed = 3 - kept
     assert result.stdout.startswith(f"{removed} row" if removed else "nothing is old enough")
 
 

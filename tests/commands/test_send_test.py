@@ -11,7 +11,9 @@ def test_a_marked_message_arrives(run, served):
 
     assert result.exit_code == 0, result.output
     delivery_id = re.fullmatch(r"(dlv_\w+)\ndelivered to crm\n", result.stdout)[1]
-    request = next(each for each in served.receiver.received if each.headers["webhook-id"] == delivery_id)
+    request = next(
+        request for request in served.receiver.received if request.headers["webhook-id"] == delivery_id
+    )
     assert json.loads(request.body)["type"] == "hub.test"
 
 

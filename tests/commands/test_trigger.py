@@ -20,7 +20,9 @@ def test_a_signed_sample_arrives_with_what_was_changed(run, served):
     assert result.exit_code == 0, result.output
     event_id = re.fullmatch(r"(evt_\w+)  routes: to-crm; 1 delivery\n", result.stdout)[1]
     (request,) = served.receiver.inbox.wait_until(
-        lambda all_: any(each.headers["hub-event-id"] == event_id for each in all_), event_id, 10
+        lambda requests: any(request.headers["hub-event-id"] == event_id for request in requests),
+        event_id,
+        10,
     )[-1:]
     data = json.loads(request.body)["data"]
     assert (data["first_name"], data["public_metadata"]["plan"]) == ("Ada", 7)
@@ -87,7 +89,7 @@ def test_a_url_that_is_none_is_no_traceback(run, served, url):
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("response", "message"),
     [
         (
             CannedResponse(status=200, body=b"<html>"),
@@ -97,12 +99,12 @@ def test_a_url_that_is_none_is_no_traceback(run, served, url):
         (CannedResponse(status=200, body=b'{"ok": true}'), "answered 200, but not as a hub does"),
     ],
 )
-def test_something_else_than_a_hub_is_one_clear_line(run, served, answer, said):
-    with HttpReceiver([answer]) as other:
+def test_something_else_than_a_hub_is_one_clear_line(run, served, response, message):
+    with HttpReceiver([response]) as other:
         result = run("trigger", "user.created", "--url", other.url, env=served.environment)
 
     assert result.exit_code == 1
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_an_unknown_event_is_wrong_usage(run, served):

@@ -1,4 +1,4 @@
-"""A demo sends to stand-ins only, and one sample of each event that the routes name."""
+"""A demo sends to its fakes only, and one sample of each event that the routes name."""
 
 from dataclasses import replace
 
@@ -9,17 +9,17 @@ from hub.demo.confine import confined, samples_to_send
 from hub.destinations.base import find_destination
 from hub.model.destination import RateLimit
 
-STAND_INS = {"127.0.0.1:4001", "127.0.0.1:4002"}
+FAKES = {"127.0.0.1:4001", "127.0.0.1:4002"}
 
 
-def place(type_, **options):
-    made = find_destination(type_).Options.model_validate(options)
+def configured(type_, **options):
+    parsed = find_destination(type_).Options.model_validate(options)
     limit = RateLimit(count=1, seconds=1)
-    return replace(destination("place"), type=type_, options=made, rate_limit=limit)
+    return replace(destination("crm"), type=type_, options=parsed, rate_limit=limit)
 
 
-def kept(each):
-    return confined(config(destinations=(each,)), STAND_INS).destinations["place"]
+def confine(configured):
+    return confined(config(destinations=(configured,)), FAKES).destinations["crm"]
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def kept(each):
         ("console", {}),
     ],
 )
-def test_a_destination_at_a_stand_in_is_kept_without_its_rate_limit(type_, options):
-    each = kept(place(type_, **options))
+def test_a_destination_at_a_fake_is_kept_without_its_rate_limit(type_, options):
+    kept = confine(configured(type_, **options))
 
-    assert each.enabled
-    assert each.options is not None
-    assert each.rate_limit is None
+    assert kept.enabled
+    assert kept.options is not None
+    assert kept.rate_limit is None
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,21 @@ def test_a_destination_at_a_stand_in_is_kept_without_its_rate_limit(type_, optio
     ],
 )
 def test_any_other_destination_is_switched_off_and_forgets_its_address(type_, options):
-    each = kept(place(type_, **options))
+    kept = confine(configured(type_, **options))
 
-    assert not each.enabled
-    assert each.options is None
+    assert not kept.enabled
+    assert kept.options is None
 
 
 def test_a_destination_that_is_not_configured_stays_so():
-    each = kept(replace(destination("place"), type="slack", options=None, missing=("SLACK_WEBHOOK_URL",)))
+    kept = confine(replace(destination("crm"), type="slack", options=None, missing=("SLACK_WEBHOOK_URL",)))
 
-    assert each.enabled
-    assert each.missing == ("SLACK_WEBHOOK_URL",)
+    assert kept.enabled
+    assert kept.missing == ("SLACK_WEBHOOK_URL",)
 
 
 def sent(*routes, **parts):
-    return [(each.source.name, each.event_type) for each in samples_to_send(config(*routes, **parts))]
+    return [(sample.source.name, sample.event_type) for sample in samples_to_send(config(*routes, **parts))]
 
 
 def test_patterns_stand_for_what_the_catalog_has_and_each_event_is_sent_once():

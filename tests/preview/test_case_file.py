@@ -190,8 +190,8 @@ def test_a_payload_of_another_type_is_said_at_the_event(tmp_path: Path) -> None:
 
     _, problems = read(tmp_path, HEAD + "  payload: order.json\n  expect: []\n")
 
-    said = '2:10: error[bad-value]: "order.json" holds an event of type "order.paid"; name that one, '
-    assert problems == [f"{said}or leave event out"]
+    message = '2:10: error[bad-value]: "order.json" holds an event of type "order.paid"; name that one, '
+    assert problems == [f"{message}or leave event out"]
 
 
 def test_everything_is_found_at_once(tmp_path: Path) -> None:

@@ -54,11 +54,11 @@ def test_an_answer_without_end_ends_with_the_receiver(failure):
         connection.request("POST", "/", b"x")
         receiver.wait_for(1)
 
-    assert ends(connection)
+    assert ends_in_time(connection)
 
 
-def ends(connection):
-    """Whether what is still to be read comes to an end, proper or not, before the connection times out."""
+def ends_in_time(connection):
+    """Return whether the rest of a response ends, proper or not, before the connection times out."""
     try:
         connection.getresponse().read()
     except TimeoutError:
