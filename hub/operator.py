@@ -1,4 +1,4 @@
-"""What an operator does by hand: retry, cancel, resolve, pause, resume, and a test message."""
+"""The acts of an operator: retry, cancel, resolve, pause, resume, and a test message."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from hub import catalog
 from hub.errors import Conflict, NotFound
+from hub.health.facts import waiting_facts
+from hub.health.waiting import WaitReason, lasting_reason, why
 from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules
 from hub.model.delivery import State
@@ -48,26 +50,26 @@ def retry_all(
     destination: str | None = None,
     since: datetime | None = None,
 ) -> int:
-    """Retry every delivery in a state, in batches; returns how many. Raises Conflict for other states."""
+    """Retry every delivery in a state and return their number. Raises Conflict for other states."""
     if state not in (State.DEAD, State.CANCELLED):
         raise Conflict("only dead or cancelled deliveries can be retried together")
 
     def work(transaction: Transaction) -> tuple[int, str | None]:
         ids = transaction.operator.delivery_ids(state, destination, since, after, RETRY_BATCH)
-        done = 0
+        retried = 0
         for delivery_id in ids:
             try:
                 _retry(transaction, rules, delivery_id)
-                done += 1
+                retried += 1
             except Conflict:
                 continue
-        return done, ids[-1] if ids else None
+        return retried, ids[-1] if ids else None
 
     total = 0
     after = ""
     while True:
-        done, last = store.write(work)
-        total += done
+        retried, last = store.write(work)
+        total += retried
         if last is None:
             break
         after = last
@@ -106,6 +108,18 @@ def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
     return record
 
 
+def wait_of_delivery(store: Store, rules: Rules, record: DeliveryRecord) -> WaitReason | None:
+    """Return why a delivery waits now, for the answer to an act; None where it does not."""
+    with store.read() as reading:
+        return why(record, waiting_facts(reading, rules.config))
+
+
+def wait_of_destination(store: Store, rules: Rules, name: str) -> WaitReason | None:
+    """Return why a destination sends nothing until somebody acts, for the answer to an act."""
+    with store.read() as reading:
+        return lasting_reason(name, waiting_facts(reading, rules.config))
+
+
 def pause(store: Store, rules: Rules, name: str) -> DestinationState:
     """Let a destination wait until it is resumed. Raises NotFound."""
 
@@ -131,7 +145,7 @@ def resume(store: Store, rules: Rules, name: str) -> DestinationState:
 
 
 def send_test(store: Store, rules: Rules, destination: str) -> str:
-    """Owe one marked message to a destination, through the real way; returns the delivery's id.
+    """Owe one marked message to a destination, through the real way, and return the delivery's id.
 
     Raises NotFound for a name that is not configured.
     """
@@ -165,7 +179,7 @@ def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
 
 
 def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
-    """The send block at its place among its route's to its destination, else the first, else the kept."""
+    """Return the send block at its place among its route's to its destination, the first, or the kept one."""
     sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
     kept: Mapping[str, Any] = row.send
     if not sends:

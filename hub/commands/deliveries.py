@@ -16,6 +16,7 @@ from hub.humanize import ago
 from hub.model.delivery import State
 from hub.terminal.printing import indented, one_line, parse_time, say, say_json
 from hub.terminal.table import table, terminal_width
+from hub.terminal.wait import wait_in_words
 
 SHORT = 80
 """Parts of a message up to so many characters stand beside their name."""
@@ -73,13 +74,8 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
         one_line(item["type"]),
         str(item["attempts"]),
         ago(parse_time(item["created_at"]), now),
-        "; ".join(filter(None, (_next(item, now), one_line(item["reason"])))),
+        wait_in_words(item["why"], now) or one_line(item["reason"]),
     )
-
-
-def _next(item: dict[str, Any], now: datetime) -> str:
-    due_at = parse_time(item["due_at"]) if item["due_at"] else now
-    return f"next {ago(due_at, now)}" if due_at > now else ""
 
 
 def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
@@ -90,9 +86,9 @@ def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
         "route": item["route"],
         "state": _coloured(item["state"]),
         "reason": one_line(item["reason"]),
+        "waits": wait_in_words(item["why"], now),
         "degraded": "the built-in message stands in for the template's" if item["degraded"] else "",
         "created": item["created_at"],
-        "next": _next(item, now).removeprefix("next "),
         "delivered": item["delivered_at"],
     }
     for name, value in facts.items():

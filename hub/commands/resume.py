@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import click
 
 from hub.client.api import api_options, open_api
 from hub.terminal.printing import say, say_json
+from hub.terminal.wait import obstacle_in_words
 
 
 @click.command()
@@ -19,5 +21,8 @@ def command(name: str, url: str | None, as_json: bool) -> None:
         destination = api.call("POST", f"/api/destinations/{quote(name, safe='')}/resume")
     if as_json:
         say_json(destination)
+    elif destination["why"] is not None:
+        waits = obstacle_in_words(destination["why"], datetime.now(UTC))
+        say(f"{name} is not paused any more{waits}")
     else:
         say(f"{name} goes on: what waited is sent now")

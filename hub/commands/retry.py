@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import click
 from hub.client.api import Api, api_options, open_api
 from hub.terminal.batch import run_batch
 from hub.terminal.printing import say, say_json
+from hub.terminal.wait import obstacle_in_words
 
 
 @click.command()
@@ -51,4 +53,5 @@ def _retry(api: Api, as_json: bool, delivery_id: str) -> None:
     if as_json:
         say_json(delivery)
     else:
-        say(f"{delivery_id} will be sent to {delivery['destination']} again")
+        waits = obstacle_in_words(delivery["why"], datetime.now(UTC))
+        say(f"{delivery_id} will be sent to {delivery['destination']} again{waits}")

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from datetime import datetime
 
 import click
 
 from hub import operator
 from hub.errors import HubError
+from hub.health.facts import waiting_facts
+from hub.health.waiting import WaitReason, why
 from hub.humanize import ago
 from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
-from hub.model.stats import WORKER_SILENT_AFTER
 from hub.process import start
 from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.store.store import Store, Transaction
+from hub.store.store import Store
 from hub.terminal.printing import one_line, say
 
 WAIT_SECONDS = 15.0
@@ -49,41 +51,30 @@ def command(destination: str, no_wait: bool) -> None:
 
 
 def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:
-    """Why it was not delivered, as soon as that is known; None once it was."""
+    """Wait, and return why the message was not delivered; None once it was."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         with store.read() as reading:
             delivery = reading.reports.delivery(delivery_id)
-            if delivery.state is State.DELIVERED:
-                return None
-            problem = _obstacle(reading, delivery, config)
-            if problem is None and time.monotonic() > deadline:
-                return _still_open(reading, delivery)
+            facts = waiting_facts(reading, config)
+        if delivery.state is State.DELIVERED:
+            return None
+        problem = _obstacle(delivery, why(delivery, facts), facts.now, is_late=time.monotonic() > deadline)
         if problem is not None:
             return problem
         time.sleep(POLL_SECONDS)
 
 
-def _obstacle(reading: Transaction, delivery: DeliveryRecord, config: Config) -> str | None:
-    """What keeps it from being delivered however long we wait; None where nothing is known to."""
+def _obstacle(
+    delivery: DeliveryRecord, reason: WaitReason | None, now: datetime, *, is_late: bool
+) -> str | None:
+    """Return why it will not be delivered soon, or is late; None where it is worth waiting."""
     if delivery.state not in _UNSETTLED:
         return f"not delivered: it is {delivery.state}: {one_line(delivery.reason)}"
-    name = delivery.destination
-    seen_at = reading.workers.last_seen_at()
-    if seen_at is None or reading.now - seen_at > WORKER_SILENT_AFTER:
-        return "not delivered yet: no worker is running; the message goes out once hub serve does"
-    state = reading.destinations.all().get(name)
-    if state is None:
+    if reason is not None and reason.needs_somebody:
+        return f"not delivered yet: {one_line(reason.text)}"
+    if not is_late:
         return None
-    if not state.configured:
-        missing = ", ".join(config.destinations[name].missing) or "its variables"
-        return f"not delivered yet: {name} is not configured; set {missing} where the hub runs"
-    if state.paused_at is not None:
-        return f"not delivered yet: {name} is paused ({one_line(state.paused_reason)}); hub resume {name}"
-    return None
-
-
-def _still_open(reading: Transaction, delivery: DeliveryRecord) -> str:
-    reason = one_line(delivery.reason) or "it waits for its turn"
-    again = f"; next attempt {ago(delivery.due_at, reading.now)}" if delivery.due_at else ""
-    return f"not delivered within {WAIT_SECONDS:.0f} s: {reason}{again}"
+    text = one_line(reason.text) if reason is not None else "it is being sent"
+    again = f"; next {ago(reason.until, now)}" if reason is not None and reason.until is not None else ""
+    return f"not delivered within {WAIT_SECONDS:.0f} s: {text}{again}"

@@ -9,8 +9,10 @@ from werkzeug.wrappers import Response
 
 from hub import operator
 from hub.errors import Conflict
-from hub.humanize import counted
+from hub.health.waiting import WaitCode
+from hub.humanize import counted, sentence
 from hub.ingest import fanout
+from hub.model.records import DeliveryRecord
 from hub.web import access
 from hub.web.api import known_destination
 from hub.web.context import context
@@ -26,10 +28,10 @@ def replay(event_id: str) -> Response:
     known_id("event", event_id)
 
     def act() -> str:
-        done = fanout.replay(event_id, here.rules(), here.store)
-        if not done.deliveries:
+        replayed = fanout.replay(event_id, here.rules(), here.store)
+        if not replayed.deliveries:
             return "Routed again by today's rules: no route takes it, so nothing new is owed."
-        return f"Routed again: {counted(done.deliveries, 'new delivery', 'new deliveries')}."
+        return f"Routed again: {counted(replayed.deliveries, 'new delivery', 'new deliveries')}."
 
     return _done(act, url_for("pages.event", event_id=event_id))
 
@@ -40,8 +42,8 @@ def retry(delivery_id: str) -> Response:
     known_id("delivery", delivery_id)
 
     def act() -> str:
-        operator.retry(here.store, here.rules(), delivery_id)
-        return "It will be sent again now, rendered by today's rules."
+        record = operator.retry(here.store, here.rules(), delivery_id)
+        return _unless_it_waits("It will be sent again now, rendered by today's rules.", record)
 
     return _done(act, url_for("pages.delivery", delivery_id=delivery_id))
 
@@ -63,10 +65,10 @@ def resolve(delivery_id: str) -> Response:
     chosen = request.form.get("as", "")
 
     def act() -> str:
-        operator.resolve(context().store, delivery_id, chosen)
-        return (
-            "Resolved as delivered." if chosen == "delivered" else "The same message will be sent again now."
-        )
+        record = operator.resolve(context().store, delivery_id, chosen)
+        if chosen == "delivered":
+            return "Resolved as delivered."
+        return _unless_it_waits("The same message will be sent again now.", record)
 
     return _done(act, url_for("pages.delivery", delivery_id=delivery_id))
 
@@ -90,16 +92,27 @@ def resume(name: str) -> Response:
 
     def act() -> str:
         operator.resume(here.store, here.rules(), name)
+        reason = operator.wait_of_destination(here.store, here.rules(), name)
+        if reason is not None:
+            return f"{name} is not paused any more, but what it is owed waits: {reason.text}."
         return f"{name} goes on: what it is owed is sent now."
 
     return _done(act, url_for("pages.destinations"))
 
 
+def _unless_it_waits(answer: str, record: DeliveryRecord) -> str:
+    """Return the answer to an act after which a delivery is due, or why it waits all the same."""
+    here = context()
+    reason = operator.wait_of_delivery(here.store, here.rules(), record)
+    if reason is None or reason.code is WaitCode.DUE:
+        return answer
+    return f"It is owed again, and waits: {here.redaction().text(reason.text)}."
+
+
 def _done(act: Callable[[], str], back: str) -> Response:
-    """Do it and lead back with what came of it, or with why it cannot be done."""
+    """Act, and lead back with what came of it or with the conflict that forbids it."""
     try:
         flash(act(), "good")
-    except Conflict as why:
-        text = str(why)
-        flash(text[0].upper() + text[1:] + ".", "trouble")
+    except Conflict as conflict:
+        flash(sentence(str(conflict)), "trouble")
     return redirect(back, 303)

@@ -1,4 +1,4 @@
-"""The API: what the pages show, as JSON, and what an operator does."""
+"""The API: the contents of the pages as JSON, and the acts of an operator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from hub import operator
-from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import NotFound
 from hub.ingest import fanout
 from hub.model.delivery import State
@@ -24,7 +23,7 @@ blueprint.before_request(access.require_key)
 
 @blueprint.get("/events")
 def events() -> Response:
-    """A page of events; with `payload=true` each with its payload, and then fewer at once."""
+    """Answer a page of events; with `payload=true` each with its payload, and then fewer at once."""
     parameters.only("type", "since", "payload", "limit", "before")
     whole = parameters.flag("payload")
     with context().store.read() as reading:
@@ -35,31 +34,32 @@ def events() -> Response:
             limit=limit + 1,
             before=parameters.before(),
         )
-    show = serializers.whole_event if whole else serializers.event
-    return _page([show(record, _masks()) for record in records], limit)
+    serialize = serializers.whole_event if whole else serializers.event
+    redaction = context().redaction()
+    return _page([serialize(record, redaction) for record in records], limit)
 
 
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
     with context().store.read() as reading:
         record = reading.reports.event(known_id("event", event_id))
-    return jsonify(serializers.whole_event(record, _masks()))
+    return jsonify(serializers.whole_event(record, context().redaction()))
 
 
 @blueprint.post("/events/<event_id>/replay")
 def replay(event_id: str) -> Response:
-    """Route it again by today's rules."""
+    """Route an event again by today's rules."""
     parameters.only()
     here = context()
-    done = fanout.replay(known_id("event", event_id), here.rules(), here.store)
-    return jsonify(event=done.event_id, routes=list(done.routes), deliveries=done.deliveries)
+    replayed = fanout.replay(known_id("event", event_id), here.rules(), here.store)
+    return jsonify(event=replayed.event_id, routes=list(replayed.routes), deliveries=replayed.deliveries)
 
 
 @blueprint.get("/deliveries")
 def deliveries() -> Response:
     parameters.only("state", "destination", "event", "limit", "before")
-    with context().store.read() as reading:
-        limit = parameters.limit()
+    here, limit = context(), parameters.limit()
+    with here.store.read() as reading:
         records = reading.reports.deliveries(
             state=parameters.state(),
             destination=parameters.text("destination"),
@@ -67,7 +67,9 @@ def deliveries() -> Response:
             limit=limit + 1,
             before=parameters.before(),
         )
-    return _page([serializers.delivery(record, _masks()) for record in records], limit)
+        facts = here.waiting_facts(reading)
+    redaction = here.redaction()
+    return _page([serializers.delivery(record, redaction, facts) for record in records], limit)
 
 
 @blueprint.get("/deliveries/<delivery_id>")
@@ -119,8 +121,8 @@ def destinations() -> Response:
     parameters.only()
     here = context()
     with here.store.read() as reading:
-        outlook = here.look_up(reading)
-    return jsonify(items=serializers.destinations(outlook), next=None)
+        health = here.health(reading)
+    return jsonify(items=serializers.destinations(health), next=None)
 
 
 @blueprint.post("/destinations/<name>/pause")
@@ -141,12 +143,12 @@ def resume(name: str) -> Response:
 
 @blueprint.get("/findings")
 def findings() -> Response:
-    """All that somebody should know, as the status page has it."""
+    """Answer all that somebody should know, as the status page has it."""
     parameters.only()
     here = context()
     with here.store.read() as reading:
-        outlook = here.look_up(reading)
-    return jsonify(items=[serializers.finding(finding) for finding in outlook.all()], next=None)
+        health = here.health(reading)
+    return jsonify(items=[serializers.finding(finding) for finding in health.all_findings()], next=None)
 
 
 @blueprint.get("/stats")
@@ -157,31 +159,29 @@ def stats() -> Response:
 
 
 def known_destination(here: Context, name: str) -> str:
-    """The name of one of today's destinations; raises NotFound."""
+    """Return the name of one of today's destinations; raises NotFound."""
     names = here.rules().config.destinations
     if name not in names:
         raise NotFound(f"there is no destination of that name; there are {', '.join(names) or 'none'}")
     return name
 
 
-def _masks() -> Redaction:
-    return redaction_of(context().settings.environment)
-
-
 def _delivery(delivery_id: str) -> Response:
-    with context().store.read() as reading:
+    here = context()
+    with here.store.read() as reading:
         record = reading.reports.delivery(delivery_id)
-    return jsonify(serializers.whole_delivery(record, _masks()))
+        facts = here.waiting_facts(reading)
+    return jsonify(serializers.whole_delivery(record, here.redaction(), facts))
 
 
 def _destination(here: Context, name: str) -> Response:
     with here.store.read() as reading:
-        outlook = here.look_up(reading)
-    return jsonify(serializers.destination(outlook, name))
+        health = here.health(reading)
+    return jsonify(serializers.destination(health, name))
 
 
 def _page(items: list[dict[str, Any]], limit: int) -> Response:
-    """One page of a list that was read one item further, to know whether another page follows."""
+    """Answer a page of a list that was read one item further, to know whether another page follows."""
     more = len(items) > limit
     items = items[:limit]
     return jsonify(items=items, next=items[-1]["id"] if more else None)

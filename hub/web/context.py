@@ -9,7 +9,7 @@ from flask import current_app
 
 from hub.catalog.redaction import Redaction, redaction_of
 from hub.health.assess import Area, assess_by_area
-from hub.health.facts import Facts, FileFacts, errors_of, page_facts
+from hub.health.facts import Facts, FileFacts, errors_of, page_facts, waiting_facts
 from hub.ingest.route import Rules
 from hub.model.finding import Finding
 from hub.model.stats import Stats
@@ -19,7 +19,7 @@ from hub.store.store import Store, Transaction
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook:
+class Health:
     """The hub's health at one moment; the findings are without secrets."""
 
     stats: Stats
@@ -27,9 +27,9 @@ class Outlook:
     findings: Mapping[Area, Sequence[Finding]]
     redaction: Redaction
 
-    def all(self) -> list[Finding]:
+    def all_findings(self) -> list[Finding]:
         """Return the findings of all areas."""
-        return [finding for of_area in self.findings.values() for finding in of_area]
+        return [finding for findings in self.findings.values() for finding in findings]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +43,34 @@ class Context:
     def rules(self) -> Rules:
         return self.serving().rules
 
+    def redaction(self) -> Redaction:
+        """Return the environment's secrets, which nothing may show."""
+        return redaction_of(self.settings.environment)
+
     def files(self) -> FileFacts:
         """Return the facts about the user's files that this process serves, and about a refused edit."""
         serving = self.serving()
         config = serving.rules.config
         return FileFacts(config=config, problems=config.warnings, refused=errors_of(serving.refused))
 
-    def look_up(self, reading: Transaction) -> Outlook:
+    def waiting_facts(self, reading: Transaction) -> Facts:
+        """Return the facts that say why deliveries wait."""
+        return waiting_facts(reading, self.rules().config)
+
+    def health(self, reading: Transaction) -> Health:
         """Return the store in numbers, with the facts about the hub's health and the findings from them."""
         stats = reading.reports.stats()
         facts = page_facts(reading, self.files(), stats, self.store.disk_space())
-        redaction = redaction_of(self.settings.environment)
+        redaction = self.redaction()
         findings = {
-            area: [replace(finding, reason=redaction.optional(finding.reason)) for finding in of_area]
-            for area, of_area in assess_by_area(facts).items()
+            area: [_redacted(finding, redaction) for finding in judged]
+            for area, judged in assess_by_area(facts).items()
         }
-        return Outlook(stats=stats, facts=facts, findings=findings, redaction=redaction)
+        return Health(stats=stats, facts=facts, findings=findings, redaction=redaction)
+
+
+def _redacted(finding: Finding, redaction: Redaction) -> Finding:
+    return replace(finding, reason=redaction.optional(finding.reason))
 
 
 def context() -> Context:

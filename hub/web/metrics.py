@@ -20,7 +20,7 @@ from hub.model.delivery import Outcome, State
 from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
 from hub.store.store import Transaction
 from hub.web import access
-from hub.web.context import Outlook, context
+from hub.web.context import Health, context
 
 blueprint = Blueprint("metrics", __name__)
 blueprint.before_request(access.require_key)
@@ -32,7 +32,7 @@ def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
     here = context()
     with here.store.read() as reading:
-        registry.register(StoreCollector(reading, here.look_up(reading)))
+        registry.register(StoreCollector(reading, here.health(reading)))
         text = generate_latest(registry)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
@@ -40,11 +40,11 @@ def metrics() -> Response:
 class StoreCollector(Collector):
     """One reading of the store, as metric families."""
 
-    def __init__(self, reading: Transaction, outlook: Outlook) -> None:
+    def __init__(self, reading: Transaction, health: Health) -> None:
         self._reading = reading
-        self._outlook = outlook
-        self._facts = outlook.facts
-        self._stats = outlook.stats
+        self._health = health
+        self._facts = health.facts
+        self._stats = health.stats
 
     def describe(self) -> list[Metric]:
         """Nothing: registering reads no numbers."""
@@ -121,7 +121,9 @@ class StoreCollector(Collector):
         family = GaugeMetricFamily(
             "hub_findings", "Findings about the hub's health.", labels=["code", "severity"]
         )
-        counts = Counter((finding.code.value, finding.severity.value) for finding in self._outlook.all())
+        counts = Counter(
+            (finding.code.value, finding.severity.value) for finding in self._health.all_findings()
+        )
         for labels, count in sorted(counts.items()):
             family.add_metric(labels, count)
         return family

@@ -1,4 +1,4 @@
-"""The status page: what was sent, what was not, and why."""
+"""The status page: events, deliveries and destinations, for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request
 
 from hub import catalog
-from hub.catalog.redaction import Redaction, redaction_of
+from hub.catalog.redaction import Redaction
 from hub.humanize import ago, counted, span, utc
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
@@ -33,20 +33,20 @@ for _filter in (ago, counted, span, utc):
 @blueprint.get("/")
 def status() -> Response:
     here = context()
-    masks = redaction_of(here.settings.environment)
+    redaction = here.redaction()
     with here.store.read() as reading:
-        outlook = here.look_up(reading)
-        events = [_listed(record, masks) for record in reading.reports.events(limit=LAST_EVENTS)]
+        health = here.health(reading)
+        events = [_listed(record, redaction) for record in reading.reports.events(limit=LAST_EVENTS)]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
     return page(
         "status.html",
-        now=outlook.facts.now,
-        stats=outlook.stats,
-        overview=overview(outlook.findings),
+        now=health.facts.now,
+        stats=health.stats,
+        overview=overview(health.findings),
         serving=serving,
-        destinations=serializers.destinations(outlook),
+        destinations=serializers.destinations(health),
         events=events,
         unset_sources=[(source, address) for source, address in sources if source.missing],
         addresses=[address for _, address in sources],
@@ -57,12 +57,12 @@ def status() -> Response:
 @blueprint.get("/events")
 def events() -> Response:
     here = context()
-    masks = redaction_of(here.settings.environment)
+    redaction = here.redaction()
     type_, before = parameters.text("type"), parameters.before()
     with here.store.read() as reading:
         records = reading.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
         now = reading.now
-    items = [_listed(record, masks) for record in records[:PAGE_SIZE]]
+    items = [_listed(record, redaction) for record in records[:PAGE_SIZE]]
     return page(
         "events.html",
         now=now,
@@ -78,36 +78,36 @@ def events() -> Response:
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
     here = context()
-    masks = redaction_of(here.settings.environment)
+    redaction = here.redaction()
     with here.store.read() as reading:
         record = reading.reports.event(known_id("event", event_id))
         owed = reading.reports.deliveries(event=record.id, limit=EVENT_DELIVERIES)
-        now = reading.now
-    whole = serializers.whole_event(record, masks)
+        facts = here.waiting_facts(reading)
+    whole = serializers.whole_event(record, redaction)
     return page(
         "event.html",
-        now=now,
-        event={**whole, **_summary(record, masks)},
+        now=facts.now,
+        event={**whole, **_summary(record, redaction)},
         payload=None if whole["payload"] is None else _pretty(whole["payload"]),
         meaning=_meaning(record.type),
-        deliveries=[serializers.delivery(each, masks) for each in owed],
+        deliveries=[serializers.delivery(delivery, redaction, facts) for delivery in owed],
     )
 
 
 @blueprint.get("/deliveries")
 def deliveries() -> Response:
     here = context()
-    masks = redaction_of(here.settings.environment)
+    redaction = here.redaction()
     state, name, before = parameters.state(), parameters.text("destination"), parameters.before()
     with here.store.read() as reading:
         records = reading.reports.deliveries(
             state=state, destination=name, limit=PAGE_SIZE + 1, before=before
         )
-        now, known = reading.now, reading.destinations.all()
-    items = [serializers.delivery(record, masks) for record in records[:PAGE_SIZE]]
+        facts, known = here.waiting_facts(reading), reading.destinations.all()
+    items = [serializers.delivery(record, redaction, facts) for record in records[:PAGE_SIZE]]
     return page(
         "deliveries.html",
-        now=now,
+        now=facts.now,
         deliveries=items,
         state=state,
         destination=name,
@@ -121,17 +121,19 @@ def deliveries() -> Response:
 @blueprint.get("/deliveries/<delivery_id>")
 def delivery(delivery_id: str) -> Response:
     here = context()
-    masks = redaction_of(here.settings.environment)
+    redaction = here.redaction()
     with here.store.read() as reading:
         record = reading.reports.delivery(known_id("delivery", delivery_id))
-        now = reading.now
-    whole = serializers.whole_delivery(record, masks)
-    place = here.rules().config.destinations.get(record.destination)
+        facts = here.waiting_facts(reading)
+    whole = serializers.whole_delivery(record, redaction, facts)
+    destination = here.rules().config.destinations.get(record.destination)
     return page(
         "delivery.html",
-        now=now,
+        now=facts.now,
         delivery=whole,
-        parts_of_message=parts(whole["message"], place.type if place else None) if whole["message"] else [],
+        parts_of_message=parts(whole["message"], destination.type if destination else None)
+        if whole["message"]
+        else [],
         message=_pretty(whole["message"]) if whole["message"] else None,
     )
 
@@ -140,40 +142,39 @@ def delivery(delivery_id: str) -> Response:
 def destinations() -> Response:
     here = context()
     with here.store.read() as reading:
-        outlook = here.look_up(reading)
-    shown = serializers.destinations(outlook)
-    return page("destinations.html", now=outlook.facts.now, destinations=shown)
+        health = here.health(reading)
+    return page("destinations.html", now=health.facts.now, destinations=serializers.destinations(health))
 
 
 @blueprint.get("/routes")
 def routes() -> Response:
     here = context()
-    masks = redaction_of(here.settings.environment)
+    redaction = here.redaction()
     serving = here.serving()
     return page(
         "routes.html",
         serving=serving,
         config=serving.rules.config,
         path=here.settings.config_path.as_posix(),
-        fields=lambda send: _fields(send.fields, masks),
+        fields=lambda send: _fields(send.fields, redaction),
     )
 
 
 def page(template: str, **values: Any) -> Response:
-    """A page in UTF-8; what UTF-8 cannot carry (half a surrogate pair in a payload) becomes a `?`."""
+    """Answer a page in UTF-8; `?` stands for what UTF-8 cannot carry (half a surrogate pair in a payload)."""
     live = request.full_path.rstrip("?")
     return make_response(render_template(template, live=live, **values).encode("utf-8", "replace"))
 
 
-def _listed(record: EventRecord, masks: Redaction) -> serializers.Shown:
-    return {**serializers.event(record, masks), **_summary(record, masks)}
+def _listed(record: EventRecord, redaction: Redaction) -> serializers.Fields:
+    return {**serializers.event(record, redaction), **_summary(record, redaction)}
 
 
-def _summary(record: EventRecord, masks: Redaction) -> serializers.Shown:
-    """What happened in words, without secrets; nothing once the payload is pruned."""
+def _summary(record: EventRecord, redaction: Redaction) -> serializers.Fields:
+    """Return the event in words, without secrets; nothing once the payload is pruned."""
     if record.payload is None:
         return {"headline": None, "facts": []}
-    told = catalog.summarise(
+    summary = catalog.summarise(
         Event(
             id=record.id,
             source=record.source,
@@ -183,27 +184,25 @@ def _summary(record: EventRecord, masks: Redaction) -> serializers.Shown:
             received_at=record.received_at,
         )
     )
-    own = masks.of_event(record.type, record.payload)
-    facts = [(own.text(label), own.text(value)) for label, value in told.fields]
-    return {"headline": own.text(told.headline), "facts": facts}
+    own = redaction.of_event(record.type, record.payload)
+    facts = [(own.text(label), own.text(value)) for label, value in summary.fields]
+    return {"headline": own.text(summary.headline), "facts": facts}
 
 
 def _meaning(type_: str) -> str | None:
-    known = catalog.find_event_type(type_)
-    return known.meaning if known else None
+    event_type = catalog.find_event_type(type_)
+    return event_type.meaning if event_type else None
 
 
 def _address(here: Context, source: SourceConfig) -> str:
-    """The whole URL to paste into the sender's dashboard."""
+    """Return the whole URL to paste into the sender's dashboard."""
     return (here.settings.public_url or request.url_root.rstrip("/")) + source.path
 
 
-def _fields(fields: Any, masks: Redaction) -> list[tuple[str, str]]:
-    """A send block's fields as the user wrote them: texts as they are, structures as JSON."""
-    shown_fields = masks.anything(dict(fields))
-    return [
-        (name, value if isinstance(value, str) else _pretty(value)) for name, value in shown_fields.items()
-    ]
+def _fields(fields: Any, redaction: Redaction) -> list[tuple[str, str]]:
+    """Return a send block's fields as the user wrote them: texts as they are, structures as JSON."""
+    redacted = redaction.anything(dict(fields))
+    return [(name, value if isinstance(value, str) else _pretty(value)) for name, value in redacted.items()]
 
 
 def _pretty(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Records -> what the API answers and the pages show: plain values, every secret masked."""
+"""Records -> the plain values that the API answers and the pages show, every secret masked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from hub import catalog
 from hub.catalog.redaction import Redaction, body_of
 from hub.destinations.base import find_destination
 from hub.health.assess import Area
+from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
+from hub.health.waiting import WaitReason, lasting_reason, why
 from hub.humanize import sentence
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
@@ -17,14 +19,16 @@ from hub.model.finding import Finding
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
-from hub.web.context import Outlook
+from hub.web.context import Health
 
-Shown = dict[str, Any]
+Fields = dict[str, Any]
+
+_OWED = (State.PENDING, State.SENDING, State.HELD, State.DEAD)
 
 
-def event(record: EventRecord, masks: Redaction) -> Shown:
-    """An event as lists have it; `deliveries` counts by state."""
-    masks = masks.of_event(record.type, record.payload)
+def event(record: EventRecord, redaction: Redaction) -> Fields:
+    """Return an event as lists have it; `deliveries` counts by state."""
+    redaction = redaction.of_event(record.type, record.payload)
     return {
         "id": record.id,
         "source": record.source,
@@ -32,20 +36,20 @@ def event(record: EventRecord, masks: Redaction) -> Shown:
         "type": record.type,
         "received_at": record.received_at,
         "routes": [verdict.route for verdict in record.verdicts if verdict.matched],
-        "verdicts": [_verdict(each, masks) for each in record.verdicts],
+        "verdicts": [_verdict(verdict, redaction) for verdict in record.verdicts],
         "deliveries": {state.value: record.states.get(state, 0) for state in State if state in record.states},
     }
 
 
-def whole_event(record: EventRecord, masks: Redaction) -> Shown:
-    """An event alone: with its payload, null once it was pruned."""
+def whole_event(record: EventRecord, redaction: Redaction) -> Fields:
+    """Return an event alone: with its payload, null once it was pruned."""
     payload = None if record.payload is None else catalog.mask_body(record.type, body_of(record.payload))
-    return {**event(record, masks), "payload": payload}
+    return {**event(record, redaction), "payload": payload}
 
 
-def delivery(record: DeliveryRecord, masks: Redaction) -> Shown:
-    """A delivery as lists have it."""
-    masks = masks.of_event(record.type, record.payload)
+def delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
+    """Return a delivery as lists have it. `facts` say why it waits."""
+    redaction = redaction.of_event(record.type, record.payload)
     return {
         "id": record.id,
         "event": record.event,
@@ -53,44 +57,45 @@ def delivery(record: DeliveryRecord, masks: Redaction) -> Shown:
         "route": record.route,
         "destination": record.destination,
         "state": record.state.value,
-        "reason": masks.optional(record.reason),
+        "reason": redaction.optional(record.reason),
+        "why": _wait(why(record, facts), redaction),
         "attempts": record.attempts,
         "due_at": record.due_at,
         "created_at": record.created_at,
         "delivered_at": record.delivered_at,
         "degraded": record.degraded is not None,
-        "message": masks.anything(record.message),
+        "message": redaction.anything(record.message),
     }
 
 
-def whole_delivery(record: DeliveryRecord, masks: Redaction) -> Shown:
-    """A delivery alone: with its attempts, oldest first."""
-    own = masks.of_event(record.type, record.payload)
+def whole_delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
+    """Return a delivery alone: with its attempts, oldest first."""
+    redaction_of_event = redaction.of_event(record.type, record.payload)
     return {
-        **delivery(record, masks),
-        "attempt_list": [_attempt(each, own) for each in record.attempt_list],
+        **delivery(record, redaction, facts),
+        "attempt_list": [_attempt(attempt, redaction_of_event) for attempt in record.attempt_list],
     }
 
 
-def destinations(outlook: Outlook) -> list[Shown]:
-    """Today's destinations in the order of routes.yaml, then those that are gone but still owed to."""
-    configs = outlook.facts.config.destinations if outlook.facts.config else {}
-    owed = {name for name, state in outlook.stats.deliveries if state in _OWED}
-    return [_destination(name, outlook) for name in (*configs, *sorted(owed - set(configs)))]
+def destinations(health: Health) -> list[Fields]:
+    """Return today's destinations in the order of routes.yaml, then those that are gone but still owed to."""
+    configs = health.facts.config.destinations if health.facts.config else {}
+    owed = {name for name, state in health.stats.deliveries if state in _OWED}
+    return [_destination(name, health) for name in (*configs, *sorted(owed - set(configs)))]
 
 
-def destination(outlook: Outlook, name: str) -> Shown:
-    """One destination that is known."""
-    return next(shown for shown in destinations(outlook) if shown["name"] == name)
+def destination(health: Health, name: str) -> Fields:
+    """Return one destination that is known."""
+    return next(fields for fields in destinations(health) if fields["name"] == name)
 
 
-def finding(judged: Finding) -> Shown:
-    """A finding, all its fields."""
+def finding(judged: Finding) -> Fields:
+    """Return a finding with all its fields."""
     return vars(judged)
 
 
-def stats(numbers: Stats) -> Shown:
-    """The store in numbers."""
+def stats(numbers: Stats) -> Fields:
+    """Return the store in numbers."""
     by_destination: dict[str, dict[str, int]] = {}
     for (name, state), count in sorted(numbers.deliveries.items()):
         by_destination.setdefault(name, {})[state.value] = count
@@ -105,72 +110,76 @@ def stats(numbers: Stats) -> Shown:
     }
 
 
-_OWED = (State.PENDING, State.SENDING, State.HELD, State.DEAD)
+def describe(config: DestinationConfig) -> str | None:
+    """Return where a destination sends to, as its type tells it; None while it is not configured."""
+    kind = find_destination(config.type)
+    if kind is None or config.options is None:
+        return None
+    opened = kind(config.options, config.name)  # type: ignore[arg-type]  # its own, validated options
+    try:
+        return opened.describe()
+    finally:
+        opened.close()
 
 
-def _verdict(verdict: Verdict, masks: Redaction) -> Shown:
+def _verdict(verdict: Verdict, redaction: Redaction) -> Fields:
     return {
         "route": verdict.route,
         "matched": verdict.matched,
         "condition": verdict.condition,
-        "value": masks.optional(verdict.value),
+        "value": redaction.optional(verdict.value),
     }
 
 
-def _attempt(record: AttemptRecord, masks: Redaction) -> Shown:
+def _wait(reason: WaitReason | None, redaction: Redaction) -> Fields | None:
+    if reason is None:
+        return None
+    return {"code": reason.code.value, "text": redaction.text(reason.text), "until": reason.until}
+
+
+def _attempt(record: AttemptRecord, redaction: Redaction) -> Fields:
     return {
         "at": record.at,
         "seconds": record.seconds,
         "outcome": record.outcome.value if record.outcome else None,
         "status": record.status,
-        "detail": masks.optional(record.detail),
+        "detail": redaction.optional(record.detail),
     }
 
 
-def _destination(name: str, outlook: Outlook) -> Shown:
-    configs = outlook.facts.config.destinations if outlook.facts.config else {}
-    config, state = configs.get(name), outlook.facts.state(name)
+def _destination(name: str, health: Health) -> Fields:
+    config = health.facts.config.destinations.get(name) if health.facts.config else None
+    state = health.facts.state(name)
     status = status_of(config, state)
     is_paused = config is not None and state.paused_at is not None
     return {
         "name": name,
         "type": config.type if config else None,
         "state": status.value,
-        "advice": _advice(name, status, outlook),
-        "paused_reason": outlook.redaction.optional(state.paused_reason) if is_paused else None,
+        "advice": _advice(name, status, health),
+        "why": _wait(lasting_reason(name, health.facts), health.redaction),
+        "paused_reason": health.redaction.optional(state.paused_reason) if is_paused else None,
         "paused_at": state.paused_at if is_paused else None,
         "missing": list(config.missing) if config else [],
         "sends_to": describe(config) if config else None,
         "failures": state.failures if config else 0,
         "probe_at": state.probe_at if config else None,
-        **{state.value: outlook.stats.count(state, name) for state in State},
-        "oldest_due_seconds": _age(outlook.stats.oldest_due.get(name), outlook.facts.now),
+        **{state.value: health.stats.count(state, name) for state in State},
+        "oldest_due_seconds": _age(health.stats.oldest_due.get(name), health.facts.now),
     }
 
 
-def _advice(name: str, status: DestinationStatus, outlook: Outlook) -> str | None:
-    """What to do, where there is something to do; a pause's reason stands beside it."""
+def _advice(name: str, status: DestinationStatus, health: Health) -> str | None:
+    """Return what to do, where there is something to do; a pause's reason stands beside it."""
     if status is DestinationStatus.DISABLED:
         return "Nothing is owed to it while routes.yaml says enabled: false."
-    for its_finding in outlook.findings.get(Area.DESTINATIONS, ()):
-        if its_finding.subject == name:
-            reason = "" if status is DestinationStatus.PAUSED else sentence(its_finding.reason)
-            return " ".join(filter(None, (reason, sentence(its_finding.cure))))
+    for judged in health.findings.get(Area.DESTINATIONS, ()):
+        if judged.subject == name:
+            reason = "" if status is DestinationStatus.PAUSED else sentence(judged.reason)
+            return " ".join(filter(None, (reason, sentence(judged.cure))))
     return None
 
 
-def describe(config: DestinationConfig) -> str | None:
-    """Where a destination sends to, as its type tells it; None while it is not configured."""
-    kind = find_destination(config.type)
-    if kind is None or config.options is None:
-        return None
-    place = kind(config.options, config.name)  # type: ignore[arg-type]  # its own, validated options
-    try:
-        return place.describe()
-    finally:
-        place.close()
-
-
 def _age(moment: datetime | None, now: datetime) -> float | None:
-    """How long ago, in seconds; None where there is no moment."""
+    """Return how many seconds ago a moment was; None where there is none."""
     return None if moment is None else round(max((now - moment).total_seconds(), 0.0), 3)

@@ -108,15 +108,31 @@ def test_a_paused_destination_waits_until_it_is_resumed(operate, triggered, run,
     paused = operate("pause", "crm")
     tested = run("send-test", "crm", env=served.environment)
     event_id = triggered("user.created")
-    waiting = json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"][0]["state"]
+    waiting = json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"][0]
+    listed, shown = operate("deliveries", "--event", event_id), operate("deliveries", waiting["id"])
+    retried = operate("retry", waiting["id"])
     resumed = operate("resume", "crm")
 
     assert (paused.exit_code, paused.stdout) == (0, "crm is paused: what it is owed waits\n")
     assert tested.exit_code == 1
-    assert "not delivered yet: crm is paused (paused by an operator); hub resume crm" in tested.stderr
-    assert waiting == "pending"
+    words = "crm is paused: paused by an operator; put that right, then: hub resume crm"
+    assert tested.stderr == f"hub: not delivered yet: {words}\n"
+    assert (waiting["state"], waiting["why"]["text"]) == ("pending", words)
+    assert words in listed.stdout
+    assert f"  waits      {words}\n" in shown.stdout
+    assert retried.stdout == f"{waiting['id']} will be sent to crm again; it waits: {words}\n"
     assert (resumed.exit_code, resumed.stdout) == (0, "crm goes on: what waited is sent now\n")
     delivery_of(event_id, "delivered")
+
+
+def test_a_resume_says_what_else_keeps_it_waiting(operate):
+    result = operate("resume", "team")
+
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "team is not paused any more; it waits: "
+        "team is not configured; set SLACK_WEBHOOK_URL where the hub runs\n"
+    )
 
 
 def test_json_is_what_the_api_says(operate):

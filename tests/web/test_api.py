@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ DELIVERY_KEYS = [
     "destination",
     "state",
     "reason",
+    "why",
     "attempts",
     "due_at",
     "created_at",
@@ -66,6 +68,43 @@ def test_a_delivery_has_the_fields_that_are_promised(world: World, client: Flask
     )
     assert (listed["state"], listed["attempts"], listed["degraded"]) == ("pending", 0, False)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["created_at"])
+
+
+def test_a_delivery_says_why_it_waits(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    crm = one(client, "crm")
+    assert get(client, f"/api/deliveries/{crm}")["why"]["code"] == "no_worker"
+    world.store.write(lambda transaction: transaction.workers.beat("w", forget_after=timedelta(hours=1)))
+    assert get(client, f"/api/deliveries/{crm}")["why"]["code"] == "due"
+    change(world, crm, due_at=datetime(2199, 1, 1, tzinfo=UTC), reason="HTTP 503")
+
+    scheduled = {
+        "code": "schedule",
+        "text": "it is tried again after: HTTP 503",
+        "until": "2199-01-01T00:00:00.000Z",
+    }
+    (listed,) = get(client, "/api/deliveries?destination=crm")["items"]
+    assert listed["why"] == get(client, f"/api/deliveries/{crm}")["why"] == scheduled
+    change(world, crm, state="dead")
+    assert get(client, f"/api/deliveries/{crm}")["why"] is None
+
+
+def test_the_answer_to_a_retry_says_why_it_waits(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    post(client, "/api/destinations/crm/pause")
+    retried = post(client, f"/api/deliveries/{one(client, 'crm')}/retry")
+
+    assert retried["why"] == {
+        "code": "paused",
+        "text": "crm is paused: paused by an operator; put that right, then: hub resume crm",
+        "until": None,
+    }
+
+
+def test_a_destination_says_why_all_that_it_is_owed_waits(client: FlaskClient) -> None:
+    codes = {item["name"]: item["why"]["code"] for item in get(client, "/api/destinations")["items"]}
+
+    assert codes == {"crm": "no_worker", "log": "no_worker", "growth": "not_configured"}
 
 
 def test_an_event_tells_why_a_route_did_not_take_it(world: World, client: FlaskClient) -> None:

@@ -46,7 +46,7 @@ def test_a_first_deploy_shows_what_to_paste_and_what_to_set(world: World) -> Non
 
 def test_the_status_page_says_when_a_worker_was_last_heard_of(world: World, signed_in: FlaskClient) -> None:
     silent = signed_in.get("/").text
-    world.store.write(lambda transaction: transaction.workers.beat("w", forget_after=timedelta(hours=1)))
+    beat(world)
 
     assert "A worker was last heard of" not in silent
     assert "A worker was last heard of" in signed_in.get("/").text
@@ -118,6 +118,64 @@ def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) 
 
     assert answer.status_code == 200
     assert "It cannot be cancelled: it is delivered." in answer.text
+
+
+def beat(world: World) -> None:
+    world.store.write(lambda transaction: transaction.workers.beat("w", forget_after=timedelta(hours=1)))
+
+
+def test_pages_say_why_a_delivery_waits(world: World, signed_in: FlaskClient) -> None:
+    beat(world)
+    sent = world.send(signed_in, payload())
+    world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
+    with world.store.read() as reading:
+        delivery_id = reading.reports.deliveries(destination="crm")[0].id
+
+    for path in ("/deliveries?destination=crm", f"/deliveries/{delivery_id}", f"/events/{sent['event']}"):
+        words = "crm is paused: invalid_auth; put that right, then: hub resume crm"
+        assert words in signed_in.get(path).text, path
+
+
+@pytest.mark.parametrize(
+    ("is_paused", "words"),
+    [
+        (False, "It will be sent again now, rendered by today&#39;s rules."),
+        (True, "It is owed again, and waits: crm is paused: invalid_auth; put that right"),
+    ],
+)
+def test_a_retry_is_answered_with_why_it_waits(
+    world: World, signed_in: FlaskClient, is_paused: bool, words: str
+) -> None:
+    beat(world)
+    world.send(signed_in, payload())
+    with world.store.read() as reading:
+        delivery_id = reading.reports.deliveries(destination="crm")[0].id
+    if is_paused:
+        world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
+    token = {"csrf_token": form_token(signed_in, "/")}
+    answer = signed_in.post(f"/deliveries/{delivery_id}/retry", data=token, follow_redirects=True)
+
+    assert words in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("crm", "crm goes on: what it is owed is sent now."),
+        (
+            "growth",
+            "waits: growth is not configured; set SLACK_WEBHOOK_URL where the hub runs.",
+        ),
+    ],
+)
+def test_a_resume_is_answered_with_why_what_is_owed_waits(
+    world: World, signed_in: FlaskClient, name: str, words: str
+) -> None:
+    beat(world)
+    token = {"csrf_token": form_token(signed_in, "/")}
+    answer = signed_in.post(f"/destinations/{name}/resume", data=token, follow_redirects=True)
+
+    assert words in answer.text
 
 
 def test_lists_lead_on_to_older_ones_and_back(world: World, signed_in: FlaskClient) -> None:

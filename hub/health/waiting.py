@@ -1,0 +1,155 @@
+"""The one function that says why a delivery waits, for page, API, command line and answers to an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hub.health.assess import destination_finding, worker_finding
+from hub.health.facts import Facts
+from hub.health.status import DestinationStatus, status_of
+from hub.humanize import counted
+from hub.model.delivery import State
+from hub.model.destination import DestinationConfig
+from hub.model.finding import HUB, Finding
+from hub.model.records import DeliveryRecord
+
+
+class WaitCode(StrEnum):
+    """A reason to wait, for machines."""
+
+    DUE = "due"
+    SCHEDULE = "schedule"
+    RETRY_AFTER = "retry_after"
+    RATE_LIMIT = "rate_limit"
+    CONCURRENCY = "concurrency"
+    BREAKER = "breaker"
+    PAUSED = "paused"
+    NOT_CONFIGURED = "not_configured"
+    SWITCHED_OFF = "switched_off"
+    REMOVED = "removed"
+    HELD = "held"
+    NO_WORKER = "no_worker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitReason:
+    """The reason why a delivery waits, as a part of a sentence. `until` is None where no time ends it."""
+
+    code: WaitCode
+    text: str
+    until: datetime | None = None
+
+    @property
+    def needs_somebody(self) -> bool:
+        """True for a wait that does not end by itself."""
+        return self.code in _NEED_SOMEBODY
+
+
+_NEED_SOMEBODY = (
+    WaitCode.PAUSED,
+    WaitCode.NOT_CONFIGURED,
+    WaitCode.SWITCHED_OFF,
+    WaitCode.REMOVED,
+    WaitCode.HELD,
+    WaitCode.NO_WORKER,
+)
+_CODES = {
+    DestinationStatus.PAUSED: WaitCode.PAUSED,
+    DestinationStatus.NOT_CONFIGURED: WaitCode.NOT_CONFIGURED,
+    DestinationStatus.REMOVED: WaitCode.REMOVED,
+}
+
+
+def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
+    """Return why a pending or held delivery waits; None for any other.
+
+    Of several reasons the one that nobody but an operator ends comes first, then the one that lasts longest.
+    """
+    if delivery.state is State.HELD:
+        error = f": {delivery.reason}" if delivery.reason else ""
+        text = f"the message may have arrived{error}; resolve it as delivered or as retry"
+        return WaitReason(code=WaitCode.HELD, text=text)
+    if delivery.state is not State.PENDING:
+        return None
+    name = delivery.destination
+    lasting = lasting_reason(name, facts)
+    if lasting is not None:
+        return lasting
+    reasons = [*_of_time(name, facts), _schedule(delivery)]
+    later = [reason for reason in reasons if reason.until is not None and reason.until > facts.now]
+    if later:
+        return max(later, key=lambda reason: reason.until or facts.now)
+    return _of_others(name, facts) or WaitReason(code=WaitCode.DUE, text="it is due, and goes out next")
+
+
+def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
+    """Return why all that a destination is owed waits until somebody acts; None where it need not."""
+    config = facts.config.destinations.get(destination) if facts.config is not None else None
+    state = facts.state(destination)
+    status = status_of(config, state)
+    if status is DestinationStatus.DISABLED:
+        text = f"{destination} is switched off: routes.yaml says enabled: false"
+        return WaitReason(code=WaitCode.SWITCHED_OFF, text=text)
+    finding = destination_finding(destination, facts)
+    if finding is not None and status in _CODES:
+        return WaitReason(code=_CODES[status], text=_in_words(finding))
+    no_worker = worker_finding(facts)
+    if no_worker is not None:
+        return WaitReason(code=WaitCode.NO_WORKER, text=_in_words(no_worker))
+    if not state.configured:
+        text = f"{destination} is not configured where the worker runs; set its variables there"
+        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=text)
+    return None
+
+
+def _schedule(delivery: DeliveryRecord) -> WaitReason:
+    text = f"it is tried again after: {delivery.reason}" if delivery.reason else "it is not due yet"
+    return WaitReason(code=WaitCode.SCHEDULE, text=text, until=delivery.due_at)
+
+
+def _of_time(destination: str, facts: Facts) -> Iterator[WaitReason]:
+    """Everything about a destination that a moment ends, past moments included."""
+    config, state = _config(destination, facts), facts.state(destination)
+    if state.throttled_until is not None:
+        text = f"{destination} asked for a rest"
+        yield WaitReason(code=WaitCode.RETRY_AFTER, text=text, until=state.throttled_until)
+    if config.rate_limit is not None and state.rate_limited_until is not None:
+        text = f"the rate_limit of {destination} lets no message go yet"
+        yield WaitReason(code=WaitCode.RATE_LIMIT, text=text, until=state.rate_limited_until)
+    if state.probe_at is not None:
+        yield WaitReason(code=WaitCode.BREAKER, text=_breaker(destination, facts), until=state.probe_at)
+
+
+def _of_others(destination: str, facts: Facts) -> WaitReason | None:
+    """Messages to the same destination that are being sent, or that are tried first."""
+    if facts.state(destination).probe_at is not None:
+        return WaitReason(code=WaitCode.BREAKER, text=_breaker(destination, facts))
+    in_flight = facts.count(State.SENDING, destination)
+    if in_flight < _config(destination, facts).concurrency:
+        return None
+    sending = counted(in_flight, "message is", "messages are")
+    text = f"{sending} being sent to {destination}, as many as its concurrency allows"
+    return WaitReason(code=WaitCode.CONCURRENCY, text=text)
+
+
+def _breaker(destination: str, facts: Facts) -> str:
+    finding = destination_finding(destination, facts)
+    assert finding is not None
+    return f"{finding.headline}: {finding.reason}; one message at a time is tried"
+
+
+def _config(destination: str, facts: Facts) -> DestinationConfig:
+    assert facts.config is not None
+    return facts.config.destinations[destination]
+
+
+def _in_words(finding: Finding) -> str:
+    """A finding as a part of a sentence, with the thing to do, but without the number of those that wait."""
+    headline = finding.headline
+    if finding.subject == HUB:
+        headline = headline[:1].lower() + headline[1:]
+    statement = f"{headline}: {finding.reason}" if finding.reason else headline
+    return f"{statement}; {finding.cure}"

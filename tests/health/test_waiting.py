@@ -1,0 +1,240 @@
+"""Why a delivery waits: a table of states, each with its code, its words and its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import given
+import pytest
+
+from hub.delivery import throttle
+from hub.health.facts import Facts, FileFacts, StoreFacts
+from hub.health.waiting import WaitCode, why
+from hub.model.delivery import State
+from hub.model.destination import DestinationConfig, DestinationState, RateLimit
+from hub.model.records import DeliveryRecord
+
+NOW = given.NOON
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+CRM = given.destination("crm", concurrency=2)
+LIMITED = replace(CRM, rate_limit=RateLimit(count=1, seconds=10.0))
+
+
+def delivery(state: State = State.PENDING, **changes: Any) -> DeliveryRecord:
+    record = DeliveryRecord(
+        id="dlv_1",
+        event="evt_1",
+        type="user.created",
+        route="all",
+        destination="crm",
+        state=state,
+        reason=None,
+        attempts=0,
+        due_at=NOW - SECOND if state is State.PENDING else None,
+        created_at=NOW - HOUR,
+        delivered_at=None,
+        degraded=None,
+        message=None,
+    )
+    return replace(record, **changes)
+
+
+def failed(due_at: datetime) -> DeliveryRecord:
+    return delivery(reason="HTTP 503", attempts=1, due_at=due_at)
+
+
+def facts(
+    config: DestinationConfig | None = CRM,
+    *,
+    sending: int = 0,
+    seen_at: datetime | None = NOW - SECOND,
+    last_error: str | None = None,
+    **state: Any,
+) -> Facts:
+    return Facts(
+        now=NOW,
+        files=FileFacts(config=given.config(destinations=(config or given.destination("log"),))),
+        store=StoreFacts(
+            states={"crm": DestinationState(name="crm", **state)},
+            counts={("crm", State.SENDING): sending},
+            worker_seen_at=seen_at,
+            last_errors={"crm": last_error} if last_error else {},
+        ),
+    )
+
+
+PAUSED = {"paused_at": NOW - HOUR, "paused_reason": "invalid_auth"}
+GONE = (
+    "crm is no longer in the configuration; put it back, or cancel them: "
+    "hub deliveries --destination crm --state pending"
+)
+SILENT = (
+    "no worker is running: no sign of life from a worker for 1 h; "
+    "start hub serve, or hub worker: events are kept, nothing is sent"
+)
+LACKING = replace(CRM, options=None, missing=("CRM_URL",))
+
+TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] = {
+    "it is due": (delivery(), facts(), WaitCode.DUE, "it is due, and goes out next", None),
+    "its schedule": (
+        failed(NOW + HOUR),
+        facts(),
+        WaitCode.SCHEDULE,
+        "it is tried again after: HTTP 503",
+        NOW + HOUR,
+    ),
+    "put off without an error": (
+        delivery(due_at=NOW + HOUR),
+        facts(),
+        WaitCode.SCHEDULE,
+        "it is not due yet",
+        NOW + HOUR,
+    ),
+    "a rest that was asked for": (
+        delivery(),
+        facts(throttled_until=NOW + SECOND),
+        WaitCode.RETRY_AFTER,
+        "crm asked for a rest",
+        NOW + SECOND,
+    ),
+    "a rest that is over": (
+        delivery(),
+        facts(throttled_until=NOW - SECOND),
+        WaitCode.DUE,
+        "it is due, and goes out next",
+        None,
+    ),
+    "the rate limit": (
+        delivery(),
+        facts(LIMITED, rate_limited_until=NOW + SECOND),
+        WaitCode.RATE_LIMIT,
+        "the rate_limit of crm lets no message go yet",
+        NOW + SECOND,
+    ),
+    "a rate limit of before": (
+        delivery(),
+        facts(rate_limited_until=NOW + SECOND),
+        WaitCode.DUE,
+        "it is due, and goes out next",
+        None,
+    ),
+    "free slots": (delivery(), facts(sending=1), WaitCode.DUE, "it is due, and goes out next", None),
+    "its concurrency": (
+        delivery(),
+        facts(sending=2),
+        WaitCode.CONCURRENCY,
+        "2 messages are being sent to crm, as many as its concurrency allows",
+        None,
+    ),
+    "an open breaker": (
+        delivery(),
+        facts(probe_at=NOW + SECOND, failures=5, last_error="HTTP 503"),
+        WaitCode.BREAKER,
+        "crm is failing: 5 failures in a row, the last: HTTP 503; one message at a time is tried",
+        NOW + SECOND,
+    ),
+    "a breaker whose probe is due": (
+        delivery(),
+        facts(probe_at=NOW - SECOND, failures=5),
+        WaitCode.BREAKER,
+        "crm is failing: 5 failures in a row; one message at a time is tried",
+        None,
+    ),
+    "the later of two": (
+        failed(NOW + HOUR),
+        facts(probe_at=NOW + SECOND, failures=5),
+        WaitCode.SCHEDULE,
+        "it is tried again after: HTTP 503",
+        NOW + HOUR,
+    ),
+    "a pause": (
+        failed(NOW + HOUR),
+        facts(**PAUSED),
+        WaitCode.PAUSED,
+        "crm is paused: invalid_auth; put that right, then: hub resume crm",
+        None,
+    ),
+    "a pause without a worker": (
+        delivery(),
+        facts(seen_at=None, **PAUSED),
+        WaitCode.PAUSED,
+        "crm is paused: invalid_auth; put that right, then: hub resume crm",
+        None,
+    ),
+    "a variable": (
+        delivery(),
+        facts(LACKING),
+        WaitCode.NOT_CONFIGURED,
+        "crm is not configured; set CRM_URL where the hub runs",
+        None,
+    ),
+    "a variable of the worker's alone": (
+        delivery(),
+        facts(configured=False),
+        WaitCode.NOT_CONFIGURED,
+        "crm is not configured where the worker runs; set its variables there",
+        None,
+    ),
+    "a destination that is switched off": (
+        delivery(),
+        facts(replace(CRM, enabled=False)),
+        WaitCode.SWITCHED_OFF,
+        "crm is switched off: routes.yaml says enabled: false",
+        None,
+    ),
+    "a destination that is gone": (
+        delivery(),
+        facts(None),
+        WaitCode.REMOVED,
+        GONE,
+        None,
+    ),
+    "an operator": (
+        delivery(State.HELD, reason="no answer within 10 s"),
+        facts(**PAUSED),
+        WaitCode.HELD,
+        "the message may have arrived: no answer within 10 s; resolve it as delivered or as retry",
+        None,
+    ),
+    "a worker": (
+        failed(NOW + HOUR),
+        facts(seen_at=NOW - HOUR),
+        WaitCode.NO_WORKER,
+        SILENT,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_a_delivery_waits_for(case: str) -> None:
+    record, seen, code, text, until = TABLE[case]
+    reason = why(record, seen)
+
+    assert reason is not None
+    assert (reason.code, reason.text, reason.until) == (code, text, until)
+
+
+def test_every_code_has_a_case() -> None:
+    assert {code for _, _, code, _, _ in TABLE.values()} == set(WaitCode)
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.DELIVERED, State.DEAD, State.CANCELLED])
+def test_nothing_else_waits(state: State) -> None:
+    assert why(delivery(state), facts(**PAUSED)) is None
+
+
+@pytest.mark.parametrize("config", [CRM, LIMITED])
+@pytest.mark.parametrize("throttled", [None, NOW - SECOND, NOW + SECOND])
+@pytest.mark.parametrize("limited", [None, NOW - SECOND, NOW + 2 * SECOND])
+@pytest.mark.parametrize("probe", [None, NOW - SECOND, NOW + 3 * SECOND])
+def test_it_waits_as_long_as_the_throttle_says(
+    config: DestinationConfig, throttled: datetime | None, limited: datetime | None, probe: datetime | None
+) -> None:
+    seen = facts(config, throttled_until=throttled, rate_limited_until=limited, probe_at=probe, failures=5)
+    reason = why(delivery(), seen)
+
+    assert reason is not None
+    assert reason.until == throttle.opens_at(config, seen.state("crm"), NOW)
