@@ -113,7 +113,7 @@ def check_percent_format(text: str) -> None:
 
 
 def check_format(text: str) -> None:
-    """Raise OverflowError where a format for `str.format` does."""
+    """Raise OverflowError where a format for `str.format` pads to a huge width or one given from outside."""
     if any(spec and _WIDE.search(spec) for _, _, spec, _ in string.Formatter().parse(text)):
         raise OverflowError("a width in this format is too large")
 

@@ -194,7 +194,10 @@ class Submission:
             raise self._broken(error, deadline) from root_cause(error)
 
     def _refusal(self, code: int, reply: bytes | str) -> SendError:
-        """5yz before a recipient was named means that nothing will be accepted until somebody acts."""
+        """Return the error for a refusal before a recipient was named.
+
+        There 5yz means that nothing will be accepted until somebody acts.
+        """
         if isinstance(reply, str):  # smtplib's own words: what came was no reply
             return Retry("the mail server answered with something that is not SMTP", accepted=self.accepted)
         reason = f"the mail server answered {code} {self._quoted(reply)}".rstrip()
@@ -203,7 +206,7 @@ class Submission:
         return Retry(reason, status=code if code > 0 else None, accepted=self.accepted)
 
     def _broken(self, error: Exception, deadline: Deadline) -> Retry:
-        """The connection failed before a mail was handed in whole, so it cannot have been accepted."""
+        """Return the error for a connection that failed before a mail was handed in whole: nobody has it."""
         cause = root_cause(error)
         if deadline.is_over:
             failed = "did not answer" if deadline.sent or deadline.received_bytes else "could not connect"

@@ -11,8 +11,9 @@ from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure, list
 from servers.smtp_server import CLOSE, HANG, Script, SmtpServer
 
 from hub import catalog
-from hub.destinations.email.destination import EmailDestination, EmailOptions, EmailSend
+from hub.destinations.email.destination import EmailDestination
 from hub.destinations.email.mime import Mailbox, build_mail, header_text, mailboxes
+from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event, Summary
 

@@ -11,7 +11,8 @@ from sending import AT, HttpContract, attempt
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub import __version__
-from hub.destinations.http.destination import HttpDestination, HttpOptions, HttpSend
+from hub.destinations.http.destination import HttpDestination
+from hub.destinations.http.options import HttpOptions, HttpSend
 from hub.errors import TemplateError
 from hub.model.delivery import RAW
 

@@ -10,8 +10,10 @@ from servers.slack_receiver import SlackReceiver, error_of
 
 from hub import catalog
 from hub.destinations.base import find_destination
-from hub.destinations.slack.destination import DESTINATION_ERRORS, SlackDestination, SlackOptions, SlackSend
+from hub.destinations.slack.destination import SlackDestination
+from hub.destinations.slack.errors import DESTINATION_ERRORS
 from hub.destinations.slack.mrkdwn import escape, unescape
+from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event, Summary
 

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from hub.destinations.console import ConsoleOptions
-from hub.destinations.http.destination import HttpOptions
+from hub.destinations.http.options import HttpOptions
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SourceConfig
 from hub.model.destination import DestinationConfig

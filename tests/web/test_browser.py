@@ -15,7 +15,7 @@ from servers.http_receiver import CannedResponse, HttpReceiver
 from werkzeug.serving import make_server
 
 from hub.delivery.worker import Worker
-from hub.destinations.http.destination import HttpOptions
+from hub.destinations.http.options import HttpOptions
 
 CHROMIUM = "/usr/bin/chromium"
 LAUNCH = [

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr, field_validator
-
-from hub.destinations.base import Block, Destination, Inline, InlineText, Renderer, TemplateName
+from hub.destinations.base import Block, Destination, Renderer
 from hub.destinations.email.card import card, lines
 from hub.destinations.email.mime import (
     Mailbox,
@@ -18,6 +16,7 @@ from hub.destinations.email.mime import (
     needs_utf8,
     valid_address,
 )
+from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.destinations.email.plain_text import plain_text
 from hub.errors import Reject, Retry, TemplateError
 from hub.model.delivery import Attempt, Message, Receipt
@@ -25,54 +24,7 @@ from hub.model.event import Summary
 from hub.templating.escapes import html as html_escape
 from hub.templating.escapes import plain
 from hub.transport.deadline import Deadline, Resolver, system_resolver
-from hub.transport.smtp import MailServer, Refusal, Submission, parse_smtp_url
-
-
-class EmailOptions(Block):
-    """A block under `destinations:` of type `email`. `to` may be one text with commas, as in a variable."""
-
-    smtp_url: SecretStr
-    sender: str = Field(alias="from")
-    to: str | list[str]
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _names_a_server(cls, url: SecretStr) -> SecretStr:
-        parse_smtp_url(url.get_secret_value())
-        return url
-
-    @field_validator("sender")
-    @classmethod
-    def _is_one_address(cls, sender: str) -> str:
-        if len(_addresses(sender)) != 1:
-            raise ValueError("must be one address, like Hub <hub@example.com>")
-        return sender
-
-    @field_validator("to")
-    @classmethod
-    def _are_addresses(cls, to: str | list[str]) -> str | list[str]:
-        if not _addresses(to):
-            raise ValueError("must name at least one address")
-        return to
-
-    @property
-    def server(self) -> MailServer:
-        return parse_smtp_url(self.smtp_url.get_secret_value())
-
-    @property
-    def recipients(self) -> list[str]:
-        """Return the addresses of `to`, each once, without names."""
-        return list(dict.fromkeys(mailbox.address for mailbox in _addresses(self.to)))
-
-
-class EmailSend(Block):
-    """A send block to a destination of type `email`; everything left out is said in the built-in words."""
-
-    subject: Annotated[str, Inline(filled=True)] | None = None
-    text: InlineText | None = None
-    html: InlineText | None = None
-    template: Annotated[str, TemplateName(".html.j2", ".txt.j2")] | None = None
-    recipient: Annotated[str, Inline(filled=True)] | None = None
+from hub.transport.smtp import Refusal, Submission
 
 
 class EmailDestination(Destination):
@@ -136,16 +88,6 @@ class EmailDestination(Destination):
         return ", ".join(self._recipients)
 
 
-# -- composing ------------------------------------------------------------------------------------
-
-
-def _addresses(to: str | list[str]) -> tuple[Mailbox, ...]:
-    try:
-        return tuple(box for part in ([to] if isinstance(to, str) else to) for box in mailboxes(part))
-    except ValueError:
-        raise ValueError("must be addresses like ada@example.com or Ada <ada@example.com>") from None
-
-
 def _envelope(options: Block | None) -> Message:
     """Return from and to as they are today, kept with the message; nothing in previews without options."""
     if not isinstance(options, EmailOptions):
@@ -199,9 +141,6 @@ def _inlined(html: str) -> str:
         return css_inline.inline(html, load_remote_stylesheets=False)
     except (css_inline.InlineError, ValueError) as error:
         raise TemplateError("html", None, "has a style sheet that cannot be used") from error
-
-
-# -- sending --------------------------------------------------------------------------------------
 
 
 def _mail(message: Message, sender: Mailbox, recipients: list[str], attempt: Attempt) -> bytes:

@@ -1,101 +1,36 @@
-"""Any HTTP endpoint: a rendered body, or the event itself byte for byte, signed by Standard Webhooks.
+"""Any HTTP endpoint: a rendered body, or the event itself byte for byte.
 
-The status line of the answer decides: 2xx is delivered, 410 means never again, everything else is tried
-again. https://www.standardwebhooks.com has the signature.
+The status line of the response decides: 2xx is delivered, 410 means never again, everything else is tried
+again.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
-from pydantic import Field, SecretStr, field_validator
 
 from hub import __version__
-from hub.destinations.base import Block, Destination, Inline, InlineText, Renderer, Structure, TemplateName
+from hub.destinations.base import Block, Destination, Renderer
 from hub.destinations.http.body import JSON_TYPE, below_path, content_type_problems, dump, rendered_body
+from hub.destinations.http.options import HttpOptions, HttpSend
+from hub.destinations.http.signature import signature
 from hub.errors import Reject, Retry
 from hub.model.delivery import RAW, Attempt, Message, Receipt
 from hub.model.event import Summary
-from hub.strings import one_line
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse, retry_after_seconds
 
 KEPT_CONNECTIONS = 32
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_RESERVED = re.compile(
-    r"(webhook|hub)-.*|content-(type|length)|user-agent|transfer-encoding|connection|host", re.IGNORECASE
-)
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-
-
-class HttpOptions(Block):
-    """A block under `destinations:` of type `http`."""
-
-    url: SecretStr
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
-    sign_with: SecretStr | list[SecretStr] | None = None
-    method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
-
-    @field_validator("url")
-    @classmethod
-    def _is_http_url(cls, url: SecretStr) -> SecretStr:
-        value = url.get_secret_value()
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-            requests.Request("POST", value).prepare()
-        except (ValueError, requests.RequestException):
-            usable = False
-        if not usable or re.search(r"\s", value) or not value.isprintable():
-            raise ValueError("must be a URL that starts with https:// or http:// and names a host")
-        if parts.fragment:
-            raise ValueError("must not have a # part: it would never be sent")
-        return url
-
-    @field_validator("headers")
-    @classmethod
-    def _are_free_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name in headers:
-            if not _HEADER_NAME.fullmatch(name):
-                raise ValueError(f"{one_line(name, 60)!r} is no name of a header")
-            if _RESERVED.fullmatch(name):
-                raise ValueError(f"{name} is set by the hub itself and cannot be given here")
-        return headers
-
-    @field_validator("sign_with")
-    @classmethod
-    def _are_secrets(cls, value: SecretStr | list[SecretStr] | None) -> SecretStr | list[SecretStr] | None:
-        if value == []:
-            raise ValueError("must name at least one secret")
-        for secret in _listed(value):
-            _key(secret.get_secret_value())
-        return value
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Return the signing secrets, newest first."""
-        return tuple(secret.get_secret_value() for secret in _listed(self.sign_with))
-
-
-class HttpSend(Block):
-    """A send block to a destination of type `http`; with nothing to render it sends the event itself."""
-
-    json_: Annotated[Any, Structure()] = Field(default=None, alias="json")
-    body: InlineText | None = None
-    template: Annotated[str, TemplateName(".j2")] | None = None
-    content_type: str | None = None
-    method: Literal["POST", "PUT", "PATCH", "DELETE"] | None = None
-    path: Annotated[str, Inline(filled=True)] | None = None
 
 
 class HttpDestination(Destination):
@@ -176,17 +111,8 @@ class HttpDestination(Destination):
             "hub-attempt": str(attempt.number),
         }
         if self._secrets:
-            headers["webhook-signature"] = _signature(self._secrets, body, attempt)
+            headers["webhook-signature"] = signature(self._secrets, body, attempt)
         return {name: _header_value(value) for name, value in headers.items()}
-
-
-# -- composing ------------------------------------------------------------------------------------
-
-
-def _listed(secrets: SecretStr | list[SecretStr] | None) -> list[SecretStr]:
-    if secrets is None:
-        return []
-    return secrets if isinstance(secrets, list) else [secrets]
 
 
 def _method(options: Block | None) -> str:
@@ -196,9 +122,6 @@ def _method(options: Block | None) -> str:
 def _is_given(send: HttpSend, name: str) -> bool:
     field = "json_" if name == "json" else name
     return field in send.model_fields_set and (name == "json" or getattr(send, field) is not None)
-
-
-# -- sending --------------------------------------------------------------------------------------
 
 
 def _below(url: str, path: str | None) -> str:
@@ -227,28 +150,6 @@ def _header_value(text: str) -> bytes:
     if not (text.isascii() and text.isprintable()):
         text = "".join(c for c in text if c >= " " and c != "\x7f")
     return text.strip().encode("utf-8", "replace")
-
-
-def _key(secret: str) -> bytes:
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        raise ValueError("must be a secret like whsec_MfKQ…: base64 after whsec_")
-    return key
-
-
-def _signature(secrets: tuple[str, ...], body: bytes, attempt: Attempt) -> str:
-    """Return one signature per secret, as Standard Webhooks wants them while a secret is rotated."""
-    from standardwebhooks.webhooks import Webhook
-
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise Reject("the event is not UTF-8, which a signature needs") from error
-    at = attempt.at.astimezone(UTC)
-    return " ".join(Webhook(_key(secret)).sign(attempt.delivery_id, at, text) for secret in secrets)
 
 
 def _receipt(response: HttpResponse, now: datetime) -> Receipt:

@@ -1,0 +1,85 @@
+"""The keys that users write for an HTTP endpoint: of a block under `destinations:`, and of a send block."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import Field, SecretStr, field_validator
+
+from hub.destinations.base import Block, Inline, InlineText, Structure, TemplateName
+from hub.destinations.http.signature import signing_key
+from hub.strings import one_line
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_RESERVED = re.compile(
+    r"(webhook|hub)-.*|content-(type|length)|user-agent|transfer-encoding|connection|host", re.IGNORECASE
+)
+
+
+class HttpOptions(Block):
+    """A block under `destinations:` of type `http`."""
+
+    url: SecretStr
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    sign_with: SecretStr | list[SecretStr] | None = None
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
+
+    @field_validator("url")
+    @classmethod
+    def _is_http_url(cls, url: SecretStr) -> SecretStr:
+        value = url.get_secret_value()
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            requests.Request("POST", value).prepare()
+        except (ValueError, requests.RequestException):
+            usable = False
+        if not usable or re.search(r"\s", value) or not value.isprintable():
+            raise ValueError("must be a URL that starts with https:// or http:// and names a host")
+        if parts.fragment:
+            raise ValueError("must not have a # part: it would never be sent")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _are_free_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in headers:
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{one_line(name, 60)!r} is no name of a header")
+            if _RESERVED.fullmatch(name):
+                raise ValueError(f"{name} is set by the hub itself and cannot be given here")
+        return headers
+
+    @field_validator("sign_with")
+    @classmethod
+    def _are_secrets(cls, value: SecretStr | list[SecretStr] | None) -> SecretStr | list[SecretStr] | None:
+        if value == []:
+            raise ValueError("must name at least one secret")
+        for secret in _listed(value):
+            signing_key(secret.get_secret_value())
+        return value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the signing secrets, newest first."""
+        return tuple(secret.get_secret_value() for secret in _listed(self.sign_with))
+
+
+class HttpSend(Block):
+    """A send block to a destination of type `http`; with nothing to render it sends the event itself."""
+
+    json_: Annotated[Any, Structure()] = Field(default=None, alias="json")
+    body: InlineText | None = None
+    template: Annotated[str, TemplateName(".j2")] | None = None
+    content_type: str | None = None
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] | None = None
+    path: Annotated[str, Inline(filled=True)] | None = None
+
+
+def _listed(secrets: SecretStr | list[SecretStr] | None) -> list[SecretStr]:
+    if secrets is None:
+        return []
+    return secrets if isinstance(secrets, list) else [secrets]

@@ -1,0 +1,80 @@
+"""Slack's words for errors -> the error of an attempt: whose fault it is, and so what follows.
+
+From https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (a status and a word) and
+https://docs.slack.dev/reference/methods/chat.postMessage (200 and `ok: false` with a word).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from hub.errors import Pause, Reject, Retry, SendError, Unknown
+from hub.transport.http import retry_after_seconds
+
+MESSAGE_ERRORS = frozenset(
+    {
+        "invalid_arguments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_payload",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+        "too_many_attachments",
+    }
+)
+"""Slack's words for: this message can never be accepted."""
+
+DESTINATION_ERRORS: Mapping[str, str] = {
+    "account_inactive": "the bot's app or workspace is gone; install it again and set the new token",
+    "action_prohibited": "an admin of the workspace forbids it; ask them, or use another channel",
+    "channel_is_archived": "the channel is archived; unarchive it or use another one",
+    "channel_not_found": "there is no such channel for it; create it, or invite the bot",
+    "invalid_auth": "the bot token is not valid; set the right one",
+    "invalid_token": "the webhook URL is not valid; create a new one",
+    "is_archived": "the channel is archived; unarchive it or use another one",
+    "missing_scope": "the bot lacks the scope chat:write; add it and install the app again",
+    "no_service": "the webhook was removed; create a new one",
+    "no_team": "the workspace of the webhook is gone; create a new one",
+    "not_authed": "no bot token arrived; set it",
+    "not_in_channel": "the bot is not in the channel; invite it",
+    "token_expired": "the bot token has expired; set a new one",
+    "token_revoked": "the bot token was revoked; set a new one",
+}
+"""Slack's words for: this destination accepts nothing, with what to do about it."""
+
+UNKNOWN_ERRORS = frozenset({"fatal_error", "internal_error"})
+"""Slack's words for: something broke here, and the message may have been posted."""
+
+THROTTLED_ERRORS = frozenset({"ratelimited", "rate_limited"})
+
+
+def word_in(text: Any) -> str:
+    """Return Slack's word for an error; nothing where the text is something else, which could be anything."""
+    return text.strip() if isinstance(text, str) and re.fullmatch(r"\s*[a-z_]{2,60}\s*", text) else ""
+
+
+def refusal_error(status: int, headers: Mapping[str, Any], word: str, now: datetime) -> SendError:
+    """Return the error that a refusal with Slack's word for it stands for."""
+    reason = f"Slack answered {status} {word}".rstrip() if status != 200 else f"Slack answered {word}"
+    if word in DESTINATION_ERRORS:
+        return Pause(f"{reason}: {DESTINATION_ERRORS[word]}", status=status)
+    if status in (403, 404, 410):
+        return Pause(
+            f"{reason}: it does not take messages here; check the destination's address", status=status
+        )
+    if word in MESSAGE_ERRORS or status in (400, 413):
+        return Reject(reason, status=status)
+    if word in UNKNOWN_ERRORS and status == 200:
+        return Unknown(reason, status=status)
+    if 300 <= status < 400:
+        reason = f"answered with a redirect ({status}), which is not followed"
+    return Retry(
+        reason,
+        status=status,
+        throttled=status == 429 or word in THROTTLED_ERRORS,
+        after_seconds=retry_after_seconds(headers, now),
+    )
