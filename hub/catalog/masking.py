@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from markupsafe import escape
 
 from hub.catalog.event_types import find_event_type
-from hub.catalog.paths import Slot, expand, parse, slots
+from hub.catalog.paths import Slot, Step, expand, parse, slots
 from hub.strings import map_strings
 
 MASK = "••••••"
@@ -22,8 +23,7 @@ _TELLING_CHARACTERS = 4
 
 def has_secrets(name: str) -> bool:
     """Return whether events of that type may hold a secret."""
-    event_type = find_event_type(name)
-    return event_type is not None and bool(event_type.secret)
+    return bool(_secret_paths(name))
 
 
 def secret_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -76,9 +76,14 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _secret_slots(name: str, body: Mapping[str, Any]) -> list[Slot]:
+    return [slot for steps in _secret_paths(name) for slot in slots(body.get("data"), steps)]
+
+
+@lru_cache(maxsize=1000)
+def _secret_paths(name: str) -> tuple[tuple[Step, ...], ...]:
+    """Return the paths below data that hold secrets; every event is asked for those of its type."""
     event_type = find_event_type(name)
-    paths = [path for entry in event_type.secret for path in expand(entry)] if event_type else []
-    return [slot for path in paths for slot in slots(body.get("data"), parse(path))]
+    return tuple(parse(path) for entry in event_type.secret for path in expand(entry)) if event_type else ()
 
 
 def _texts(value: Any) -> list[str]:

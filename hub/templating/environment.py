@@ -15,8 +15,10 @@ import jinja2
 from jinja2 import nodes
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from hub.model.delivery import MESSAGE_LIMIT_BYTES
+from hub.templating.escapes import Escape, as_json
 from hub.templating.filters import FILTERS
 from hub.templating.limits import (
     GROWING_FILTERS,
@@ -103,6 +105,23 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
             elif isinstance(node, nodes.Concat):
                 node.nodes = [_call("within_size", operand) for operand in node.nodes]
         tree.set_environment(self)
+
+
+def finalize(escape: Escape) -> Callable[[Any, Any], Any]:
+    """Return the function that Jinja passes each printed value through: None and missing fields are empty."""
+
+    # With a context as argument Jinja leaves literals to us too, instead of escaping them for HTML first.
+    @jinja2.pass_eval_context
+    def printed(_: Any, value: Any) -> Any:
+        within_size(value)
+        if escape is as_json:
+            return Markup(escape(value))  # noqa: S704 - escaped for where it goes
+        if value is None or isinstance(value, jinja2.Undefined):
+            return ""
+        # Markup is what a template's owner marked as finished text (`| safe`, `| e`), or built of such.
+        return value if isinstance(value, Markup) else Markup(escape(value))  # noqa: S704
+
+    return printed
 
 
 def _call(name: str, argument: Any) -> Any:

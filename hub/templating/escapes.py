@@ -7,12 +7,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
 from hub.templating.filters import JsonText, as_jsonable
-from hub.templating.limits import within_size
 
 Escape = Callable[[Any], str]
 """A function from a value to the text that stands for it. A destination may bring its own."""
@@ -38,23 +36,6 @@ def as_json(value: Any) -> str:
 def path_segment(value: Any) -> str:
     """Return the value percent-encoded for one segment of a URL's path, the slash included."""
     return quote(str(value), safe="")
-
-
-def finalize(escape: Escape) -> Callable[[Any, Any], Any]:
-    """Return the function that Jinja passes each printed value through: None and missing fields are empty."""
-
-    # With a context as argument Jinja leaves literals to us too, instead of escaping them for HTML first.
-    @jinja2.pass_eval_context
-    def printed(_: Any, value: Any) -> Any:
-        within_size(value)
-        if escape is as_json:
-            return Markup(escape(value))  # noqa: S704 - escaped for where it goes
-        if value is None or isinstance(value, jinja2.Undefined):
-            return ""
-        # Markup is what a template's owner marked as finished text (`| safe`, `| e`), or built of such.
-        return value if isinstance(value, Markup) else Markup(escape(value))  # noqa: S704
-
-    return printed
 
 
 def _is_json(text: str) -> bool:

@@ -17,8 +17,8 @@ from hub.errors import TemplateError
 from hub.model.delivery import MESSAGE_LIMIT_BYTES
 from hub.model.event import Event
 from hub.strings import one_line
-from hub.templating.environment import LimitedEnvironment
-from hub.templating.escapes import Escape, as_json, finalize, plain
+from hub.templating.environment import LimitedEnvironment, finalize
+from hub.templating.escapes import Escape, as_json, plain
 from hub.templating.filters import as_jsonable
 from hub.templating.limits import time_limit
 
