@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import case_files
 import given
 import pytest
 import structlog
@@ -20,7 +21,7 @@ from hub.__main__ import main
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """`run("preview", "user.created", env={...})`: the program in this process, in an empty folder."""
+    """Run the program in this process, in an empty folder: `run("preview", "user.created", env={...})`."""
     monkeypatch.chdir(tmp_path)
     logs, handlers = structlog.get_config(), logging.root.handlers[:]
 
@@ -59,3 +60,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         with Program(["serve"], folder, serving) as program:
             program.wait_until_ready(url)
             yield Served(url=url, environment=environment, receiver=receiver, statuses=statuses)
+
+
+@pytest.fixture
+def run_cases(tmp_path: Path, run: Run) -> Run:
+    """Run `hub test` on these files: `run_cases(cases, "--json", routes=routes)`."""
+
+    def invoke(cases: str, *arguments: str, routes: str = case_files.USER, **env: str) -> Result:
+        (tmp_path / "routes.yaml").write_text(case_files.ROUTES + routes)
+        (tmp_path / "routes.test.yaml").write_text(cases)
+        return run("test", *arguments, env=bare_environment(HUB_CONFIG="routes.yaml", **env))
+
+    return invoke
