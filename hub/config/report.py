@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from hub.config.variables import MALFORMED, Replaced, replace_all
-from hub.model.problem import Code, Problem, Severity
+from hub.model.problem import Code, Problem, Severity, error_at
 from hub.strings import printable, shortened
 from hub.yamldoc import Document, Path
 
@@ -140,14 +140,7 @@ class Report:
 
 def unreadable(path: FilePath, message: str) -> Problem:
     """Return the problem of a file that cannot be read at all."""
-    return Problem(
-        file=path.as_posix(),
-        line=1,
-        column=1,
-        severity=Severity.ERROR,
-        code=Code.UNREADABLE_FILE,
-        message=message,
-    )
+    return error_at(path.as_posix(), 1, 1, Code.UNREADABLE_FILE, message)
 
 
 def presentable(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hub import yamldoc
-from hub.model.problem import Code, Problem, Severity
+from hub.model.problem import Code, Problem, error_at
 
 SUFFIXES = (".j2", ".yaml")
 FILE_LIMIT_BYTES = 256 * 1024
@@ -25,12 +25,12 @@ def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
     for path in template_paths(folder):
         content = _read(folder, path)
         if isinstance(content, str):
-            problems.append(_problem(path.as_posix(), 1, 1, Code.UNREADABLE_FILE, content))
+            problems.append(error_at(path.as_posix(), 1, 1, Code.UNREADABLE_FILE, content))
             continue
         total += len(content)
         if total > TOTAL_LIMIT_BYTES:
             message = f"the templates have more than {TOTAL_LIMIT_BYTES // 1024**2} MiB together; remove some"
-            problems.append(_problem(folder.as_posix(), 1, 1, Code.UNREADABLE_FILE, message))
+            problems.append(error_at(folder.as_posix(), 1, 1, Code.UNREADABLE_FILE, message))
             break
         contents[path.relative_to(folder).as_posix()] = content
     return contents, problems
@@ -46,7 +46,7 @@ def decode_templates(contents: Mapping[str, bytes], folder: Path) -> tuple[dict[
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             message = yamldoc.not_utf8(content, error)
-            problems.append(_problem(f"{folder.as_posix()}/{name}", line, 1, Code.UNREADABLE_FILE, message))
+            problems.append(error_at(f"{folder.as_posix()}/{name}", line, 1, Code.UNREADABLE_FILE, message))
     return texts, problems
 
 
@@ -72,7 +72,3 @@ def _read(folder: Path, path: Path) -> bytes | str:
         return path.read_bytes()
     except OSError as error:
         return f"the template cannot be read: {(error.strerror or 'unknown error').lower()}"
-
-
-def _problem(file: str, line: int, column: int, code: Code, message: str) -> Problem:
-    return Problem(file=file, line=line, column=column, severity=Severity.ERROR, code=code, message=message)

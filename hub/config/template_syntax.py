@@ -12,7 +12,7 @@ from jinja2 import nodes
 
 from hub import yamldoc
 from hub.humanize import did_you_mean
-from hub.model.problem import Code, Problem, Severity
+from hub.model.problem import Code, Problem, error_at
 from hub.templating.environment import AVAILABLE_FILTERS
 from hub.templating.filters import FILTERS
 from hub.templating.sandbox import Sandbox
@@ -39,7 +39,7 @@ def check_templates(texts: Mapping[str, str], folder: Path) -> list[Problem]:
             problems.extend(_check_structure(sandbox, text, file))
         else:
             problems.extend(
-                _problem(file, problem.line, 1, problem.code, problem.message)
+                error_at(file, problem.line, 1, problem.code, problem.message)
                 for problem in check_text(sandbox, text)
             )
     return problems
@@ -83,7 +83,7 @@ def _check_structure(sandbox: Sandbox, text: str, file: str) -> Iterator[Problem
         for problem in check_text(sandbox, value):
             position = tree.within(path, line_offset(value, problem.line)) if tree else None
             if position:
-                yield _problem(file, position.line, position.column, problem.code, problem.message)
+                yield error_at(file, position.line, position.column, problem.code, problem.message)
 
 
 def line_offset(text: str, line: int) -> int:
@@ -112,7 +112,3 @@ def _message(error: jinja2.TemplateSyntaxError) -> str:
         return f'there is no filter "{name}"{did_you_mean(name, AVAILABLE_FILTERS, ours)}'
     message = message if len(message) <= 200 else message[:200] + "…"
     return f"the template does not parse: {message[:1].lower()}{message[1:]}"
-
-
-def _problem(file: str, line: int, column: int, code: Code, message: str) -> Problem:
-    return Problem(file=file, line=line, column=column, severity=Severity.ERROR, code=code, message=message)

@@ -74,3 +74,8 @@ class Code(StrEnum):
     NEVER_TRUE = "never-true"
     EMPTY_VALUE = "empty-value"
     ONE_TIME_SECRET = "one-time-secret"  # noqa: S105 - the code of a problem
+
+
+def error_at(file: str, line: int, column: int, code: Code, message: str) -> Problem:
+    """Return a problem that is an error."""
+    return Problem(file=file, line=line, column=column, severity=Severity.ERROR, code=code, message=message)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hub import yamldoc
+from hub import catalog, yamldoc
 from hub.config.routes import NEVER
 from hub.config.sends import marks_of
 from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
@@ -75,7 +75,7 @@ class _Collector:
             yield Scope(event_types=(ANY_TYPE,), texts=tuple(texts))
         if self._config.problems:
             texts = self._texts_of_sends(("problems", "send"), self._config.problems)
-            yield Scope(event_types=("hub.problem",), texts=tuple(texts))
+            yield Scope(event_types=(catalog.PROBLEM,), texts=tuple(texts))
 
     def problem(self, diagnostic: Diagnostic) -> Problem:
         """Return a diagnostic as a problem at its line and column."""

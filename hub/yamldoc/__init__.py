@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.model.problem import Code, Problem, Severity
+from hub.model.problem import Code, Problem, error_at
 from hub.yamldoc.nodes import Node, Position
 from hub.yamldoc.tree import build_tree
 
@@ -95,7 +95,7 @@ def parse(content: bytes, file: str) -> tuple[Document | None, tuple[Problem, ..
     """Return the document in a file's bytes, None where it does not parse at all, and its problems."""
     if len(content) > FILE_LIMIT_BYTES:
         message = "the file is larger than 1 MiB, the most that is read; make it smaller"
-        return None, (_problem(file, 1, 1, Code.UNREADABLE_FILE, message),)
+        return None, (error_at(file, 1, 1, Code.UNREADABLE_FILE, message),)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -116,11 +116,7 @@ def _not_utf8(content: bytes, error: UnicodeDecodeError, file: str) -> Problem:
     before = content[: error.start]
     line = before.count(b"\n") + 1
     column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    return _problem(file, line, column, Code.UNREADABLE_FILE, not_utf8(content, error))
-
-
-def _problem(file: str, line: int, column: int, code: Code, message: str) -> Problem:
-    return Problem(file=file, line=line, column=column, severity=Severity.ERROR, code=code, message=message)
+    return error_at(file, line, column, Code.UNREADABLE_FILE, not_utf8(content, error))
 
 
 def _raw_index(node: Node, offset: int) -> int:

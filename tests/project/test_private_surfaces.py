@@ -318,7 +318,8 @@ def test_jinja_names_frames_after_templates() -> None:
 
 
 @relied_on_by(
-    "hub/lint", "Jinja's Parser taking a TokenStream that was set, and its nodes the lines in there"
+    "hub/lint/positions.py",
+    "Jinja's Parser taking a TokenStream that was set, and its nodes the lines in there",
 )
 def test_jinja_parses_tokens_whose_lines_are_offsets() -> None:
     environment = jinja2.Environment(autoescape=True)
