@@ -19,8 +19,8 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         package = importlib.import_module("hub.commands")
-        modules = (module.name for module in pkgutil.iter_modules(package.__path__))
-        return sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+        modules = pkgutil.iter_modules(package.__path__)
+        return sorted(module.name.replace("_", "-") for module in modules if not module.ispkg)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(context):
@@ -30,7 +30,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, context: click.Context) -> Any:
-        """Users' mistakes end with one clear message and exit code 1; our own bugs with a traceback."""
+        """End a user's mistake with one clear message and exit code 1; our own bugs keep their traceback."""
         try:
             return super().invoke(context)
         except ConfigError as error:
