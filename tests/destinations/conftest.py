@@ -21,7 +21,7 @@ NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
 def certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 and localhost that is its own authority: the file of it and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test server")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     now = datetime.datetime.now(datetime.UTC)
     made = (
@@ -36,7 +36,7 @@ def certificate(tmp_path_factory):
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "stand-in.pem"
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -48,7 +48,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tls(certificate):
-    """What a stand-in speaks TLS with."""
+    """The TLS context of a test's server."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context
@@ -56,13 +56,13 @@ def tls(certificate):
 
 @pytest.fixture
 def trusted(certificate, monkeypatch):
-    """The stand-ins' certificate counts as an authority."""
+    """Let the certificate of a test's server count as an authority."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
 
 @pytest.fixture
 def renderer():
-    """Makes what a destination composes with: `renderer(data={...}, templates={...}, event_type=...)`."""
+    """A function that makes a renderer: `renderer(data={...}, templates={...}, event_type=...)`."""
 
     def make(data=None, templates=(), event_type="user.created"):
         payload = catalog.sample_payload(event_type) if data is None else payload_of(event_type, data)

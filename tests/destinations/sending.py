@@ -1,4 +1,4 @@
-"""What every destination that sends over a network owes the worker, as tests to inherit."""
+"""The contract of every destination that sends over a network, as tests to inherit."""
 
 import contextlib
 import logging

@@ -88,9 +88,9 @@ def test_own_headers_and_a_login_in_the_url_are_sent():
 def test_signs_with_each_secret():
     message = {"method": "POST", "content_type": "text/plain", "body": "hé"}
     request = sent(message, options={"sign_with": [SECRET, OTHER]})
-    said = f"dlv_019caa1b5a00a1b2c3d4e5f60718.{int(AT.timestamp())}.hé".encode()
+    signed = f"dlv_019caa1b5a00a1b2c3d4e5f60718.{int(AT.timestamp())}.hé".encode()
     expected = [
-        "v1," + base64.b64encode(hmac.digest(base64.b64decode(s[6:]), said, hashlib.sha256)).decode()
+        "v1," + base64.b64encode(hmac.digest(base64.b64decode(s[6:]), signed, hashlib.sha256)).decode()
         for s in (SECRET, OTHER)
     ]
 

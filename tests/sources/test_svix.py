@@ -25,7 +25,7 @@ from hub.sources.svix import SvixSource, _check_timestamp
 BODY = b'{"type":"user.created","data":{"id":"user_1"}}'
 OTHER_SECRET = "whsec_" + base64.b64encode(b"another secret, 24 bytes").decode()
 COLLECTED_AT = time.time()
-"""When the cases of tables were signed: the tests run minutes later."""
+"""The time at which the cases of tables were signed: the tests run minutes later."""
 CODES = ("missing_headers", "invalid_timestamp", "invalid_signature", "invalid_payload")
 
 
