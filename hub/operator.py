@@ -181,9 +181,9 @@ def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
 def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
     """Return the send block at its place among its route's to its destination, the first, or the kept one."""
     sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
-    kept: Mapping[str, Any] = row.send
     if not sends:
-        return kept
+        fields: Mapping[str, Any] = row.send
+        return fields
     return sends[row.position if row.position < len(sends) else 0].fields
 
 

@@ -1,1 +1,1 @@
-"""Whether all is well, and who is told where it is not."""
+"""The hub's own health: facts, the findings from them, and the messages that they give rise to."""

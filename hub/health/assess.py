@@ -222,8 +222,8 @@ def _abandoned(count: int) -> Finding:
 
 def _dead(name: str, count: int, facts: Facts) -> Finding:
     """Reason and beginning are known where `problems:` asks for them to be kept."""
-    kept = [alert for alert in facts.alerts if alert.subject == name and alert.kind in DEATHS]
-    latest = max(kept, key=lambda alert: alert.since or EPOCH, default=None)
+    alerts = [alert for alert in facts.alerts if alert.subject == name and alert.kind in DEATHS]
+    latest = max(alerts, key=lambda alert: alert.since or EPOCH, default=None)
     return Finding(
         code=FindingCode.DEAD,
         severity=FindingSeverity.WATCH,

@@ -122,13 +122,13 @@ def accounts(facts: Facts) -> Iterator[Finding]:
     if facts.audit is None:
         return
     books = facts.audit.accounts
-    kept = sum(books.states.values())
+    stored = sum(books.states.values())
     headlines = [
         f"{discrepancy.count:,} {discrepancy.description}, such as {discrepancy.example}"
         for discrepancy in books.discrepancies
     ]
-    if kept != books.owed:
-        headlines.insert(0, f"{books.owed:,} owed, but {kept:,} = {sum_in_words(books.states)}")
+    if stored != books.owed:
+        headlines.insert(0, f"{books.owed:,} owed, but {stored:,} = {sum_in_words(books.states)}")
     for headline in headlines:
         yield Finding(
             code=FindingCode.ACCOUNTS,

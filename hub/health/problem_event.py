@@ -67,8 +67,8 @@ def _lines(notice: Notice, facts: Facts) -> Iterator[dict[str, str]]:
     if finding is None or alert.since is None:
         yield _line("Over", headline(notice))
         if dead := facts.count(State.DEAD, name):
-            left = f"{counted(dead, 'dead letter is', 'dead letters are')} left"
-            yield _line("To do", f"{left}: hub retry --state dead --destination {name}")
+            remaining = counted(dead, "dead letter is left", "dead letters are left")
+            yield _line("To do", f"{remaining}: hub retry --state dead --destination {name}")
         return
     waiting = counted(facts.count(State.PENDING, name), "delivery waits", "deliveries wait")
     waits = f"; {waiting}" if facts.count(State.PENDING, name) else ""

@@ -1,4 +1,4 @@
-"""What the hub answers over HTTP: sources' paths, health, metrics, the API and the status page."""
+"""The hub over HTTP: sources' paths, health, metrics, the API and the status page."""
 
 from hub.web.app import create_app
 from hub.web.links import new_link

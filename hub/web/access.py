@@ -1,4 +1,4 @@
-"""Who may look: the password, the one-time link, the session, and the key of the API."""
+"""Lets people and programs in: the password, the one-time link, the session, and the key of the API."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ blueprint = Blueprint("access", __name__)
 
 
 def _client_address() -> str:
-    """Whom a limit counts: one address, or the /64 that one customer has of IPv6."""
+    """Return the client as limits count it: one address, or the /64 that one customer has of IPv6."""
     address = request.remote_addr or ""
     try:
         parsed = ipaddress.ip_address(address)
@@ -50,7 +50,7 @@ def _client_address() -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Sessions and form tokens; each guard asks for the token itself, for it knows who needs one."""
+    """Set up sessions and form tokens; each guard asks for the token itself, for it knows who needs one."""
     configure(app)
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -66,8 +66,8 @@ def limit(app: Flask, *guarded: Blueprint) -> None:
     limiter = Limiter(_client_address, app=app, storage_uri="memory://", key_prefix="hub")
     login_limit = limiter.limit(LOGIN_LIMIT, methods=["POST"], deduct_when=_is_refused)
     app.view_functions["access.login"] = login_limit(login)
-    for each in guarded:
-        limiter.limit(LOGIN_LIMIT, deduct_when=_is_wrong_key)(each)
+    for guarded_blueprint in guarded:
+        limiter.limit(LOGIN_LIMIT, deduct_when=_is_wrong_key)(guarded_blueprint)
 
 
 def _is_refused(response: Response) -> bool:
@@ -82,7 +82,7 @@ def _is_wrong_key(response: Response) -> bool:
 
 
 def require_key() -> None:
-    """The API's guard: the password as a Bearer token, or a signed-in session with its form token."""
+    """Let a request to the API pass with the password as a Bearer token, or a session with its form token."""
     if "Authorization" in request.headers:
         if not _has_key():
             abort(401)
@@ -97,7 +97,7 @@ def require_key() -> None:
 
 
 def require_session() -> AnyResponse | None:
-    """The pages' guard: a signed-in session, with its form token for whatever changes something."""
+    """Let a request to a page pass with a session, and with its form token if it changes something."""
     share_key(current_app, context().store)
     if not signed_in():
         return _to_login()
@@ -107,7 +107,7 @@ def require_session() -> AnyResponse | None:
 
 
 def signed_in() -> bool:
-    """Whether the session was opened, not too long ago, by the password that is set now (or without one)."""
+    """True for a session that was opened not too long ago by the password that is set now, or without one."""
     since = session.get("since")
     if not isinstance(since, int) or not 0 <= time.time() - since < LONGEST_LIFETIME.total_seconds():
         return False
@@ -119,18 +119,18 @@ def _has_key() -> bool:
     return scheme.lower() == "bearer" and _is_password(key.strip())
 
 
-def _is_password(given: str) -> bool:
-    """Compared in constant time; nothing is the password while none is set."""
+def _is_password(candidate: str) -> bool:
+    """Compare in constant time; nothing is the password while none is set."""
     password = context().settings.password
     if password is None:
         return False
     # A header arrives as Latin-1, a form as UTF-8: a password in letters beyond ASCII may come as either.
-    forms = (given.encode("utf-8", "replace"), given.encode("latin-1", "replace"))
+    forms = (candidate.encode("utf-8", "replace"), candidate.encode("latin-1", "replace"))
     return any(hmac.compare_digest(form, password.encode()) for form in forms)
 
 
 def _door() -> str:
-    """What a session was opened with: it ends when the password changes."""
+    """Return a fingerprint of the password: a session keeps it, and ends when the password changes."""
     key = str(current_app.secret_key or "").encode()
     return hmac.new(key, (context().settings.password or "").encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -154,7 +154,7 @@ def _to_login() -> AnyResponse:
 
 @blueprint.route("/login", methods=["GET", "POST"])
 def login() -> AnyResponse:
-    """The password's form."""
+    """Answer the password's form, or take it."""
     share_key(current_app, context().store)
     wrong = False
     if request.method == "POST":
@@ -176,7 +176,7 @@ def login() -> AnyResponse:
 
 @blueprint.get("/login/<token>")
 def open_link(token: str) -> AnyResponse:
-    """The one-time link. Whoever is signed in already does not use it up, nor does a mere HEAD."""
+    """Take a one-time link. Whoever is signed in already does not use it up, nor does a mere HEAD."""
     share_key(current_app, context().store)
     if signed_in():
         return redirect(url_for("pages.status"), 303)
@@ -204,7 +204,7 @@ def _sign_in() -> None:
 
 
 def _inside(target: str) -> str:
-    """A path of our own to go on to; anything else becomes the status page."""
+    """Return the target if it is a path of our own, else the status page."""
     is_path = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     parts = urlsplit(target) if is_path else None
     return target if parts and not parts.scheme and not parts.netloc else url_for("pages.status")

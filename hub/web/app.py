@@ -60,7 +60,7 @@ class Hub(Flask):
 
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:
-    """The app of one web process; make it after forking. It starts while the database is down, too."""
+    """Return the app of one web process; make it after forking. It starts while the database is down, too."""
     context = Context(store=store, serving=serving, settings=settings)
     app = Hub(Receiver(store, context.rules))
     app.extensions["hub"] = context

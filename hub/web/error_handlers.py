@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
 
 
 def wants_page() -> bool:
-    """Whether a browser asks, for something that is not the API's.
+    """True where a browser asks for something that is not the API's.
 
     Where the Host header is no host no link can be made, so no page.
     """

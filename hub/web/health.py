@@ -1,4 +1,4 @@
-"""Whether this process serves, and whether the whole hub is ready to work."""
+"""Liveness of this process, and readiness of the whole hub."""
 
 from __future__ import annotations
 

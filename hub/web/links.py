@@ -1,4 +1,4 @@
-"""One-time links: whoever opens one within the hour is signed in, once."""
+"""One-time links: the first who opens one within the hour is signed in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PREFIX = "login_link:"
 
 
 def new_link(store: Store, *, lifetime: timedelta = LIFETIME) -> str:
-    """A path like `/login/<token>` that signs in whoever opens it first, for an hour if nothing else is said.
+    """Return a path like `/login/<token>` that signs in the first who opens it within its lifetime.
 
     The store keeps only the token's hash, so every web process honours the link.
     """
@@ -29,7 +29,7 @@ def new_link(store: Store, *, lifetime: timedelta = LIFETIME) -> str:
 
 
 def take_link(store: Store, token: str) -> bool:
-    """Whether the token of a link is good; it never is again."""
+    """Use up the token of a link; True where it was good."""
 
     def work(transaction: Transaction) -> bool:
         expires_at = transaction.settings.pop(_name(token))

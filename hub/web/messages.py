@@ -23,7 +23,7 @@ class Part:
 
 
 def parts(message: Message, type_: str | None) -> list[Part]:
-    """What a message says, in the order in which its reader meets it.
+    """Return the parts of a message in the order in which its reader meets them.
 
     `type_` is its destination's; None where that is gone. Slack's text is shown with its escapes undone.
     """
@@ -44,19 +44,19 @@ def _parts(message: Message, read: Read) -> Iterator[Part]:
     blocks = message.get("blocks")
     text = read(str(message.get("text") or ""))
     if isinstance(blocks, list):
-        yield Part(label="Message", text="\n\n".join(filter(None, (_block(each, read) for each in blocks))))
+        yield Part(label="Message", text="\n\n".join(filter(None, (_block(block, read) for block in blocks))))
         yield Part(label="In notifications", text=text)
     else:
         yield Part(label="Text", text=text)
 
 
 def _block(block: Any, read: Read) -> str:
-    """The words of one of Slack's blocks, without its layout."""
+    """Return the words of one of Slack's blocks, without its layout."""
     if not isinstance(block, Mapping):
         return ""
     texts = [block.get("text"), *_list(block.get("fields")), *_list(block.get("elements"))]
     texts.append(block.get("accessory"))
-    return "\n".join(filter(None, (_words(each, read) for each in texts)))
+    return "\n".join(filter(None, (_words(item, read) for item in texts)))
 
 
 def _words(item: Any, read: Read) -> str:

@@ -28,7 +28,7 @@ blueprint.before_request(access.require_key)
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Everything at once, read anew for each request."""
+    """Answer everything at once, read anew for each request."""
     registry = CollectorRegistry(auto_describe=False)
     here = context()
     with here.store.read() as reading:
@@ -38,7 +38,7 @@ def metrics() -> Response:
 
 
 class StoreCollector(Collector):
-    """One reading of the store, as metric families."""
+    """The metric families of one reading of the store."""
 
     def __init__(self, reading: Transaction, health: Health) -> None:
         self._reading = reading
@@ -47,7 +47,7 @@ class StoreCollector(Collector):
         self._stats = health.stats
 
     def describe(self) -> list[Metric]:
-        """Nothing: registering reads no numbers."""
+        """Return nothing: registering reads no numbers."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -129,6 +129,6 @@ class StoreCollector(Collector):
         return family
 
     def _names(self) -> list[str]:
-        """Destinations of today's configuration, and those of yesterday's that deliveries name."""
+        """Return the destinations of today's configuration, and others that deliveries name."""
         today = self._facts.config.destinations if self._facts.config else {}
         return sorted({*today, *(name for name, _ in self._stats.deliveries)})

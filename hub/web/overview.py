@@ -46,11 +46,11 @@ def overview(findings: Mapping[Area, Sequence[Finding]]) -> Overview:
     A source that is not configured counts, and has no note: the page says at length how to connect it.
     """
     notes = sorted(_notes(findings), key=lambda note: note.tone is not Tone.TROUBLE)
-    troubles = sum(note.tone is Tone.TROUBLE for note in notes)
+    urgent = sum(note.tone is Tone.TROUBLE for note in notes)
     connects = sum(finding.code is FindingCode.NOT_CONFIGURED for finding in findings.get(Area.SOURCES, ()))
-    tasks = len(notes) - troubles + connects
-    if troubles:
-        headline = f"{counted(troubles, 'thing')} {'needs' if troubles == 1 else 'need'} you"
+    tasks = len(notes) - urgent + connects
+    if urgent:
+        headline = f"{counted(urgent, 'thing')} {'needs' if urgent == 1 else 'need'} you"
         return Overview(tone=Tone.TROUBLE, headline=headline, notes=tuple(notes))
     if tasks:
         headline = f"All right so far, {counted(tasks, 'thing')} left to set up"
@@ -86,7 +86,7 @@ def _note(finding: Finding) -> Note:
 
 
 def _link(finding: Finding) -> tuple[str, str, Mapping[str, str]]:
-    """The page where a finding is put right: its label, endpoint and values; nothing where there is none."""
+    """Return label, endpoint and values of the page where a finding is put right; else empty ones."""
     match finding.code:
         case FindingCode.RELOAD_REFUSED:
             return "All problems", "pages.routes", {}

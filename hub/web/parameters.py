@@ -1,4 +1,4 @@
-"""What a request's query asks for; what cannot be used is refused in words."""
+"""The parameters of a request's query; those that cannot be used are refused in words."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def only(*known: str) -> None:
     unknown = [name for name in request.args if name not in known]
     if unknown:
         takes = f"takes {', '.join(known)}" if known else "takes no parameters"
-        raise BadParameter(f"there is no parameter {_shown(unknown[0])}; this {takes}")
+        raise BadParameter(f"there is no parameter {_quoted(unknown[0])}; this {takes}")
 
 
 def text(name: str) -> str | None:
-    """A parameter as it is; None where it is missing or empty."""
+    """Return a parameter as it is; None where it is missing or empty."""
     value = request.args.get(name) or None
     if value is not None and not (len(value) <= 300 and value.isprintable()):
         raise BadParameter(f"{name} must be at most 300 printable characters")
@@ -35,51 +35,51 @@ def text(name: str) -> str | None:
 
 
 def limit() -> int:
-    """How many items a page has: more than the largest is cut."""
+    """Return the number of items of a page; one past the largest is cut."""
     value = text("limit")
     if value is None:
         return USUAL_LIMIT
     if not re.fullmatch(r"[0-9]{1,18}", value) or int(value) < 1:
-        raise BadParameter(f"limit is {_shown(value)}; it must be a whole number from 1 to {LARGEST_LIMIT}")
+        raise BadParameter(f"limit is {_quoted(value)}; it must be a whole number from 1 to {LARGEST_LIMIT}")
     return min(int(value), LARGEST_LIMIT)
 
 
 def state(default: State | None = None, among: Collection[State] = tuple(State)) -> State | None:
-    """A state of deliveries."""
+    """Return the state of deliveries that is asked for, else the default."""
     value = text("state")
     if value is None:
         return default
     if value not in among:
-        raise BadParameter(f"state is {_shown(value)}; it must be one of {', '.join(among)}")
+        raise BadParameter(f"state is {_quoted(value)}; it must be one of {', '.join(among)}")
     return State(value)
 
 
 def before() -> str | None:
-    """The cursor that the page before answered as `next`."""
+    """Return the cursor that the page before answered as `next`."""
     value = text("before")
     if value is not None and not _ID.fullmatch(value):
-        raise BadParameter(f"before is {_shown(value)}; it must be the next of the page before")
+        raise BadParameter(f"before is {_quoted(value)}; it must be the next of the page before")
     return value
 
 
 def choice(name: str, among: Collection[str]) -> str:
-    """A parameter that must be given and be one of these."""
+    """Return a parameter that must be given and be one of these."""
     value = text(name)
     if value is None or value not in among:
-        raise BadParameter(f"say {' or '.join(f'{name}={each}' for each in among)}")
+        raise BadParameter(f"say {' or '.join(f'{name}={value}' for value in among)}")
     return value
 
 
 def flag(name: str) -> bool:
-    """A parameter that is `true`, or left out."""
+    """Return True for a parameter that is `true`, False for one that is `false` or left out."""
     value = text(name)
     if value not in (None, "true", "false"):
-        raise BadParameter(f"{name} is {_shown(value)}; it must be true or false")
+        raise BadParameter(f"{name} is {_quoted(value)}; it must be true or false")
     return value == "true"
 
 
 def since(now: datetime) -> datetime | None:
-    """A moment, as ISO 8601 (UTC unless it says otherwise) or as a duration back from now."""
+    """Return a moment given as ISO 8601 (UTC unless it says otherwise) or as a duration back from now."""
     value = text("since")
     if value is None:
         return None
@@ -92,16 +92,16 @@ def since(now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadParameter(
-            f"since is {_shown(value)}; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"
+            f"since is {_quoted(value)}; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"
         ) from error
 
 
 def known_id(kind: str, value: str) -> str:
-    """The id of an event or delivery from a path; raises NotFound for what cannot be one."""
+    """Return the id of an event or delivery from a path; raises NotFound for anything that cannot be one."""
     if not _ID.fullmatch(value):
-        raise NotFound(f"there is no {kind} {_shown(value)}")
+        raise NotFound(f"there is no {kind} {_quoted(value)}")
     return value
 
 
-def _shown(value: str) -> str:
+def _quoted(value: str) -> str:
     return ascii(value[:60])

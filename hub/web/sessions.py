@@ -22,7 +22,7 @@ _WITHOUT_SESSION = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 class HubSessions(SecureCookieSessionInterface):
-    """Opens a session only for requests that may need one, and the store only when the first of them comes.
+    """Sessions, opened only for requests that may need one, and the store only for the first of them.
 
     While the database is down such a request has no session; `access` then answers 503.
     """
@@ -40,7 +40,7 @@ class HubSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """As the request came: https ends at a proxy, and only a trusted one can say so."""
+        """True where the request came by https: it ends at a proxy, and only a trusted one can say so."""
         return request.is_secure
 
 
@@ -54,7 +54,7 @@ def configure(app: Flask) -> None:
 
 
 def share_key(app: Flask, store: Store) -> None:
-    """Sign with the key that the store keeps, made by whichever process asks first.
+    """Sign with the key that the store keeps, made by the first process that asks.
 
     Raises StoreUnavailable.
     """
@@ -63,6 +63,6 @@ def share_key(app: Flask, store: Store) -> None:
     with store.read() as reading:
         key = reading.settings.get(KEY_NAME)
     if key is None:
-        made: Any = secrets.token_hex(32)
-        key = store.write(lambda transaction: transaction.settings.set_default(KEY_NAME, made))
+        new_key: Any = secrets.token_hex(32)
+        key = store.write(lambda transaction: transaction.settings.set_default(KEY_NAME, new_key))
     app.secret_key = key
