@@ -88,7 +88,9 @@ def test_nothing_is_known_of_a_type_that_the_catalog_does_not_have() -> None:
 def test_types_beside_the_catalog_s_may_be_compared_with() -> None:
     scope = Scope(event_types=("plan.changed",), texts=(text("{% if type == 'plan.changd' %}x{% endif %}"),))
 
-    assert messages(scope, extra_types=["plan.changed"]) == ['no event type is called "plan.changd"']
+    assert [diagnostic.message for diagnostic in check(scope, extra_types=["plan.changed"])] == [
+        'no event type is called "plan.changd"; did you mean "plan.changed"?'
+    ]
 
 
 @pytest.mark.parametrize(
