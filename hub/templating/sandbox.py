@@ -131,10 +131,10 @@ class Sandbox:
         """Raise jinja2.TemplateSyntaxError where a condition is no expression."""
         self._environment.compile_expression(source)
 
-    def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    def _load(self, name: str) -> tuple[str, str, None] | None:
         """Return a template with its name as file name, by which errors say which of several failed."""
         source = self.templates.get(name)
-        return None if source is None else (source, name, lambda: True)
+        return None if source is None else (source, name, None)
 
     def _environment_for(self, escape: Escape) -> jinja2.Environment:
         environment = self._escaped.get(escape)
