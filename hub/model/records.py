@@ -1,4 +1,4 @@
-"""Events, deliveries and attempts as they were kept, for operators to see."""
+"""Events, deliveries and attempts as they are stored, for operators to see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.model.routing import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class EventRecord:
-    """A kept event. `payload` is None once it was pruned; `states` counts its deliveries by state."""
+    """A stored event. `payload` is None once it was pruned; `states` counts its deliveries by state."""
 
     id: str
     source: str
@@ -26,7 +26,7 @@ class EventRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptRecord:
-    """One try that was made. `outcome` and `seconds` are None while it is under way."""
+    """One try of a delivery. `outcome` and `seconds` are None while it is under way."""
 
     number: int
     at: datetime
@@ -38,7 +38,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRecord:
-    """A kept delivery. `payload` is its event's where its message may hold secrets of that, else None."""
+    """A stored delivery. `payload` is its event's where its message may hold secrets of that, else None."""
 
     id: str
     event: str

@@ -1,4 +1,4 @@
-"""Whether the books balance: every event has the deliveries it is owed, and every row is in good order.
+"""Balances the books: every event has the deliveries it is owed, and every row is in good order.
 
 All is looked at in one consistent view, some thousand rows at a time: no writer waits, and neither memory nor
 any one statement grows with the store.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +24,8 @@ ROWS_AT_ONCE = 5_000
 TAKEN_BACK_WITHIN = timedelta(seconds=30)
 """A running worker looks for leases that ran out every few seconds."""
 
-Rules = Mapping[str, ColumnElement[bool]]
-"""What is wrong with a row, in words that go on from a number of rows, and when it is."""
+RowRules = Mapping[str, ColumnElement[bool]]
+"""The descriptions of bad rows, in words that go on from their number, and the conditions of each."""
 
 
 class Audit:
@@ -34,29 +35,29 @@ class Audit:
         self._session = session
 
     def accounts(self, rows_at_once: int = ROWS_AT_ONCE) -> Accounts:
-        """What is owed against what became of it, and every kind of row that should not be there."""
+        """Return the deliveries owed and those that are there, and every kind of row that should not be."""
         discrepancies: dict[str, Discrepancy] = {}
         owed, counted = 0, Counter[str]()
         for rows in self._parts(events.c.id, _events_with_counts, rows_at_once):
             columns = [func.coalesce(func.sum(rows.c.owed), 0)]
-            found = self._look(rows, columns, _event_rules(rows), discrepancies)
-            owed += int(found[0])
+            (owed_here,) = self._check(rows, columns, _event_rules(rows), discrepancies)
+            owed += int(owed_here)
         for rows in self._parts(deliveries.c.id, _deliveries_with_attempts, rows_at_once):
             columns = [func.coalesce(func.sum(_one_if(rows.c.state == state)), 0) for state in State]
-            found = self._look(rows, columns, _delivery_rules(rows), discrepancies)
-            counted.update(dict(zip(State, map(int, found), strict=True)))
+            counts = self._check(rows, columns, _delivery_rules(rows), discrepancies)
+            counted.update(dict(zip(State, map(int, counts), strict=True)))
         states = {state: counted[state] for state in State}
         return Accounts(owed=owed, states=states, discrepancies=tuple(discrepancies.values()))
 
     def abandoned(self) -> int:
-        """Deliveries that are being sent under a lease that ran out a while ago: nobody took them back."""
+        """Return the number of deliveries whose lease ran out a while ago without being taken back."""
         statement = select(func.count()).where(
             is_in(State.SENDING), deliveries.c.lease_until < self._session.now - TAKEN_BACK_WITHIN
         )
         return int(self._session.connection.execute(statement).scalar_one())
 
     def newest_at(self) -> datetime | None:
-        """The latest moment that anything in the store happened at: never in the future, if clocks agree."""
+        """Return the latest moment of anything in the store: never in the future, if clocks agree."""
         event = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
         moments = [
             self._session.connection.execute(event).scalar(),
@@ -67,7 +68,7 @@ class Audit:
     def _parts(
         self, column: Column[str], rows_of: Callable[[], Select[Any]], rows_at_once: int
     ) -> Iterator[Subquery]:
-        """A table in parts by its ids, one after the other."""
+        """Yield a table in parts by its ids, one after the other."""
         after = ""
         while True:
             ids = select(column).where(column > after).order_by(column).offset(rows_at_once - 1).limit(1)
@@ -78,38 +79,37 @@ class Audit:
                 return
             after = last
 
-    def _look(
-        self, rows: Subquery, columns: list[Any], rules: Rules, discrepancies: dict[str, Discrepancy]
+    def _check(
+        self, rows: Subquery, columns: list[Any], rules: RowRules, discrepancies: dict[str, Discrepancy]
     ) -> tuple[Any, ...]:
-        """The values of `columns` over some rows; what is wrong with them is added to `discrepancies`."""
+        """Return the values of `columns` over some rows; those that break a rule go into `discrepancies`."""
         judged: list[Any] = []
         for rule in rules.values():
             judged += [func.sum(_one_if(rule)), func.min(case((rule, rows.c.id)))]
-        found = tuple(self._session.connection.execute(select(*columns, *judged)).one())
-        numbers = found[len(columns) :]
-        for what, count, example in zip(rules, numbers[::2], numbers[1::2], strict=True):
+        row = tuple(self._session.connection.execute(select(*columns, *judged)).one())
+        numbers = row[len(columns) :]
+        for description, count, example in zip(rules, numbers[::2], numbers[1::2], strict=True):
             if count:
-                known = discrepancies.get(what, Discrepancy(description=what, count=0, example=example))
-                discrepancies[what] = Discrepancy(
-                    description=what, count=known.count + int(count), example=known.example
-                )
-        return found[: len(columns)]
+                new = Discrepancy(description=description, count=0, example=example)
+                known = discrepancies.get(description, new)
+                discrepancies[description] = replace(known, count=known.count + int(count))
+        return row[: len(columns)]
 
 
 def _events_with_counts() -> Select[Any]:
-    kept = func.count(deliveries.c.id).label("kept")
+    present = func.count(deliveries.c.id).label("present")
     return (
-        select(events.c.id, events.c.owed, events.c.payload.is_(None).label("is_pruned"), kept)
+        select(events.c.id, events.c.owed, events.c.payload.is_(None).label("is_pruned"), present)
         .outerjoin(deliveries, deliveries.c.event_id == events.c.id)
         .group_by(events.c.id)
     )
 
 
-def _event_rules(rows: Subquery) -> Rules:
+def _event_rules(rows: Subquery) -> RowRules:
     return {
-        "events lack a delivery that they were owed": rows.c.kept < rows.c.owed,
-        "events have more deliveries than they were owed": rows.c.kept > rows.c.owed,
-        "events have deliveries, but no payload": and_(rows.c.is_pruned, rows.c.kept > 0),
+        "events lack a delivery that they were owed": rows.c.present < rows.c.owed,
+        "events have more deliveries than they were owed": rows.c.present > rows.c.owed,
+        "events have deliveries, but no payload": and_(rows.c.is_pruned, rows.c.present > 0),
     }
 
 
@@ -136,7 +136,7 @@ def _deliveries_with_attempts() -> Select[Any]:
     )
 
 
-def _delivery_rules(rows: Subquery) -> Rules:
+def _delivery_rules(rows: Subquery) -> RowRules:
     is_sending = rows.c.state == State.SENDING
     is_delivered = rows.c.state == State.DELIVERED
     is_finished = rows.c.state.in_(FINISHED)

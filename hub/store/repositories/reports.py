@@ -1,4 +1,4 @@
-"""What pages, API, metrics and commands read. Lists are newest first, a page at a time."""
+"""Everything that pages, API and commands look up. Lists are newest first, a page at a time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _OLDEST_DUE = (
 
 
 class Reports:
-    """Everything that can be looked up."""
+    """Events and deliveries as records, and the store in numbers."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -78,7 +78,7 @@ class Reports:
         limit: int = 50,
         before: str | None = None,
     ) -> list[EventRecord]:
-        """Events, newest first; `before` is the id after which a page begins."""
+        """Return events, newest first; `before` is the id after which a page begins."""
         statement = select(*_EVENT_COLUMNS)
         if type_:
             statement = statement.where(events.c.type == type_)
@@ -89,7 +89,7 @@ class Reports:
         return [_event_record(row, states.get(row.id, {})) for row in rows]
 
     def event(self, event_id: str) -> EventRecord:
-        """One event; raises NotFound."""
+        """Return one event; raises NotFound."""
         row = self._session.connection.execute(select(*_EVENT_COLUMNS).where(events.c.id == event_id)).first()
         if row is None:
             raise NotFound(f"there is no event {event_id}")
@@ -117,37 +117,37 @@ class Reports:
         limit: int = 50,
         before: str | None = None,
     ) -> list[DeliveryRecord]:
-        """Deliveries, newest first; `before` is the id after which a page begins."""
-        place: ColumnElement[str] = deliveries.c.id
-        which = []
+        """Return deliveries, newest first; `before` is the id after which a page begins."""
+        sort_key: ColumnElement[str] = deliveries.c.id
+        conditions = []
         if state:
-            which.append(is_in(state))
+            conditions.append(is_in(state))
         if destination:
-            which.append(deliveries.c.destination == destination)
-        if state and not self._is_many(which if state not in FINISHED else which[:1]):
+            conditions.append(deliveries.c.destination == destination)
+        if state and not self._is_many(conditions if state not in FINISHED else conditions[:1]):
             # No longer a key: a planner would rather walk all deliveries by it than sort the few of a state.
-            place = deliveries.c.id.concat("")
+            sort_key = deliveries.c.id.concat("")
         if event:
-            which.append(deliveries.c.event_id == event)
-        chosen = _page(select(deliveries.c.id).where(*which), place, limit, before)
+            conditions.append(deliveries.c.event_id == event)
+        chosen = _page(select(deliveries.c.id).where(*conditions), sort_key, limit, before)
         statement = select(deliveries).where(deliveries.c.id.in_(chosen)).order_by(deliveries.c.id.desc())
         rows = self._session.connection.execute(statement).all()
         payloads = self._payloads_with_secrets(rows)
         return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
 
-    def _is_many(self, which: Sequence[ColumnElement[bool]]) -> bool:
-        """Whether so many deliveries are in a state that the newest of them are soon met among all others."""
-        some = select(literal(1)).select_from(deliveries).where(*which).limit(MANY).subquery()
+    def _is_many(self, conditions: Sequence[ColumnElement[bool]]) -> bool:
+        """True where so many deliveries fit that the newest of them are soon met among all others."""
+        some = select(literal(1)).select_from(deliveries).where(*conditions).limit(MANY).subquery()
         return self._session.connection.execute(select(func.count()).select_from(some)).scalar_one() == MANY
 
     def _payloads_with_secrets(self, rows: Sequence[Any]) -> dict[str, bytes]:
-        """The payloads, by event, of those deliveries whose event's type has one-time secrets."""
+        """Return the payloads, by event, of those deliveries whose event's type has one-time secrets."""
         ids = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
-        found = select(events.c.id, events.c.payload).where(events.c.id.in_(ids))
-        return dict(self._session.connection.execute(found).all()) if ids else {}
+        payloads = select(events.c.id, events.c.payload).where(events.c.id.in_(ids))
+        return dict(self._session.connection.execute(payloads).all()) if ids else {}
 
     def delivery(self, delivery_id: str) -> DeliveryRecord:
-        """One delivery with its attempts, oldest first; raises NotFound."""
+        """Return one delivery with its attempts, oldest first; raises NotFound."""
         row = self._session.connection.execute(
             select(deliveries).where(deliveries.c.id == delivery_id)
         ).first()
@@ -162,7 +162,7 @@ class Reports:
     # -- the whole ----------------------------------------------------------------------------
 
     def stats(self) -> Stats:
-        """The store in numbers, as of now."""
+        """Return the store in numbers, as of now."""
         newest = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
         recent = select(func.count()).where(
             events.c.id >= first_id("evt", self._session.now - timedelta(days=1))
@@ -217,12 +217,12 @@ class Reports:
         return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.detail), ERROR_LIMIT)
 
     def last_received(self, source: str) -> datetime | None:
-        """When the last event of a source came in; None where none did."""
+        """Return the time at which the last event of a source came in; None where none did."""
         newest = select(events.c.received_at).where(events.c.source == source)
         return self._session.connection.execute(newest.order_by(events.c.id.desc()).limit(1)).scalar()
 
     def pending_destinations(self) -> list[str]:
-        """The destinations that anything is pending for: one look into an index for each."""
+        """Return the destinations that anything is pending for, with one look into an index for each."""
         names: list[str] = []
         name: str | None = ""
         while name is not None:

@@ -17,16 +17,16 @@ class Workers:
         self._session = session
 
     def beat(self, worker: str, *, forget_after: timedelta) -> None:
-        """A worker's sign of life; workers that were silent for long are forgotten."""
+        """Keep a worker's sign of life, and forget workers that were silent for long."""
         self._session.connection.execute(
             delete(workers).where(workers.c.seen_at < self._session.now - forget_after)
         )
         self._session.upsert(workers, {"id": worker, "seen_at": self._session.now})
 
     def leave(self, worker: str) -> None:
-        """A worker stops in good order."""
+        """Forget a worker that stops in good order."""
         self._session.connection.execute(delete(workers).where(workers.c.id == worker))
 
     def last_seen_at(self) -> datetime | None:
-        """The last sign of life of any worker; None where none runs."""
+        """Return the last sign of life of any worker; None where none runs."""
         return self._session.connection.execute(select(func.max(workers.c.seen_at))).scalar()
