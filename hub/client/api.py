@@ -22,7 +22,7 @@ from hub.process.logs import set_up_logs
 from hub.rules.load import load_config
 from hub.rules.reload import Serving
 from hub.settings import load_settings
-from hub.terminal.printing import one_line
+from hub.terminal.printing import inline
 from hub.web import create_app
 
 TIMEOUT_SECONDS = 30
@@ -63,7 +63,7 @@ class Api:
         raise self._refusal(status, body if isinstance(body, dict) else {})
 
     def _refusal(self, status: int, body: Mapping[str, Any]) -> HubError:
-        message = one_line(body.get("message"))
+        message = inline(body.get("message"))
         if status == 401:
             return HubError(f"HUB_PASSWORD is not the password of {self._name}")
         if 300 <= status < 400:

@@ -14,7 +14,7 @@ from hub.client.api import api_options, open_api
 from hub.client.listing import list_deliveries
 from hub.humanize import ago
 from hub.model.delivery import State
-from hub.terminal.printing import indented, one_line, parse_time, say, say_json
+from hub.terminal.printing import indented, inline, parse_time, say, say_json
 from hub.terminal.table import table, terminal_width
 from hub.terminal.wait import wait_in_words
 
@@ -68,24 +68,24 @@ def _table(page: dict[str, Any], now: datetime) -> Iterator[str]:
 
 def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
     return (
-        one_line(item["id"]),
+        inline(item["id"]),
         _coloured(item["state"]),
-        one_line(item["destination"]),
-        one_line(item["type"]),
+        inline(item["destination"]),
+        inline(item["type"]),
         str(item["attempts"]),
         ago(parse_time(item["created_at"]), now),
-        wait_in_words(item["why"], now) or one_line(item["reason"]),
+        wait_in_words(item["why"], now) or inline(item["reason"]),
     )
 
 
 def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
-    yield click.style(f"{one_line(item['type'])} to {one_line(item['destination'])}", bold=True)
+    yield click.style(f"{inline(item['type'])} to {inline(item['destination'])}", bold=True)
     facts = {
         "delivery": item["id"],
         "event": item["event"],
         "route": item["route"],
         "state": _coloured(item["state"]),
-        "reason": one_line(item["reason"]),
+        "reason": inline(item["reason"]),
         "waits": wait_in_words(item["why"], now),
         "degraded": "the built-in message stands in for the template's" if item["degraded"] else "",
         "created": item["created_at"],
@@ -99,14 +99,14 @@ def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
     if item["message"]:
         yield click.style("Message", bold=True)
         for name, value in item["message"].items():
-            yield from _part(one_line(name), value)
+            yield from _part(inline(name), value)
 
 
 def _part(name: str, value: Any) -> Iterator[str]:
     """Yield one key of a message: a short one beside its name, another one below it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
     if "\n" not in text and len(text) <= SHORT:
-        yield f"  {name}: {one_line(text)}"
+        yield f"  {name}: {inline(text)}"
     else:
         yield f"  {name}"
         yield from indented(text, "    ")
@@ -120,7 +120,7 @@ def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
         outcome = _coloured(attempt["outcome"] or "under way")
         seconds = f"after {attempt['seconds']:.2f} s" if attempt["seconds"] is not None else ""
         status = str(attempt["status"] or "")
-        parts = (f"{number}.", attempt["at"], outcome, status, seconds, one_line(attempt["detail"]))
+        parts = (f"{number}.", attempt["at"], outcome, status, seconds, inline(attempt["detail"]))
         yield "  " + "  ".join(filter(None, parts))
     yield ""
 

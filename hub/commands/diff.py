@@ -17,7 +17,7 @@ from hub.ingest.route import Rules, load_rules
 from hub.preview.diff import Change, ChangeKind, changes, grouped, message_diff
 from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
-from hub.terminal.printing import one_line, say, say_json
+from hub.terminal.printing import inline, say, say_json
 
 IDS_SHOWN = 3
 MESSAGES_SHOWN = 10
@@ -105,7 +105,7 @@ def _heading(group: list[Change]) -> str:
 
 
 def _message(change: Change, redaction: Redaction) -> Iterator[str]:
-    yield f"    {one_line(change.event.type)} {change.event.id}"
+    yield f"    {inline(change.event.type)} {change.event.id}"
     lines = message_diff(change, redaction.of_event(change.event.type, change.event.payload))
     if change.kind is not ChangeKind.CHANGED:
         yield from (f"      {line}" for line in lines)
@@ -118,7 +118,7 @@ def _message(change: Change, redaction: Redaction) -> Iterator[str]:
 
 
 def _summary(differing: list[Change], counts: Counter[str], since: str) -> str:
-    events = f"{counted(counts['events'], 'event')} since {one_line(since)}"
+    events = f"{counted(counts['events'], 'event')} since {inline(since)}"
     if counts["pruned"]:
         events += f" ({counts['pruned']:,} more are pruned)"
     if not differing:

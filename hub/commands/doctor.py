@@ -14,7 +14,7 @@ from hub.humanize import counted
 from hub.process import start
 from hub.rules.load import read_config
 from hub.settings import Settings, load_settings
-from hub.terminal.printing import one_line, say, say_json
+from hub.terminal.printing import inline, say, say_json
 
 _MARKS = {
     Level.GOOD: click.style("✓", fg="green"),
@@ -64,9 +64,9 @@ def _as_json(result: CheckResult) -> dict[str, str]:
 def _lines(results: Sequence[CheckResult]) -> Iterator[str]:
     width = max(len(result.check) for result in results)
     for result in results:
-        yield f"{_MARKS[result.level]} {result.check:<{width}}  {one_line(result.text)}"
+        yield f"{_MARKS[result.level]} {result.check:<{width}}  {inline(result.text)}"
         if result.advice:
-            yield f"  {'':<{width}}  {click.style('→ ' + one_line(result.advice), dim=True)}"
+            yield f"  {'':<{width}}  {click.style('→ ' + inline(result.advice), dim=True)}"
     yield ""
     yield _summary(results)
 

@@ -17,10 +17,10 @@ from hub.model.event import Event
 from hub.preview.dry_run import DryRun, dry_run
 from hub.preview.messages import message_lines
 from hub.preview.renderings import Rendering
-from hub.preview.sample import choose_source, sample_event, sample_options, sample_payload
+from hub.preview.sample import build_payload, choose_source, sample_event, sample_options
 from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.terminal.printing import not_set, one_line, say, say_json
+from hub.terminal.printing import inline, not_set, say, say_json
 
 
 @click.command()
@@ -47,7 +47,7 @@ def command(
     settings = load_settings()
     rules = load_rules(load_config(settings.config_path, settings.templates_path, settings.environment))
     now = datetime.now(UTC)
-    event_type, body = sample_payload(event, payload, changes, now)
+    event_type, body = build_payload(event, payload, changes, now)
     sample = sample_event(event_type, body, choose_source(rules.config, source), now)
     run = dry_run(sample, rules, settings.public_url)
     redaction = redaction_of(settings.environment).of_event(sample.type, sample.payload)
@@ -63,7 +63,7 @@ def command(
 
 
 def _page(run: DryRun, redaction: Redaction) -> Iterator[str]:
-    yield click.style(f"{one_line(run.event.type)} from {run.event.source}", bold=True)
+    yield click.style(f"{inline(run.event.type)} from {run.event.source}", bold=True)
     yield from _verdicts(run, redaction)
     if not run.renderings:
         yield ""
@@ -86,7 +86,7 @@ def _verdicts(run: DryRun, redaction: Redaction) -> Iterator[str]:
         elif verdict.matched:
             yield f"  {click.style('✓', fg='green')} {name}"
         else:
-            reason = redaction.text(f"{one_line(verdict.condition)}: {one_line(verdict.value)}")
+            reason = redaction.text(f"{inline(verdict.condition)}: {inline(verdict.value)}")
             yield f"  {click.style('✗', fg='red')} {name}  {reason}"
     if not run.routing.routes:
         yield f"  no route takes it{'; it goes to unmatched' if run.goes_to_unmatched else ''}"
@@ -99,7 +99,7 @@ def _message(rendering: Rendering, event: Event, redaction: Redaction) -> Iterat
     yield click.style(f"{rendering.route} → {destination.name} ({destination.type})", bold=True)
     if destination.missing:
         yield click.style(f"  not configured, so it would wait: {not_set(destination.missing)}", fg="yellow")
-    failure = one_line(redaction.optional(rendering.failure))
+    failure = inline(redaction.optional(rendering.failure))
     if rendering.error:
         yield click.style(f"  {failure}; nothing would be sent, the delivery would be dead", fg="red")
     elif rendering.degraded:

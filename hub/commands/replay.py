@@ -10,7 +10,7 @@ import click
 from hub.client.api import Api, api_options, open_api
 from hub.humanize import counted
 from hub.terminal.batch import run_batch
-from hub.terminal.printing import one_line, say, say_json
+from hub.terminal.printing import inline, say, say_json
 
 
 @click.command()
@@ -28,5 +28,5 @@ def _replay(api: Api, as_json: bool, event_id: str) -> None:
         say_json(replay)
         return
     deliveries = counted(replay["deliveries"], "new delivery", "new deliveries")
-    routes = f" by {one_line(', '.join(replay['routes']))}" if replay["routes"] else ""
+    routes = f" by {inline(', '.join(replay['routes']))}" if replay["routes"] else ""
     say(f"{event_id}: {deliveries}{routes}")

@@ -21,7 +21,7 @@ from hub.process import start
 from hub.rules.load import load_config
 from hub.settings import load_settings
 from hub.store.store import Store
-from hub.terminal.printing import one_line, say
+from hub.terminal.printing import inline, say
 
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.1
@@ -70,11 +70,11 @@ def _obstacle(
 ) -> str | None:
     """Return why it will not be delivered soon, or is late; None where it is worth waiting."""
     if delivery.state not in _UNSETTLED:
-        return f"not delivered: it is {delivery.state}: {one_line(delivery.reason)}"
+        return f"not delivered: it is {delivery.state}: {inline(delivery.reason)}"
     if reason is not None and reason.needs_somebody:
-        return f"not delivered yet: {one_line(reason.text)}"
+        return f"not delivered yet: {inline(reason.text)}"
     if not is_late:
         return None
-    text = one_line(reason.text) if reason is not None else "it is being sent"
+    text = inline(reason.text) if reason is not None else "it is being sent"
     again = f"; next {ago(reason.until, now)}" if reason is not None and reason.until is not None else ""
     return f"not delivered within {WAIT_SECONDS:.0f} s: {text}{again}"

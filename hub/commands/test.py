@@ -23,7 +23,7 @@ from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
 from hub.strings import shortened
 from hub.terminal.junit import JUnitCase, write_junit
-from hub.terminal.printing import indented, one_line, say, say_json
+from hub.terminal.printing import indented, inline, say, say_json
 from hub.terminal.problems import NoSuchFile, count_problems, show_problems
 
 SHOWN_LINES = 20
@@ -58,18 +58,18 @@ def command(file: Path | None, word: str | None, junit_path: Path | None, as_jso
         raise click.exceptions.Exit(1)
     if not as_json:
         show_problems(problems, settings.config_path)
-    report = _Report(path, redaction_of(settings.environment), quiet=as_json)
+    results = _Results(path, redaction_of(settings.environment), quiet=as_json)
     rules = load_rules(config)
     for case in chosen:
         began = time.monotonic()
-        report.add(judge(case, rules, settings.public_url), time.monotonic() - began)
+        results.add(judge(case, rules, settings.public_url), time.monotonic() - began)
     if as_json:
-        say_json(report.document)
+        say_json(results.document)
     else:
-        say(_summary(path, report, word))
+        say(_summary(path, results, word))
     if junit_path is not None:
-        write_junit(junit_path, path.as_posix(), report.junit_cases)
-    if report.failed or not chosen:
+        write_junit(junit_path, path.as_posix(), results.junit_cases)
+    if results.failed or not chosen:
         raise click.exceptions.Exit(1)
 
 
@@ -103,7 +103,7 @@ def _refuse(
         write_junit(junit_path, path.as_posix(), errors)
 
 
-class _Report:
+class _Results:
     """The results so far, each printed as its case ends."""
 
     def __init__(self, path: Path, redaction: Redaction, *, quiet: bool) -> None:
@@ -122,7 +122,7 @@ class _Report:
         failure = click.unstyle("\n".join(lines)) if lines else None
         self.failed += failure is not None
         self.junit_cases.append(
-            JUnitCase(name=one_line(case.name), line=case.line, seconds=seconds, failure=failure)
+            JUnitCase(name=inline(case.name), line=case.line, seconds=seconds, failure=failure)
         )
         self.document.append(
             {
@@ -135,7 +135,7 @@ class _Report:
         )
         if not self._quiet:
             sign = click.style("✓", fg="green") if result.passed else click.style("✗", fg="red")
-            for line in (f"{sign} {one_line(case.name)}", *(f"  {line}" for line in lines)):
+            for line in (f"{sign} {inline(case.name)}", *(f"  {line}" for line in lines)):
                 say(line)
 
 
@@ -143,7 +143,7 @@ def _item(mismatch: Mismatch) -> dict[str, Any]:
     return {
         "line": mismatch.line,
         "column": mismatch.column,
-        "said": one_line(mismatch.message),
+        "said": inline(mismatch.message),
         "expected": mismatch.expected,
         "actual": mismatch.actual,
     }
@@ -152,7 +152,7 @@ def _item(mismatch: Mismatch) -> dict[str, Any]:
 def _lines(mismatch: Mismatch, path: Path) -> Iterator[str]:
     """Yield a mismatch for a terminal: its position and message, then expected beside actual."""
     position = click.style(f"{path}:{mismatch.line}:{mismatch.column}:", bold=True)
-    yield f"{position} {one_line(mismatch.message)}"
+    yield f"{position} {inline(mismatch.message)}"
     for label, text, colour in (("expected", mismatch.expected, "green"), ("actual", mismatch.actual, "red")):
         if text is not None:
             for number, line in enumerate(_excerpt(text)):
@@ -167,9 +167,9 @@ def _excerpt(text: str) -> list[str]:
     return lines
 
 
-def _summary(path: Path, report: _Report, word: str | None) -> str:
-    if not report.junit_cases:
-        return f"{path}: no case" + (f' has "{one_line(word)}" in its name' if word else "; add one")
-    ending = f"{report.failed} failed" if report.failed else "all passed"
-    colour = "red" if report.failed else "green"
-    return f"{path}: {counted(len(report.junit_cases), 'case')}, {click.style(ending, fg=colour)}"
+def _summary(path: Path, results: _Results, word: str | None) -> str:
+    if not results.junit_cases:
+        return f"{path}: no case" + (f' has "{inline(word)}" in its name' if word else "; add one")
+    ending = f"{results.failed} failed" if results.failed else "all passed"
+    colour = "red" if results.failed else "green"
+    return f"{path}: {counted(len(results.junit_cases), 'case')}, {click.style(ending, fg=colour)}"

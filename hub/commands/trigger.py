@@ -12,10 +12,10 @@ from hub.client.url import origin
 from hub.errors import HubError
 from hub.humanize import counted
 from hub.model.config import SourceConfig
-from hub.preview.sample import choose_source, sample_options, sample_payload
+from hub.preview.sample import build_payload, choose_source, sample_options
 from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.terminal.printing import one_line, say
+from hub.terminal.printing import inline, say
 
 
 @click.command()
@@ -40,7 +40,7 @@ def command(
             "to what the running hub has"
         )
     url = url or f"http://127.0.0.1:{settings.port}"
-    event_type, body = sample_payload(event, payload, changes, datetime.now(UTC))
+    event_type, body = build_payload(event, payload, changes, datetime.now(UTC))
     for _ in range(count):
         response = post_event(url, sender, body)
         if response.status != 200 or "deliveries" not in response.body:
@@ -52,14 +52,14 @@ def _accepted(response: Acknowledgement, event_type: str) -> str:
     body = response.body
     if body.get("ignored"):
         return f"{event_type} was ignored: the source's ignore list names it"
-    routes = f"routes: {one_line(', '.join(body['routes']))}" if body["routes"] else "no route took it"
+    routes = f"routes: {inline(', '.join(body['routes']))}" if body["routes"] else "no route took it"
     deliveries = counted(body["deliveries"], "delivery", "deliveries")
-    return f"{one_line(body['event'])}  {routes}; {deliveries}"
+    return f"{inline(body['event'])}  {routes}; {deliveries}"
 
 
 def _refusal(response: Acknowledgement, url: str, source: SourceConfig) -> str:
     """Return the meaning of a refusal and the cure."""
-    error, message = one_line(response.body.get("error")), one_line(response.body.get("message"))
+    error, message = inline(response.body.get("error")), inline(response.body.get("message"))
     if error == "invalid_signature":
         return (
             f"the hub refused it (400 {error}): the signing secret of {source.name} here is not the one "

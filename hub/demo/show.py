@@ -21,8 +21,8 @@ from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
 from hub.model.routing import UNMATCHED, Verdict
 from hub.store.store import Store
-from hub.terminal.printing import not_set, one_line, say
-from hub.terminal.table import fit, terminal_width
+from hub.terminal.printing import inline, not_set, say
+from hub.terminal.table import clip, terminal_width
 
 POLL_SECONDS = 0.05
 FOLLOW_SECONDS = 0.3
@@ -93,7 +93,7 @@ class Show:
         except HubError as error:
             return PostedEvent(event_type=sample.event_type, payload=payload, refusal=str(error))
         if response.status != 200:
-            refusal = f"the hub answered {response.status}: {one_line(response.body.get('message'))}"
+            refusal = f"the hub answered {response.status}: {inline(response.body.get('message'))}"
             return PostedEvent(event_type=sample.event_type, payload=payload, refusal=refusal)
         return PostedEvent(event_type=sample.event_type, payload=payload, event_id=response.body["event"])
 
@@ -143,12 +143,12 @@ class Show:
         delivery, message = result.delivery, result.message
         type_, name = self._type_of(delivery), delivery.destination
         if message is None or not result.arrived:
-            reason = one_line(delivery.reason) or "nothing arrived at the stand-in"
+            reason = inline(delivery.reason) or "nothing arrived at the stand-in"
             return _line(_FAILED, type_, name, f"{delivery.state}: {reason}")
         unmatched = " (no route took it)" if delivery.route == UNMATCHED else ""
         if delivery.degraded:
-            return _line(_DEGRADED, type_, name, f"{one_line(message.line)}: {one_line(delivery.degraded)}")
-        return _line(_DONE, type_, name, f"{one_line(message.line)}{unmatched}")
+            return _line(_DEGRADED, type_, name, f"{inline(message.line)}: {inline(delivery.degraded)}")
+        return _line(_DONE, type_, name, f"{inline(message.line)}{unmatched}")
 
     def _claim_message(self, delivery: DeliveryRecord, event: PostedEvent) -> ReceivedMessage | None:
         """Return the message of one delivery, which no other delivery can claim after it."""
@@ -183,7 +183,7 @@ _NOTHING = click.style("·", dim=True)
 def _line(mark: str, type_: str, destination: str, text: str) -> str:
     start = f"  {mark} {type_:<8}{destination:<10} " if type_ else f"  {mark} "
     width = terminal_width()
-    return start + fit(text, None if width is None else width - len(click.unstyle(start)))
+    return start + clip(text, None if width is None else width - len(click.unstyle(start)))
 
 
 def _console_message(line: str) -> ReceivedMessage:
@@ -193,7 +193,7 @@ def _console_message(line: str) -> ReceivedMessage:
 
 
 def _why_nothing(verdicts: Sequence[Verdict]) -> str:
-    reasons = [f"{verdict.route}: {one_line(verdict.value)}" for verdict in verdicts if not verdict.matched]
+    reasons = [f"{verdict.route}: {inline(verdict.value)}" for verdict in verdicts if not verdict.matched]
     return f"no route takes this sample ({'; '.join(reasons)})" if reasons else "nothing is owed for it"
 
 

@@ -15,7 +15,7 @@ from hub.model.destination import DestinationConfig
 from hub.model.event import Event
 from hub.preview.messages import message_lines
 from hub.preview.renderings import Rendering, render_all
-from hub.terminal.printing import one_line
+from hub.terminal.printing import inline
 
 _Key = tuple[str, str, int]
 
@@ -113,5 +113,5 @@ def _effect(rendering: Rendering) -> tuple[object, ...]:
 def _lines(rendering: Rendering | None, event: Event, redaction: Redaction) -> list[str]:
     if rendering is None:
         return []
-    failure = one_line(redaction.optional(rendering.failure))
+    failure = inline(redaction.optional(rendering.failure))
     return [*([failure] if failure else ()), *message_lines(rendering, event, redaction)]

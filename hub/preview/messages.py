@@ -15,7 +15,7 @@ from hub.model.delivery import RAW, Message
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
 from hub.preview.renderings import Rendering
-from hub.terminal.printing import indented, one_line
+from hub.terminal.printing import indented, inline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ def _email(shown: ShownMessage) -> Iterator[str]:
 
 def _http(shown: ShownMessage) -> Iterator[str]:
     message, options = shown.message, shown.destination.options
-    yield f"{message.get('method', 'POST')} {one_line(shown.url + (message.get('path') or ''))}"
+    yield f"{message.get('method', 'POST')} {inline(shown.url + (message.get('path') or ''))}"
     yield from _headers(
         {
             "Content-Type": message.get("content_type", ""),
@@ -101,7 +101,7 @@ def _http(shown: ShownMessage) -> Iterator[str]:
 
 
 def _console(shown: ShownMessage) -> Iterator[str]:
-    yield f"[{shown.destination.name}] {one_line(shown.message.get('text'))}"
+    yield f"[{shown.destination.name}] {inline(shown.message.get('text'))}"
 
 
 def _kept(shown: ShownMessage) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _kept(shown: ShownMessage) -> Iterator[str]:
 
 def _headers(headers: Mapping[str, str]) -> Iterator[str]:
     for name, value in headers.items():
-        yield f"  {name}: {one_line(value)}"
+        yield f"  {name}: {inline(value)}"
 
 
 def _signs(options: Any) -> bool:

@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def sample_options(command: Command) -> Command:
-    """Add the options that `sample_payload` and `choose_source` take."""
+    """Add the options that `build_payload` and `choose_source` take."""
     options = (
         click.argument("event", required=False),
         click.option(
@@ -41,7 +41,7 @@ def sample_options(command: Command) -> Command:
     return command
 
 
-def sample_payload(
+def build_payload(
     event_type: str | None, file: BinaryIO | None, changes: tuple[str, ...], now: datetime
 ) -> tuple[str, bytes]:
     """Return type and body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""

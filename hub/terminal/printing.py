@@ -24,7 +24,7 @@ def say_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def one_line(value: Any) -> str:
+def inline(value: Any) -> str:
     """Return a value of strangers as it may stand on a line of a terminal; None becomes nothing."""
     return strings.one_line("" if value is None else str(value))
 

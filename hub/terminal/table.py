@@ -18,7 +18,7 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def fit(text: str, width: int | None) -> str:
+def clip(text: str, width: int | None) -> str:
     """Return the text within a width, `…` for the rest; None cuts nothing."""
     return text if width is None else shortened(text, max(width, 1))
 
@@ -32,7 +32,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | N
     last_width = None if width is None else max(width - before_last, NARROWEST_LAST_COLUMN)
     yield click.style(_row(headings, widths), bold=True)
     for row in cells:
-        yield _row([*row[:-1], fit(row[-1], last_width)], widths)
+        yield _row([*row[:-1], clip(row[-1], last_width)], widths)
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from hub.humanize import ago
-from hub.terminal.printing import one_line, parse_time
+from hub.terminal.printing import inline, parse_time
 
 
 def wait_in_words(why: Mapping[str, Any] | None, now: datetime) -> str:
     """Return the reason to wait and the distance of its end; nothing where it does not wait."""
     if why is None:
         return ""
-    text = one_line(why["text"])
+    text = inline(why["text"])
     until = parse_time(why["until"]) if why["until"] else now
     return f"{text}; next {ago(until, now)}" if until > now else text
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from hub.terminal.printing import indented, not_set, one_line, parse_time
-from hub.terminal.table import fit, table
+from hub.terminal.printing import indented, inline, not_set, parse_time
+from hub.terminal.table import clip, table
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -33,9 +33,9 @@ def test_a_time_of_the_api_is_in_utc():
 
 
 def test_text_of_strangers_cannot_act_on_the_terminal():
-    assert one_line("a\x1b[31m\nb\u202e\u2028 c\ud800") == "a [31m b c"
+    assert inline("a\x1b[31m\nb\u202e\u2028 c\ud800") == "a [31m b c"
     assert list(indented("a\x1b[2J\n\tb")) == ["  a?[2J", "      b"]
-    assert fit("abcdef", 4) == "abc…"
+    assert clip("abcdef", 4) == "abc…"
 
 
 def test_missing_variables_are_listed():
