@@ -1,12 +1,12 @@
-"""The hub: receives signed webhooks, routes them by one YAML file, renders and delivers what is owed.
+"""The hub receives signed webhooks, routes them by one YAML file, and renders and delivers what is owed.
 
-The path of one event, one module a step:
+The path of one event, one module a step; between the lines stands a row of the store:
 
-    receive -> sources/clerk -> fanout -> route -> store   (one transaction, then 200)
-                                                     |
-    store <- destinations/slack <- render <- deliver <-    (one worker, as often as it takes)
+    ingest/receive -> sources/clerk -> ingest/fanout -> ingest/route -> store
+    delivery/cycle -> delivery/executor -> delivery/render -> destinations/slack -> delivery/retry -> store
 
-A file means there is one of these; a folder means there are many of a kind and yours goes there.
+The first line is one transaction, committed before the sender is answered. The second is a worker's, as often
+as it takes. Packages are named after what happens to an event; one named after a kind has a file for each.
 """
 
 __version__ = "0.1.0"
