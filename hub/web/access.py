@@ -111,7 +111,7 @@ def signed_in() -> bool:
     since = session.get("since")
     if not isinstance(since, int) or not 0 <= time.time() - since < LONGEST_LIFETIME.total_seconds():
         return False
-    return hmac.compare_digest(str(session.get("door")), _door())
+    return hmac.compare_digest(str(session.get("fingerprint")), _password_fingerprint())
 
 
 def _has_key() -> bool:
@@ -129,7 +129,7 @@ def _is_password(candidate: str) -> bool:
     return any(hmac.compare_digest(form, password.encode()) for form in forms)
 
 
-def _door() -> str:
+def _password_fingerprint() -> str:
     """Return a fingerprint of the password: a session keeps it, and ends when the password changes."""
     key = str(current_app.secret_key or "").encode()
     return hmac.new(key, (context().settings.password or "").encode(), hashlib.sha256).hexdigest()[:32]
@@ -161,15 +161,15 @@ def login() -> AnyResponse:
         _check_form_token()
         if _is_password(request.form.get("password", "")):
             _sign_in()
-            return redirect(_inside(request.form.get("next", "")), 303)
+            return redirect(_own_path(request.form.get("next", "")), 303)
         wrong = True
     if signed_in():
-        return redirect(_inside(request.args.get("next", "")), 303)
+        return redirect(_own_path(request.args.get("next", "")), 303)
     page = render_template(
         "login.html",
         has_password=context().settings.password is not None,
         wrong=wrong,
-        next=_inside(request.values.get("next", "")),
+        next=_own_path(request.values.get("next", "")),
     )
     return make_response(page.encode("utf-8", "replace"), 401 if wrong else 200)
 
@@ -200,10 +200,10 @@ def _sign_in() -> None:
     session.clear()
     session.permanent = True
     session["since"] = int(time.time())
-    session["door"] = _door()
+    session["fingerprint"] = _password_fingerprint()
 
 
-def _inside(target: str) -> str:
+def _own_path(target: str) -> str:
     """Return the target if it is a path of our own, else the status page."""
     is_path = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     parts = urlsplit(target) if is_path else None

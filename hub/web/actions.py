@@ -18,7 +18,7 @@ from hub.web.api import known_destination
 from hub.web.context import context
 from hub.web.parameters import known_id
 
-blueprint = Blueprint("acts", __name__)
+blueprint = Blueprint("actions", __name__)
 blueprint.before_request(access.require_session)
 
 

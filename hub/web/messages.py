@@ -10,7 +10,7 @@ from typing import Any
 from hub.destinations.slack.mrkdwn import unescape
 from hub.model.delivery import RAW, Message
 
-Read = Callable[[str], str]
+ToText = Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +27,11 @@ def parts(message: Message, type_: str | None) -> list[Part]:
 
     `type_` is its destination's; None where that is gone. Slack's text is shown with its escapes undone.
     """
-    read = unescape if type_ == "slack" else str
-    return [part for part in _parts(message, read) if part.text]
+    to_text = unescape if type_ == "slack" else str
+    return [part for part in _parts(message, to_text) if part.text]
 
 
-def _parts(message: Message, read: Read) -> Iterator[Part]:
+def _parts(message: Message, to_text: ToText) -> Iterator[Part]:
     for label, key in (("From", "from"), ("To", "to"), ("Subject", "subject")):
         yield Part(label=label, text=_listed(message.get(key)))
     if "method" in message:
@@ -42,29 +42,31 @@ def _parts(message: Message, read: Read) -> Iterator[Part]:
     if isinstance(message.get("body"), str):
         yield Part(label="Body", text=_pretty(message["body"]), is_code=True)
     blocks = message.get("blocks")
-    text = read(str(message.get("text") or ""))
+    text = to_text(str(message.get("text") or ""))
     if isinstance(blocks, list):
-        yield Part(label="Message", text="\n\n".join(filter(None, (_block(block, read) for block in blocks))))
+        yield Part(
+            label="Message", text="\n\n".join(filter(None, (_block(block, to_text) for block in blocks)))
+        )
         yield Part(label="In notifications", text=text)
     else:
         yield Part(label="Text", text=text)
 
 
-def _block(block: Any, read: Read) -> str:
+def _block(block: Any, to_text: ToText) -> str:
     """Return the words of one of Slack's blocks, without its layout."""
     if not isinstance(block, Mapping):
         return ""
     texts = [block.get("text"), *_list(block.get("fields")), *_list(block.get("elements"))]
     texts.append(block.get("accessory"))
-    return "\n".join(filter(None, (_words(item, read) for item in texts)))
+    return "\n".join(filter(None, (_words(item, to_text) for item in texts)))
 
 
-def _words(item: Any, read: Read) -> str:
+def _words(item: Any, to_text: ToText) -> str:
     if isinstance(item, str):
-        return read(item)
+        return to_text(item)
     if not isinstance(item, Mapping):
         return ""
-    words = _words(item.get("text"), read)
+    words = _words(item.get("text"), to_text)
     return f"{words} <{item['url']}>" if isinstance(item.get("url"), str) else words
 
 

@@ -173,7 +173,7 @@ def _listed(record: EventRecord, redaction: Redaction) -> serializers.Fields:
 def _summary(record: EventRecord, redaction: Redaction) -> serializers.Fields:
     """Return the event in words, without secrets; nothing once the payload is pruned."""
     if record.payload is None:
-        return {"headline": None, "facts": []}
+        return {"headline": None, "fields": []}
     summary = catalog.summarise(
         Event(
             id=record.id,
@@ -185,8 +185,8 @@ def _summary(record: EventRecord, redaction: Redaction) -> serializers.Fields:
         )
     )
     own = redaction.of_event(record.type, record.payload)
-    facts = [(own.text(label), own.text(value)) for label, value in summary.fields]
-    return {"headline": own.text(summary.headline), "facts": facts}
+    fields = [(own.text(label), own.text(value)) for label, value in summary.fields]
+    return {"headline": own.text(summary.headline), "fields": fields}
 
 
 def _meaning(type_: str) -> str | None:
