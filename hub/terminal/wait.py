@@ -1,4 +1,4 @@
-"""Why a delivery waits, as the API tells it, on a line of a terminal."""
+"""The reason why a delivery waits, as the API has it, on a line of a terminal."""
 
 from __future__ import annotations
 
