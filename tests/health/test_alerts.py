@@ -1,4 +1,4 @@
-"""What `problems:` hears when: a table of alerts, what was told of them, and the findings of now."""
+"""Notifications to `problems:`: a table of alerts as they are remembered, and the facts of now."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def headlines(known: list[Alert], facts: Facts, config: Config = CONFIG) -> list
 
 
 def decision(known: list[Alert] | tuple[Alert, ...], facts: Facts, config: Config = CONFIG) -> Decision:
-    """What is decided where so much is known of before."""
+    """Decide where these alerts are remembered."""
     assert facts.store is not None
     files = replace(facts.files, config=config)
     return decide(replace(facts, store=replace(facts.store, alerts=tuple(known)), files=files), config)

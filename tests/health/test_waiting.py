@@ -1,4 +1,4 @@
-"""Why a delivery waits: a table of states, each with its code, its words and its end."""
+"""The reasons why deliveries wait: a table of states, each with its code, its words and its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the web stand on: a configuration, genuine requests, and the app on a real store."""
+"""The ground of the web's tests: a configuration, genuine requests, and the app on a real store."""
 
 from __future__ import annotations
 

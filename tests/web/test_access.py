@@ -1,4 +1,4 @@
-"""Who gets in: the password, the one-time link, the key; and for how long."""
+"""The ways in, and their ends: the password, the one-time link, the key."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PAGE = {"Accept": "text/html"}
 
 
 def form_token(client: FlaskClient, path: str = "/login") -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path, headers=PAGE).text)
-    assert found
-    return found[1]
+    matched = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path, headers=PAGE).text)
+    assert matched
+    return matched[1]
 
 
 def sign_in(client: FlaskClient, password: str = PASSWORD, **form: str) -> TestResponse:
@@ -226,7 +226,9 @@ def test_a_session_ends_after_a_week(client: FlaskClient) -> None:
 
 
 def cookie_of(answer: TestResponse) -> str:
-    return next(each for each in answer.headers.getlist("Set-Cookie") if each.startswith("hub_session="))
+    return next(
+        cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("hub_session=")
+    )
 
 
 @pytest.mark.parametrize(

@@ -225,9 +225,9 @@ def test_a_held_delivery_is_resolved(world: World, client: FlaskClient, decision
 
 def test_replay_routes_an_event_again(world: World, client: FlaskClient) -> None:
     sent = world.send(client, payload())
-    done = post(client, f"/api/events/{sent['event']}/replay")
+    replayed = post(client, f"/api/events/{sent['event']}/replay")
 
-    assert done == {"event": sent["event"], "routes": ["waitlist"], "deliveries": 2}
+    assert replayed == {"event": sent["event"], "routes": ["waitlist"], "deliveries": 2}
     assert get(client, f"/api/events/{sent['event']}")["deliveries"] == {"pending": 4}
 
 

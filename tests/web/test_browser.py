@@ -56,8 +56,8 @@ class Hub:
 @pytest.fixture
 def hub(world: World) -> Iterator[Hub]:
     with HttpReceiver([CannedResponse(status=410)]) as crm:
-        place = destination("crm", HttpOptions(url=f"{crm.url}/hooks"))
-        world.config = replace(world.config, destinations={**world.config.destinations, "crm": place})
+        config = destination("crm", HttpOptions(url=f"{crm.url}/hooks"))
+        world.config = replace(world.config, destinations={**world.config.destinations, "crm": config})
         server = make_server("127.0.0.1", 0, world.app(), threaded=True)
         worker = Worker(world.store, world.rules, threads=4)
         threads = [threading.Thread(target=run) for run in (server.serve_forever, worker.run)]
@@ -75,15 +75,15 @@ def page(browser: Browser, hub: Hub) -> Iterator[Page]:
     """A signed-in page; afterwards nothing of it may have gone against the policy, or failed."""
     context = browser.new_context(base_url=hub.url)
     opened = context.new_page()
-    said: list[str] = []
-    opened.on("console", lambda message: said.extend(_complaint(message)))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("dialog", lambda dialog: said.append(f"dialog {dialog.message}"))
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.extend(_complaint(message)))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
     sign_in(opened)
     yield opened
     context.close()
 
-    assert said == []
+    assert complaints == []
 
 
 def sign_in(page: Page) -> None:

@@ -104,7 +104,8 @@ def test_every_process_has_the_same_metrics(world: World, client: FlaskClient) -
     client.post("/api/destinations/crm/pause", headers=KEY)
     other = replace(world, store=open_store(world.store.url))
     texts = [
-        each.get("/metrics", headers=KEY).text.splitlines() for each in (client, other.app().test_client())
+        process.get("/metrics", headers=KEY).text.splitlines()
+        for process in (client, other.app().test_client())
     ]
     other.store.close()
     here, there = ([line for line in text if "hub_oldest_due_seconds{" not in line] for text in texts)

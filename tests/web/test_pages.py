@@ -96,12 +96,12 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
     )
     text = signed_in.get(f"/deliveries/{delivery_id}").text
 
-    shown = [
+    present = [
         name
         for name in ("Retry now", "Retry", "It arrived", "Send again", "Cancel")
         if f">{name}</button>" in text
     ]
-    assert sorted(shown) == sorted(buttons)
+    assert sorted(present) == sorted(buttons)
 
 
 def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) -> None:

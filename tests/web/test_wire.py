@@ -48,7 +48,7 @@ class Served:
         pytest.fail(self.log.read_text())
 
     def say(self, sent: bytes) -> bytes:
-        """What is answered to these bytes, after which nothing more comes."""
+        """Send these bytes, and nothing more, and return the answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
