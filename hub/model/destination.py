@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 
 class OnUnknown(StrEnum):
-    """What a destination wants done after an unknown outcome."""
+    """A destination's choice after an unknown outcome."""
 
     RESEND = "resend"
     HOLD = "hold"
@@ -52,7 +52,7 @@ class DestinationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DestinationState:
-    """What the store knows of a destination, shared by every worker.
+    """The state of a destination, shared by every worker.
 
     `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe may
     go then. `throttled_until` is how long it asked to be left alone (429), `rate_limited_until` when the

@@ -1,4 +1,4 @@
-"""What arrives: one verified request from a source, and the words for it."""
+"""Events: verified requests from a source, and the words for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def new_id(prefix: str, now: datetime) -> str:
 
 
 def first_id(prefix: str, moment: datetime) -> str:
-    """What sorts before every id of that moment and later ones."""
+    """Return a text that sorts before every id of that moment and later ones."""
     return f"{prefix}_{max((moment - _EPOCH) // timedelta(milliseconds=1), 0):012x}"
 
 
@@ -47,12 +47,12 @@ class Event:
 
     @property
     def data(self) -> Any:
-        """What the event is about; an empty mapping where the payload has none."""
+        """The subject of the event; an empty mapping where the payload has none."""
         return self.body.get("data") or {}
 
     @property
     def timestamp(self) -> datetime:
-        """When it happened, as its sender says (milliseconds; below 1e11 seconds); else when it came."""
+        """The moment it happened, as its sender says (milliseconds; below 1e11 seconds), or it came."""
         value = self.body.get("timestamp")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2.5e14:
             return self.received_at
