@@ -49,8 +49,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     counted = config.stash.get(COUNTED, [])
     if not counted:
         return
-    said = (word for _, numbers in counted for word in numbers)
-    words = list(dict.fromkeys((*COLUMNS, *said)))
+    counted_words = (word for _, numbers in counted for word in numbers)
+    words = list(dict.fromkeys((*COLUMNS, *counted_words)))
     head = ["", *(word.replace("_", " ") for word in words)]
     rows = [[name, *(str(numbers.get(word, "")) for word in words)] for name, numbers in counted]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]

@@ -53,21 +53,21 @@ class World:
         }
 
 
-@pytest.mark.parametrize("what", ["resend", "hold"])
+@pytest.mark.parametrize("on_unknown", ["resend", "hold"])
 def test_a_cut_after_sending_is_unknown_and_done_as_on_unknown_says(
-    what: str, tmp_path: Path, count: Count
+    on_unknown: str, tmp_path: Path, count: Count
 ) -> None:
     world = World()
     with world.http, world.smtp, world.slack:
         environment = {
             "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.db'}",
-            "ROUTES": ROUTES.replace("WHAT", what),
+            "ROUTES": ROUTES.replace("WHAT", on_unknown),
             "HTTP_URL": world.http.url,
             "SMTP_URL": world.smtp.url,
             "SLACK_URL": world.slack.webhook_url,
         }
         with Hub(tmp_path, environment, "serve") as hub, Sender(hub, threads=1, limit=1):
-            if what == "hold":
+            if on_unknown == "hold":
                 for held in in_state(hub, "held"):
                     assert len(world.ids()[held["destination"]]) == 1
                     post(hub, f"/api/deliveries/{held['id']}/resolve?as=retry")
@@ -76,7 +76,7 @@ def test_a_cut_after_sending_is_unknown_and_done_as_on_unknown_says(
     count(deliveries=3, times=3, duplicates=sum(map(len, arrived.values())) - 3)
 
     for delivery in delivered:
-        assert [each["outcome"] for each in delivery["attempt_list"]] == ["unknown", "delivered"]
+        assert [attempt["outcome"] for attempt in delivery["attempt_list"]] == ["unknown", "delivered"]
         assert len(arrived[delivery["destination"]]) == 2
         assert set(arrived[delivery["destination"]]) <= {delivery["id"], ""}
 
@@ -113,21 +113,21 @@ def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path
     arrived = [request.headers["webhook-id"] for request in places.received]
     count(deliveries=2, times=1, duplicates=len(arrived) - 2)
 
-    assert [each["outcome"] for each in again["attempt_list"]] == ["unknown", "delivered"]
-    assert [each["outcome"] for each in asks["attempt_list"]] == ["unknown"]
+    assert [attempt["outcome"] for attempt in again["attempt_list"]] == ["unknown", "delivered"]
+    assert [attempt["outcome"] for attempt in asks["attempt_list"]] == ["unknown"]
     assert sorted(arrived) == sorted([again["id"], again["id"], asks["id"]])
 
 
 def in_state(hub: Hub, state: str, count: int = len(NAMES), seconds: float = 20) -> list[dict[str, Any]]:
     """The deliveries in a state, once there are so many."""
-    found: list[dict[str, Any]] = []
+    deliveries: list[dict[str, Any]] = []
 
     def are_there() -> bool:
-        found[:] = get(hub, f"/api/deliveries?state={state}")["items"]
-        return len(found) == count
+        deliveries[:] = get(hub, f"/api/deliveries?state={state}")["items"]
+        return len(deliveries) == count
 
     wait_until(are_there, f"{count} deliveries to be {state}", seconds, hub.tail)
-    return [get(hub, f"/api/deliveries/{each['id']}") for each in found]
+    return [get(hub, f"/api/deliveries/{delivery['id']}") for delivery in deliveries]
 
 
 def get(hub: Hub, path: str) -> Any:

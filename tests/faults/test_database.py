@@ -43,12 +43,12 @@ def test_postgresql_is_stopped_and_killed_and_comes_back(
         sender.finish()
         settle(postgres.url, LEASE_SECONDS + 60)
         pids = len(hub.pids())
-    found = reckon(postgres.url, sender, places)
-    count(times=len(ends), **found.numbers())
+    tally = reckon(postgres.url, sender, places)
+    count(times=len(ends), **tally.numbers())
 
     assert pids > 0
     assert set(sender.refused) == {503}
-    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+    assert (tally.lost, tally.unexplained, tally.unfinished, tally.faults) == ((), (), (), ())
 
 
 @pytest.mark.timeout(600)
@@ -70,12 +70,12 @@ def test_a_database_that_hangs_is_answered_503_before_the_sender_gives_up(
             wait_until(hub.is_ready, "the hub to be ready", 40, hub.tail)
             sender.finish()
             settle(postgres.url, LEASE_SECONDS + 60)
-        found = reckon(postgres.url, sender, places)
-    count(times=times, slowest_answer_s=round(sender.slowest_seconds, 1), **found.numbers())
+        tally = reckon(postgres.url, sender, places)
+    count(times=times, slowest_answer_s=round(sender.slowest_seconds, 1), **tally.numbers())
 
     # No answer at all within the sender's patience would be counted under 0.
     assert set(sender.refused) == {503}
-    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+    assert (tally.lost, tally.unexplained, tally.unfinished, tally.faults) == ((), (), (), ())
 
 
 def answers_503(hub: Hub) -> bool:

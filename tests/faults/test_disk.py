@@ -87,12 +87,12 @@ def test_a_full_disk_is_answered_503_and_harms_nothing(
         sender.finish()
         settle(url, LEASE_SECONDS + 60)
         survivors = hub.pids()
-    found = reckon(url, sender, places)
+    tally = reckon(url, sender, places)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         integrity = connection.execute("PRAGMA integrity_check").fetchone()
-    count(times=times, **found.numbers())
+    count(times=times, **tally.numbers())
 
     assert integrity == ("ok",)
     assert set(sender.refused) == {503}
     assert survivors == pids
-    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+    assert (tally.lost, tally.unexplained, tally.unfinished, tally.faults) == ((), (), (), ())

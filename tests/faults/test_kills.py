@@ -104,11 +104,16 @@ def test_processes_that_are_killed_lose_nothing(
                 sender.finish()
                 # hub serve waits for up to half a minute before it starts again what keeps dying.
                 settle(url, LEASE_SECONDS + 180)
-            found = reckon(url, sender, places)
-        count(way, times=kills, seed=seed, **found.numbers())
+            tally = reckon(url, sender, places)
+        count(way, times=kills, seed=seed, **tally.numbers())
 
-        assert found.events > kills
-        assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
+        assert tally.events > kills
+        assert (tally.lost, tally.unexplained, tally.unfinished, tally.faults) == (
+            (),
+            (),
+            (),
+            (),
+        )
 
     with ThreadPoolExecutor(len(ways)) as pool:
         list(pool.map(lose_nothing, ways))

@@ -36,7 +36,7 @@ def test_a_hub_at_work_moves_up(
     folders = [tmp_path / name for name in ("old", "new")]
     for folder in folders:
         folder.mkdir()
-    said = tmp_path / "moved.txt"
+    output = tmp_path / "moved.txt"
     environments = [{"DATABASE_URL": url, **places.environment} for url in (source, target)]
     with Hub(folders[0], environments[0], "serve") as old, Sender(old) as sender:
         wait_until(lambda: len(sender.accepted) > (400 if is_full else 60), "events", 120, old.tail)
@@ -46,7 +46,7 @@ def test_a_hub_at_work_moves_up(
         first.send_signal(signal.SIGKILL)
         first.wait()
         second = migrate_store(source, target, tmp_path)
-        assert second.wait(120) == 0, said.read_text()
+        assert second.wait(120) == 0, output.read_text()
         accepted = len(sender.accepted)
         answer = requests.get(f"{old.url}/readyz", timeout=20)
         assert "moved to another" in answer.json()["database"]
@@ -57,12 +57,12 @@ def test_a_hub_at_work_moves_up(
             wait_until(lambda: len(sender.accepted) > accepted + 10, "the new hub to accept", 60, new.tail)
             sender.finish()
             settle(target, LEASE_SECONDS + 60)
-    found = reckon(target, sender, places)
-    count(times=1, **found.numbers())
+    tally = reckon(target, sender, places)
+    count(times=1, **tally.numbers())
 
     assert set(sender.refused) == {503}
-    assert (found.lost, found.unexplained, found.unfinished, found.faults) == ((), (), (), ())
-    assert found.duplicates == 0
+    assert (tally.lost, tally.unexplained, tally.unfinished, tally.faults) == ((), (), (), ())
+    assert tally.duplicates == 0
 
 
 def fails_at_first(request: ReceivedRequest) -> bool:

@@ -162,7 +162,7 @@ def test_web_and_worker_apart_deliver(deployed: Deployed, env: dict[str, str], p
         held = connections(env["DATABASE_URL"])
         print(f"PostgreSQL connections of two web processes and two workers: {held}")
         assert held <= 12
-        assert max(each.stop() for each in (first, second, web)) < 10
+        assert max(program.stop() for program in (first, second, web)) < 10
         assert [*web.pids(), *first.pids(), *second.pids()] == []
 
 
