@@ -11,14 +11,13 @@ import pytest
 
 from hub.delivery import retry
 from hub.errors import Reject
-from hub.health.alerts import Decision, Notice, dead_letters, decide
+from hub.health.alerts import Decision, dead_letters, decide
 from hub.health.facts import Facts, FileFacts, StoreFacts
-from hub.health.problem_event import headline, problem_data
+from hub.health.problem_event import headline
 from hub.model.alert import Alert, AlertKind
 from hub.model.config import Config
 from hub.model.delivery import Claim, State
 from hub.model.destination import DestinationState
-from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.routing import Send
 from hub.model.stats import DatabaseStatus, DiskSpace
 
@@ -236,9 +235,6 @@ def test_a_reason_that_changes_changes_no_memory() -> None:
     assert decision(known, seen(failing())).alerts == tuple(known)
 
 
-# -- dead letters and words -----------------------------------------------------------------------
-
-
 def claim(type_: str = "user.created", name: str = "crm") -> Claim:
     return Claim(
         id="dlv_1",
@@ -272,72 +268,3 @@ def test_dead_letters_are_counted_by_destination_and_those_of_problems_are_not()
         ("crm", 2, "410 Gone"),
         ("team", 3, "they waited longer than give_up_after"),
     ]
-
-
-def paused_notice(name: str, reason: str) -> Notice:
-    finding = Finding(
-        code=FindingCode.PAUSED,
-        severity=FindingSeverity.BAD,
-        subject=name,
-        headline=f"{name} is paused",
-        reason=reason,
-        cure=f"put that right, then: hub resume {name}",
-    )
-    return Notice(alert=alert(PAUSED, name), finding=finding)
-
-
-def test_a_message_has_the_problem_its_beginning_its_reason_and_its_cure() -> None:
-    facts = seen()
-    assert facts.store is not None
-    counts = {("crm", State.PENDING): 3, ("team", State.DEAD): 2}
-    data = problem_data(
-        [paused_notice("crm", "invalid_auth"), Notice(alert=alert(DIED, "team", since=None), finding=None)],
-        replace(facts, store=replace(facts.store, counts=counts)),
-        "https://hub.example.com",
-    )
-
-    assert data["headline"] == "crm is paused; team accepts again"
-    assert [(line["label"], line["text"]) for line in data["lines"]] == [
-        ("Problem", "crm is paused, since 2026-05-04 11:59 UTC; 3 deliveries wait"),
-        ("Reason", "invalid_auth"),
-        ("To do", "Put that right, then: hub resume crm"),
-        ("Over", "team accepts again"),
-        ("To do", "2 dead letters are left: hub retry --state dead --destination team"),
-        ("Page", "https://hub.example.com"),
-    ]
-
-
-def test_a_message_has_the_same_for_machines() -> None:
-    over = alert(REFUSED, "team", since=None, reason="410 Gone", count=4)
-    notices = [paused_notice("crm", "invalid_auth"), Notice(alert=over, finding=None)]
-
-    assert problem_data(notices, seen(), "")["troubles"] == [
-        {
-            "kind": "paused",
-            "subject": "crm",
-            "over": False,
-            "since": "2026-05-04T11:59:00+00:00",
-            "count": 0,
-            "reason": "invalid_auth",
-        },
-        {
-            "kind": "refused",
-            "subject": "team",
-            "over": True,
-            "since": None,
-            "count": 4,
-            "reason": "410 Gone",
-        },
-    ]
-
-
-def test_a_message_stays_short_whatever_happens() -> None:
-    notices = [paused_notice(f"crm{number}", "x" * 5000) for number in range(50)]
-    data = problem_data(notices, seen(), "https://hub.example.com")
-
-    assert len(data["lines"]) <= 20
-    assert data["lines"][-2:] == [
-        {"label": "And", "text": "44 more, on the status page"},
-        {"label": "Page", "text": "https://hub.example.com"},
-    ]
-    assert all(len(line["text"]) < 200 for line in data["lines"])
