@@ -87,8 +87,8 @@ def there_are(names: Iterable[str], otherwise: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """Return the names as part of a sentence, at most twelve of them."""
     all_names = list(names)
-    shown = ", ".join(all_names[:12])
-    return f"{shown} and {len(all_names) - 12} more" if len(all_names) > 12 else shown
+    beginning = ", ".join(all_names[:12])
+    return f"{beginning} and {len(all_names) - 12} more" if len(all_names) > 12 else beginning
 
 
 def kind_of(value: Any) -> str:

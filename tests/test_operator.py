@@ -42,7 +42,7 @@ def test_retry_owes_a_delivery_again_under_its_id(store: Store, state: State) ->
         store, state=state, reason="no", tries=4, attempts=4, message={"text": "x"}, degraded="y"
     )
     record = operator.retry(store, KEPT, delivery_id)
-    kept = row(store, delivery_id)
+    stored = row(store, delivery_id)
 
     assert (record.id, record.state, record.reason, record.message) == (
         delivery_id,
@@ -50,7 +50,7 @@ def test_retry_owes_a_delivery_again_under_its_id(store: Store, state: State) ->
         None,
         None,
     )
-    assert (kept.tries, kept.attempts, kept.degraded, kept.finished_at) == (0, 4, None, None)
+    assert (stored.tries, stored.attempts, stored.degraded, stored.finished_at) == (0, 4, None, None)
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_retry_all_takes_every_delivery_of_a_state(store: Store, monkeypatch: py
     monkeypatch.setattr(operator, "RETRY_BATCH", 3)
     for _ in range(7):
         owe(store, state=State.DEAD)
-    held = owe(store, state=State.HELD)
+    held_id = owe(store, state=State.HELD)
 
     assert operator.retry_all(store, KEPT, destination="none") == 0
     assert operator.retry_all(store, KEPT, since=given.NOON + timedelta(days=9999)) == 0
     assert operator.retry_all(store, KEPT, destination="log") == 7
     with store.read() as reading:
-        assert {record.id for record in reading.reports.deliveries(state=State.HELD)} == {held}
+        assert {record.id for record in reading.reports.deliveries(state=State.HELD)} == {held_id}
         assert reading.reports.deliveries(state=State.DEAD) == []
 
 

@@ -22,15 +22,15 @@ class Metrics:
         """Return the number of events ever received, by source and type."""
         # By type alone, as the index is sorted: to group by source as well, SQLite would sort all rows.
         sources = self._sources()
-        counts = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
-        rows = self._session.connection.execute(select(events.c.type, *counts).group_by(events.c.type))
-        kept = {
+        sums = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
+        rows = self._session.connection.execute(select(events.c.type, *sums).group_by(events.c.type))
+        counts = {
             (source, type_): int(count)
             for type_, *numbers in rows
             for source, count in zip(sources, numbers, strict=True)
             if count
         }
-        return self._with_pruned("events", kept)
+        return self._with_pruned("events", counts)
 
     def _sources(self) -> list[str]:
         """Return the sources of all events, with one look into an index for each."""
