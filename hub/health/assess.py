@@ -17,7 +17,6 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.problem import Code, Problem, Severity
-from hub.model.stats import WORKER_SILENT_AFTER
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -118,11 +117,9 @@ def _sources(facts: Facts) -> Iterator[Finding]:
 
 def worker_finding(facts: Facts) -> Finding | None:
     """Return the finding that no worker runs; None where one does, or nobody knows."""
-    if facts.store is None:
+    if facts.store is None or facts.has_worker:
         return None
     seen_at = facts.store.worker_seen_at
-    if seen_at is not None and facts.now - seen_at <= WORKER_SILENT_AFTER:
-        return None
     reason = "no worker has run yet"
     if seen_at is not None:
         reason = f"no sign of life from a worker for {span((facts.now - seen_at).total_seconds())}"
@@ -138,18 +135,18 @@ def worker_finding(facts: Facts) -> Finding | None:
 
 def destination_finding(name: str, facts: Facts) -> Finding | None:
     """Return the finding about a destination's own state; None where it takes messages or is switched off."""
-    config = facts.config.destinations.get(name) if facts.config is not None else None
-    state = facts.state(name)
+    config, state = facts.destination_config(name), facts.state(name)
+    missing = config.missing if config is not None else ()
     about = partial(
         Finding, severity=FindingSeverity.BAD, subject=name, count=facts.count(State.PENDING, name)
     )
-    match status_of(config, state):
+    match status_of(name, facts):
         case DestinationStatus.NOT_CONFIGURED:
             return about(
                 code=FindingCode.NOT_CONFIGURED,
                 severity=FindingSeverity.NOTE,
                 headline=f"{name} is not configured",
-                cure=f"set {enumerated(config.missing if config else ())} where the hub runs",
+                cure=f"set {enumerated(missing) or 'its variables'} where the hub runs",
             )
         case DestinationStatus.PAUSED:
             return about(

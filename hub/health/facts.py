@@ -10,9 +10,9 @@ from hub.errors import StoreError
 from hub.model.alert import Alert
 from hub.model.config import Config
 from hub.model.delivery import State
-from hub.model.destination import DestinationState
+from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Problem, Severity
-from hub.model.stats import Accounts, DatabaseStatus, DiskSpace, Stats
+from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, DiskSpace, Stats
 from hub.settings import Settings
 from hub.store.copy import MOVED
 from hub.store.store import Store, Transaction
@@ -84,6 +84,23 @@ class Facts:
     @property
     def alerts(self) -> tuple[Alert, ...]:
         return self.store.alerts if self.store else ()
+
+    @property
+    def has_worker(self) -> bool:
+        """True where a worker gave a sign of life lately."""
+        seen_at = self.store.worker_seen_at if self.store else None
+        return seen_at is not None and self.now - seen_at <= WORKER_SILENT_AFTER
+
+    def destination_config(self, name: str) -> DestinationConfig | None:
+        """Return the configuration of a destination; None where there is none of that name."""
+        return self.config.destinations.get(name) if self.config is not None else None
+
+    def is_configured(self, destination: str) -> bool:
+        """True where a destination has all its values. The worker knows; a shell may lack its variables."""
+        if self.store is not None and self.has_worker and destination in self.store.states:
+            return self.store.states[destination].configured
+        config = self.destination_config(destination)
+        return config is not None and config.options is not None
 
     def count(self, state: State, destination: str) -> int:
         """Return how many deliveries to a destination are in a state; 0 where nobody counted."""

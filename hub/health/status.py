@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from hub.model.destination import DestinationConfig, DestinationState
+from hub.health.facts import Facts
 
 
 class DestinationStatus(StrEnum):
@@ -18,16 +18,15 @@ class DestinationStatus(StrEnum):
     REMOVED = "removed"
 
 
-def status_of(config: DestinationConfig | None, state: DestinationState | None) -> DestinationStatus:
+def status_of(destination: str, facts: Facts) -> DestinationStatus:
     """Return the status of a destination, the reason that lasts longest first."""
+    config, state = facts.destination_config(destination), facts.state(destination)
     if config is None:
         return DestinationStatus.REMOVED
     if not config.enabled:
         return DestinationStatus.DISABLED
-    if config.options is None:
+    if not facts.is_configured(destination):
         return DestinationStatus.NOT_CONFIGURED
-    if state is not None and state.paused_at is not None:
+    if state.paused_at is not None:
         return DestinationStatus.PAUSED
-    if state is not None and state.probe_at is not None:
-        return DestinationStatus.FAILING
-    return DestinationStatus.OK
+    return DestinationStatus.FAILING if state.probe_at is not None else DestinationStatus.OK

@@ -87,9 +87,7 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
 
 def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
     """Return why all that a destination is owed waits until somebody acts; None where it need not."""
-    config = facts.config.destinations.get(destination) if facts.config is not None else None
-    state = facts.state(destination)
-    status = status_of(config, state)
+    status = status_of(destination, facts)
     if status is DestinationStatus.DISABLED:
         text = f"{destination} is switched off: routes.yaml says enabled: false"
         return WaitReason(code=WaitCode.SWITCHED_OFF, text=text)
@@ -99,9 +97,6 @@ def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
     no_worker = worker_finding(facts)
     if no_worker is not None:
         return WaitReason(code=WaitCode.NO_WORKER, text=_in_words(no_worker))
-    if not state.configured:
-        text = f"{destination} is not configured where the worker runs; set its variables there"
-        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=text)
     return None
 
 
@@ -142,8 +137,9 @@ def _breaker(destination: str, facts: Facts) -> str:
 
 
 def _config(destination: str, facts: Facts) -> DestinationConfig:
-    assert facts.config is not None
-    return facts.config.destinations[destination]
+    config = facts.destination_config(destination)
+    assert config is not None
+    return config
 
 
 def _in_words(finding: Finding) -> str:

@@ -148,9 +148,8 @@ def _attempt(record: AttemptRecord, redaction: Redaction) -> Fields:
 
 
 def _destination(name: str, health: Health) -> Fields:
-    config = health.facts.config.destinations.get(name) if health.facts.config else None
-    state = health.facts.state(name)
-    status = status_of(config, state)
+    config, state = health.facts.destination_config(name), health.facts.state(name)
+    status = status_of(name, health.facts)
     is_paused = config is not None and state.paused_at is not None
     return {
         "name": name,

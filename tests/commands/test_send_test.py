@@ -35,6 +35,13 @@ def test_a_destination_that_is_not_configured_names_the_variable(run, served):
     )
 
 
+def test_a_shell_need_not_have_the_variables_of_the_hub(run, served):
+    result = run("send-test", "crm", env={**served.environment, "CRM_WEBHOOK_URL": ""})
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith("delivered to crm\n")
+
+
 def test_without_a_worker_it_does_not_wait(run, sqlite_url):
     result = run("send-test", "log", env=shipped_environment(DATABASE_URL=sqlite_url))
 

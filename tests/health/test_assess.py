@@ -245,6 +245,12 @@ def test_the_cure_of_a_missing_variable_names_all_of_them() -> None:
     assert finding.cure == "set CRM_URL and CRM_KEY where the hub runs"
 
 
+def test_a_variable_that_the_worker_has_is_not_missing() -> None:
+    facts = with_store(states={"crm": DestinationState(name="crm")})
+
+    assert assess(replace(facts, files=FileFacts(config=LACKING))) == ()
+
+
 def test_a_source_that_was_heard_of_lately_is_not_silent() -> None:
     facts = with_store(last_received={"clerk": NOW - MINUTE})
 

@@ -165,7 +165,7 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
     ),
     "a variable": (
         delivery(),
-        facts(LACKING),
+        facts(LACKING, configured=False),
         WaitCode.NOT_CONFIGURED,
         "crm is not configured; set CRM_URL where the hub runs",
         None,
@@ -174,7 +174,21 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         delivery(),
         facts(configured=False),
         WaitCode.NOT_CONFIGURED,
-        "crm is not configured where the worker runs; set its variables there",
+        "crm is not configured; set its variables where the hub runs",
+        None,
+    ),
+    "a variable of this process alone": (
+        delivery(),
+        facts(LACKING),
+        WaitCode.DUE,
+        "it is due, and goes out next",
+        None,
+    ),
+    "a variable without a worker": (
+        delivery(),
+        facts(LACKING, seen_at=None),
+        WaitCode.NOT_CONFIGURED,
+        "crm is not configured; set CRM_URL where the hub runs",
         None,
     ),
     "a destination that is switched off": (

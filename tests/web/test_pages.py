@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 from given_web import World, payload
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from test_access import form_token, sign_in
 
 from hub.model.problem import Problem, Severity
-from hub.store.tables import deliveries, events
+from hub.store.tables import deliveries, destinations, events
 
 
 @pytest.fixture
@@ -172,6 +172,8 @@ def test_a_resume_is_answered_with_why_what_is_owed_waits(
     world: World, signed_in: FlaskClient, name: str, words: str
 ) -> None:
     beat(world)
+    lacking = insert(destinations).values(name="growth", configured=False)
+    world.store.write(lambda transaction: transaction.session.connection.execute(lacking))
     token = {"csrf_token": form_token(signed_in, "/")}
     answer = signed_in.post(f"/destinations/{name}/resume", data=token, follow_redirects=True)
 
