@@ -108,7 +108,7 @@ def _sources(facts: Facts) -> Iterator[Finding]:
                 subject=name,
                 headline=f"{name} has sent nothing for {span(silence.total_seconds())}",
                 since=received_at,
-                cure="see in the sender's dashboard whether its requests arrive; hub doctor looks here",
+                cure="see in the sender's dashboard whether its requests arrive",
             )
 
 
