@@ -20,7 +20,7 @@ from bench.load import SECRET, event_body
 from bench.rates import THREADS, owe
 from bench.server import forked, free_port, rules_for, wait_until_up, worker
 from hub.settings import Settings
-from hub.store.store import open_store
+from hub.store.open import open_store
 from hub.transport.http import HttpClient, HttpRequest
 
 REST_SECONDS = 5.0

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from hub.catalog.samples import sample_payload
 from hub.settings import Settings
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 TYPES = ("waitlistEntry.created", "user.created", "organizationMembership.created", "session.created")
 """Types of the events made, small and large, a fourth of each."""

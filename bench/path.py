@@ -30,7 +30,8 @@ from bench.figure import dialect
 from bench.load import SECRET, signed_request, time_one
 from bench.server import free_port, wait_until_up
 from hub.model.delivery import State
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 
 EVENTS = 6
 """The best of so many counts: no chore of a worker falls into each of them."""

@@ -20,7 +20,8 @@ from bench.server import LEAD, forked, hub, plain, rules_for, web, worker
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.event import Event, new_id
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 
 THREADS = 16
 FAN_OUT = 10

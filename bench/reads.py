@@ -14,7 +14,7 @@ from bench.databases import Backlog, fresh_settings
 from bench.figure import Figure, dialect
 from bench.server import rules_for, web
 from hub.settings import Settings
-from hub.store.store import open_store
+from hub.store.open import open_store
 from hub.web import new_link
 
 FEW = 1_000

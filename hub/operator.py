@@ -16,6 +16,7 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Matched, Routing, Send
+from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
 RETRY_BATCH = 500
@@ -158,8 +159,7 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
     routing = Routing(matched=(send,), verdicts=())
 
     def work(transaction: Transaction) -> str:
-        transaction.events.add(event, routing)
-        transaction.events.add_deliveries(event, routing)
+        transaction.events.insert([RoutedEvent(event=event, routing=routing)])
         return transaction.reports.deliveries(event=event.id)[0].id
 
     delivery_id = store.write(work)

@@ -17,7 +17,8 @@ import structlog
 from hypothesis import settings
 
 from hub.process.logs import set_up_logs
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 from hub.store.tables import metadata
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -7,18 +7,20 @@ import json
 import select
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SourceConfig
+from hub.model.delivery import Claim
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event, new_id
 from hub.model.routing import Matched, Route, Routing, Send
 from hub.store.engine.postgres import PostgresStore
-from hub.store.repositories.events import Arrival
-from hub.store.store import Store
+from hub.store.repositories.events import RoutedEvent
+from hub.store.repositories.queue import ClaimRequest
+from hub.store.store import Store, Transaction
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -96,9 +98,39 @@ def routing(*names: str, route: str = "all") -> Routing:
     return Routing(matched=(Matched(route=route, sends=sends),), verdicts=())
 
 
-def arrival(*names: str) -> Arrival:
+def keep(transaction: Transaction, event: Event, routing: Routing) -> bool:
+    """Keep an event with what the rules say of it; False where it is known."""
+    (is_new,) = transaction.events.insert([RoutedEvent(event=event, routing=routing)])
+    return is_new
+
+
+def claim(
+    store: Store,
+    name: str = "log",
+    count: int = 1,
+    *,
+    first_count: int = 0,
+    token: str = "",
+    lease: timedelta = timedelta(seconds=25),
+) -> list[Claim]:
+    """Claim what is due of a destination: their attempts have begun."""
+    request = ClaimRequest(
+        destination=name,
+        count=count,
+        first_count=first_count,
+        token=token or f"token {next(_numbers)}",
+        lease=lease,
+    )
+    with store.transaction() as transaction:
+        pending = transaction.queue.claim([request])
+    claims, unreadable = pending.read()
+    assert unreadable == []
+    return claims
+
+
+def routed(*names: str) -> RoutedEvent:
     """A new event that one route owes to the named destinations."""
-    return Arrival(event=event(), routing=routing(*names))
+    return RoutedEvent(event=event(), routing=routing(*names))
 
 
 def until(condition: Callable[[], Any], seconds: float = 5) -> Any:
@@ -111,11 +143,11 @@ def until(condition: Callable[[], Any], seconds: float = 5) -> Any:
 
 
 class Ear:
-    """Listens for a store's wake-ups; `heard` is what it was told so far."""
+    """Listens for a store's wake-ups; `heard` counts them."""
 
     def __init__(self, store: Store) -> None:
-        self.heard: list[tuple[str, ...]] = []
-        self._listener = store.listen(lambda due: self.heard.append(tuple(due)))
+        self.heard: list[None] = []
+        self._listener = store.listen(lambda: self.heard.append(None))
         # Where it had to connect first it says that something may have been missed.
         until(lambda: self.heard or not isinstance(store, PostgresStore))
         self.heard.clear()

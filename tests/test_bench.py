@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
 
+import given
 import pytest
 
 from bench.databases import TYPES, Backlog
 from bench.figure import Figure, median
 from bench.results import markdown
 from hub.settings import Settings
-from hub.store.repositories.queue import Wanted
 from hub.store.store import Store
 
 
@@ -30,7 +29,7 @@ def backlog(store: Store) -> Iterator[Backlog]:
 def test_what_is_owed_by_sql_is_claimed_oldest_first(store: Store, backlog: Backlog) -> None:
     backlog.owe(6, "to0")
     backlog.owe(2, "to0")
-    claims = store.write(lambda tx: tx.queue.claim(Wanted("to0", 10, token="t", lease=timedelta(seconds=9))))
+    claims = given.claim(store, "to0", 10)
 
     assert [claim.event.type for claim in claims] == [*TYPES, *TYPES]
     assert [claim.event.body["type"] for claim in claims] == [claim.event.type for claim in claims]

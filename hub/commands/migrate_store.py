@@ -9,7 +9,8 @@ import click
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.store import copy
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 from hub.terminal.printing import say
 
 WIDTH = 30

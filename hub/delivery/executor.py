@@ -1,4 +1,4 @@
-"""What sender threads do for a worker: make a message, and send one."""
+"""The executor of an attempt: render, begin, send, and hand back what came of it."""
 
 from __future__ import annotations
 
@@ -9,85 +9,94 @@ from datetime import datetime
 
 import structlog
 
-from hub.delivery import retry
-from hub.delivery.batch import Sent
-from hub.delivery.cycle import LEASE_MARGIN
+from hub.delivery.batch import Completion
+from hub.delivery.completion_queue import CompletionQueue
+from hub.delivery.in_flight import InFlight
 from hub.delivery.render import render
-from hub.delivery.thread_pool import Inbox
 from hub.destinations.base import Destination, find_destination
 from hub.errors import SendError, TemplateError, Unknown
 from hub.ingest.route import Rules
-from hub.model.delivery import Attempt, Claim, Receipt
+from hub.model.delivery import Attempt, Claim, NotBegun, Receipt
 from hub.model.destination import DestinationConfig
 
 log = structlog.get_logger()
 
 
-class Errands:
-    """Whatever comes of one is put into the inbox; none of them raises anything.
+class Executor:
+    """Makes attempts, any number at once. Each ends as one completion; none raises anything.
 
     A destination that is sent to stays ready, with its connections, until its configuration changes.
     """
 
-    def __init__(self, inbox: Inbox, public_url: str) -> None:
-        self._inbox = inbox
+    def __init__(self, in_flight: InFlight, completions: CompletionQueue, public_url: str) -> None:
+        self._in_flight = in_flight
+        self._completions = completions
         self._public_url = public_url
         self._lock = threading.Lock()
         self._ready: dict[str, tuple[DestinationConfig, Destination]] = {}
 
-    def render(self, claim: Claim, config: DestinationConfig, rules: Rules) -> None:
-        """Make the message of a first attempt; where none can be made, the delivery is dead."""
+    def attempt(self, claim: Claim, config: DestinationConfig, rules: Rules, at: datetime) -> None:
+        """Make one attempt of a claim; `at` is when it was claimed, by the store's clock.
+
+        Until `begin` it may be taken back, from then on it is being sent: never both. Where that comes too
+        late, no attempt was made, and a message that was rendered is kept.
+        """
         try:
-            rendered = self._rendered(claim, config, rules)
+            claim = self._rendered(claim, config, rules)
         except TemplateError as error:
-            self._inbox.put(settled=retry.after_render_failure(claim, f"template failed: {error}"))
+            self._put_unbegun(claim, f"template failed: {error}")
+            return
         except Exception as error:
             log.exception("delivery.not_rendered", delivery=claim.id)
             reason = f"the hub could not make this message ({type(error).__name__}); its log says more"
-            self._inbox.put(settled=retry.after_render_failure(claim, reason))
-        else:
-            self._inbox.put(rendered=rendered)
-
-    def compose(self, claim: Claim, config: DestinationConfig, rules: Rules) -> Claim:
-        """With its message, where a send block asks for the built-in one: nothing of the user's runs."""
-        if claim.message is not None or claim.send.fields:
-            return claim
-        try:
-            return self._rendered(claim, config, rules)
-        except Exception:  # noqa: BLE001 - `render` meets it again, and says what it is
-            return claim
-
-    def send(self, claim: Claim, config: DestinationConfig, at: datetime, leased: float) -> None:
-        """One attempt; the one boundary where a destination's own errors become an outcome.
-
-        `at` is when it was started by the store's clock, `leased` when its lease began by this process's.
-        """
-        began = time.monotonic()
-        if began - leased > LEASE_MARGIN.total_seconds():
-            # The process was halted. It could outlast its lease, and its successor sends the same.
-            self._inbox.put(settled=retry.not_sent(claim))
+            self._put_unbegun(claim, reason)
             return
-        result: Receipt | SendError
-        try:
-            attempt = _attempt(claim, config, at)
-            result = self._destination(config).send(claim.message or {}, attempt)
-        except SendError as error:
-            result = error
-        except Exception as error:
-            log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
-            result = Unknown(f"the hub failed while sending ({type(error).__name__}); its log says more")
-        self._inbox.put(sent=Sent(claim=claim, seconds=time.monotonic() - began, result=result))
+        if not self._in_flight.begin(claim):
+            self._put_unbegun(claim)
+            return
+        began_at = time.monotonic()
+        result = self._send(claim, config, at)
+        seconds = time.monotonic() - began_at
+        self._completions.put(Completion(claim=claim, result=result, seconds=seconds))
 
     def close(self) -> None:
         """Let go of the connections to destinations."""
         for _, destination in self._ready.values():
             destination.close()
 
+    def _put_unbegun(self, claim: Claim, reason: str | None = None) -> None:
+        """Hand back a claim of which nothing was sent, unless the worker took it back itself."""
+        if self._in_flight.take_back(claim):
+            self._completions.put(Completion(claim=claim, result=NotBegun(reason=reason)))
+
     def _rendered(self, claim: Claim, config: DestinationConfig, rules: Rules) -> Claim:
+        if claim.message is not None:
+            return claim
         link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
-        composer = type_of(config)
-        made = render(claim.send, claim.event, claim.route, composer, config.options, rules.sandbox, link)
-        return replace(claim, message=made.message, degraded=made.degraded)
+        rendered = render(
+            claim.send, claim.event, claim.route, type_of(config), config.options, rules.sandbox, link
+        )
+        return replace(claim, message=rendered.message, degraded=rendered.degraded)
+
+    def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> Receipt | SendError:
+        """Send; the one boundary where a destination's own errors become an outcome."""
+        attempt = Attempt(
+            delivery_id=claim.id,
+            event_id=claim.event.id,
+            event_type=claim.event.type,
+            payload=claim.event.payload,
+            number=claim.attempts,
+            at=at,
+            timeout_seconds=config.timeout_seconds,
+            accepted=claim.accepted,
+        )
+        try:
+            return self._destination(config).send(claim.message or {}, attempt)
+        except SendError as error:
+            return error
+        except Exception as error:
+            log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
+            return Unknown(f"the hub failed while sending ({type(error).__name__}); its log says more")
 
     def _destination(self, config: DestinationConfig) -> Destination:
         with self._lock:
@@ -100,21 +109,8 @@ class Errands:
 
 
 def type_of(config: DestinationConfig) -> type[Destination]:
-    """The class of a destination whose configuration was checked."""
-    found = find_destination(config.type)
-    if found is None:
+    """Return the class of a destination whose configuration was checked."""
+    destination_type = find_destination(config.type)
+    if destination_type is None:
         raise LookupError(f"no destination type {config.type}: the configuration was not checked")
-    return found
-
-
-def _attempt(claim: Claim, config: DestinationConfig, at: datetime) -> Attempt:
-    return Attempt(
-        delivery_id=claim.id,
-        event_id=claim.event.id,
-        event_type=claim.event.type,
-        payload=claim.event.payload,
-        number=claim.attempts,
-        at=at,
-        timeout_seconds=config.timeout_seconds,
-        accepted=claim.accepted,
-    )
+    return destination_type

@@ -1,8 +1,7 @@
-"""When the next attempt of a delivery is due, or that there is none: pure."""
+"""The retry decision: what follows an attempt, and when the next one is due. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
@@ -23,7 +22,7 @@ def next_attempt(
     after_seconds: float | None,
     chance: float,
 ) -> datetime | None:
-    """When to try again after `tries` attempts; None where the schedule is used up.
+    """Return when to try again after `tries` attempts; None where the schedule is used up.
 
     `chance` is a random number from 0 to 1. Never sooner than `after_seconds`, up to a day.
     """
@@ -35,8 +34,8 @@ def next_attempt(
     return now + timedelta(seconds=wait)
 
 
-def after_receipt(claim: Claim, receipt: Receipt, seconds: float) -> Settlement:
-    """The delivery is done."""
+def after_receipt(claim: Claim, receipt: Receipt, seconds: float | None) -> Settlement:
+    """Settle an attempt that delivered."""
     return Settlement(
         claim=claim,
         state=State.DELIVERED,
@@ -59,7 +58,7 @@ def after_error(
     chance: float,
     seconds: float | None,
 ) -> Settlement:
-    """What follows an attempt that did not deliver.
+    """Settle an attempt that did not deliver.
 
     A paused destination's delivery waits without having used the attempt; an unknown outcome is resent by
     the schedule or held, as the destination's `on_unknown` says.
@@ -93,25 +92,10 @@ def after_error(
     )
 
 
-def after_render_failure(claim: Claim, reason: str) -> Settlement:
-    """No message could be made for a machine: dead without an attempt."""
-    return Settlement(
-        claim=claim, state=State.DEAD, reason=reason, tries=claim.tries, accepted=claim.accepted
-    )
+def not_begun(claim: Claim, reason: str | None) -> Settlement:
+    """Settle a claim of which no byte was sent, as if it had never been made.
 
-
-def returned(claim: Claim) -> Settlement:
-    """Claimed, but not started: pending again and due as before, no attempt used."""
-    return Settlement(
-        claim=claim, state=State.PENDING, reason=None, tries=claim.tries, accepted=claim.accepted
-    )
-
-
-def not_sent(claim: Claim) -> Settlement:
-    """Started too late to be sent within its lease: due as before, no attempt of the schedule used."""
-    return replace(
-        returned(claim),
-        tries=claim.tries - 1,
-        outcome=Outcome.FAILED,
-        detail="not sent: its worker was halted for longer than its lease",
-    )
+    Without a `reason` it is pending again and due as before; with one no message can be made: it is dead.
+    """
+    state = State.PENDING if reason is None else State.DEAD
+    return Settlement(claim=claim, state=state, reason=reason, tries=claim.tries - 1, accepted=claim.accepted)

@@ -1,4 +1,4 @@
-"""How much may go to a destination now, and what an outcome does to it: breaker, pause and rate limit, pure.
+"""The throttle of a destination: breaker, pause and rate limit, as pure functions of its state.
 
 The state is the store's, shared by all workers, and everything in it is a time: nothing that a dead worker
 could leave set.
@@ -23,7 +23,7 @@ CATCH_UP_SECONDS = 0.02
 
 
 def opens_at(config: DestinationConfig, state: DestinationState, now: datetime) -> datetime | None:
-    """When a destination that must wait may be sent to again; None where it need not wait.
+    """Return when a destination that must wait may be sent to again; None where it need not wait.
 
     A pause does not end by itself and is not counted here.
     """
@@ -35,15 +35,15 @@ def opens_at(config: DestinationConfig, state: DestinationState, now: datetime) 
 
 
 def allowance(
-    config: DestinationConfig, state: DestinationState, in_flight: int, room: int, now: datetime
+    config: DestinationConfig, state: DestinationState, in_flight: int, slots: int, now: datetime
 ) -> int:
-    """How many deliveries of a destination may be claimed now.
+    """Return how many deliveries of a destination may be claimed now.
 
-    `in_flight` counts all workers' together, `room` is what this worker has left for the destination.
+    `in_flight` counts all workers' together, `slots` are the free ones that this worker has for it.
     """
     if state.paused_at is not None or opens_at(config, state, now) is not None:
         return 0
-    count = min(config.concurrency - in_flight, room)
+    count = min(config.concurrency - in_flight, slots)
     if state.probe_at is not None:
         count = min(count, 1 - in_flight)
     if config.rate_limit is not None:
@@ -52,7 +52,7 @@ def allowance(
 
 
 def first_attempts(count: int, chance: float) -> int:
-    """How many of `count` claims are for first attempts, if so many are due: half of them.
+    """Return how many of `count` claims are for first attempts, if so many are due: half of them.
 
     The other half is for the longest due. So neither waits for all of the other: not what is new behind old
     retries, nor a retry behind what keeps coming. `chance`, a random number from 0 to 1, decides the odd one.
@@ -60,13 +60,13 @@ def first_attempts(count: int, chance: float) -> int:
     return math.floor(count / 2 + chance)
 
 
-def room_for(threads: int, free: int, in_hand: int) -> int:
-    """How many of a worker's free threads a destination may have that already has `in_hand` of them.
+def free_slots(threads: int, free: int, in_flight: int) -> int:
+    """Return how many of a worker's free threads a destination may have that already has `in_flight` of them.
 
     The last quarter, one at least, is for destinations that have none, one thread each.
     """
     reserve = max(threads // 4, 1)
-    if in_hand == 0 and free > 0:
+    if in_flight == 0 and free > 0:
         return max(free - reserve, 1)
     return max(free - reserve, 0)
 
@@ -74,7 +74,7 @@ def room_for(threads: int, free: int, in_hand: int) -> int:
 def after_claim(
     config: DestinationConfig, state: DestinationState, count: int, now: datetime
 ) -> DestinationState:
-    """The state once `count` deliveries were claimed: pace used up, and the next probe put off."""
+    """Return the state once `count` deliveries were claimed: pace used up, and the next probe put off."""
     if count == 0:
         return state
     if config.rate_limit is not None:
@@ -87,13 +87,25 @@ def after_claim(
     return state
 
 
+def after_take_back(
+    config: DestinationConfig, state: DestinationState, is_probe: bool, now: datetime
+) -> DestinationState:
+    """Return the state once a claim was taken back: rate and probe are as if it had not been made."""
+    if config.rate_limit is not None and state.rate_limited_until is not None:
+        earlier = state.rate_limited_until - timedelta(seconds=config.rate_limit.interval_seconds)
+        state = replace(state, rate_limited_until=earlier)
+    if is_probe and state.probe_at is not None:
+        state = replace(state, probe_seconds=state.probe_seconds / 2, probe_at=now)
+    return state
+
+
 def after_success(state: DestinationState) -> DestinationState:
-    """It accepts again: the breaker closes."""
+    """Return the state after a success: the breaker closes."""
     return replace(state, failures=0, probe_at=None, probe_seconds=0.0)
 
 
 def after_failure(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
-    """A destination that paused itself, asked for a rest (429), or failed once more.
+    """Return the state after a failure: it paused itself, asked for a rest (429), or failed once more.
 
     One that rejects a message answers, and that closes its breaker. A throttled answer does not count.
     """
@@ -119,13 +131,13 @@ def _failed(state: DestinationState, now: datetime) -> DestinationState:
 
 
 def _paced(limit: RateLimit, state: DestinationState, now: datetime) -> int:
-    """How many messages the limit lets go now (the generic cell rate algorithm)."""
+    """The number of messages that the limit lets go now (the generic cell rate algorithm)."""
     start = _start(limit, state, now)
     return math.floor((now - start).total_seconds() / limit.interval_seconds + 1e-9) + 1
 
 
 def _start(limit: RateLimit, state: DestinationState, now: datetime) -> datetime:
-    """Where the pace stands: what was not used is saved up to the burst."""
+    """The start of the limit's next interval: what was not used is saved up to the burst."""
     saved = max((limit.burst - 1) * limit.interval_seconds, CATCH_UP_SECONDS)
     earliest = now - timedelta(seconds=saved)
     return max(state.rate_limited_until or earliest, earliest)

@@ -113,11 +113,6 @@ class Destination(ABC):
         """
 
     @classmethod
-    def passes_on(cls, options: Any) -> Message | None:
-        """The message of an empty send block, where it is the same for every event; None where it is not."""
-        return None
-
-    @classmethod
     @abstractmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         """Return the message for an event without a template, escaped as this type needs.

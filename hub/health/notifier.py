@@ -18,6 +18,7 @@ from hub.model.alert import Alert
 from hub.model.event import Event
 from hub.model.finding import FindingCode
 from hub.model.routing import Matched, Routing
+from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
 ROUTE = "problems"
@@ -104,8 +105,7 @@ def _save(
     transaction.alerts.save(decision.alerts, decision.forgotten)
     for event, notification in events:
         routing = Routing(matched=(Matched(route=ROUTE, sends=notification.sends),), verdicts=())
-        transaction.events.add(event, routing)
-        transaction.events.add_deliveries(event, routing)
+        transaction.events.insert([RoutedEvent(event=event, routing=routing)])
     return True
 
 

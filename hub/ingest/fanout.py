@@ -11,7 +11,7 @@ from typing import Any
 from hub.ingest.route import Rules, match
 from hub.model.event import HUB_SOURCE, Event, new_id
 from hub.model.routing import Routing
-from hub.store.repositories.events import Arrival
+from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
 
@@ -31,7 +31,7 @@ def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
     Conditions run before the transaction begins: they are users' code, and others wait for its lock.
     """
     routing = match(rules, event)
-    if store.take_in(Arrival(event=event, routing=routing)):
+    if store.insert_event(RoutedEvent(event=event, routing=routing)):
         return FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed)
     fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
     if fanned_out.deliveries:

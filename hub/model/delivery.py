@@ -1,4 +1,4 @@
-"""What is owed: a delivery as a worker claims, attempts and settles it."""
+"""A delivery as a worker claims, attempts and settles it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub.model.event import Event
 from hub.model.routing import Send
 
 Message = dict[str, Any]
-"""What one delivery sends: a JSON object whose keys are its destination type's own."""
+"""The content that one delivery sends: a JSON object whose keys are its destination type's own."""
 
 RAW = "raw"
 """The key of a message that is the event itself, byte for byte, and therefore not kept twice."""
@@ -21,7 +21,7 @@ MESSAGE_LIMIT_BYTES = 256 * 1024
 
 
 class State(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -36,7 +36,7 @@ FINISHED = (State.DELIVERED, State.CANCELLED)
 
 
 class Outcome(StrEnum):
-    """What came of one attempt; `unknown` means that the message may have been accepted."""
+    """The end of one attempt; `unknown` means that the message may have been accepted."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -45,11 +45,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A delivery that this worker may work on until its lease runs out.
+    """A delivery that this worker may attempt until its lease runs out: the attempt is recorded.
 
-    `token` fences its result: a worker that comes late with an old token changes nothing. `attempts`
-    counts all that were made, `tries` those since the schedule last began anew. `message` is None until
-    the first attempt rendered it. `accepted` are recipients that need no further mail.
+    `token` fences its result: a worker that comes late with an old token changes nothing. `attempts` counts
+    all that were made, this one included, `tries` those since the schedule last began anew. `message` is None
+    until an outcome was kept with it. `accepted` are recipients that need no further mail. `is_probe` means
+    that the destination's breaker is open and this one attempt is to show whether it accepts again.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Claim:
     message: Message | None
     degraded: str | None
     accepted: tuple[str, ...]
+    is_probe: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +98,22 @@ class Receipt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settlement:
-    """What becomes of a delivery after an attempt, or without one (`outcome` None).
+class NotBegun:
+    """The end of a claim of which no byte was sent: it leaves no attempt.
 
-    `tries` and `accepted` replace what was kept; `due_at` counts where the state is pending.
+    It was taken back, or with `reason` no message can be made for it: the delivery is dead.
+    """
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """The end of a claim: the new state of its delivery.
+
+    `claim` has the message, if one was rendered. `tries` and `accepted` replace what was kept; `due_at`
+    counts where the state is pending, and None leaves it as it was. `outcome` is None where the attempt never
+    began: then no trace of it stays.
     """
 
     claim: Claim

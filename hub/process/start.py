@@ -13,6 +13,8 @@ import structlog
 from hub.delivery.worker import Worker
 from hub.errors import SettingsError, StoreUnavailable
 from hub.ingest.route import Rules
+from hub.maintenance.heartbeat import leave
+from hub.maintenance.runner import Maintenance, worker_tasks
 from hub.model.config import Config
 from hub.model.destination import OnUnknown
 from hub.process.logs import set_up_logs
@@ -21,7 +23,8 @@ from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files
 from hub.settings import Settings, load_settings
 from hub.store.copy import refuse_moved
 from hub.store.engine.sqlite import sqlite_path
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 from hub.web import create_app, new_link
 from hub.web.app import Hub
 
@@ -124,12 +127,24 @@ def run_worker(
         reloader.rules,
         threads=settings.worker_threads,
         public_url=settings.public_url,
-        retention=settings.retention,
+    )
+    maintenance = Maintenance(
+        worker_tasks(
+            store,
+            reloader.rules,
+            worker=worker.id,
+            last_cycle_at=lambda: worker.last_cycle_at,
+            retention=settings.retention,
+            public_url=settings.public_url,
+        )
     )
     StopSignals(worker.stop, lambda: os._exit(1))
     if ends_with_parent:
         end_with_parent(worker.stop)
+    maintenance.start()
     worker.run()
+    maintenance.stop()
+    leave(store, worker.id)
     store.close()
     sys.stdout.flush()
 

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
 
 from hub.errors import StoreError
 from hub.model.delivery import State
-from hub.store.engine.changes import Insert
 from hub.store.store import MOVED_CODE, MOVED_WORDS, Store, Transaction
 from hub.store.tables import alerts, attempts, counters, deliveries, destinations, events, is_in, settings
 
@@ -207,8 +206,8 @@ def _replace(source: Store, target: Store, table: Table) -> None:
 
 
 def _insert(transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Row by row, for a payload in an array takes twice its bytes; they go together all the same."""
-    transaction.session.write(*(Insert(table=table, rows=[row]) for row in rows))
+    if rows:
+        transaction.session.connection.execute(insert(table), rows)
 
 
 def _batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

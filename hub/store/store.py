@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
@@ -13,14 +13,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from hub.errors import StoreError, StoreMoved, StoreUnavailable
-from hub.model.delivery import Claim
 from hub.model.stats import DatabaseStatus, DiskSpace
-from hub.store.engine.group_commit import Collided, GroupCommit
-from hub.store.engine.session import Session
+from hub.store.group_commit import Collided, GroupCommit
 from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.destinations import Destinations
-from hub.store.repositories.events import Arrival, Events
+from hub.store.repositories.events import Events, RoutedEvent
 from hub.store.repositories.metrics import Metrics
 from hub.store.repositories.operator import Operator
 from hub.store.repositories.queue import Queue
@@ -28,8 +26,8 @@ from hub.store.repositories.reports import Reports
 from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import Settings
-from hub.store.repositories.short_turn import Offer
 from hub.store.repositories.workers import Workers
+from hub.store.session import Session
 
 T = TypeVar("T")
 
@@ -96,7 +94,7 @@ class Store(ABC):
         self.url = url
         self._engine = engine
         self._writes: GroupCommit[Callable[[Transaction], Any], Any] = GroupCommit(self._do_all)
-        self._arrivals = GroupCommit(self._take_in_all)
+        self._new_events = GroupCommit(self._insert_all)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and return its result once that is durably committed.
@@ -107,27 +105,28 @@ class Store(ABC):
         result: T = self._writes.run(work)
         return result
 
-    def take_in(self, arrival: Arrival) -> bool:
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction of its own, committed durably at the end of the block. Raises StoreUnavailable.
+
+        For the worker and for maintenance: what senders wait for is committed together by `write`.
+        """
+        with self._begin() as transaction:
+            yield transaction
+
+    def insert_event(self, routed: RoutedEvent) -> bool:
         """Keep a new event and every delivery it is owed, or neither; False where it is known already.
 
         Returns once that is durably committed, together with what arrives at the same time, and the workers
         are told. Raises StoreUnavailable.
         """
-        return self._arrivals.run(arrival)
-
-    def start_first(self, offers: Sequence[Offer]) -> tuple[datetime, list[Claim]] | None:
-        """Claim and start what is due first to each offered destination that is at rest, in one exchange.
-
-        Returns when that was, and the claims as `start` does; None where nothing was started, as never by
-        SQLite, where a transaction costs no more. Raises StoreUnavailable.
-        """
-        return None
+        return self._new_events.run(routed)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A consistent view, which no writer waits for. Raises StoreUnavailable."""
-        with self._translated(), self._reader() as line:
-            yield Transaction(line)
+        with self._translated(), self._reader() as session:
+            yield Transaction(session)
 
     @abstractmethod
     def migrate(self) -> None:
@@ -142,11 +141,8 @@ class Store(ABC):
         """Tell the workers that something may be due. Never fails: they look by themselves as well."""
 
     @abstractmethod
-    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
-        """Call `on_wake` whenever any process says that something may be due.
-
-        It is told for which destinations, or none where that was not said, or may have been missed.
-        """
+    def listen(self, on_wake: Callable[[], None]) -> Listener:
+        """Call `on_wake` whenever any process says that something may be due, or may have said so."""
 
     @abstractmethod
     def status(self) -> DatabaseStatus:
@@ -175,17 +171,17 @@ class Store(ABC):
         with self._begin() as transaction:
             return [work(transaction) for work in works]
 
-    def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
+    def _insert_all(self, routed: Sequence[RoutedEvent]) -> list[bool]:
         with self._begin() as transaction:
-            are_new = transaction.events.take_in(arrivals)
-        if any(arrival.routing.owed for arrival in arrivals):
+            are_new = transaction.events.insert(routed)
+        if any(new.routing.owed for new in routed):
             self.wake()
         return are_new
 
     @contextmanager
     def _begin(self) -> Iterator[Transaction]:
-        with self._translated(), self._writer() as line:
-            yield Transaction(line)
+        with self._translated(), self._writer() as session:
+            yield Transaction(session)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -216,22 +212,3 @@ def first_line(error: BaseException) -> str:
     """What a database says, in one line, without the statement that SQLAlchemy adds."""
     said = str(getattr(error, "orig", None) or error).strip()
     return said.splitlines()[0][:300] if said else type(error).__name__
-
-
-def open_store(url: str, connections: int = 3, *, durable: bool = True) -> Store:
-    """The store behind a `DATABASE_URL`; connects only when it is first used.
-
-    A worker's need not be `durable` on SQLite: no commit of its own acknowledges anything. After a power
-    cut the last of them may be gone, and what they recorded is done again.
-
-    Raises StoreError for a URL that no dialect here serves.
-    """
-    if url.startswith("sqlite:"):
-        from hub.store.engine.sqlite import SqliteStore
-
-        return SqliteStore(url, durable=durable)
-    if url.startswith(("postgres:", "postgresql:")):
-        from hub.store.engine.postgres import PostgresStore
-
-        return PostgresStore(url, connections)
-    raise StoreError("DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://")

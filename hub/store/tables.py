@@ -32,12 +32,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def as_microseconds(moment: datetime) -> int:
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment as the tables keep it: whole microseconds since 1970."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
-as_json = json.JSONEncoder(separators=(",", ":")).encode
-"""`json.dumps` makes an encoder for each call."""
+def from_microseconds(value: int) -> datetime:
+    """Return the moment that the tables keep as so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+to_json = json.JSONEncoder(separators=(",", ":")).encode
+"""Writes a JSON value as ASCII; `json.dumps` makes an encoder for each call."""
+
+
+def storable(text: str) -> str:
+    """Return a text without the NUL and the lone surrogates that no database takes."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 class Time(TypeDecorator[datetime]):
@@ -47,10 +58,10 @@ class Time(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else as_microseconds(value)
+        return None if value is None else to_microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else from_microseconds(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -60,7 +71,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else as_json(value)
+        return None if value is None else to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
@@ -73,9 +84,7 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return value.replace("\0", " ").encode("utf-8", "replace").decode()
+        return None if value is None else storable(value)
 
 
 def is_in(state: State) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from hub.ingest.fanout import fan_out
 from hub.ingest.route import load_rules
 from hub.model.event import Event, new_id
 from hub.rules.load import load_config
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 OTHER = """\
 version: 1

@@ -15,8 +15,8 @@ import pytest
 from shell import Served, bare_environment, shipped_environment
 from sqlalchemy import delete
 
-from hub.store.repositories.events import Arrival
-from hub.store.store import open_store
+from hub.store.open import open_store
+from hub.store.repositories.events import RoutedEvent
 from hub.store.tables import deliveries
 
 Run = Callable[..., Any]
@@ -52,8 +52,8 @@ def given_life(url: str) -> None:
     event, owed = given.event(), given.routing("log")
 
     def work(transaction: Any) -> None:
-        transaction.events.take_in([Arrival(event=event, routing=owed)])
-        transaction.workers.beat("w", forget_after=timedelta(minutes=10))
+        transaction.events.insert([RoutedEvent(event=event, routing=owed)])
+        transaction.workers.beat("w", transaction.now, forget_after=timedelta(minutes=10))
 
     with closing(open_store(url)) as store:
         store.write(work)

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import Result
 from shell import bare_environment
 
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 Run = Callable[..., Result]
 

@@ -4,10 +4,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from given import event, routing
+from given import event, keep, routing
 from shell import shipped_environment
 
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 
 @pytest.fixture
@@ -16,13 +16,8 @@ def filled(sqlite_url):
     with closing(open_store(sqlite_url)) as store:
         for days, owed in ((40, ()), (10, ()), (40, ("log",))):
             old = event(received_at=datetime.now(UTC) - timedelta(days=days))
-            store.write(lambda tx, old=old, owed=owed: _keep(tx, old, owed))
+            store.write(lambda tx, old=old, owed=owed: keep(tx, old, routing(*owed)))
     return shipped_environment(DATABASE_URL=sqlite_url)
-
-
-def _keep(transaction, old, owed):
-    transaction.events.add(old, routing(*owed))
-    transaction.events.add_deliveries(old, routing(*owed))
 
 
 def payloads(env):

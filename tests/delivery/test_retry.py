@@ -123,8 +123,8 @@ def test_who_has_it_is_remembered_once() -> None:
 
     assert settled.accepted == ("a@example.com", "b@example.com")
     assert done.accepted == ("a@example.com", "c@example.com")
-    assert retry.after_render_failure(CLAIM, "no").accepted == CLAIM.accepted
-    assert retry.returned(CLAIM).accepted == CLAIM.accepted
+    assert retry.not_begun(CLAIM, "no").accepted == CLAIM.accepted
+    assert retry.not_begun(CLAIM, None).accepted == CLAIM.accepted
 
 
 def test_a_receipt_delivers() -> None:
@@ -135,7 +135,7 @@ def test_a_receipt_delivers() -> None:
 
 
 def test_without_an_attempt_there_is_no_outcome() -> None:
-    dead, back = retry.after_render_failure(CLAIM, "template failed"), retry.returned(CLAIM)
+    dead, back = retry.not_begun(CLAIM, "template failed"), retry.not_begun(CLAIM, None)
 
     assert (dead.state, dead.reason, dead.outcome) == (State.DEAD, "template failed", None)
-    assert (back.state, back.due_at, back.outcome, back.tries) == (State.PENDING, None, None, CLAIM.tries)
+    assert (back.state, back.due_at, back.outcome, back.tries) == (State.PENDING, None, None, CLAIM.tries - 1)

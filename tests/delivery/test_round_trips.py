@@ -17,10 +17,11 @@ from hub.destinations.base import find_destination
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import State
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 
 EVENTS = 5
-"""The best of so many: now and then one meets the heartbeat or another chore."""
+"""The best of so many: now and then one meets the heartbeat or another task of maintenance."""
 
 QUIET_SECONDS = 0.2
 """So long nothing follows what settled a delivery."""
@@ -41,13 +42,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-RENDERED = [
-    pytest.param(kind, marks=pytest.mark.xfail(reason="a rendered message takes 3 or 5 before", strict=True))
-    for kind in ("a built-in message", "a template")
-]
-
-
-@pytest.mark.parametrize("kind", ["the event itself", *RENDERED])
+@pytest.mark.parametrize("kind", KINDS)
 def test_two_before_a_message_is_sent_and_two_after(kind: str, web: Store, postgres_store_url: str) -> None:
     arrivals: list[float] = []
 

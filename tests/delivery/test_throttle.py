@@ -33,10 +33,10 @@ def allowed(
     *,
     now: datetime = NOW,
     in_flight: int = 0,
-    room: int = 100,
+    slots: int = 100,
     config: DestinationConfig = PLACE,
 ) -> int:
-    return throttle.allowance(config, state, in_flight, room, now)
+    return throttle.allowance(config, state, in_flight, slots, now)
 
 
 FAIL = Retry("answered 503", status=503)
@@ -47,14 +47,15 @@ OPEN = after(*[FAIL] * 5)
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "room", "count"), [(0, 100, 4), (3, 100, 1), (4, 100, 0), (9, 100, 0), (0, 2, 2), (0, 0, 0)]
+    ("in_flight", "slots", "count"),
+    [(0, 100, 4), (3, 100, 1), (4, 100, 0), (9, 100, 0), (0, 2, 2), (0, 0, 0)],
 )
-def test_no_more_than_its_concurrency_and_the_workers_room(in_flight: int, room: int, count: int) -> None:
-    assert allowed(STATE, in_flight=in_flight, room=room) == count
+def test_no_more_than_its_concurrency_and_the_workers_room(in_flight: int, slots: int, count: int) -> None:
+    assert allowed(STATE, in_flight=in_flight, slots=slots) == count
 
 
 @pytest.mark.parametrize(
-    ("threads", "free", "in_hand", "room"),
+    ("threads", "free", "in_flight", "slots"),
     [
         (16, 16, 0, 12),
         (16, 8, 4, 4),
@@ -70,17 +71,19 @@ def test_no_more_than_its_concurrency_and_the_workers_room(in_flight: int, room:
         (1, 0, 0, 0),
     ],
 )
-def test_no_destination_takes_the_last_free_threads(threads: int, free: int, in_hand: int, room: int) -> None:
-    assert throttle.room_for(threads, free, in_hand) == room
+def test_no_destination_takes_the_last_free_threads(
+    threads: int, free: int, in_flight: int, slots: int
+) -> None:
+    assert throttle.free_slots(threads, free, in_flight) == slots
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4, 8, 16])
 def test_one_destination_that_hangs_leaves_a_thread_for_another(threads: int) -> None:
     taken = 0
     for _ in range(20):
-        taken += throttle.room_for(threads, threads - taken, taken)
+        taken += throttle.free_slots(threads, threads - taken, taken)
 
-    assert throttle.room_for(threads, threads - taken, 0) >= 1
+    assert throttle.free_slots(threads, threads - taken, 0) >= 1
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,7 @@ def sent_at(limit: RateLimit, seconds: float, *, step: float, at_once: int = 100
     config = replace(PLACE, concurrency=at_once, rate_limit=limit)
     state, sent, elapsed = STATE, [], 0.0
     while elapsed < seconds:
-        count = allowed(state, now=later(elapsed), config=config, room=at_once)
+        count = allowed(state, now=later(elapsed), config=config, slots=at_once)
         state = throttle.after_claim(config, state, count, later(elapsed))
         sent += [elapsed] * count
         elapsed += step

@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +16,11 @@ import given
 import pytest
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from sqlalchemy import delete, select, text, update
+from working import Today, working
 
 from hub import operator
 from hub.delivery import worker
-from hub.delivery.batch import Sent
-from hub.delivery.worker import Worker
+from hub.delivery.batch import Completion
 from hub.errors import Retry
 from hub.ingest.fanout import fan_out, replay
 from hub.ingest.route import Rules
@@ -29,35 +28,10 @@ from hub.model.delivery import Outcome, State
 from hub.model.destination import DestinationConfig, OnUnknown, RateLimit
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
-from hub.store.repositories.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
 
 QUICK = (0.02, 0.02)
-
-
-class Today:
-    """The rules that a running worker sees; they can be changed."""
-
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
-
-    def __call__(self) -> Rules:
-        return self.rules
-
-
-@contextmanager
-def working(store: Store, rules: Rules | Today, threads: int = 8) -> Iterator[Worker]:
-    today = rules if isinstance(rules, Today) else Today(rules)
-    worker = Worker(store, today, threads=threads, public_url="https://hub.example.com")
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def to(receiver: HttpReceiver, name: str = "crm", **changes: Any) -> DestinationConfig:
@@ -251,7 +225,7 @@ def test_what_is_owed_to_a_destination_that_cannot_be_sent_to_waits(
             (waiting,) = wait_for_state(store, State.PENDING)
             assert (waiting.destination, waiting.attempts, receiver.received) == ("crm", 0, [])
             today.rules = ready
-            worker._inbox.ring()
+            worker._completions.wake()
             receiver.wait_for(1)
 
 
@@ -334,47 +308,19 @@ def test_an_unknown_outcome_is_held_for_an_operator_where_asked_for(store: Store
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-@pytest.mark.parametrize("is_started", [True, False])
-def test_what_a_dead_worker_held_is_taken_over(store: Store, is_started: bool) -> None:
+def test_what_a_dead_worker_was_sending_is_taken_over(store: Store) -> None:
     with HttpReceiver() as receiver:
         rules = sending(to(receiver))
         fan_out(given.event(), rules, store)
-        lease = timedelta(seconds=-1)
-
-        def claim_and_die(transaction: Any) -> None:
-            claims = transaction.queue.claim(Wanted("crm", 1, token="dead", lease=lease))
-            if is_started:
-                message = {"method": "POST", "content_type": "application/json", "body": "{}"}
-                transaction.queue.start([replace(each, message=message) for each in claims], {"crm": lease})
-
-        store.write(claim_and_die)
+        given.claim(store, "crm", lease=timedelta(seconds=-1))
         with working(store, rules):
             receiver.wait_for(1)
             wait_for_state(store, State.DELIVERED)
         with store.read() as reading:
             state = reading.destinations.all()["crm"]
 
-    assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED][0 if is_started else 1 :]
+    assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED]
     assert state.failures == 0
-
-
-def test_a_worker_that_was_halted_past_its_lease_does_not_send_what_it_started(store: Store) -> None:
-    with HttpReceiver() as receiver:
-        rules = sending(place := to(receiver))
-        fan_out(given.event(), rules, store)
-        worker = Worker(store, lambda: rules, threads=1)
-        (claim,) = store.write(
-            lambda t: t.queue.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=30)))
-        )
-        rendered = [replace(claim, message={"body": "x"})]
-        (started,) = store.write(lambda t: t.queue.start(rendered, {"crm": timedelta(seconds=30)}))
-        worker._errands.send(started, place, given.NOON, time.monotonic() - 16)
-        worker._turn(claims=False)
-    record = only(store)
-
-    assert receiver.received == []
-    assert (record.state, outcomes(record)) == (State.PENDING, [Outcome.FAILED])
-    assert store.write(lambda t: t.operator.lock(record.id)).tries == 0
 
 
 def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
@@ -392,7 +338,7 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
     assert "abcdef" not in kept
 
 
-# -- what a turn fails at -------------------------------------------------------------------------
+# -- what a cycle fails at -------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("plain_log")
@@ -419,12 +365,10 @@ def test_a_result_that_cannot_be_settled_stops_no_other(store: Store) -> None:
     with HttpReceiver() as receiver:
         rules = sending(to(receiver))
         fan_out(given.event(), rules, store)
-        (claim,) = store.write(
-            lambda t: t.queue.claim(Wanted("crm", 1, token="mine", lease=timedelta(seconds=9)))
-        )
+        (claim,) = given.claim(store, "crm")
         with working(store, rules) as worker:
             gone = replace(claim, destination="gone")
-            worker._inbox.put(sent=Sent(claim=gone, seconds=1.0, result=Retry("no")))
+            worker._completions.put(Completion(claim=gone, seconds=1.0, result=Retry("no")))
             fan_out(given.event(), rules, store)
             wait_for_state(store, State.DELIVERED)
 
@@ -447,7 +391,7 @@ def test_workers_share_the_work_and_send_everything_once(open_stores: Callable[.
 
 
 def test_a_worker_recovers_from_lost_connections(new_postgres_database: Callable[..., str]) -> None:
-    from hub.store.store import open_store
+    from hub.store.open import open_store
 
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
@@ -467,7 +411,7 @@ def test_a_worker_recovers_from_lost_connections(new_postgres_database: Callable
     other.close()
 
 
-def test_stopping_returns_what_is_in_hand_and_leaves_unknown_what_was_being_sent(
+def test_stopping_takes_back_what_has_not_begun_and_leaves_unknown_what_was_being_sent(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.3)
@@ -521,7 +465,7 @@ STOPPING = """
 import sys, threading
 import given
 from hub.delivery import worker as module
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 module.DRAIN_SECONDS = 0.3
 place = given.destination("crm", url=sys.argv[2], timeout_seconds=60.0)
@@ -546,7 +490,7 @@ def test_a_destination_whose_row_was_removed_is_served_on(store: Store) -> None:
 
 
 def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:
-    from hub.store.store import open_store
+    from hub.store.open import open_store
 
     store = open_store(sqlite_url)
     with HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as receiver:

@@ -28,7 +28,7 @@ from signing import headers
 from hub import catalog
 from hub.model.delivery import Outcome, State
 from hub.model.records import DeliveryRecord
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 LEASE_SECONDS = 1 + 15
 """The time-out of an attempt in these routes, and what the worker adds to it."""

@@ -10,7 +10,7 @@ from faults.hubs import LEASE_SECONDS, Hub, Sender, kill, wait_until
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub.model.delivery import Outcome, State
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 ROUTES = """\
 version: 1

@@ -20,7 +20,8 @@ from sqlalchemy import insert, select, update
 from hub import catalog
 from hub.model.delivery import State
 from hub.model.event import new_id
-from hub.store.store import Store, Transaction, open_store
+from hub.store.open import open_store
+from hub.store.store import Store, Transaction
 from hub.store.tables import deliveries, destinations
 
 OVERDUE = 10_000

@@ -16,7 +16,8 @@ from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from sqlalchemy import select, update
 
 from hub.model.delivery import Outcome, State
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 from hub.store.tables import deliveries, destinations, events
 
 CONCURRENCY, PER_SECOND = 3, 10

@@ -14,12 +14,13 @@ from sqlalchemy import BigInteger, type_coerce, update
 from structlog.testing import capture_logs
 
 from hub import catalog, operator
-from hub.delivery.batch import News, Plan, Sent
-from hub.delivery.cycle import take_turn
+from hub.delivery.batch import Batch, Completion, CycleResult
+from hub.delivery.cycle import run_cycle
 from hub.errors import Reject, Retry
 from hub.health.facts import REFUSED_EDIT
 from hub.health.notifier import Notifier
 from hub.ingest.fanout import fan_out
+from hub.maintenance.expire import expire
 from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
 from hub.model.records import EventRecord
@@ -39,26 +40,28 @@ def owe(store: Store) -> None:
     fan_out(given.event(), RULES, store)
 
 
-def turn(store: Store, news: News | None = None, **more: Any) -> Any:
-    plan = Plan(
-        worker="w",
-        threads=16,
-        destinations=CONFIG.destinations,
-        configs=CONFIG.destinations,
-        news=news or News(),
-        in_hand={},
-        compose=lambda claim: replace(claim, message={"text": "x"}),
-        configured=dict.fromkeys(CONFIG.destinations, True),
-        tells=frozenset({"mail"}),
-        **more,
+def mark(store: Store) -> None:
+    store.write(lambda t: t.destinations.mark_configured(dict.fromkeys(CONFIG.destinations, True)))
+
+
+def cycle(store: Store, completions: tuple[Completion, ...] = ()) -> CycleResult:
+    mark(store)
+    return run_cycle(
+        store,
+        Batch(
+            completions=completions,
+            destinations=CONFIG.destinations,
+            configs=CONFIG.destinations,
+            threads=16,
+            counts_dead=True,
+        ),
     )
-    return store.write(lambda transaction: take_turn(transaction, plan))
 
 
 def send_all(store: Store, result: Any) -> None:
     """Send what is due, with this result for each."""
-    started = turn(store).started
-    turn(store, News(sent=tuple(Sent(claim=claim, seconds=0.1, result=result) for claim in started)))
+    claims = cycle(store).claims
+    cycle(store, tuple(Completion(claim=claim, seconds=0.1, result=result) for claim in claims))
 
 
 def age(store: Store, ago: timedelta = MINUTE) -> None:
@@ -145,18 +148,17 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     look(store)
     ages_ago = given.NOON - timedelta(days=9000)
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
-    done = turn(store, gives_up=True, claims=False)
+    expire(store, RULES)
     with store.read() as reading:
         assert [each.state for each in reading.reports.deliveries(destination="mail")] == [State.DEAD]
         assert [each.subject for each in reading.alerts.all()] == ["crm"]
-    assert +done.gave_up == {}
 
 
 def test_what_waited_too_long_is_told(store: Store) -> None:
     owe(store)
-    turn(store, claims=False)
+    mark(store)
     change(store, update(deliveries).values(owed_since=given.NOON - timedelta(days=9000)))
-    turn(store, gives_up=True, claims=False)
+    expire(store, RULES)
     age(store)
     look(store)
 
@@ -175,7 +177,7 @@ def test_several_that_look_at_once_tell_once(open_stores: Callable[..., Store]) 
 
 
 def test_a_pause_is_told_with_the_command_that_ends_it(store: Store) -> None:
-    turn(store, claims=False)
+    mark(store)
     owe(store)
     operator.pause(store, RULES, "crm")
     change(store, earlier(destinations.c.paused_at, MINUTE))
@@ -216,7 +218,7 @@ def test_a_source_that_is_quiet_is_told(store: Store) -> None:
 
 
 def test_what_cannot_be_told_is_logged_once(store: Store) -> None:
-    turn(store, claims=False)
+    mark(store)
     operator.pause(store, RULES, "mail")
     change(store, earlier(destinations.c.paused_at, MINUTE))
     notifier = Notifier(store, "")

@@ -24,7 +24,8 @@ from hub.ingest.route import Rules
 from hub.process.logs import set_up_logs
 from hub.rules.reload import Serving
 from hub.settings import Settings
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 from hub.web.app import create_app
 
 OTHER_SECRET = "whsec_b3RoZXIgb3RoZXI="

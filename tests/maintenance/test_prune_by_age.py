@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import given
 from sqlalchemy import update
+from working import working
 
-from hub.delivery.worker import Worker
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import State
 from hub.model.routing import Send
+from hub.store.repositories.events import RoutedEvent
 from hub.store.repositories.retention import PRUNE_BATCH
 from hub.store.store import Store
 from hub.store.tables import deliveries
@@ -24,14 +24,8 @@ def test_a_worker_removes_what_is_older_than_the_retention(store: Store) -> None
     old = given.event(type_="role.created", received_at=given.NOON - timedelta(days=3))
     for event in (owed, old):
         fan_out(event, rules, store)
-    worker = Worker(store, lambda: rules, threads=2, retention=timedelta(days=2))
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
+    with working(store, rules, retention=timedelta(days=2)):
         with_payload = given.until(lambda: payloads(store) if len(payloads(store)) < 2 else [])
-    finally:
-        worker.stop()
-        thread.join(10)
 
     assert with_payload == [owed.id]
 
@@ -40,19 +34,13 @@ def test_events_are_taken_in_and_delivered_between_the_batches(store: Store) -> 
     rules = given.rules(given.route(events=("user.created",)))
     old = given.event(received_at=given.NOON - timedelta(days=900))
     owed = given.routing(*["log"] * (3 * PRUNE_BATCH))
-    store.write(lambda t: t.events.add(old, owed) and t.events.add_deliveries(old, owed))
+    store.write(lambda t: t.events.insert([RoutedEvent(event=old, routing=owed)]))
     long_ago = {"state": State.DELIVERED, "delivered_at": given.NOON, "finished_at": old.received_at}
     store.write(lambda t: t.session.connection.execute(update(deliveries).values(long_ago)) and None)
-    worker = Worker(store, lambda: rules, threads=2, retention=timedelta(days=2))
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
+    with working(store, rules, retention=timedelta(days=2)):
         ids = {fan_out(given.event(), rules, store).event_id for _ in range(20)}
         given.until(lambda: set(payloads(store)) == ids, seconds=20)
         given.until(lambda: states_of(store, *ids) == {State.DELIVERED}, seconds=20)
-    finally:
-        worker.stop()
-        thread.join(10)
 
     assert states_of(store, old.id) == set()
 

@@ -14,7 +14,8 @@ from hub.ingest.route import Rules
 from hub.model.config import Config
 from hub.rules.reload import KEPT_FILES, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
 from hub.settings import Settings
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 
 ROUTES = """\
 version: 1

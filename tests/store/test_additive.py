@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, insert, inspect, select, text
 
 from hub.store.migrate import _FOLDER
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 Schema = Mapping[tuple[str, str, str], Any]
 """What there is, by kind, table and name, with all that matters of it."""

@@ -19,7 +19,6 @@ from hub.model.delivery import Receipt, State
 from hub.model.event import Event
 from hub.model.stats import Accounts
 from hub.store.repositories import audit
-from hub.store.repositories.queue import Wanted
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries, events
 
@@ -45,18 +44,16 @@ def take_in(store: Store, **changes: Any) -> Event:
 def attempt(store: Store, result: Receipt | SendError, name: str = "log") -> None:
     """Send the delivery of a destination that is due first."""
 
+    claims = [replace(claim, message={"text": "x"}) for claim in given.claim(store, name, lease=LEASE)]
+
     def work(transaction: Any) -> None:
-        claims = transaction.queue.claim(Wanted(name, 1, token="mine", lease=LEASE))
-        claims = transaction.queue.start(
-            [replace(each, message={"text": "x"}) for each in claims], {name: LEASE}
-        )
         for claim in claims:
             if isinstance(result, Receipt):
                 transaction.queue.settle([retry.after_receipt(claim, result, 0.1)])
             else:
-                place = given.destination(name)
+                config = given.destination(name)
                 settled = retry.after_error(
-                    claim, result, place, now=transaction.now, chance=0.5, seconds=0.1
+                    claim, result, config, now=transaction.now, chance=0.5, seconds=0.1
                 )
                 transaction.queue.settle([settled])
 

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from hub.errors import Conflict, StoreError, StoreUnavailable
-from hub.store.engine.group_commit import GroupCommit
-from hub.store.engine.session import Session
+from hub.store.group_commit import GroupCommit
+from hub.store.session import Session
 from hub.store.store import Store, Transaction
 
 
@@ -201,7 +201,7 @@ def test_transactions_that_collide_fail_no_neighbour(
     new_postgres_database: Callable[..., str],
 ) -> None:
     """Two processes that take in the same two messages in opposite order: the database ends one of them."""
-    from hub.store.store import open_store
+    from hub.store.open import open_store
 
     url = new_postgres_database()
     stores = [open_store(url), open_store(url)]
@@ -211,11 +211,11 @@ def test_transactions_that_collide_fail_no_neighbour(
 
     def taking(number: int, event: Any, other: Any) -> Callable[[Transaction], bool]:
         def work(transaction: Transaction) -> bool:
-            transaction.events.add(event, given.routing())
+            given.keep(transaction, event, given.routing())
             if waits[number]:
                 waits[number] = False
                 both_began.wait(5)
-            return transaction.events.add(other, given.routing())
+            return given.keep(transaction, other, given.routing())
 
         return work
 

@@ -14,7 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from hub.errors import StoreError, StoreUnavailable
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 from hub.store.tables import metadata
 
 
@@ -33,7 +34,7 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
 
 
 def test_processes_that_migrate_at_the_same_time_all_succeed(empty_url: str) -> None:
-    program = "import sys; from hub.store.store import open_store; open_store(sys.argv[1]).migrate()"
+    program = "import sys; from hub.store.open import open_store; open_store(sys.argv[1]).migrate()"
     running = [
         subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE) for _ in range(4)
     ]

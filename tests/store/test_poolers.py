@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import text
 
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 
 
 def prepared(store: Store) -> int:

@@ -16,7 +16,6 @@ from hub.delivery import retry
 from hub.errors import NotFound, Retry
 from hub.model.delivery import Receipt, State
 from hub.model.event import Event
-from hub.store.repositories.queue import Wanted
 from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
 from hub.store.store import Store
 from hub.store.tables import deliveries
@@ -29,28 +28,26 @@ def deliver(store: Store, *names: str, fail_first: bool = False, **changes: Any)
     """Take an event in and deliver it to the named destinations."""
     event = given.event(**changes)
 
-    def settle(transaction: Any, name: str, result: Receipt | Retry) -> None:
-        lease = timedelta(seconds=30)
-        claims = transaction.queue.claim(Wanted(name, 100, token="t", lease=lease))
-        started = transaction.queue.start([replace(c, message={"text": "x"}) for c in claims], {name: lease})
-        for claim in started:
-            if isinstance(result, Receipt):
-                transaction.queue.settle([retry.after_receipt(claim, result, 0.2)])
-                continue
-            failed = retry.after_error(
-                claim, result, given.destination(name), now=transaction.now, chance=0.5, seconds=0.1
-            )
-            transaction.queue.settle([replace(failed, due_at=transaction.now)])
+    def settle(name: str, result: Receipt | Retry) -> None:
+        claims = [replace(claim, message={"text": "x"}) for claim in given.claim(store, name, 100)]
 
-    def work(transaction: Any) -> None:
-        transaction.events.add(event, given.routing())
-        transaction.events.add_deliveries(event, given.routing(*names))
-        for name in set(names):
-            if fail_first:
-                settle(transaction, name, Retry("503", status=503))
-            settle(transaction, name, Receipt(detail="ok"))
+        def work(transaction: Any) -> None:
+            for claim in claims:
+                if isinstance(result, Receipt):
+                    transaction.queue.settle([retry.after_receipt(claim, result, 0.2)])
+                    continue
+                failed = retry.after_error(
+                    claim, result, given.destination(name), now=transaction.now, chance=0.5, seconds=0.1
+                )
+                transaction.queue.settle([replace(failed, due_at=transaction.now)])
 
-    store.write(work)
+        store.write(work)
+
+    store.write(lambda t: given.keep(t, event, given.routing(*names)))
+    for name in set(names):
+        if fail_first:
+            settle(name, Retry("503", status=503))
+        settle(name, Receipt(detail="ok"))
     return event
 
 
@@ -77,7 +74,7 @@ def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) 
 
     assert removed == 3
     assert (record.payload, record.states, left) == (None, {}, [])
-    assert store.write(lambda t: t.events.add(replace(event, id="evt_again"), given.routing())) is False
+    assert store.write(lambda t: given.keep(t, replace(event, id="evt_again"), given.routing())) is False
 
 
 def test_message_ids_are_forgotten_in_the_end(store: Store) -> None:
@@ -95,12 +92,12 @@ def test_a_message_id_is_known_for_90_days_or_the_retention_where_that_is_longer
     store: Store, retention_days: int, age_days: int, is_known: bool
 ) -> None:
     event = given.event(received_at=datetime.now(UTC) - timedelta(days=age_days))
-    store.write(lambda t: t.events.add(event, given.routing()))
+    store.write(lambda t: given.keep(t, event, given.routing()))
     for _ in range(2):
         store.write(lambda t: t.retention.prune_by_age(timedelta(days=retention_days)))
 
     assert (
-        store.write(lambda t: t.events.add(replace(event, id="evt_again"), given.routing())) is not is_known
+        store.write(lambda t: given.keep(t, replace(event, id="evt_again"), given.routing())) is not is_known
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,17 +14,18 @@ from typing import Any
 
 import given
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from hub.delivery import retry
 from hub.errors import Retry, StoreUnavailable, Unknown
 from hub.model.delivery import Claim, Receipt, Settlement, State
 from hub.model.destination import DestinationState
 from hub.model.records import DeliveryRecord
-from hub.store.repositories.queue import Wanted
-from hub.store.repositories.waiting import COUNTED, DUE, STATES, WAITING
-from hub.store.store import Store, Transaction, open_store
-from hub.store.tables import deliveries, destinations, events
+from hub.store.open import open_store
+from hub.store.repositories.queue import COUNTED, ClaimRequest
+from hub.store.sql import scripts, statements
+from hub.store.store import Store, Transaction
+from hub.store.tables import attempts, deliveries, destinations, events
 
 LEASE = timedelta(seconds=25)
 LONG = timedelta(days=3)
@@ -34,28 +36,16 @@ def owe(store: Store, *names: str, **changes: Any) -> str:
     event = given.event(**changes)
 
     def work(transaction: Any) -> None:
-        transaction.events.add(event, given.routing())
+        given.keep(transaction, event, given.routing())
         transaction.events.add_deliveries(event, given.routing(*names))
 
     store.write(work)
     return event.id
 
 
-def claim(
-    store: Store, name: str = "log", count: int = 1, token: str = "mine", lease: timedelta = LEASE
-) -> list[Claim]:
-    return store.write(lambda t: t.queue.claim(Wanted(name, count, token=token, lease=lease)))
-
-
-def start(store: Store, claims: list[Claim]) -> list[Claim]:
-    rendered = [replace(each, message={"text": "hello"}) for each in claims]
-    leases = {each.destination: LEASE for each in claims}
-
-    def work(t: Transaction) -> list[Claim]:
-        owned = t.queue.lock((), rendered).owned
-        return t.queue.start([each for each in rendered if each.id in owned], leases)
-
-    return store.write(work)
+def claim(store: Store, name: str = "log", count: int = 1, **changes: Any) -> list[Claim]:
+    """Claims as they are when their message is rendered."""
+    return [replace(each, message={"text": "hello"}) for each in given.claim(store, name, count, **changes)]
 
 
 def settle(store: Store, *settlements: Settlement) -> set[str]:
@@ -86,11 +76,11 @@ def now(store: Store) -> Any:
 
 def test_a_claim_brings_all_that_sending_needs(store: Store) -> None:
     event_id = owe(store, "log", type_="user.created", data={"id": "user_9"})
-    (mine,) = claim(store)
+    (mine,) = given.claim(store, token="mine")
 
     assert (mine.event.id, mine.event.type, mine.event.data) == (event_id, "user.created", {"id": "user_9"})
     assert (mine.route, mine.destination, mine.send.to, mine.token) == ("all", "log", "log", "mine")
-    assert (mine.attempts, mine.tries, mine.message, mine.accepted) == (0, 0, None, ())
+    assert (mine.attempts, mine.tries, mine.message, mine.accepted) == (1, 1, None, ())
     assert record(store, mine.id).state is State.SENDING
 
 
@@ -125,35 +115,50 @@ def owe_retries_and_first_attempts(store: Store, retries: int, firsts: int, name
 @pytest.mark.parametrize(
     ("retries", "firsts", "first_count", "tries"),
     [
-        (9, 9, 2, [0, 0, 1, 1]),
-        (9, 9, 0, [1, 1, 1, 1]),
-        (9, 9, 4, [0, 0, 0, 0]),
-        (9, 1, 2, [0, 1, 1, 1]),
-        (9, 0, 2, [1, 1, 1, 1]),
-        (1, 9, 2, [0, 0, 0, 1]),
-        (0, 9, 2, [0, 0, 0, 0]),
-        (0, 3, 2, [0, 0, 0]),
+        (9, 9, 2, [1, 1, 2, 2]),
+        (9, 9, 0, [2, 2, 2, 2]),
+        (9, 9, 4, [1, 1, 1, 1]),
+        (9, 1, 2, [1, 2, 2, 2]),
+        (9, 0, 2, [2, 2, 2, 2]),
+        (1, 9, 2, [1, 1, 1, 2]),
+        (0, 9, 2, [1, 1, 1, 1]),
+        (0, 3, 2, [1, 1, 1]),
     ],
 )
 def test_a_claim_has_a_share_for_first_attempts_and_fills_it_up(
     store: Store, retries: int, firsts: int, first_count: int, tries: list[int]
 ) -> None:
     owe_retries_and_first_attempts(store, retries, firsts)
-    claims = store.write(
-        lambda t: t.queue.claim(Wanted("log", 4, first_count=first_count, token="mine", lease=LEASE))
-    )
+    claims = given.claim(store, count=4, first_count=first_count)
 
     assert sorted(claim.tries for claim in claims) == tries
 
 
 def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
     ids = [owe(store, "log") for _ in range(4)]
-    claims = store.write(lambda t: t.queue.claim(Wanted("log", 3, first_count=1, token="mine", lease=LEASE)))
+    claims = given.claim(store, count=3, first_count=1)
 
     assert [claim.event.id for claim in claims] == ids[:3]
 
 
 MUCH = 5_000
+
+VALUES = {
+    "destination": "log",
+    "now": 10**17,
+    "count": 4,
+    "first_count": 2,
+    "token": "mine",
+    "lease_until": 10**17,
+    "names": '["log"]',
+    "due_of": '["log", "crm"]',
+}
+"""A value for each name in a statement."""
+
+
+def pasted(statement: str) -> str:
+    """The statement with a value for each name, as one pastes it into psql."""
+    return re.sub(r"(?<![:\w]):(\w+)", lambda name: f"'{VALUES[name[1]]}'", statement)
 
 
 def fill(transaction: Transaction) -> None:
@@ -189,11 +194,10 @@ def test_postgres_finds_what_is_due_by_index_whatever_it_counted(
         transaction.session.connection.execute(update(deliveries).values(state=State.PENDING))
 
     def explain(transaction: Transaction) -> None:
-        for query in (DUE, STATES, WAITING):
-            sql, fixed = query.compiled("postgresql")
-            values = {**fixed, "destination": "log", "now": 10**17, "count": 4, "first_count": 2}
-            values |= {"names": "[]", "due_of": '["log"]'}
-            rows = transaction.session.connection.exec_driver_sql(f"EXPLAIN {sql}", values)
+        for name in ("claim", "lock_destinations", "count_waiting"):
+            rows = transaction.session.connection.exec_driver_sql(
+                f"EXPLAIN {pasted(statements('postgres')[name])}"
+            )
             plans.append([row[0] for row in rows])
 
     store.write(prepare)
@@ -262,7 +266,7 @@ def test_no_delivery_is_claimed_twice_by_any_number_of_workers(
     def work(number: int) -> list[str]:
         mine: list[str] = []
         everybody.wait(5)
-        while claimed := claim(stores[number % 4], count=3, token=f"worker {number}"):
+        while claimed := claim(stores[number % 4], count=3):
             mine += [each.id for each in claimed]
         return mine
 
@@ -313,7 +317,8 @@ def test_what_waits_is_counted_once_the_locks_are_there(open_stores: Callable[..
         transaction.destinations.lock(["log"])
         holds.set()
         time.sleep(0.3)
-        transaction.queue.claim(Wanted("log", 1, token="mine", lease=LEASE))
+        request = ClaimRequest(destination="log", count=1, token="mine", lease=LEASE)
+        transaction.queue.claim([request])
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(there.write, claim_slowly)
@@ -329,11 +334,9 @@ def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> Non
     plans = []
 
     def explain(transaction: Any) -> None:
-        for query in (DUE, STATES, WAITING):
-            sql, fixed = query.compiled("sqlite")
-            values = {**fixed, "destination": "log", "now": 0, "count": 1, "first_count": 1}
-            values |= {"names": "[]", "due_of": "[]"}
-            rows = transaction.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+        for name in ("claim", "lock_destinations", "count_waiting"):
+            (statement, *_) = scripts()[name]
+            rows = transaction.session.connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"), VALUES)
             plans.append([row[-1] for row in rows])
 
     store.write(explain)
@@ -345,25 +348,17 @@ def test_sqlite_looks_only_into_the_index_of_what_is_due(sqlite_url: str) -> Non
     assert any("ix_deliveries_first (destination=? AND due_at<?)" in step for step in plans[0])
 
 
-# -- starting and settling ------------------------------------------------------------------------
+# -- settling -------------------------------------------------------------------------------------
 
 
-def test_starting_keeps_the_message_and_opens_an_attempt(store: Store) -> None:
+def test_a_claim_opens_an_attempt(store: Store) -> None:
     owe(store, "log")
-    (started,) = start(store, claim(store))
-    kept = record(store, started.id)
+    (mine,) = claim(store)
+    kept = record(store, mine.id)
 
-    assert (started.attempts, started.tries) == (1, 1)
-    assert (kept.message, kept.attempts) == ({"text": "hello"}, 1)
-    assert [(each.number, each.outcome) for each in kept.attempt_list] == [(1, None)]
-
-
-def test_starting_renews_the_lease(store: Store) -> None:
-    owe(store, "log")
-    claimed = claim(store, lease=timedelta(seconds=-1))
-    start(store, claimed)
-
-    assert store.write(lambda t: t.queue.expired()) == []
+    assert (mine.attempts, mine.tries) == (1, 1)
+    assert (kept.message, kept.attempts) == (None, 1)
+    assert [(attempt.number, attempt.outcome) for attempt in kept.attempt_list] == [(1, None)]
 
 
 SETTLED = {
@@ -383,7 +378,7 @@ SETTLED = {
 @pytest.mark.parametrize("state", SETTLED)
 def test_settling_writes_state_reason_and_attempt(store: Store, state: State) -> None:
     owe(store, "log")
-    (started,) = start(store, claim(store))
+    (started,) = claim(store)
     settlement = SETTLED[state](started)
     if state is State.HELD:
         settlement = replace(settlement, state=State.HELD, due_at=None)
@@ -403,39 +398,56 @@ def test_settling_writes_state_reason_and_attempt(store: Store, state: State) ->
     assert claim(store) == [] or state is State.PENDING
 
 
-def test_what_was_claimed_and_not_started_goes_back_with_no_attempt_used(store: Store) -> None:
+def test_what_did_not_begin_goes_back_with_no_attempt(store: Store) -> None:
     owe(store, "log")
     (mine,) = claim(store)
     due_at = store.write(lambda t: t.operator.lock(mine.id).due_at)
-    settle(store, retry.returned(mine))
+    settle(store, retry.not_begun(mine, None))
     kept = record(store, mine.id)
 
     assert (kept.state, kept.attempts, kept.attempt_list, kept.due_at) == (State.PENDING, 0, (), due_at)
+    assert kept.message == {"text": "hello"}
 
 
-def test_a_late_worker_can_neither_start_nor_settle(store: Store) -> None:
+def test_a_late_worker_cannot_settle(store: Store) -> None:
     owe(store, "log")
-    late = claim(store, token="late", lease=timedelta(seconds=-1))
-    ((orphan, is_started),) = store.write(lambda t: t.queue.expired())
-    settle(store, retry.returned(orphan))
-    (mine,) = start(store, claim(store, token="successor"))
+    (late,) = claim(store, token="late", lease=timedelta(seconds=-1))
+    (orphan,) = store.write(lambda t: t.queue.expired())
+    settle(store, retry.not_begun(orphan, None))
+    (mine,) = claim(store, token="successor")
 
-    assert not is_started
-    assert start(store, late) == []
-    assert settle(store, retry.after_receipt(late[0], Receipt(detail="late"), 1)) == set()
+    assert settle(store, retry.after_receipt(late, Receipt(detail="late"), 1)) == set()
+    assert settle(store, retry.not_begun(late, None)) == set()
     assert record(store, mine.id).state is State.SENDING
 
     settle(store, retry.after_receipt(mine, Receipt(detail="mine"), 1))
-    assert [each.detail for each in record(store, mine.id).attempt_list] == ["mine"]
+    assert [attempt.detail for attempt in record(store, mine.id).attempt_list] == ["mine"]
 
 
-def test_a_start_that_was_committed_unheard_is_not_made_again(store: Store) -> None:
-    owe(store, "log")
-    claimed = claim(store)
-    start(store, claimed)
+@pytest.mark.parametrize("column", ["send", "message", "accepted"])
+def test_what_nobody_can_read_is_told_and_can_be_put_off(store: Store, column: str) -> None:
+    owe(store, "log", "log")
+    broken = update(deliveries).where(deliveries.c.position == 0)
+    store.write(lambda t: t.session.connection.execute(broken.values({column: text("'no JSON'")})) and None)
+    request = ClaimRequest(destination="log", count=5, token="mine", lease=LEASE)
+    with store.transaction() as transaction:
+        pending = transaction.queue.claim([request])
+    claims, (unreadable,) = pending.read()
+    with store.transaction() as transaction:
+        transaction.queue.put_off(unreadable, timedelta(minutes=5), "later")
+        row = transaction.session.connection.execute(
+            select(
+                deliveries.c.state,
+                deliveries.c.attempts,
+                deliveries.c.tries,
+                deliveries.c.reason,
+                deliveries.c.due_at > transaction.now + timedelta(minutes=4),
+            ).where(deliveries.c.id == unreadable)
+        ).one()
+        open_attempts = transaction.session.connection.execute(select(attempts.c.delivery_id)).scalars().all()
 
-    assert start(store, claimed) == []
-    assert record(store, claimed[0].id).attempts == 1
+    assert tuple(row) == ("pending", 0, 0, "later", True)
+    assert open_attempts == [claim.id for claim in claims]
 
 
 def test_a_lease_that_ran_out_is_left_for_a_while_to_who_knows_the_destination(store: Store) -> None:
@@ -447,8 +459,8 @@ def test_a_lease_that_ran_out_is_left_for_a_while_to_who_knows_the_destination(s
     def expired_for(seconds: int) -> set[str]:
         change(store, deliveries, lease_until=now(store) - timedelta(seconds=seconds))
         return {
-            each.destination
-            for each, _ in store.write(lambda t: t.queue.expired(["log"], others_after=minute))
+            claim.destination
+            for claim in store.write(lambda t: t.queue.expired(["log"], others_after=minute))
         }
 
     assert expired_for(30) == {"log"}
@@ -457,40 +469,28 @@ def test_a_lease_that_ran_out_is_left_for_a_while_to_who_knows_the_destination(s
 
 def test_a_settled_delivery_cannot_be_settled_again(store: Store) -> None:
     owe(store, "log")
-    (mine,) = start(store, claim(store))
+    (mine,) = claim(store)
     settle(store, retry.after_receipt(mine, Receipt(detail="ok"), 1))
 
     assert settle(store, SETTLED[State.DEAD](mine)) == set()
     assert record(store, mine.id).state is State.DELIVERED
 
 
-def test_a_lease_that_ran_out_tells_whether_an_attempt_was_under_way(store: Store) -> None:
-    owe(store, "log", "other")
-    claim(store, "log", lease=timedelta(seconds=-1))
-    start(store, claim(store, "other"))
-    change(store, deliveries, lease_until=now(store) - timedelta(seconds=1))
-
-    found = store.write(lambda t: {c.destination: is_started for c, is_started in t.queue.expired()})
-
-    assert found == {"log": False, "other": True}
-
-
-@pytest.mark.parametrize("said", ["NUL \0 inside", "half \ud800 a pair", "\udfff"])
-def test_what_a_payload_can_put_into_a_reason_is_kept_without_failing(store: Store, said: str) -> None:
-    owe(store, "log", data={"name": said})
+@pytest.mark.parametrize("text_", ["NUL \0 inside", "half \ud800 a pair", "\udfff"])
+def test_what_a_payload_can_put_into_a_reason_is_kept_without_failing(store: Store, text_: str) -> None:
+    owe(store, "log", data={"name": text_})
     (mine,) = claim(store)
-    rendered = replace(mine, message={"text": said}, degraded=said)
-    (mine,) = store.write(lambda t: t.queue.start([rendered], {"log": LEASE}))
-    error = Retry(said)
+    mine = replace(mine, message={"text": text_}, degraded=text_)
+    error = Retry(text_)
     settle(
         store,
         retry.after_error(mine, error, given.destination(), now=given.NOON, chance=0.5, seconds=1),
     )
-    store.write(lambda t: t.destinations.pause("log", said))
+    store.write(lambda t: t.destinations.pause("log", text_))
     kept = record(store, mine.id)
 
-    assert mine.event.data == {"name": said}
-    assert kept.message == {"text": said}
+    assert mine.event.data == {"name": text_}
+    assert kept.message == {"text": text_}
     for words in (kept.reason, kept.degraded, kept.attempt_list[0].detail):
         assert words
         assert "\0" not in words
@@ -499,10 +499,10 @@ def test_what_a_payload_can_put_into_a_reason_is_kept_without_failing(store: Sto
 
 def test_recipients_that_have_the_message_are_kept(store: Store) -> None:
     owe(store, "mail")
-    (mine,) = start(store, claim(store, "mail"))
+    (mine,) = claim(store, "mail")
     error = Retry("450", accepted=("a@example.com",))
     settle(store, retry.after_error(mine, error, given.destination(), now=given.NOON, chance=0, seconds=1))
-    (again,) = start(store, claim(store, "mail"))
+    (again,) = claim(store, "mail")
     assert again.accepted == ("a@example.com",)
 
     settle(store, retry.after_receipt(again, Receipt(detail="ok", accepted=("b@example.com",)), 1))
@@ -614,7 +614,7 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
             if each.reason
         )
 
-    assert gave_up == 1
+    assert gave_up == (1, True)
     assert states == [("log", State.DEAD, "gave up: it waited longer than give_up_after")]
 
 
@@ -628,7 +628,7 @@ def test_giving_up_stands_still_while_paused_and_counts_from_the_resume(store: S
     change(store, destinations, available_since=now(store) - LONG - timedelta(seconds=5))
     later = store.write(lambda t: t.queue.expire("log", after=LONG))
 
-    assert (while_paused, after_resume, later) == (0, 0, 1)
+    assert (while_paused, after_resume, later) == ((0, True), (0, True), (1, True))
 
 
 def test_giving_up_counts_from_when_a_destination_was_configured(store: Store) -> None:
@@ -637,7 +637,7 @@ def test_giving_up_counts_from_when_a_destination_was_configured(store: Store) -
     change(store, deliveries, owed_since=now(store) - 2 * LONG)
     store.write(lambda t: t.destinations.mark_configured({"log": True}))
 
-    assert store.write(lambda t: t.queue.expire("log", after=LONG)) == 0
+    assert store.write(lambda t: t.queue.expire("log", after=LONG)) == (0, True)
 
 
 def test_a_destination_that_was_gone_and_is_put_back_was_not_configured_meanwhile(store: Store) -> None:
@@ -649,7 +649,7 @@ def test_a_destination_that_was_gone_and_is_put_back_was_not_configured_meanwhil
         assert not reading.destinations.all()["log"].configured
     store.write(lambda t: t.destinations.mark_configured({"log": True, "crm": True}))
 
-    assert store.write(lambda t: t.queue.expire("log", after=LONG)) == 0
+    assert store.write(lambda t: t.queue.expire("log", after=LONG)) == (0, True)
 
 
 def test_marking_what_is_marked_already_changes_nothing(store: Store) -> None:
@@ -664,10 +664,10 @@ def test_marking_what_is_marked_already_changes_nothing(store: Store) -> None:
 
 def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
     minute = timedelta(minutes=1)
-    store.write(lambda t: t.workers.beat("a", forget_after=minute))
+    store.write(lambda t: t.workers.beat("a", t.now, forget_after=minute))
     with store.read() as reading:
         assert reading.now - reading.workers.last_seen_at() < minute
-    store.write(lambda t: t.workers.beat("b", forget_after=timedelta(seconds=-1)))
+    store.write(lambda t: t.workers.beat("b", t.now, forget_after=timedelta(seconds=-1)))
     store.write(lambda t: t.workers.leave("b"))
     with store.read() as reading:
         assert reading.workers.last_seen_at() is None
@@ -838,7 +838,7 @@ def test_a_listener_that_is_always_cut_off_waits_between_its_connections(
     cut = text(f"ALTER DATABASE {name} SET idle_session_timeout = '20ms'")
     store.write(lambda t: t.session.connection.execute(cut) and None)
     heard: list[float] = []
-    listener = store.listen(lambda due: heard.append(time.monotonic()))
+    listener = store.listen(lambda: heard.append(time.monotonic()))
     ends = time.monotonic() + 2.5
     while time.monotonic() < ends:
         time.sleep(0.01)

@@ -12,9 +12,9 @@ from sqlalchemy import update
 
 from hub.errors import NotFound
 from hub.model.delivery import State
-from hub.store.repositories.queue import Wanted
+from hub.store.open import open_store
 from hub.store.repositories.reports import MANY
-from hub.store.store import Store, open_store
+from hub.store.store import Store
 from hub.store.tables import deliveries
 
 
@@ -26,7 +26,7 @@ def fill(store: Store) -> list[str]:
         names = ("log", "mail") if number % 2 else ("log",)
 
         def work(transaction: Any, event: Any = event, names: Any = names) -> None:
-            transaction.events.add(event, given.routing())
+            given.keep(transaction, event, given.routing())
             transaction.events.add_deliveries(event, given.routing(*names))
 
         store.write(work)
@@ -49,7 +49,7 @@ def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
 
 def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> None:
     ids = fill(store)
-    store.write(lambda t: t.queue.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
+    given.claim(store, "mail")
     with store.read() as reading:
         everything = reading.reports.deliveries()
         pages = reading.reports.deliveries(limit=4)
@@ -78,7 +78,7 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
 
 def test_stats_count_what_there_is(store: Store) -> None:
     fill(store)
-    store.write(lambda t: t.queue.claim(Wanted("mail", 1, token="x", lease=timedelta(seconds=5))) and None)
+    given.claim(store, "mail")
     with store.read() as reading:
         stats = reading.reports.stats()
 
@@ -138,7 +138,7 @@ def many(store: Store, count: int, state: State, **changes: Any) -> None:
     event = given.event()
 
     def work(transaction: Any) -> None:
-        transaction.events.add(event, given.routing())
+        given.keep(transaction, event, given.routing())
         transaction.events.add_deliveries(event, given.routing(*["log"] * count))
         owed = update(deliveries).where(deliveries.c.event_id == event.id)
         transaction.session.connection.execute(owed.values(state=state.value, **changes))
@@ -186,11 +186,7 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
 def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(store: Store) -> None:
     secret, plain = given.event("invitation.created"), given.event("user.created")
     for event in (secret, plain):
-        store.write(
-            lambda t, event=event: (
-                t.events.add(event, given.routing()) and t.events.add_deliveries(event, given.routing("log"))
-            )
-        )
+        store.write(lambda t, event=event: given.keep(t, event, given.routing("log")))
     with store.read() as reading:
         listed = {each.type: each.payload for each in reading.reports.deliveries()}
         (one,) = reading.reports.deliveries(event=secret.id)
@@ -203,7 +199,7 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
 def test_events_are_counted_by_source_and_type(store: Store) -> None:
     for source, type_ in [("clerk", "a"), ("clerk", "a"), ("clerk", "b"), ("hub", "a"), ("", "z")]:
         event = given.event(type_, source=source)
-        store.write(lambda t, event=event: t.events.add(event, given.routing()))
+        store.write(lambda t, event=event: given.keep(t, event, given.routing()))
     with store.read() as reading:
         assert reading.metrics.events_by_type() == {
             ("clerk", "a"): 2,

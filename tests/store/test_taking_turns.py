@@ -15,7 +15,8 @@ import pytest
 from hub.errors import StoreUnavailable
 from hub.store.engine import sqlite
 from hub.store.engine.sqlite import SqliteStore
-from hub.store.store import Store, open_store
+from hub.store.open import open_store
+from hub.store.store import Store
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_writers_that_wait_for_each_other_all_write(sqlite_url: str) -> None:
     stores = [open_store(sqlite_url) for _ in range(4)]
 
     def write_some(store: Store) -> int:
-        return sum(store.take_in(given.arrival("log")) for _ in range(50))
+        return sum(store.insert_event(given.routed("log")) for _ in range(50))
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(write_some, stores)) == [50] * 4

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from given_web import PASSWORD, World, a_config
 
 from hub.settings import Settings
-from hub.store.store import open_store
+from hub.store.open import open_store
 
 
 @pytest.fixture

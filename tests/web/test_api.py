@@ -74,7 +74,9 @@ def test_a_delivery_says_why_it_waits(world: World, client: FlaskClient) -> None
     world.send(client, payload())
     crm = one(client, "crm")
     assert get(client, f"/api/deliveries/{crm}")["why"]["code"] == "no_worker"
-    world.store.write(lambda transaction: transaction.workers.beat("w", forget_after=timedelta(hours=1)))
+    world.store.write(
+        lambda transaction: transaction.workers.beat("w", transaction.now, forget_after=timedelta(hours=1))
+    )
     assert get(client, f"/api/deliveries/{crm}")["why"]["code"] == "due"
     change(world, crm, due_at=datetime(2199, 1, 1, tzinfo=UTC), reason="HTTP 503")
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from given_web import KEY, PATH, World, payload, signed
 
-from hub.store.store import open_store
+from hub.store.open import open_store
 from hub.web.app import CONTENT_SECURITY_POLICY
 
 

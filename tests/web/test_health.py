@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from hub.store.copy import MOVED
-from hub.store.store import MOVED_WORDS, open_store
+from hub.store.open import open_store
+from hub.store.store import MOVED_WORDS
 from hub.store.tables import workers
 
 

@@ -121,7 +121,9 @@ def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) 
 
 
 def beat(world: World) -> None:
-    world.store.write(lambda transaction: transaction.workers.beat("w", forget_after=timedelta(hours=1)))
+    world.store.write(
+        lambda transaction: transaction.workers.beat("w", transaction.now, forget_after=timedelta(hours=1))
+    )
 
 
 def test_pages_say_why_a_delivery_waits(world: World, signed_in: FlaskClient) -> None:

@@ -62,10 +62,6 @@ class HttpDestination(Destination):
         return {**message, RAW: True} if body is None else {**message, "body": body}
 
     @classmethod
-    def passes_on(cls, options: Any) -> Message:
-        return {"method": _method(options), "content_type": JSON_TYPE, RAW: True}
-
-    @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         """Return the event in the hub's own words, for machines: used where there is no event to pass on."""
         body = {

@@ -1,24 +1,27 @@
-"""psycopg's connections, bounded in time, and a way to run many statements in one round trip.
+"""psycopg's connections, bounded in time, and many statements in one round trip: below its public interface.
 
-Imported where a PostgreSQL is connected to: its driver is an extra.
+It stands alone here because of one promise, that a process which is halted keeps no locks for longer than
+seconds: PostgreSQL times an idle transaction from its answer to a Sync until the next message, and psycopg's
+own pipeline sends one (a Flush) behind each Sync. It takes longer, too. Imported where a PostgreSQL is
+connected to: its driver is an extra.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import psycopg
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-_Key: TypeAlias = tuple[bytes, tuple[int, ...]]
+Value: TypeAlias = str | bytes | int | None
+Statement: TypeAlias = tuple[bytes, Sequence[Value]]
+"""A statement with `$1` for its first value. All but bytes go as text, and the server knows what it needs."""
 
 ANSWER_SECONDS = 6
 """A server that was halted, or a network that takes bytes and passes none on, does not fail by itself."""
@@ -42,14 +45,15 @@ class Connection(psycopg.Connection[Any]):
 
     answer_seconds: float | None = ANSWER_SECONDS
     is_direct = False
-    """Whether the server itself is at the other end, and no pooler: it keeps what a session is told."""
+    """True where the server itself is at the other end, and no pooler: it keeps what a session is told."""
 
     _planned_at = float("-inf")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._numbers = itertools.count()
-        self._names: dict[_Key, bytes] = {}
+        self._names: dict[bytes, bytes] = {}
+        self._transformer = Transformer(self)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         began = time.monotonic()
@@ -60,47 +64,46 @@ class Connection(psycopg.Connection[Any]):
                 self.pgconn.finish()
             raise
 
-    def exchange(self, statements: Sequence[tuple[str, Any]]) -> list[list[tuple[Any, ...]]]:
-        """Run statements, with psycopg's placeholders, in one round trip; returns the rows of each.
+    def exchange(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+        """Run statements in one round trip and return the rows of each.
 
         Where no transaction is under way it is one, all of it. Nothing is run after the first that fails,
         whose error is raised.
-
-        psycopg's own pipeline takes longer, sends each statement by itself, and asks the server to flush
-        behind the Sync. PostgreSQL times an idle transaction from its answer to a Sync until the next
-        message: a process halted then would keep its locks for ever.
         """
-        asked = [_Asked(self, sql, values) for sql, values in statements]
-        if len(asked) == 1 and asked[0].key in self._names:
+        if len(statements) == 1 and statements[0][0] in self._names:
             # A pipeline of one gains nothing, and takes longer.
-            return [self._exchanged_alone(asked[0])]
+            return [self._exchange_alone(*statements[0])]
+        bound = [(statement, *_parameters(values)) for statement, values in statements]
         self.pgconn.enter_pipeline_mode()
         try:
-            steps = [step for each in asked for step in self._send(each)]
+            prepared = [was_new for statement in bound for was_new in self._send(*statement)]
             self.pgconn.pipeline_sync()
-            results = self.wait(_results_of(self.pgconn, len(steps)))
+            results = self.wait(_results_of(self.pgconn, len(prepared)))
             self.pgconn.exit_pipeline_mode()
         except BaseException:
             # Whoever used it next would read the answers to these.
             self.pgconn.finish()
             raise
         rows = []
-        for number, ((each, prepares), result) in enumerate(zip(steps, results, strict=True)):
+        for number, (new, result) in enumerate(zip(prepared, results, strict=True)):
             if result.status == ExecStatus.FATAL_ERROR:
-                for later, was_to_be in steps[number:]:
-                    if was_to_be:
-                        del self._names[later.key]
+                for later in filter(None, prepared[number:]):
+                    del self._names[later]
                 raise self._error(result)
-            if not prepares:
-                rows.append(each.rows(result))
+            if new is None:
+                rows.append(self._rows(result))
         return rows
 
-    def _exchanged_alone(self, asked: _Asked) -> list[tuple[Any, ...]]:
-        self.pgconn.send_query_prepared(self._names[asked.key], asked.parameters, asked.formats)
+    def _exchange_alone(self, statement: bytes, values: Sequence[Value]) -> list[tuple[Any, ...]]:
+        self.pgconn.send_query_prepared(self._names[statement], *_parameters(values))
         (result,) = self.wait(execute(self.pgconn))
         if result.status == ExecStatus.FATAL_ERROR:
             raise self._error(result)
-        return asked.rows(result)
+        return self._rows(result)
+
+    def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, result.ntuples, tuple)
 
     def _error(self, result: PGresult) -> psycopg.Error:
         error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
@@ -108,61 +111,47 @@ class Connection(psycopg.Connection[Any]):
             self._names.clear()
         return error
 
-    def _send(self, asked: _Asked) -> Iterator[tuple[_Asked, bool]]:
-        """Put it on its way, and what prepares it before, where it is new.
+    def _send(
+        self, statement: bytes, parameters: list[bytes | None], formats: list[int]
+    ) -> Iterator[bytes | None]:
+        """Put a statement on its way, and what prepares it before, where it is new.
 
-        Yields each that will have a result, and whether it only prepares.
+        Yields once for each result that is to come: the statement that is prepared, or None for its answer.
         """
-        name = self._names.get(asked.key)
+        name = self._names.get(statement)
         if name is None and self.is_direct and len(self._names) < _PREPARED_AT_MOST:
-            name = self._names[asked.key] = b"hub_%d" % next(self._numbers)
-            self.pgconn.send_prepare(name, *asked.key)
-            yield asked, True
+            name = self._names[statement] = b"hub_%d" % next(self._numbers)
+            self.pgconn.send_prepare(name, statement)
+            yield statement
         if name is None:
-            sql, types = asked.key
-            self.pgconn.send_query_params(sql, asked.parameters, types, asked.formats)
+            self.pgconn.send_query_params(statement, parameters, None, formats)
         else:
-            self.pgconn.send_query_prepared(name, asked.parameters, asked.formats)
-        yield asked, False
+            self.pgconn.send_query_prepared(name, parameters, formats)
+        yield None
 
     def plans_are_old(self) -> bool:
-        """Whether it is time to discard them; then they count as new."""
+        """Return True where it is time to discard them; then they count as new."""
         now = time.monotonic()
         is_time = now - self._planned_at > _PLANS_KEPT_SECONDS
         self._planned_at = now if is_time else self._planned_at
         return is_time
 
 
-class _Asked:
-    """A statement with its parameters as the server takes them; `key` is what it is prepared by."""
+def _parameters(values: Sequence[Value]) -> tuple[list[bytes | None], list[int]]:
+    """Return values as the server takes them, and the format of each: 1 is binary.
 
-    def __init__(self, connection: Connection, sql: str, values: Any) -> None:
-        text, names = _numbered(sql)
-        given = [values[name] for name in names] if names else values or ()
-        self._transformer = Transformer(connection)
-        self.parameters = self._transformer.dump_sequence(given, [PyFormat.AUTO] * len(given))
-        self.formats = self._transformer.formats or ()
-        self.key: _Key = (text, self._transformer.types or ())
-
-    def rows(self, result: PGresult) -> list[tuple[Any, ...]]:
-        self._transformer.set_pgresult(result)
-        return self._transformer.load_rows(0, result.ntuples, tuple)
+    Raises DataError for a text with NUL, where the server would take it to end.
+    """
+    return [_parameter(value) for value in values], [int(isinstance(value, bytes)) for value in values]
 
 
-@lru_cache(maxsize=1000)
-def _numbered(sql: str) -> tuple[bytes, list[str]]:
-    """The statement with placeholders as the server numbers them, and their names where they have any."""
-    names: list[str] = []
-    numbers = itertools.count(1)
-
-    def number(found: re.Match[str]) -> str:
-        if found["name"] is None:
-            return "%" if found[0] == "%%" else f"${next(numbers)}"
-        if found["name"] not in names:
-            names.append(found["name"])
-        return f"${names.index(found['name']) + 1}"
-
-    return re.sub(r"%(?:%|s|\((?P<name>\w+)\)s)", number, sql).encode(), names
+def _parameter(value: Value) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    text = str(value).encode()
+    if b"\0" in text:
+        raise psycopg.DataError("PostgreSQL text cannot contain NUL")
+    return text
 
 
 def _results_of(connection: PGconn, count: int) -> Generator[Any, Any, list[PGresult]]:
@@ -176,7 +165,7 @@ def _results_of(connection: PGconn, count: int) -> Generator[Any, Any, list[PGre
 
 
 def connect(*arguments: Any, settings: Mapping[str, str], **named: Any) -> Connection:
-    """A connection; where it is direct, with these settings and with prepared statements.
+    """Return a connection; where it is direct, with these settings and with prepared statements.
 
     psycopg prepares none by itself, for with its own it would now and then discard all there are.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,15 +16,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
-from hub.model.delivery import Claim
 from hub.model.stats import DatabaseStatus
 from hub.store import migrate
-from hub.store.engine.notifier import Notifier
-from hub.store.engine.session import RemoteSession, Session
-from hub.store.repositories.events import Arrival, at_once
-from hub.store.repositories.short_turn import Offer, StartFirst
-from hub.store.repositories.waiting import LOCKED, claim_of
-from hub.store.store import Listener, Store
+from hub.store.engine.waker import Waker
+from hub.store.repositories.events import RoutedEvent
+from hub.store.session import Query, RemoteSession, Session
+from hub.store.store import Listener, Store, Transaction
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231
@@ -92,7 +89,7 @@ class PostgresStore(Store):
         )
         event.listen(engine, "do_connect", _connect)
         super().__init__(url, engine)
-        self._notifier = Notifier(self._notify)
+        self._waker = Waker(self._notify)
 
     def migrate(self) -> None:
         engine = self._engine.execution_options(isolation_level="READ COMMITTED")
@@ -107,18 +104,18 @@ class PostgresStore(Store):
             del driver.answer_seconds
 
     def check_schema(self) -> None:
-        with self._translated(), self._reader() as line:
-            migrate.check(line.connection)
+        with self._translated(), self._reader() as session:
+            migrate.check(session.connection)
 
     def wake(self) -> None:
-        self._notifier.ask()
+        self._waker.ask()
 
-    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
+    def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
 
     def status(self) -> DatabaseStatus:
-        with self._translated(), self._reader() as line:
-            connection = line.connection
+        with self._translated(), self._reader() as session:
+            connection = session.connection
             asked_at = datetime.now(UTC)
             clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             here = asked_at + (datetime.now(UTC) - asked_at) / 2
@@ -138,31 +135,22 @@ class PostgresStore(Store):
         """It always is."""
 
     def close(self) -> None:
-        self._notifier.close()
+        self._waker.close()
         super().close()
 
-    def _take_in_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
-        concerns_workers = any(arrival.routing.owed for arrival in arrivals)
-        notice = self._notifier.take_along(len(arrivals)) if concerns_workers else None
+    def _insert_all(self, routed: Sequence[RoutedEvent]) -> list[bool]:
+        """In one round trip, a transaction of its own, and the workers are told with it where it is time."""
+        owes = any(new.routing.owed for new in routed)
+        woken = self._waker.begin(len(routed)) if owes else None
         with self._translated(), self._engine.connect() as connection:
-            line = RemoteSession(connection, *_settings(connection))
-            (new,) = line.ask(at_once(arrivals, (_CHANNEL, notice.says(arrivals)) if notice else None))
-        if notice and new:
-            self._notifier.was_committed(notice)
-        elif concerns_workers and new:
+            session = RemoteSession(connection, *_settings(connection), has_clock=False)
+            session.defer(*[Query("wake")] if woken is not None else [])
+            are_new = Transaction(session).events.insert(routed)
+        if woken is not None:
+            self._waker.committed(woken)
+        elif owes:
             self.wake()
-        ids = {row[0] for row in new}
-        return [arrival.event.id in ids for arrival in arrivals]
-
-    def start_first(self, offers: Sequence[Offer]) -> tuple[datetime, list[Claim]] | None:
-        with self._translated(), self._engine.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            if not driver.is_direct:
-                # Without prepared statements it would take longer than what it saves.
-                return None
-            names = [offer.destination for offer in offers]
-            _, rows = RemoteSession(connection).ask(LOCKED(names=names), StartFirst(offers))
-        return (rows[0][-1], [claim_of(row[:-1]) for row in rows]) if rows else None
+        return are_new
 
     def _notify(self) -> None:
         with self._engine.connect() as connection:
@@ -171,16 +159,16 @@ class PostgresStore(Store):
     @contextmanager
     def _writer(self) -> Iterator[Session]:
         with self._engine.connect() as connection:
-            line = _begun(connection, "READ COMMITTED")
-            yield line
-            line.commit()
+            session = _begun(connection, "READ COMMITTED")
+            yield session
+            session.commit()
 
     @contextmanager
     def _reader(self) -> Iterator[Session]:
         with self._engine.connect() as connection:
-            line = _begun(connection, "REPEATABLE READ")
-            yield line
-            line.commit()
+            session = _begun(connection, "REPEATABLE READ")
+            yield session
+            session.commit()
 
 
 def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
@@ -189,25 +177,23 @@ def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
     return driver.connect(*arguments, settings=_SETTINGS, **named)
 
 
-def _settings(connection: Connection) -> list[str]:
+def _settings(connection: Connection) -> list[bytes]:
     """What a transaction sets first, where its session could not."""
     driver: Any = connection.connection.driver_connection
-    return [] if driver.is_direct else [f"SELECT {_SET_LOCALLY}"]
+    return [] if driver.is_direct else [f"SELECT {_SET_LOCALLY}".encode()]
 
 
 def _begun(connection: Connection, isolation: str) -> RemoteSession:
     driver: Any = connection.connection.driver_connection
-    first = [f"BEGIN ISOLATION LEVEL {isolation}", *_settings(connection)]
-    first += ["DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
-    return RemoteSession(connection, *first, clock="SELECT now()")
+    first = [f"BEGIN ISOLATION LEVEL {isolation}".encode(), *_settings(connection)]
+    first += [b"DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
+    return RemoteSession(connection, *first)
 
 
 class _NotifyListener(Listener):
     """Listens on a connection of its own; a lost one is made again aside while the slow poll carries on."""
 
-    def __init__(
-        self, url: str, arguments: dict[str, Any], on_wake: Callable[[Collection[str]], None]
-    ) -> None:
+    def __init__(self, url: str, arguments: dict[str, Any], on_wake: Callable[[], None]) -> None:
         self._conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._arguments = arguments
         self._on_wake = on_wake
@@ -231,11 +217,12 @@ class _NotifyListener(Listener):
         connection = self._connection.pgconn
         try:
             connection.consume_input()
-            while (notice := connection.notifies()) is not None:
-                said = notice.extra.decode("utf-8", "replace")
-                self._on_wake([name for name in said.split(",") if name])
+            notices = list(iter(connection.notifies, None))
         except psycopg.Error:
             self._connect_aside()
+        else:
+            if notices:
+                self._on_wake()
 
     def close(self) -> None:
         self._closed.set()
@@ -262,7 +249,7 @@ class _NotifyListener(Listener):
                 if not self._closed.is_set():
                     unless_kept.pop_all()
                     self._connection = connection
-                    self._on_wake(())
+                    self._on_wake()
                     return
 
 

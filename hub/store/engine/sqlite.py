@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from sqlalchemy.pool import QueuePool
 from hub.errors import StoreError, StoreUnavailable
 from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store import migrate
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.store import Listener, Store
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
@@ -72,19 +72,19 @@ class SqliteStore(Store):
                 f"there is no database at {self.path.absolute()}; run this where `hub serve` runs, "
                 "or make one with `hub migrate`"
             )
-        with self._translated(), self._reader() as line:
-            migrate.check(line.connection)
+        with self._translated(), self._reader() as session:
+            migrate.check(session.connection)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
             self._bell.sendto(b"!", self._bell_path)
 
-    def listen(self, on_wake: Callable[[Collection[str]], None]) -> Listener:
+    def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _SocketListener(_bell_path(self.path), on_wake)
 
     def status(self) -> DatabaseStatus:
-        with self._translated(), self._reader() as line:
-            connection = line.connection
+        with self._translated(), self._reader() as session:
+            connection = session.connection
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
             checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
         problems = [f"the file is damaged: {line}" for line in checked if line != "ok"]
@@ -168,7 +168,7 @@ def _begin_writing(connection: Connection) -> None:
     """
     driver: Any = connection.connection.driver_connection
     deadline = time.monotonic() + _BUSY_SECONDS
-    with Session(connection).wrapped():
+    with Session(connection).translated():
         driver.execute("PRAGMA busy_timeout=0")
         try:
             while not _has_begun(driver, deadline):
@@ -210,7 +210,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 class _SocketListener(Listener):
     """Wake-ups as datagrams on a Unix socket beside the database file."""
 
-    def __init__(self, path: Path, on_wake: Callable[[Collection[str]], None]) -> None:
+    def __init__(self, path: Path, on_wake: Callable[[], None]) -> None:
         self._path = path
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -227,11 +227,11 @@ class _SocketListener(Listener):
         self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
         self._thread.start()
 
-    def _run(self, on_wake: Callable[[Collection[str]], None]) -> None:
+    def _run(self, on_wake: Callable[[], None]) -> None:
         while not self._closed:
             with contextlib.suppress(TimeoutError):
                 self._socket.recv(16)
-                on_wake(())
+                on_wake()
 
     def close(self) -> None:
         self._closed = True

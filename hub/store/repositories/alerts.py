@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import case, delete, func, literal, select, text
 
 from hub.model.alert import Alert, AlertKind, DeadLetters
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import alerts, destinations
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Select, Subquery, and_, case, func
 
 from hub.model.delivery import FINISHED, Outcome, State
 from hub.model.stats import Accounts, Discrepancy
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import attempts, deliveries, events, is_in, workers
 
 ROWS_AT_ONCE = 5_000

@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
 
 from hub.model.destination import DestinationState
-from hub.store.engine.changes import Insert
-from hub.store.engine.session import Session
-from hub.store.repositories.waiting import STATES, states_of
-from hub.store.tables import as_microseconds, destinations
+from hub.store.session import Query, Rows, Session
+from hub.store.tables import destinations, from_microseconds, storable, to_json, to_microseconds
 
 
 class Destinations:
-    """Their states: paused, failing, held back."""
+    """The states of destinations, one row each."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def all(self) -> dict[str, DestinationState]:
-        """What is known of every destination that was ever sent to, paused or seen by a worker."""
+        """Return the state of every destination that was ever sent to, paused or seen by a worker."""
         rows = self._session.connection.execute(select(destinations).order_by(destinations.c.name))
         return {row.name: DestinationState(**row._mapping) for row in rows}
 
     def lock(self, names: Collection[str]) -> dict[str, DestinationState]:
-        """The states of the named destinations, locked, so that two workers take turns."""
+        """Return the states of the named destinations, locked, so that two workers take turns."""
         if not names:
             return {}
-        now = {} if self._session.is_remote else {"now": as_microseconds(self._session.now)}
-        (rows,) = self._session.ask(STATES(names=list(names), due_of=[], **now))
+        (rows,) = self._session.execute(lock_query(names))
         return {name: DestinationState(name=name) for name in names} | states_of(rows)
 
     def save(self, states: Collection[DestinationState]) -> None:
         """Keep changed states; what was never there is added."""
-        rows = [asdict(state) for state in sorted(states, key=lambda state: state.name)]
-        self._session.write(Insert(table=destinations, rows=rows, key=("name",), replaces=True))
+        rows = [_row(state) for state in sorted(states, key=lambda state: state.name)]
+        if rows:
+            self._session.defer(Query("save_destinations", {"rows": to_json(rows)}))
 
     def mark_configured(self, configured: Mapping[str, bool]) -> None:
-        """Note which destinations can be sent to: for others `give_up_after` stands still."""
+        """Give each destination a row, and note those to send to: for others `give_up_after` stands still."""
         known = set(self._session.connection.execute(select(destinations.c.name)).scalars())
         # All at once: two workers that lock them in another order each wait for the other.
         states = self.lock(known | configured.keys())
@@ -77,4 +75,52 @@ class Destinations:
         )
 
     def _change(self, name: str, values: Mapping[str, Any]) -> None:
-        self._session.upsert(destinations, {"name": name, **values})
+        self._session.upsert(destinations, {"name": name, **values}, changes=values)
+
+
+def lock_query(names: Collection[str], due_of: Collection[str] = ()) -> Query:
+    """Return the query that locks destinations: `names`, and those of `due_of` that something is due for."""
+    return Query("lock_destinations", {"names": to_json(list(names)), "due_of": to_json(list(due_of))})
+
+
+def states_of(rows: Rows) -> dict[str, DestinationState]:
+    """Return the states in the rows of `lock_query`, by their names."""
+    return {row[0]: _state(*row) for row in rows}
+
+
+def _state(
+    name: str,
+    configured: bool,
+    available_since: int | None,
+    paused_at: int | None,
+    paused_reason: str | None,
+    failures: int,
+    probe_at: int | None,
+    probe_seconds: float,
+    throttled_until: int | None,
+    rate_limited_until: int | None,
+) -> DestinationState:
+    moments = (available_since, paused_at, probe_at, throttled_until, rate_limited_until)
+    since, paused, probe, throttled, limited = (
+        None if moment is None else from_microseconds(moment) for moment in moments
+    )
+    return DestinationState(
+        name=name,
+        configured=bool(configured),
+        available_since=since,
+        paused_at=paused,
+        paused_reason=paused_reason,
+        failures=failures,
+        probe_at=probe,
+        probe_seconds=probe_seconds,
+        throttled_until=throttled,
+        rate_limited_until=limited,
+    )
+
+
+def _row(state: DestinationState) -> dict[str, Any]:
+    row = dict(vars(state))
+    for name in ("available_since", "paused_at", "probe_at", "throttled_until", "rate_limited_until"):
+        row[name] = None if row[name] is None else to_microseconds(row[name])
+    row["paused_reason"] = None if state.paused_reason is None else storable(state.paused_reason)
+    return row

@@ -14,69 +14,33 @@ from hub.errors import Conflict, NotFound
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
 from hub.model.routing import UNMATCHED, Routing
-from hub.store.engine.changes import Insert, InsertWith
-from hub.store.engine.session import Session
-from hub.store.tables import deliveries, events, is_in
-
-_NOTICE_LIMIT_BYTES = 4000
+from hub.store.session import Query, Session
+from hub.store.tables import deliveries, events, is_in, to_json, to_microseconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrival:
+class RoutedEvent:
     """A new event with what the rules said of it."""
 
     event: Event
     routing: Routing
 
 
-def at_once(arrivals: Sequence[Arrival], notifies: tuple[str, str] | None) -> InsertWith:
-    """What `Intake.take_in` does, as one statement of PostgreSQL that answers with the ids of the new.
-
-    `notifies` is a channel that hears of it where any is new, and what it hears.
-    """
-    made_at = datetime.now(UTC)
-    return InsertWith(
-        new=_new_events(arrivals),
-        others=Insert(
-            table=deliveries,
-            rows=[row for arrival in arrivals for row in _owed(arrival.event, arrival.routing, made_at)],
-        ),
-        belongs="event_id",
-        at=_DUE_AT_ONCE,
-        notifies=notifies,
-    )
-
-
-def named(arrival: Arrival) -> str:
-    """The destinations with commas between, each as often as it is owed something.
-
-    Nothing where a send block has fields, so that rendering comes first, or where they are more than a
-    NOTIFY takes.
-    """
-    sends = [send for matched in arrival.routing.matched for send in matched.sends]
-    names = ",".join(send.to for send in sends)
-    return names if len(names) <= _NOTICE_LIMIT_BYTES and not any(send.fields for send in sends) else ""
-
-
 class Events:
-    """Events and what they are owed.
-
-    Rows are inserted many at once and past SQLAlchemy's own machinery: with all that arrives together in
-    one statement, threads that verify other requests hold it up once and not for each row.
-    """
+    """Events and what they are owed."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def take_in(self, arrivals: Sequence[Arrival]) -> list[bool]:
-        """Keep events, each with every delivery it is owed; False, changing nothing, for those known."""
-        added = self._insert_events(arrivals)
-        self._insert_deliveries([each for each in arrivals if each.event.id in added])
-        return [each.event.id in added for each in arrivals]
+    def insert(self, routed: Sequence[RoutedEvent]) -> list[bool]:
+        """Keep events, each with every delivery it is owed; False, changing nothing, for those known already.
 
-    def add(self, event: Event, routing: Routing) -> bool:
-        """Keep an event with what the rules said of it; False, changing nothing, where it is known."""
-        return bool(self._insert_events([Arrival(event=event, routing=routing)]))
+        All of them go in one statement for each table: threads that verify other requests hold it up once and
+        not for each row.
+        """
+        (new, *_) = self._session.execute(_insert_events(routed), *_insert_deliveries(routed, beside=False))
+        ids = {row[0] for row in new}
+        return [known.event.id in ids for known in routed]
 
     def known(self, event: Event) -> tuple[Event, bool]:
         """The event kept under the same message id, locked, and whether its payload is still there.
@@ -120,7 +84,8 @@ class Events:
 
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
-        return self._insert_deliveries([Arrival(event=event, routing=routing)])
+        self._session.defer(*_insert_deliveries([RoutedEvent(event=event, routing=routing)], beside=True))
+        return routing.owed
 
     def revive_dead(self, event_id: str) -> int:
         """Make the dead deliveries of an event pending with a new schedule; returns how many."""
@@ -166,57 +131,54 @@ class Events:
             received_at=row.received_at,
         )
 
-    def _insert_events(self, arrivals: Sequence[Arrival]) -> set[str]:
-        """The ids of those that were not known."""
-        answers = self._session.ask(*_new_events(arrivals).parts())
-        return {row[0] for answer in answers for row in answer}
 
-    def _insert_deliveries(self, arrivals: Sequence[Arrival]) -> int:
-        now = dict.fromkeys(_DUE_AT_ONCE, self._session.now)
-        rows = [row | now for each in arrivals for row in _owed(each.event, each.routing, self._session.now)]
-        self._session.write(Insert(table=deliveries, rows=rows))
-        return len(rows)
+def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
+    """In the order of what makes them unique, so that two processes do not wait for each other.
 
-
-def _new_events(arrivals: Sequence[Arrival]) -> Insert:
-    """In the order of what makes them unique, so that two processes do not wait for each other."""
-    rows = [_event_row(arrival) for arrival in arrivals]
-    rows.sort(key=lambda row: (row["source"], row["message_id"]))
-    return Insert(table=events, rows=rows, key=("source", "message_id"), returns="id")
+    Payloads may hold any bytes, which JSON cannot: they go as one, and each row tells where its own stands.
+    """
+    rows, starts_at = [], 0
+    in_order = sorted(routed, key=lambda new: (new.event.source, new.event.message_id))
+    for new in in_order:
+        rows.append(_event_row(new, starts_at))
+        starts_at += len(new.event.payload)
+    payloads = b"".join(new.event.payload for new in in_order)
+    return Query("insert_events", {"events": to_json(rows), "payloads": payloads})
 
 
-def _event_row(arrival: Arrival) -> dict[str, Any]:
-    event = arrival.event
+def _event_row(routed: RoutedEvent, starts_at: int) -> dict[str, Any]:
+    event = routed.event
     return {
         "id": event.id,
         "source": event.source,
         "message_id": event.message_id,
         "type": event.type,
-        "payload": event.payload,
-        "received_at": event.received_at,
-        "verdicts": [vars(verdict) for verdict in arrival.routing.verdicts],
-        "owed": arrival.routing.owed,
+        "starts_at": starts_at,
+        "size": len(event.payload),
+        "received_at": to_microseconds(event.received_at),
+        "verdicts": to_json([vars(verdict) for verdict in routed.routing.verdicts]),
+        "owed": routed.routing.owed,
     }
 
 
-_DUE_AT_ONCE = ("due_at", "owed_since", "created_at")
+def _insert_deliveries(routed: Sequence[RoutedEvent], *, beside: bool) -> list[Query]:
+    """One query, or none where nothing is owed; `beside` those deliveries that there are already."""
+    made_at = datetime.now(UTC)
+    rows = [row for new in routed for row in _delivery_rows(new, made_at)]
+    return [Query("insert_deliveries", {"deliveries": to_json(rows), "beside": int(beside)})] if rows else []
 
 
-def _owed(event: Event, routing: Routing, made_at: datetime) -> Iterator[dict[str, Any]]:
-    """The rows of all that the routing names, but for the columns that have the database's time."""
-    for matched in routing.matched:
+def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str, Any]]:
+    for matched in routed.routing.matched:
         positions: Counter[str] = Counter()
         for send in matched.sends:
             yield {
                 "id": new_id("dlv", made_at),
-                "event_id": event.id,
-                "event_type": event.type,
+                "event_id": routed.event.id,
+                "event_type": routed.event.type,
                 "route": matched.route,
                 "position": positions[send.to],
                 "destination": send.to,
-                "send": dict(send.fields),
-                "state": State.PENDING.value,
-                "attempts": 0,
-                "tries": 0,
+                "send": to_json(dict(send.fields)) if send.fields else "{}",
             }
             positions[send.to] += 1

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 
 from hub.model.delivery import State
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import attempts, counters, deliveries, events, is_in
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from hub.errors import NotFound
 from hub.model.delivery import State
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import deliveries, events, is_in
 
 

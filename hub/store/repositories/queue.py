@@ -1,32 +1,61 @@
-"""What the worker does to the deliveries table, which is the queue: claim, start, settle.
+"""The deliveries table as the queue: what is due is claimed, and what became of it is settled.
 
-Every change of a claimed delivery is fenced by its claim token: a worker that comes late finds no row.
+A claim is the start of an attempt. Every change of a claimed delivery is fenced by its claim token: a worker
+that comes late finds that it owns it no longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from datetime import timedelta
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import delete, or_, select, update
 
 from hub.model.delivery import FINISHED, Claim, Settlement, State
 from hub.model.destination import DestinationState
-from hub.store.engine.changes import Insert, Update
-from hub.store.engine.session import Session
-from hub.store.repositories.waiting import CLAIMED, DUE, OWNED, STATES, WAITING, Waiting, claim_of, states_of
-from hub.store.tables import as_microseconds, attempts, deliveries, is_in
+from hub.model.event import Event
+from hub.model.routing import Send
+from hub.store.repositories.destinations import lock_query, states_of
+from hub.store.session import Answer, Query, Session
+from hub.store.tables import (
+    attempts,
+    deliveries,
+    destinations,
+    events,
+    from_microseconds,
+    is_in,
+    storable,
+    to_json,
+    to_microseconds,
+)
+
+COUNTED = 100
+"""So many at most are counted of what is due to a destination: `concurrency` may be no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class Waiting:
+    """What waits for a destination.
+
+    `due` counts what is due, up to `COUNTED`; `next_at` is when the next of what is not falls due;
+    `in_flight` counts what all workers together send.
+    """
+
+    due: int
+    next_at: datetime | None
+    in_flight: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked:
     """Destinations and claims that are locked, and what waits.
 
-    `owned` are the ids of the claims that nothing happened to since: another worker may have taken one over,
-    or this one started it and never heard that it was committed. `waiting` may know of more that is due than
-    `states` are locked for, where it fell due meanwhile.
+    `owned` are the ids of the claims that nothing happened to since: another worker may have taken one over.
+    `waiting` may know of more that is due than `states` are locked for, where it fell due meanwhile; a
+    destination that has no row is in neither.
     """
 
     states: dict[str, DestinationState]
@@ -34,231 +63,274 @@ class Held:
     waiting: dict[str, Waiting]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Up to `count` due deliveries of a destination, to be claimed under a lease.
+@dataclass(frozen=True, kw_only=True)
+class ClaimRequest:
+    """Up to `count` due deliveries of a destination, to be claimed under a token of its own and a lease.
 
-    Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is
-    the longest due of all.
+    Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is the
+    longest due of all. `is_probe` goes into the claims: the destination's breaker is open.
     """
 
     destination: str
     count: int
-    _: KW_ONLY
     first_count: int = 0
     token: str
     lease: timedelta
+    is_probe: bool = False
 
 
-_GIVE_UP = (
-    update(deliveries)
-    .where(
-        is_in(State.PENDING),
-        deliveries.c.destination == bindparam("destination_"),
-        deliveries.c.owed_since < bindparam("before_", type_=deliveries.c.owed_since.type),
-    )
-    .values(state=State.DEAD.value, reason="gave up: it waited longer than give_up_after")
-)
+@dataclass(frozen=True)
+class PendingClaims:
+    """Claims that were asked for; they can be read once the transaction has committed."""
+
+    answers: tuple[tuple[ClaimRequest, Answer], ...]
+
+    def read(self) -> tuple[list[Claim], list[str]]:
+        """Return the claims, and the ids of those deliveries whose row holds what nobody can read."""
+        claims, unreadable = [], []
+        for request, answer in self.answers:
+            for row in answer.rows:
+                try:
+                    claims.append(_claim(request, *row))
+                except (ValueError, TypeError):
+                    unreadable.append(row[0])
+        return claims, unreadable
 
 
 class Queue:
-    """The queue: what is due, claimed and settled."""
+    """What workers do to deliveries. Destinations are locked before deliveries, each in one order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def lock(
-        self,
-        names: Collection[str] = (),
-        claims: Collection[Claim] = (),
-        *,
-        due_of: Collection[str] = (),
-    ) -> Held:
+        self, names: Collection[str] = (), claims: Collection[Claim] = (), *, due_of: Collection[str] = ()
+    ) -> Locked:
         """Lock destinations, so that two workers take turns, and then claims; and see what waits.
 
-        Of `due_of` those are locked that something is due for; all must be marked, configured or not.
+        This is the one order in which rows are locked: destinations by their names, then deliveries by their
+        ids. Of `due_of` those are locked that something is due for.
         """
-        now = {} if self._session.is_remote else {"now": as_microseconds(self._session.now)}
-        asks = names or due_of
-        states, owned, waiting = self._session.ask(
-            STATES(names=list(names), due_of=list(due_of), **now) if asks else None,
-            OWNED(ids=[claim.id for claim in claims]) if claims else None,
+        asked = {
+            "states": lock_query(names, due_of) if names or due_of else None,
+            "owned": Query("lock_claims", {"ids": to_json([claim.id for claim in claims])})
+            if claims
+            else None,
             # Another statement than the one that locks: it sees what was committed before that had its locks.
-            WAITING(names=list(due_of), **now) if due_of else None,
+            "waiting": Query("count_waiting", {"names": to_json(list(due_of))}) if due_of else None,
+        }
+        queries = {name: query for name, query in asked.items() if query}
+        rows = dict(zip(queries, self._session.execute(*queries.values()), strict=True))
+        tokens = {(claim.id, claim.token) for claim in claims}
+        return Locked(
+            states={name: DestinationState(name=name) for name in names} | states_of(rows.get("states", [])),
+            owned={
+                delivery_id for delivery_id, token in rows.get("owned", []) if (delivery_id, token) in tokens
+            },
+            waiting={name: _waiting(*counts) for name, *counts in rows.get("waiting", [])},
         )
-        known = {(claim.id, claim.token, claim.attempts) for claim in claims}
-        return Held(
-            states={name: DestinationState(name=name) for name in names} | states_of(states),
-            owned={row[0] for row in owned if row in known},
-            waiting={name: Waiting(*rest) for name, *rest in waiting},
-        )
 
-    # -- claim, start, settle -----------------------------------------------------------------
+    def claim(self, requests: Sequence[ClaimRequest]) -> PendingClaims:
+        """Claim deliveries that are due, each as an attempt that begins now.
 
-    def claim(self, *wanted: Wanted, compose: Callable[[Claim], Claim] | None = None) -> list[Claim]:
-        """Take deliveries that are due.
-
-        `compose` may give them their message. With it, those that have one are only locked, for `start` in
-        the same transaction to take.
+        It goes with what is executed next, or with the commit: the first byte is sent one round trip sooner.
         """
-        now = as_microseconds(self._session.now)
-        answers = self._session.ask(
-            *(
-                DUE(destination=each.destination, now=now, count=each.count, first_count=each.first_count)
-                for each in wanted
-            )
-        )
-        claims, rows = [], []
-        for each, found in zip(wanted, answers, strict=True):
-            taken = {
-                "state": State.SENDING.value,
-                "token": each.token,
-                "lease_until": self._session.now + each.lease,
-            }
-            for row in found:
-                claim = replace(claim_of(row), token=each.token)
-                claim = compose(claim) if compose else claim
-                claims.append(claim)
-                rows += [{"id": claim.id, **taken}] if compose is None or claim.message is None else []
-        self._session.write(Update(table=deliveries, rows=rows))
-        return claims
-
-    def put_off(self, destination: str, wait: timedelta, reason: str) -> None:
-        """Let the delivery of a destination that is due first wait, and the others go before it."""
-        first = self._session.locking(
-            select(deliveries.c.id)
-            .where(
-                is_in(State.PENDING),
-                deliveries.c.destination == destination,
-                deliveries.c.due_at <= self._session.now,
-            )
-            .order_by(deliveries.c.due_at)
-            .limit(1),
-            skips=True,
-        )
-        rows = [
-            {"id": delivery_id, "due_at": self._session.now + wait, "reason": reason}
-            for delivery_id in self._session.connection.execute(first).scalars()
-        ]
-        self._session.write(Update(table=deliveries, rows=rows))
-
-    def start(self, claims: Sequence[Claim], lease: Mapping[str, timedelta]) -> list[Claim]:
-        """Record the attempts of rendered claims before they are sent, and renew their leases.
-
-        They must be `owned`, or claimed in this transaction. Returns them with their counts raised by
-        one. `lease` is by destination.
-        """
-        started = [replace(claim, attempts=claim.attempts + 1, tries=claim.tries + 1) for claim in claims]
-        self._session.write(
-            Update(table=deliveries, rows=[self._started(each, lease[each.destination]) for each in started]),
-            Insert(table=attempts, rows=[self._opened(each) for each in started]),
-        )
-        return started
+        answers = self._session.defer(*(self._claim_query(request) for request in requests))
+        return PendingClaims(tuple(zip(requests, answers, strict=True)))
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write what became of deliveries that are `owned`, and of their open attempts."""
-        closed = [_closed(settlement) for settlement in settlements if settlement.outcome]
-        self._session.write(
-            Update(
-                table=deliveries,
-                rows=[self._settled(each) for each in settlements],
-                keeps=("due_at", "message"),
-            ),
-            Update(table=attempts, rows=closed, keys=2),
-        )
+        """Write what became of deliveries that are `owned`, and of attempts; those that never began go."""
+        if not settlements:
+            return
+        ended = [settlement for settlement in settlements if settlement.outcome]
+        unbegun = [settlement for settlement in settlements if not settlement.outcome]
+        rows = {
+            "settle": [self._settled(settlement) for settlement in settlements],
+            "close_attempts": [_closed(settlement) for settlement in ended],
+            "remove_attempts": [_attempt_key(settlement.claim) for settlement in unbegun],
+        }
+        self._session.defer(*(Query(name, {"rows": to_json(each)}) for name, each in rows.items() if each))
+
+    def put_off(self, delivery_id: str, wait: timedelta, reason: str) -> None:
+        """Let a delivery that was claimed, but cannot be read, wait without an attempt."""
+        row = self._session.connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery_id, is_in(State.SENDING))
+            .values(
+                state=State.PENDING,
+                due_at=self._session.now + wait,
+                reason=reason,
+                attempts=deliveries.c.attempts - 1,
+                tries=deliveries.c.tries - 1,
+                token=None,
+                lease_until=None,
+            )
+            .returning(deliveries.c.attempts)
+        ).first()
+        if row is not None:
+            its_attempt = (attempts.c.delivery_id == delivery_id, attempts.c.number == row.attempts + 1)
+            self._session.connection.execute(delete(attempts).where(*its_attempt))
 
     def expired(
-        self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta()
-    ) -> list[tuple[Claim, bool]]:
-        """Claims whose lease ran out, each with whether an attempt was under way: their process died.
+        self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta(), limit: int = 500
+    ) -> list[Claim]:
+        """Return claims whose lease ran out, locked, in the order of their ids: their process died.
 
         Those of destinations that are not `known` here only so long after, for a worker that knows them to
         come first; None knows all.
         """
-        ids_statement = select(deliveries.c.id).where(
-            is_in(State.SENDING), deliveries.c.lease_until < self._session.now
-        )
+        ran_out = [is_in(State.SENDING), deliveries.c.lease_until < self._session.now]
         if known is not None:
             is_left = deliveries.c.lease_until < self._session.now - others_after
-            ids_statement = ids_statement.where(or_(deliveries.c.destination.in_(known), is_left))
-        if self._session.is_remote:
-            ids_statement = ids_statement.with_for_update(skip_locked=True)
-        ids = self._session.connection.execute(ids_statement).scalars().all()
-        if not ids:
+            ran_out.append(or_(deliveries.c.destination.in_(known), is_left))
+        ids = select(deliveries.c.id).where(*ran_out).order_by(deliveries.c.id).limit(limit)
+        locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
+        if not locked:
             return []
-        open_attempts = set(
-            self._session.connection.execute(
-                select(attempts.c.delivery_id).where(
-                    attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_(None)
-                )
-            ).scalars()
+        rows = self._session.connection.execute(
+            select(deliveries, events.c.source, events.c.message_id, events.c.payload, events.c.received_at)
+            .join(events, events.c.id == deliveries.c.event_id)
+            .where(deliveries.c.id.in_(locked))
+            .order_by(deliveries.c.id)
         )
-        return [(claim, claim.id in open_attempts) for claim in self._claims(ids)]
+        return [_expired(row) for row in rows]
 
-    def expire(self, destination: str, *, after: timedelta, event_type: str | None = None) -> int:
-        """Let die what has waited too long for an available destination; returns how many.
+    def expire(
+        self, destination: str, *, after: timedelta, event_type: str | None = None, limit: int = 500
+    ) -> tuple[int, bool]:
+        """Let die what has waited too long for a destination; return how many, and True once that was all.
 
-        With `event_type` only what is owed for such events.
-
-        Nothing does while the destination is paused, and a resume begins the count anew.
+        With `event_type` only what is owed for such events. Nothing does while the destination is paused, and
+        a resume begins the count anew.
         """
-        state = self.lock([destination]).states[destination]
         before = self._session.now - after
-        if state.paused_at is not None or (state.available_since or before) > before:
-            return 0
-        statement = _GIVE_UP if event_type is None else _GIVE_UP.where(deliveries.c.event_type == event_type)
-        return self._session.connection.execute(
-            statement, {"destination_": destination, "before_": before}
-        ).rowcount
+        state = select(destinations.c.paused_at, destinations.c.available_since)
+        row = self._session.connection.execute(state.where(destinations.c.name == destination)).first()
+        if row is not None and (row.paused_at is not None or (row.available_since or before) > before):
+            return 0, True
+        waited = [is_in(State.PENDING), deliveries.c.destination == destination]
+        waited += [deliveries.c.event_type == event_type] if event_type else []
+        ids = select(deliveries.c.id).where(*waited, deliveries.c.owed_since < before)
+        ids = ids.order_by(deliveries.c.due_at).limit(limit)
+        locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
+        if locked:
+            reason = "gave up: it waited longer than give_up_after"
+            dead = update(deliveries).where(deliveries.c.id.in_(locked))
+            self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
+        return len(locked), len(locked) < limit
 
-    def _claims(self, ids: Sequence[str]) -> list[Claim]:
-        (rows,) = self._session.ask(CLAIMED(ids=list(ids)))
-        return [claim_of(row) for row in rows]
-
-    def _started(self, claim: Claim, lease: timedelta) -> dict[str, Any]:
-        return {
-            "id": claim.id,
-            "state": State.SENDING.value,
-            "token": claim.token,
-            "lease_until": self._session.now + lease,
-            "attempts": claim.attempts,
-            "tries": claim.tries,
-            "message": claim.message,
-            "degraded": claim.degraded,
-        }
-
-    def _opened(self, claim: Claim) -> dict[str, Any]:
-        return {
-            "delivery_id": claim.id,
-            "number": claim.attempts,
-            "destination": claim.destination,
-            "at": self._session.now,
-        }
+    def _claim_query(self, request: ClaimRequest) -> Query:
+        now = self._session.now
+        return Query(
+            "claim",
+            {
+                "destination": request.destination,
+                "count": request.count,
+                "first_count": request.first_count,
+                "token": request.token,
+                "now": to_microseconds(now),
+                "lease_until": to_microseconds(now + request.lease),
+            },
+        )
 
     def _settled(self, settlement: Settlement) -> dict[str, Any]:
         claim, state = settlement.claim, settlement.state
+        now = to_microseconds(self._session.now)
         return {
             "id": claim.id,
             "state": state.value,
-            "reason": settlement.reason,
-            "due_at": settlement.due_at,
+            "reason": _storable(settlement.reason),
+            "due_at": to_microseconds(settlement.due_at) if settlement.due_at else None,
+            "attempts": claim.attempts if settlement.outcome else claim.attempts - 1,
             "tries": settlement.tries,
-            "accepted": list(settlement.accepted) or None,
-            # An attempt kept it before it was sent.
-            "message": None if settlement.outcome else claim.message,
-            "delivered_at": self._session.now if state is State.DELIVERED else None,
-            "finished_at": self._session.now if state in FINISHED else None,
-            "token": None,
-            "lease_until": None,
+            "accepted": to_json(settlement.accepted) if settlement.accepted else None,
+            "message": None if claim.message is None else to_json(claim.message),
+            "degraded": _storable(claim.degraded),
+            "delivered_at": now if state is State.DELIVERED else None,
+            "finished_at": now if state in FINISHED else None,
         }
+
+
+def _waiting(due: int, next_at: int | None, in_flight: int) -> Waiting:
+    return Waiting(
+        due=due, next_at=None if next_at is None else from_microseconds(next_at), in_flight=in_flight
+    )
+
+
+def _claim(
+    request: ClaimRequest,
+    delivery_id: str,
+    token: str,
+    route: str,
+    send: str,
+    attempts_made: int,
+    tries: int,
+    message: str | None,
+    degraded: str | None,
+    accepted: str | None,
+    *event: Any,
+) -> Claim:
+    """The claim in a row; raises ValueError or TypeError where its JSON is none."""
+    event_id, source, message_id, event_type, payload, received_at = event
+    return Claim(
+        id=delivery_id,
+        token=token,
+        event=Event(
+            id=event_id,
+            source=source,
+            message_id=message_id,
+            type=event_type,
+            payload=payload or b"{}",
+            received_at=from_microseconds(received_at),
+        ),
+        route=route,
+        destination=request.destination,
+        send=Send(to=request.destination, fields={} if send == "{}" else json.loads(send)),
+        attempts=attempts_made,
+        tries=tries,
+        message=None if message is None else json.loads(message),
+        degraded=degraded,
+        accepted=() if accepted is None else tuple(json.loads(accepted)),
+        is_probe=request.is_probe,
+    )
+
+
+def _expired(row: Any) -> Claim:
+    return Claim(
+        id=row.id,
+        token=row.token,
+        event=Event(
+            id=row.event_id,
+            source=row.source,
+            message_id=row.message_id,
+            type=row.event_type,
+            payload=row.payload or b"{}",
+            received_at=row.received_at,
+        ),
+        route=row.route,
+        destination=row.destination,
+        send=Send(to=row.destination, fields=row.send),
+        attempts=row.attempts,
+        tries=row.tries,
+        message=row.message,
+        degraded=row.degraded,
+        accepted=tuple(row.accepted or ()),
+    )
 
 
 def _closed(settlement: Settlement) -> dict[str, Any]:
     return {
-        "delivery_id": settlement.claim.id,
-        "number": settlement.claim.attempts,
+        **_attempt_key(settlement.claim),
         "seconds": settlement.seconds,
-        "outcome": settlement.outcome.value if settlement.outcome else None,
+        "outcome": settlement.outcome and settlement.outcome.value,
         "status": settlement.status,
-        "detail": settlement.detail,
+        "detail": _storable(settlement.detail),
     }
+
+
+def _attempt_key(claim: Claim) -> dict[str, Any]:
+    return {"delivery_id": claim.id, "number": claim.attempts}
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable(text)

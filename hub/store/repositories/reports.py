@@ -24,8 +24,8 @@ from hub.model.event import first_id
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
-from hub.store.engine.session import Session
 from hub.store.repositories.workers import Workers
+from hub.store.session import Session
 from hub.store.tables import attempts, deliveries, events, is_in
 from hub.strings import one_line
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from hub.model.delivery import FINISHED, State
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import attempts, counters, deliveries, events, is_in
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)

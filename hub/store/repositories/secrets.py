@@ -10,7 +10,7 @@ from sqlalchemy import Table, select, update
 from hub import catalog
 from hub.catalog.masking import written_forms
 from hub.model.delivery import FINISHED
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import attempts, deliveries, events
 from hub.strings import map_strings
 

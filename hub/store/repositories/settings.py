@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import settings
 
 
@@ -16,33 +15,23 @@ class Settings:
         self._session = session
 
     def get(self, name: str) -> str | None:
-        """A value that all processes share, such as the key that signs sessions."""
+        """Return a shared value; None where there is none."""
         return self._session.connection.execute(
             select(settings.c.value).where(settings.c.name == name)
         ).scalar()
 
     def set_default(self, name: str, value: str) -> str:
-        """Keep a shared value unless there is one already; returns the one that is kept."""
-        insert_into = postgresql.insert if self._session.is_remote else sqlite.insert
-        self._session.connection.execute(
-            insert_into(settings)
-            .values(name=name, value=value)
-            .on_conflict_do_nothing(index_elements=["name"])
-        )
+        """Keep a shared value unless there is one already; return the one that is kept."""
+        self._session.upsert(settings, {"name": name, "value": value}, changes={})
         kept: str = self._session.connection.execute(
             select(settings.c.value).where(settings.c.name == name)
         ).scalar_one()
         return kept
 
     def set(self, name: str, value: str) -> bool:
-        """Keep a shared value in place of what was kept; whether it is another."""
-        insert_into = postgresql.insert if self._session.is_remote else sqlite.insert
-        replaced = self._session.connection.execute(
-            insert_into(settings)
-            .values(name=name, value=value)
-            .on_conflict_do_update(
-                index_elements=["name"], set_={"value": value}, where=settings.c.value != value
-            )
+        """Keep a shared value in place of what was kept; return True where it is another."""
+        replaced = self._session.upsert(
+            settings, {"name": name, "value": value}, where=settings.c.value != value
         )
         return replaced.rowcount > 0
 

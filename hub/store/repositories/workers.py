@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
 
-from hub.store.engine.session import Session
+from hub.store.session import Session
 from hub.store.tables import workers
 
 
@@ -16,12 +16,12 @@ class Workers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def beat(self, worker: str, *, forget_after: timedelta) -> None:
+    def beat(self, worker: str, seen_at: datetime, *, forget_after: timedelta) -> None:
         """Keep a worker's sign of life, and forget workers that were silent for long."""
         self._session.connection.execute(
             delete(workers).where(workers.c.seen_at < self._session.now - forget_after)
         )
-        self._session.upsert(workers, {"id": worker, "seen_at": self._session.now})
+        self._session.upsert(workers, {"id": worker, "seen_at": seen_at})
 
     def leave(self, worker: str) -> None:
         """Forget a worker that stops in good order."""

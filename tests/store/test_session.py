@@ -1,4 +1,4 @@
-"""What waits for the next question or the commit keeps its order, its errors and its durability."""
+"""What is deferred keeps its order, its errors and its durability."""
 
 from __future__ import annotations
 
@@ -7,39 +7,44 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
 
 import given
 import psycopg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, select, text, update
+from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
 from hub.errors import StoreError, StoreUnavailable
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.store.engine import driver
-from hub.store.engine.changes import Insert
-from hub.store.repositories.events import Arrival
-from hub.store.store import Store, Transaction, open_store
-from hub.store.tables import attempts, deliveries, destinations, events, settings
+from hub.store.open import open_store
+from hub.store.repositories.events import RoutedEvent
+from hub.store.session import Query
+from hub.store.sql import statements
+from hub.store.store import Store, Transaction
+from hub.store.tables import deliveries, destinations, events
 
 
-def write(transaction: Transaction, name: str, value: str) -> None:
-    row = {"name": name, "value": value}
-    transaction.session.write(Insert(table=settings, rows=[row], key=("name",), replaces=True))
+def save(transaction: Transaction, name: str, failures: int = 0, reason: str | None = None) -> None:
+    """Defer the state of a destination."""
+    transaction.destinations.save([DestinationState(name=name, failures=failures, paused_reason=reason)])
 
 
-def test_what_was_written_is_there_for_whatever_follows(store: Store) -> None:
-    def work(transaction: Transaction) -> tuple[str | None, int]:
-        write(transaction, "one", "first")
-        write(transaction, "one", "second")
-        transaction.destinations.save([DestinationState(name="log", failures=3)])
-        return transaction.settings.get("one"), transaction.destinations.lock(["log"])["log"].failures
+def reason_of(transaction: Transaction, name: str) -> str | None:
+    return transaction.destinations.lock([name])[name].paused_reason
 
-    assert store.write(work) == ("second", 3)
+
+def test_what_was_deferred_is_there_for_whatever_follows(store: Store) -> None:
+    def work(transaction: Transaction) -> tuple[str | None, str | None]:
+        save(transaction, "one", reason="first")
+        save(transaction, "one", reason="second")
+        save(transaction, "two", reason="another")
+        return transaction.destinations.all()["one"].paused_reason, reason_of(transaction, "two")
+
+    assert store.write(work) == ("second", "another")
     with store.read() as reading:
-        assert reading.settings.get("one") == "second"
+        assert reading.destinations.all()["one"].paused_reason == "second"
 
 
 def test_a_statement_of_another_kind_stands_where_it_was_made(store: Store) -> None:
@@ -55,44 +60,45 @@ def test_a_statement_of_another_kind_stands_where_it_was_made(store: Store) -> N
     assert store.write(lambda t: t.destinations.lock(["log"]))["log"].failures == 14
 
 
-def test_a_write_that_fails_undoes_the_whole_transaction(store: Store) -> None:
+def test_a_statement_that_fails_undoes_the_whole_transaction(store: Store) -> None:
     def work(transaction: Transaction) -> str:
-        write(transaction, "one", "kept?")
-        transaction.session.write(Insert(table=settings, rows=[{"name": "two", "value": None}]))
+        save(transaction, "one", reason="kept?")
+        transaction.session.defer(Query("save_destinations", {"rows": '[{"name": "two"}]'}))
         return "nothing of this is kept"
 
     with pytest.raises(Exception, match=r"(?i)not.null"):
         store.write(work)
     with store.read() as reading:
-        assert reading.settings.get("one") is None
-    store.write(lambda t: write(t, "one", "the connection serves on"))
+        assert reading.destinations.all() == {}
+    store.write(lambda t: save(t, "one", reason="the connection serves on"))
     with store.read() as reading:
-        assert reading.settings.get("one") == "the connection serves on"
+        assert reading.destinations.all()["one"].paused_reason == "the connection serves on"
 
 
-def test_a_write_may_be_larger_than_what_the_way_holds(store: Store) -> None:
+def test_a_value_may_be_larger_than_what_the_way_holds(store: Store) -> None:
     value = "x" * 5_000_000
-    store.write(lambda t: write(t, "large", value))
+    store.write(lambda t: save(t, "large", reason=value))
 
     def work(transaction: Transaction) -> str | None:
-        write(transaction, "larger", value + value)
-        return transaction.settings.get("large")
+        save(transaction, "larger", reason=value + value)
+        return reason_of(transaction, "large")
 
     assert store.write(work) == value
-    with store.read() as reading:
-        assert reading.settings.get("larger") == value + value
+    assert store.write(lambda t: reason_of(t, "larger")) == value + value
 
 
 def test_errors_of_the_driver_come_as_the_stores_own(store: Store) -> None:
-    nowhere = Table("nowhere", MetaData(), Column("number", Integer))
-    with pytest.raises(StoreError, match="nowhere"):
-        store.write(lambda t: t.session.write(Insert(table=nowhere, rows=[{"number": 1}])))
+    def work(transaction: Transaction) -> None:
+        transaction.session.connection.execute(text("ALTER TABLE destinations RENAME TO elsewhere"))
+        save(transaction, "one")
+
+    with pytest.raises(StoreError, match="destinations"):
+        store.write(work)
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_values_of_any_kind_arrive_as_they_are(store: Store, count: int) -> None:
-    """One row and several go in different ways."""
-    words = [
+@pytest.mark.parametrize(
+    "value",
+    [
         "",
         "NULL",
         "null",
@@ -101,54 +107,57 @@ def test_values_of_any_kind_arrive_as_they_are(store: Store, count: int) -> None
         "\\",
         '\\"',
         "{}",
-        "{,}",
-        "a,b",
+        "[,]",
         "\\x00",
+        "\\u0000",
         "%s",
+        ":now",
+        "$1",
         "\n\t\x7f",
         "ü",
         "😀",
         "'",
-    ]
-    rows = [
-        {
-            "delivery_id": f"dlv_{number}",
-            "number": each,
-            "destination": word,
-            "at": datetime(2026, 1, 31, 1, 2, 3, 456_789, tzinfo=UTC),
-            "seconds": seconds,
-            "status": None if each else -1,
-            "detail": None if each else word,
-        }
-        for number, (word, seconds) in enumerate(zip(words, cycle([None, 0.1, 1e-9, -1e300]), strict=False))
-        for each in range(count)
-    ]
+    ],
+)
+def test_a_text_of_any_kind_arrives_as_it_is(store: Store, value: str) -> None:
+    store.write(lambda t: save(t, f"name {value}", reason=value))
 
-    def work(transaction: Transaction) -> list[dict[str, object]]:
-        for first in range(0, len(rows), count):
-            transaction.session.write(Insert(table=attempts, rows=rows[first : first + count]))
-        kept = transaction.session.connection.execute(
-            select(*(attempts.c[name] for name in rows[0])).order_by(
-                attempts.c.delivery_id, attempts.c.number
-            )
-        )
-        return [dict(each) for each in kept.mappings()]
-
-    assert store.write(work) == sorted(rows, key=lambda row: (row["delivery_id"], row["number"]))
+    assert store.write(lambda t: reason_of(t, f"name {value}")) == value
 
 
-def test_words_that_no_text_can_have_are_refused(store: Store) -> None:
-    for count in (1, 2):
-        rows = [{"name": f"n{number}", "value": "a\ud800"} for number in range(count)]
-        with pytest.raises(UnicodeEncodeError):
-            store.write(lambda t, rows=rows: t.session.write(Insert(table=settings, rows=rows)))
+@pytest.mark.parametrize("seconds", [None, 0.0, 0.1, 1e-9, 1e300])
+def test_moments_and_numbers_arrive_as_they_are(store: Store, seconds: float | None) -> None:
+    at = datetime(2026, 1, 31, 1, 2, 3, 456_789, tzinfo=UTC)
+    state = DestinationState(
+        name="log", configured=False, failures=2**31 - 1, probe_at=at, probe_seconds=seconds or 0.0
+    )
+    store.write(lambda t: t.destinations.save([state]))
+
+    assert store.write(lambda t: t.destinations.lock(["log"])) == {"log": state}
+
+
+def test_an_answer_that_was_deferred_is_there_after_the_commit(store: Store) -> None:
+    save_one = Query("lock_destinations", {"names": '["log"]', "due_of": "[]"})
+    with store.transaction() as transaction:
+        save(transaction, "log", failures=3)
+        (answer,) = transaction.session.defer(save_one)
+
+    assert [row[0] for row in answer.rows] == ["log"]
+
+
+def test_every_statement_of_one_dialect_is_one_of_the_other() -> None:
+    """But for what only a server needs. Each names the index that it uses."""
+    sqlite, postgres = statements("sqlite"), statements("postgres")
+
+    assert postgres.keys() - sqlite.keys() == {"commit", "now", "wake"}
+    assert sqlite.keys() - postgres.keys() == set()
 
 
 def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -> None:
-    lone, many = given.arrival("log", "crm"), given.arrival(*(f"to{number}" for number in range(250)))
-    nothing = given.arrival()
+    lone, many = given.routed("log", "crm"), given.routed(*(f"to{number}" for number in range(250)))
+    nothing = given.routed()
 
-    assert [store.take_in(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
+    assert [store.insert_event(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
     with store.read() as reading:
         rows = reading.session.connection.execute(deliveries.select()).all()
         assert {(row.created_at, row.due_at) for row in rows} == {(row.owed_since,) * 2 for row in rows}
@@ -172,7 +181,7 @@ def test_an_event_is_durable_once_it_is_taken_in(
     behind = text("SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()")
 
     def is_behind() -> int:
-        store.take_in(given.arrival("log"))
+        store.insert_event(given.routed("log"))
         with store.read() as reading:
             return int(reading.session.connection.execute(behind).scalar_one())
 
@@ -184,10 +193,10 @@ def test_an_event_is_durable_once_it_is_taken_in(
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_payload_of_any_bytes_is_kept(store: Store, count: int) -> None:
     arrivals = [
-        Arrival(event=given.event(payload=bytes(range(256))), routing=given.routing("log"))
+        RoutedEvent(event=given.event(payload=bytes(range(256))), routing=given.routing("log"))
         for _ in range(count)
     ]
-    assert store._take_in_all(arrivals) == [True] * count
+    assert store._insert_all(arrivals) == [True] * count
 
     def payloads(transaction: Transaction) -> list[bytes]:
         return [bytes(row.payload) for row in transaction.session.connection.execute(events.select())]
@@ -207,11 +216,11 @@ def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
         transaction.session.connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         transaction.session.connection.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(StoreUnavailable):
-            store.take_in(given.arrival("log"))
+            store.insert_event(given.routed("log"))
         return int(transaction.session.connection.execute(waiting).scalar_one())
 
     assert other.write(block) == 0
-    store.take_in(given.arrival("log"))
+    store.insert_event(given.routed("log"))
     store.close()
     other.close()
 
@@ -220,7 +229,7 @@ def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url
     """A server does not time what is idle where anything follows the Sync."""
     bound = {"idle_in_transaction_session_timeout": "200ms"}
     connection = driver.connect(postgres_store_url, settings=bound)
-    connection.exchange([("BEGIN", None), ("SELECT 1", None)])
+    connection.exchange([(b"BEGIN", ()), (b"SELECT 1", ())])
     time.sleep(0.8)
 
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):

@@ -1,0 +1,101 @@
+"""Runs the tasks of maintenance in one thread beside a worker, each on its own clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from hub.errors import StoreError, StoreMoved
+from hub.health.notifier import Notifier
+from hub.ingest.route import Rules
+from hub.maintenance.expire import EXPIRE_SECONDS, expire
+from hub.maintenance.heartbeat import HEARTBEAT_SECONDS, beat
+from hub.maintenance.prune import PRUNE_SECONDS, prune
+from hub.maintenance.rescue import RESCUE_SECONDS, Rescue
+from hub.store.store import Store
+
+SOON_SECONDS = 0.2
+
+ALERT_SECONDS = 5.0
+"""How often a worker looks for what `problems:` should tell."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something to do again and again.
+
+    `run` works in transactions of its own and may raise anything; False asks for another run soon.
+    """
+
+    name: str
+    every_seconds: float
+    run: Callable[[], bool | None]
+
+
+class Maintenance:
+    """Tasks in a thread; a failure of one is logged and stops neither the others nor the worker."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._due_at = {task: float("-inf") for task in tasks}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with every task once at first."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the task that is running."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(max(min(self._due_at.values()) - time.monotonic(), 0)):
+            for task, due_at in self._due_at.items():
+                if due_at <= time.monotonic() and not self._stopping.is_set():
+                    is_early = self._run_task(task) is False
+                    wait = SOON_SECONDS if is_early else task.every_seconds
+                    self._due_at[task] = time.monotonic() + wait
+
+    def _run_task(self, task: Task) -> bool | None:
+        """Run a task once; whatever it raises is logged. With a store that was moved it is the last."""
+        try:
+            return task.run()
+        except StoreMoved:
+            self._stopping.set()
+        except StoreError as error:
+            log.warning("maintenance.store_unavailable", task=task.name, error=str(error))
+        except Exception:
+            log.exception("maintenance.failed", task=task.name)
+        return None
+
+
+def worker_tasks(
+    store: Store,
+    rules: Callable[[], Rules],
+    *,
+    worker: str,
+    last_cycle_at: Callable[[], datetime | None],
+    retention: timedelta,
+    public_url: str,
+) -> list[Task]:
+    """Return what every worker process does beside its worker; the store decides where several meet."""
+    rescue, notifier = Rescue(store), Notifier(store, public_url)
+    return [
+        Task(
+            name="heartbeat",
+            every_seconds=HEARTBEAT_SECONDS,
+            run=lambda: beat(store, worker, last_cycle_at()),
+        ),
+        Task(name="rescue", every_seconds=RESCUE_SECONDS, run=lambda: rescue.run(rules())),
+        Task(name="expire", every_seconds=EXPIRE_SECONDS, run=lambda: expire(store, rules())),
+        Task(name="prune", every_seconds=PRUNE_SECONDS, run=lambda: prune(store, retention)),
+        Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),
+    ]
