@@ -15,6 +15,7 @@ from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.health.alerts import dead_letters
 from hub.model.delivery import FINISHED, NotBegun, Receipt, Settlement, State
 from hub.model.destination import DestinationState
+from hub.model.event import Event
 from hub.store.repositories.queue import ClaimRequest, Waiting
 from hub.store.store import Store, Transaction
 
@@ -75,13 +76,14 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
 
 def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
     transaction.queue.settle(settlements)
-    finished = {
-        settlement.claim.event.id
-        for settlement in settlements
-        if settlement.state in FINISHED and catalog.has_secrets(settlement.claim.event.type)
-    }
-    if finished:
-        transaction.secrets.blank(finished)
+    finished = [settlement.claim.event for settlement in settlements if settlement.state in FINISHED]
+    spent = {event.id for event in finished if _holds_secrets(event)}
+    if spent:
+        transaction.secrets.blank(spent)
+
+
+def _holds_secrets(event: Event) -> bool:
+    return catalog.has_secrets(event.type) and bool(catalog.secret_values(event.type, event.body))
 
 
 def _count_dead(transaction: Transaction, settlements: Sequence[Settlement]) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Engine
@@ -29,6 +29,7 @@ from hub.store.repositories.settings import Settings
 from hub.store.repositories.workers import Workers
 from hub.store.session import Session
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
@@ -41,23 +42,38 @@ MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATA
 """What a store says that was moved: PostgreSQL by a code, SQLite in words."""
 
 
+class _Repository(Generic[R]):
+    """An attribute that a transaction makes when it is first asked for: few need more than two or three."""
+
+    def __init__(self, make: Callable[[Session], R]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, transaction: Transaction, owner: type) -> R:
+        repository = transaction.__dict__[self._name] = self._make(transaction.session)
+        return repository
+
+
 class Transaction:
     """Everything that may be asked of the store or happen to it, inside one transaction."""
 
+    events = _Repository(Events)
+    queue = _Repository(Queue)
+    destinations = _Repository(Destinations)
+    workers = _Repository(Workers)
+    operator = _Repository(Operator)
+    alerts = _Repository(Alerts)
+    settings = _Repository(Settings)
+    reports = _Repository(Reports)
+    metrics = _Repository(Metrics)
+    audit = _Repository(Audit)
+    retention = _Repository(Retention)
+    secrets = _Repository(Secrets)
+
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.events = Events(session)
-        self.queue = Queue(session)
-        self.destinations = Destinations(session)
-        self.workers = Workers(session)
-        self.operator = Operator(session)
-        self.alerts = Alerts(session)
-        self.settings = Settings(session)
-        self.reports = Reports(session)
-        self.metrics = Metrics(session)
-        self.audit = Audit(session)
-        self.retention = Retention(session)
-        self.secrets = Secrets(session)
 
     @property
     def now(self) -> datetime:
