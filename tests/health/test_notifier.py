@@ -1,4 +1,4 @@
-"""What is told of troubles goes out as deliveries like any other, and once, whoever looks."""
+"""Notifications go out as deliveries like any other, and once, however many processes notify."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def cycle(store: Store, completions: tuple[Completion, ...] = ()) -> CycleResult
 
 
 def send_all(store: Store, result: Any) -> None:
-    """Send what is due, with this result for each."""
+    """Send what is due, with this result for record."""
     claims = cycle(store).claims
     cycle(store, tuple(Completion(claim=claim, seconds=0.1, result=result) for claim in claims))
 
 
 def age(store: Store, ago: timedelta = MINUTE) -> None:
-    """Let all troubles have begun a while ago."""
+    """Let all alerts have begun a while ago."""
 
     def work(transaction: Any) -> None:
         began = update(alerts).where(alerts.c.since.is_not(None)).values(since=transaction.now - ago)
@@ -88,41 +88,41 @@ def earlier(column: Any, ago: timedelta) -> Any:
     )
 
 
-def look(store: Store, rules: Any = RULES) -> None:
+def notify(store: Store, rules: Any = RULES) -> None:
     Notifier(store, "https://hub.example.com").notify(rules)
 
 
-def told(store: Store) -> list[EventRecord]:
+def problem_events(store: Store) -> list[EventRecord]:
     """The hub's own events, oldest first."""
     with store.read() as reading:
         return list(reversed(reading.reports.events(type_=catalog.PROBLEM)))
 
 
 def headlines(store: Store) -> list[str]:
-    return [given.json.loads(record.payload or b"{}")["data"]["headline"] for record in told(store)]
+    return [given.json.loads(record.payload or b"{}")["data"]["headline"] for record in problem_events(store)]
 
 
 def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
     owe(store)
     send_all(store, Retry("HTTP 503"))
-    look(store)
+    notify(store)
     assert headlines(store) == []
     age(store)
     for _ in range(3):
-        look(store)
+        notify(store)
     assert headlines(store) == ["1 delivery to crm died"]
     send_all(store, Receipt(detail="ok"))
     owe(store)
     send_all(store, Receipt(detail="ok"))
     for _ in range(3):
-        look(store)
+        notify(store)
 
     assert headlines(store) == ["1 delivery to crm died", "crm accepts again"]
     with store.read() as reading:
         owed = [
-            (each.route, each.destination)
-            for each in reading.reports.deliveries()
-            if each.type != "user.created"
+            (record.route, record.destination)
+            for record in reading.reports.deliveries()
+            if record.type != "user.created"
         ]
         assert owed == [("problems", "mail")] * 2
         assert reading.audit.accounts().discrepancies == ()
@@ -132,11 +132,11 @@ def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None
     owe(store)
     send_all(store, Retry("HTTP 503"))
     age(store)
-    look(store)
+    notify(store)
     send_all(store, Reject("550 no such user"))
     with store.read() as reading:
-        assert [each.state for each in reading.reports.deliveries(destination="mail")] == [State.DEAD]
-        kinds = [each.key for each in reading.alerts.all()]
+        assert [record.state for record in reading.reports.deliveries(destination="mail")] == [State.DEAD]
+        kinds = [alert.key for alert in reading.alerts.all()]
 
     assert kinds == [(AlertKind.DIED, "crm")]
 
@@ -145,33 +145,33 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     owe(store)
     send_all(store, Retry("HTTP 503"))
     age(store)
-    look(store)
+    notify(store)
     ages_ago = given.NOON - timedelta(days=9000)
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
     expire(store, RULES)
     with store.read() as reading:
-        assert [each.state for each in reading.reports.deliveries(destination="mail")] == [State.DEAD]
-        assert [each.subject for each in reading.alerts.all()] == ["crm"]
+        assert [record.state for record in reading.reports.deliveries(destination="mail")] == [State.DEAD]
+        assert [alert.subject for alert in reading.alerts.all()] == ["crm"]
 
 
-def test_what_waited_too_long_is_told(store: Store) -> None:
+def test_deliveries_that_waited_too_long_are_told(store: Store) -> None:
     owe(store)
     mark(store)
     change(store, update(deliveries).values(owed_since=given.NOON - timedelta(days=9000)))
     expire(store, RULES)
     age(store)
-    look(store)
+    notify(store)
 
     assert headlines(store) == ["1 delivery to crm died"]
 
 
-def test_several_that_look_at_once_tell_once(open_stores: Callable[..., Store]) -> None:
+def test_several_processes_at_once_tell_once(open_stores: Callable[..., Store]) -> None:
     stores = [open_stores() for _ in range(4)]
     owe(stores[0])
     send_all(stores[0], Retry("HTTP 503"))
     age(stores[0])
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(look, stores * 3))
+        list(pool.map(notify, stores * 3))
 
     assert headlines(stores[0]) == ["1 delivery to crm died"]
 
@@ -181,8 +181,8 @@ def test_a_pause_is_told_with_the_command_that_ends_it(store: Store) -> None:
     owe(store)
     operator.pause(store, RULES, "crm")
     change(store, earlier(destinations.c.paused_at, MINUTE))
-    look(store)
-    (record,) = told(store)
+    notify(store)
+    (record,) = problem_events(store)
 
     lines = given.json.loads(record.payload or b"{}")["data"]["lines"]
     texts = [line["text"] for line in lines]
@@ -194,11 +194,11 @@ def test_a_pause_is_told_with_the_command_that_ends_it(store: Store) -> None:
 
 def test_a_refused_edit_and_its_end_are_told(store: Store) -> None:
     store.write(lambda t: t.settings.set(REFUSED_EDIT, "routes.yaml:3:1: error[x]: no"))
-    look(store)
+    notify(store)
     age(store)
-    look(store)
+    notify(store)
     store.write(lambda t: t.settings.set(REFUSED_EDIT, ""))
-    look(store)
+    notify(store)
 
     assert headlines(store) == [
         "An edit of the configuration was refused",
@@ -209,15 +209,15 @@ def test_a_refused_edit_and_its_end_are_told(store: Store) -> None:
 def test_a_source_that_is_quiet_is_told(store: Store) -> None:
     rules = given.load_rules(replace(CONFIG, quiet_after_seconds=3600.0))
     owe(store)
-    look(store, rules)
+    notify(store, rules)
     assert headlines(store) == []
     change(store, earlier(events.c.received_at, timedelta(hours=2)))
-    look(store, rules)
+    notify(store, rules)
 
     assert headlines(store) == ["clerk has sent nothing for 2 h"]
 
 
-def test_what_cannot_be_told_is_logged_once(store: Store) -> None:
+def test_an_alert_that_nobody_can_be_told_of_is_logged_once(store: Store) -> None:
     mark(store)
     operator.pause(store, RULES, "mail")
     change(store, earlier(destinations.c.paused_at, MINUTE))
@@ -226,7 +226,7 @@ def test_what_cannot_be_told_is_logged_once(store: Store) -> None:
         notifier.notify(RULES)
         notifier.notify(RULES)
 
-    assert told(store) == []
+    assert problem_events(store) == []
     assert [(line["event"], line["what"]) for line in logs] == [("problems.unsaid", "mail is paused")]
 
 
@@ -242,10 +242,10 @@ def test_deliveries_to_what_is_gone_from_the_configuration_wait_and_are_logged_o
 
 
 @pytest.mark.parametrize("problems", [(), (Send(to="mail"),)])
-def test_a_look_at_a_hub_that_is_well_writes_nothing(store: Store, problems: tuple[Send, ...]) -> None:
+def test_of_a_hub_that_is_well_nothing_is_written(store: Store, problems: tuple[Send, ...]) -> None:
     owe(store)
-    look(store, given.load_rules(replace(CONFIG, problems=problems)))
+    notify(store, given.load_rules(replace(CONFIG, problems=problems)))
 
     with store.read() as reading:
         assert reading.alerts.all() == []
-    assert told(store) == []
+    assert problem_events(store) == []

@@ -1,4 +1,4 @@
-"""The books balance whatever happens to deliveries, and what breaks them is found."""
+"""The books balance whatever happens to deliveries, and damage is found."""
 
 from __future__ import annotations
 
@@ -89,19 +89,19 @@ def lived_in(store: Store) -> Store:
 
 @pytest.mark.parametrize("rows_at_once", [2, 5000])
 def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> None:
-    found = accounts(lived_in, rows_at_once)
+    books = accounts(lived_in, rows_at_once)
     with lived_in.read() as reading:
-        kept = reading.reports.deliveries(limit=500)
+        records = reading.reports.deliveries(limit=500)
 
-    assert found.discrepancies == ()
-    assert found.owed == sum(found.states.values()) == len(kept)
-    assert {state for state, count in found.states.items() if count} >= {State.PENDING, State.DELIVERED}
+    assert books.discrepancies == ()
+    assert books.owed == sum(books.states.values()) == len(records)
+    assert {state for state, count in books.states.items() if count} >= {State.PENDING, State.DELIVERED}
 
 
 def test_an_empty_store_balances(store: Store) -> None:
-    found = accounts(store)
+    books = accounts(store)
 
-    assert (found.owed, sum(found.states.values()), found.discrepancies) == (0, 0, ())
+    assert (books.owed, sum(books.states.values()), books.discrepancies) == (0, 0, ())
 
 
 def one(state: State) -> Callable[[Store], str]:
@@ -154,15 +154,16 @@ DAMAGE: dict[str, tuple[State, Callable[[str], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("what", DAMAGE)
-def test_damage_is_found(lived_in: Store, what: str) -> None:
-    state, damage = DAMAGE[what]
+@pytest.mark.parametrize("description", DAMAGE)
+def test_damage_is_found(lived_in: Store, description: str) -> None:
+    state, damage = DAMAGE[description]
     change(lived_in, damage(one(state)(lived_in)))
-    found = accounts(lived_in).discrepancies
+    discrepancies = accounts(lived_in).discrepancies
 
-    assert what in [discrepancy.description for discrepancy in found]
+    assert description in [discrepancy.description for discrepancy in discrepancies]
     assert all(
-        discrepancy.count > 0 and discrepancy.example.startswith(("evt_", "dlv_")) for discrepancy in found
+        discrepancy.count > 0 and discrepancy.example.startswith(("evt_", "dlv_"))
+        for discrepancy in discrepancies
     )
 
 

@@ -1,4 +1,4 @@
-"""What pages, API and metrics read."""
+"""The records and numbers that pages, API and metrics read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hub.store.tables import deliveries
 
 
 def fill(store: Store) -> list[str]:
-    """Five events, each owed to `log`; every second to `mail` as well. Their ids, oldest first."""
+    """Five events, record owed to `log`; every second to `mail` as well. Their ids, oldest first."""
     ids = []
     for number in range(5):
         event = given.event(f"type.{number % 2}")
@@ -42,9 +42,9 @@ def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
         second = reading.reports.events(limit=2, before=first[-1].id)
         odd = reading.reports.events(type_="type.1")
 
-    assert [each.id for each in first + second] == ids[:0:-1]
-    assert [each.id for each in odd] == [ids[3], ids[1]]
-    assert [dict(each.states) for each in odd] == [{State.PENDING: 2}, {State.PENDING: 2}]
+    assert [record.id for record in first + second] == ids[:0:-1]
+    assert [record.id for record in odd] == [ids[3], ids[1]]
+    assert [dict(record.states) for record in odd] == [{State.PENDING: 2}, {State.PENDING: 2}]
 
 
 def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> None:
@@ -60,15 +60,15 @@ def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> N
         )
         of_one = reading.reports.deliveries(event=ids[3])
 
-    assert [each.id for each in pages] == [each.id for each in everything]
-    assert [each.id for each in everything] == sorted((each.id for each in everything), reverse=True)
+    assert [record.id for record in pages] == [record.id for record in everything]
+    assert [record.id for record in everything] == sorted((record.id for record in everything), reverse=True)
     assert len(everything) == 7
-    assert [each.event for each in mail] == [ids[3], ids[1]]
-    assert [each.event for each in sending] == [ids[1]]
-    assert {each.destination for each in of_one} == {"log", "mail"}
+    assert [record.event for record in mail] == [ids[3], ids[1]]
+    assert [record.event for record in sending] == [ids[1]]
+    assert {record.destination for record in of_one} == {"log", "mail"}
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_an_unknown_id_is_not_found(store: Store) -> None:
     with store.read() as reading:
         with pytest.raises(NotFound, match="there is no event evt_x"):
             reading.reports.event("evt_x")
@@ -76,7 +76,7 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
             reading.reports.delivery("dlv_x")
 
 
-def test_stats_count_what_there_is(store: Store) -> None:
+def test_stats_count_events_and_deliveries(store: Store) -> None:
     fill(store)
     given.claim(store, "mail")
     with store.read() as reading:
@@ -103,7 +103,7 @@ def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
 
-def test_what_is_due_later_is_not_overdue(store: Store) -> None:
+def test_a_delivery_that_is_due_later_is_not_overdue(store: Store) -> None:
     fill(store)
     store.write(
         lambda t: (
@@ -153,11 +153,11 @@ def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) ->
     with store.read() as reading:
         everything = reading.reports.deliveries(limit=MANY + 100)
         for state in (State.DEAD, State.PENDING):
-            expected = [each.id for each in everything if each.state is state]
+            expected = [record.id for record in everything if record.state is state]
             first = reading.reports.deliveries(state=state, limit=4)
             second = reading.reports.deliveries(state=state, limit=4, before=first[-1].id)
 
-            assert [each.id for each in first + second] == expected[:8]
+            assert [record.id for record in first + second] == expected[:8]
             assert reading.reports.deliveries(state=state, destination="mail") == []
 
 
@@ -171,14 +171,14 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
             reading.session.connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
         assert len(reading.reports.deliveries(state=state)) == 3
-        found = [
+        plan = [
             row[3]
             for statement, values in tuple(statements)
             for row in reading.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         ]
     store.close()
 
-    scans = [step for step in found if step.startswith("SCAN deliveries")]
+    scans = [step for step in plan if step.startswith("SCAN deliveries")]
     assert len(scans) == 2
     assert all("INDEX ix_deliveries_" in step for step in scans)
 
@@ -188,7 +188,7 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
     for event in (secret, plain):
         store.write(lambda t, event=event: given.keep(t, event, given.routing("log")))
     with store.read() as reading:
-        listed = {each.type: each.payload for each in reading.reports.deliveries()}
+        listed = {record.type: record.payload for record in reading.reports.deliveries()}
         (one,) = reading.reports.deliveries(event=secret.id)
         alone = reading.reports.delivery(one.id)
 

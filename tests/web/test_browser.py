@@ -13,8 +13,8 @@ from given_web import PASSWORD, World, destination, payload
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from servers.http_receiver import CannedResponse, HttpReceiver
 from werkzeug.serving import make_server
+from working import working
 
-from hub.delivery.worker import Worker
 from hub.destinations.http.options import HttpOptions
 
 CHROMIUM = "/usr/bin/chromium"
@@ -59,15 +59,12 @@ def hub(world: World) -> Iterator[Hub]:
         config = destination("crm", HttpOptions(url=f"{crm.url}/hooks"))
         world.config = replace(world.config, destinations={**world.config.destinations, "crm": config})
         server = make_server("127.0.0.1", 0, world.app(), threaded=True)
-        worker = Worker(world.store, world.rules, threads=4)
-        threads = [threading.Thread(target=run) for run in (server.serve_forever, worker.run)]
-        for thread in threads:
-            thread.start()
-        yield Hub(url=f"http://127.0.0.1:{server.port}", world=world, crm=crm)
-        worker.stop()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with working(world.store, world.rules(), threads=4):
+            yield Hub(url=f"http://127.0.0.1:{server.port}", world=world, crm=crm)
         server.shutdown()
-        for thread in threads:
-            thread.join()
+        thread.join()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What operators do to the store, and what it does to itself with age: retry, pause, prune, blank."""
+"""The rows of deliveries as an operator changes them: locked, owed again, or ended."""
 
 from __future__ import annotations
 
