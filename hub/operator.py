@@ -111,14 +111,14 @@ def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
 
 def wait_of_delivery(store: Store, rules: Rules, record: DeliveryRecord) -> WaitReason | None:
     """Return why a delivery waits now, for the answer to an act; None where it does not."""
-    with store.read() as reading:
-        return why(record, waiting_facts(reading, rules.config))
+    with store.read() as snapshot:
+        return why(record, waiting_facts(snapshot, rules.config))
 
 
 def wait_of_destination(store: Store, rules: Rules, name: str) -> WaitReason | None:
     """Return why a destination sends nothing until somebody acts, for the answer to an act."""
-    with store.read() as reading:
-        return lasting_reason(name, waiting_facts(reading, rules.config))
+    with store.read() as snapshot:
+        return lasting_reason(name, waiting_facts(snapshot, rules.config))
 
 
 def pause(store: Store, rules: Rules, name: str) -> DestinationState:

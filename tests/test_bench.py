@@ -39,10 +39,10 @@ def test_what_is_owed_by_sql_is_claimed_oldest_first(store: Store, backlog: Back
 def test_what_was_delivered_by_sql_balances(store: Store, backlog: Backlog) -> None:
     backlog.deliver(5, "to0")
     backlog.owe(3, "to0")
-    with store.read() as reading:
-        stats = reading.reports.stats()
-        attempts = reading.metrics.attempts_by_outcome()
-        newest = reading.reports.deliveries(limit=8)
+    with store.read() as snapshot:
+        stats = snapshot.reports.stats()
+        attempts = snapshot.metrics.attempts_by_outcome()
+        newest = snapshot.reports.deliveries(limit=8)
 
     assert stats.deliveries == {("to0", "delivered"): 5, ("to0", "pending"): 3}
     assert attempts == {("to0", "delivered"): 5}

@@ -28,8 +28,8 @@ def owe(store: Store, rules: Rules = KEPT, *, state: State = State.PENDING, **va
     fan_out(event, rules, store)
     change = update(deliveries).where(deliveries.c.event_id == event.id).values(state=state, **values)
     store.write(lambda t: t.session.connection.execute(change) and None)
-    with store.read() as reading:
-        return reading.reports.deliveries(event=event.id)[0].id
+    with store.read() as snapshot:
+        return snapshot.reports.deliveries(event=event.id)[0].id
 
 
 def row(store: Store, delivery_id: str) -> Any:
@@ -100,8 +100,8 @@ def test_retry_finds_the_second_block_to_a_destination_behind_one_that_is_switch
     old = todays(off, Send(to="log", fields={"text": "one"}), Send(to="log", fields={"text": "two"}))
     new = todays(off, Send(to="log", fields={"text": "uno"}), Send(to="log", fields={"text": "due"}))
     owe(store, old, state=State.DEAD)
-    with store.read() as reading:
-        ids = [record.id for record in reading.reports.deliveries()]
+    with store.read() as snapshot:
+        ids = [record.id for record in snapshot.reports.deliveries()]
     before = {row(store, delivery_id).send["text"]: delivery_id for delivery_id in ids}
     for delivery_id in ids:
         operator.retry(store, new, delivery_id)
@@ -130,9 +130,9 @@ def test_retry_all_takes_every_delivery_of_a_state(store: Store, monkeypatch: py
     assert operator.retry_all(store, KEPT, destination="none") == 0
     assert operator.retry_all(store, KEPT, since=given.NOON + timedelta(days=9999)) == 0
     assert operator.retry_all(store, KEPT, destination="log") == 7
-    with store.read() as reading:
-        assert {record.id for record in reading.reports.deliveries(state=State.HELD)} == {held_id}
-        assert reading.reports.deliveries(state=State.DEAD) == []
+    with store.read() as snapshot:
+        assert {record.id for record in snapshot.reports.deliveries(state=State.HELD)} == {held_id}
+        assert snapshot.reports.deliveries(state=State.DEAD) == []
 
 
 def test_retry_all_leaves_out_what_cannot_be_retried(store: Store) -> None:
@@ -205,9 +205,9 @@ def test_a_destination_that_is_gone_from_the_configuration_can_be_resumed(store:
 
 def test_a_test_message_is_owed_to_one_destination(store: Store) -> None:
     delivery_id = operator.send_test(store, KEPT, "log")
-    with store.read() as reading:
-        record = reading.reports.delivery(delivery_id)
-        event = reading.reports.event(record.event)
+    with store.read() as snapshot:
+        record = snapshot.reports.delivery(delivery_id)
+        event = snapshot.reports.event(record.event)
 
     assert (record.type, record.route, record.destination) == ("hub.test", "send-test", "log")
     assert (event.source, event.type) == ("hub", "hub.test")

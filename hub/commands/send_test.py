@@ -54,9 +54,9 @@ def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:
     """Wait, and return why the message was not delivered; None once it was."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        with store.read() as reading:
-            delivery = reading.reports.delivery(delivery_id)
-            facts = waiting_facts(reading, config)
+        with store.read() as snapshot:
+            delivery = snapshot.reports.delivery(delivery_id)
+            facts = waiting_facts(snapshot, config)
         if delivery.state is State.DELIVERED:
             return None
         problem = _obstacle(delivery, why(delivery, facts), facts.now, is_late=time.monotonic() > deadline)

@@ -117,59 +117,61 @@ def errors_of(problems: Collection[Problem]) -> tuple[str, ...]:
     return tuple(str(problem) for problem in problems if problem.severity is Severity.ERROR)
 
 
-def waiting_facts(reading: Transaction, config: Config) -> Facts:
+def waiting_facts(snapshot: Transaction, config: Config) -> Facts:
     """Look up the little that says why deliveries wait, and whether a worker runs. Raises StoreError."""
-    counts = {(name, State.SENDING): count for name, count in reading.reports.in_flight().items()}
-    return Facts(now=reading.now, files=FileFacts(config=config), store=_store_facts(reading, config, counts))
+    counts = {(name, State.SENDING): count for name, count in snapshot.reports.in_flight().items()}
+    return Facts(
+        now=snapshot.now, files=FileFacts(config=config), store=_store_facts(snapshot, config, counts)
+    )
 
 
-def page_facts(reading: Transaction, files: FileFacts, stats: Stats, disk: DiskSpace | None) -> Facts:
+def page_facts(snapshot: Transaction, files: FileFacts, stats: Stats, disk: DiskSpace | None) -> Facts:
     """Look up what a page can afford on every request. Raises StoreError."""
     return Facts(
-        now=reading.now,
+        now=snapshot.now,
         files=files,
-        store=_store_facts(reading, files.config, stats.deliveries),
+        store=_store_facts(snapshot, files.config, stats.deliveries),
         database=DatabaseStatus(disk=disk),
     )
 
 
-def notifier_facts(reading: Transaction, config: Config, disk: DiskSpace | None) -> Facts:
+def notifier_facts(snapshot: Transaction, config: Config, disk: DiskSpace | None) -> Facts:
     """Look up what a worker can afford every few seconds. Raises StoreError."""
-    refused = (reading.settings.get(REFUSED_EDIT) or "").splitlines()
-    removed = set(reading.reports.pending_destinations()) - set(config.destinations)
+    refused = (snapshot.settings.get(REFUSED_EDIT) or "").splitlines()
+    removed = set(snapshot.reports.pending_destinations()) - set(config.destinations)
     facts = Facts(
-        now=reading.now,
+        now=snapshot.now,
         files=FileFacts(config=config, refused=tuple(refused)),
-        store=_store_facts(reading, config, {}),
+        store=_store_facts(snapshot, config, {}),
         database=DatabaseStatus(disk=disk),
     )
     dying = {alert.subject for alert in facts.alerts if alert.count}
-    return with_counts(facts, reading, {*removed, *dying})
+    return with_counts(facts, snapshot, {*removed, *dying})
 
 
-def with_counts(facts: Facts, reading: Transaction, names: Collection[str]) -> Facts:
+def with_counts(facts: Facts, snapshot: Transaction, names: Collection[str]) -> Facts:
     """Return the facts with the waiting and dead deliveries of some more destinations counted."""
     assert facts.store is not None
     counts = dict(facts.store.counts)
     for name in names:
         for state in (State.PENDING, State.DEAD):
-            counts[name, state] = reading.reports.count(state, name)
+            counts[name, state] = snapshot.reports.count(state, name)
     return replace(facts, store=replace(facts.store, counts=counts))
 
 
 def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
     """Look at everything, every row of the store included. Raises StoreError."""
     database = store.status()
-    with store.read() as reading:
+    with store.read() as snapshot:
         audit = AuditFacts(
-            accounts=reading.audit.accounts(),
-            abandoned=reading.audit.abandoned(),
-            newest_at=reading.audit.newest_at(),
+            accounts=snapshot.audit.accounts(),
+            abandoned=snapshot.audit.abandoned(),
+            newest_at=snapshot.audit.newest_at(),
         )
         return Facts(
-            now=reading.now,
+            now=snapshot.now,
             files=files,
-            store=_store_facts(reading, files.config, reading.reports.stats().deliveries),
+            store=_store_facts(snapshot, files.config, snapshot.reports.stats().deliveries),
             database=database,
             connections_wanted=(settings.web_processes + 1) * settings.db_connections,
             audit=audit,
@@ -181,18 +183,18 @@ def without_store(files: FileFacts, error: StoreError) -> Facts:
     return Facts(now=datetime.now(UTC), files=files, error=str(error))
 
 
-def _store_facts(reading: Transaction, config: Config | None, counts: Counts) -> StoreFacts:
-    states = reading.destinations.all()
+def _store_facts(snapshot: Transaction, config: Config | None, counts: Counts) -> StoreFacts:
+    states = snapshot.destinations.all()
     failing = [name for name, state in states.items() if state.probe_at is not None]
-    last_errors = {name: reading.reports.last_error(name) for name in failing}
+    last_errors = {name: snapshot.reports.last_error(name) for name in failing}
     sources = config.sources if config is not None and config.quiet_after_seconds is not None else ()
-    last_received = {name: reading.reports.last_received(name) for name in sources}
+    last_received = {name: snapshot.reports.last_received(name) for name in sources}
     return StoreFacts(
         states=states,
         counts=counts,
-        worker_seen_at=reading.workers.last_seen_at(),
+        worker_seen_at=snapshot.workers.last_seen_at(),
         last_errors={name: error for name, error in last_errors.items() if error is not None},
         last_received={name: at for name, at in last_received.items() if at is not None},
-        alerts=tuple(reading.alerts.all()),
-        has_moved=reading.settings.get(MOVED) is not None,
+        alerts=tuple(snapshot.alerts.all()),
+        has_moved=snapshot.settings.get(MOVED) is not None,
     )

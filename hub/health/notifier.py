@@ -39,13 +39,13 @@ class Notifier:
     def notify(self, rules: Rules) -> None:
         """Owe the messages that are due; called on a clock. Without a database the next call does."""
         try:
-            with self._store.read() as reading:
-                facts = notifier_facts(reading, rules.config, self._store.disk_space())
+            with self._store.read() as snapshot:
+                facts = notifier_facts(snapshot, rules.config, self._store.disk_space())
                 self._log_removed(facts)
                 if not rules.config.problems:
                     return
                 decision = decide(facts, rules.config)
-                facts = with_counts(facts, reading, _subjects(decision))
+                facts = with_counts(facts, snapshot, _subjects(decision))
             self._log_undeliverable(decision.undeliverable)
             if set(decision.alerts) != set(facts.alerts):
                 self._owe(facts, decision)

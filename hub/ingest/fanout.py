@@ -57,8 +57,8 @@ def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:
 
     Raises NotFound, or Conflict where its payload is pruned or blanked.
     """
-    with store.read() as reading:
-        event = reading.events.to_replay(event_id)
+    with store.read() as snapshot:
+        event = snapshot.events.to_replay(event_id)
     routing = match(rules, event)
 
     def work(transaction: Transaction) -> FannedOut:

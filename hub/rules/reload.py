@@ -205,8 +205,8 @@ def _log_problems(problems: Iterable[Problem]) -> None:
 
 def kept_files(store: Store) -> str | None:
     """Return the last good files, as the store has them."""
-    with store.read() as reading:
-        return reading.settings.get(KEPT_FILES)
+    with store.read() as snapshot:
+        return snapshot.settings.get(KEPT_FILES)
 
 
 def _kept_config(settings: Settings, kept_files: Callable[[], str | None]) -> Config | None:

@@ -109,14 +109,14 @@ def _open_move(source: Store, target: Store) -> str:
 
 
 def _kept(store: Store, name: str) -> str | None:
-    with store.read() as reading:
-        return reading.settings.get(name)
+    with store.read() as snapshot:
+        return snapshot.settings.get(name)
 
 
 def _has_rows(store: Store) -> bool:
     """Whether anything was ever kept there, the mark of a move that came to nothing left out."""
-    with store.read() as reading:
-        connection = reading.session.connection
+    with store.read() as snapshot:
+        connection = snapshot.session.connection
         filled = [table for table in (*LARGE, destinations, counters) if _count(connection, table, limit=1)]
         others = connection.execute(select(func.count()).where(settings.c.name != MOVING)).scalar_one()
     return bool(filled or others)
@@ -163,9 +163,9 @@ def _name(table: str, kind: str) -> str:
 
 def _being_sent(store: Store) -> bool:
     """Whether a living worker may still settle anything."""
-    with store.read() as reading:
-        claimed = select(func.count()).where(is_in(State.SENDING), deliveries.c.lease_until > reading.now)
-        return bool(reading.session.connection.execute(claimed).scalar_one())
+    with store.read() as snapshot:
+        claimed = select(func.count()).where(is_in(State.SENDING), deliveries.c.lease_until > snapshot.now)
+        return bool(snapshot.session.connection.execute(claimed).scalar_one())
 
 
 # -- the rows -------------------------------------------------------------------------------------
@@ -181,8 +181,8 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
     while copied < total:
         progress(table.name, copied, total)
         later = statement if last is None else statement.where(tuple_(*keys) > tuple_(*last))
-        with source.read() as reading:
-            rows = [dict(row) for row in reading.session.connection.execute(later).mappings()]
+        with source.read() as snapshot:
+            rows = [dict(row) for row in snapshot.session.connection.execute(later).mappings()]
         if not rows:
             break
         for batch in _batches(rows):
@@ -195,8 +195,10 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
 def _replace(source: Store, target: Store, table: Table) -> None:
     """Copy a table of few rows, in place of what an earlier run copied."""
     own = (settings.c.name.not_in((MOVED, MOVING)),) if table is settings else ()
-    with source.read() as reading:
-        rows = [dict(row) for row in reading.session.connection.execute(select(table).where(*own)).mappings()]
+    with source.read() as snapshot:
+        rows = [
+            dict(row) for row in snapshot.session.connection.execute(select(table).where(*own)).mappings()
+        ]
 
     def work(transaction: Transaction) -> None:
         transaction.session.connection.execute(delete(table).where(*own))
@@ -236,7 +238,7 @@ def _compare(source: Store, target: Store) -> Mapping[str, int]:
             table.name: (_count(here.session.connection, table), _count(there.session.connection, table))
             for table in LARGE
         }
-        states = [_states(reading.session.connection) for reading in (here, there)]
+        states = [_states(snapshot.session.connection) for snapshot in (here, there)]
     for name, (one, other) in counted.items():
         if one != other:
             raise StoreError(

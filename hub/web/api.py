@@ -26,11 +26,11 @@ def events() -> Response:
     """Answer a page of events; with `payload=true` each with its payload, and then fewer at once."""
     parameters.only("type", "since", "payload", "limit", "before")
     whole = parameters.flag("payload")
-    with context().store.read() as reading:
+    with context().store.read() as snapshot:
         limit = min(parameters.limit(), WHOLE_EVENTS) if whole else parameters.limit()
-        records = reading.reports.events(
+        records = snapshot.reports.events(
             type_=parameters.text("type"),
-            since=parameters.since(reading.now),
+            since=parameters.since(snapshot.now),
             limit=limit + 1,
             before=parameters.before(),
         )
@@ -41,8 +41,8 @@ def events() -> Response:
 
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
-    with context().store.read() as reading:
-        record = reading.reports.event(known_id("event", event_id))
+    with context().store.read() as snapshot:
+        record = snapshot.reports.event(known_id("event", event_id))
     return jsonify(serializers.whole_event(record, context().redaction()))
 
 
@@ -59,15 +59,15 @@ def replay(event_id: str) -> Response:
 def deliveries() -> Response:
     parameters.only("state", "destination", "event", "limit", "before")
     here, limit = context(), parameters.limit()
-    with here.store.read() as reading:
-        records = reading.reports.deliveries(
+    with here.store.read() as snapshot:
+        records = snapshot.reports.deliveries(
             state=parameters.state(),
             destination=parameters.text("destination"),
             event=parameters.text("event"),
             limit=limit + 1,
             before=parameters.before(),
         )
-        facts = here.waiting_facts(reading)
+        facts = here.waiting_facts(snapshot)
     redaction = here.redaction()
     return _page([serializers.delivery(record, redaction, facts) for record in records], limit)
 
@@ -107,9 +107,9 @@ def retry_all() -> Response:
     here = context()
     state = parameters.state(default=State.DEAD) or State.DEAD
     destination = parameters.text("destination")
-    with here.store.read() as reading:
-        since = parameters.since(reading.now)
-        known = {*here.rules().config.destinations, *reading.destinations.all()}
+    with here.store.read() as snapshot:
+        since = parameters.since(snapshot.now)
+        known = {*here.rules().config.destinations, *snapshot.destinations.all()}
     if destination is not None and destination not in known:
         raise NotFound(f"there is no destination {destination}")
     retried = operator.retry_all(here.store, here.rules(), state=state, destination=destination, since=since)
@@ -120,8 +120,8 @@ def retry_all() -> Response:
 def destinations() -> Response:
     parameters.only()
     here = context()
-    with here.store.read() as reading:
-        health = here.health(reading)
+    with here.store.read() as snapshot:
+        health = here.health(snapshot)
     return jsonify(items=serializers.destinations(health), next=None)
 
 
@@ -146,16 +146,16 @@ def findings() -> Response:
     """Answer all that somebody should know, as the status page has it."""
     parameters.only()
     here = context()
-    with here.store.read() as reading:
-        health = here.health(reading)
+    with here.store.read() as snapshot:
+        health = here.health(snapshot)
     return jsonify(items=[serializers.finding(finding) for finding in health.all_findings()], next=None)
 
 
 @blueprint.get("/stats")
 def stats() -> Response:
     parameters.only()
-    with context().store.read() as reading:
-        return jsonify(serializers.stats(reading.reports.stats()))
+    with context().store.read() as snapshot:
+        return jsonify(serializers.stats(snapshot.reports.stats()))
 
 
 def known_destination(here: Context, name: str) -> str:
@@ -168,15 +168,15 @@ def known_destination(here: Context, name: str) -> str:
 
 def _delivery(delivery_id: str) -> Response:
     here = context()
-    with here.store.read() as reading:
-        record = reading.reports.delivery(delivery_id)
-        facts = here.waiting_facts(reading)
+    with here.store.read() as snapshot:
+        record = snapshot.reports.delivery(delivery_id)
+        facts = here.waiting_facts(snapshot)
     return jsonify(serializers.whole_delivery(record, here.redaction(), facts))
 
 
 def _destination(here: Context, name: str) -> Response:
-    with here.store.read() as reading:
-        health = here.health(reading)
+    with here.store.read() as snapshot:
+        health = here.health(snapshot)
     return jsonify(serializers.destination(health, name))
 
 

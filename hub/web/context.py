@@ -53,14 +53,14 @@ class Context:
         config = serving.rules.config
         return FileFacts(config=config, problems=config.warnings, refused=errors_of(serving.refused))
 
-    def waiting_facts(self, reading: Transaction) -> Facts:
+    def waiting_facts(self, snapshot: Transaction) -> Facts:
         """Return the facts that say why deliveries wait."""
-        return waiting_facts(reading, self.rules().config)
+        return waiting_facts(snapshot, self.rules().config)
 
-    def health(self, reading: Transaction) -> Health:
+    def health(self, snapshot: Transaction) -> Health:
         """Return the store in numbers, with the facts about the hub's health and the findings from them."""
-        stats = reading.reports.stats()
-        facts = page_facts(reading, self.files(), stats, self.store.disk_space())
+        stats = snapshot.reports.stats()
+        facts = page_facts(snapshot, self.files(), stats, self.store.disk_space())
         redaction = self.redaction()
         findings = {
             area: [_redacted(finding, redaction) for finding in judged]

@@ -38,8 +38,8 @@ def readyz() -> tuple[Response, int]:
 def _look_up() -> Facts:
     here = context()
     try:
-        with here.store.read() as reading:
-            return waiting_facts(reading, here.rules().config)
+        with here.store.read() as snapshot:
+            return waiting_facts(snapshot, here.rules().config)
     except StoreError as error:
         return without_store(here.files(), error)
 

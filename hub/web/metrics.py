@@ -31,17 +31,17 @@ def metrics() -> Response:
     """Answer everything at once, read anew for each request."""
     registry = CollectorRegistry(auto_describe=False)
     here = context()
-    with here.store.read() as reading:
-        registry.register(StoreCollector(reading, here.health(reading)))
+    with here.store.read() as snapshot:
+        registry.register(StoreCollector(snapshot, here.health(snapshot)))
         text = generate_latest(registry)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 class StoreCollector(Collector):
-    """The metric families of one reading of the store."""
+    """Return the metric families of one snapshot of the store."""
 
-    def __init__(self, reading: Transaction, health: Health) -> None:
-        self._reading = reading
+    def __init__(self, snapshot: Transaction, health: Health) -> None:
+        self._reading = snapshot
         self._health = health
         self._facts = health.facts
         self._stats = health.stats

@@ -34,9 +34,9 @@ for _filter in (ago, counted, span, utc):
 def status() -> Response:
     here = context()
     redaction = here.redaction()
-    with here.store.read() as reading:
-        health = here.health(reading)
-        events = [_listed(record, redaction) for record in reading.reports.events(limit=LAST_EVENTS)]
+    with here.store.read() as snapshot:
+        health = here.health(snapshot)
+        events = [_listed(record, redaction) for record in snapshot.reports.events(limit=LAST_EVENTS)]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
@@ -59,9 +59,9 @@ def events() -> Response:
     here = context()
     redaction = here.redaction()
     type_, before = parameters.text("type"), parameters.before()
-    with here.store.read() as reading:
-        records = reading.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
-        now = reading.now
+    with here.store.read() as snapshot:
+        records = snapshot.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
+        now = snapshot.now
     items = [_listed(record, redaction) for record in records[:PAGE_SIZE]]
     return page(
         "events.html",
@@ -79,10 +79,10 @@ def events() -> Response:
 def event(event_id: str) -> Response:
     here = context()
     redaction = here.redaction()
-    with here.store.read() as reading:
-        record = reading.reports.event(known_id("event", event_id))
-        owed = reading.reports.deliveries(event=record.id, limit=EVENT_DELIVERIES)
-        facts = here.waiting_facts(reading)
+    with here.store.read() as snapshot:
+        record = snapshot.reports.event(known_id("event", event_id))
+        owed = snapshot.reports.deliveries(event=record.id, limit=EVENT_DELIVERIES)
+        facts = here.waiting_facts(snapshot)
     whole = serializers.whole_event(record, redaction)
     return page(
         "event.html",
@@ -99,11 +99,11 @@ def deliveries() -> Response:
     here = context()
     redaction = here.redaction()
     state, name, before = parameters.state(), parameters.text("destination"), parameters.before()
-    with here.store.read() as reading:
-        records = reading.reports.deliveries(
+    with here.store.read() as snapshot:
+        records = snapshot.reports.deliveries(
             state=state, destination=name, limit=PAGE_SIZE + 1, before=before
         )
-        facts, known = here.waiting_facts(reading), reading.destinations.all()
+        facts, known = here.waiting_facts(snapshot), snapshot.destinations.all()
     items = [serializers.delivery(record, redaction, facts) for record in records[:PAGE_SIZE]]
     return page(
         "deliveries.html",
@@ -122,9 +122,9 @@ def deliveries() -> Response:
 def delivery(delivery_id: str) -> Response:
     here = context()
     redaction = here.redaction()
-    with here.store.read() as reading:
-        record = reading.reports.delivery(known_id("delivery", delivery_id))
-        facts = here.waiting_facts(reading)
+    with here.store.read() as snapshot:
+        record = snapshot.reports.delivery(known_id("delivery", delivery_id))
+        facts = here.waiting_facts(snapshot)
     whole = serializers.whole_delivery(record, redaction, facts)
     destination = here.rules().config.destinations.get(record.destination)
     return page(
@@ -141,8 +141,8 @@ def delivery(delivery_id: str) -> Response:
 @blueprint.get("/destinations")
 def destinations() -> Response:
     here = context()
-    with here.store.read() as reading:
-        health = here.health(reading)
+    with here.store.read() as snapshot:
+        health = here.health(snapshot)
     return page("destinations.html", now=health.facts.now, destinations=serializers.destinations(health))
 
 

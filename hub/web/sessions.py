@@ -60,8 +60,8 @@ def share_key(app: Flask, store: Store) -> None:
     """
     if app.secret_key:
         return
-    with store.read() as reading:
-        key = reading.settings.get(KEY_NAME)
+    with store.read() as snapshot:
+        key = snapshot.settings.get(KEY_NAME)
     if key is None:
         new_key: Any = secrets.token_hex(32)
         key = store.write(lambda transaction: transaction.settings.set_default(KEY_NAME, new_key))

@@ -21,8 +21,8 @@ def filled(sqlite_url):
 
 
 def payloads(env):
-    with closing(open_store(env["DATABASE_URL"])) as store, store.read() as reading:
-        return sum(record.payload is not None for record in reading.reports.events())
+    with closing(open_store(env["DATABASE_URL"])) as store, store.read() as snapshot:
+        return sum(record.payload is not None for record in snapshot.reports.events())
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_what_is_older_than_the_retention_goes_unless_it_is_owed(run, filled, ar
 def test_ids_stay_for_90_days(run, filled):
     run("prune", "--older-than", "1s", env=filled)
 
-    with closing(open_store(filled["DATABASE_URL"])) as store, store.read() as reading:
-        assert len(reading.reports.events()) == 3
+    with closing(open_store(filled["DATABASE_URL"])) as store, store.read() as snapshot:
+        assert len(snapshot.reports.events()) == 3
 
 
 @pytest.mark.parametrize("text", ["30", "0d", "-1d", "soon", "30 d"])

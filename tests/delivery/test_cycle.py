@@ -76,14 +76,14 @@ def completed(result: CycleResult, outcome: Any) -> tuple[Completion, ...]:
 
 
 def state_of(store: Store, name: str = "crm") -> Any:
-    with store.read() as reading:
-        return reading.destinations.all()[name]
+    with store.read() as snapshot:
+        return snapshot.destinations.all()[name]
 
 
 def only(store: Store) -> Any:
-    with store.read() as reading:
-        (record,) = reading.reports.deliveries()
-        return reading.reports.delivery(record.id)
+    with store.read() as snapshot:
+        (record,) = snapshot.reports.deliveries()
+        return snapshot.reports.delivery(record.id)
 
 
 def change(store: Store, statement: Any) -> None:
@@ -91,8 +91,8 @@ def change(store: Store, statement: Any) -> None:
 
 
 def expire(store: Store, ago: timedelta = timedelta(seconds=1)) -> None:
-    with store.read() as reading:
-        past = update(deliveries).values(lease_until=reading.now - ago)
+    with store.read() as snapshot:
+        past = update(deliveries).values(lease_until=snapshot.now - ago)
     change(store, past.where(deliveries.c.state == "sending"))
 
 
@@ -387,8 +387,8 @@ def test_a_claim_names_its_lease(store: Store) -> None:
     owe(store, 1)
     (claim,) = cycle(store).claims
     row = store.write(lambda t: t.operator.lock(claim.id))
-    with store.read() as reading:
-        left = (row.lease_until - reading.now).total_seconds()
+    with store.read() as snapshot:
+        left = (row.lease_until - snapshot.now).total_seconds()
 
     assert isinstance(claim, Claim)
     assert 20 < left <= CRM.timeout_seconds + 15

@@ -45,15 +45,15 @@ def sending(*places: DestinationConfig, fields: dict[str, Any] | None = None) ->
 
 
 def only(store: Store) -> DeliveryRecord:
-    with store.read() as reading:
-        (record,) = reading.reports.deliveries()
-        return reading.reports.delivery(record.id)
+    with store.read() as snapshot:
+        (record,) = snapshot.reports.deliveries()
+        return snapshot.reports.delivery(record.id)
 
 
 def wait_for_state(store: Store, state: State, count: int = 1) -> list[DeliveryRecord]:
     def found() -> list[DeliveryRecord]:
-        with store.read() as reading:
-            records = reading.reports.deliveries(state=state)
+        with store.read() as snapshot:
+            records = snapshot.reports.deliveries(state=state)
         return records if len(records) >= count else []
 
     return given.until(found)
@@ -274,8 +274,8 @@ def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
 
 
 def probed(store: Store, name: str) -> Any:
-    with store.read() as reading:
-        state = reading.destinations.all().get(name)
+    with store.read() as snapshot:
+        state = snapshot.destinations.all().get(name)
     return state if state is not None and state.probe_at is not None else None
 
 
@@ -316,8 +316,8 @@ def test_what_a_dead_worker_was_sending_is_taken_over(store: Store) -> None:
         with working(store, rules):
             receiver.wait_for(1)
             wait_for_state(store, State.DELIVERED)
-        with store.read() as reading:
-            state = reading.destinations.all()["crm"]
+        with store.read() as snapshot:
+            state = snapshot.destinations.all()["crm"]
 
     assert outcomes(only(store)) == [Outcome.UNKNOWN, Outcome.DELIVERED]
     assert state.failures == 0
@@ -331,8 +331,8 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
             done = fan_out(given.event("invitation.created", data={"url": link}), rules, store)
             requests = receiver.wait_for(2)
             wait_for_state(store, State.DELIVERED, 2)
-    with store.read() as reading:
-        kept = repr((reading.reports.event(done.event_id).payload, reading.reports.deliveries()))
+    with store.read() as snapshot:
+        kept = repr((snapshot.reports.event(done.event_id).payload, snapshot.reports.deliveries()))
 
     assert all(link.encode() in request.body for request in requests)
     assert "abcdef" not in kept
@@ -421,9 +421,9 @@ def test_stopping_takes_back_what_has_not_begun_and_leaves_unknown_what_was_bein
             fan_out(given.event(), rules, store)
         with working(store, rules):
             receiver.wait_for(2)
-    with store.read() as reading:
-        records = [reading.reports.delivery(each.id) for each in reading.reports.deliveries()]
-        seen_at = reading.workers.last_seen_at()
+    with store.read() as snapshot:
+        records = [snapshot.reports.delivery(each.id) for each in snapshot.reports.deliveries()]
+        seen_at = snapshot.workers.last_seen_at()
 
     assert {each.state for each in records} == {State.PENDING}
     assert sorted(len(each.attempt_list) for each in records) == [0, 0, 0, 1, 1]

@@ -299,8 +299,8 @@ def settle(database_url: str, seconds: float) -> None:
     store = open_store(database_url)
 
     def is_over() -> bool:
-        with store.read() as reading:
-            stats = reading.reports.stats()
+        with store.read() as snapshot:
+            stats = snapshot.reports.stats()
         return not stats.count(State.PENDING) and not stats.count(State.SENDING)
 
     try:
@@ -318,8 +318,8 @@ def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
     twice = {record.id: arrived[record.id] - 1 for record in records if arrived[record.id] > 1}
     unknown = {record.id: _unknown(database_url, record.id) for record in records if record.id in twice}
     store = open_store(database_url)
-    with store.read() as reading:
-        accounts = reading.audit.accounts()
+    with store.read() as snapshot:
+        accounts = snapshot.audit.accounts()
     store.close()
     return Reckoning(
         events=len(sender.accepted),
@@ -336,8 +336,8 @@ def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
 
 def _records(database_url: str) -> list[DeliveryRecord]:
     store, records, before = open_store(database_url), [], None
-    with store.read() as reading:
-        while page := reading.reports.deliveries(limit=500, before=before):
+    with store.read() as snapshot:
+        while page := snapshot.reports.deliveries(limit=500, before=before):
             records += page
             before = page[-1].id
     store.close()
@@ -350,7 +350,7 @@ def _left(database_url: str) -> list[str]:
 
 def _unknown(database_url: str, delivery_id: str) -> int:
     store = open_store(database_url)
-    with store.read() as reading:
-        record = reading.reports.delivery(delivery_id)
+    with store.read() as snapshot:
+        record = snapshot.reports.delivery(delivery_id)
     store.close()
     return sum(attempt.outcome is Outcome.UNKNOWN for attempt in record.attempt_list)

@@ -42,9 +42,9 @@ def test_a_worker_that_was_frozen_cannot_overwrite_its_successor(tmp_path: Path,
                 wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 20, first.tail)
     (answer,) = sender.accepted.values()
     store = open_store(url)
-    with store.read() as reading:
-        (found,) = reading.reports.deliveries(event=answer["event"])
-        record = reading.reports.delivery(found.id)
+    with store.read() as snapshot:
+        (found,) = snapshot.reports.deliveries(event=answer["event"])
+        record = snapshot.reports.delivery(found.id)
     store.close()
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 

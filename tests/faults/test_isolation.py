@@ -153,14 +153,14 @@ def waited_behind(store: Store, receiver: HttpReceiver, event_id: str) -> int:
 
 
 def is_open(store: Store, *names: str) -> bool:
-    with store.read() as reading:
-        states = reading.destinations.all()
+    with store.read() as snapshot:
+        states = snapshot.destinations.all()
     return all(states[name].probe_at is not None for name in names)
 
 
 def attempts(store: Store, name: str) -> Sequence[int]:
-    with store.read() as reading:
-        return [record.attempts for record in reading.reports.deliveries(destination=name, limit=500)]
+    with store.read() as snapshot:
+        return [record.attempts for record in snapshot.reports.deliveries(destination=name, limit=500)]
 
 
 def probe_now(store: Store, *names: str) -> None:
@@ -177,8 +177,8 @@ def probe_now(store: Store, *names: str) -> None:
 
 
 def all_delivered(store: Store, *names: str) -> bool:
-    with store.read() as reading:
+    with store.read() as snapshot:
         found = [
-            record for name in names for record in reading.reports.deliveries(destination=name, limit=500)
+            record for name in names for record in snapshot.reports.deliveries(destination=name, limit=500)
         ]
     return all(record.state is State.DELIVERED for record in found)

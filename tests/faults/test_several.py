@@ -176,9 +176,9 @@ def await_open(url: str, ledger: Ledger) -> int:
     """How many requests had come once the breaker was open and nothing was under way."""
 
     def is_open() -> bool:
-        with opened(url) as store, store.read() as reading:
+        with opened(url) as store, store.read() as snapshot:
             waiting = store.write(lambda t: t.queue.lock(due_of=["broken"])).waiting["broken"]
-            return reading.destinations.all()["broken"].probe_at is not None and not waiting.in_flight
+            return snapshot.destinations.all()["broken"].probe_at is not None and not waiting.in_flight
 
     wait_until(is_open, "the breaker to be open", 30)
     return len(ledger.began["/broken"])
@@ -198,9 +198,9 @@ def probe_now(url: str) -> None:
 
 
 def settled(url: str, destination: str) -> bool:
-    with opened(url) as store, store.read() as reading:
-        return not reading.reports.deliveries(destination=destination, state=State.PENDING) and not (
-            reading.reports.deliveries(destination=destination, state=State.SENDING)
+    with opened(url) as store, store.read() as snapshot:
+        return not snapshot.reports.deliveries(destination=destination, state=State.PENDING) and not (
+            snapshot.reports.deliveries(destination=destination, state=State.SENDING)
         )
 
 
@@ -257,9 +257,9 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
                 sender.finish()
                 settle(postgres.url, 20)
     (answer,) = sender.accepted.values()
-    with opened(postgres.url) as store, store.read() as reading:
-        (found,) = reading.reports.deliveries(event=answer["event"])
-        record = reading.reports.delivery(found.id)
+    with opened(postgres.url) as store, store.read() as snapshot:
+        (found,) = snapshot.reports.deliveries(event=answer["event"])
+        record = snapshot.reports.delivery(found.id)
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 
     assert record.state is State.DELIVERED

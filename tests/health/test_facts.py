@@ -47,8 +47,8 @@ def failed(store: Store, type_: str, error: str, data: Any = None) -> None:
     """A delivery to `crm` that failed once, and whose destination's breaker is open."""
     event = given.event(type_, data=data)
     fan_out(event, RULES, store)
-    with store.read() as reading:
-        (delivery,) = reading.reports.deliveries(event=event.id, destination="crm")
+    with store.read() as snapshot:
+        (delivery,) = snapshot.reports.deliveries(event=event.id, destination="crm")
     change(
         store,
         insert(attempts).values(
@@ -83,8 +83,8 @@ def test_each_dialect_gives_an_account_of_itself(store: Store) -> None:
 def test_a_page_has_counts_and_the_last_errors_of_failing_destinations(store: Store) -> None:
     failed(store, "user.created", "HTTP 503")
     open_breaker(store)
-    with store.read() as reading:
-        facts = page_facts(reading, FileFacts(config=CONFIG), reading.reports.stats(), store.disk_space())
+    with store.read() as snapshot:
+        facts = page_facts(snapshot, FileFacts(config=CONFIG), snapshot.reports.stats(), store.disk_space())
 
     assert facts.store is not None
     assert facts.count(State.PENDING, "crm") == 1
@@ -102,17 +102,17 @@ def test_a_last_error_is_of_the_latest_attempt_and_without_secrets(store: Store)
         update(attempts).where(attempts.c.detail.contains("refused")).values(at=given.NOON + timedelta(1)),
     )
     open_breaker(store)
-    with store.read() as reading:
-        assert reading.reports.last_error("crm") == f"refused {catalog.MASK}"
-        assert reading.reports.last_error("log") is None
+    with store.read() as snapshot:
+        assert snapshot.reports.last_error("crm") == f"refused {catalog.MASK}"
+        assert snapshot.reports.last_error("log") is None
 
 
 def test_a_worker_counts_only_the_destinations_that_it_has_to_know_of(store: Store) -> None:
     fan_out(given.event(), RULES, store)
     without = given.config(given.route("all", ("*",), "log"))
-    with store.read() as reading:
-        facts = notifier_facts(reading, without, store.disk_space())
-        counted = with_counts(facts, reading, ["log"])
+    with store.read() as snapshot:
+        facts = notifier_facts(snapshot, without, store.disk_space())
+        counted = with_counts(facts, snapshot, ["log"])
 
     assert facts.store is not None
     assert facts.store.counts == {("crm", State.PENDING): 1, ("crm", State.DEAD): 0}
@@ -122,16 +122,16 @@ def test_a_worker_counts_only_the_destinations_that_it_has_to_know_of(store: Sto
 def test_what_is_being_sent_is_known_where_something_waits(store: Store) -> None:
     fan_out(given.event(), RULES, store)
     change(store, update(deliveries).where(deliveries.c.destination == "log").values(state="sending"))
-    with store.read() as reading:
-        facts = waiting_facts(reading, CONFIG)
+    with store.read() as snapshot:
+        facts = waiting_facts(snapshot, CONFIG)
 
     assert (facts.count(State.SENDING, "log"), facts.count(State.SENDING, "crm")) == (1, 0)
 
 
 def test_a_store_that_has_moved_says_so(store: Store) -> None:
     store.write(lambda transaction: transaction.settings.set(MOVED, "token"))
-    with store.read() as reading:
-        facts = waiting_facts(reading, CONFIG)
+    with store.read() as snapshot:
+        facts = waiting_facts(snapshot, CONFIG)
 
     assert facts.store is not None
     assert facts.store.has_moved

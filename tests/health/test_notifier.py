@@ -94,8 +94,8 @@ def notify(store: Store, rules: Any = RULES) -> None:
 
 def problem_events(store: Store) -> list[EventRecord]:
     """The hub's own events, oldest first."""
-    with store.read() as reading:
-        return list(reversed(reading.reports.events(type_=catalog.PROBLEM)))
+    with store.read() as snapshot:
+        return list(reversed(snapshot.reports.events(type_=catalog.PROBLEM)))
 
 
 def headlines(store: Store) -> list[str]:
@@ -118,14 +118,14 @@ def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
         notify(store)
 
     assert headlines(store) == ["1 delivery to crm died", "crm accepts again"]
-    with store.read() as reading:
+    with store.read() as snapshot:
         owed = [
             (record.route, record.destination)
-            for record in reading.reports.deliveries()
+            for record in snapshot.reports.deliveries()
             if record.type != "user.created"
         ]
         assert owed == [("problems", "mail")] * 2
-        assert reading.audit.accounts().discrepancies == ()
+        assert snapshot.audit.accounts().discrepancies == ()
 
 
 def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None:
@@ -134,9 +134,9 @@ def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None
     age(store)
     notify(store)
     send_all(store, Reject("550 no such user"))
-    with store.read() as reading:
-        assert [record.state for record in reading.reports.deliveries(destination="mail")] == [State.DEAD]
-        kinds = [alert.key for alert in reading.alerts.all()]
+    with store.read() as snapshot:
+        assert [record.state for record in snapshot.reports.deliveries(destination="mail")] == [State.DEAD]
+        kinds = [alert.key for alert in snapshot.alerts.all()]
 
     assert kinds == [(AlertKind.DIED, "crm")]
 
@@ -149,9 +149,9 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     ages_ago = given.NOON - timedelta(days=9000)
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
     expire(store, RULES)
-    with store.read() as reading:
-        assert [record.state for record in reading.reports.deliveries(destination="mail")] == [State.DEAD]
-        assert [alert.subject for alert in reading.alerts.all()] == ["crm"]
+    with store.read() as snapshot:
+        assert [record.state for record in snapshot.reports.deliveries(destination="mail")] == [State.DEAD]
+        assert [alert.subject for alert in snapshot.alerts.all()] == ["crm"]
 
 
 def test_deliveries_that_waited_too_long_are_told(store: Store) -> None:
@@ -246,6 +246,6 @@ def test_of_a_hub_that_is_well_nothing_is_written(store: Store, problems: tuple[
     owe(store)
     notify(store, given.load_rules(replace(CONFIG, problems=problems)))
 
-    with store.read() as reading:
-        assert reading.alerts.all() == []
+    with store.read() as snapshot:
+        assert snapshot.alerts.all() == []
     assert problem_events(store) == []

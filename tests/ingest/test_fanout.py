@@ -25,8 +25,8 @@ NOTHING = given.rules()
 
 
 def states(store: Store, event_id: str) -> dict[State, int]:
-    with store.read() as reading:
-        return dict(reading.reports.event(event_id).states)
+    with store.read() as snapshot:
+        return dict(snapshot.reports.event(event_id).states)
 
 
 def settle_as(store: Store, state: State, **values: object) -> None:
@@ -48,8 +48,8 @@ def test_an_event_is_kept_byte_for_byte_with_its_verdicts(store: Store) -> None:
         Verdict(route="b", matched=False, condition="data.x", value="missing \x00 \ud800"),
     )
     store.write(lambda t: given.keep(t, event, Routing(matched=(), verdicts=verdicts)))
-    with store.read() as reading:
-        record = reading.reports.event(event.id)
+    with store.read() as snapshot:
+        record = snapshot.reports.event(event.id)
 
     assert record.payload == event.payload
     assert record.verdicts == verdicts
@@ -65,8 +65,8 @@ def test_fan_out_owes_one_delivery_for_each_send(store: Store) -> None:
     )
     event = given.event("user.created")
     done = fan_out(event, rules, store)
-    with store.read() as reading:
-        owed = reading.reports.deliveries(event=event.id)
+    with store.read() as snapshot:
+        owed = snapshot.reports.deliveries(event=event.id)
 
     assert (done.event_id, done.duplicate) == (event.id, False)
     assert (done.routes, done.deliveries) == (("one", "two"), 3)
@@ -95,13 +95,13 @@ def test_the_same_message_id_of_another_source_is_another_event(store: Store) ->
 def test_a_resent_event_revives_its_dead_deliveries_alone(store: Store) -> None:
     event = given.event()
     fan_out(event, given.rules(given.route("all", ("*",), "log", "log")), store)
-    with store.read() as reading:
-        dead, delivered = (each.id for each in reading.reports.deliveries(event=event.id))
+    with store.read() as snapshot:
+        dead, delivered = (each.id for each in snapshot.reports.deliveries(event=event.id))
     settle_as(store, State.DEAD, reason="refused", tries=4)
     store.write(lambda t: t.operator.finish(delivered, State.DELIVERED, "seen"))
     done = fan_out(replace(event, id="evt_other"), LOG, store)
-    with store.read() as reading:
-        revived, untouched = reading.reports.delivery(dead), reading.reports.delivery(delivered)
+    with store.read() as snapshot:
+        revived, untouched = snapshot.reports.delivery(dead), snapshot.reports.delivery(delivered)
 
     assert done.deliveries == 1
     assert (revived.state, revived.reason) == (State.PENDING, None)
@@ -192,8 +192,8 @@ def deliver_with(store: Store, event: Event, message: dict[str, object], rules: 
     """Owe and render the event's deliveries; their ids."""
     fan_out(event, rules, store)
     settle_as(store, State.PENDING, message=message, reason=f"saw {LINK}", degraded=f"no {LINK}")
-    with store.read() as reading:
-        return [each.id for each in reading.reports.deliveries(event=event.id)]
+    with store.read() as snapshot:
+        return [each.id for each in snapshot.reports.deliveries(event=event.id)]
 
 
 def finish(store: Store, delivery_id: str, state: State) -> None:
@@ -218,13 +218,13 @@ def test_secrets_are_blanked_once_every_delivery_is_delivered_or_cancelled(store
     first, second = deliver_with(store, event, forms, two)
 
     finish(store, first, State.DELIVERED)
-    with store.read() as reading:
-        assert reading.reports.event(event.id).payload == event.payload
+    with store.read() as snapshot:
+        assert snapshot.reports.event(event.id).payload == event.payload
     finish(store, second, State.CANCELLED)
-    with store.read() as reading:
+    with store.read() as snapshot:
         record, kept = (
-            reading.reports.event(event.id),
-            [reading.reports.delivery(first), reading.reports.delivery(second)],
+            snapshot.reports.event(event.id),
+            [snapshot.reports.delivery(first), snapshot.reports.delivery(second)],
         )
 
     everything = (record.payload or b"").decode() + "".join(map(repr, kept))
@@ -242,18 +242,18 @@ def test_secrets_stay_while_anything_may_be_sent(store: Store, state: State) -> 
     first, second = deliver_with(store, event, {"text": LINK}, two)
     settle_as(store, state)
     finish(store, first, State.DELIVERED)
-    with store.read() as reading:
-        assert reading.reports.event(event.id).payload == event.payload
-        assert reading.reports.delivery(second).message == {"text": LINK}
+    with store.read() as snapshot:
+        assert snapshot.reports.event(event.id).payload == event.payload
+        assert snapshot.reports.delivery(second).message == {"text": LINK}
 
 
 def test_an_event_without_secrets_is_kept_as_it_is(store: Store) -> None:
     event = given.event("user.created", data={"url": LINK})
     (only,) = deliver_with(store, event, {"text": LINK})
     finish(store, only, State.DELIVERED)
-    with store.read() as reading:
-        assert reading.reports.event(event.id).payload == event.payload
-        assert reading.reports.delivery(only).message == {"text": LINK}
+    with store.read() as snapshot:
+        assert snapshot.reports.event(event.id).payload == event.payload
+        assert snapshot.reports.delivery(only).message == {"text": LINK}
 
 
 def test_a_verdict_that_saw_a_secret_is_blanked_with_it(store: Store) -> None:
@@ -263,8 +263,8 @@ def test_a_verdict_that_saw_a_secret_is_blanked_with_it(store: Store) -> None:
     )
     (only,) = deliver_with(store, event, {"text": "x"}, rules)
     finish(store, only, State.DELIVERED)
-    with store.read() as reading:
-        assert "eyJ0" not in repr(reading.reports.event(event.id).verdicts)
+    with store.read() as snapshot:
+        assert "eyJ0" not in repr(snapshot.reports.event(event.id).verdicts)
 
 
 def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Store) -> None:
@@ -273,6 +273,6 @@ def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Stor
     (only,) = deliver_with(store, event, {"text": LINK}, unmatched)
     finish(store, only, State.DELIVERED)
     done = fan_out(replace(event, id="evt_other"), LOG, store)
-    with store.read() as reading:
+    with store.read() as snapshot:
         assert done.deliveries == 1
-        assert reading.reports.event(event.id).payload == event.payload
+        assert snapshot.reports.event(event.id).payload == event.payload

@@ -46,10 +46,10 @@ def test_events_are_taken_in_and_delivered_between_the_batches(store: Store) -> 
 
 
 def states_of(store: Store, *event_ids: str | None) -> set[State]:
-    with store.read() as reading:
-        return {state for each in reading.reports.events() if each.id in event_ids for state in each.states}
+    with store.read() as snapshot:
+        return {state for each in snapshot.reports.events() if each.id in event_ids for state in each.states}
 
 
 def payloads(store: Store) -> list[str]:
-    with store.read() as reading:
-        return [record.id for record in reading.reports.events() if record.payload is not None]
+    with store.read() as snapshot:
+        return [record.id for record in snapshot.reports.events() if record.payload is not None]

@@ -255,16 +255,16 @@ def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) 
 def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
     world.settle()
 
-    with world.store.read() as reading:
-        kept = reading.settings.get(KEPT_FILES)
+    with world.store.read() as snapshot:
+        kept = snapshot.settings.get(KEPT_FILES)
 
     assert kept is not None
     assert "version: 1" not in kept
 
 
 def kept_refusal(world: World) -> str | None:
-    with world.store.read() as reading:
-        return reading.settings.get(REFUSED_EDIT)
+    with world.store.read() as snapshot:
+        return snapshot.settings.get(REFUSED_EDIT)
 
 
 def test_a_refusal_that_was_mended_before_a_restart_is_over_for_all(world: World) -> None:

@@ -31,8 +31,8 @@ LEASE = timedelta(seconds=25)
 
 
 def accounts(store: Store, rows_at_once: int = audit.ROWS_AT_ONCE) -> Accounts:
-    with store.read() as reading:
-        return reading.audit.accounts(rows_at_once)
+    with store.read() as snapshot:
+        return snapshot.audit.accounts(rows_at_once)
 
 
 def take_in(store: Store, **changes: Any) -> Event:
@@ -76,8 +76,8 @@ def lived_in(store: Store) -> Store:
     attempt(store, Reject("no"), "crm")
     fanout.fan_out(replace(later, id="evt_again"), RULES, store)
     fanout.replay(first.id, RULES, store)
-    with store.read() as reading:
-        waiting = reading.reports.deliveries(state=State.PENDING)
+    with store.read() as snapshot:
+        waiting = snapshot.reports.deliveries(state=State.PENDING)
     operator.cancel(store, waiting[0].id)
     operator.cancel(store, waiting[1].id)
     operator.retry(store, RULES, waiting[0].id)
@@ -90,8 +90,8 @@ def lived_in(store: Store) -> Store:
 @pytest.mark.parametrize("rows_at_once", [2, 5000])
 def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> None:
     books = accounts(lived_in, rows_at_once)
-    with lived_in.read() as reading:
-        records = reading.reports.deliveries(limit=500)
+    with lived_in.read() as snapshot:
+        records = snapshot.reports.deliveries(limit=500)
 
     assert books.discrepancies == ()
     assert books.owed == sum(books.states.values()) == len(records)
@@ -106,8 +106,8 @@ def test_an_empty_store_balances(store: Store) -> None:
 
 def one(state: State) -> Callable[[Store], str]:
     def find(store: Store) -> str:
-        with store.read() as reading:
-            return reading.reports.deliveries(state=state)[0].id
+        with store.read() as snapshot:
+            return snapshot.reports.deliveries(state=state)[0].id
 
     return find
 
@@ -178,9 +178,9 @@ def test_every_rule_is_seen_to_find_something() -> None:
 
 def test_a_reader_keeps_no_writer_waiting(lived_in: Store, open_stores: Callable[..., Store]) -> None:
     other = open_stores()
-    with lived_in.read() as reading:
-        before = reading.audit.accounts()
+    with lived_in.read() as snapshot:
+        before = snapshot.audit.accounts()
         take_in(other)
-        after = reading.audit.accounts()
+        after = snapshot.audit.accounts()
 
     assert after == before

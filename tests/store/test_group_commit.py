@@ -55,8 +55,8 @@ def keep(name: str) -> Callable[[Transaction], str]:
 
 
 def kept(store: Store, name: str) -> str | None:
-    with store.read() as reading:
-        return reading.settings.get(name)
+    with store.read() as snapshot:
+        return snapshot.settings.get(name)
 
 
 def test_works_that_arrive_together_are_committed_together(store: Store) -> None:

@@ -173,8 +173,8 @@ def test_a_url_that_names_no_database_is_refused(url: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_platforms_urls_are_understood(postgres_url: str, scheme: str) -> None:
     store = open_store(f"{scheme}://{postgres_url.partition('://')[2]}")
-    with store.read() as reading:
-        assert reading.now is not None
+    with store.read() as snapshot:
+        assert snapshot.now is not None
     store.close()
 
 

@@ -83,9 +83,9 @@ def claim(store: Store, lease: timedelta = LEASE) -> Any:
 
 def rows(store: Store, table: Any) -> list[Any]:
     own = (settings.c.name.not_in(("moved", "moving")),) if table is settings else ()
-    with store.read() as reading:
+    with store.read() as snapshot:
         statement = select(table).where(*own).order_by(*table.primary_key)
-        return [tuple(row) for row in reading.session.connection.execute(statement)]
+        return [tuple(row) for row in snapshot.session.connection.execute(statement)]
 
 
 def silent(name: str, copied: int, total: int) -> None:
@@ -155,8 +155,8 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
     source.write(lambda t: t.queue.settle([retry.after_receipt(started, Receipt(detail="ok"), 0.1)]))
     mover.join(20)
 
-    with target.read() as reading:
-        assert reading.reports.delivery(started.id).state is State.DELIVERED
+    with target.read() as snapshot:
+        assert snapshot.reports.delivery(started.id).state is State.DELIVERED
 
 
 def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store, target: Store) -> None:
@@ -284,15 +284,15 @@ def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store
 
 
 def _is_marked(store: Store) -> bool:
-    with store.read() as reading:
-        return reading.settings.get("moved") is not None
+    with store.read() as snapshot:
+        return snapshot.settings.get("moved") is not None
 
 
 def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> None:
     source.write(lambda t: t.settings.set_default("a", json.dumps({"b": 1})))
     copy.move(source, target, silent)
 
-    with target.read() as reading:
+    with target.read() as snapshot:
         assert (
-            reading.session.connection.execute(select(func.count()).select_from(settings)).scalar_one() == 1
+            snapshot.session.connection.execute(select(func.count()).select_from(settings)).scalar_one() == 1
         )

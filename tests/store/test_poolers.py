@@ -35,8 +35,8 @@ def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) ->
     try:
         waiting = [store.write(lambda t: t.queue.lock(due_of=["log"])).waiting for _ in range(20)]
         assert bounds(store) == ("on", "5s", "5s")
-        with store.read() as reading:
-            reading.settings.get("a")
+        with store.read() as snapshot:
+            snapshot.settings.get("a")
         kept = prepared(store)
     finally:
         store.close()

@@ -56,11 +56,11 @@ def prune(store: Store, payloads: datetime, ids: datetime = LONG_AGO, limit: int
 
 
 def counters(store: Store) -> Any:
-    with store.read() as reading:
-        counts, seconds = reading.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+    with store.read() as snapshot:
+        counts, seconds = snapshot.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
         return (
-            reading.metrics.events_by_type(),
-            reading.metrics.attempts_by_outcome(),
+            snapshot.metrics.events_by_type(),
+            snapshot.metrics.attempts_by_outcome(),
             counts,
             round(seconds, 6),
         )
@@ -69,8 +69,8 @@ def counters(store: Store) -> Any:
 def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) -> None:
     event = deliver(store, "log", "mail")
     removed = prune(store, LATER)
-    with store.read() as reading:
-        record, left = reading.reports.event(event.id), reading.reports.deliveries()
+    with store.read() as snapshot:
+        record, left = snapshot.reports.event(event.id), snapshot.reports.deliveries()
 
     assert removed == 3
     assert (record.payload, record.states, left) == (None, {}, [])
@@ -80,8 +80,8 @@ def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) 
 def test_message_ids_are_forgotten_in_the_end(store: Store) -> None:
     event = deliver(store, "log")
     prune(store, LATER, ids=LATER)
-    with store.read() as reading, pytest.raises(NotFound):
-        reading.reports.event(event.id)
+    with store.read() as snapshot, pytest.raises(NotFound):
+        snapshot.reports.event(event.id)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_what_may_still_be_sent_keeps_its_payload(store: Store, state: State) ->
     )
     store.write(lambda t: t.session.connection.execute(change) and None)
     removed = prune(store, LATER, ids=LATER)
-    with store.read() as reading:
-        record = reading.reports.event(event.id)
+    with store.read() as snapshot:
+        record = snapshot.reports.event(event.id)
 
     assert removed == 1
     assert (record.payload, record.states) == (event.payload, {state: 1})
@@ -158,8 +158,8 @@ def test_counters_never_fall(store: Store) -> None:
     }
     assert before[2] == [0, *[12] * len(DELIVERY_SECONDS_BOUNDS)]
     assert before[3] == pytest.approx(4.8)
-    with store.read() as reading:
-        assert reading.reports.events() == []
+    with store.read() as snapshot:
+        assert snapshot.reports.events() == []
 
 
 def test_processes_that_prune_at_once_count_everything_once(open_stores: Callable[..., Store]) -> None:

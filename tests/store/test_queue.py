@@ -58,8 +58,8 @@ def settle(store: Store, *settlements: Settlement) -> set[str]:
 
 
 def record(store: Store, delivery_id: str) -> DeliveryRecord:
-    with store.read() as reading:
-        return reading.reports.delivery(delivery_id)
+    with store.read() as snapshot:
+        return snapshot.reports.delivery(delivery_id)
 
 
 def change(store: Store, table: Any, **values: Any) -> None:
@@ -67,8 +67,8 @@ def change(store: Store, table: Any, **values: Any) -> None:
 
 
 def now(store: Store) -> Any:
-    with store.read() as reading:
-        return reading.now
+    with store.read() as snapshot:
+        return snapshot.now
 
 
 # -- claiming -------------------------------------------------------------------------------------
@@ -607,10 +607,10 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
     change(store, deliveries, owed_since=now(store) - LONG - timedelta(seconds=5))
     owe(store, "log", "other")
     gave_up = store.write(lambda t: t.queue.expire("log", after=LONG))
-    with store.read() as reading:
+    with store.read() as snapshot:
         states = sorted(
             (each.destination, each.state, each.reason)
-            for each in reading.reports.deliveries()
+            for each in snapshot.reports.deliveries()
             if each.reason
         )
 
@@ -645,8 +645,8 @@ def test_a_destination_that_was_gone_and_is_put_back_was_not_configured_meanwhil
     owe(store, "log")
     change(store, deliveries, owed_since=now(store) - 2 * LONG)
     store.write(lambda t: t.destinations.mark_configured({"crm": True}))
-    with store.read() as reading:
-        assert not reading.destinations.all()["log"].configured
+    with store.read() as snapshot:
+        assert not snapshot.destinations.all()["log"].configured
     store.write(lambda t: t.destinations.mark_configured({"log": True, "crm": True}))
 
     assert store.write(lambda t: t.queue.expire("log", after=LONG)) == (0, True)
@@ -665,12 +665,12 @@ def test_marking_what_is_marked_already_changes_nothing(store: Store) -> None:
 def test_workers_that_are_silent_for_long_are_forgotten(store: Store) -> None:
     minute = timedelta(minutes=1)
     store.write(lambda t: t.workers.beat("a", t.now, forget_after=minute))
-    with store.read() as reading:
-        assert reading.now - reading.workers.last_seen_at() < minute
+    with store.read() as snapshot:
+        assert snapshot.now - snapshot.workers.last_seen_at() < minute
     store.write(lambda t: t.workers.beat("b", t.now, forget_after=timedelta(seconds=-1)))
     store.write(lambda t: t.workers.leave("b"))
-    with store.read() as reading:
-        assert reading.workers.last_seen_at() is None
+    with store.read() as snapshot:
+        assert snapshot.workers.last_seen_at() is None
 
 
 # -- durability and limits ------------------------------------------------------------------------
@@ -742,8 +742,8 @@ def test_postgres_connections_stay_within_their_number(
     def use(number: int) -> None:
         store.write(lambda t: t.settings.set_default(f"v{number}", "x"))
         store.wake()
-        with store.read() as reading:
-            reading.reports.stats()
+        with store.read() as snapshot:
+            snapshot.reports.stats()
 
     with ThreadPoolExecutor(12) as pool:
         running = [pool.submit(use, number) for number in range(150)]

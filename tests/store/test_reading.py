@@ -37,10 +37,10 @@ def fill(store: Store) -> list[str]:
 
 def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
     ids = fill(store)
-    with store.read() as reading:
-        first = reading.reports.events(limit=2)
-        second = reading.reports.events(limit=2, before=first[-1].id)
-        odd = reading.reports.events(type_="type.1")
+    with store.read() as snapshot:
+        first = snapshot.reports.events(limit=2)
+        second = snapshot.reports.events(limit=2, before=first[-1].id)
+        odd = snapshot.reports.events(type_="type.1")
 
     assert [record.id for record in first + second] == ids[:0:-1]
     assert [record.id for record in odd] == [ids[3], ids[1]]
@@ -50,15 +50,15 @@ def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
 def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> None:
     ids = fill(store)
     given.claim(store, "mail")
-    with store.read() as reading:
-        everything = reading.reports.deliveries()
-        pages = reading.reports.deliveries(limit=4)
-        pages += reading.reports.deliveries(limit=4, before=pages[-1].id)
+    with store.read() as snapshot:
+        everything = snapshot.reports.deliveries()
+        pages = snapshot.reports.deliveries(limit=4)
+        pages += snapshot.reports.deliveries(limit=4, before=pages[-1].id)
         mail, sending = (
-            reading.reports.deliveries(destination="mail"),
-            reading.reports.deliveries(state=State.SENDING),
+            snapshot.reports.deliveries(destination="mail"),
+            snapshot.reports.deliveries(state=State.SENDING),
         )
-        of_one = reading.reports.deliveries(event=ids[3])
+        of_one = snapshot.reports.deliveries(event=ids[3])
 
     assert [record.id for record in pages] == [record.id for record in everything]
     assert [record.id for record in everything] == sorted((record.id for record in everything), reverse=True)
@@ -69,18 +69,18 @@ def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> N
 
 
 def test_an_unknown_id_is_not_found(store: Store) -> None:
-    with store.read() as reading:
+    with store.read() as snapshot:
         with pytest.raises(NotFound, match="there is no event evt_x"):
-            reading.reports.event("evt_x")
+            snapshot.reports.event("evt_x")
         with pytest.raises(NotFound, match="there is no delivery dlv_x"):
-            reading.reports.delivery("dlv_x")
+            snapshot.reports.delivery("dlv_x")
 
 
 def test_stats_count_events_and_deliveries(store: Store) -> None:
     fill(store)
     given.claim(store, "mail")
-    with store.read() as reading:
-        stats = reading.reports.stats()
+    with store.read() as snapshot:
+        stats = snapshot.reports.stats()
 
     assert (stats.events, stats.events_last_day) == (5, 5)
     assert dict(stats.deliveries) == {
@@ -96,9 +96,9 @@ def test_stats_count_events_and_deliveries(store: Store) -> None:
 
 
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
-    with store.read() as reading:
-        stats = reading.reports.stats()
-        assert reading.metrics.delivery_seconds((1.0,)) == ([0, 0], 0.0)
+    with store.read() as snapshot:
+        stats = snapshot.reports.stats()
+        assert snapshot.metrics.delivery_seconds((1.0,)) == ([0, 0], 0.0)
 
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
@@ -111,8 +111,8 @@ def test_a_delivery_that_is_due_later_is_not_overdue(store: Store) -> None:
             and None
         )
     )
-    with store.read() as reading:
-        assert dict(reading.reports.stats().oldest_due) == {}
+    with store.read() as snapshot:
+        assert dict(snapshot.reports.stats().oldest_due) == {}
 
 
 def test_a_shared_value_is_kept_once(store: Store) -> None:
@@ -125,12 +125,12 @@ def test_a_shared_value_is_kept_once(store: Store) -> None:
 
 def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
     fill(store)
-    with store.read() as reading:
-        before = len(reading.reports.events())
+    with store.read() as snapshot:
+        before = len(snapshot.reports.events())
         fill(store)
-        assert len(reading.reports.events()) == before == 5
-    with store.read() as reading:
-        assert len(reading.reports.events()) == 10
+        assert len(snapshot.reports.events()) == before == 5
+    with store.read() as snapshot:
+        assert len(snapshot.reports.events()) == 10
 
 
 def many(store: Store, count: int, state: State, **changes: Any) -> None:
@@ -150,31 +150,31 @@ def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) ->
     many(store, 3, State.DEAD)
     many(store, MANY + 1, State.PENDING)
     many(store, 3, State.DEAD)
-    with store.read() as reading:
-        everything = reading.reports.deliveries(limit=MANY + 100)
+    with store.read() as snapshot:
+        everything = snapshot.reports.deliveries(limit=MANY + 100)
         for state in (State.DEAD, State.PENDING):
             expected = [record.id for record in everything if record.state is state]
-            first = reading.reports.deliveries(state=state, limit=4)
-            second = reading.reports.deliveries(state=state, limit=4, before=first[-1].id)
+            first = snapshot.reports.deliveries(state=state, limit=4)
+            second = snapshot.reports.deliveries(state=state, limit=4, before=first[-1].id)
 
             assert [record.id for record in first + second] == expected[:8]
-            assert reading.reports.deliveries(state=state, destination="mail") == []
+            assert snapshot.reports.deliveries(state=state, destination="mail") == []
 
 
 @pytest.mark.parametrize("state", State)
 def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: str, state: State) -> None:
     store = open_store(sqlite_store_url)
     many(store, 3, state, finished_at=given.NOON)
-    with store.read() as reading:
+    with store.read() as snapshot:
         statements: list[Any] = []
         sqlalchemy.event.listen(
-            reading.session.connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
+            snapshot.session.connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
-        assert len(reading.reports.deliveries(state=state)) == 3
+        assert len(snapshot.reports.deliveries(state=state)) == 3
         plan = [
             row[3]
             for statement, values in tuple(statements)
-            for row in reading.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            for row in snapshot.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         ]
     store.close()
 
@@ -187,10 +187,10 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
     secret, plain = given.event("invitation.created"), given.event("user.created")
     for event in (secret, plain):
         store.write(lambda t, event=event: given.keep(t, event, given.routing("log")))
-    with store.read() as reading:
-        listed = {record.type: record.payload for record in reading.reports.deliveries()}
-        (one,) = reading.reports.deliveries(event=secret.id)
-        alone = reading.reports.delivery(one.id)
+    with store.read() as snapshot:
+        listed = {record.type: record.payload for record in snapshot.reports.deliveries()}
+        (one,) = snapshot.reports.deliveries(event=secret.id)
+        alone = snapshot.reports.delivery(one.id)
 
     assert listed == {"invitation.created": secret.payload, "user.created": None}
     assert alone.payload == secret.payload
@@ -200,8 +200,8 @@ def test_events_are_counted_by_source_and_type(store: Store) -> None:
     for source, type_ in [("clerk", "a"), ("clerk", "a"), ("clerk", "b"), ("hub", "a"), ("", "z")]:
         event = given.event(type_, source=source)
         store.write(lambda t, event=event: given.keep(t, event, given.routing()))
-    with store.read() as reading:
-        assert reading.metrics.events_by_type() == {
+    with store.read() as snapshot:
+        assert snapshot.metrics.events_by_type() == {
             ("clerk", "a"): 2,
             ("clerk", "b"): 1,
             ("hub", "a"): 1,

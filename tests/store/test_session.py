@@ -43,8 +43,8 @@ def test_what_was_deferred_is_there_for_whatever_follows(store: Store) -> None:
         return transaction.destinations.all()["one"].paused_reason, reason_of(transaction, "two")
 
     assert store.write(work) == ("second", "another")
-    with store.read() as reading:
-        assert reading.destinations.all()["one"].paused_reason == "second"
+    with store.read() as snapshot:
+        assert snapshot.destinations.all()["one"].paused_reason == "second"
 
 
 def test_a_statement_of_another_kind_stands_where_it_was_made(store: Store) -> None:
@@ -68,11 +68,11 @@ def test_a_statement_that_fails_undoes_the_whole_transaction(store: Store) -> No
 
     with pytest.raises(Exception, match=r"(?i)not.null"):
         store.write(work)
-    with store.read() as reading:
-        assert reading.destinations.all() == {}
+    with store.read() as snapshot:
+        assert snapshot.destinations.all() == {}
     store.write(lambda t: save(t, "one", reason="the connection serves on"))
-    with store.read() as reading:
-        assert reading.destinations.all()["one"].paused_reason == "the connection serves on"
+    with store.read() as snapshot:
+        assert snapshot.destinations.all()["one"].paused_reason == "the connection serves on"
 
 
 def test_a_value_may_be_larger_than_what_the_way_holds(store: Store) -> None:
@@ -158,10 +158,10 @@ def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -
     nothing = given.routed()
 
     assert [store.insert_event(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
-    with store.read() as reading:
-        rows = reading.session.connection.execute(deliveries.select()).all()
+    with store.read() as snapshot:
+        rows = snapshot.session.connection.execute(deliveries.select()).all()
         assert {(row.created_at, row.due_at) for row in rows} == {(row.owed_since,) * 2 for row in rows}
-        assert all(timedelta() <= reading.now - row.due_at < timedelta(minutes=1) for row in rows)
+        assert all(timedelta() <= snapshot.now - row.due_at < timedelta(minutes=1) for row in rows)
     owed = Counter(row.event_id for row in rows)
     assert [owed[each.event.id] for each in (lone, many, nothing)] == [2, 250, 0]
     assert {row.destination for row in rows if row.state == State.PENDING} >= {"log", "crm", "to249"}
@@ -182,8 +182,8 @@ def test_an_event_is_durable_once_it_is_taken_in(
 
     def is_behind() -> int:
         store.insert_event(given.routed("log"))
-        with store.read() as reading:
-            return int(reading.session.connection.execute(behind).scalar_one())
+        with store.read() as snapshot:
+            return int(snapshot.session.connection.execute(behind).scalar_one())
 
     # What else goes on in the server may be behind now and then.
     assert min(is_behind() for _ in range(5)) == 0

@@ -16,8 +16,8 @@ def test_a_genuine_event_is_answered_once_it_is_kept(world: World, client: Flask
     answer = world.send(client, payload(email_address="ada@example.com"))
 
     assert (answer["routes"], answer["deliveries"]) == (["waitlist"], 2)
-    with world.store.read() as reading:
-        assert reading.reports.event(answer["event"]).message_id == "msg_1"
+    with world.store.read() as snapshot:
+        assert snapshot.reports.event(answer["event"]).message_id == "msg_1"
 
 
 def test_a_source_is_asked_without_session_hook_or_cookie(client: FlaskClient) -> None:

@@ -89,8 +89,8 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
     world: World, signed_in: FlaskClient, state: str, buttons: list[str]
 ) -> None:
     world.send(signed_in, payload())
-    with world.store.read() as reading:
-        delivery_id = reading.reports.deliveries()[0].id
+    with world.store.read() as snapshot:
+        delivery_id = snapshot.reports.deliveries()[0].id
     world.store.write(
         lambda transaction: transaction.session.connection.execute(update(deliveries).values(state=state))
     )
@@ -106,8 +106,8 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
 
 def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) -> None:
     world.send(signed_in, payload())
-    with world.store.read() as reading:
-        delivery_id = reading.reports.deliveries()[0].id
+    with world.store.read() as snapshot:
+        delivery_id = snapshot.reports.deliveries()[0].id
     world.store.write(
         lambda transaction: transaction.session.connection.execute(
             update(deliveries).values(state="delivered")
@@ -130,8 +130,8 @@ def test_pages_say_why_a_delivery_waits(world: World, signed_in: FlaskClient) ->
     beat(world)
     sent = world.send(signed_in, payload())
     world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
-    with world.store.read() as reading:
-        delivery_id = reading.reports.deliveries(destination="crm")[0].id
+    with world.store.read() as snapshot:
+        delivery_id = snapshot.reports.deliveries(destination="crm")[0].id
 
     for path in ("/deliveries?destination=crm", f"/deliveries/{delivery_id}", f"/events/{sent['event']}"):
         words = "crm is paused: invalid_auth; put that right, then: hub resume crm"
@@ -150,8 +150,8 @@ def test_a_retry_is_answered_with_why_it_waits(
 ) -> None:
     beat(world)
     world.send(signed_in, payload())
-    with world.store.read() as reading:
-        delivery_id = reading.reports.deliveries(destination="crm")[0].id
+    with world.store.read() as snapshot:
+        delivery_id = snapshot.reports.deliveries(destination="crm")[0].id
     if is_paused:
         world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
     token = {"csrf_token": form_token(signed_in, "/")}
