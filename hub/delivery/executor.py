@@ -16,7 +16,7 @@ from hub.delivery.render import render
 from hub.destinations.base import Destination, find_destination
 from hub.errors import SendError, TemplateError, Unknown
 from hub.ingest.route import Rules
-from hub.model.delivery import Attempt, Claim, NotBegun, Receipt
+from hub.model.delivery import Claim, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
 
 log = structlog.get_logger()
@@ -80,18 +80,18 @@ class Executor:
 
     def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> Receipt | SendError:
         """Send; the one boundary where a destination's own errors become an outcome."""
-        attempt = Attempt(
+        context = SendContext(
             delivery_id=claim.id,
             event_id=claim.event.id,
             event_type=claim.event.type,
             payload=claim.event.payload,
-            number=claim.attempts,
+            attempt_number=claim.attempts,
             at=at,
             timeout_seconds=config.timeout_seconds,
             accepted=claim.accepted,
         )
         try:
-            return self._destination(config).send(claim.message or {}, attempt)
+            return self._destination(config).send(claim.message or {}, context)
         except SendError as error:
             return error
         except Exception as error:

@@ -27,7 +27,7 @@ class Composer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Renderer:
+class SendRenderer:
     """The fields of one send block, with the variables of one event in scope."""
 
     event: Event
@@ -78,7 +78,7 @@ def _compose(
         return _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
     seen = {**variables(event, route), "destination": send.to, "link": link}
     message = _whole(
-        composer.compose(options, send.fields, Renderer(event=event, sandbox=sandbox, variables=seen))
+        composer.compose(options, send.fields, SendRenderer(event=event, sandbox=sandbox, variables=seen))
     )
     size = len(json.dumps(message, ensure_ascii=False).encode())
     if size > MESSAGE_LIMIT_BYTES:

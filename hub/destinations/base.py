@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.event import Summary
 from hub.templating.escapes import Escape
@@ -125,8 +125,8 @@ class Destination(ABC):
         self.name = name
 
     @abstractmethod
-    def send(self, message: Message, attempt: Attempt) -> Receipt:
-        """Make one try within `attempt.timeout_seconds` of wall clock, which begin with this call.
+    def send(self, message: Message, context: SendContext) -> Receipt:
+        """Make one try within `context.timeout_seconds` of wall clock, which begin with this call.
 
         Raises Retry, Reject, Pause or Unknown; their reasons hold no secret and no whole URL. It never tries
         a second time by itself.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from hub.destinations.base import Block, Destination, InlineText, Renderer, TemplateName
 from hub.errors import Retry
-from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.strings import one_line
 from hub.templating.escapes import plain
@@ -53,7 +53,7 @@ class ConsoleDestination(Destination):
         parts = [summary.headline, f"({details})" if details else "", link, f"[{note}]" if note else ""]
         return {"text": one_line(" ".join(part for part in parts if part))}
 
-    def send(self, message: Message, attempt: Attempt) -> Receipt:
+    def send(self, message: Message, context: SendContext) -> Receipt:
         encoding = sys.stdout.encoding or "utf-8"
         line = message["text"].encode(encoding, "replace").decode(encoding)
         try:

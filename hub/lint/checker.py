@@ -21,7 +21,7 @@ from hub.lint.messages import (
 from hub.lint.parsing import ParsedText, TextParser
 from hub.lint.positions import original_offset, start
 from hub.lint.statements import Analysis, analyse
-from hub.lint.states import State
+from hub.lint.states import FlowState
 from hub.lint.texts import ANY_TYPE, Scope, Text, WholeEvent
 from hub.lint.values import TEXT, Value, secret_in
 from hub.model.problem import Code, Severity
@@ -53,7 +53,7 @@ def check_texts(
 class _View:
     """The events that a scope's texts see: each with the state that its conditions leave."""
 
-    states: Mapping[TypeEnvironment, State]
+    states: Mapping[TypeEnvironment, FlowState]
     conditions: tuple[str, ...]
     allow: tuple[str, ...]
 
@@ -91,8 +91,8 @@ class _Checker:
 
     def _read_conditions(self, scope: Scope, environments: list[TypeEnvironment]) -> _View:
         """Read conditions one after the other, each for the events that the others let through."""
-        states: dict[TypeEnvironment, State | None] = {
-            environment: State(names=environment.variables) for environment in environments
+        states: dict[TypeEnvironment, FlowState | None] = {
+            environment: FlowState(names=environment.variables) for environment in environments
         }
         for condition in scope.conditions:
             parsed = self._parser.condition(condition.source)
@@ -109,7 +109,7 @@ class _Checker:
                 states = {**states, **alive}
         return _View(
             states={
-                environment: State(
+                environment: FlowState(
                     names={**state.names, "destination": TEXT, "link": TEXT}, facts=state.facts
                 )
                 for environment, state in states.items()
@@ -129,7 +129,7 @@ class _Checker:
             used.uses.append(Use(environment=environment, analysis=analysis, allow=view.allow))
 
     def _analysis(
-        self, text: ParsedText, environment: TypeEnvironment, state: State, conditions: tuple[str, ...]
+        self, text: ParsedText, environment: TypeEnvironment, state: FlowState, conditions: tuple[str, ...]
     ) -> Analysis:
         """Analyse a template once: types that it cannot tell apart share the analysis."""
         shape = environment if conditions or text.mentions_type else environment.shape

@@ -12,7 +12,7 @@ from hub.lint.access import Access, Strictness, names_in
 from hub.lint.diagnostics import Observation, Observations
 from hub.lint.narrowing import assume
 from hub.lint.parsing import GLOBALS
-from hub.lint.states import State, key_of, subscript_of
+from hub.lint.states import FlowState, key_of, subscript_of
 from hub.lint.values import (
     ANY,
     MISSING,
@@ -60,7 +60,7 @@ class Evaluator:
         self._steps = steps
 
     def value(
-        self, node: nodes.Node | None, state: State, strictness: Strictness = Strictness.STRICT
+        self, node: nodes.Node | None, state: FlowState, strictness: Strictness = Strictness.STRICT
     ) -> Value:
         """Return the value of an expression; raises TooComplex."""
         self._steps -= 1
@@ -73,27 +73,27 @@ class Evaluator:
         key = key_of(node) if state.facts else None
         return state.facts.get(key, value) if key else value
 
-    def test(self, node: nodes.Node, state: State) -> Value:
+    def test(self, node: nodes.Node, state: FlowState) -> Value:
         """Return the value of an expression that is only tested for truth."""
         return self.value(node, state, Strictness.TESTED)
 
-    def assume(self, node: nodes.Node, holds: bool, state: State) -> State | None:
+    def assume(self, node: nodes.Node, holds: bool, state: FlowState) -> FlowState | None:
         """Return the state in which an expression counts as true, or as false; None where it never does."""
         return assume(self.value, node, holds, state)
 
-    def _unfollowed(self, node: nodes.Node | None, state: State) -> Value:
+    def _unfollowed(self, node: nodes.Node | None, state: FlowState) -> Value:
         for child in node.iter_child_nodes() if node is not None else ():
             self.value(child, state)
         return ANY
 
-    def _const(self, node: Any, state: State, strictness: Strictness) -> Value:
+    def _const(self, node: Any, state: FlowState, strictness: Strictness) -> Value:
         # A variable of the environment stands there: nothing is known of its value.
         return TEXT if isinstance(node.value, str) and "${" in node.value else constant(node.value)
 
-    def _text(self, node: Any, state: State, strictness: Strictness) -> Value:
+    def _text(self, node: Any, state: FlowState, strictness: Strictness) -> Value:
         return constant(node.data)
 
-    def _name(self, node: nodes.Name, state: State, strictness: Strictness) -> Value:
+    def _name(self, node: nodes.Name, state: FlowState, strictness: Strictness) -> Value:
         if node.name in state.names:
             return state.names[node.name]
         if node.name in GLOBALS:
@@ -113,10 +113,10 @@ class Evaluator:
         )
         return ANY
 
-    def _getattr(self, node: nodes.Getattr, state: State, strictness: Strictness) -> Value:
+    def _getattr(self, node: nodes.Getattr, state: FlowState, strictness: Strictness) -> Value:
         return self.access.field(self.value(node.node, state, strictness), node.attr, node, strictness)
 
-    def _getitem(self, node: nodes.Getitem, state: State, strictness: Strictness) -> Value:
+    def _getitem(self, node: nodes.Getitem, state: FlowState, strictness: Strictness) -> Value:
         base = self.value(node.node, state, strictness)
         if isinstance(node.arg, nodes.Slice):
             self._unfollowed(node.arg, state)
@@ -130,7 +130,7 @@ class Evaluator:
         self.value(node.arg, state)
         return ANY
 
-    def _call(self, node: nodes.Call, state: State, strictness: Strictness) -> Value:
+    def _call(self, node: nodes.Call, state: FlowState, strictness: Strictness) -> Value:
         arguments = [self.value(argument, state) for argument in node.args]
         for keyword in node.kwargs:
             self.value(keyword.value, state)
@@ -150,7 +150,7 @@ class Evaluator:
             return filters.rows(base)
         return call_text_method(base, called.attr, arguments)
 
-    def _get(self, called: nodes.Getattr, name: str, arguments: list[Value], state: State) -> Value:
+    def _get(self, called: nodes.Getattr, name: str, arguments: list[Value], state: FlowState) -> Value:
         """Return the value of `data.get("name")`, which asks whether the field is there."""
         base = self.value(called.node, state, Strictness.TESTED)
         is_object = any(isinstance(alternative, Record) for alternative in base)
@@ -162,7 +162,7 @@ class Evaluator:
         rest = defined(field)
         return union((rest, otherwise)) if len(rest) < len(field) else field
 
-    def _filter(self, node: nodes.Filter, state: State, strictness: Strictness) -> Value:
+    def _filter(self, node: nodes.Filter, state: FlowState, strictness: Strictness) -> Value:
         if node.name in ("default", "d"):
             value = self.value(node.node, state, Strictness.GUARDED)
         else:
@@ -171,7 +171,7 @@ class Evaluator:
         keywords = {str(pair.key): self.value(pair.value, state) for pair in node.kwargs}
         return filters.filtered(self.access, node, value, arguments, keywords, strictness)
 
-    def _test(self, node: nodes.Test, state: State, strictness: Strictness) -> Value:
+    def _test(self, node: nodes.Test, state: FlowState, strictness: Strictness) -> Value:
         guards = node.name in ("defined", "undefined", "none")
         value = self.value(node.node, state, Strictness.GUARDED if guards else strictness)
         arguments = [self.value(argument, state) for argument in node.args]
@@ -180,7 +180,7 @@ class Evaluator:
             return comparisons.tested(node.name, value)
         return self._compared(node.node, value, op, node.args[0], arguments[0], state)
 
-    def _compare(self, node: nodes.Compare, state: State, strictness: Strictness) -> Value:
+    def _compare(self, node: nodes.Compare, state: FlowState, strictness: Strictness) -> Value:
         left_value = self.value(node.expr, state)
         if len(node.ops) == 1:
             right_value = self.value(node.ops[0].expr, state)
@@ -196,7 +196,7 @@ class Evaluator:
         op: str,
         right_node: nodes.Node,
         right_value: Value,
-        state: State,
+        state: FlowState,
     ) -> Value:
         if not comparisons.is_equality(op):
             effect = f'"{comparisons.symbol_of(op)}" fails'
@@ -204,38 +204,38 @@ class Evaluator:
                 self.access.observe_empty(node, value, effect, Empty.NULL, Empty.MISSING)
             return comparisons.EITHER
         # Facts of tests before it are left out: only what the field can never be is a mistake.
-        bare = State(names=state.names)
+        bare = FlowState(names=state.names)
         for side, literal in comparisons.literals(left_node, op, right_node):
             comparisons.observe_impossible(self.observations, self.value(side, bare), literal)
         return comparisons.compared(left_value, op, right_node, right_value)
 
-    def _not(self, node: nodes.Not, state: State, strictness: Strictness) -> Value:
+    def _not(self, node: nodes.Not, state: FlowState, strictness: Strictness) -> Value:
         return truth(negated(self.test(node.node, state)))
 
-    def _and(self, node: nodes.And, state: State, strictness: Strictness) -> Value:
+    def _and(self, node: nodes.And, state: FlowState, strictness: Strictness) -> Value:
         left_value = self.test(node.left, state)
         further = self.assume(node.left, True, state)
         return union((falsy(left_value), self.value(node.right, further, strictness) if further else ()))
 
-    def _or(self, node: nodes.Or, state: State, strictness: Strictness) -> Value:
+    def _or(self, node: nodes.Or, state: FlowState, strictness: Strictness) -> Value:
         left_value = self.test(node.left, state)
         further = self.assume(node.left, False, state)
         return union((truthy(left_value), self.value(node.right, further, strictness) if further else ()))
 
-    def _inline_if(self, node: nodes.CondExpr, state: State, strictness: Strictness) -> Value:
+    def _inline_if(self, node: nodes.CondExpr, state: FlowState, strictness: Strictness) -> Value:
         self.test(node.test, state)
         yes, no = self.assume(node.test, True, state), self.assume(node.test, False, state)
         # Where the writer left the other way out, emptiness is what they want.
         otherwise = self.value(node.expr2, no, strictness) if node.expr2 is not None and no else constant("")
         return union((self.value(node.expr1, yes, strictness) if yes else (), otherwise if no else ()))
 
-    def _concat(self, node: nodes.Concat, state: State, strictness: Strictness) -> Value:
+    def _concat(self, node: nodes.Concat, state: FlowState, strictness: Strictness) -> Value:
         values = [self.value(part, state) for part in node.nodes]
         for part, value in zip(node.nodes, values, strict=True):
             self.access.observe_empty(part, value, '"~" writes None then', Empty.NULL)
         return text_of(values)
 
-    def _arithmetic(self, node: Any, state: State, strictness: Strictness) -> Value:
+    def _arithmetic(self, node: Any, state: FlowState, strictness: Strictness) -> Value:
         sides = (node.left, node.right)
         values = [self.value(side, state) for side in sides]
         is_format = node.operator == "%" and is_text(values[0])
@@ -246,20 +246,20 @@ class Evaluator:
         kinds = {scalar.kind for scalar in scalars}
         return NUMBER if kinds == {"number"} else text_of(values) if kinds == {"text"} else ANY
 
-    def _sequence(self, node: Any, state: State, strictness: Strictness) -> Value:
+    def _sequence(self, node: Any, state: FlowState, strictness: Strictness) -> Value:
         values = [self.value(item, state) for item in node.items]
         if isinstance(node, nodes.Tuple):
             return (Row(items=tuple(values)),)
         return (Listing(item=union(values), secret=first_secret(values)),)
 
-    def _dict(self, node: nodes.Dict, state: State, strictness: Strictness) -> Value:
+    def _dict(self, node: nodes.Dict, state: FlowState, strictness: Strictness) -> Value:
         values = [self.value(pair.value, state) for pair in node.items]
         for pair in node.items:
             self.value(pair.key, state)
         return (Record(names=frozenset(), read=lambda _: ANY, open=True, secret=first_secret(values)),)
 
 
-_Evaluate = Callable[[Evaluator, Any, State, Strictness], Value]
+_Evaluate = Callable[[Evaluator, Any, FlowState, Strictness], Value]
 _EVALUATORS: dict[type[nodes.Node], _Evaluate] = {
     nodes.Const: Evaluator._const,
     nodes.TemplateData: Evaluator._text,

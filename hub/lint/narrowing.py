@@ -8,14 +8,14 @@ from jinja2 import nodes
 
 from hub.lint.access import Strictness
 from hub.lint.comparisons import TEST_OPERATORS, constants_of, is_equality, matching
-from hub.lint.states import State, join, key_of
+from hub.lint.states import FlowState, join, key_of
 from hub.lint.values import Empty, Value, defined, falsy, is_any, present, truthy, without
 
-Evaluate = Callable[[nodes.Node, State, Strictness], Value]
+Evaluate = Callable[[nodes.Node, FlowState, Strictness], Value]
 """Gives the value of an expression."""
 
 
-def assume(evaluate: Evaluate, node: nodes.Node, holds: bool, state: State) -> State | None:
+def assume(evaluate: Evaluate, node: nodes.Node, holds: bool, state: FlowState) -> FlowState | None:
     """Return the state in which an expression counts as true, or as false; None where it never does."""
     if isinstance(node, nodes.Not):
         return assume(evaluate, node.node, not holds, state)
@@ -31,7 +31,9 @@ def assume(evaluate: Evaluate, node: nodes.Node, holds: bool, state: State) -> S
     return _learn(evaluate, node, truthy(value) if holds else falsy(value), state)
 
 
-def _assume_both(evaluate: Evaluate, node: nodes.And | nodes.Or, holds: bool, state: State) -> State | None:
+def _assume_both(
+    evaluate: Evaluate, node: nodes.And | nodes.Or, holds: bool, state: FlowState
+) -> FlowState | None:
     """Return the state for both sides of one outcome, or where it is enough that one of them has it."""
     is_strict = holds == isinstance(node, nodes.And)
     first = assume(evaluate, node.left, holds, state)
@@ -43,8 +45,8 @@ def _assume_both(evaluate: Evaluate, node: nodes.And | nodes.Or, holds: bool, st
 
 
 def _compared(
-    evaluate: Evaluate, left_node: nodes.Node, op: str, right_node: nodes.Node, holds: bool, state: State
-) -> State | None:
+    evaluate: Evaluate, left_node: nodes.Node, op: str, right_node: nodes.Node, holds: bool, state: FlowState
+) -> FlowState | None:
     if op in ("eq", "ne") and isinstance(left_node, nodes.Const):
         left_node, right_node = right_node, left_node
     constants = constants_of(op, right_node) if is_equality(op) else None
@@ -56,7 +58,7 @@ def _compared(
     )
 
 
-def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: State) -> State | None:
+def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: FlowState) -> FlowState | None:
     if node.name in TEST_OPERATORS and len(node.args) == 1:
         return _compared(evaluate, node.node, TEST_OPERATORS[node.name], node.args[0], holds, state)
     if node.name not in ("defined", "undefined", "none"):
@@ -70,7 +72,7 @@ def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: State) -> 
     return _learn(evaluate, node.node, rest, state)
 
 
-def _learn(evaluate: Evaluate, node: nodes.Node, value: Value, state: State) -> State | None:
+def _learn(evaluate: Evaluate, node: nodes.Node, value: Value, state: FlowState) -> FlowState | None:
     """Return the state with the value of an expression, and with all that it is a field of being there."""
     if not value:
         return None

@@ -13,7 +13,7 @@ from hub.lint.expressions import Evaluator, TooComplex
 from hub.lint.filters import items_of
 from hub.lint.parsing import ParsedText
 from hub.lint.positions import start
-from hub.lint.states import State, join
+from hub.lint.states import FlowState, join
 from hub.lint.values import (
     ANY,
     BOOLEAN,
@@ -46,14 +46,14 @@ class Analysis:
 
     observations: tuple[Observation, ...] = ()
     right_sites: frozenset[Site] = frozenset()
-    after: State | None = None
+    after: FlowState | None = None
 
 
-def analyse(text: ParsedText, state: State) -> Analysis:
+def analyse(text: ParsedText, state: FlowState) -> Analysis:
     """Read a text from a state on. One that is nested too deep, or takes too many steps, is left alone."""
     observations = Observations()
     evaluator = Evaluator(observations, late=text.late, is_condition=text.is_condition, steps=text.steps)
-    after: State | None = state
+    after: FlowState | None = state
     try:
         if text.is_condition:
             evaluator.test(text.tree, state)
@@ -74,13 +74,13 @@ class _Walk:
         self._evaluator = evaluator
         self._needed_by = needed_by
 
-    def statements(self, body: Iterable[nodes.Node], state: State) -> State:
+    def statements(self, body: Iterable[nodes.Node], state: FlowState) -> FlowState:
         """Read statements one after the other, and return the state behind them."""
         for node in body:
             state = self._statement(node, state)
         return state
 
-    def _statement(self, node: nodes.Node, state: State) -> State:
+    def _statement(self, node: nodes.Node, state: FlowState) -> FlowState:
         if isinstance(node, nodes.Output):
             self._output(node, state)
         elif isinstance(node, nodes.If):
@@ -109,7 +109,7 @@ class _Walk:
             self._evaluator.value(node.node, state)
         return state
 
-    def _output(self, node: nodes.Output, state: State) -> None:
+    def _output(self, node: nodes.Output, state: FlowState) -> None:
         for printed in node.nodes:
             if isinstance(printed, nodes.TemplateData):
                 continue
@@ -126,10 +126,10 @@ class _Walk:
         observation = Observation(offset=start(node), site=site, code=Code.ONE_TIME_SECRET, subject=secret)
         self._evaluator.observations.add(observation)
 
-    def _if(self, node: nodes.If, state: State) -> State:
+    def _if(self, node: nodes.If, state: FlowState) -> FlowState:
         """Read every branch that can be taken, and return the state behind all of them."""
-        ends: list[State] = []
-        ahead: State | None = state
+        ends: list[FlowState] = []
+        ahead: FlowState | None = state
         for branch in (node, *node.elif_):
             if ahead is None:
                 break
@@ -142,12 +142,12 @@ class _Walk:
             ends.append(self.statements(node.else_, ahead))
         return join(ends) or state
 
-    def _for(self, node: nodes.For, state: State) -> None:
+    def _for(self, node: nodes.For, state: FlowState) -> None:
         value = self._evaluator.value(node.iter, state)
         self._evaluator.access.observe_empty(node.iter, value, "the loop over it fails", Empty.NULL)
         item = ANY if is_any(value) or node.recursive else items_of(value)
         if item or not present(value):
-            inside: State | None = self._assigned(node.target, item, state) if item else None
+            inside: FlowState | None = self._assigned(node.target, item, state) if item else None
             if inside is not None and node.test is not None:
                 self._evaluator.test(node.test, inside)
                 inside = self._evaluator.assume(node.test, True, inside)
@@ -155,19 +155,19 @@ class _Walk:
                 self.statements(node.body, inside.bind({"loop": (closed_record("loop", _LOOP),)}))
         self.statements(node.else_, state)
 
-    def _with(self, node: nodes.With, state: State) -> None:
+    def _with(self, node: nodes.With, state: FlowState) -> None:
         inside = state
         for target, expression in zip(node.targets, node.values, strict=True):
             inside = self._assigned(target, self._evaluator.value(expression, state), inside)
         self.statements(node.body, inside)
 
-    def _block_assigned(self, node: nodes.AssignBlock, state: State) -> State:
+    def _block_assigned(self, node: nodes.AssignBlock, state: FlowState) -> FlowState:
         needed_by, self._needed_by = self._needed_by, ""
         self.statements(node.body, state)
         self._needed_by = needed_by
         return self._assigned(node.target, (Scalar(kind="text"),), state)
 
-    def _assigned(self, target: nodes.Node, value: Value, state: State) -> State:
+    def _assigned(self, target: nodes.Node, value: Value, state: FlowState) -> FlowState:
         if isinstance(target, nodes.Name):
             return state.bind({target.name: value or MISSING})
         if isinstance(target, nodes.Tuple):

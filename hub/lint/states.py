@@ -14,23 +14,23 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class FlowState:
     """The values of names, and of longer expressions (`facts`) where a test narrowed them."""
 
     names: Mapping[str, Value]
     facts: Mapping[Key, Value] = field(default_factory=dict)
 
-    def bind(self, names: Mapping[str, Value]) -> State:
+    def bind(self, names: Mapping[str, Value]) -> FlowState:
         """Return the state with new values for names; facts about their old ones are forgotten."""
         facts = {key: value for key, value in self.facts.items() if key[0] not in names}
-        return State(names={**self.names, **names}, facts=facts)
+        return FlowState(names={**self.names, **names}, facts=facts)
 
-    def learn(self, key: Key, value: Value) -> State:
+    def learn(self, key: Key, value: Value) -> FlowState:
         """Return the state with one more fact."""
-        return State(names=self.names, facts={**self.facts, key: value})
+        return FlowState(names=self.names, facts={**self.facts, key: value})
 
 
-def join(states: Iterable[State | None]) -> State | None:
+def join(states: Iterable[FlowState | None]) -> FlowState | None:
     """Return the state at which several ways meet; None where none of them is ever taken."""
     taken = [state for state in states if state is not None]
     if len(taken) < 2 or all(state is taken[0] for state in taken):
@@ -44,7 +44,7 @@ def join(states: Iterable[State | None]) -> State | None:
         for key in taken[0].facts
         if all(key in state.facts for state in taken)
     }
-    return State(names=names, facts=facts)
+    return FlowState(names=names, facts=facts)
 
 
 def key_of(node: nodes.Node | None) -> Key | None:

@@ -68,18 +68,19 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """What a destination needs to know to make one try of one delivery.
+class SendContext:
+    """The facts of one attempt beside its message, for the destination that makes it.
 
-    `delivery_id` stays the same over all tries. `timeout_seconds` is wall clock for everything, name
-    look-up and the last body byte included. `accepted` are recipients that have the message already.
+    `delivery_id` stays the same over all attempts, and `attempt_number` counts them from 1. `timeout_seconds`
+    is wall clock for everything, name look-up and the last body byte included. `accepted` are recipients that
+    have the message already.
     """
 
     delivery_id: str
     event_id: str
     event_type: str
     payload: bytes = field(repr=False)
-    number: int
+    attempt_number: int
     at: datetime
     timeout_seconds: float
     accepted: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from hub.store.repositories.queue import Queue
 from hub.store.repositories.reports import Reports
 from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
-from hub.store.repositories.settings import Settings
+from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.workers import Workers
 from hub.store.session import Session
 
@@ -65,7 +65,7 @@ class Transaction:
     workers = _Repository(Workers)
     operator = _Repository(Operator)
     alerts = _Repository(Alerts)
-    settings = _Repository(Settings)
+    settings = _Repository(SharedValues)
     reports = _Repository(Reports)
     metrics = _Repository(Metrics)
     audit = _Repository(Audit)

@@ -41,7 +41,7 @@ class StoreCollector(Collector):
     """Return the metric families of one snapshot of the store."""
 
     def __init__(self, snapshot: Transaction, health: Health) -> None:
-        self._reading = snapshot
+        self._snapshot = snapshot
         self._health = health
         self._facts = health.facts
         self._stats = health.stats
@@ -68,7 +68,7 @@ class StoreCollector(Collector):
         family = CounterMetricFamily(
             "hub_events", "Events received, duplicates not counted.", labels=["source", "type"]
         )
-        for labels, count in self._reading.metrics.events_by_type().items():
+        for labels, count in self._snapshot.metrics.events_by_type().items():
             family.add_metric(labels, count)
         return family
 
@@ -83,14 +83,14 @@ class StoreCollector(Collector):
         family = CounterMetricFamily(
             "hub_attempts", "Attempts that ended, by outcome.", labels=["destination", "outcome"]
         )
-        counts = self._reading.metrics.attempts_by_outcome()
+        counts = self._snapshot.metrics.attempts_by_outcome()
         for name in sorted({*self._names(), *(name for name, _ in counts)}):
             for outcome in Outcome:
                 family.add_metric([name, outcome], counts.get((name, outcome), 0))
         return family
 
     def _delivery_seconds(self) -> Metric:
-        counts, total = self._reading.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        counts, total = self._snapshot.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
         names = [*(str(bound) for bound in DELIVERY_SECONDS_BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             "hub_delivery_seconds",

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hub import catalog
-from hub.delivery.render import Renderer
+from hub.delivery.render import SendRenderer
 from hub.model.event import Event
 from hub.templating.sandbox import Sandbox, variables
 
@@ -70,7 +70,7 @@ def renderer():
             id="evt_1", source="clerk", message_id="msg_1", type=event_type, payload=payload, received_at=NOW
         )
         seen = {**variables(event, "welcome"), "destination": "it", "link": "https://hub.test/events/evt_1"}
-        return Renderer(event=event, sandbox=Sandbox(dict(templates)), variables=seen)
+        return SendRenderer(event=event, sandbox=Sandbox(dict(templates)), variables=seen)
 
     return make
 

@@ -13,7 +13,7 @@ import pytest
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub.errors import Reject, Retry, SendError, Unknown
-from hub.model.delivery import Attempt
+from hub.model.delivery import SendContext
 from hub.model.event import Summary
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -28,11 +28,11 @@ def attempt(**changes):
         "event_id": "evt_1",
         "event_type": "user.created",
         "payload": b'{"type": "user.created"}',
-        "number": 1,
+        "attempt_number": 1,
         "at": AT,
         "timeout_seconds": 5.0,
     }
-    return Attempt(**(usual | changes))
+    return SendContext(**(usual | changes))
 
 
 def failure(destination, message, **changes):

@@ -290,8 +290,8 @@ def received(message, to=A, **changes):
 
 def test_retries_send_the_same_bytes():
     message = {**PLAIN, "html": "<p>hello</p>"}
-    first = received(message, number=1)
-    second = received(message, number=2, at=AT.replace(hour=20))
+    first = received(message, attempt_number=1)
+    second = received(message, attempt_number=2, at=AT.replace(hour=20))
 
     assert first.raw == second.raw
     assert first.message["Message-ID"] == "<dlv_019caa1b5a00a1b2c3d4e5f60718@example.com>"

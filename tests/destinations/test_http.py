@@ -60,7 +60,7 @@ def test_the_event_itself_goes_out_byte_for_byte(renderer):
 
 
 def test_the_headers_are_those_of_the_design(renderer):
-    request = sent(composed(renderer, {}), number=3, event_type="user.cr\r\neated")
+    request = sent(composed(renderer, {}), attempt_number=3, event_type="user.cr\r\neated")
 
     assert {k: v for k, v in request.headers.items() if k not in ("host", "accept-encoding")} == {
         "content-type": "application/json",
@@ -111,7 +111,7 @@ def test_known_answer_of_the_signature():
 
 def test_retries_send_the_same_bytes_and_id(renderer):
     message = json.loads(json.dumps(composed(renderer, {"json": {"a": "{{ data.id }}"}})))
-    first, second = sent(message, number=1), sent(message, number=2)
+    first, second = sent(message, attempt_number=1), sent(message, attempt_number=2)
 
     assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
 

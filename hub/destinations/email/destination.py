@@ -19,7 +19,7 @@ from hub.destinations.email.mime import (
 from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.destinations.email.plain_text import plain_text
 from hub.errors import Reject, Retry, TemplateError
-from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.templating.escapes import html as html_escape
 from hub.templating.escapes import plain
@@ -69,19 +69,19 @@ class EmailDestination(Destination):
         self._recipients = options.recipients
         self._resolver = resolver
 
-    def send(self, message: Message, attempt: Attempt) -> Receipt:
+    def send(self, message: Message, context: SendContext) -> Receipt:
         recipients = [str(address) for address in message.get("to") or self._recipients]
         sender = mailboxes(message.get("from") or self._sender)[0]
         submission = Submission(
             server=self._server,
             sender=sender.address,
-            mail=_mail(message, sender, recipients, attempt),
+            mail=_mail(message, sender, recipients, context),
             utf8=needs_utf8(sender.address, *recipients),
-            accepted=list(attempt.accepted),
+            accepted=list(context.accepted),
         )
-        missing = [address for address in recipients if address not in attempt.accepted]
+        missing = [address for address in recipients if address not in context.accepted]
         if missing:
-            submission.send(missing, Deadline(attempt.timeout_seconds, self._resolver))
+            submission.send(missing, Deadline(context.timeout_seconds, self._resolver))
         return _receipt(submission)
 
     def describe(self) -> str:
@@ -143,15 +143,15 @@ def _inlined(html: str) -> str:
         raise TemplateError("html", None, "has a style sheet that cannot be used") from error
 
 
-def _mail(message: Message, sender: Mailbox, recipients: list[str], attempt: Attempt) -> bytes:
+def _mail(message: Message, sender: Mailbox, recipients: list[str], context: SendContext) -> bytes:
     return build_mail(
         sender=sender,
         recipients=[Mailbox(name="", address=address) for address in recipients],
         subject=header_text(message["subject"]),
         text=message["text"],
         html=message.get("html"),
-        delivery_id=attempt.delivery_id,
-        at=composed_at(attempt.delivery_id, attempt.at),
+        delivery_id=context.delivery_id,
+        at=composed_at(context.delivery_id, context.at),
     )
 
 

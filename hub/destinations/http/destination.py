@@ -22,7 +22,7 @@ from hub.destinations.http.body import JSON_TYPE, below_path, content_type_probl
 from hub.destinations.http.options import HttpOptions, HttpSend
 from hub.destinations.http.signature import signature
 from hub.errors import Reject, Retry
-from hub.model.delivery import RAW, Attempt, Message, Receipt
+from hub.model.delivery import RAW, Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
@@ -80,15 +80,15 @@ class HttpDestination(Destination):
         self._headers = _own_headers(options, self._url)
         self._secrets = options.secrets
 
-    def send(self, message: Message, attempt: Attempt) -> Receipt:
-        body = attempt.payload if message.get(RAW) else message["body"].encode("utf-8", "backslashreplace")
+    def send(self, message: Message, context: SendContext) -> Receipt:
+        body = context.payload if message.get(RAW) else message["body"].encode("utf-8", "backslashreplace")
         request = HttpRequest(
             method=message["method"],
             url=_below(self._url, message.get("path")),
-            headers={**self._headers, **self._headers_for(message["content_type"], body, attempt)},
+            headers={**self._headers, **self._headers_for(message["content_type"], body, context)},
             body=body,
         )
-        return _receipt(self._client.send(request, attempt.timeout_seconds), attempt.at)
+        return _receipt(self._client.send(request, context.timeout_seconds), context.at)
 
     def describe(self) -> str:
         parts = urlsplit(self._url)
@@ -97,17 +97,17 @@ class HttpDestination(Destination):
     def close(self) -> None:
         self._client.close()
 
-    def _headers_for(self, content_type: str, body: bytes, attempt: Attempt) -> dict[str, str | bytes]:
+    def _headers_for(self, content_type: str, body: bytes, context: SendContext) -> dict[str, str | bytes]:
         headers = {
             "Content-Type": content_type,
-            "webhook-id": attempt.delivery_id,
-            "webhook-timestamp": str(int(attempt.at.timestamp())),
-            "hub-event-id": attempt.event_id,
-            "hub-event-type": attempt.event_type,
-            "hub-attempt": str(attempt.number),
+            "webhook-id": context.delivery_id,
+            "webhook-timestamp": str(int(context.at.timestamp())),
+            "hub-event-id": context.event_id,
+            "hub-event-type": context.event_type,
+            "hub-attempt": str(context.attempt_number),
         }
         if self._secrets:
-            headers["webhook-signature"] = signature(self._secrets, body, attempt)
+            headers["webhook-signature"] = signature(self._secrets, body, context)
         return {name: _header_value(value) for name, value in headers.items()}
 
 

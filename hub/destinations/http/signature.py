@@ -7,7 +7,7 @@ import binascii
 from datetime import UTC
 
 from hub.errors import Reject
-from hub.model.delivery import Attempt
+from hub.model.delivery import SendContext
 
 
 def signing_key(secret: str) -> bytes:
@@ -21,7 +21,7 @@ def signing_key(secret: str) -> bytes:
     return key
 
 
-def signature(secrets: tuple[str, ...], body: bytes, attempt: Attempt) -> str:
+def signature(secrets: tuple[str, ...], body: bytes, context: SendContext) -> str:
     """Return one signature per secret, as Standard Webhooks wants them while a secret is rotated."""
     from standardwebhooks.webhooks import Webhook
 
@@ -29,5 +29,5 @@ def signature(secrets: tuple[str, ...], body: bytes, attempt: Attempt) -> str:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise Reject("the event is not UTF-8, which a signature needs") from error
-    at = attempt.at.astimezone(UTC)
-    return " ".join(Webhook(signing_key(secret)).sign(attempt.delivery_id, at, text) for secret in secrets)
+    at = context.at.astimezone(UTC)
+    return " ".join(Webhook(signing_key(secret)).sign(context.delivery_id, at, text) for secret in secrets)

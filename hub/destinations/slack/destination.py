@@ -17,7 +17,7 @@ from hub.destinations.slack.errors import refusal_error, word_in
 from hub.destinations.slack.mrkdwn import escape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import TemplateError, Unknown
-from hub.model.delivery import Attempt, Message, Receipt
+from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.event import Summary
 from hub.model.problem import Severity
@@ -65,10 +65,10 @@ class SlackDestination(Destination):
         self._api_url = options.api_url
         self._http = HttpClient(self.concurrency, resolver)
 
-    def send(self, message: Message, attempt: Attempt) -> Receipt:
+    def send(self, message: Message, context: SendContext) -> Receipt:
         if self._webhook_url:
-            return self._send_to_webhook(message, attempt)
-        return self._send_as_bot(message, attempt)
+            return self._send_to_webhook(message, context)
+        return self._send_as_bot(message, context)
 
     def describe(self) -> str:
         return self._channel if self._token else str(urlsplit(self._webhook_url).hostname)
@@ -76,15 +76,15 @@ class SlackDestination(Destination):
     def close(self) -> None:
         self._http.close()
 
-    def _send_to_webhook(self, message: Message, attempt: Attempt) -> Receipt:
-        client = Webhook(self._webhook_url, self._http, attempt.timeout_seconds)
+    def _send_to_webhook(self, message: Message, context: SendContext) -> Receipt:
+        client = Webhook(self._webhook_url, self._http, context.timeout_seconds)
         response = client.send_dict(message)
         if response.status_code == 200:
             return Receipt(detail="Slack answered ok", status=200)
-        raise refusal_error(response.status_code, response.headers, word_in(response.body), attempt.at)
+        raise refusal_error(response.status_code, response.headers, word_in(response.body), context.at)
 
-    def _send_as_bot(self, message: Message, attempt: Attempt) -> Receipt:
-        client = Bot(self._token, self._api_url, self._http, attempt.timeout_seconds)
+    def _send_as_bot(self, message: Message, context: SendContext) -> Receipt:
+        client = Bot(self._token, self._api_url, self._http, context.timeout_seconds)
         try:
             client.api_call("chat.postMessage", json={**message, "channel": self._channel})
         except SlackApiError as error:
@@ -92,7 +92,7 @@ class SlackDestination(Destination):
             word = word_in(response.data.get("error")) if isinstance(response.data, dict) else ""
             if response.status_code == 200 and not word:
                 raise Unknown("answered with something that is not Slack's", status=200) from None
-            raise refusal_error(response.status_code, response.headers, word, attempt.at) from None
+            raise refusal_error(response.status_code, response.headers, word, context.at) from None
         return Receipt(detail="Slack answered ok", status=200)
 
 

@@ -8,7 +8,7 @@ from hub.store.session import Session
 from hub.store.tables import settings
 
 
-class Settings:
+class SharedValues:
     """Shared values, such as the key that signs sessions."""
 
     def __init__(self, session: Session) -> None:
