@@ -1,4 +1,4 @@
-"""The records and numbers that pages, API and metrics read."""
+"""The records and numbers that pages and API read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hub.store.tables import deliveries
 
 
 def fill(store: Store) -> list[str]:
-    """Five events, record owed to `log`; every second to `mail` as well. Their ids, oldest first."""
+    """Five events, each owed to `log`; every second to `mail` as well. Their ids, oldest first."""
     ids = []
     for number in range(5):
         event = given.event(f"type.{number % 2}")
@@ -98,7 +98,6 @@ def test_stats_count_events_and_deliveries(store: Store) -> None:
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     with store.read() as snapshot:
         stats = snapshot.reports.stats()
-        assert snapshot.metrics.delivery_seconds((1.0,)) == ([0, 0], 0.0)
 
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
@@ -113,14 +112,6 @@ def test_a_delivery_that_is_due_later_is_not_overdue(store: Store) -> None:
     )
     with store.read() as snapshot:
         assert dict(snapshot.reports.stats().oldest_due) == {}
-
-
-def test_a_shared_value_is_kept_once(store: Store) -> None:
-    first = store.write(lambda t: t.settings.set_default("session_key", "a"))
-    second = store.write(lambda t: t.settings.set_default("session_key", "b"))
-
-    assert (first, second) == ("a", "a")
-    assert [store.write(lambda t: t.settings.pop("session_key")) for _ in range(2)] == ["a", None]
 
 
 def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
@@ -171,14 +162,14 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
             snapshot.session.connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
         assert len(snapshot.reports.deliveries(state=state)) == 3
-        plan = [
+        steps = [
             row[3]
             for statement, values in tuple(statements)
             for row in snapshot.session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         ]
     store.close()
 
-    scans = [step for step in plan if step.startswith("SCAN deliveries")]
+    scans = [step for step in steps if step.startswith("SCAN deliveries")]
     assert len(scans) == 2
     assert all("INDEX ix_deliveries_" in step for step in scans)
 
@@ -194,16 +185,3 @@ def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(stor
 
     assert listed == {"invitation.created": secret.payload, "user.created": None}
     assert alone.payload == secret.payload
-
-
-def test_events_are_counted_by_source_and_type(store: Store) -> None:
-    for source, type_ in [("clerk", "a"), ("clerk", "a"), ("clerk", "b"), ("hub", "a"), ("", "z")]:
-        event = given.event(type_, source=source)
-        store.write(lambda t, event=event: given.keep(t, event, given.routing()))
-    with store.read() as snapshot:
-        assert snapshot.metrics.events_by_type() == {
-            ("clerk", "a"): 2,
-            ("clerk", "b"): 1,
-            ("hub", "a"): 1,
-            ("", "z"): 1,
-        }
