@@ -35,7 +35,8 @@ class CompletionQueue:
 
     def put(self, completion: Completion) -> None:
         """Add a completion, and wake."""
-        self.put_back([completion])
+        with self._lock:
+            self._completions.append(completion)
         self.wake()
 
     def put_back(self, completions: Iterable[Completion]) -> None:

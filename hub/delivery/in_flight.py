@@ -83,7 +83,8 @@ class InFlight:
 
     def by_destination(self) -> Counter[str]:
         """Return how many are under way for each destination."""
-        return Counter(claim.destination for claim in self.claims())
+        with self._lock:
+            return Counter([entry.claim.destination for entry in self._entries.values()])
 
     def _entry(self, claim: Claim) -> _Entry | None:
         """The entry of a claim that was neither begun nor taken back."""

@@ -79,7 +79,9 @@ def after_claim(
         return state
     if config.rate_limit is not None:
         limit = config.rate_limit
-        rate_limited_until = _start(limit, state, now) + timedelta(seconds=count * limit.interval_seconds)
+        rate_limited_until = _start(limit, state, now) + timedelta(
+            seconds=count * limit.seconds / limit.count
+        )
         state = replace(state, rate_limited_until=rate_limited_until)
     if state.probe_at is not None:
         wait = min(state.probe_seconds * 2, LONGEST_PROBE_SECONDS)
@@ -92,7 +94,9 @@ def after_take_back(
 ) -> DestinationState:
     """Return the state once a claim was taken back: rate and probe are as if it had not been made."""
     if config.rate_limit is not None and state.rate_limited_until is not None:
-        earlier = state.rate_limited_until - timedelta(seconds=config.rate_limit.interval_seconds)
+        earlier = state.rate_limited_until - timedelta(
+            seconds=config.rate_limit.seconds / config.rate_limit.count
+        )
         state = replace(state, rate_limited_until=earlier)
     if is_probe and state.probe_at is not None:
         state = replace(state, probe_seconds=state.probe_seconds / 2, probe_at=now)
@@ -133,11 +137,11 @@ def _failed(state: DestinationState, now: datetime) -> DestinationState:
 def _paced(limit: RateLimit, state: DestinationState, now: datetime) -> int:
     """The number of messages that the limit lets go now (the generic cell rate algorithm)."""
     start = _start(limit, state, now)
-    return math.floor((now - start).total_seconds() / limit.interval_seconds + 1e-9) + 1
+    return math.floor((now - start).total_seconds() / (limit.seconds / limit.count) + 1e-9) + 1
 
 
 def _start(limit: RateLimit, state: DestinationState, now: datetime) -> datetime:
     """The start of the limit's next interval: what was not used is saved up to the burst."""
-    saved = max((limit.burst - 1) * limit.interval_seconds, CATCH_UP_SECONDS)
+    saved = max((limit.burst - 1) * limit.seconds / limit.count, CATCH_UP_SECONDS)
     earliest = now - timedelta(seconds=saved)
     return max(state.rate_limited_until or earliest, earliest)

@@ -24,9 +24,8 @@ import structlog
 from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.cycle import run_cycle
-from hub.delivery.executor import Executor
+from hub.delivery.executor import Executor, ThreadPool
 from hub.delivery.in_flight import InFlight
-from hub.delivery.thread_pool import ThreadPool
 from hub.errors import StoreError, StoreMoved, Unknown
 from hub.ingest.route import Rules
 from hub.model.delivery import NotBegun, Outcome, Settlement, State
@@ -101,7 +100,8 @@ class Worker:
         rules, completions = self._rules(), self._completions.take()
         batch = self._batch(rules, completions)
         try:
-            self._register(rules)
+            if self._registered is not rules:
+                self._register(rules)
             return self._carry_out(batch, rules)
         except StoreError as error:
             self._completions.put_back(completions)
@@ -115,11 +115,10 @@ class Worker:
 
     def _register(self, rules: Rules) -> None:
         """Give every destination of a version its row, before the first cycle that locks it."""
-        if self._registered is not rules:
-            configured = {name: is_available(config) for name, config in rules.config.destinations.items()}
-            with self._store.transaction() as transaction:
-                transaction.destinations.mark_configured(configured)
-            self._registered = rules
+        configured = {name: is_available(config) for name, config in rules.config.destinations.items()}
+        with self._store.transaction() as transaction:
+            transaction.destinations.mark_configured(configured)
+        self._registered = rules
 
     def _batch(self, rules: Rules, completions: tuple[Completion, ...]) -> Batch:
         configs = rules.config.destinations
@@ -149,7 +148,8 @@ class Worker:
             config = self._configs[claim.destination]
             self._pool.submit(partial(self._executor.attempt, claim, config, rules, result.now))
         self._report(result)
-        self._put_off(result.unreadable)
+        for delivery_id in result.unreadable:
+            self._put_off(delivery_id)
         longest = self._store.slow_poll_seconds
         if result.next_at is None:
             return longest
@@ -166,12 +166,11 @@ class Worker:
         for state in result.paused:
             log.warning("destination.paused", destination=state.name, reason=state.paused_reason)
 
-    def _put_off(self, delivery_ids: list[str]) -> None:
-        """Let deliveries wait that nobody can read, so that they do not stop others."""
-        for delivery_id in delivery_ids:
-            log.error("delivery.unreadable", delivery=delivery_id)
-            with contextlib.suppress(StoreError), self._store.transaction() as transaction:
-                transaction.queue.put_off(delivery_id, PUT_OFF, PUT_OFF_REASON)
+    def _put_off(self, delivery_id: str) -> None:
+        """Let a delivery wait that nobody can read, so that it does not stop others."""
+        log.error("delivery.unreadable", delivery=delivery_id)
+        with contextlib.suppress(StoreError), self._store.transaction() as transaction:
+            transaction.queue.put_off(delivery_id, PUT_OFF, PUT_OFF_REASON)
 
     def _settle_one_by_one(self, batch: Batch, rules: Rules) -> None:
         """Settle what a cycle failed at, so that one delivery does not stop all others.

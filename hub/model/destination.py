@@ -24,10 +24,6 @@ class RateLimit:
     seconds: float
     burst: int = 1
 
-    @property
-    def interval_seconds(self) -> float:
-        return self.seconds / self.count
-
 
 @dataclass(frozen=True, kw_only=True)
 class DestinationConfig:

@@ -85,13 +85,14 @@ class GroupCommit(Generic[W, T]):
 
     def _lead(self) -> None:
         """Commit for all who wait, this thread the first of them; then the first who came since leads."""
-        batch = self._take()
+        with self._queueing:
+            batch, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
         given_up: list[_Job[W, T]] = []
         try:
             self._commit_all(batch)
         finally:
             with self._queueing:
-                if _is_everybodys(batch[0].error):
+                if batch[0].error and _is_everybodys(batch[0].error):
                     given_up, self._waiting = self._waiting, []
                 following = self._waiting[:1]
                 self._is_led = bool(following)
@@ -102,11 +103,6 @@ class GroupCommit(Generic[W, T]):
                 job.error, job.done = batch[0].error, True
             for job in (*following, *batch, *given_up):
                 job.turn.release()
-
-    def _take(self) -> list[_Job[W, T]]:
-        with self._queueing:
-            batch, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
-            return batch
 
     def _commit_all(self, batch: list[_Job[W, T]]) -> None:
         try:

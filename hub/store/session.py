@@ -6,10 +6,11 @@ both: what can go together does.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, CursorResult, Select, Table
@@ -17,7 +18,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from hub.store import sql
-from hub.store.tables import from_microseconds, to_microseconds
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 
@@ -34,6 +37,13 @@ class Answer:
     """The rows of a statement; they are there once it has run."""
 
     rows: Rows = field(default_factory=list)
+
+
+class Repository:
+    """The part of a transaction that is about one noun."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
 
 class Session:
@@ -157,7 +167,8 @@ class RemoteSession(Session):
 
     def commit(self) -> None:
         """Make durable what the transaction did, with what is deferred."""
-        self.execute(Query("commit"))
+        self.defer(Query("commit"))
+        self._flush()
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
@@ -167,3 +178,22 @@ class RemoteSession(Session):
             answer.rows = rows
         if self._clock is not None:
             self._now, self._clock = from_microseconds(self._clock.rows[0][0]), None
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment as the tables keep it: whole microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(value: int) -> datetime:
+    """Return the moment that the tables keep as so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+to_json = json.JSONEncoder(separators=(",", ":")).encode
+"""Writes a JSON value as ASCII; `json.dumps` makes an encoder for each call."""
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text, if there is one, without the NUL and the lone surrogates that no database takes."""
+    return None if text is None else text.replace("\0", " ").encode("utf-8", "replace").decode()

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Engine
@@ -29,7 +30,6 @@ from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.workers import Workers
 from hub.store.session import Session
 
-R = TypeVar("R")
 T = TypeVar("T")
 
 _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
@@ -42,38 +42,29 @@ MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATA
 """What a store says that was moved: PostgreSQL by a code, SQLite in words."""
 
 
-class _Repository(Generic[R]):
-    """An attribute that a transaction makes when it is first asked for: few need more than two or three."""
-
-    def __init__(self, make: Callable[[Session], R]) -> None:
-        self._make = make
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, transaction: Transaction, owner: type) -> R:
-        repository = transaction.__dict__[self._name] = self._make(transaction.session)
-        return repository
+def _repository(kind: Callable[[Session], T]) -> cached_property[T]:
+    """A repository that most transactions do without: it is made once it is asked for."""
+    return cached_property(lambda transaction: kind(transaction.session))
 
 
 class Transaction:
     """Everything that may be asked of the store or happen to it, inside one transaction."""
 
-    events = _Repository(Events)
-    queue = _Repository(Queue)
-    destinations = _Repository(Destinations)
-    workers = _Repository(Workers)
-    operator = _Repository(Operator)
-    alerts = _Repository(Alerts)
-    settings = _Repository(SharedValues)
-    reports = _Repository(Reports)
-    metrics = _Repository(Metrics)
-    audit = _Repository(Audit)
-    retention = _Repository(Retention)
-    secrets = _Repository(Secrets)
-
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.events = Events(session)
+        self.queue = Queue(session)
+        self.destinations = Destinations(session)
+
+    workers = _repository(Workers)
+    operator = _repository(Operator)
+    alerts = _repository(Alerts)
+    settings = _repository(SharedValues)
+    reports = _repository(Reports)
+    metrics = _repository(Metrics)
+    audit = _repository(Audit)
+    retention = _repository(Retention)
+    secrets = _repository(Secrets)
 
     @property
     def now(self) -> datetime:
@@ -127,8 +118,8 @@ class Store(ABC):
 
         For the worker and for maintenance: what senders wait for is committed together by `write`.
         """
-        with self._begin() as transaction:
-            yield transaction
+        with self._translated(), self._writer() as session:
+            yield Transaction(session)
 
     def insert_event(self, routed: RoutedEvent) -> bool:
         """Keep a new event and every delivery it is owed, or neither; False where it is known already.
@@ -184,20 +175,15 @@ class Store(ABC):
         """A transaction that only reads, all of it the same state."""
 
     def _do_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
-        with self._begin() as transaction:
+        with self.transaction() as transaction:
             return [work(transaction) for work in works]
 
     def _insert_all(self, routed: Sequence[RoutedEvent]) -> list[bool]:
-        with self._begin() as transaction:
+        with self.transaction() as transaction:
             are_new = transaction.events.insert(routed)
         if any(new.routing.owed for new in routed):
             self.wake()
         return are_new
-
-    @contextmanager
-    def _begin(self) -> Iterator[Transaction]:
-        with self._translated(), self._writer() as session:
-            yield Transaction(session)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

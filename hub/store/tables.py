@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -27,28 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from hub.model.delivery import State
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def to_microseconds(moment: datetime) -> int:
-    """Return a moment as the tables keep it: whole microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(value: int) -> datetime:
-    """Return the moment that the tables keep as so many microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=value)
-
-
-to_json = json.JSONEncoder(separators=(",", ":")).encode
-"""Writes a JSON value as ASCII; `json.dumps` makes an encoder for each call."""
-
-
-def storable(text: str) -> str:
-    """Return a text without the NUL and the lone surrogates that no database takes."""
-    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+from hub.store.session import from_microseconds, storable, to_json, to_microseconds
 
 
 class Time(TypeDecorator[datetime]):
@@ -84,7 +63,7 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else storable(value)
+        return storable(value)
 
 
 def is_in(state: State) -> ColumnElement[bool]:

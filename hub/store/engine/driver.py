@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.adapt import Transformer
-from psycopg.generators import execute, fetch_many, send
+from psycopg.generators import fetch_many, send
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -70,9 +70,6 @@ class Connection(psycopg.Connection[Any]):
         Where no transaction is under way it is one, all of it. Nothing is run after the first that fails,
         whose error is raised.
         """
-        if len(statements) == 1 and statements[0][0] in self._names:
-            # A pipeline of one gains nothing, and takes longer.
-            return [self._exchange_alone(*statements[0])]
         bound = [(statement, *_parameters(values)) for statement, values in statements]
         self.pgconn.enter_pipeline_mode()
         try:
@@ -93,13 +90,6 @@ class Connection(psycopg.Connection[Any]):
             if new is None:
                 rows.append(self._rows(result))
         return rows
-
-    def _exchange_alone(self, statement: bytes, values: Sequence[Value]) -> list[tuple[Any, ...]]:
-        self.pgconn.send_query_prepared(self._names[statement], *_parameters(values))
-        (result,) = self.wait(execute(self.pgconn))
-        if result.status == ExecStatus.FATAL_ERROR:
-            raise self._error(result)
-        return self._rows(result)
 
     def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         self._transformer.set_pgresult(result)
@@ -142,16 +132,14 @@ def _parameters(values: Sequence[Value]) -> tuple[list[bytes | None], list[int]]
 
     Raises DataError for a text with NUL, where the server would take it to end.
     """
-    return [_parameter(value) for value in values], [int(isinstance(value, bytes)) for value in values]
-
-
-def _parameter(value: Value) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    text = str(value).encode()
-    if b"\0" in text:
-        raise psycopg.DataError("PostgreSQL text cannot contain NUL")
-    return text
+    parameters = [
+        value if value is None or isinstance(value, bytes) else str(value).encode() for value in values
+    ]
+    formats = [int(isinstance(value, bytes)) for value in values]
+    for parameter, is_binary in zip(parameters, formats, strict=True):
+        if parameter and not is_binary and b"\0" in parameter:
+            raise psycopg.DataError("PostgreSQL text cannot contain NUL")
+    return parameters, formats
 
 
 def _results_of(connection: PGconn, count: int) -> Generator[Any, Any, list[PGresult]]:

@@ -7,15 +7,12 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import case, delete, func, literal, select, text
 
 from hub.model.alert import Alert, AlertKind, DeadLetters
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import alerts, destinations
 
 
-class Alerts:
+class Alerts(Repository):
     """Alerts by kind and subject."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def all(self) -> list[Alert]:
         """Return every alert that is remembered."""

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Select, Subquery, and_, case, func
 
 from hub.model.delivery import FINISHED, Outcome, State
 from hub.model.stats import Accounts, Discrepancy
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events, is_in, workers
 
 ROWS_AT_ONCE = 5_000
@@ -28,11 +28,8 @@ RowRules = Mapping[str, ColumnElement[bool]]
 """The descriptions of bad rows, in words that go on from their number, and the conditions of each."""
 
 
-class Audit:
+class Audit(Repository):
     """Looks at every row there is."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def accounts(self, rows_at_once: int = ROWS_AT_ONCE) -> Accounts:
         """Return the deliveries owed and those that are there, and every kind of row that should not be."""

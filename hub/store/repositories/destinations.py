@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import select
 
 from hub.model.destination import DestinationState
-from hub.store.session import Query, Rows, Session
-from hub.store.tables import destinations, from_microseconds, storable, to_json, to_microseconds
+from hub.store.session import (
+    Query,
+    Repository,
+    Rows,
+    from_microseconds,
+    storable,
+    to_json,
+    to_microseconds,
+)
+from hub.store.tables import destinations
 
 
-class Destinations:
+class Destinations(Repository):
     """The states of destinations, one row each."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def all(self) -> dict[str, DestinationState]:
         """Return the state of every destination that was ever sent to, paused or seen by a worker."""
@@ -33,7 +39,7 @@ class Destinations:
 
     def save(self, states: Collection[DestinationState]) -> None:
         """Keep changed states; what was never there is added."""
-        rows = [_row(state) for state in sorted(states, key=lambda state: state.name)]
+        rows = [_row(state) for state in sorted(states, key=attrgetter("name"))]
         if rows:
             self._session.defer(Query("save_destinations", {"rows": to_json(rows)}))
 
@@ -122,5 +128,5 @@ def _row(state: DestinationState) -> dict[str, Any]:
     row = dict(vars(state))
     for name in ("available_since", "paused_at", "probe_at", "throttled_until", "rate_limited_until"):
         row[name] = None if row[name] is None else to_microseconds(row[name])
-    row["paused_reason"] = None if state.paused_reason is None else storable(state.paused_reason)
+    row["paused_reason"] = storable(state.paused_reason)
     return row

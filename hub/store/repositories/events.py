@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,8 +15,8 @@ from hub.errors import Conflict, NotFound
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
 from hub.model.routing import UNMATCHED, Routing
-from hub.store.session import Query, Session
-from hub.store.tables import deliveries, events, is_in, to_json, to_microseconds
+from hub.store.session import Query, Repository, to_json, to_microseconds
+from hub.store.tables import deliveries, events, is_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +27,8 @@ class RoutedEvent:
     routing: Routing
 
 
-class Events:
+class Events(Repository):
     """Events and what they are owed."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def insert(self, routed: Sequence[RoutedEvent]) -> list[bool]:
         """Keep events, each with every delivery it is owed; False, changing nothing, for those known already.
@@ -138,11 +136,11 @@ def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
     Payloads may hold any bytes, which JSON cannot: they go as one, and each row tells where its own stands.
     """
     rows, starts_at = [], 0
-    in_order = sorted(routed, key=lambda new: (new.event.source, new.event.message_id))
-    for new in in_order:
+    for new in routed:
         rows.append(_event_row(new, starts_at))
         starts_at += len(new.event.payload)
-    payloads = b"".join(new.event.payload for new in in_order)
+    rows.sort(key=itemgetter("source", "message_id"))
+    payloads = b"".join([new.event.payload for new in routed])
     return Query("insert_events", {"events": to_json(rows), "payloads": payloads})
 
 

@@ -8,15 +8,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 
 from hub.model.delivery import State
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import attempts, counters, deliveries, events, is_in
 
 
-class Metrics:
+class Metrics(Repository):
     """Totals of events, attempts and deliveries."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def events_by_type(self) -> dict[tuple[str, str], int]:
         """Return the number of events ever received, by source and type."""

@@ -10,15 +10,12 @@ from sqlalchemy import select, update
 
 from hub.errors import NotFound
 from hub.model.delivery import State
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import deliveries, events, is_in
 
 
-class Operator:
+class Operator(Repository):
     """Changes of single deliveries."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def lock(self, delivery_id: str) -> Any:
         """A delivery, locked, with whether its event's payload is kept and blanked; raises NotFound."""

@@ -19,18 +19,16 @@ from hub.model.destination import DestinationState
 from hub.model.event import Event
 from hub.model.routing import Send
 from hub.store.repositories.destinations import lock_query, states_of
-from hub.store.session import Answer, Query, Session
-from hub.store.tables import (
-    attempts,
-    deliveries,
-    destinations,
-    events,
+from hub.store.session import (
+    Answer,
+    Query,
+    Repository,
     from_microseconds,
-    is_in,
     storable,
     to_json,
     to_microseconds,
 )
+from hub.store.tables import attempts, deliveries, destinations, events, is_in
 
 COUNTED = 100
 """So many at most are counted of what is due to a destination: `concurrency` may be no more."""
@@ -97,11 +95,8 @@ class PendingClaims:
         return claims, unreadable
 
 
-class Queue:
+class Queue(Repository):
     """What workers do to deliveries. Destinations are locked before deliveries, each in one order."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def lock(
         self, names: Collection[str] = (), claims: Collection[Claim] = (), *, due_of: Collection[str] = ()
@@ -127,7 +122,14 @@ class Queue:
             owned={
                 delivery_id for delivery_id, token in rows.get("owned", []) if (delivery_id, token) in tokens
             },
-            waiting={name: _waiting(*counts) for name, *counts in rows.get("waiting", [])},
+            waiting={
+                name: Waiting(
+                    due=due,
+                    next_at=None if next_at is None else from_microseconds(next_at),
+                    in_flight=in_flight,
+                )
+                for name, due, next_at, in_flight in rows.get("waiting", [])
+            },
         )
 
     def claim(self, requests: Sequence[ClaimRequest]) -> PendingClaims:
@@ -135,8 +137,22 @@ class Queue:
 
         It goes with what is executed next, or with the commit: the first byte is sent one round trip sooner.
         """
-        answers = self._session.defer(*(self._claim_query(request) for request in requests))
-        return PendingClaims(tuple(zip(requests, answers, strict=True)))
+        now = self._session.now
+        queries = [
+            Query(
+                "claim",
+                {
+                    "destination": request.destination,
+                    "count": request.count,
+                    "first_count": request.first_count,
+                    "token": request.token,
+                    "now": to_microseconds(now),
+                    "lease_until": to_microseconds(now + request.lease),
+                },
+            )
+            for request in requests
+        ]
+        return PendingClaims(tuple(zip(requests, self._session.defer(*queries), strict=True)))
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write what became of deliveries that are `owned`, and of attempts; those that never began go."""
@@ -147,7 +163,10 @@ class Queue:
         rows = {
             "settle": [self._settled(settlement) for settlement in settlements],
             "close_attempts": [_closed(settlement) for settlement in ended],
-            "remove_attempts": [_attempt_key(settlement.claim) for settlement in unbegun],
+            "remove_attempts": [
+                {"delivery_id": settlement.claim.id, "number": settlement.claim.attempts}
+                for settlement in unbegun
+            ],
         }
         self._session.defer(*(Query(name, {"rows": to_json(each)}) for name, each in rows.items() if each))
 
@@ -219,42 +238,22 @@ class Queue:
             self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
         return len(locked), len(locked) < limit
 
-    def _claim_query(self, request: ClaimRequest) -> Query:
-        now = self._session.now
-        return Query(
-            "claim",
-            {
-                "destination": request.destination,
-                "count": request.count,
-                "first_count": request.first_count,
-                "token": request.token,
-                "now": to_microseconds(now),
-                "lease_until": to_microseconds(now + request.lease),
-            },
-        )
-
     def _settled(self, settlement: Settlement) -> dict[str, Any]:
         claim, state = settlement.claim, settlement.state
         now = to_microseconds(self._session.now)
         return {
             "id": claim.id,
             "state": state.value,
-            "reason": _storable(settlement.reason),
+            "reason": storable(settlement.reason),
             "due_at": to_microseconds(settlement.due_at) if settlement.due_at else None,
             "attempts": claim.attempts if settlement.outcome else claim.attempts - 1,
             "tries": settlement.tries,
             "accepted": to_json(settlement.accepted) if settlement.accepted else None,
             "message": None if claim.message is None else to_json(claim.message),
-            "degraded": _storable(claim.degraded),
+            "degraded": storable(claim.degraded),
             "delivered_at": now if state is State.DELIVERED else None,
             "finished_at": now if state in FINISHED else None,
         }
-
-
-def _waiting(due: int, next_at: int | None, in_flight: int) -> Waiting:
-    return Waiting(
-        due=due, next_at=None if next_at is None else from_microseconds(next_at), in_flight=in_flight
-    )
 
 
 def _claim(
@@ -320,17 +319,10 @@ def _expired(row: Any) -> Claim:
 
 def _closed(settlement: Settlement) -> dict[str, Any]:
     return {
-        **_attempt_key(settlement.claim),
+        "delivery_id": settlement.claim.id,
+        "number": settlement.claim.attempts,
         "seconds": settlement.seconds,
         "outcome": settlement.outcome and settlement.outcome.value,
         "status": settlement.status,
-        "detail": _storable(settlement.detail),
+        "detail": storable(settlement.detail),
     }
-
-
-def _attempt_key(claim: Claim) -> dict[str, Any]:
-    return {"delivery_id": claim.id, "number": claim.attempts}
-
-
-def _storable(text: str | None) -> str | None:
-    return None if text is None else storable(text)

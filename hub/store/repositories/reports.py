@@ -25,7 +25,7 @@ from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
 from hub.store.repositories.workers import Workers
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events, is_in
 from hub.strings import one_line
 
@@ -62,11 +62,8 @@ _OLDEST_DUE = (
 )
 
 
-class Reports:
+class Reports(Repository):
     """Events and deliveries as records, and the store in numbers."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     # -- events -------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from hub.model.delivery import FINISHED, State
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import attempts, counters, deliveries, events, is_in
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
@@ -23,11 +23,8 @@ PRUNE_BATCH = 500
 """So many rows of a kind at most are removed in one transaction: requests wait no longer than that."""
 
 
-class Retention:
+class Retention(Repository):
     """What is removed with age."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def prune_by_age(self, retention: timedelta) -> int:
         """Remove a batch of what is older than the retention; 0 where nothing is left to remove."""

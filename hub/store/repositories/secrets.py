@@ -10,7 +10,7 @@ from sqlalchemy import Table, select, update
 from hub import catalog
 from hub.catalog.masking import written_forms
 from hub.model.delivery import FINISHED
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events
 from hub.strings import map_strings
 
@@ -18,11 +18,8 @@ _QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail",)
 """Columns beside the payload that may hold a secret: errors of templates and answers quote it."""
 
 
-class Secrets:
+class Secrets(Repository):
     """One-time secrets in what is kept: payloads, messages, and what quotes them."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def blank(self, event_ids: Collection[str]) -> None:
         """Remove one-time secrets from events whose every delivery is delivered or cancelled."""

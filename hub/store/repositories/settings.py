@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import settings
 
 
-class SharedValues:
+class SharedValues(Repository):
     """Shared values, such as the key that signs sessions."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def get(self, name: str) -> str | None:
         """Return a shared value; None where there is none."""

@@ -6,15 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
 
-from hub.store.session import Session
+from hub.store.session import Repository
 from hub.store.tables import workers
 
 
-class Workers:
+class Workers(Repository):
     """Heartbeats, one row a worker."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def beat(self, worker: str, seen_at: datetime, *, forget_after: timedelta) -> None:
         """Keep a worker's sign of life, and forget workers that were silent for long."""
