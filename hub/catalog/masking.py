@@ -76,14 +76,20 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _secret_slots(name: str, body: Mapping[str, Any]) -> list[Slot]:
-    return [slot for steps in _secret_paths(name) for slot in slots(body.get("data"), steps)]
+    data = body.get("data")
+    if not isinstance(data, dict):
+        return []
+    # Few events of a type that may hold a secret have one, and every one is asked.
+    paths = [steps for key, steps in _secret_paths(name) if data.get(key) is not None]
+    return [slot for steps in paths for slot in slots(data, steps)]
 
 
 @lru_cache(maxsize=1000)
-def _secret_paths(name: str) -> tuple[tuple[Step, ...], ...]:
-    """Return the paths below data that hold secrets; every event is asked for those of its type."""
+def _secret_paths(name: str) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+    """Return the paths below data that hold secrets, each with its first key."""
     event_type = find_event_type(name)
-    return tuple(parse(path) for entry in event_type.secret for path in expand(entry)) if event_type else ()
+    paths = [path for entry in event_type.secret for path in expand(entry)] if event_type else []
+    return tuple((re.split(r"\W", path)[0], parse(path)) for path in paths)
 
 
 def _texts(value: Any) -> list[str]:

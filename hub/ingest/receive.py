@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
 
 from hub.errors import NotConfigured, NotVerified, StoreError
-from hub.ingest.fanout import FannedOut, fan_out
+from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules, is_ignored
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event, new_id
@@ -88,7 +88,15 @@ class Receiver:
             received_at=received_at,
         )
         result = fan_out(event, rules, self._store)
-        _log_received(event, result)
+        log.info(
+            "event.received",
+            event_id=result.event_id,
+            source=event.source,
+            type=event.type,
+            duplicate=result.duplicate,
+            routes=",".join(result.routes),
+            deliveries=result.deliveries,
+        )
         return _response(
             200,
             event=result.event_id,
@@ -143,18 +151,6 @@ def _drain(request: Request, drained: int) -> None:
 def known_paths(config: Config) -> list[str]:
     """Return the paths that webhooks may be sent to."""
     return sorted(source.path for source in config.sources.values())
-
-
-def _log_received(event: Event, result: FannedOut) -> None:
-    log.info(
-        "event.received",
-        event_id=result.event_id,
-        source=event.source,
-        type=event.type,
-        duplicate=result.duplicate,
-        routes=",".join(result.routes),
-        deliveries=result.deliveries,
-    )
 
 
 def _not_configured(source: SourceConfig) -> Response:

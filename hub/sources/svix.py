@@ -89,13 +89,9 @@ def _signing_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
     message_id, timestamp, signatures = values
     if len(message_id) > _ID_LIMIT or not message_id.isascii() or not message_id.isprintable():
         raise NotVerified("missing_headers", f"svix-id must be 1 to {_ID_LIMIT} printable ASCII characters")
-    return message_id, timestamp, _known_signatures(signatures)
-
-
-def _known_signatures(header: str) -> str:
-    """Return the signatures of a header that can be checked; the library stops at the first that cannot."""
-    known = [signature for signature in header.split(" ") if _SIGNATURE.fullmatch(signature)]
-    return " ".join(known[:_SIGNATURES_LIMIT])
+    # The library stops at the first that it cannot check.
+    known = [signature for signature in signatures.split(" ") if _SIGNATURE.fullmatch(signature)]
+    return message_id, timestamp, " ".join(known[:_SIGNATURES_LIMIT])
 
 
 def _check_timestamp(timestamp: str, now: float) -> None:
