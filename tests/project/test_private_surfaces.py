@@ -36,7 +36,7 @@ from servers.smtp_server import SmtpServer
 from sqlalchemy.exc import DBAPIError, OperationalError
 from urllib3.connection import HTTPSConnection
 
-from hub.destinations.slack.client import Bot, Webhook
+from hub.destinations.slack.client import Bot
 from hub.store.engine import driver
 from hub.transport.deadline import Deadline, connect, tls_context
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse
@@ -93,14 +93,6 @@ class RecordingClient(HttpClient):
     def send(self, request: HttpRequest, timeout_seconds: float) -> HttpResponse:
         self.bodies.append(request.body)
         return HttpResponse(status=200, headers={}, body=b'{"ok": true}')
-
-
-@relied_on_by("hub/destinations/slack/client.py", "WebhookClient._perform_http_request of slack-sdk")
-def test_slack_sdk_leaves_a_webhooks_request_to_one_method() -> None:
-    http = RecordingClient()
-    response = Webhook("http://127.0.0.1:9/x", http, 1.0).send_dict({"text": "hi"})
-
-    assert (response.status_code, http.bodies) == (200, [b'{"text": "hi"}'])
 
 
 @relied_on_by(

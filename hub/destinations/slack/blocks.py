@@ -1,4 +1,4 @@
-"""Slack's Block Kit: a message made to fit Slack's limits, and the built-in message's layout.
+"""Slack's Block Kit: blocks made to fit Slack's limits, and the layout of the built-in message.
 
 Limits from https://docs.slack.dev/reference/block-kit/blocks; the cap on the sum of all texts is not
 documented and lies near 10,000.
@@ -14,7 +14,6 @@ from hub.model.event import Summary
 from hub.strings import one_line, shortened
 
 BLOCKS_LIMIT = 50
-TEXT_LIMIT = 3999
 SECTION_LIMIT = 3000
 HEADER_LIMIT = 150
 FIELDS_LIMIT = 10
@@ -26,14 +25,14 @@ VALUE_LIMIT = 200
 _TEXT_TYPES = ("mrkdwn", "plain_text")
 
 
-def fit(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a message within Slack's limits: long texts are cut, empty ones left out."""
-    message: dict[str, Any] = {"text": cut(text, TEXT_LIMIT)}
+def fit(blocks: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """Return the blocks within Slack's limits beside that text: long texts are cut, empty ones left out."""
     fitted = [block for block in (_fit_block(block) for block in blocks) if block]
-    if fitted:
-        message["blocks"] = _within_total(fitted, TOTAL_LIMIT - len(message["text"]))
-    # Nothing that a stranger wrote is to be fetched by Slack and shown in the channel.
-    return {**message, "unfurl_links": False, "unfurl_media": False}
+    budget = TOTAL_LIMIT - len(text)
+    for part in (part for block in fitted for part in _texts(block)):
+        part["text"] = cut(part["text"], max(budget, 1))
+        budget -= len(part["text"])
+    return fitted
 
 
 def fallback(blocks: list[dict[str, Any]]) -> str:
@@ -42,8 +41,8 @@ def fallback(blocks: list[dict[str, Any]]) -> str:
     return cut(" ".join(text for text in texts if text.strip()), FALLBACK_LIMIT)
 
 
-def builtin(summary: Summary, note: str | None, link: str) -> dict[str, Any]:
-    """Return the built-in message: a headline, fields in two columns, a line with the link and the note."""
+def builtin(summary: Summary, note: str | None, link: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return text and blocks of the built-in message: headline, fields in two columns, link and note."""
     headline = one_line(summary.headline, HEADER_LIMIT) or "An event"
     fields = [(label, one_line(value, VALUE_LIMIT)) for label, value in summary.fields if value.strip()]
     # Names are written by strangers, and * _ ~ have no escape in mrkdwn: plain text shows them as they are.
@@ -58,7 +57,7 @@ def builtin(summary: Summary, note: str | None, link: str) -> dict[str, Any]:
     if details:
         blocks.append({"type": "context", "elements": [_mrkdwn(detail) for detail in details]})
     lines = [headline, *(f"{label}: {value}" for label, value in fields)]
-    return fit(escape(shortened("\n".join(lines), 1000)), blocks)
+    return escape(shortened("\n".join(lines), 1000)), blocks
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
@@ -97,13 +96,6 @@ def _fit_value(value: Any, limit: int) -> Any:
         return None
     text = {**value, "text": cut(value["text"], limit)}
     return {"verbatim": True, **text} if value["type"] == "mrkdwn" else text
-
-
-def _within_total(blocks: list[dict[str, Any]], budget: int) -> list[dict[str, Any]]:
-    for text in (text for block in blocks for text in _texts(block)):
-        text["text"] = cut(text["text"], max(budget, 1))
-        budget -= len(text["text"])
-    return blocks
 
 
 def _texts(value: Any) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -12,9 +13,9 @@ from slack_sdk.errors import SlackApiError
 from hub import yamldoc
 from hub.destinations.base import Block, Destination, Renderer
 from hub.destinations.slack.blocks import BLOCKS_LIMIT, builtin, fallback, fit
-from hub.destinations.slack.client import Bot, Webhook
+from hub.destinations.slack.client import Bot
 from hub.destinations.slack.errors import refusal_error, word_in
-from hub.destinations.slack.mrkdwn import escape
+from hub.destinations.slack.mrkdwn import cut, escape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
@@ -22,7 +23,9 @@ from hub.model.destination import RateLimit
 from hub.model.event import Summary
 from hub.model.problem import Severity
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import HttpClient
+from hub.transport.http import HttpClient, HttpRequest
+
+TEXT_LIMIT = 3999
 
 
 class SlackDestination(Destination):
@@ -55,7 +58,7 @@ class SlackDestination(Destination):
 
     @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
-        return builtin(summary, note, link)
+        return _fitted(*builtin(summary, note, link))
 
     def __init__(self, options: SlackOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
@@ -77,11 +80,16 @@ class SlackDestination(Destination):
         self._http.close()
 
     def _send_to_webhook(self, message: Message, context: SendContext) -> Receipt:
-        client = Webhook(self._webhook_url, self._http, context.timeout_seconds)
-        response = client.send_dict(message)
-        if response.status_code == 200:
+        request = HttpRequest(
+            method="POST",
+            url=self._webhook_url,
+            headers={"Content-Type": "application/json;charset=utf-8"},
+            body=json.dumps(message).encode(),
+        )
+        response = self._http.send(request, context.timeout_seconds)
+        if response.status == 200:
             return Receipt(detail="Slack answered ok", status=200)
-        raise refusal_error(response.status_code, response.headers, word_in(response.body), context.at)
+        raise refusal_error(response.status, response.headers, word_in(response.text), context.at)
 
     def _send_as_bot(self, message: Message, context: SendContext) -> Receipt:
         client = Bot(self._token, self._api_url, self._http, context.timeout_seconds)
@@ -109,7 +117,16 @@ def _message(text: str, blocks: list[dict[str, Any]], renderer: Renderer) -> Mes
     text = text.strip()
     if not text and not blocks:
         raise TemplateError("text", None, "renders to nothing, which Slack does not take")
-    return fit(text or fallback(blocks) or escape(renderer.summary().headline), blocks)
+    return _fitted(text or fallback(blocks) or escape(renderer.summary().headline), blocks)
+
+
+def _fitted(text: str, blocks: list[dict[str, Any]]) -> Message:
+    """Return a message within Slack's limits."""
+    message: Message = {"text": cut(text, TEXT_LIMIT)}
+    if blocks and (fitted := fit(blocks, message["text"])):
+        message["blocks"] = fitted
+    # Nothing that a stranger wrote is to be fetched by Slack and shown in the channel.
+    return {**message, "unfurl_links": False, "unfurl_media": False}
 
 
 def _rendered_blocks(name: str, value: Any, renderer: Renderer) -> list[dict[str, Any]]:
