@@ -1,8 +1,8 @@
 """Wall clock over a whole send: names, connecting, TLS, and every byte sent or received.
 
 The time-outs of `requests`, urllib and smtplib hold for one read each, so a response dripped byte by byte
-outlives them. Here the sockets themselves know when the attempt ends: inside `with Deadline(…)` a socket of
-`connect` gives every single operation only what remains of it.
+outlives them. Here the sockets themselves know when the attempt ends: inside `with deadline_after(…)` a
+socket of `connect` gives every single operation only what remains of it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from contextvars import ContextVar, Token
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 RECEIVED_LIMIT_BYTES = 4 * 1024 * 1024
@@ -27,45 +28,47 @@ Resolver = Callable[..., list[Any]]
 system_resolver: Resolver = socket.getaddrinfo
 
 
+@dataclass(kw_only=True)
 class Deadline:
-    """The end of an attempt. Inside its `with` block every socket of this module keeps to it, in that thread.
+    """The end of an attempt, on the steady clock.
 
     `sent` is True once a byte of the request left this machine.
     """
 
-    def __init__(self, seconds: float, resolver: Resolver = system_resolver) -> None:
-        self.seconds = seconds
-        self.resolver = resolver
-        self.sent = False
-        self.received_bytes = 0
-        self._ends_at = time.monotonic() + seconds
-        self._outer: Token[Deadline] | None = None
-
-    def __enter__(self) -> Deadline:
-        self._outer = _deadline.set(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._outer is not None
-        _deadline.reset(self._outer)
+    seconds: float
+    ends_at: float
+    resolver: Resolver
+    sent: bool = False
+    received_bytes: int = 0
 
     def remaining_seconds(self) -> float:
         """Return the seconds that remain, more than 0; raises TimeoutError when there are none."""
-        remaining = self._ends_at - time.monotonic()
+        remaining = self.ends_at - time.monotonic()
         if remaining <= 0:
             raise TimeoutError("the time of the attempt is over")
         return remaining
 
     def shorten(self, seconds: float) -> None:
         """Let at most so many seconds remain from now on."""
-        self._ends_at = min(self._ends_at, time.monotonic() + seconds)
+        self.ends_at = min(self.ends_at, time.monotonic() + seconds)
 
     @property
     def is_over(self) -> bool:
-        return time.monotonic() >= self._ends_at
+        return time.monotonic() >= self.ends_at
 
 
 _deadline: ContextVar[Deadline] = ContextVar("deadline")
+
+
+@contextlib.contextmanager
+def deadline_after(seconds: float, resolver: Resolver = system_resolver) -> Iterator[Deadline]:
+    """Yield the deadline that every socket of this module keeps to inside the block, in that thread."""
+    deadline = Deadline(seconds=seconds, ends_at=time.monotonic() + seconds, resolver=resolver)
+    outer = _deadline.set(deadline)
+    try:
+        yield deadline
+    finally:
+        _deadline.reset(outer)
 
 
 def connect(host: str, port: int) -> socket.socket:

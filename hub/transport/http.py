@@ -21,7 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hub.errors import Unknown
-from hub.transport.deadline import Deadline, Resolver, connect, system_resolver, tls_context
+from hub.transport.deadline import Resolver, connect, deadline_after, system_resolver, tls_context
 from hub.transport.failures import network_failure, root_cause
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -71,7 +71,7 @@ class HttpClient:
         """
         url = urlsplit(request.url)
         headers: Any = {**request.headers, "Content-Length": str(len(request.body))}
-        with Deadline(timeout_seconds, self._resolver) as deadline:
+        with deadline_after(timeout_seconds, self._resolver) as deadline:
             try:
                 stream = self._pool(url).urlopen(
                     request.method,

@@ -97,8 +97,11 @@ class Submission:
     refused: list[Refusal] = field(default_factory=list)
 
     def send(self, recipients: list[str], deadline: Deadline) -> None:
-        """Submit the mail for each recipient; raises SendError where the others cannot be tried now."""
-        with deadline, self._session(deadline) as smtp:
+        """Submit the mail for each recipient within the deadline.
+
+        Raises SendError where the others cannot be tried now.
+        """
+        with self._session(deadline) as smtp:
             for recipient in recipients:
                 with self._translated(deadline):
                     self._transact(smtp, recipient, deadline)

@@ -38,7 +38,7 @@ from urllib3.connection import HTTPSConnection
 
 from hub.destinations.slack.client import Bot
 from hub.store.engine import driver
-from hub.transport.deadline import Deadline, connect, tls_context
+from hub.transport.deadline import connect, deadline_after, tls_context
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse
 from hub.transport.smtp import Submission, parse_smtp_url
 
@@ -152,7 +152,8 @@ def test_smtplib_connects_by_connect() -> None:
             utf8=False,
             accepted=[],
         )
-        submission.send(["b@x.test"], Deadline(5.0, loopback))
+        with deadline_after(5.0, loopback) as deadline:
+            submission.send(["b@x.test"], deadline)
 
     assert submission.accepted == ["b@x.test"]
 
@@ -161,7 +162,7 @@ def test_smtplib_connects_by_connect() -> None:
 def test_python_reads_a_sockets_file_by_recv_into() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        Deadline(5.0) as deadline,
+        deadline_after(5.0) as deadline,
         connect("127.0.0.1", server.getsockname()[1]) as connection,
         server.accept()[0] as peer,
     ):

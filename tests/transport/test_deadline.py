@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from hub.transport.deadline import RECEIVED_LIMIT_BYTES, Deadline, connect
+from hub.transport.deadline import RECEIVED_LIMIT_BYTES, Deadline, connect, deadline_after
 
 
 @contextlib.contextmanager
-def peer_of(deadline: Deadline) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Yield a connection under the deadline, and its other side."""
+def connected(seconds: float) -> Iterator[tuple[Deadline, socket.socket, socket.socket]]:
+    """Yield a deadline, a connection that keeps to it, and its other side."""
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        deadline,
+        deadline_after(seconds) as deadline,
         connect("127.0.0.1", server.getsockname()[1]) as connection,
         server.accept()[0] as peer,
     ):
-        yield connection, peer
+        yield deadline, connection, peer
 
 
 def free_port() -> int:
@@ -33,20 +33,19 @@ def free_port() -> int:
 
 
 def test_time_runs_out() -> None:
-    deadline = Deadline(60.0)
-
-    assert 59.0 < deadline.remaining_seconds() <= 60.0
-    deadline.shorten(0.0)
-    assert deadline.is_over
-    with pytest.raises(TimeoutError):
-        deadline.remaining_seconds()
+    with deadline_after(60.0) as deadline:
+        assert 59.0 < deadline.remaining_seconds() <= 60.0
+        deadline.shorten(0.0)
+        assert deadline.is_over
+        with pytest.raises(TimeoutError):
+            deadline.remaining_seconds()
 
 
 def test_shortening_never_lengthens() -> None:
-    deadline = Deadline(1.0)
-    deadline.shorten(60.0)
+    with deadline_after(1.0) as deadline:
+        deadline.shorten(60.0)
 
-    assert deadline.remaining_seconds() <= 1.0
+        assert deadline.remaining_seconds() <= 1.0
 
 
 def test_an_address_that_refuses_leaves_the_next_one() -> None:
@@ -56,13 +55,12 @@ def test_an_address_that_refuses_leaves_the_next_one() -> None:
             refusing = socket.getaddrinfo("127.0.0.1", free_port(), **options)
             return refusing + socket.getaddrinfo(*server.getsockname(), **options)
 
-        with Deadline(5.0, two_addresses), connect("nowhere.test", 9) as connection:
+        with deadline_after(5.0, two_addresses), connect("nowhere.test", 9) as connection:
             assert connection.getpeername() == server.getsockname()
 
 
 def test_nothing_is_sent_by_connecting() -> None:
-    deadline = Deadline(5.0)
-    with peer_of(deadline) as (connection, _):
+    with connected(5.0) as (deadline, connection, _):
         assert not deadline.sent
         connection.sendall(b"x")
         assert deadline.sent
@@ -70,7 +68,7 @@ def test_nothing_is_sent_by_connecting() -> None:
 
 def test_a_read_ends_with_the_deadline() -> None:
     began = time.monotonic()
-    with peer_of(Deadline(0.2)) as (connection, _), pytest.raises(TimeoutError):
+    with connected(0.2) as (_, connection, _), pytest.raises(TimeoutError):
         connection.recv(1)
 
     assert 0.1 < time.monotonic() - began < 2.0
@@ -78,7 +76,7 @@ def test_a_read_ends_with_the_deadline() -> None:
 
 def test_an_answer_without_end_is_an_error() -> None:
     block = b"x" * 65536
-    with peer_of(Deadline(30.0)) as (connection, peer):
+    with connected(30.0) as (_, connection, peer):
         reader = connection.makefile("rb")
         for _ in range(RECEIVED_LIMIT_BYTES // len(block)):
             peer.sendall(block)
@@ -91,10 +89,9 @@ def test_an_answer_without_end_is_an_error() -> None:
 
 
 def test_a_deadline_within_another_gives_its_place_back() -> None:
-    outer, inner = Deadline(5.0), Deadline(5.0)
-    with peer_of(outer) as (connection, peer):
+    with connected(5.0) as (outer, connection, peer):
         peer.sendall(b"ab")
-        with inner:
+        with deadline_after(5.0) as inner:
             connection.recv_into(bytearray(1))
         connection.recv_into(bytearray(1))
 

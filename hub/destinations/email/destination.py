@@ -23,7 +23,7 @@ from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.templating.escapes import html as html_escape
 from hub.templating.escapes import plain
-from hub.transport.deadline import Deadline, Resolver, system_resolver
+from hub.transport.deadline import Resolver, deadline_after, system_resolver
 from hub.transport.smtp import Refusal, Submission
 
 
@@ -81,7 +81,8 @@ class EmailDestination(Destination):
         )
         missing = [address for address in recipients if address not in context.accepted]
         if missing:
-            submission.send(missing, Deadline(context.timeout_seconds, self._resolver))
+            with deadline_after(context.timeout_seconds, self._resolver) as deadline:
+                submission.send(missing, deadline)
         return _receipt(submission)
 
     def describe(self) -> str:
