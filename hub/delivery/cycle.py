@@ -34,7 +34,9 @@ def run_cycle(store: Store, batch: Batch) -> CycleResult:
         completed = {completion.claim.destination for completion in batch.completions}
         claims = [completion.claim for completion in batch.completions]
         locked = transaction.queue.lock(completed, claims, due_of=batch.destinations)
-        result = CycleResult(now=transaction.now, lacks_row=len(locked.waiting) < len(batch.destinations))
+        result = CycleResult(
+            now=transaction.session.now, lacks_row=len(locked.waiting) < len(batch.destinations)
+        )
         states = dict(locked.states)
         owned = [completion for completion in batch.completions if completion.claim.id in locked.owned]
         result.late = [claim for claim in claims if claim.id not in locked.owned]

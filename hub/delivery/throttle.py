@@ -47,7 +47,10 @@ def allowance(
     if state.probe_at is not None:
         count = min(count, 1 - in_flight)
     if config.rate_limit is not None:
-        count = min(count, _paced(config.rate_limit, state, now))
+        limit = config.rate_limit
+        saved_seconds = (now - _start(limit, state, now)).total_seconds()
+        # The generic cell rate algorithm.
+        count = min(count, math.floor(saved_seconds * limit.count / limit.seconds + 1e-9) + 1)
     return max(count, 0)
 
 
@@ -132,12 +135,6 @@ def _failed(state: DestinationState, now: datetime) -> DestinationState:
         return state
     probe_at = now + timedelta(seconds=FIRST_PROBE_SECONDS)
     return replace(state, probe_seconds=FIRST_PROBE_SECONDS, probe_at=probe_at)
-
-
-def _paced(limit: RateLimit, state: DestinationState, now: datetime) -> int:
-    """The number of messages that the limit lets go now (the generic cell rate algorithm)."""
-    start = _start(limit, state, now)
-    return math.floor((now - start).total_seconds() / (limit.seconds / limit.count) + 1e-9) + 1
 
 
 def _start(limit: RateLimit, state: DestinationState, now: datetime) -> datetime:

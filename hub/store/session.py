@@ -125,7 +125,7 @@ class Session:
 
 
 class RemoteSession(Session):
-    """A transaction on PostgreSQL. It begins with the first that is sent, and `commit` ends it.
+    """A transaction on PostgreSQL. It begins with the first that is sent, and a `commit` ends it.
 
     What is deferred waits for what is executed next, or for the commit, and goes with it in one round trip;
     an error of it comes up there. `first` goes before all else: where it begins no transaction, whatever goes
@@ -144,18 +144,18 @@ class RemoteSession(Session):
     @property
     def now(self) -> datetime:
         if self._clock is not None:
-            self._flush()
+            self.flush()
         return self._now
 
     @property
     def connection(self) -> Connection:
         if self._unsent:
-            self._flush()
+            self.flush()
         return self._connection
 
     def execute(self, *queries: Query) -> list[Rows]:
         answers = self.defer(*queries)
-        self._flush()
+        self.flush()
         return [answer.rows for answer in answers]
 
     def defer(self, *queries: Query) -> list[Answer]:
@@ -165,12 +165,8 @@ class RemoteSession(Session):
             self._unsent.append((statement, tuple([values[value] for value in names]), answer))
         return answers
 
-    def commit(self) -> None:
-        """Make durable what the transaction did, with what is deferred."""
-        self.defer(Query("commit"))
-        self._flush()
-
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what is deferred, in one round trip, and fill in its answers."""
         unsent, self._unsent = self._unsent, []
         with self.translated():
             results = self._driver.exchange([(statement, values) for statement, values, _ in unsent])

@@ -47,6 +47,9 @@ class Connection(psycopg.Connection[Any]):
     is_direct = False
     """True where the server itself is at the other end, and no pooler: it keeps what a session is told."""
 
+    each_time: Sequence[bytes] = ()
+    """What a transaction says first, because its session's settings may be somebody else's."""
+
     _planned_at = float("-inf")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -88,12 +91,9 @@ class Connection(psycopg.Connection[Any]):
                     del self._names[later]
                 raise self._error(result)
             if new is None:
-                rows.append(self._rows(result))
+                self._transformer.set_pgresult(result)
+                rows.append(self._transformer.load_rows(0, result.ntuples, tuple))
         return rows
-
-    def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
-        self._transformer.set_pgresult(result)
-        return self._transformer.load_rows(0, result.ntuples, tuple)
 
     def _error(self, result: PGresult) -> psycopg.Error:
         error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
@@ -163,8 +163,11 @@ def connect(*arguments: Any, settings: Mapping[str, str], **named: Any) -> Conne
     connection = Connection.connect(*arguments, prepare_threshold=None, **named)
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.is_direct = row is not None and row[0] == connection.info.backend_pid
-    if connection.is_direct:
-        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+    is_local = str(not connection.is_direct).lower()
+    calls = ", ".join(f"set_config('{name}', '{value}', {is_local})" for name, value in settings.items())
+    if connection.is_direct and calls:
         connection.execute(f"SELECT {calls}")
+    elif calls:
+        connection.each_time = (f"SELECT {calls}".encode(),)
     connection.commit()
     return connection

@@ -40,9 +40,6 @@ _SETTINGS = {
 and all others waiting, no longer than that.
 """
 
-_SET_LOCALLY = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
-"""For one transaction: behind a pooler a session's settings are somebody else's."""
-
 _STATUS = text(
     """
     SELECT current_setting('server_version') AS version,
@@ -143,12 +140,13 @@ class PostgresStore(Store):
         owes = any(new.routing.owed for new in routed)
         woken = self._waker.begin(len(routed)) if owes else None
         with self._translated(), self._engine.connect() as connection:
-            session = RemoteSession(connection, *_settings(connection), has_clock=False)
+            driver: Any = connection.connection.driver_connection
+            session = RemoteSession(connection, *driver.each_time, has_clock=False)
             session.defer(*[Query("wake")] if woken is not None else [])
             are_new = Transaction(session).events.insert(routed)
-        if woken is not None:
+        if woken:
             self._waker.committed(woken)
-        elif owes:
+        if owes and woken is None:
             self.wake()
         return are_new
 
@@ -161,14 +159,16 @@ class PostgresStore(Store):
         with self._engine.connect() as connection:
             session = _begun(connection, "READ COMMITTED")
             yield session
-            session.commit()
+            session.defer(Query("commit"))
+            session.flush()
 
     @contextmanager
     def _reader(self) -> Iterator[Session]:
         with self._engine.connect() as connection:
             session = _begun(connection, "REPEATABLE READ")
             yield session
-            session.commit()
+            session.defer(Query("commit"))
+            session.flush()
 
 
 def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
@@ -177,15 +177,9 @@ def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
     return driver.connect(*arguments, settings=_SETTINGS, **named)
 
 
-def _settings(connection: Connection) -> list[bytes]:
-    """What a transaction sets first, where its session could not."""
-    driver: Any = connection.connection.driver_connection
-    return [] if driver.is_direct else [f"SELECT {_SET_LOCALLY}".encode()]
-
-
 def _begun(connection: Connection, isolation: str) -> RemoteSession:
     driver: Any = connection.connection.driver_connection
-    first = [f"BEGIN ISOLATION LEVEL {isolation}".encode(), *_settings(connection)]
+    first = [f"BEGIN ISOLATION LEVEL {isolation}".encode(), *driver.each_time]
     first += [b"DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
     return RemoteSession(connection, *first)
 

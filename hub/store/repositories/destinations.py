@@ -91,37 +91,25 @@ def lock_query(names: Collection[str], due_of: Collection[str] = ()) -> Query:
 
 def states_of(rows: Rows) -> dict[str, DestinationState]:
     """Return the states in the rows of `lock_query`, by their names."""
-    return {row[0]: _state(*row) for row in rows}
-
-
-def _state(
-    name: str,
-    configured: bool,
-    available_since: int | None,
-    paused_at: int | None,
-    paused_reason: str | None,
-    failures: int,
-    probe_at: int | None,
-    probe_seconds: float,
-    throttled_until: int | None,
-    rate_limited_until: int | None,
-) -> DestinationState:
-    moments = (available_since, paused_at, probe_at, throttled_until, rate_limited_until)
-    since, paused, probe, throttled, limited = (
-        None if moment is None else from_microseconds(moment) for moment in moments
-    )
-    return DestinationState(
-        name=name,
-        configured=bool(configured),
-        available_since=since,
-        paused_at=paused,
-        paused_reason=paused_reason,
-        failures=failures,
-        probe_at=probe,
-        probe_seconds=probe_seconds,
-        throttled_until=throttled,
-        rate_limited_until=limited,
-    )
+    states = {}
+    for name, configured, available, paused, reason, failures, probe, seconds, throttled, limited in rows:
+        moments = [
+            None if moment is None else from_microseconds(moment)
+            for moment in (available, paused, probe, throttled, limited)
+        ]
+        states[name] = DestinationState(
+            name=name,
+            configured=bool(configured),
+            available_since=moments[0],
+            paused_at=moments[1],
+            paused_reason=reason,
+            failures=failures,
+            probe_at=moments[2],
+            probe_seconds=seconds,
+            throttled_until=moments[3],
+            rate_limited_until=moments[4],
+        )
+    return states
 
 
 def _row(state: DestinationState) -> dict[str, Any]:

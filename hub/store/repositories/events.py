@@ -137,26 +137,24 @@ def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
     """
     rows, starts_at = [], 0
     for new in routed:
-        rows.append(_event_row(new, starts_at))
-        starts_at += len(new.event.payload)
+        event, size = new.event, len(new.event.payload)
+        rows.append(
+            {
+                "id": event.id,
+                "source": event.source,
+                "message_id": event.message_id,
+                "type": event.type,
+                "starts_at": starts_at,
+                "size": size,
+                "received_at": to_microseconds(event.received_at),
+                "verdicts": to_json([vars(verdict) for verdict in new.routing.verdicts]),
+                "owed": new.routing.owed,
+            }
+        )
+        starts_at += size
     rows.sort(key=itemgetter("source", "message_id"))
     payloads = b"".join([new.event.payload for new in routed])
     return Query("insert_events", {"events": to_json(rows), "payloads": payloads})
-
-
-def _event_row(routed: RoutedEvent, starts_at: int) -> dict[str, Any]:
-    event = routed.event
-    return {
-        "id": event.id,
-        "source": event.source,
-        "message_id": event.message_id,
-        "type": event.type,
-        "starts_at": starts_at,
-        "size": len(event.payload),
-        "received_at": to_microseconds(event.received_at),
-        "verdicts": to_json([vars(verdict) for verdict in routed.routing.verdicts]),
-        "owed": routed.routing.owed,
-    }
 
 
 def _insert_deliveries(routed: Sequence[RoutedEvent], *, beside: bool) -> list[Query]:
