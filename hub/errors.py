@@ -5,11 +5,11 @@
     |- SettingsError          an environment variable is wrong
     |- StoreError             the database refuses
     |  |- StoreUnavailable    ... for now: try again later
-    |     |- StoreMoved       ... for good: everything is in another database
+    |     |- StoreMigrated    ... for good: everything is in another database
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
     |- TemplateError          a template or condition failed while it ran
-    |- SendError              why an attempt did not deliver
+    |- SendError              an attempt did not deliver
     |  |- Retry               try again by the schedule
     |  |- Reject              this message can never be accepted
     |  |- Pause               this destination accepts nothing until somebody acts
@@ -29,7 +29,7 @@ from hub.model.problem import Problem
 
 
 class HubError(Exception):
-    """Something a person can act on: commands print its message and exit 1, without a traceback."""
+    """An error that a person can act on: commands print its message and exit 1, without a traceback."""
 
 
 class SettingsError(HubError):
@@ -52,7 +52,7 @@ class StoreUnavailable(StoreError):
     """The database does not answer now; nothing was stored, trying again later may work."""
 
 
-class StoreMoved(StoreUnavailable):
+class StoreMigrated(StoreUnavailable):
     """The database was moved to another, where senders will be answered once DATABASE_URL names it."""
 
 
@@ -133,8 +133,8 @@ class Unknown(SendError):
 
 
 class NotFound(HubError):
-    """An operator named something that is not there."""
+    """A name or an id that an operator gave and that is not there."""
 
 
 class Conflict(HubError):
-    """An operator asked for something that the state of the thing forbids."""
+    """An act of an operator that the state of its subject forbids."""

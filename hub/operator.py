@@ -1,4 +1,4 @@
-"""The acts of an operator: retry, cancel, resolve, pause, resume, and a test message."""
+"""Acts of an operator: retry, cancel, resolve, pause, resume, and a test message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hub.store.store import Store, Transaction
 RETRY_BATCH = 500
 
 _RETRYABLE = (State.DEAD, State.CANCELLED, State.PENDING)
-_WHY_NOT = {
+_REFUSALS = {
     State.SENDING: "it is being sent right now",
     State.DELIVERED: "it was delivered; replay its event to send it again",
     State.HELD: "it is held because it may have arrived; resolve it as delivered or as retry",
@@ -30,8 +30,9 @@ _WHY_NOT = {
 
 
 def retry(store: Store, rules: Rules, delivery_id: str) -> DeliveryRecord:
-    """Owe a delivery again under its id, rendered anew from today's send block (the kept one where that is
-    gone). Raises NotFound or Conflict.
+    """Owe a delivery again under its id, to be rendered anew. Raises NotFound or Conflict.
+
+    It is rendered from today's send block, or from the kept one where that is gone.
     """
 
     def work(transaction: Transaction) -> DeliveryRecord:
@@ -85,7 +86,7 @@ def cancel(store: Store, delivery_id: str) -> DeliveryRecord:
         row = transaction.operator.lock(delivery_id)
         if State(row.state) in (State.SENDING, State.DELIVERED, State.CANCELLED):
             raise Conflict(f"it cannot be cancelled: it is {row.state}")
-        return _finished(transaction, row, State.CANCELLED, "cancelled by an operator")
+        return _finish(transaction, row, State.CANCELLED, "cancelled by an operator")
 
     return store.write(work)
 
@@ -100,8 +101,8 @@ def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
         if row.state != State.HELD:
             raise Conflict(f"only held deliveries are resolved; it is {row.state}")
         if as_ == "delivered":
-            return _finished(transaction, row, State.DELIVERED, "an operator found it delivered")
-        transaction.operator.resend_held(delivery_id)
+            return _finish(transaction, row, State.DELIVERED, "an operator found it delivered")
+        transaction.operator.requeue(delivery_id)
         return transaction.reports.delivery(delivery_id)
 
     record = store.write(work)
@@ -125,7 +126,7 @@ def pause(store: Store, rules: Rules, name: str) -> DestinationState:
     """Let a destination wait until it is resumed. Raises NotFound."""
 
     def work(transaction: Transaction) -> DestinationState:
-        _known(transaction, rules, name)
+        _require_destination(transaction, rules, name)
         transaction.destinations.pause(name, "paused by an operator")
         return transaction.destinations.all()[name]
 
@@ -136,7 +137,7 @@ def resume(store: Store, rules: Rules, name: str) -> DestinationState:
     """Let a destination go on, its breaker closed. Raises NotFound."""
 
     def work(transaction: Transaction) -> DestinationState:
-        _known(transaction, rules, name)
+        _require_destination(transaction, rules, name)
         transaction.destinations.resume(name)
         return transaction.destinations.all()[name]
 
@@ -170,7 +171,7 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
 def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
     row = transaction.operator.lock(delivery_id)
     if State(row.state) not in _RETRYABLE:
-        raise Conflict(f"it cannot be retried: {_WHY_NOT[State(row.state)]}")
+        raise Conflict(f"it cannot be retried: {_REFUSALS[State(row.state)]}")
     if not row.has_payload:
         raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
     if row.blanked:
@@ -179,7 +180,7 @@ def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
 
 
 def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
-    """Return the send block at its place among its route's to its destination, the first, or the kept one."""
+    """Return the fields of today's send block at its position, else of the first, else the kept ones."""
     sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
     if not sends:
         fields: Mapping[str, Any] = row.send
@@ -187,12 +188,12 @@ def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
     return sends[row.position if row.position < len(sends) else 0].fields
 
 
-def _finished(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:
+def _finish(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:
     transaction.operator.finish(row.id, state, reason)
     transaction.secrets.blank([row.event_id])
     return transaction.reports.delivery(row.id)
 
 
-def _known(transaction: Transaction, rules: Rules, name: str) -> None:
+def _require_destination(transaction: Transaction, rules: Rules, name: str) -> None:
     if name not in rules.config.destinations and name not in transaction.destinations.all():
         raise NotFound(f"there is no destination {name}")

@@ -35,7 +35,7 @@ def command(source: str, target: str, undo: bool) -> None:
             copy.undo(from_store, to_store)
             say("FROM goes on: start the hub there again. TO holds a part of a copy; remove it.")
             return
-        counts = copy.move(from_store, to_store, _show_progress)
+        counts = copy.migrate_store(from_store, to_store, _show_progress)
     moved = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
 

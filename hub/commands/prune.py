@@ -8,6 +8,7 @@ from datetime import timedelta
 import click
 
 from hub.durations import parse_duration
+from hub.maintenance.prune import prune
 from hub.process import start
 from hub.settings import load_settings
 from hub.terminal.printing import say
@@ -23,10 +24,8 @@ def command(older_than: str | None) -> None:
     settings = load_settings()
     retention = settings.retention if older_than is None else _duration(older_than)
 
-    total = 0
     with closing(start.open_existing(settings)) as store:
-        while removed := store.write(lambda transaction: transaction.retention.prune_by_age(retention)):
-            total += removed
+        total = prune(store, retention)
     say(
         f"{total} rows older than {older_than or 'HUB_RETENTION'} removed"
         if total

@@ -26,11 +26,11 @@ from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.cycle import run_cycle
 from hub.delivery.executor import Executor, ThreadPool
 from hub.delivery.in_flight import InFlight
-from hub.errors import StoreError, StoreMoved, Unknown
+from hub.errors import StoreError, StoreMigrated, Unknown
 from hub.ingest.route import Rules
 from hub.model.delivery import NotBegun, Outcome, Settlement, State
 from hub.model.destination import DestinationConfig
-from hub.store.store import MOVED_WORDS, Store
+from hub.store.store import MIGRATED_MESSAGE, Store
 
 GATHER_SECONDS = 0.02
 """While more is due than can be sent, a cycle waits so long for the attempts that are under way: it costs the
@@ -79,7 +79,7 @@ class Worker:
                     self._completions.gather(len(self._in_flight), GATHER_SECONDS)
             self._drain()
             if self._has_moved:
-                log.error("worker.idle", worker=self.id, reason=MOVED_WORDS)
+                log.error("worker.idle", worker=self.id, reason=MIGRATED_MESSAGE)
                 self._stopping.wait()
         finally:
             listener.close()
@@ -105,7 +105,7 @@ class Worker:
             return self._carry_out(batch, rules)
         except StoreError as error:
             self._completions.put_back(completions)
-            self._has_moved |= isinstance(error, StoreMoved)
+            self._has_moved |= isinstance(error, StoreMigrated)
             log.error("worker.store_unavailable", worker=self.id, error=str(error))
         except Exception:
             log.exception("worker.turn_failed", worker=self.id)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hub import catalog
 from hub.health.assess import assess
 from hub.health.facts import Facts
-from hub.model.alert import DEATHS, Alert, AlertKey, AlertKind, DeadLetters
+from hub.model.alert import DEAD_LETTER_KINDS, Alert, AlertKey, AlertKind, DeadLetters
 from hub.model.config import Config
 from hub.model.delivery import Settlement, State
 from hub.model.finding import HUB, Finding, FindingCode, FindingSeverity
@@ -132,7 +132,7 @@ def _alerting(facts: Facts) -> Iterator[tuple[AlertKey, Finding]]:
 def _lasting_deaths(destination: str, facts: Facts) -> Iterable[Alert]:
     """Deaths are over once their destination accepts again, or none of what it refused is dead any more."""
     for alert in facts.alerts:
-        if alert.kind in DEATHS and alert.subject == destination and alert.since is not None:
+        if alert.kind in DEAD_LETTER_KINDS and alert.subject == destination and alert.since is not None:
             is_known = facts.store is not None and destination in facts.store.states
             if alert.kind is AlertKind.REFUSED or not is_known or facts.state(destination).failures > 0:
                 yield alert
@@ -144,7 +144,7 @@ def _as_of_now(key: AlertKey, known: Alert | None, finding: Finding | None, now:
     alert = known or Alert(kind=kind, subject=subject)
     if finding is None:
         return replace(alert, since=None)
-    if kind in DEATHS:
+    if kind in DEAD_LETTER_KINDS:
         return alert
     if alert.since is not None:
         return alert
@@ -158,15 +158,15 @@ def _is_due(alert: Alert, now: datetime) -> bool:
     rested = alert.notified_at is None or now - alert.notified_at >= AT_MOST_EVERY
     if not alert.is_notified:
         return rested and now - alert.since >= PATIENCE[alert.kind]
-    if alert.kind in DEATHS:
+    if alert.kind in DEAD_LETTER_KINDS:
         return rested and alert.count > alert.notified_count
     return alert.notified_at is None or now - alert.notified_at >= AGAIN_AFTER
 
 
 def _sends_for(notice: Notice, config: Config, broken: set[str]) -> tuple[int, ...]:
     """Places in `problems:`, but for broken destinations and, of deaths, the one where they happened."""
-    is_of_deaths = notice.alert.kind in DEATHS and notice.finding is not None
-    avoided = broken | ({notice.alert.subject} if is_of_deaths else set())
+    is_of_dead_letters = notice.alert.kind in DEAD_LETTER_KINDS and notice.finding is not None
+    avoided = broken | ({notice.alert.subject} if is_of_dead_letters else set())
     return tuple(
         index
         for index, send in enumerate(config.problems)

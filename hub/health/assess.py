@@ -11,7 +11,7 @@ from hub.health import machine
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
 from hub.humanize import counted, enumerated, span
-from hub.model.alert import DEATHS
+from hub.model.alert import DEAD_LETTER_KINDS
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
@@ -219,7 +219,7 @@ def _abandoned(count: int) -> Finding:
 
 def _dead(name: str, count: int, facts: Facts) -> Finding:
     """Reason and beginning are known where `problems:` asks for them to be kept."""
-    alerts = [alert for alert in facts.alerts if alert.subject == name and alert.kind in DEATHS]
+    alerts = [alert for alert in facts.alerts if alert.subject == name and alert.kind in DEAD_LETTER_KINDS]
     latest = max(alerts, key=lambda alert: alert.since or EPOCH, default=None)
     return Finding(
         code=FindingCode.DEAD,

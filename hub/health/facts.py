@@ -14,7 +14,7 @@ from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Problem, Severity
 from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, DiskSpace, Stats
 from hub.settings import Settings
-from hub.store.copy import MOVED
+from hub.store.copy import MIGRATED
 from hub.store.store import Store, Transaction
 
 REFUSED_EDIT = "config_refusal"
@@ -46,7 +46,7 @@ class StoreFacts:
     last_errors: Mapping[str, str] = field(default_factory=dict)
     last_received: Mapping[str, datetime] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
-    has_moved: bool = False
+    is_migrated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,5 +196,5 @@ def _store_facts(snapshot: Transaction, config: Config | None, counts: Counts) -
         last_errors={name: error for name, error in last_errors.items() if error is not None},
         last_received={name: at for name, at in last_received.items() if at is not None},
         alerts=tuple(snapshot.alerts.all()),
-        has_moved=snapshot.settings.get(MOVED) is not None,
+        is_migrated=snapshot.settings.get(MIGRATED) is not None,
     )

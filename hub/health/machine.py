@@ -9,7 +9,7 @@ from hub.humanize import byte_size, capitalised, span
 from hub.model.delivery import State
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.stats import DatabaseStatus, DiskSpace
-from hub.store.store import MOVED_WORDS
+from hub.store.store import MIGRATED_MESSAGE
 
 CLOCK_OFF_SECONDS, CLOCK_WRONG_SECONDS = 30.0, 240.0
 """A sender's time stamp may be five minutes away from this machine's clock; then every request is refused."""
@@ -27,8 +27,8 @@ def database(facts: Facts) -> Iterator[Finding]:
     if facts.error is not None:
         headline, _, reason = facts.error.partition(": ")
         yield _of_database(capitalised(headline), reason=reason)
-    elif facts.store is not None and facts.store.has_moved:
-        headline, _, cure = MOVED_WORDS.partition("; ")
+    elif facts.store is not None and facts.store.is_migrated:
+        headline, _, cure = MIGRATED_MESSAGE.partition("; ")
         yield _of_database(capitalised(headline), cure=cure)
     status = facts.database
     if status is None:

@@ -1,4 +1,4 @@
-"""One transaction: an event and every delivery it is owed, or neither."""
+"""Fan-out: one transaction that keeps an event and every delivery it is owed, or neither."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.store.store import Store, Transaction
 
 @dataclass(frozen=True, kw_only=True)
 class FannedOut:
-    """What became of an event: `deliveries` counts what is newly owed or revived."""
+    """The result for one event: `deliveries` counts those newly owed or revived."""
 
     event_id: str
     duplicate: bool
@@ -26,21 +26,21 @@ class FannedOut:
 
 
 def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
-    """Keep the event together with every delivery it is owed; returns once that is durable.
+    """Keep an event together with every delivery it is owed, and return once that is durable.
 
-    Conditions run before the transaction begins: they are users' code, and others wait for its lock.
+    Conditions run before the transaction begins: they are users' code, and others wait for its locks.
     """
     routing = match(rules, event)
     if store.insert_event(RoutedEvent(event=event, routing=routing)):
         return FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed)
-    fanned_out = store.write(lambda transaction: _resent(transaction, event, routing))
+    fanned_out = store.write(lambda transaction: _revive(transaction, event, routing))
     if fanned_out.deliveries:
         store.wake()
     return fanned_out
 
 
 def hub_event(type_: str, data: Mapping[str, Any], now: datetime) -> Event:
-    """An event of the hub's own source."""
+    """Return an event of the hub's own source."""
     body = {"object": "event", "type": type_, "timestamp": int(now.timestamp() * 1000), "data": data}
     return Event(
         id=new_id("evt", now),
@@ -72,8 +72,8 @@ def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:
     return fanned_out
 
 
-def _resent(transaction: Transaction, event: Event, routing: Routing) -> FannedOut:
-    """The sender resends what is known: dead deliveries are owed again, all others stay as they are.
+def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedOut:
+    """Owe the dead deliveries of a known event again, for its sender resends it; all others stay.
 
     An event that no route took is routed by today's rules: somebody mended them and pressed Replay. Once
     its payload is pruned nothing more is sent.

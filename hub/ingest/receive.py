@@ -1,4 +1,4 @@
-"""POST from a source: verify the raw bytes, fan out, and answer only when all of it is committed."""
+"""A webhook's receipt: verify the raw bytes, fan out, and answer only when all of it is committed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which routes take an event, and why the others do not: pure."""
+"""Routing, a pure function: the routes that take an event, and the reason of each that does not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hub.strings import one_line
 from hub.templating.sandbox import Sandbox, variables
 
 REASON_LIMIT = 161
-"""Characters of why a condition failed that are kept."""
+"""The most characters that are kept of the reason why a condition failed."""
 
 FITTING_LIMIT = 1000
 """So many types of events at most are remembered: a sender may invent any number."""
@@ -31,7 +31,7 @@ class Rules:
     _fitting: dict[tuple[str, str], tuple[Route, ...]] = field(default_factory=dict, repr=False)
 
     def fitting(self, event: Event) -> tuple[Route, ...]:
-        """The enabled routes whose `events` and `source` fit, found once for each type of event."""
+        """Return the enabled routes whose `events` and `source` fit, found once for each type of event."""
         key = (event.source, event.type)
         routes = self._fitting.get(key)
         if routes is None:
@@ -42,12 +42,12 @@ class Rules:
 
 
 def load_rules(config: Config) -> Rules:
-    """The rules of a configuration."""
+    """Return the rules of a configuration."""
     return Rules(config=config, sandbox=Sandbox(config.templates))
 
 
 def match(rules: Rules, event: Event) -> Routing:
-    """What the rules say of an event: all matching routes in order, up to one that stops.
+    """Return the routing of an event: all matching routes in order, up to one that stops.
 
     An event that no route takes goes to the `unmatched` block, where there is one. A condition that fails
     while it runs counts as not matched, and its error is kept in the verdict.
@@ -69,7 +69,7 @@ def match(rules: Rules, event: Event) -> Routing:
 
 
 def is_ignored(source: SourceConfig, event_type: str) -> bool:
-    """Whether a source's `ignore` names this type: such an event is neither kept nor routed."""
+    """Return True where a source's `ignore` names this type: it is neither kept nor routed."""
     return any(event_matches(pattern, event_type) for pattern in source.ignore)
 
 
@@ -80,49 +80,48 @@ def _fits(route: Route, event: Event) -> bool:
 
 
 def _enabled(sends: tuple[Send, ...], config: Config) -> tuple[Send, ...]:
-    """What is not switched off: nothing is owed to a destination with `enabled: false`."""
+    """Return the sends but those to a destination with `enabled: false`: it is owed nothing."""
     return tuple(send for send in sends if config.destinations[send.to].enabled)
 
 
 def _judge(route: Route, event: Event, sandbox: Sandbox) -> Verdict:
-    """The route's conditions in order, up to the first that does not hold."""
-    seen = variables(event, route.name) if route.when else {}
+    """Evaluate the route's conditions in order, up to the first that does not hold."""
+    scope = variables(event, route.name) if route.when else {}
     for condition in route.when:
         try:
-            value = sandbox.condition(condition)(seen)
+            value = sandbox.condition(condition)(scope)
         except TemplateError as error:
-            why = f"failed: {error.message}"
+            reason = f"failed: {error.message}"
         else:
             if value:
                 continue
-            why = _explain(condition, value, seen, sandbox)
-        return Verdict(route=route.name, matched=False, condition=condition, value=_kept(why, event))
+            reason = _explain(condition, value, scope, sandbox)
+        return Verdict(route=route.name, matched=False, condition=condition, value=_storable(reason, event))
     return Verdict(route=route.name, matched=True)
 
 
-def _kept(why: str, event: Event) -> str:
-    """Why a condition failed as it may be kept and shown: short, on one line, without one-time secrets."""
-    why = catalog.mask(why, catalog.secret_values(event.type, event.body))
-    return one_line(why, REASON_LIMIT)
+def _storable(reason: str, event: Event) -> str:
+    """Return a reason as it may be kept and shown: short, on one line, without one-time secrets."""
+    return one_line(catalog.mask(reason, catalog.secret_values(event.type, event.body)), REASON_LIMIT)
 
 
 _COMPARISON = re.compile(r"\s*([\w.\[\]\"']+)\s*(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s")
 
 
-def _explain(condition: str, value: Any, seen: Mapping[str, Any], sandbox: Sandbox) -> str:
-    """What a condition that does not hold saw: its left side, where it compares one (`data.status is …`)."""
+def _explain(condition: str, value: Any, scope: Mapping[str, Any], sandbox: Sandbox) -> str:
+    """Return the reason of a condition that does not hold: the value of its left side, if it compares one."""
     compared = _COMPARISON.match(condition)
     if compared:
         try:
-            left = sandbox.condition(compared[1])(seen)
+            operand = sandbox.condition(compared[1])(scope)
         except TemplateError:
-            return f"it is {_shown(value)}"
-        return f"{compared[1]} is {_shown(left)}"
-    return f"it is {_shown(value)}"
+            return f"it is {_printed(value)}"
+        return f"{compared[1]} is {_printed(operand)}"
+    return f"it is {_printed(value)}"
 
 
-def _shown(value: Any) -> str:
-    """A value in words: strings in quotes."""
+def _printed(value: Any) -> str:
+    """Return a value as a reader sees it: strings in quotes, null as missing."""
     if value is None:
         return "missing"
     return '"' + value.replace('"', "'") + '"' if isinstance(value, str) else ascii(value)

@@ -9,9 +9,11 @@ from hub.store.store import Store
 PRUNE_SECONDS = 3600.0
 
 
-def prune(store: Store, retention: timedelta) -> None:
-    """Remove what is old until nothing is left to remove."""
-    removed = 1
+def prune(store: Store, retention: timedelta) -> int:
+    """Remove what is old until nothing is left to remove; return the number of rows."""
+    total, removed = 0, 1
     while removed:
         with store.transaction() as transaction:
             removed = transaction.retention.prune_by_age(retention)
+        total += removed
+    return total

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from hub.errors import StoreError, StoreMoved
+from hub.errors import StoreError, StoreMigrated
 from hub.health.notifier import Notifier
 from hub.ingest.route import Rules
 from hub.maintenance.expire import EXPIRE_SECONDS, expire
@@ -36,7 +36,7 @@ class Task:
 
     name: str
     every_seconds: float
-    run: Callable[[], bool | None]
+    run: Callable[[], object]
 
 
 class Maintenance:
@@ -64,11 +64,11 @@ class Maintenance:
                     wait = SOON_SECONDS if is_early else task.every_seconds
                     self._due_at[task] = time.monotonic() + wait
 
-    def _run_task(self, task: Task) -> bool | None:
+    def _run_task(self, task: Task) -> object:
         """Run a task once; whatever it raises is logged. With a store that was moved it is the last."""
         try:
             return task.run()
-        except StoreMoved:
+        except StoreMigrated:
             self._stopping.set()
         except StoreError as error:
             log.warning("maintenance.store_unavailable", task=task.name, error=str(error))

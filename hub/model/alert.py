@@ -1,4 +1,4 @@
-"""Alerts: findings that `problems:` is told of, with the memory of each."""
+"""Alerts: findings that `problems:` is notified of, with the memory of each."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class AlertKind(StrEnum):
     QUIET = "quiet"
 
 
-DEATHS = (AlertKind.DIED, AlertKind.REFUSED)
-"""Alerts about deliveries that died."""
+DEAD_LETTER_KINDS = (AlertKind.DIED, AlertKind.REFUSED)
+"""Kinds of alerts about dead letters."""
 
 AlertKey = tuple[AlertKind, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """The memory of one alert: since when it lasts, and what was told of it.
+    """The memory of one alert: its beginning, and the last notification of it.
 
     `subject` is the destination or source; empty for the hub itself. `since` is None once it is over.
-    `count` are deliveries that died since it began. `is_notified` means that its end is to be told, too.
+    `count` are deliveries that died since it began. `is_notified` means that its end is to be notified, too.
     """
 
     kind: AlertKind

@@ -1,4 +1,4 @@
-"""A delivery as a worker claims, attempts and settles it."""
+"""A delivery on its way: claimed, attempted and settled by a worker."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class SendContext:
 class Receipt:
     """A destination's word that it has the message.
 
-    `detail` is one line for people; `status` the protocol's code; `accepted` who has it, for mail.
+    `detail` is one line for people, `status` the protocol's code, `accepted` the recipients of a mail.
     """
 
     detail: str
@@ -131,7 +131,7 @@ class Settlement:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """A message, and why it is not the one the user asked for where it is `degraded`."""
+    """A message; `degraded` is the reason where it is the built-in one in place of the user's."""
 
     message: Message
     degraded: str | None = None

@@ -1,4 +1,4 @@
-"""Places to send to: what the user configured, and what the store knows of them."""
+"""Destinations: those that the user configured, and the state of each in the store."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ class DestinationState:
     """The state of a destination, shared by every worker.
 
     `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe may
-    go then. `throttled_until` is how long it asked to be left alone (429), `rate_limited_until` when the
-    hub's own limit lets the next message go. `give_up_after` counts from `available_since` if that is later.
+    go then. `throttled_until` is the end of the rest that it asked for (429), `rate_limited_until` the
+    moment at which the hub's own limit lets the next message go. `give_up_after` counts from
+    `available_since` if that is later.
     """
 
     name: str

@@ -16,9 +16,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id(prefix: str, now: datetime) -> str:
-    """An id like `evt_0192f1a2b3c4d5e6f7a8b9c0d1e2`: sorts by time, in milliseconds and then 4096ths of one.
+    """Return an id like `evt_0192f1a2b3c4d5e6f7a8b9c0d1e2`, which sorts by time.
 
-    52 random bits follow. What the hub is sent one after the other comes at its place, however fast it is.
+    Milliseconds come first, then 4096ths of one; 52 random bits follow. Ids of things that come one
+    after the other sort in that order, however fast.
     """
     return f"{first_id(prefix, now)}{now.microsecond % 1000 * 4096 // 1000:03x}{random.getrandbits(52):013x}"
 
@@ -52,7 +53,7 @@ class Event:
 
     @property
     def timestamp(self) -> datetime:
-        """The moment it happened, as its sender says (milliseconds; below 1e11 seconds), or it came."""
+        """The moment it happened, by its sender (in milliseconds; below 1e11 in seconds), else of receipt."""
         value = self.body.get("timestamp")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2.5e14:
             return self.received_at

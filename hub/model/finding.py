@@ -33,7 +33,7 @@ class FindingCode(StrEnum):
 
 
 class FindingSeverity(StrEnum):
-    """Bad needs somebody now; watch waits for somebody's decision; a note is worth knowing."""
+    """The urgency of a finding: bad needs somebody now, watch a decision; a note is worth knowing."""
 
     BAD = "bad"
     WATCH = "watch"

@@ -1,4 +1,4 @@
-"""A problem of the user's files, and the codes of all there are."""
+"""Problems of the user's files, and the codes of all there are."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 UNMATCHED = "unmatched"
-"""Stands as the route's name in deliveries of the `unmatched` block; no route may be called so."""
+"""The route's name in deliveries of the `unmatched` block; no route may be called so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Routing:
     @property
     def routes(self) -> tuple[str, ...]:
         """The names of the routes that matched; `unmatched` is none."""
-        return tuple(m.route for m in self.matched if m.route != UNMATCHED)
+        return tuple(matched.route for matched in self.matched if matched.route != UNMATCHED)
 
     @property
     def owed(self) -> int:
@@ -79,7 +79,7 @@ class Route:
 
 
 def event_matches(pattern: str, event_type: str) -> bool:
-    """Return whether an event type fits a pattern: itself, or one in which `*` stands for any characters."""
+    """Return True where an event type fits a pattern: itself, or one whose `*` stand for any characters."""
     return pattern == event_type or ("*" in pattern and bool(_glob(pattern).fullmatch(event_type)))
 
 

@@ -1,4 +1,4 @@
-"""The store in numbers, and what a database says of itself."""
+"""The store in numbers, and a database's own account of itself."""
 
 from __future__ import annotations
 

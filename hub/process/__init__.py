@@ -1,1 +1,1 @@
-"""Processes of the hub: how they start, who looks after them, what they log."""
+"""Processes of the hub: their start, their supervisor and their log."""

@@ -1,4 +1,4 @@
-"""Log lines: one per thing that happened, its name first, fields after; to stderr, as text or JSON."""
+"""The log: one line per thing that happened, its name first, fields after; to stderr, as text or JSON."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def _as_text(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:
     """`10:03:07 event.received source=clerk …`; a value cannot forge a field or a line."""
     at, level, name = fields.pop("at"), fields.pop("level"), fields.pop("event")
     exception = fields.pop("exception", None)
-    shown = "".join(f" {key}={_shown(value)}" for key, value in fields.items() if value is not None)
+    shown = "".join(f" {key}={_quoted(value)}" for key, value in fields.items() if value is not None)
     mark = f" {level.upper()}" if level in ("warning", "error", "critical") else ""
     trace = f"\n{exception}" if exception else ""
     return f"{at[11:19]}{mark} {name}{shown}{trace}"
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     text = str(value)
     plain = text.isascii() and text.isprintable() and text and not set(text) & set(' "=\\')
     return text if plain else json.dumps(text)

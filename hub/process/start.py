@@ -1,9 +1,10 @@
-"""What every process that serves does first: settings, log, configuration, database; or one clear error."""
+"""The composition root: settings, log, configuration, database, and of these the processes that serve."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from hub.process.logs import set_up_logs
 from hub.process.supervisor import StopSignals, end_with_parent
 from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files
 from hub.settings import Settings, load_settings
-from hub.store.copy import refuse_moved
+from hub.store.copy import refuse_migrated
 from hub.store.engine.sqlite import sqlite_path
 from hub.store.open import open_store
 from hub.store.store import Store
@@ -32,12 +33,12 @@ log = structlog.get_logger()
 
 
 def unchanged(config: Config) -> Config:
-    """The configuration as the files have it; the demo has another."""
+    """Return the configuration as the files have it; the demo has another."""
     return config
 
 
 def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
-    """Everything checked and the database up to date; raises HubError with all that is wrong."""
+    """Check everything and bring the database up to date; raises HubError with all that is wrong."""
     settings = load_settings()
     set_up_logs(settings.log_format, settings.log_level)
     serving = begin(settings, lambda: _kept_files(settings), adapt)
@@ -51,7 +52,7 @@ def migrate(settings: Settings) -> None:
     store = open_store(settings.database_url, settings.db_connections)
     try:
         store.migrate()
-        refuse_moved(store)
+        refuse_migrated(store)
     except StoreUnavailable as error:
         raise StoreUnavailable(f"{error}; start it, or set DATABASE_URL to another") from error
     finally:
@@ -59,10 +60,10 @@ def migrate(settings: Settings) -> None:
 
 
 def open_existing(settings: Settings) -> Store:
-    """The store for a command beside a running hub: never makes one, refuses a schema it does not know."""
+    """Return the store for a command beside a running hub: none is made, an unknown schema is refused."""
     store = open_store(settings.database_url, settings.db_connections)
     store.check_schema()
-    refuse_moved(store)
+    refuse_migrated(store)
     return store
 
 
@@ -72,7 +73,7 @@ def _kept_files(settings: Settings) -> str | None:
 
 
 def announce(settings: Settings, port: int) -> None:
-    """Say where the hub is; without a password also the link that opens its status page once."""
+    """Print the hub's address; without a password also the link that opens its status page once."""
     address = settings.public_url or f"http://{settings.host}:{port}"
     click.echo(f"the hub serves {address}")
     if not settings.public_url and settings.host != "127.0.0.1":
@@ -87,11 +88,9 @@ def announce(settings: Settings, port: int) -> None:
 
 
 def make_app(settings: Settings, serving: Serving, adapt: Adapt | None = unchanged) -> Hub:
-    """The app of one web process, with a store of its own; without `adapt` it follows no edit."""
+    """Return the app of a web process, with a store of its own; without `adapt` it follows no edit."""
     store = open_store(settings.database_url, settings.db_connections)
-    reloader = Reloader(settings, store, serving, adapt or unchanged)
-    if adapt:
-        reloader.start()
+    reloader = _reloader(settings, store, serving, adapt)
     return create_app(store, reloader.serving, settings)
 
 
@@ -113,31 +112,19 @@ def run_worker(
     settings: Settings, serving: Serving, adapt: Adapt | None = unchanged, *, ends_with_parent: bool
 ) -> None:
     """Deliver until a signal to stop; a second one ends the process at once. `adapt` as in `make_app`."""
-    store = open_store(settings.database_url, settings.db_connections, durable=_holds(serving.rules))
-
-    def before_swap(rules: Rules) -> None:
-        if _holds(rules):
-            store.make_durable()
-
-    reloader = Reloader(settings, store, serving, adapt or unchanged, before_swap)
-    if adapt:
-        reloader.start()
-    worker = Worker(
+    durable = _needs_durability(serving.rules)
+    store = open_store(settings.database_url, settings.db_connections, durable=durable)
+    reloader = _reloader(settings, store, serving, adapt, lambda rules: _keep_durable(store, rules))
+    worker = Worker(store, reloader.rules, threads=settings.worker_threads, public_url=settings.public_url)
+    tasks = worker_tasks(
         store,
         reloader.rules,
-        threads=settings.worker_threads,
+        worker=worker.id,
+        last_cycle_at=lambda: worker.last_cycle_at,
+        retention=settings.retention,
         public_url=settings.public_url,
     )
-    maintenance = Maintenance(
-        worker_tasks(
-            store,
-            reloader.rules,
-            worker=worker.id,
-            last_cycle_at=lambda: worker.last_cycle_at,
-            retention=settings.retention,
-            public_url=settings.public_url,
-        )
-    )
+    maintenance = Maintenance(tasks)
     StopSignals(worker.stop, lambda: os._exit(1))
     if ends_with_parent:
         end_with_parent(worker.stop)
@@ -149,6 +136,26 @@ def run_worker(
     sys.stdout.flush()
 
 
-def _holds(rules: Rules) -> bool:
-    """With `on_unknown: hold` not even a power cut may forget that an attempt began."""
-    return any(each.on_unknown is OnUnknown.HOLD for each in rules.config.destinations.values())
+def _reloader(
+    settings: Settings,
+    store: Store,
+    serving: Serving,
+    adapt: Adapt | None,
+    before_swap: Callable[[Rules], None] = lambda rules: None,
+) -> Reloader:
+    """Return the reloader of a process, at its watch unless `adapt` is None."""
+    reloader = Reloader(settings, store, serving, adapt or unchanged, before_swap)
+    if adapt:
+        reloader.start()
+    return reloader
+
+
+def _keep_durable(store: Store, rules: Rules) -> None:
+    """Let a worker's commits survive a power cut where rules that are about to serve need it."""
+    if _needs_durability(rules):
+        store.make_durable()
+
+
+def _needs_durability(rules: Rules) -> bool:
+    """Return True with `on_unknown: hold`: not even a power cut may forget that an attempt began."""
+    return any(config.on_unknown is OnUnknown.HOLD for config in rules.config.destinations.values())

@@ -1,4 +1,4 @@
-"""Keeps the hub's own processes running: starts them again, ends them together, leaves none behind."""
+"""The supervisor of the hub's own processes: it starts them again, ends them together, leaves none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTLED_SECONDS = 60.0
 """A process that ran for so long is well; its next pause is the first again."""
 
 STOP_SECONDS = 9.0
-"""How long the processes have to end by themselves once they are told to."""
+"""The time that processes have to end by themselves after a request to stop."""
 
 SAME_STOP_SECONDS = 1.0
 """Signals this close together are one request: a platform tells every process of a dyno, and the parent tells
@@ -62,7 +62,7 @@ def supervise(programs: Mapping[str, Callable[[], None]]) -> None:
 
 
 class StopSignals:
-    """Counts the requests to stop; signals that come together are one.
+    """A counter of the requests to stop; signals that come together are one.
 
     SIGHUP, the terminal's last word, is one of them, but not where nohup had it ignored.
     """
@@ -88,7 +88,7 @@ def _stop_signals() -> tuple[signal.Signals, ...]:
 
 
 class _Signals:
-    """Counts the requests to stop, and wakes who waits. What they do to a child is the child's own."""
+    """The signals of the parent: requests to stop are counted, and each signal wakes who waits."""
 
     def __init__(self) -> None:
         self.stopping = 0
@@ -108,7 +108,7 @@ class _Signals:
             self._reader.recv(4096)
 
     def leave_to_child(self) -> None:
-        """Undo all of this in a new process."""
+        """Undo all of this in a child, which has signal handlers of its own."""
         signal.set_wakeup_fd(-1)
         for number in self._numbers:
             signal.signal(number, signal.SIG_DFL)

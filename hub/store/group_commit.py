@@ -1,4 +1,4 @@
-"""Many writes, one commit: one fsync serves all who ask at the same time."""
+"""Group commit: one transaction, and one fsync, for all writes that arrive at the same time."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ T = TypeVar("T")
 W = TypeVar("W")
 
 GROUP_LIMIT = 64
-"""So many writes at most share one commit: it bounds how long the first of them waits."""
+"""The most writes that share one commit: it bounds the wait of the first of them."""
 
 PATIENCE_SECONDS, COMMIT_SECONDS = 3.0, 9.0
-"""How long a write waits for its turn, and how long then for its commit: a sender hears 503 within 15 s."""
+"""The longest waits of a write, for its turn and then for its commit: a sender hears 503 within 15 s."""
 
 
 class Collided(StoreUnavailable):
-    """Two transactions wait for each other and the database ended this one: it may work at once."""
+    """A transaction that the database ended because of another: a second try may work at once."""
 
 
 class _Job(Generic[W, T]):
-    """One thing that waits to be committed; `turn` is free once it is, or once its thread `leads`."""
+    """A write that waits to be committed; `signal` is free once it is, or once its thread `leads`."""
 
-    def __init__(self, what: W) -> None:
-        self.what = what
+    def __init__(self, write: W) -> None:
+        self.write = write
         self.leads = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
-        self.done = False
+        self.signal = threading.Lock()
+        self.signal.acquire()
+        self.is_done = False
         self.result: T | None = None
         self.error: BaseException | None = None
 
 
 class GroupCommit(Generic[W, T]):
-    """Commits together what is asked for together: one thread leads and does it for all who wait.
+    """Writes that are committed together: one thread leads and commits for all who wait.
 
     `commit` does a whole group in one transaction and returns a result for each. One fsync serves them all,
     and threads queue within the process instead of fighting for the database's lock. Each waits for a lock
     of its own: behind a common one, those already served would stand in the way of the next who leads.
 
-    What waits longer than `patience_seconds` for its turn is withdrawn. What a leader has taken may be
-    committed after its thread gave up waiting: whoever asks again must find that it is known.
+    A write that waits longer than `patience_seconds` for its turn is withdrawn. One that a leader has taken
+    may be committed after its thread gave up waiting: a second try must find that it is known.
     """
 
     def __init__(
@@ -59,28 +59,29 @@ class GroupCommit(Generic[W, T]):
         self._waiting: list[_Job[W, T]] = []
         self._is_led = False
 
-    def run(self, what: W) -> T:
-        job: _Job[W, T] = _Job(what)
+    def run(self, write: W) -> T:
+        """Commit a write, with others or alone; return its result, or raise its error or StoreUnavailable."""
+        job: _Job[W, T] = _Job(write)
         with self._queueing:
             self._waiting.append(job)
             job.leads, self._is_led = not self._is_led, True
         if not job.leads:
             self._wait(job)
-        if not job.done:
+        if not job.is_done:
             self._lead()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]  # done without an error: it is a T
 
     def _wait(self, job: _Job[W, T]) -> None:
-        """Return once it is done or is to lead; raise StoreUnavailable where that takes too long."""
-        if job.turn.acquire(timeout=self._patience_seconds):
+        """Return once a write is committed or leads; raise StoreUnavailable where that takes too long."""
+        if job.signal.acquire(timeout=self._patience_seconds):
             return
         with self._queueing:
             if job in self._waiting and not job.leads:
                 self._waiting.remove(job)
                 raise StoreUnavailable("the database is too slow: a write waited too long for its turn")
-        if not job.turn.acquire(timeout=self._commit_seconds):
+        if not job.signal.acquire(timeout=self._commit_seconds):
             raise StoreUnavailable("the database does not answer: a commit takes too long")
 
     def _lead(self) -> None:
@@ -92,34 +93,34 @@ class GroupCommit(Generic[W, T]):
             self._commit_all(batch)
         finally:
             with self._queueing:
-                if batch[0].error and _is_everybodys(batch[0].error):
+                if batch[0].error and _is_common(batch[0].error):
                     given_up, self._waiting = self._waiting, []
                 following = self._waiting[:1]
                 self._is_led = bool(following)
                 for job in following:
                     job.leads = True
             for job in given_up:
-                # They have waited as long as a database that does not answer takes; no longer.
-                job.error, job.done = batch[0].error, True
+                # They have waited as long as a database that does not answer takes: no longer.
+                job.error, job.is_done = batch[0].error, True
             for job in (*following, *batch, *given_up):
-                job.turn.release()
+                job.signal.release()
 
     def _commit_all(self, batch: list[_Job[W, T]]) -> None:
         try:
-            results = self._commit([job.what for job in batch])
+            results = self._commit([job.write for job in batch])
         except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that asked
-            if len(batch) > 1 and not _is_everybodys(error):
+            if len(batch) > 1 and not _is_common(error):
                 # One of them is at fault: each by itself, so that its neighbours do not fail with it.
                 for job in batch:
                     self._commit_all([job])
                 return
             for job in batch:
-                job.error, job.done = error, True
+                job.error, job.is_done = error, True
         else:
             for job, result in zip(batch, results, strict=True):
-                job.result, job.done = result, True
+                job.result, job.is_done = result, True
 
 
-def _is_everybodys(error: BaseException | None) -> bool:
-    """Whether whoever asked would have met it."""
+def _is_common(error: BaseException | None) -> bool:
+    """Return True for an error that every write would have met."""
     return isinstance(error, StoreUnavailable) and not isinstance(error, Collided)

@@ -1,4 +1,4 @@
-"""Brings a database up to date, and tells one that this program cannot use.
+"""Schema migrations: a database is brought up to date, and one that this program cannot use is refused.
 
 Revisions are named `v<major>_<number>`. Within a major version they only add, so a hub that was rolled
 back runs on a database that a later release of the same major has already changed.
@@ -19,7 +19,7 @@ _MAJOR = "v1_"
 
 
 def upgrade(connection: Connection) -> None:
-    """Run what is missing, inside the connection's transaction; raises StoreError for a newer database."""
+    """Run the missing revisions in the connection's transaction; raises StoreError for a newer database."""
     from alembic import command
     from alembic.config import Config
 
@@ -64,7 +64,7 @@ def _refuse_other_tables(connection: Connection) -> None:
 
 
 def _revisions() -> list[str]:
-    """Every revision this program knows, oldest first."""
+    """Return every revision that this program knows, oldest first."""
     files = sorted((_FOLDER / "versions").glob("v*.py"))
     return ["_".join(file.stem.split("_")[:2]) for file in files]
 

@@ -1,4 +1,4 @@
-"""Opens the store behind a `DATABASE_URL`: the one place that knows which databases there are."""
+"""The way from a `DATABASE_URL` to its store: the one place that knows which databases there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the hub asks of a database. `sqlite.py` and `postgres.py` answer; nothing else knows which it is."""
+"""The store: one database, its transactions, and the boundary at which its errors become the hub's.
+
+The engines `sqlite.py` and `postgres.py` are the two kinds there are; nothing else knows which it is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import sqlalchemy
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from hub.errors import StoreError, StoreMoved, StoreUnavailable
+from hub.errors import StoreError, StoreMigrated, StoreUnavailable
 from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store.group_commit import Collided, GroupCommit
 from hub.store.repositories.alerts import Alerts
@@ -38,8 +41,8 @@ _UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, 
 _REFUSALS = ("42501", "42P01")
 """PostgreSQL's codes for what this user may not do, and for a table that is not there."""
 
-MOVED_CODE, MOVED_WORDS = "HUBMV", "this database has moved to another; set DATABASE_URL to that one"
-"""What a store says that was moved: PostgreSQL by a code, SQLite in words."""
+MIGRATED_CODE, MIGRATED_MESSAGE = "HUBMV", "this database has moved to another; set DATABASE_URL to that one"
+"""The error of a store that was migrated to another: by the code on PostgreSQL, in words on SQLite."""
 
 
 def _repository(kind: Callable[[Session], T]) -> cached_property[T]:
@@ -48,7 +51,7 @@ def _repository(kind: Callable[[Session], T]) -> cached_property[T]:
 
 
 class Transaction:
-    """Everything that may be asked of the store or happen to it, inside one transaction."""
+    """One transaction: a repository for each noun, all of them on the same session."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -68,23 +71,23 @@ class Transaction:
 
     @property
     def now(self) -> datetime:
-        """When it began, by the clock that decides leases and due times."""
+        """The moment when it began, by the clock that decides leases and due times."""
         return self.session.now
 
 
 class Listener(ABC):
-    """Calls back whenever any process says that something may be due.
+    """A way to hear of wake-ups: it calls back when any process says that something may be due.
 
-    It does so in a thread of its own, or within `hear`, which is for whoever waits for `fileno` together with
-    other things: where the database tells, that saves handing it from thread to thread.
+    It does so in a thread of its own, or within `hear`, for a caller that waits for `fileno` together with
+    other things: where the database itself notifies, that saves handing it from thread to thread.
     """
 
     def fileno(self) -> int | None:
-        """What can be read from once there is something to hear; None where nothing can be heard so."""
+        """Return a descriptor that is readable once there is something to hear; None where there is none."""
         return None
 
     def hear(self) -> None:
-        """Call back for what is there to be heard; it does not wait."""
+        """Call back for what has arrived, without waiting."""
         return
 
     @abstractmethod
@@ -95,7 +98,7 @@ class Store(ABC):
     """One database, used by any number of threads. Open it after forking, never before."""
 
     slow_poll_seconds: ClassVar[float]
-    """How long a worker may sleep without a wake-up before it looks by itself."""
+    """The longest that a worker sleeps without a wake-up before it looks by itself."""
 
     def __init__(self, url: str, engine: Engine) -> None:
         self.url = url
@@ -114,7 +117,7 @@ class Store(ABC):
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """A transaction of its own, committed durably at the end of the block. Raises StoreUnavailable.
+        """Begin a transaction that is committed, durably, at the end of the block. Raises StoreUnavailable.
 
         For the worker and for maintenance: what senders wait for is committed together by `write`.
         """
@@ -131,7 +134,7 @@ class Store(ABC):
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A consistent view, which no writer waits for. Raises StoreUnavailable."""
+        """Begin a consistent snapshot, for which no writer waits. Raises StoreUnavailable."""
         with self._translated(), self._reader() as session:
             yield Transaction(session)
 
@@ -161,18 +164,18 @@ class Store(ABC):
 
     @abstractmethod
     def make_durable(self) -> None:
-        """From now on let every commit survive a power cut, where this store was opened to forget some."""
+        """Let every commit survive a power cut from now on, where this store was opened to forget some."""
 
     def close(self) -> None:
         self._engine.dispose()
 
     @abstractmethod
     def _writer(self) -> AbstractContextManager[Session]:
-        """A transaction that may write; it is committed, durably, unless an error ends the block."""
+        """Begin a transaction that may write; it is committed unless an error ends the block."""
 
     @abstractmethod
     def _reader(self) -> AbstractContextManager[Session]:
-        """A transaction that only reads, all of it the same state."""
+        """Begin a transaction that only reads, all of it the same state."""
 
     def _do_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
         with self.transaction() as transaction:
@@ -187,30 +190,30 @@ class Store(ABC):
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """The one boundary where the database's errors become ours."""
+        """Raise the database's errors as the hub's: the one boundary at which they are translated."""
         try:
             yield
         except sqlalchemy.exc.TimeoutError as error:
             raise StoreUnavailable("all database connections are in use") from error
         except DBAPIError as error:
-            said = first_line(error)
-            if _sqlstate(error) == MOVED_CODE or said == MOVED_WORDS:
-                raise StoreMoved(MOVED_WORDS) from error
+            message = first_line(error)
+            if _sqlstate(error) == MIGRATED_CODE or message == MIGRATED_MESSAGE:
+                raise StoreMigrated(MIGRATED_MESSAGE) from error
             if _sqlstate(error).startswith("40"):
-                raise Collided(f"two transactions stood in each other's way: {said}") from error
+                raise Collided(f"two transactions stood in each other's way: {message}") from error
             if error.connection_invalidated or isinstance(error, _UNAVAILABLE):
-                raise StoreUnavailable(f"the database does not answer: {said}") from error
+                raise StoreUnavailable(f"the database does not answer: {message}") from error
             if type(error) is DatabaseError or _sqlstate(error) in _REFUSALS:
-                raise StoreError(f"the database refuses: {said}") from error
+                raise StoreError(f"the database refuses: {message}") from error
             raise
 
 
 def _sqlstate(error: DBAPIError) -> str:
-    """PostgreSQL's code for what went wrong; SQLite has none."""
+    """Return PostgreSQL's code of an error; SQLite has none."""
     return getattr(error.orig, "sqlstate", None) or ""
 
 
 def first_line(error: BaseException) -> str:
-    """What a database says, in one line, without the statement that SQLAlchemy adds."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0][:300] if said else type(error).__name__
+    """Return a database's error in one line, without the statement that SQLAlchemy adds."""
+    text = str(getattr(error, "orig", None) or error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__

@@ -72,7 +72,7 @@ def is_in(state: State) -> ColumnElement[bool]:
 
 
 def _partial(name: str, where: str, *columns: str) -> Index:
-    """An index of those rows alone for which `where` holds."""
+    """Return an index of those rows alone for which `where` holds."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 

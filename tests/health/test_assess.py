@@ -62,7 +62,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
     (on_postgres(connections=(1, 17)), CODE.DATABASE, WATCH, "hub", "PostgreSQL 16: 1 of 17 connections"),
     (on_postgres(connections=(1, 8)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: 1 of 8 connections"),
     (on_postgres(problems=("it only reads",)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: it only reads"),
-    (with_store(has_moved=True), CODE.DATABASE, BAD, "hub", "This database has moved to another"),
+    (with_store(is_migrated=True), CODE.DATABASE, BAD, "hub", "This database has moved to another"),
     (
         replace(WELL, store=None, database=None, audit=None, error="the database does not answer: refused"),
         CODE.DATABASE,

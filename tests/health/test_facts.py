@@ -23,7 +23,7 @@ from hub.health.facts import (
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import State
 from hub.settings import Settings
-from hub.store.copy import MOVED
+from hub.store.copy import MIGRATED
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries, destinations
 
@@ -90,7 +90,7 @@ def test_a_page_has_counts_and_the_last_errors_of_failing_destinations(store: St
     assert facts.count(State.PENDING, "crm") == 1
     assert facts.store.last_errors == {"crm": "HTTP 503"}
     assert set(facts.store.last_received) == {"clerk"}
-    assert not facts.store.has_moved
+    assert not facts.store.is_migrated
 
 
 def test_a_last_error_is_of_the_latest_attempt_and_without_secrets(store: Store) -> None:
@@ -129,12 +129,12 @@ def test_what_is_being_sent_is_known_where_something_waits(store: Store) -> None
 
 
 def test_a_store_that_has_moved_says_so(store: Store) -> None:
-    store.write(lambda transaction: transaction.settings.set(MOVED, "token"))
+    store.write(lambda transaction: transaction.settings.set(MIGRATED, "token"))
     with store.read() as snapshot:
         facts = waiting_facts(snapshot, CONFIG)
 
     assert facts.store is not None
-    assert facts.store.has_moved
+    assert facts.store.is_migrated
 
 
 @pytest.mark.parametrize("config", [CONFIG, None])

@@ -72,12 +72,12 @@ def test_what_another_commit_told_of_is_not_told_again() -> None:
     first = waker.begin(2)
     assert first is not None
     assert waker.begin(2) is None
-    waker.ask()
+    waker.request()
     waker.committed(first)  # it began before that was committed
     assert alone.wait(5)
 
     alone.clear()
-    waker.ask()
+    waker.request()
     second = given.until(lambda: waker.begin(2))
     assert not alone.wait(0.6)  # it is under way
     waker.committed(second)

@@ -10,9 +10,9 @@ from given_web import KEY, World, payload
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
-from hub.store.copy import MOVED
+from hub.store.copy import MIGRATED
 from hub.store.open import open_store
-from hub.store.store import MOVED_WORDS
+from hub.store.store import MIGRATED_MESSAGE
 from hub.store.tables import workers
 
 
@@ -57,14 +57,14 @@ def test_readyz_names_a_database_that_does_not_answer(world: World) -> None:
 
 def test_readyz_names_a_database_that_has_moved(world: World, client: FlaskClient) -> None:
     beat(world, 5)
-    world.store.write(lambda transaction: transaction.settings.set(MOVED, "token"))
+    world.store.write(lambda transaction: transaction.settings.set(MIGRATED, "token"))
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.get_json() == {
-        "database": MOVED_WORDS,
+        "database": MIGRATED_MESSAGE,
         "config": "ok",
-        "worker": f"unknown, for {MOVED_WORDS}",
+        "worker": f"unknown, for {MIGRATED_MESSAGE}",
     }
 
 

@@ -36,7 +36,7 @@ _SETTINGS = {
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
 }
-"""Whatever the server's own are. A process that is halted or cut off within a transaction keeps its locks,
+"""They override the server's own. A process that is halted or cut off within a transaction keeps its locks,
 and all others waiting, no longer than that.
 """
 
@@ -79,7 +79,7 @@ class PostgresStore(Store):
             pool_size=max(1, connections - 1),
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
-            # A line begins its transactions itself, together with what it asks first.
+            # A session begins its transactions itself, together with its first statements.
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_arguments,
             hide_parameters=True,
@@ -105,7 +105,7 @@ class PostgresStore(Store):
             migrate.check(session.connection)
 
     def wake(self) -> None:
-        self._waker.ask()
+        self._waker.request()
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         return _NotifyListener(self._url, self._connect_arguments, on_wake)
@@ -113,9 +113,9 @@ class PostgresStore(Store):
     def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as session:
             connection = session.connection
-            asked_at = datetime.now(UTC)
+            began_at = datetime.now(UTC)
             clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            here = asked_at + (datetime.now(UTC) - asked_at) / 2
+            local_clock = began_at + (datetime.now(UTC) - began_at) / 2
             row = connection.execute(_STATUS).one()
         # A limit below zero is none. The tightest of server, role and database counts.
         limits = [(row.used, row.most), (row.used_by_role, row.role_most), (row.used_here, row.here_most)]
@@ -125,18 +125,18 @@ class PostgresStore(Store):
             connections=min(
                 (limit for limit in limits if limit[1] >= 0), key=lambda limit: limit[1] - limit[0]
             ),
-            clock_ahead_seconds=(clock - here).total_seconds(),
+            clock_ahead_seconds=(clock - local_clock).total_seconds(),
         )
 
     def make_durable(self) -> None:
-        """It always is."""
+        """Change nothing: it always is."""
 
     def close(self) -> None:
         self._waker.close()
         super().close()
 
     def _insert_all(self, routed: Sequence[RoutedEvent]) -> list[bool]:
-        """In one round trip, a transaction of its own, and the workers are told with it where it is time."""
+        """Insert in one round trip, a transaction of its own, with a wake-up where it is time for one."""
         owes = any(new.routing.owed for new in routed)
         woken = self._waker.begin(len(routed)) if owes else None
         with self._translated(), self._engine.connect() as connection:
@@ -185,7 +185,7 @@ def _begun(connection: Connection, isolation: str) -> RemoteSession:
 
 
 class _NotifyListener(Listener):
-    """Listens on a connection of its own; a lost one is made again aside while the slow poll carries on."""
+    """A listener on a connection of its own; a lost one is replaced aside while the slow poll carries on."""
 
     def __init__(self, url: str, arguments: dict[str, Any], on_wake: Callable[[], None]) -> None:
         self._conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
@@ -197,13 +197,13 @@ class _NotifyListener(Listener):
         self._connect_aside()
 
     def fileno(self) -> int | None:
-        """Of a connection that libpq gave up by itself there is none."""
+        """Return the connection's; None while there is none, as after libpq gave it up by itself."""
         if self._connection is not None and self._connection.closed:
             self._connect_aside()
         return self._connection.fileno() if self._connection is not None else None
 
     def hear(self) -> None:
-        """Without psycopg's generator of notifications: it is busy for long after the first."""
+        """Call back without psycopg's generator of notifications: it is busy for long after the first."""
         import psycopg
 
         if self._connection is None:
@@ -248,7 +248,7 @@ class _NotifyListener(Listener):
 
 
 def _driver_url(url: str) -> str:
-    """The URL that platforms hand out, with the driver that serves it."""
+    """Return the URL that platforms hand out with the driver that serves it. Raises StoreError."""
     try:
         import psycopg  # noqa: F401
     except ImportError as error:

@@ -28,14 +28,14 @@ from hub.store.session import Session
 from hub.store.store import Listener, Store
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
-_BELL_SECONDS = 0.5
+_LISTEN_SECONDS = 0.5
 _DAMAGES_SHOWN = 5
 _SOCKET_PATH_LIMIT = 90
 """A Unix socket's path has room for 104 to 108 bytes, by platform."""
 
 
 class SqliteStore(Store):
-    """WAL, `synchronous=FULL` (a commit survives a power cut), one writer at a time per process.
+    """One file in WAL mode, `synchronous=FULL` (a commit survives a power cut), one writer per process.
 
     Not `durable` is `synchronous=NORMAL`: a commit survives a killed process, and costs no fsync.
 
@@ -48,10 +48,10 @@ class SqliteStore(Store):
         self.path = sqlite_path(url)
         self._synchronous = "FULL" if durable else "NORMAL"
         super().__init__(url, self._engine_of(self.path, readers=False))
-        self._reading = self._engine_of(self.path, readers=True)
-        self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._bell.setblocking(False)
-        self._bell_path = str(_bell_path(self.path))
+        self._read_engine = self._engine_of(self.path, readers=True)
+        self._wake_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._wake_socket.setblocking(False)
+        self._wake_path = str(_wake_path(self.path))
 
     def migrate(self) -> None:
         if not self.path.parent.is_dir():
@@ -77,17 +77,17 @@ class SqliteStore(Store):
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
-            self._bell.sendto(b"!", self._bell_path)
+            self._wake_socket.sendto(b"!", self._wake_path)
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
-        return _SocketListener(_bell_path(self.path), on_wake)
+        return _SocketListener(_wake_path(self.path), on_wake)
 
     def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as session:
             connection = session.connection
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
             checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
-        problems = [f"the file is damaged: {line}" for line in checked if line != "ok"]
+        problems = [f"the file is damaged: {damage}" for damage in checked if damage != "ok"]
         if mode != "wal":
             problems.append(
                 f"its journal mode is {mode} instead of wal: readers and writers block each other"
@@ -111,8 +111,8 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         super().close()
-        self._reading.dispose()
-        self._bell.close()
+        self._read_engine.dispose()
+        self._wake_socket.close()
 
     @contextmanager
     def _writer(self) -> Iterator[Session]:
@@ -121,7 +121,7 @@ class SqliteStore(Store):
 
     @contextmanager
     def _reader(self) -> Iterator[Session]:
-        with self._reading.begin() as connection:
+        with self._read_engine.begin() as connection:
             yield Session(connection)
 
     def _engine_of(self, path: Path, *, readers: bool) -> Engine:
@@ -151,16 +151,16 @@ class SqliteStore(Store):
             pool_timeout=_BUSY_SECONDS,
             hide_parameters=True,
         )
-        begin = _begin_reading if readers else _begin_writing
+        begin = _begin_deferred if readers else _begin_immediate
         event.listen(engine, "begin", begin)
         return engine
 
 
-def _begin_reading(connection: Connection) -> None:
+def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _begin_writing(connection: Connection) -> None:
+def _begin_immediate(connection: Connection) -> None:
     """Take the write lock as soon as it is free.
 
     SQLite's own way of waiting sleeps longer each time, up to 100 ms. Where web and worker take turns, the
@@ -178,7 +178,7 @@ def _begin_writing(connection: Connection) -> None:
 
 
 def _has_begun(driver: sqlite3.Connection, deadline: float) -> bool:
-    """False where another has the lock; past the deadline that is an error like any other."""
+    """Return False where another has the lock; past the deadline that is an error like any other."""
     try:
         driver.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
@@ -190,7 +190,7 @@ def _has_begun(driver: sqlite3.Connection, deadline: float) -> bool:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Kept in the file, but not to be changed inside a transaction, so no part of a migration.
+    """Switch the file to WAL: it is kept there, but a transaction cannot, so no migration does.
 
     SQLite does not wait its busy time-out for the lock that the change needs; several processes that open a
     new file together take turns here.
@@ -208,13 +208,13 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 class _SocketListener(Listener):
-    """Wake-ups as datagrams on a Unix socket beside the database file."""
+    """A listener for datagrams on a Unix socket beside the database file."""
 
     def __init__(self, path: Path, on_wake: Callable[[], None]) -> None:
         self._path = path
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(_BELL_SECONDS)
+        self._socket.settimeout(_LISTEN_SECONDS)
         # Bound aside and then put in its place: workers may begin at the same moment.
         aside = path.with_name(f"{path.name}.{secrets.token_hex(3)}")
         try:
@@ -237,7 +237,7 @@ class _SocketListener(Listener):
         self._closed = True
         with contextlib.suppress(OSError):
             self._socket.sendto(b"!", str(self._path))
-        self._thread.join(timeout=_BELL_SECONDS * 2)
+        self._thread.join(timeout=_LISTEN_SECONDS * 2)
         self._socket.close()
         with contextlib.suppress(OSError):
             # A worker that began later listens at the same path.
@@ -246,15 +246,15 @@ class _SocketListener(Listener):
 
 
 def sqlite_path(url: str) -> Path:
-    """The file of a `sqlite:///` URL; raises StoreError where it names none."""
+    """Return the file of a `sqlite:///` URL; raises StoreError where it names none."""
     path = url.removeprefix("sqlite:///").partition("?")[0]
     if not url.startswith("sqlite:///") or not path or path == ":memory:":
         raise StoreError("DATABASE_URL must name a file: sqlite:///hub.db or sqlite:////data/hub.db")
     return Path(path)
 
 
-def _bell_path(path: Path) -> Path:
-    """Beside the database, or in the temporary folder where that path is too long for a socket."""
+def _wake_path(path: Path) -> Path:
+    """Return a path beside the database, or in the temporary folder where that is too long for a socket."""
     beside = path.absolute().with_name(path.name + "-wake")
     if len(os.fsencode(beside)) <= _SOCKET_PATH_LIMIT:
         return beside

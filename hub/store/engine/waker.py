@@ -1,4 +1,4 @@
-"""Wakes the workers of a PostgreSQL where something may be due, about once a pause."""
+"""Wake-ups for the workers of a PostgreSQL: many requests become one NOTIFY a pause."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ longer the pause is.
 
 
 class Waker:
-    """Sends a NOTIFY once per pause: with something that is committed, or alone when the pause ends.
+    """A sender of one NOTIFY per pause: with something that is committed, or alone when the pause ends.
 
-    One stands for every wake-up that was asked for before it began, because what those are about was
-    committed by then.
+    It stands for every wake-up that was requested before it began: their rows were committed by then.
     """
 
     def __init__(self, notify: Callable[[], None]) -> None:
         self._notify = notify
-        self._is_asked = threading.Event()
+        self._has_requests = threading.Event()
         self._closed = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._asked = self._answered = 0
+        self._requested = self._served = 0
         self._began_at, self._pause = float("-inf"), PAUSE_SECONDS
 
     def begin(self, count: int) -> int | None:
         """Begin a NOTIFY that goes with the commit of so many events, and a pause; None within one.
 
-        Returns how many wake-ups it stands for, to be handed to `committed`.
+        Returns the number of wake-ups that it stands for, for `committed`.
         """
         with self._lock:
             now = time.monotonic()
@@ -40,47 +39,47 @@ class Waker:
                 return None
             self._began_at = now
             self._pause = min(PAUSE_SECONDS * count, LONGEST_PAUSE_SECONDS)
-            return self._asked
+            return self._requested
 
-    def committed(self, asked: int) -> None:
-        """Note that the workers heard of the first so many wake-ups."""
+    def committed(self, requested: int) -> None:
+        """Note that the first so many wake-ups have reached the workers."""
         with self._lock:
-            self._answered = max(self._answered, asked)
+            self._served = max(self._served, requested)
 
-    def ask(self) -> None:
-        """Wake for what is committed by now: once the pause ends, if nothing else did until then."""
+    def request(self) -> None:
+        """Request a wake-up for what is committed by now: it goes when the pause ends, or with another."""
         with self._lock:
-            self._asked += 1
+            self._requested += 1
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="wake", daemon=True)
                 self._thread.start()
-        self._is_asked.set()
+        self._has_requests.set()
 
     def close(self) -> None:
         """End the thread that waits for pauses to end."""
         self._closed = True
-        self._is_asked.set()
+        self._has_requests.set()
         if self._thread is not None:
             self._thread.join(timeout=1)
 
     def _run(self) -> None:
         while not self._closed:
-            self._is_asked.wait()
-            self._is_asked.clear()
+            self._has_requests.wait()
+            self._has_requests.clear()
             # Once more for one that went along meanwhile and has yet to be committed.
             for _ in range(2):
                 time.sleep(max(self._goes_alone_at() - time.monotonic(), 0))
             with self._lock:
-                asked = self._asked
-                if self._closed or self._answered >= asked:
+                requested = self._requested
+                if self._closed or self._served >= requested:
                     continue
                 self._began_at = time.monotonic()
             # Workers look by themselves too; a wake-up that fails costs a moment, not an event.
             with contextlib.suppress(Exception):
                 self._notify()
-                self.committed(asked)
+                self.committed(requested)
 
     def _goes_alone_at(self) -> float:
-        """After the pause; where many come together the next of them goes first."""
+        """Return the time after the pause; where many come together, the next of them goes first."""
         ends_at = self._began_at + self._pause
         return ends_at if self._pause <= PAUSE_SECONDS else ends_at + PAUSE_SECONDS

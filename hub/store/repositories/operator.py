@@ -18,7 +18,7 @@ class Operator(Repository):
     """Changes of single deliveries."""
 
     def lock(self, delivery_id: str) -> Any:
-        """A delivery, locked, with whether its event's payload is kept and blanked; raises NotFound."""
+        """Lock a delivery; return its row, with its event's `has_payload` and `blanked`. Raises NotFound."""
         statement = (
             select(deliveries, events.c.payload.is_not(None).label("has_payload"), events.c.blanked)
             .join(events, events.c.id == deliveries.c.event_id)
@@ -31,36 +31,23 @@ class Operator(Repository):
             raise NotFound(f"there is no delivery {delivery_id}")
         return row
 
-    def requeue(self, delivery_id: str, fields: Mapping[str, Any]) -> None:
-        """Owe a delivery anew: due now, its schedule begun again, to be rendered from `fields`."""
-        self._session.connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery_id)
-            .values(
-                state=State.PENDING,
-                reason=None,
-                due_at=self._session.now,
-                owed_since=self._session.now,
-                tries=0,
-                send=dict(fields),
-                message=None,
-                degraded=None,
-                finished_at=None,
-            )
-        )
+    def requeue(self, delivery_id: str, fields: Mapping[str, Any] | None = None) -> None:
+        """Owe a delivery anew: due now, its schedule begun again, with the same message.
 
-    def resend_held(self, delivery_id: str) -> None:
-        """Make a held delivery pending again, with the same message and id."""
+        With the `fields` of a send block its message is rendered again, from them.
+        """
+        now = self._session.now
+        values: dict[str, Any] = {
+            "state": State.PENDING,
+            "reason": None,
+            "due_at": now,
+            "owed_since": now,
+            "tries": 0,
+        }
+        if fields is not None:
+            values |= {"send": dict(fields), "message": None, "degraded": None, "finished_at": None}
         self._session.connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery_id)
-            .values(
-                state=State.PENDING,
-                reason=None,
-                due_at=self._session.now,
-                owed_since=self._session.now,
-                tries=0,
-            )
+            update(deliveries).where(deliveries.c.id == delivery_id).values(values)
         )
 
     def finish(self, delivery_id: str, state: State, reason: str) -> None:
@@ -79,7 +66,7 @@ class Operator(Repository):
     def delivery_ids(
         self, state: State, destination: str | None, since: datetime | None, after: str, limit: int
     ) -> list[str]:
-        """The oldest deliveries in a state, a batch at a time: those behind the id `after`."""
+        """Return the oldest deliveries in a state, a batch at a time: those behind the id `after`."""
         statement = select(deliveries.c.id).where(is_in(state), deliveries.c.id > after)
         if destination:
             statement = statement.where(deliveries.c.destination == destination)

@@ -1,4 +1,4 @@
-"""Removes what is old; what goes is kept in the counters."""
+"""Retention: old rows are removed in batches, and stay in the counters."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from hub.store.session import Repository
 from hub.store.tables import attempts, counters, deliveries, events, is_in
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
-"""The buckets of `hub_delivery_seconds`, in seconds; what is pruned is counted in the same ones."""
-
+"""The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
 
 IDS_KEPT = timedelta(days=90)
-"""A message id is remembered so long, so that a late resend is still recognised."""
+"""The time that a message id is remembered, so that a late resend is still recognised."""
 
 PRUNE_BATCH = 500
-"""So many rows of a kind at most are removed in one transaction: requests wait no longer than that."""
+"""The most rows of a kind that one transaction removes: requests wait no longer than that."""
 
 
 class Retention(Repository):
-    """What is removed with age."""
+    """The removal of old rows."""
 
     def prune_by_age(self, retention: timedelta) -> int:
-        """Remove a batch of what is older than the retention; 0 where nothing is left to remove."""
+        """Remove a batch of rows older than the retention; return their number, 0 where none is old."""
         return self.prune(
             payloads_before=self._session.now - retention,
             ids_before=self._session.now - max(IDS_KEPT, retention),
@@ -35,10 +34,10 @@ class Retention(Repository):
         )
 
     def prune(self, *, payloads_before: datetime, ids_before: datetime, limit: int) -> int:
-        """Remove what is old, at most `limit` of each kind; returns how many rows were removed or emptied.
+        """Remove old rows, at most `limit` of each kind; return the number of those removed or emptied.
 
         Finished deliveries with their attempts go first, then payloads of events that are owed nothing,
-        then events whose message id is old enough to be forgotten. What goes is kept in the counters.
+        then events whose message id is old enough to be forgotten. The counters keep count of them.
         """
         return (
             self._prune_deliveries(payloads_before, limit)
@@ -75,7 +74,7 @@ class Retention(Repository):
         return len(ids)
 
     def _owe_less(self, removed: Mapping[str, int]) -> None:
-        """Let events know of deliveries that went with age: what is missing beyond that was lost."""
+        """Take pruned deliveries off the counts of their events: any others that are missing were lost."""
         of_count: dict[int, list[str]] = {}
         for event_id, count in removed.items():
             of_count.setdefault(count, []).append(event_id)
@@ -93,7 +92,7 @@ class Retention(Repository):
         self._count("delivery_seconds", "+Inf", len(seconds))
         self._count("delivery_seconds", "microseconds", round(sum(seconds) * 1_000_000))
         for bound in DELIVERY_SECONDS_BOUNDS:
-            self._count("delivery_seconds", str(bound), sum(1 for each in seconds if each <= bound))
+            self._count("delivery_seconds", str(bound), sum(1 for wait in seconds if wait <= bound))
 
     def _prune_payloads(self, before: datetime, limit: int) -> int:
         owed = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id)

@@ -1,4 +1,4 @@
-"""Blanks one-time secrets once nothing is owed for their event any more."""
+"""One-time secrets, blanked once nothing is owed for their event any more."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail",)
 
 
 class Secrets(Repository):
-    """One-time secrets in what is kept: payloads, messages, and what quotes them."""
+    """One-time secrets in payloads, messages, and the columns that quote them."""
 
     def blank(self, event_ids: Collection[str]) -> None:
         """Remove one-time secrets from events whose every delivery is delivered or cancelled."""
         for event_id in sorted(event_ids):
-            states = select(deliveries.c.state).where(deliveries.c.event_id == event_id)
-            found = set(self._session.connection.execute(states).scalars())
-            if found and found <= set(FINISHED):
+            its_states = select(deliveries.c.state).where(deliveries.c.event_id == event_id)
+            states = set(self._session.connection.execute(its_states).scalars())
+            if states and states <= set(FINISHED):
                 self._blank(event_id)
 
     def _blank(self, event_id: str) -> None:

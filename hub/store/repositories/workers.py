@@ -1,4 +1,4 @@
-"""Signs of life of the workers."""
+"""Heartbeats of the workers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hub.store.tables import workers
 
 
 class Workers(Repository):
-    """Heartbeats, one row a worker."""
+    """One row for each worker: the time of its last cycle."""
 
     def beat(self, worker: str, seen_at: datetime, *, forget_after: timedelta) -> None:
-        """Keep a worker's sign of life, and forget workers that were silent for long."""
+        """Keep a worker's heartbeat, and forget workers that were silent for long."""
         self._session.connection.execute(
             delete(workers).where(workers.c.seen_at < self._session.now - forget_after)
         )
@@ -25,5 +25,5 @@ class Workers(Repository):
         self._session.connection.execute(delete(workers).where(workers.c.id == worker))
 
     def last_seen_at(self) -> datetime | None:
-        """Return the last sign of life of any worker; None where none runs."""
+        """Return the last heartbeat of any worker; None where none runs."""
         return self._session.connection.execute(select(func.max(workers.c.seen_at))).scalar()

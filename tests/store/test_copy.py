@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from hub.delivery import retry
-from hub.errors import Reject, StoreError, StoreMoved
+from hub.errors import Reject, StoreError, StoreMigrated
 from hub.model.delivery import Receipt, State
 from hub.model.event import Event, new_id
 from hub.store import copy
@@ -82,7 +82,7 @@ def claim(store: Store, lease: timedelta = LEASE) -> Any:
 
 
 def rows(store: Store, table: Any) -> list[Any]:
-    own = (settings.c.name.not_in(("moved", "moving")),) if table is settings else ()
+    own = (settings.c.name.not_in(("migrated", "migrating")),) if table is settings else ()
     with store.read() as snapshot:
         statement = select(table).where(*own).order_by(*table.primary_key)
         return [tuple(row) for row in snapshot.session.connection.execute(statement)]
@@ -107,20 +107,20 @@ def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -
     before = {
         table.name: rows(source, table) for table in (events, deliveries, attempts, destinations, settings)
     }
-    counted = copy.move(source, target, silent)
+    counted = copy.migrate_store(source, target, silent)
 
     assert counted == {"events": 5, "deliveries": 5, "attempts": 2}
     after = {
         table.name: rows(target, table) for table in (events, deliveries, attempts, destinations, settings)
     }
     assert after == before
-    copy.refuse_moved(target)
+    copy.refuse_migrated(target)
 
 
 def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, target: Store) -> None:
     owe(source)
     other = open_store(source.url)
-    copy.move(source, target, silent)
+    copy.migrate_store(source, target, silent)
     try:
         for write in (
             lambda: owe(other),
@@ -128,12 +128,12 @@ def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, 
             lambda: other.write(lambda t: t.destinations.pause("log", "by hand")),
             lambda: other.write(lambda t: t.settings.set_default("other", "value")),
         ):
-            with pytest.raises(StoreMoved, match="moved to another; set DATABASE_URL"):
+            with pytest.raises(StoreMigrated, match="moved to another; set DATABASE_URL"):
                 write()
     finally:
         other.close()
     with pytest.raises(StoreError, match="moved to another"):
-        copy.refuse_moved(source)
+        copy.refuse_migrated(source)
 
 
 def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target: Store) -> None:
@@ -144,11 +144,11 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
     def settle_then(name: str, copied: int, total: int) -> None:
         said.append(name)
 
-    mover = threading.Thread(target=copy.move, args=(source, target, settle_then))
+    mover = threading.Thread(target=copy.migrate_store, args=(source, target, settle_then))
     mover.start()
     given.until(lambda: _is_marked(source))
 
-    with pytest.raises(StoreMoved):
+    with pytest.raises(StoreMigrated):
         owe(source)
     assert said == []
 
@@ -162,7 +162,7 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
 def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store, target: Store) -> None:
     owe(source)
     started = claim(source)
-    copy.move(source, target, silent)
+    copy.migrate_store(source, target, silent)
     (orphan,) = target.write(lambda t: t.queue.expired())
 
     assert orphan.id == started.id
@@ -182,7 +182,7 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
         return write(work)
 
     target.write = counted  # type: ignore[method-assign]
-    copy.move(source, target, lambda *_: None)
+    copy.migrate_store(source, target, lambda *_: None)
 
     with source.read() as here, target.read() as there:
         for each in here.reports.events():
@@ -199,11 +199,11 @@ def test_a_move_that_was_cut_off_goes_on(source: Store, target: Store) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        copy.move(source, target, cut, rows_at_once=2)
+        copy.migrate_store(source, target, cut, rows_at_once=2)
     with pytest.raises(StoreError, match="not finished"):
-        copy.refuse_moved(target)
+        copy.refuse_migrated(target)
     seen: list[tuple[str, int]] = []
-    copy.move(source, target, lambda name, copied, total: seen.append((name, copied)))
+    copy.migrate_store(source, target, lambda name, copied, total: seen.append((name, copied)))
 
     assert seen[:2] == [("events", 7), ("deliveries", 4)]
     assert [row[0] for row in rows(target, events)] == sorted(ids)
@@ -215,7 +215,7 @@ def test_a_target_that_is_not_empty_is_refused(source: Store, target: Store) -> 
     owe(target)
 
     with pytest.raises(StoreError, match="not empty"):
-        copy.move(source, target, silent)
+        copy.migrate_store(source, target, silent)
     assert len(owe(source)) == 1
 
 
@@ -223,28 +223,28 @@ def test_a_target_that_was_used_for_nothing_but_a_session_is_not_empty(source: S
     target.write(lambda t: t.settings.set_default("session_key", "secret"))
 
     with pytest.raises(StoreError, match="not empty"):
-        copy.move(source, target, silent)
+        copy.migrate_store(source, target, silent)
 
 
 def test_a_database_is_not_moved_into_itself(source: Store) -> None:
     same = open_store(source.url)
     try:
         with pytest.raises(StoreError, match="the same database"):
-            copy.move(source, same, silent)
+            copy.migrate_store(source, same, silent)
     finally:
         same.close()
     assert len(owe(source)) == 1
-    copy.refuse_moved(source)
+    copy.refuse_migrated(source)
 
 
 def test_what_has_moved_is_not_moved_again(source: Store, target: Store, tmp_path: Path) -> None:
-    copy.move(source, target, silent)
+    copy.migrate_store(source, target, silent)
     third = open_store(f"sqlite:///{tmp_path / 'third.db'}")
     third.migrate()
     try:
         for store in (target, third):
             with pytest.raises(StoreError, match="moved already"):
-                copy.move(source, store, silent)
+                copy.migrate_store(source, store, silent)
     finally:
         third.close()
 
@@ -256,16 +256,16 @@ def test_a_move_that_is_not_complete_can_be_undone(source: Store, target: Store)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        copy.move(source, target, cut)
+        copy.migrate_store(source, target, cut)
     copy.undo(source, target)
 
     assert len(owe(source)) == 1
     assert claim(source).destination == "log"
-    copy.refuse_moved(source)
+    copy.refuse_migrated(source)
 
 
 def test_a_move_that_is_complete_cannot_be_undone(source: Store, target: Store) -> None:
-    copy.move(source, target, silent)
+    copy.migrate_store(source, target, silent)
 
     with pytest.raises(StoreError, match="complete"):
         copy.undo(source, target)
@@ -280,17 +280,17 @@ def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store
             written.extend(owe(target))
 
     with pytest.raises(StoreError, match="events: 3 rows here and 4 there"):
-        copy.move(source, target, write)
+        copy.migrate_store(source, target, write)
 
 
 def _is_marked(store: Store) -> bool:
     with store.read() as snapshot:
-        return snapshot.settings.get("moved") is not None
+        return snapshot.settings.get("migrated") is not None
 
 
 def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> None:
     source.write(lambda t: t.settings.set_default("a", json.dumps({"b": 1})))
-    copy.move(source, target, silent)
+    copy.migrate_store(source, target, silent)
 
     with target.read() as snapshot:
         assert (
