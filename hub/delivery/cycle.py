@@ -15,7 +15,6 @@ from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.health.alerts import dead_letters
 from hub.model.delivery import FINISHED, NotBegun, Receipt, Settlement, State
 from hub.model.destination import DestinationState
-from hub.model.event import Event
 from hub.store.repositories.queue import ClaimRequest, Waiting
 from hub.store.store import Store, Transaction
 
@@ -79,13 +78,13 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
 def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
     transaction.queue.settle(settlements)
     finished = [settlement.claim.event for settlement in settlements if settlement.state in FINISHED]
-    spent = {event.id for event in finished if _holds_secrets(event)}
+    spent = {
+        event.id
+        for event in finished
+        if catalog.has_secrets(event.type) and catalog.secret_values(event.type, event.body)
+    }
     if spent:
         transaction.secrets.blank(spent)
-
-
-def _holds_secrets(event: Event) -> bool:
-    return catalog.has_secrets(event.type) and bool(catalog.secret_values(event.type, event.body))
 
 
 def _count_dead(transaction: Transaction, settlements: Sequence[Settlement]) -> None:

@@ -65,7 +65,9 @@ class Worker:
         self._executor = Executor(self._in_flight, self._completions, public_url)
         self._stopping = threading.Event()
         self._configs: dict[str, DestinationConfig] = {}
-        self._registered: Rules | None = None
+        self._available: dict[str, DestinationConfig] = {}
+        self._known: Rules | None = None
+        self._is_registered = False
         self._more_waits = self._has_moved = False
 
     def run(self) -> None:
@@ -98,9 +100,11 @@ class Worker:
     def _cycle(self) -> float:
         """Run one cycle; return for how many seconds there is nothing to do by time alone."""
         rules, completions = self._rules(), self._completions.take()
+        if self._known is not rules:
+            self._adopt(rules)
         batch = self._batch(rules, completions)
         try:
-            if self._registered is not rules:
+            if not self._is_registered:
                 self._register(rules)
             return self._carry_out(batch, rules)
         except StoreError as error:
@@ -113,24 +117,27 @@ class Worker:
         self._stopping.wait(STORE_PAUSE_SECONDS)
         return 0.0
 
-    def _register(self, rules: Rules) -> None:
-        """Give every destination of a version its row, before the first cycle that locks it."""
-        configured = {name: is_available(config) for name, config in rules.config.destinations.items()}
-        with self._store.transaction() as transaction:
-            transaction.destinations.mark_configured(configured)
-        self._registered = rules
-
-    def _batch(self, rules: Rules, completions: tuple[Completion, ...]) -> Batch:
+    def _adopt(self, rules: Rules) -> None:
+        """Serve a version's destinations from now on; what is under way goes by the version before."""
         configs = rules.config.destinations
         self._configs.update(configs)
+        self._available = {name: config for name, config in configs.items() if is_available(config)}
+        self._known, self._is_registered = rules, False
+
+    def _register(self, rules: Rules) -> None:
+        """Give every destination of a version its row, before the first cycle that locks it."""
+        configured = {name: name in self._available for name in rules.config.destinations}
+        with self._store.transaction() as transaction:
+            transaction.destinations.mark_configured(configured)
+        self._is_registered = True
+
+    def _batch(self, rules: Rules, completions: tuple[Completion, ...]) -> Batch:
         under_way = self._in_flight.by_destination()
         under_way.subtract(completion.claim.destination for completion in completions)
         claims = not self._stopping.is_set() and not self._has_moved
         return Batch(
             completions=completions,
-            destinations={
-                name: config for name, config in configs.items() if claims and is_available(config)
-            },
+            destinations=self._available if claims else {},
             configs=self._configs,
             threads=self._threads,
             in_flight=+under_way,
@@ -142,7 +149,7 @@ class Worker:
         result = run_cycle(self._store, batch)
         self.last_cycle_at = result.now
         self._more_waits = self._more_waits if result.more_waits is None else result.more_waits
-        self._registered = None if result.lacks_row else self._registered
+        self._is_registered = not result.lacks_row
         for claim in result.claims:
             self._in_flight.add(claim, began_at)
             config = self._configs[claim.destination]
