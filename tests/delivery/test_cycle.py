@@ -388,7 +388,7 @@ def test_a_claim_names_its_lease(store: Store) -> None:
     (claim,) = cycle(store).claims
     row = store.write(lambda t: t.operator.lock(claim.id))
     with store.read() as snapshot:
-        left = (row.lease_until - snapshot.now).total_seconds()
+        remaining = (row.lease_until - snapshot.now).total_seconds()
 
     assert isinstance(claim, Claim)
-    assert 20 < left <= CRM.timeout_seconds + 15
+    assert 20 < remaining <= CRM.timeout_seconds + 15

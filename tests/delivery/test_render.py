@@ -21,9 +21,9 @@ PEOPLE = ("console", "slack", "email")
 
 
 def composer(type_: str) -> type[Destination]:
-    found = find_destination(type_)
-    assert found is not None
-    return found
+    destination_class = find_destination(type_)
+    assert destination_class is not None
+    return destination_class
 
 
 def rendered(

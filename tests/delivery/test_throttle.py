@@ -215,7 +215,7 @@ def sent_at(limit: RateLimit, seconds: float, *, step: float, at_once: int = 100
 )
 def test_no_window_has_more_than_the_limit_and_its_burst(limit: RateLimit, step: float, slack: int) -> None:
     sent = sent_at(limit, limit.seconds * 4, step=step)
-    windows = [sum(1 for each in sent if start <= each < start + limit.seconds) for start in sent]
+    windows = [sum(1 for moment in sent if start <= moment < start + limit.seconds) for start in sent]
 
     assert max(windows) <= limit.count + slack
     # And it is reached: whoever is a little late makes up for it.

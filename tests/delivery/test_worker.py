@@ -51,16 +51,16 @@ def only(store: Store) -> DeliveryRecord:
 
 
 def wait_for_state(store: Store, state: State, count: int = 1) -> list[DeliveryRecord]:
-    def found() -> list[DeliveryRecord]:
+    def matching() -> list[DeliveryRecord]:
         with store.read() as snapshot:
             records = snapshot.reports.deliveries(state=state)
         return records if len(records) >= count else []
 
-    return given.until(found)
+    return given.until(matching)
 
 
 def outcomes(record: DeliveryRecord) -> list[Outcome | None]:
-    return [each.outcome for each in record.attempt_list]
+    return [attempt.outcome for attempt in record.attempt_list]
 
 
 # -- the way of a delivery ------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
 
     assert state.failures == 5
     assert len(failing.received) == 5
-    assert sum(each.attempts for each in wait_for_state(store, State.PENDING, 4)) == 5
+    assert sum(record.attempts for record in wait_for_state(store, State.PENDING, 4)) == 5
 
 
 def probed(store: Store, name: str) -> Any:
@@ -380,8 +380,8 @@ def test_workers_share_the_work_and_send_everything_once(open_stores: Callable[.
     stores = [open_stores() for _ in range(3)]
     with HttpReceiver() as receiver, ExitStack() as stack:
         rules = sending(to(receiver, concurrency=6))
-        for each in stores[1:]:
-            stack.enter_context(working(each, rules))
+        for store in stores[1:]:
+            stack.enter_context(working(store, rules))
         for _ in range(60):
             fan_out(given.event(), rules, stores[0])
         wait_for_state(stores[0], State.DELIVERED, 50)
@@ -422,12 +422,12 @@ def test_stopping_takes_back_what_has_not_begun_and_leaves_unknown_what_was_bein
         with working(store, rules):
             receiver.wait_for(2)
     with store.read() as snapshot:
-        records = [snapshot.reports.delivery(each.id) for each in snapshot.reports.deliveries()]
+        records = [snapshot.reports.delivery(record.id) for record in snapshot.reports.deliveries()]
         seen_at = snapshot.workers.last_seen_at()
 
-    assert {each.state for each in records} == {State.PENDING}
-    assert sorted(len(each.attempt_list) for each in records) == [0, 0, 0, 1, 1]
-    assert [outcomes(each) for each in records if each.attempt_list] == [[Outcome.UNKNOWN]] * 2
+    assert {record.state for record in records} == {State.PENDING}
+    assert sorted(len(record.attempt_list) for record in records) == [0, 0, 0, 1, 1]
+    assert [outcomes(record) for record in records if record.attempt_list] == [[Outcome.UNKNOWN]] * 2
     assert seen_at is None
 
 

@@ -130,14 +130,14 @@ class Hub:
 
 def _session(leader: int) -> list[int]:
     """The living processes of a session, its leader first."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
                 state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
                 if int(session) == leader and state != "Z":
-                    found.append(int(entry.name))
-    return sorted(found)
+                    pids.append(int(entry.name))
+    return sorted(pids)
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:

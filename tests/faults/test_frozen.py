@@ -43,11 +43,11 @@ def test_a_worker_that_was_frozen_cannot_overwrite_its_successor(tmp_path: Path,
     (answer,) = sender.accepted.values()
     store = open_store(url)
     with store.read() as snapshot:
-        (found,) = snapshot.reports.deliveries(event=answer["event"])
-        record = snapshot.reports.delivery(found.id)
+        (listed,) = snapshot.reports.deliveries(event=answer["event"])
+        record = snapshot.reports.delivery(listed.id)
     store.close()
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 
     assert record.state is State.DELIVERED
-    assert [each.outcome for each in record.attempt_list] == [Outcome.UNKNOWN, Outcome.DELIVERED]
+    assert [attempt.outcome for attempt in record.attempt_list] == [Outcome.UNKNOWN, Outcome.DELIVERED]
     assert len(crm.received) == 2

@@ -108,15 +108,15 @@ def post(hub: Hub, event_type: str) -> str:
 
 def waits(hub: Hub, receiver: HttpReceiver, count: int) -> list[float]:
     """How long each of so many events took from its POST to its arrival at the healthy destination."""
-    found = []
+    seconds = []
     for _ in range(count):
         began = time.monotonic()
         event_id = post(hub, "user.updated")
         while not any(request.headers["hub-event-id"] == event_id for request in receiver.received[-200:]):
             assert time.monotonic() - began < 30, "it did not arrive at the healthy destination"
             time.sleep(0.002)
-        found.append(time.monotonic() - began)
-    return found
+        seconds.append(time.monotonic() - began)
+    return seconds
 
 
 def make_overdue(store: Store, event_id: str, count: int) -> None:
@@ -144,10 +144,10 @@ def waited_behind(store: Store, receiver: HttpReceiver, event_id: str) -> int:
     """How many others arrived at the flooded destination between an event's being owed and its arrival."""
 
     def places() -> list[int]:
-        at_flooded = [each for each in receiver.received if each.path == "/flooded"]
-        return [n for n, each in enumerate(at_flooded) if each.headers["hub-event-id"] == event_id]
+        at_flooded = [request for request in receiver.received if request.path == "/flooded"]
+        return [n for n, request in enumerate(at_flooded) if request.headers["hub-event-id"] == event_id]
 
-    already = sum(each.path == "/flooded" for each in receiver.received)
+    already = sum(request.path == "/flooded" for request in receiver.received)
     wait_until(places, "a first attempt beside old retries", 120)
     return places()[0] - already
 
@@ -178,7 +178,7 @@ def probe_now(store: Store, *names: str) -> None:
 
 def all_delivered(store: Store, *names: str) -> bool:
     with store.read() as snapshot:
-        found = [
+        records = [
             record for name in names for record in snapshot.reports.deliveries(destination=name, limit=500)
         ]
-    return all(record.state is State.DELIVERED for record in found)
+    return all(record.state is State.DELIVERED for record in records)

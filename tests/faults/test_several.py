@@ -129,28 +129,28 @@ def hub(folder: Path, url: str, receiver: HttpReceiver, clock: int, *programs: s
 def test_machines_share_the_work_and_its_limits(
     new_postgres_database: Callable[..., str], tmp_path: Path, is_full: bool, count: Count
 ) -> None:
-    ledger, url, each = Ledger(), new_postgres_database(), 400 if is_full else 60
+    ledger, url, events = Ledger(), new_postgres_database(), 400 if is_full else 60
     workers = ("worker",) * (3 if is_full else 2)
     with (
         HttpReceiver(respond=ledger) as receiver,
         hub(tmp_path / "ahead", url, receiver, AHEAD, "web", *workers) as ahead,
         hub(tmp_path / "behind", url, receiver, BEHIND, "web", *workers) as behind,
     ):
-        senders = [Sender(machine, pause_seconds=0.0, limit=each) for machine in (ahead, behind)]
+        senders = [Sender(machine, pause_seconds=0.0, limit=events) for machine in (ahead, behind)]
         with senders[0], senders[1]:
-            wait_until(lambda: all(len(sender.accepted) == each for sender in senders), "all events", 120)
+            wait_until(lambda: all(len(sender.accepted) == events for sender in senders), "all events", 120)
         before = await_open(url, ledger)
         probed_at = time.monotonic()
         probe_now(url)
         wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 15)
-        wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", each + 60)
+        wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", events + 60)
         probed = len(ledger.began["/broken"])
         minutes = (time.monotonic() - probed_at) / 60
         ledger.is_broken = False
         probe_now(url)
         settle(url, 60)
     count(
-        events=2 * each,
+        events=2 * events,
         deliveries=len(ledger.arrivals),
         duplicates=sum(ledger.arrivals.values()) - len(ledger.arrivals) - probed,
         workers=2 * len(workers),
@@ -161,10 +161,10 @@ def test_machines_share_the_work_and_its_limits(
         probes=probed - before,
     )
 
-    assert [len(sender.accepted) for sender in senders] == [each, each]
-    assert len(ledger.arrivals) == 6 * each
+    assert [len(sender.accepted) for sender in senders] == [events, events]
+    assert len(ledger.arrivals) == 6 * events
     assert ledger.overlaps == 0
-    assert len(ledger.began["/crm"]) == len(ledger.began["/paced"]) == 2 * each
+    assert len(ledger.began["/crm"]) == len(ledger.began["/paced"]) == 2 * events
     assert ledger.most["/crm"] <= CONCURRENCY
     assert ledger.busiest("/paced", 2) < 1.5 * 2 * PER_SECOND
     assert before <= 5 + 3  # five open it, while three more may be under way
@@ -258,10 +258,10 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
                 settle(postgres.url, 20)
     (answer,) = sender.accepted.values()
     with opened(postgres.url) as store, store.read() as snapshot:
-        (found,) = snapshot.reports.deliveries(event=answer["event"])
-        record = snapshot.reports.delivery(found.id)
+        (listed,) = snapshot.reports.deliveries(event=answer["event"])
+        record = snapshot.reports.delivery(listed.id)
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 
     assert record.state is State.DELIVERED
-    assert [each.outcome for each in record.attempt_list] == [Outcome.UNKNOWN, Outcome.DELIVERED]
+    assert [attempt.outcome for attempt in record.attempt_list] == [Outcome.UNKNOWN, Outcome.DELIVERED]
     assert len(crm.received) == 2

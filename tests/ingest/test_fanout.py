@@ -70,9 +70,9 @@ def test_fan_out_owes_one_delivery_for_each_send(store: Store) -> None:
 
     assert (done.event_id, done.duplicate) == (event.id, False)
     assert (done.routes, done.deliveries) == (("one", "two"), 3)
-    assert sorted(each.route for each in owed) == ["one", "one", "two"]
-    assert {each.state for each in owed} == {State.PENDING}
-    assert len({each.id for each in owed}) == 3
+    assert sorted(record.route for record in owed) == ["one", "one", "two"]
+    assert {record.state for record in owed} == {State.PENDING}
+    assert len({record.id for record in owed}) == 3
 
 
 def test_a_resent_event_changes_nothing(store: Store) -> None:
@@ -96,7 +96,7 @@ def test_a_resent_event_revives_its_dead_deliveries_alone(store: Store) -> None:
     event = given.event()
     fan_out(event, given.rules(given.route("all", ("*",), "log", "log")), store)
     with store.read() as snapshot:
-        dead, delivered = (each.id for each in snapshot.reports.deliveries(event=event.id))
+        dead, delivered = (record.id for record in snapshot.reports.deliveries(event=event.id))
     settle_as(store, State.DEAD, reason="refused", tries=4)
     store.write(lambda t: t.operator.finish(delivered, State.DELIVERED, "seen"))
     done = fan_out(replace(event, id="evt_other"), LOG, store)
@@ -173,8 +173,8 @@ def test_a_resent_event_is_kept_once_by_any_number_of_processes(open_stores: Cal
     with ThreadPoolExecutor(12) as pool:
         done = list(pool.map(lambda n: fan_out(replace(event, id=f"evt_{n}"), LOG, stores[n % 3]), range(24)))
 
-    assert [each.duplicate for each in done].count(False) == 1
-    assert len({each.event_id for each in done}) == 1
+    assert [result.duplicate for result in done].count(False) == 1
+    assert len({result.event_id for result in done}) == 1
     assert states(stores[0], done[0].event_id) == {State.PENDING: 1}
 
 
@@ -193,7 +193,7 @@ def deliver_with(store: Store, event: Event, message: dict[str, object], rules: 
     fan_out(event, rules, store)
     settle_as(store, State.PENDING, message=message, reason=f"saw {LINK}", degraded=f"no {LINK}")
     with store.read() as snapshot:
-        return [each.id for each in snapshot.reports.deliveries(event=event.id)]
+        return [record.id for record in snapshot.reports.deliveries(event=event.id)]
 
 
 def finish(store: Store, delivery_id: str, state: State) -> None:

@@ -14,7 +14,7 @@ from hub.model.routing import UNMATCHED, Send, Verdict, event_matches
 
 
 def taken(rules: Rules, event: Event) -> list[str]:
-    return [each.route for each in match(rules, event).matched]
+    return [matched.route for matched in match(rules, event).matched]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_stop_ends_the_walk_only_where_it_matches() -> None:
     )
 
     assert taken(rules, given.event()) == ["yes"]
-    assert [each.route for each in match(rules, given.event()).verdicts] == ["no", "yes"]
+    assert [verdict.route for verdict in match(rules, given.event()).verdicts] == ["no", "yes"]
 
 
 def test_sources_are_told_apart() -> None:
@@ -89,7 +89,7 @@ def test_nothing_is_owed_to_a_destination_that_is_switched_off() -> None:
     )
     routing = match(rules, given.event())
 
-    assert [[send.to for send in each.sends] for each in routing.matched] == [["log"], []]
+    assert [[send.to for send in matched.sends] for matched in routing.matched] == [["log"], []]
     assert routing.routes == ("a", "b")
 
 
@@ -97,7 +97,7 @@ def test_the_unmatched_block_takes_what_no_route_takes() -> None:
     rules = given.rules(given.route("users", ("user.*",)), unmatched=(Send(to="log"),))
     routing = match(rules, given.event("session.created"))
 
-    assert [each.route for each in routing.matched] == [UNMATCHED]
+    assert [matched.route for matched in routing.matched] == [UNMATCHED]
     assert routing.routes == ()
     assert taken(rules, given.event("user.created")) == ["users"]
 

@@ -47,7 +47,9 @@ def test_events_are_taken_in_and_delivered_between_the_batches(store: Store) -> 
 
 def states_of(store: Store, *event_ids: str | None) -> set[State]:
     with store.read() as snapshot:
-        return {state for each in snapshot.reports.events() if each.id in event_ids for state in each.states}
+        return {
+            state for event in snapshot.reports.events() if event.id in event_ids for state in event.states
+        }
 
 
 def payloads(store: Store) -> list[str]:

@@ -53,31 +53,31 @@ def upgrade(connection: Connection, revision: str) -> None:
 
 def revisions() -> list[str]:
     """All of this major version, oldest first."""
-    found = [script.revision for script in scripts().walk_revisions() if script.revision.startswith("v1_")]
-    return found[::-1]
+    names = [script.revision for script in scripts().walk_revisions()]
+    return [name for name in reversed(names) if name.startswith("v1_")]
 
 
 def schema(connection: Connection) -> Schema:
     looking = inspect(connection)
-    found: dict[tuple[str, str, str], Any] = {}
+    parts: dict[tuple[str, str, str], Any] = {}
     for table in looking.get_table_names():
-        found["table", table, ""] = looking.get_pk_constraint(table)["constrained_columns"]
+        parts["table", table, ""] = looking.get_pk_constraint(table)["constrained_columns"]
         for column in looking.get_columns(table):
             described = {"type": str(column["type"]), "nullable": column["nullable"]}
-            found["column", table, column["name"]] = described | {"default": column["default"]}
+            parts["column", table, column["name"]] = described | {"default": column["default"]}
         for index in looking.get_indexes(table):
             kind = "unique" if index["unique"] else "index"
             where = index["dialect_options"].get(f"{connection.dialect.name}_where")
-            found[kind, table, index["name"] or ""] = (index["column_names"], str(where))
+            parts[kind, table, index["name"] or ""] = (index["column_names"], str(where))
         for unique in looking.get_unique_constraints(table):
-            found["unique", table, unique["name"] or ""] = unique["column_names"]
+            parts["unique", table, unique["name"] or ""] = unique["column_names"]
         for foreign in looking.get_foreign_keys(table):
-            found["foreign key", table, str(foreign["constrained_columns"])] = foreign["referred_table"]
+            parts["foreign key", table, str(foreign["constrained_columns"])] = foreign["referred_table"]
         for check in looking.get_check_constraints(table):
-            found["check", table, check["name"] or ""] = check["sqltext"]
+            parts["check", table, check["name"] or ""] = check["sqltext"]
     for table, name in connection.execute(text(TRIGGERS[connection.dialect.name])):
-        found["trigger", table, name] = ""
-    return found
+        parts["trigger", table, name] = ""
+    return parts
 
 
 TRIGGERS = {
@@ -88,15 +88,15 @@ TRIGGERS = {
 
 def broken_by(before: Schema, after: Schema) -> list[str]:
     """What of a later schema a program that knows only the earlier one may trip over."""
-    problems = [f"{' '.join(each)} is gone" for each in before.keys() - after.keys()]
+    problems = [f"{' '.join(part)} is gone" for part in before.keys() - after.keys()]
     problems += [
-        f"{' '.join(each)} is another" for each in before.keys() & after.keys() if before[each] != after[each]
+        f"{' '.join(part)} is another" for part in before.keys() & after.keys() if before[part] != after[part]
     ]
-    for each in after.keys() - before.keys():
-        kind, table, _ = each
-        is_optional = kind == "column" and (after[each]["nullable"] or after[each]["default"] is not None)
+    for part in after.keys() - before.keys():
+        kind, table, _ = part
+        is_optional = kind == "column" and (after[part]["nullable"] or after[part]["default"] is not None)
         if ("table", table, "") in before and kind != "index" and not is_optional:
-            problems.append(f"{' '.join(each)} is new")
+            problems.append(f"{' '.join(part)} is new")
     return sorted(problems)
 
 
@@ -112,7 +112,7 @@ def rows(connection: Connection, tables: MetaData) -> dict[str, list[Any]]:
 def put_a_row_into_each(connection: Connection, tables: MetaData, text_: str) -> None:
     for table in tables.sorted_tables:
         if table.name != "alembic_version":
-            values: dict[str, Any] = {each.name: VALUES.get(str(each.type), text_) for each in table.columns}
+            values: dict[str, Any] = {c.name: VALUES.get(str(c.type), text_) for c in table.columns}
             if "payload" in values:
                 values["payload"] = b"{}"
             connection.execute(insert(table).values(values))
@@ -132,7 +132,7 @@ def test_no_migration_takes_away_or_asks_for_more(engine: Engine) -> None:
             assert (revision, rows(connection, first)) == (revision, kept)
 
     assert len(kept) == 8
-    assert all(len(each) == 1 for each in kept.values())
+    assert all(len(rows) == 1 for rows in kept.values())
 
 
 def test_every_earlier_release_writes_and_reads_on_the_newest_tables(engine: Engine) -> None:
@@ -146,7 +146,7 @@ def test_every_earlier_release_writes_and_reads_on_the_newest_tables(engine: Eng
             put_a_row_into_each(connection, tables, revision)
             written = rows(connection, tables)
 
-            assert all(any(revision in row for row in each) for each in written.values())
+            assert all(any(revision in row for row in rows) for rows in written.values())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_new_column_must_be_optional(engine: Engine, column: str, problems: li
     with engine.begin() as connection:
         before = schema(connection)
         connection.exec_driver_sql(f"ALTER TABLE events ADD COLUMN {column}")
-        found = broken_by(before, schema(connection))
+        broken = broken_by(before, schema(connection))
 
-    assert len(found) == len(problems)
-    assert all(each.startswith(problem) for each, problem in zip(found, problems, strict=True))
+    assert len(broken) == len(problems)
+    assert all(message.startswith(problem) for message, problem in zip(broken, problems, strict=True))

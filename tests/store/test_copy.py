@@ -139,10 +139,10 @@ def test_a_source_that_has_moved_takes_no_write_from_any_process(source: Store, 
 def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target: Store) -> None:
     owe(source)
     started = claim(source, timedelta(seconds=30))
-    said: list[str] = []
+    reached: list[str] = []
 
     def settle_then(name: str, copied: int, total: int) -> None:
-        said.append(name)
+        reached.append(name)
 
     mover = threading.Thread(target=copy.migrate_store, args=(source, target, settle_then))
     mover.start()
@@ -150,7 +150,7 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
 
     with pytest.raises(StoreMigrated):
         owe(source)
-    assert said == []
+    assert reached == []
 
     source.write(lambda t: t.queue.settle([retry.after_receipt(started, Receipt(detail="ok"), 0.1)]))
     mover.join(20)
@@ -185,8 +185,8 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
     copy.migrate_store(source, target, lambda *_: None)
 
     with source.read() as here, target.read() as there:
-        for each in here.reports.events():
-            assert there.reports.event(each.id).payload == here.reports.event(each.id).payload
+        for record in here.reports.events():
+            assert there.reports.event(record.id).payload == here.reports.event(record.id).payload
     assert sum(written) == sum(map(len, payloads))
     assert max(written) < 10 * 1024 * 1024
 

@@ -225,8 +225,8 @@ def test_transactions_that_collide_fail_no_neighbour(
             works = [keep(f"neighbour {number}"), taking(number, *order)]
             futures.append(pool.submit(hold_then, stores[number], works))
     neighbours = [future.result()[0].result() for future in futures]
-    for each in stores:
-        each.close()
+    for store in stores:
+        store.close()
 
     assert neighbours == ["value of neighbour 0", "value of neighbour 1"]
 

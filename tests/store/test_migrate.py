@@ -51,20 +51,20 @@ def test_migrations_make_exactly_the_tables_of_the_program(store: Store) -> None
         )
         differences = compare_metadata(context, metadata)
 
-    assert [each for each in differences if "comment" not in str(each[0])] == []
+    assert [difference for difference in differences if "comment" not in str(difference[0])] == []
 
 
 def test_partial_indexes_have_the_conditions_of_the_program(store: Store) -> None:
     with store._engine.connect() as connection:
-        found = {
+        conditions = {
             index["name"]: str(index["dialect_options"].get(f"{connection.dialect.name}_where", ""))
             for index in sqlalchemy.inspect(connection).get_indexes("deliveries")
         }
 
-    assert "pending" in found["ix_deliveries_due"]
-    assert "sending" in found["ix_deliveries_sending"]
-    assert "dead" in found["ix_deliveries_stuck"]
-    assert "held" in found["ix_deliveries_stuck"]
+    assert "pending" in conditions["ix_deliveries_due"]
+    assert "sending" in conditions["ix_deliveries_sending"]
+    assert "dead" in conditions["ix_deliveries_stuck"]
+    assert "held" in conditions["ix_deliveries_stuck"]
 
 
 def test_the_queue_is_vacuumed_long_before_a_fifth_of_it_changed(postgres_store_url: str) -> None:

@@ -78,8 +78,8 @@ def pooler(url: str) -> Iterator[str]:
     try:
         yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}{parts.path}?sslmode=disable"
     finally:
-        for each in sockets:
-            each.close()
+        for connection in sockets:
+            connection.close()
 
 
 def _pass_on(source: socket.socket, target: socket.socket, renumbers: bool = False) -> None:

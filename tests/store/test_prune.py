@@ -70,10 +70,10 @@ def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) 
     event = deliver(store, "log", "mail")
     removed = prune(store, LATER)
     with store.read() as snapshot:
-        record, left = snapshot.reports.event(event.id), snapshot.reports.deliveries()
+        record, owed = snapshot.reports.event(event.id), snapshot.reports.deliveries()
 
     assert removed == 3
-    assert (record.payload, record.states, left) == (None, {}, [])
+    assert (record.payload, record.states, owed) == (None, {}, [])
     assert store.write(lambda t: given.keep(t, replace(event, id="evt_again"), given.routing())) is False
 
 

@@ -45,13 +45,13 @@ def owe(store: Store, *names: str, **changes: Any) -> str:
 
 def claim(store: Store, name: str = "log", count: int = 1, **changes: Any) -> list[Claim]:
     """Claims as they are when their message is rendered."""
-    return [replace(each, message={"text": "hello"}) for each in given.claim(store, name, count, **changes)]
+    return [replace(one, message={"text": "hello"}) for one in given.claim(store, name, count, **changes)]
 
 
 def settle(store: Store, *settlements: Settlement) -> set[str]:
     def work(transaction: Any) -> set[str]:
-        owned = transaction.queue.lock((), [each.claim for each in settlements]).owned
-        transaction.queue.settle([each for each in settlements if each.claim.id in owned])
+        owned = transaction.queue.lock((), [settlement.claim for settlement in settlements]).owned
+        transaction.queue.settle([settlement for settlement in settlements if settlement.claim.id in owned])
         return owned
 
     return store.write(work)
@@ -100,7 +100,7 @@ def test_only_what_is_due_is_claimed_the_longest_due_first(store: Store) -> None
         )
     claimed = claim(store, count=10)
 
-    assert [each.event.id for each in claimed] == [ids[2], ids[0]]
+    assert [one.event.id for one in claimed] == [ids[2], ids[0]]
 
 
 def owe_retries_and_first_attempts(store: Store, retries: int, firsts: int, name: str = "log") -> None:
@@ -250,7 +250,7 @@ def test_only_the_named_destination_is_claimed_and_no_more_than_asked_for(store:
     for _ in range(3):
         owe(store, "log", "other")
 
-    assert {each.destination for each in claim(store, "log", 2)} == {"log"}
+    assert {one.destination for one in claim(store, "log", 2)} == {"log"}
     assert len(claim(store, "log", 10)) == 1
     assert len(claim(store, "other", 10)) == 3
 
@@ -267,13 +267,13 @@ def test_no_delivery_is_claimed_twice_by_any_number_of_workers(
         mine: list[str] = []
         everybody.wait(5)
         while claimed := claim(stores[number % 4], count=3):
-            mine += [each.id for each in claimed]
+            mine += [one.id for one in claimed]
         return mine
 
     with ThreadPoolExecutor(8) as pool:
         claimed = [delivery_id for mine in pool.map(work, range(8)) for delivery_id in mine]
     # SKIP LOCKED may leave somebody empty-handed while another still holds the rest.
-    claimed += [each.id for each in claim(stores[0], count=100)]
+    claimed += [one.id for one in claim(stores[0], count=100)]
 
     assert len(claimed) == 100
     assert len(set(claimed)) == 100
@@ -609,9 +609,9 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
     gave_up = store.write(lambda t: t.queue.expire("log", after=LONG))
     with store.read() as snapshot:
         states = sorted(
-            (each.destination, each.state, each.reason)
-            for each in snapshot.reports.deliveries()
-            if each.reason
+            (record.destination, record.state, record.reason)
+            for record in snapshot.reports.deliveries()
+            if record.reason
         )
 
     assert gave_up == (1, True)
@@ -747,10 +747,10 @@ def test_postgres_connections_stay_within_their_number(
 
     with ThreadPoolExecutor(12) as pool:
         running = [pool.submit(use, number) for number in range(150)]
-        while not all(each.done() for each in running):
+        while not all(job.done() for job in running):
             most = max(most, watcher.write(count))
-    for each in running:
-        each.result()
+    for job in running:
+        job.result()
     ear.close()
     store.close()
     watcher.close()

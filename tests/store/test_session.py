@@ -157,13 +157,13 @@ def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -
     lone, many = given.routed("log", "crm"), given.routed(*(f"to{number}" for number in range(250)))
     nothing = given.routed()
 
-    assert [store.insert_event(each) for each in (lone, many, nothing, lone)] == [True, True, True, False]
+    assert [store.insert_event(routed) for routed in (lone, many, nothing, lone)] == [True, True, True, False]
     with store.read() as snapshot:
         rows = snapshot.session.connection.execute(deliveries.select()).all()
         assert {(row.created_at, row.due_at) for row in rows} == {(row.owed_since,) * 2 for row in rows}
         assert all(timedelta() <= snapshot.now - row.due_at < timedelta(minutes=1) for row in rows)
     owed = Counter(row.event_id for row in rows)
-    assert [owed[each.event.id] for each in (lone, many, nothing)] == [2, 250, 0]
+    assert [owed[routed.event.id] for routed in (lone, many, nothing)] == [2, 250, 0]
     assert {row.destination for row in rows if row.state == State.PENDING} >= {"log", "crm", "to249"}
 
 

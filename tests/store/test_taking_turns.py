@@ -84,5 +84,5 @@ def test_writers_that_wait_for_each_other_all_write(sqlite_url: str) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(write_some, stores)) == [50] * 4
-    for each in stores:
-        each.close()
+    for store in stores:
+        store.close()
