@@ -108,6 +108,8 @@ def after_take_back(
 
 def after_success(state: DestinationState) -> DestinationState:
     """Return the state after a success: the breaker closes."""
+    if state.failures == 0 and state.probe_at is None:
+        return state
     return replace(state, failures=0, probe_at=None, probe_seconds=0.0)
 
 

@@ -736,7 +736,9 @@ def test_postgres_connections_stay_within_their_number(
     most = 0
 
     def count(transaction: Any) -> int:
-        query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+        query = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND backend_type = 'client backend'"
+        )
         return int(transaction.session.connection.execute(query, {"name": name}).scalar())
 
     def use(number: int) -> None:
