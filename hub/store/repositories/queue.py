@@ -168,7 +168,9 @@ class Queue(Repository):
                 for settlement in unbegun
             ],
         }
-        self._session.defer(*(Query(name, {"rows": to_json(each)}) for name, each in rows.items() if each))
+        self._session.defer(
+            *(Query(name, {"rows": to_json(values)}) for name, values in rows.items() if values)
+        )
 
     def put_off(self, delivery_id: str, wait: timedelta, reason: str) -> None:
         """Let a delivery that was claimed, but cannot be read, wait without an attempt."""
