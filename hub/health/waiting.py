@@ -106,7 +106,7 @@ def _schedule(delivery: DeliveryRecord) -> WaitReason:
 
 
 def _of_time(destination: str, facts: Facts) -> Iterator[WaitReason]:
-    """Everything about a destination that a moment ends, past moments included."""
+    """Yield the reasons of a destination that a moment ends, past moments included."""
     config, state = _config(destination, facts), facts.state(destination)
     if state.throttled_until is not None:
         text = f"{destination} asked for a rest"

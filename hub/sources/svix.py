@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from svix.webhooks import Webhook
 
 TOLERANCE_SECONDS = 5 * 60
-"""How far a request's timestamp may be from our clock, in both directions."""
+"""The distance of a request's timestamp from our clock that is accepted, in both directions."""
 
 _HEADERS = ("id", "timestamp", "signature")
 _ID_LIMIT = 200

@@ -25,7 +25,7 @@ from hub.transport.failures import connection_reason, root_cause
 
 REPLY_LIMIT = 160
 QUIT_SECONDS = 1.0
-"""How long a server may take to say goodbye: by then every mail is settled."""
+"""The time that a server may take to say goodbye: by then every mail is settled."""
 
 
 class Tls(StrEnum):

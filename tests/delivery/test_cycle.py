@@ -192,12 +192,14 @@ def test_more_waits_where_a_claim_got_all_that_it_asked_for(store: Store) -> Non
 def test_the_next_moment_is_that_of_what_must_wait_and_of_what_is_due_later(store: Store) -> None:
     other = replace(CRM, name="other")
     owe(store, 1, "crm", "other")
-    held = timedelta(seconds=40)
-    store.write(lambda t: t.destinations.save([DestinationState(name="other", throttled_until=t.now + held)]))
-    done = cycle(store, CRM, other)
-    assert [claim.destination for claim in done.claims] == ["crm"]
-    assert done.next_at is not None
-    assert 39 < (done.next_at - done.now).total_seconds() <= 40
+    retry_after = timedelta(seconds=40)
+    store.write(
+        lambda t: t.destinations.save([DestinationState(name="other", throttled_until=t.now + retry_after)])
+    )
+    result = cycle(store, CRM, other)
+    assert [claim.destination for claim in result.claims] == ["crm"]
+    assert result.next_at is not None
+    assert 39 < (result.next_at - result.now).total_seconds() <= 40
 
     owe(store, 2)
     later = update(deliveries).where(deliveries.c.state == "pending", deliveries.c.destination == "crm")
@@ -210,10 +212,10 @@ def test_the_next_moment_is_that_of_what_must_wait_and_of_what_is_due_later(stor
             and None
         )
     )
-    done = cycle(store, CRM, other)
-    assert len(done.claims) == 1
-    assert done.next_at is not None
-    assert 19 < (done.next_at - done.now).total_seconds() <= 20
+    result = cycle(store, CRM, other)
+    assert len(result.claims) == 1
+    assert result.next_at is not None
+    assert 19 < (result.next_at - result.now).total_seconds() <= 20
 
 
 def test_what_comes_back_in_a_cycle_makes_room_in_it(store: Store) -> None:
@@ -221,8 +223,8 @@ def test_what_comes_back_in_a_cycle_makes_room_in_it(store: Store) -> None:
     begun = cycle(store)
     assert len(begun.claims) == 3
 
-    done = cycle(store, completions=completed(begun, OK))
-    assert [len(done.settlements), len(done.claims)] == [3, 2]
+    result = cycle(store, completions=completed(begun, OK))
+    assert [len(result.settlements), len(result.claims)] == [3, 2]
 
 
 def test_old_retries_and_first_attempts_do_not_wait_for_all_of_each_other(store: Store) -> None:
@@ -232,9 +234,9 @@ def test_old_retries_and_first_attempts_do_not_wait_for_all_of_each_other(store:
     owe(store, 40)
     tries = []
     for _ in range(40):
-        done = cycle(store, one)
-        tries.append(done.claims[0].tries)
-        cycle(store, one, completions=completed(done, OK), claims=False)
+        result = cycle(store, one)
+        tries.append(result.claims[0].tries)
+        cycle(store, one, completions=completed(result, OK), claims=False)
 
     # One claim in two: 40 tosses of a coin are all alike once in a million million times.
     assert set(tries) == {1, 2}
@@ -273,11 +275,11 @@ def test_a_breaker_opens_and_probes_for_all_workers(open_stores: Callable[..., S
 
 def test_a_pause_is_said_once_and_stops_all_claims(store: Store) -> None:
     owe(store, 5)
-    done = cycle(store, completions=completed(cycle(store), Pause("invalid_auth")))
+    result = cycle(store, completions=completed(cycle(store), Pause("invalid_auth")))
 
-    assert [state.paused_reason for state in done.paused] == ["invalid_auth"]
-    assert done.claims == []
-    assert done.next_at is None or done.next_at <= done.now
+    assert [state.paused_reason for state in result.paused] == ["invalid_auth"]
+    assert result.claims == []
+    assert result.next_at is None or result.next_at <= result.now
     assert cycle(store).next_at is None
 
 
@@ -295,26 +297,26 @@ def test_a_destination_whose_row_was_removed_is_marked_again(store: Store) -> No
     cycle(store)
     owe(store, 1)
     change(store, delete(destinations))
-    done = cycle(store, is_marked=True)
+    result = cycle(store, is_marked=True)
 
-    assert (done.claims, done.lacks_row, done.next_at) == ([], True, done.now)
+    assert (result.claims, result.lacks_row, result.next_at) == ([], True, result.now)
     assert not cycle(store).lacks_row
 
 
 def test_no_more_is_claimed_than_there_are_free_threads_whatever_waits(store: Store) -> None:
-    places = [replace(CRM, name=name, concurrency=100) for name in ("one", "two", "three")]
+    receivers = [replace(CRM, name=name, concurrency=100) for name in ("one", "two", "three")]
     owe(store, 9, "one", "two", "three")
 
-    assert len(cycle(store, *places, threads=8).claims) == 8
+    assert len(cycle(store, *receivers, threads=8).claims) == 8
 
 
 def test_what_falls_due_while_a_cycle_waits_for_its_locks_is_for_the_next_at_once(
     postgres_store_url: str,
 ) -> None:
-    here, there = open_store(postgres_store_url), open_store(postgres_store_url)
+    first, second = open_store(postgres_store_url), open_store(postgres_store_url)
     other = replace(CRM, name="other")
-    cycle(here, CRM, other)
-    owe(here, 1)
+    cycle(first, CRM, other)
+    owe(first, 1)
     holds = threading.Event()
 
     def owe_slowly(transaction: Any) -> None:
@@ -324,15 +326,15 @@ def test_what_falls_due_while_a_cycle_waits_for_its_locks_is_for_the_next_at_onc
         given.keep(transaction, given.event(), given.routing("other"))
 
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(there.write, owe_slowly)
+        slow = pool.submit(second.write, owe_slowly)
         assert holds.wait(5)
-        done = cycle(here, CRM, other, is_marked=True)
+        result = cycle(first, CRM, other, is_marked=True)
         slow.result()
-    here.close()
-    there.close()
+    first.close()
+    second.close()
 
-    assert [claim.destination for claim in done.claims] == ["crm"]
-    assert done.next_at == done.now
+    assert [claim.destination for claim in result.claims] == ["crm"]
+    assert result.next_at == result.now
 
 
 def test_a_worker_without_a_free_thread_claims_nothing(store: Store) -> None:
@@ -346,19 +348,19 @@ def test_a_late_result_changes_nothing(store: Store) -> None:
     late = cycle(store)
     expire(store)
     change(store, update(deliveries).values(state="pending", token=None))
-    done = cycle(store, completions=completed(late, Retry("answered 503")))
+    result = cycle(store, completions=completed(late, Retry("answered 503")))
 
-    assert [claim.id for claim in done.late] == [late.claims[0].id]
-    assert (done.settlements, state_of(store).failures) == ([], 0)
+    assert [claim.id for claim in result.late] == [late.claims[0].id]
+    assert (result.settlements, state_of(store).failures) == ([], 0)
 
 
 def test_a_worker_that_stops_settles_and_claims_nothing(store: Store) -> None:
     owe(store, 4)
     begun = cycle(store)
-    done = cycle(store, completions=completed(begun, Unknown("cut")), claims=False)
+    result = cycle(store, completions=completed(begun, Unknown("cut")), claims=False)
 
-    assert [settlement.outcome for settlement in done.settlements] == [Outcome.UNKNOWN] * 3
-    assert done.claims == []
+    assert [settlement.outcome for settlement in result.settlements] == [Outcome.UNKNOWN] * 3
+    assert result.claims == []
 
 
 def test_the_next_moment_is_when_something_falls_due(store: Store) -> None:
@@ -373,10 +375,10 @@ def test_the_next_moment_is_when_something_falls_due(store: Store) -> None:
 def test_the_next_moment_is_when_a_limit_allows_more(store: Store) -> None:
     limited = replace(CRM, rate_limit=RateLimit(count=1, seconds=60))
     owe(store, 2)
-    done = cycle(store, limited)
+    result = cycle(store, limited)
 
-    assert done.next_at is not None
-    assert 59 < (done.next_at - done.now).total_seconds() <= 60
+    assert result.next_at is not None
+    assert 59 < (result.next_at - result.now).total_seconds() <= 60
 
 
 def test_an_idle_worker_waits_for_nothing(store: Store) -> None:

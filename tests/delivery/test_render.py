@@ -44,11 +44,11 @@ def test_templates_see_event_route_destination_and_link() -> None:
 
 @pytest.mark.parametrize("type_", PEOPLE)
 def test_nothing_to_render_gives_the_built_in_message(type_: str) -> None:
-    done = rendered(type_, {})
+    result = rendered(type_, {})
 
-    assert done.degraded is None
-    assert "Ada" in str(done.message)
-    assert LINK in str(done.message)
+    assert result.degraded is None
+    assert "Ada" in str(result.message)
+    assert LINK in str(result.message)
 
 
 def test_machines_get_the_event_itself() -> None:
@@ -69,11 +69,11 @@ def test_people_get_the_built_in_message_with_a_note_where_a_template_fails(
 ) -> None:
     broken = "one\n\n{{ data.first_name + 1 }}"
     names = ("broken.j2", "slack/broken.j2", "broken.html.j2", "broken.txt.j2")
-    done = rendered(type_, fields, templates=dict.fromkeys(names, broken))
+    result = rendered(type_, fields, templates=dict.fromkeys(names, broken))
 
-    assert note in (done.degraded or "")
-    assert "Ada" in str(done.message)
-    assert "template failed" in str(done.message)
+    assert note in (result.degraded or "")
+    assert "Ada" in str(result.message)
+    assert "template failed" in str(result.message)
 
 
 def test_a_template_that_fails_for_machines_is_an_error() -> None:
@@ -93,6 +93,6 @@ def test_lone_surrogates_and_nul_break_nothing(type_: str) -> None:
     text = "{{ data.first_name | tojson }} {{ data.first_name }}"
     own = {"body": text, "content_type": "text/plain"} if type_ == "http" else {"text": text}
     for fields in ({}, own):
-        done = rendered(type_, fields, event)
+        result = rendered(type_, fields, event)
 
-        assert json.dumps(done.message, ensure_ascii=False).encode()
+        assert json.dumps(result.message, ensure_ascii=False).encode()

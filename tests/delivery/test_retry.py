@@ -1,4 +1,4 @@
-"""When the next attempt is due, and what an outcome means for its delivery."""
+"""The due time of the next attempt, and the settlement of each outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.model.destination import OnUnknown
 from hub.model.routing import Send
 
 DEFAULT = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0)
-PLACE = given.destination(retry_seconds=DEFAULT)
+DESTINATION = given.destination(retry_seconds=DEFAULT)
 CLAIM = Claim(
     id="dlv_1",
     token="t",
@@ -39,7 +39,7 @@ def wait(tries: int, *, after: float | None = None, chance: float = 0.5) -> floa
 
 
 def after(error: SendError, *, tries: int = 1, on_unknown: OnUnknown = OnUnknown.RESEND) -> Settlement:
-    claim, place = replace(CLAIM, tries=tries), replace(PLACE, on_unknown=on_unknown)
+    claim, place = replace(CLAIM, tries=tries), replace(DESTINATION, on_unknown=on_unknown)
     return retry.after_error(claim, error, place, now=given.NOON, chance=0.5, seconds=0.1)
 
 
@@ -119,10 +119,10 @@ def test_holding_is_for_unknown_outcomes_alone() -> None:
 
 def test_who_has_it_is_remembered_once() -> None:
     settled = after(Retry("450", accepted=("b@example.com", "a@example.com")))
-    done = retry.after_receipt(CLAIM, Receipt(detail="ok", accepted=("c@example.com",)), 1.5)
+    settlement = retry.after_receipt(CLAIM, Receipt(detail="ok", accepted=("c@example.com",)), 1.5)
 
     assert settled.accepted == ("a@example.com", "b@example.com")
-    assert done.accepted == ("a@example.com", "c@example.com")
+    assert settlement.accepted == ("a@example.com", "c@example.com")
     assert retry.not_begun(CLAIM, "no").accepted == CLAIM.accepted
     assert retry.not_begun(CLAIM, None).accepted == CLAIM.accepted
 

@@ -1,4 +1,4 @@
-"""How much may go to a destination now: breaker, pause, rest and rate limit, in simulated time."""
+"""The throttle of a destination: breaker, pause, rest and rate limit, in simulated time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.errors import Pause, Reject, Retry, SendError, Unknown
 from hub.model.destination import DestinationConfig, DestinationState, RateLimit
 
 NOW = given.NOON
-PLACE = given.destination(concurrency=4)
+DESTINATION = given.destination(concurrency=4)
 STATE = DestinationState(name="log")
 
 
@@ -34,7 +34,7 @@ def allowed(
     now: datetime = NOW,
     in_flight: int = 0,
     slots: int = 100,
-    config: DestinationConfig = PLACE,
+    config: DestinationConfig = DESTINATION,
 ) -> int:
     return throttle.allowance(config, state, in_flight, slots, now)
 
@@ -100,7 +100,7 @@ def test_half_of_a_claim_is_for_first_attempts(count: int, chance: float, firsts
 def test_a_breaker_opens_after_five_failures_in_a_row() -> None:
     assert allowed(after(*[FAIL] * 4)) == 4
     assert allowed(OPEN) == 0
-    assert throttle.opens_at(PLACE, OPEN, NOW) == later(30)
+    assert throttle.opens_at(DESTINATION, OPEN, NOW) == later(30)
 
 
 def test_a_success_between_them_begins_the_count_anew() -> None:
@@ -130,12 +130,12 @@ def test_one_probe_goes_at_a_time() -> None:
 def test_probes_grow_rarer_up_to_five_minutes() -> None:
     state, now, waits = OPEN, NOW, []
     for _ in range(7):
-        opens_at = throttle.opens_at(PLACE, state, now)
+        opens_at = throttle.opens_at(DESTINATION, state, now)
         assert opens_at is not None
         waits.append((opens_at - now).total_seconds())
         now = opens_at
         assert allowed(state, now=now) == 1
-        state = throttle.after_claim(PLACE, state, 1, now)
+        state = throttle.after_claim(DESTINATION, state, 1, now)
         assert allowed(state, now=now) == 0
         state = after(FAIL, state=state, now=now + timedelta(seconds=1))
 
@@ -143,7 +143,7 @@ def test_probes_grow_rarer_up_to_five_minutes() -> None:
 
 
 def test_a_success_closes_the_breaker() -> None:
-    state = throttle.after_success(throttle.after_claim(PLACE, OPEN, 1, later(30)))
+    state = throttle.after_success(throttle.after_claim(DESTINATION, OPEN, 1, later(30)))
 
     assert allowed(state, now=later(31)) == 4
     assert (state.failures, state.probe_at, state.probe_seconds) == (0, None, 0.0)
@@ -154,7 +154,7 @@ def test_failures_that_come_back_late_do_not_put_the_probe_off() -> None:
 
 
 def test_claiming_nothing_changes_nothing() -> None:
-    assert throttle.after_claim(PLACE, OPEN, 0, later(40)) == OPEN
+    assert throttle.after_claim(DESTINATION, OPEN, 0, later(40)) == OPEN
 
 
 # -- pause and rest -------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_a_pause_lasts_until_somebody_resumes() -> None:
 
     assert (state.paused_at, state.paused_reason) == (NOW, "invalid_auth")
     assert allowed(state, now=later(10**8)) == 0
-    assert throttle.opens_at(PLACE, state, NOW) is None
+    assert throttle.opens_at(DESTINATION, state, NOW) is None
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [(90.0, 90.0), (None, 1.0), (10.0**9, 86400.0), (0.0, 1.0)])
@@ -191,8 +191,8 @@ def test_the_longest_rest_counts() -> None:
 
 
 def sent_at(limit: RateLimit, seconds: float, *, step: float, at_once: int = 100) -> list[float]:
-    """When messages go that a worker claims as soon as it may, looking every `step` seconds."""
-    config = replace(PLACE, concurrency=at_once, rate_limit=limit)
+    """Return the times at which messages go where a worker claims as it may, every `step` seconds."""
+    config = replace(DESTINATION, concurrency=at_once, rate_limit=limit)
     state, sent, elapsed = STATE, [], 0.0
     while elapsed < seconds:
         count = allowed(state, now=later(elapsed), config=config, slots=at_once)
@@ -231,7 +231,7 @@ def test_messages_are_spread_evenly() -> None:
 
 
 def test_a_rest_saves_up_the_burst_and_no_more() -> None:
-    config = replace(PLACE, concurrency=100, rate_limit=RateLimit(count=10, seconds=1, burst=5))
+    config = replace(DESTINATION, concurrency=100, rate_limit=RateLimit(count=10, seconds=1, burst=5))
 
     assert allowed(STATE, config=config) == 5
     used = throttle.after_claim(config, STATE, 5, NOW)
@@ -241,7 +241,7 @@ def test_a_rest_saves_up_the_burst_and_no_more() -> None:
 
 
 def test_a_limit_says_when_the_next_may_go() -> None:
-    config = replace(PLACE, rate_limit=RateLimit(count=1, seconds=1))
+    config = replace(DESTINATION, rate_limit=RateLimit(count=1, seconds=1))
     state = throttle.after_claim(config, STATE, 1, NOW)
     opens_at = throttle.opens_at(config, state, NOW)
 

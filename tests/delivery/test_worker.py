@@ -38,10 +38,10 @@ def to(receiver: HttpReceiver, name: str = "crm", **changes: Any) -> Destination
     return given.destination(name, url=receiver.url, **{"retry_seconds": QUICK, **changes})
 
 
-def sending(*places: DestinationConfig, fields: dict[str, Any] | None = None) -> Rules:
+def sending(*receivers: DestinationConfig, fields: dict[str, Any] | None = None) -> Rules:
     """One route for everything to each of the destinations."""
-    sends = (Send(to=place.name, fields=fields or {}) for place in places)
-    return given.rules(given.route("all", ("*",), *sends), destinations=places)
+    sends = (Send(to=place.name, fields=fields or {}) for place in receivers)
+    return given.rules(given.route("all", ("*",), *sends), destinations=receivers)
 
 
 def only(store: Store) -> DeliveryRecord:
@@ -129,9 +129,9 @@ def test_an_operators_retry_is_rendered_anew(store: Store) -> None:
 
 def test_a_replay_arrives_under_another_id(store: Store) -> None:
     with HttpReceiver() as receiver, working(store, rules := sending(to(receiver))):
-        done = fan_out(given.event(), rules, store)
+        fanned_out = fan_out(given.event(), rules, store)
         receiver.wait_for(1)
-        replay(done.event_id, rules, store)
+        replay(fanned_out.event_id, rules, store)
         first, second = receiver.wait_for(2)
 
     assert first.body == second.body
@@ -300,8 +300,8 @@ def test_an_unknown_outcome_is_held_for_an_operator_where_asked_for(store: Store
         rules = sending(to(receiver, on_unknown=OnUnknown.HOLD))
         with working(store, rules):
             fan_out(given.event(), rules, store)
-            (held,) = wait_for_state(store, State.HELD)
-            operator.resolve(store, held.id, "retry")
+            (delivery,) = wait_for_state(store, State.HELD)
+            operator.resolve(store, delivery.id, "retry")
             first, second = receiver.wait_for(2)
 
     assert first.body == second.body
@@ -328,11 +328,11 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
     with HttpReceiver() as receiver:
         rules = sending(to(receiver), to(receiver, "second"), fields={"json": {"u": "<{{ data.url }}>"}})
         with working(store, rules):
-            done = fan_out(given.event("invitation.created", data={"url": link}), rules, store)
+            fanned_out = fan_out(given.event("invitation.created", data={"url": link}), rules, store)
             requests = receiver.wait_for(2)
             wait_for_state(store, State.DELIVERED, 2)
     with store.read() as snapshot:
-        kept = repr((snapshot.reports.event(done.event_id).payload, snapshot.reports.deliveries()))
+        kept = repr((snapshot.reports.event(fanned_out.event_id).payload, snapshot.reports.deliveries()))
 
     assert all(link.encode() in request.body for request in requests)
     assert "abcdef" not in kept

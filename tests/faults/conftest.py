@@ -1,4 +1,4 @@
-"""How long the fault tests are, and the table of what they counted."""
+"""The length of the fault tests, and the table of their counts."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from faults.hubs import Places
+from faults.hubs import Receivers
 from servers.http_receiver import HttpReceiver
 from servers.smtp_server import SmtpServer
 
 COUNTED = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
 
 COLUMNS = ("times", "events", "deliveries", "unanswered", "refused", "duplicates", "unexplained", "lost")
-"""What most tests count; `times` is how often the test did its worst. What only one counts comes after."""
+"""The counts of most tests; `times` is how often the test did its worst. What only one counts comes after."""
 
 Count = Callable[..., None]
 
 
 @pytest.fixture
 def is_full(request: pytest.FixtureRequest) -> bool:
-    """Whether this is `make faults`, which takes its time."""
+    """True in `make faults`, which takes its time."""
     return bool(request.config.getoption("--full"))
 
 
@@ -39,13 +39,13 @@ def count(request: pytest.FixtureRequest) -> Count:
 
 
 @pytest.fixture
-def places() -> Iterator[Places]:
-    with Places(HttpReceiver(), SmtpServer()) as places:
-        yield places
+def receivers() -> Iterator[Receivers]:
+    with Receivers(HttpReceiver(), SmtpServer()) as receivers:
+        yield receivers
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What was counted, as a table with a column for each word."""
+    """Return the counts as a table with a column for each word."""
     counted = config.stash.get(COUNTED, [])
     if not counted:
         return

@@ -36,7 +36,7 @@ class Postgres:
 
     @property
     def socket_path(self) -> str:
-        """Where it listens."""
+        """The address at which it listens."""
         folder = parse_qs(urlsplit(self.url).query)["host"][0]
         return str(next(Path(folder).glob(".s.PGSQL.*[0-9]")))
 

@@ -232,8 +232,8 @@ class Sender:
 
 
 @dataclass
-class Places:
-    """Where deliveries arrive: how often each did, by its id. What `fails` is answered 503 and does not.
+class Receivers:
+    """The destinations: the number of arrivals of each delivery, by its id. Those that fail get a 503.
 
     They answer as slowly as far-away places, so that some messages are under way whenever something breaks.
     """
@@ -245,7 +245,7 @@ class Places:
     def __post_init__(self) -> None:
         self.http.respond = self._respond
 
-    def __enter__(self) -> Places:
+    def __enter__(self) -> Receivers:
         self.http.__enter__()
         self.smtp.__enter__()
         return self
@@ -272,7 +272,7 @@ class Places:
 
 @dataclass(frozen=True, kw_only=True)
 class Reckoning:
-    """What the store and the destinations say once all is over.
+    """The accounts of the store and of the destinations once all is over.
 
     `unanswered` and `refused` count requests that got no answer or another than 200, and were sent again.
     """
@@ -309,9 +309,9 @@ def settle(database_url: str, seconds: float) -> None:
         store.close()
 
 
-def reckon(database_url: str, sender: Sender, places: Places) -> Reckoning:
+def reckon(database_url: str, sender: Sender, receivers: Receivers) -> Reckoning:
     """Hold what was acknowledged against what is in the store and what arrived."""
-    arrived, records = places.arrivals(), _records(database_url)
+    arrived, records = receivers.arrivals(), _records(database_url)
     events = {record.event for record in records}
     acknowledged = {answer["event"] for answer in sender.accepted.values()}
     late = [record for record in records if arrived[record.id] == 0]

@@ -68,9 +68,9 @@ def test_a_cut_after_sending_is_unknown_and_done_as_on_unknown_says(
         }
         with Hub(tmp_path, environment, "serve") as hub, Sender(hub, threads=1, limit=1):
             if on_unknown == "hold":
-                for held in in_state(hub, "held"):
-                    assert len(world.ids()[held["destination"]]) == 1
-                    post(hub, f"/api/deliveries/{held['id']}/resolve?as=retry")
+                for delivery in in_state(hub, "held"):
+                    assert len(world.ids()[delivery["destination"]]) == 1
+                    post(hub, f"/api/deliveries/{delivery['id']}/resolve?as=retry")
             delivered = in_state(hub, "delivered")
     arrived = world.ids()
     count(deliveries=3, times=3, duplicates=sum(map(len, arrived.values())) - 3)
@@ -97,20 +97,20 @@ routes:
 @pytest.mark.full
 def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path, count: Count) -> None:
     hangs = CannedResponse(failure=Failure.HANG)
-    with HttpReceiver([hangs, hangs]) as places:
+    with HttpReceiver([hangs, hangs]) as receivers:
         environment = {
             "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.db'}",
             "ROUTES": KILLED_ROUTES,
-            "HTTP_URL": places.url,
+            "HTTP_URL": receivers.url,
         }
         with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub, threads=1, limit=1):
-            places.wait_for(2, 20)
+            receivers.wait_for(2, 20)
             kill(hub.pids()[-1])
             (again,) = in_state(hub, "delivered", 1, 60)
             (asks,) = in_state(hub, "held", 1, 60)
             post(hub, f"/api/deliveries/{asks['id']}/resolve?as=delivered")
             in_state(hub, "delivered", 2)
-    arrived = [request.headers["webhook-id"] for request in places.received]
+    arrived = [request.headers["webhook-id"] for request in receivers.received]
     count(deliveries=2, times=1, duplicates=len(arrived) - 2)
 
     assert [attempt["outcome"] for attempt in again["attempt_list"]] == ["unknown", "delivered"]

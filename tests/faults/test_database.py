@@ -11,7 +11,7 @@ import pytest
 import requests
 from faults.conftest import Count
 from faults.databases import Postgres, Way
-from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, reckon, settle, wait_until
+from faults.hubs import LEASE_SECONDS, Hub, Receivers, Sender, reckon, settle, wait_until
 
 SENDER_WAITS_SECONDS = 15
 """So long Svix waits for an answer."""
@@ -27,9 +27,9 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.mark.timeout(600)
 def test_postgresql_is_stopped_and_killed_and_comes_back(
-    postgres: Postgres, tmp_path: Path, places: Places, is_full: bool, count: Count
+    postgres: Postgres, tmp_path: Path, receivers: Receivers, is_full: bool, count: Count
 ) -> None:
-    environment = {"DATABASE_URL": postgres.url, **places.environment}
+    environment = {"DATABASE_URL": postgres.url, **receivers.environment}
     ends = [postgres.stop, postgres.kill] * (5 if is_full else 1)
     with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub) as sender:
         for end in ends:
@@ -43,7 +43,7 @@ def test_postgresql_is_stopped_and_killed_and_comes_back(
         sender.finish()
         settle(postgres.url, LEASE_SECONDS + 60)
         pids = len(hub.pids())
-    tally = reckon(postgres.url, sender, places)
+    tally = reckon(postgres.url, sender, receivers)
     count(times=len(ends), **tally.numbers())
 
     assert pids > 0
@@ -53,11 +53,11 @@ def test_postgresql_is_stopped_and_killed_and_comes_back(
 
 @pytest.mark.timeout(600)
 def test_a_database_that_hangs_is_answered_503_before_the_sender_gives_up(
-    postgres: Postgres, tmp_path: Path, places: Places, is_full: bool, count: Count
+    postgres: Postgres, tmp_path: Path, receivers: Receivers, is_full: bool, count: Count
 ) -> None:
     with Way(postgres.socket_path) as way:
         url = f"postgresql://postgres@127.0.0.1:{way.port}/postgres"
-        environment = {"DATABASE_URL": url, **places.environment}
+        environment = {"DATABASE_URL": url, **receivers.environment}
         times = 4 if is_full else 1
         with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub, threads=8) as sender:
             for _ in range(times):
@@ -70,7 +70,7 @@ def test_a_database_that_hangs_is_answered_503_before_the_sender_gives_up(
             wait_until(hub.is_ready, "the hub to be ready", 40, hub.tail)
             sender.finish()
             settle(postgres.url, LEASE_SECONDS + 60)
-        tally = reckon(postgres.url, sender, places)
+        tally = reckon(postgres.url, sender, receivers)
     count(times=times, slowest_answer_s=round(sender.slowest_seconds, 1), **tally.numbers())
 
     # No answer at all within the sender's patience would be counted under 0.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from faults.conftest import Count
-from faults.hubs import LEASE_SECONDS, Hub, Places, Sender, reckon, settle, wait_until
+from faults.hubs import LEASE_SECONDS, Hub, Receivers, Sender, reckon, settle, wait_until
 
 DISK_BYTES, CHUNK_BYTES = 24 * 1024**2, 16 * 1024
 
@@ -22,7 +22,7 @@ Full = Callable[[Hub], AbstractContextManager[None]]
 
 @pytest.fixture(params=["no-longer-files", "small-disk"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Full]]:
-    """Where the hub lives, and what makes it full for the length of a `with`.
+    """The hub's folder, and a context manager in which its disk is full.
 
     The kernel's limit on the length of files needs no privilege: it refuses the very writes that a full
     disk refuses, with EFBIG for ENOSPC. A file system without room is tried where one may be mounted.
@@ -71,12 +71,12 @@ def ballast(folder: Path) -> Iterator[None]:
 
 @pytest.mark.timeout(600)
 def test_a_full_disk_is_answered_503_and_harms_nothing(
-    disk: tuple[Path, Full], places: Places, is_full: bool, count: Count
+    disk: tuple[Path, Full], receivers: Receivers, is_full: bool, count: Count
 ) -> None:
     folder, full = disk
     path, times = folder / "hub.db", 5 if is_full else 1
     url = f"sqlite:///{path}"
-    with Hub(folder, {"DATABASE_URL": url, **places.environment}, "serve") as hub, Sender(hub) as sender:
+    with Hub(folder, {"DATABASE_URL": url, **receivers.environment}, "serve") as hub, Sender(hub) as sender:
         pids = hub.pids()
         for _ in range(times):
             sender.wait_for_accepted(20)
@@ -87,7 +87,7 @@ def test_a_full_disk_is_answered_503_and_harms_nothing(
         sender.finish()
         settle(url, LEASE_SECONDS + 60)
         survivors = hub.pids()
-    tally = reckon(url, sender, places)
+    tally = reckon(url, sender, receivers)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         integrity = connection.execute("PRAGMA integrity_check").fetchone()
     count(times=times, **tally.numbers())

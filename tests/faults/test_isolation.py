@@ -107,7 +107,7 @@ def post(hub: Hub, event_type: str) -> str:
 
 
 def waits(hub: Hub, receiver: HttpReceiver, count: int) -> list[float]:
-    """How long each of so many events took from its POST to its arrival at the healthy destination."""
+    """Return the seconds that each of so many events took from POST to arrival at the healthy destination."""
     seconds = []
     for _ in range(count):
         began = time.monotonic()
@@ -141,15 +141,15 @@ def make_overdue(store: Store, event_id: str, count: int) -> None:
 
 
 def waited_behind(store: Store, receiver: HttpReceiver, event_id: str) -> int:
-    """How many others arrived at the flooded destination between an event's being owed and its arrival."""
+    """Return the number of others that arrived at the flooded destination while an event waited."""
 
-    def places() -> list[int]:
+    def receivers() -> list[int]:
         at_flooded = [request for request in receiver.received if request.path == "/flooded"]
         return [n for n, request in enumerate(at_flooded) if request.headers["hub-event-id"] == event_id]
 
     already = sum(request.path == "/flooded" for request in receiver.received)
-    wait_until(places, "a first attempt beside old retries", 120)
-    return places()[0] - already
+    wait_until(receivers, "a first attempt beside old retries", 120)
+    return receivers()[0] - already
 
 
 def is_open(store: Store, *names: str) -> bool:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import pytest
 from faults.conftest import Count
-from faults.hubs import LEASE_SECONDS, ROUTES, Hub, Places, Sender, kill, reckon, settle, wait_until
+from faults.hubs import LEASE_SECONDS, ROUTES, Hub, Receivers, Sender, kill, reckon, settle, wait_until
 from servers.http_receiver import HttpReceiver
 from servers.smtp_server import SmtpServer
 
 SHORT_KILLS, FULL_KILLS = 6, 50
 
 
-def kill_now_and_then(hub: Hub, places: Places, kills: int, seed: int) -> None:
+def kill_now_and_then(hub: Hub, receivers: Receivers, kills: int, seed: int) -> None:
     """SIGKILL one process of the hub after the other, at random moments: parents, web and workers.
 
     Half of the moments are soon after something arrived, so that not only programs that start are hit.
@@ -29,16 +29,16 @@ def kill_now_and_then(hub: Hub, places: Places, kills: int, seed: int) -> None:
         if number % 2:
             time.sleep(chance.uniform(0.2, 2.0))
         else:
-            wait_for_next(places)
+            wait_for_next(receivers)
             time.sleep(chance.uniform(0, 0.2))
         wait_until(hub.pids, "the programs to be started again", 20)
         kill(chance.choice(hub.pids()))
 
 
-def wait_for_next(places: Places) -> None:
+def wait_for_next(receivers: Receivers) -> None:
     """Return when a message arrives, at the latest after ten seconds."""
     with contextlib.suppress(TimeoutError):
-        places.http.wait_for(len(places.http.received) + 1, 10)
+        receivers.http.wait_for(len(receivers.http.received) + 1, 10)
 
 
 TOGETHER, APART = ("serve",), ("web", "worker", "worker")
@@ -56,7 +56,7 @@ routes:
 
 
 class Way(NamedTuple):
-    """Which database and programs; `lone` for events that come one at a time."""
+    """A database and its programs; `lone` for events that come one at a time."""
 
     dialect: str
     programs: tuple[str, ...]
@@ -95,16 +95,16 @@ def test_processes_that_are_killed_lose_nothing(
         folder, seed = tmp_path / way, random.Random().randrange(10**6)
         folder.mkdir()
         url = f"sqlite:///{folder / 'hub.db'}" if dialect == "sqlite" else new_postgres_database(None)
-        with Places(HttpReceiver(), SmtpServer()) as places:
-            environment = {"DATABASE_URL": url, **places.environment}
+        with Receivers(HttpReceiver(), SmtpServer()) as receivers:
+            environment = {"DATABASE_URL": url, **receivers.environment}
             environment |= {"ROUTES": LONE} if lone else {}
             pace = {"threads": 1, "pause_seconds": 0.3} if lone else {}
             with Hub(folder, environment, *programs) as hub, Sender(hub, **pace) as sender:
-                kill_now_and_then(hub, places, kills, seed)
+                kill_now_and_then(hub, receivers, kills, seed)
                 sender.finish()
                 # hub serve waits for up to half a minute before it starts again what keeps dying.
                 settle(url, LEASE_SECONDS + 180)
-            tally = reckon(url, sender, places)
+            tally = reckon(url, sender, receivers)
         count(way, times=kills, seed=seed, **tally.numbers())
 
         assert tally.events > kills

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from faults.conftest import Count
-from faults.hubs import LEASE_SECONDS, ROOT, Hub, Places, Sender, reckon, settle, wait_until
+from faults.hubs import LEASE_SECONDS, ROOT, Hub, Receivers, Sender, reckon, settle, wait_until
 from servers.http_receiver import ReceivedRequest
 
 
@@ -29,15 +29,19 @@ def migrate_store(source: str, target: str, folder: Path) -> subprocess.Popen[by
 
 @pytest.mark.timeout(300)
 def test_a_hub_at_work_moves_up(
-    tmp_path: Path, places: Places, new_postgres_database: Callable[..., str], is_full: bool, count: Count
+    tmp_path: Path,
+    receivers: Receivers,
+    new_postgres_database: Callable[..., str],
+    is_full: bool,
+    count: Count,
 ) -> None:
     source, target = f"sqlite:///{tmp_path / 'hub.db'}", new_postgres_database(None)
-    places.fails = fails_at_first
+    receivers.fails = fails_at_first
     folders = [tmp_path / name for name in ("old", "new")]
     for folder in folders:
         folder.mkdir()
     output = tmp_path / "moved.txt"
-    environments = [{"DATABASE_URL": url, **places.environment} for url in (source, target)]
+    environments = [{"DATABASE_URL": url, **receivers.environment} for url in (source, target)]
     with Hub(folders[0], environments[0], "serve") as old, Sender(old) as sender:
         wait_until(lambda: len(sender.accepted) > (400 if is_full else 60), "events", 120, old.tail)
         # Killed at once, as by an impatient operator: the second run goes on.
@@ -57,7 +61,7 @@ def test_a_hub_at_work_moves_up(
             wait_until(lambda: len(sender.accepted) > accepted + 10, "the new hub to accept", 60, new.tail)
             sender.finish()
             settle(target, LEASE_SECONDS + 60)
-    tally = reckon(target, sender, places)
+    tally = reckon(target, sender, receivers)
     count(times=1, **tally.numbers())
 
     assert set(sender.refused) == {503}

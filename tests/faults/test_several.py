@@ -173,7 +173,7 @@ def test_machines_share_the_work_and_its_limits(
 
 
 def await_open(url: str, ledger: Ledger) -> int:
-    """How many requests had come once the breaker was open and nothing was under way."""
+    """Return the number of requests by the time that the breaker was open and nothing under way."""
 
     def is_open() -> bool:
         with opened(url) as store, store.read() as snapshot:
@@ -205,7 +205,7 @@ def settled(url: str, destination: str) -> bool:
 
 
 def clocks_apart(url: str) -> float:
-    """How far apart, in seconds, web processes said it was when the database said it was the same."""
+    """Return the distance, in seconds, between clocks of web processes at one time of the database."""
 
     def work(transaction: object) -> list[float]:
         apart = select(events.c.received_at, deliveries.c.created_at).join(

@@ -64,12 +64,12 @@ def test_fan_out_owes_one_delivery_for_each_send(store: Store) -> None:
         given.route("three", ("session.*",), "log"),
     )
     event = given.event("user.created")
-    done = fan_out(event, rules, store)
+    result = fan_out(event, rules, store)
     with store.read() as snapshot:
         owed = snapshot.reports.deliveries(event=event.id)
 
-    assert (done.event_id, done.duplicate) == (event.id, False)
-    assert (done.routes, done.deliveries) == (("one", "two"), 3)
+    assert (result.event_id, result.duplicate) == (event.id, False)
+    assert (result.routes, result.deliveries) == (("one", "two"), 3)
     assert sorted(record.route for record in owed) == ["one", "one", "two"]
     assert {record.state for record in owed} == {State.PENDING}
     assert len({record.id for record in owed}) == 3
@@ -99,11 +99,11 @@ def test_a_resent_event_revives_its_dead_deliveries_alone(store: Store) -> None:
         dead, delivered = (record.id for record in snapshot.reports.deliveries(event=event.id))
     settle_as(store, State.DEAD, reason="refused", tries=4)
     store.write(lambda t: t.operator.finish(delivered, State.DELIVERED, "seen"))
-    done = fan_out(replace(event, id="evt_other"), LOG, store)
+    result = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as snapshot:
         revived, untouched = snapshot.reports.delivery(dead), snapshot.reports.delivery(delivered)
 
-    assert done.deliveries == 1
+    assert result.deliveries == 1
     assert (revived.state, revived.reason) == (State.PENDING, None)
     assert untouched.state is State.DELIVERED
 
@@ -112,10 +112,10 @@ def test_a_resent_event_that_no_route_took_is_routed_by_todays_rules(store: Stor
     event = given.event()
     assert fan_out(event, NOTHING, store).deliveries == 0
 
-    done = fan_out(replace(event, id="evt_other"), LOG, store)
+    result = fan_out(replace(event, id="evt_other"), LOG, store)
     again = fan_out(replace(event, id="evt_third"), LOG, store)
 
-    assert (done.duplicate, done.routes, done.deliveries) == (True, ("all",), 1)
+    assert (result.duplicate, result.routes, result.deliveries) == (True, ("all",), 1)
     assert again.deliveries == 0
     assert states(store, event.id) == {State.PENDING: 1}
 
@@ -124,19 +124,19 @@ def test_what_only_the_unmatched_block_took_is_routed_again(store: Store) -> Non
     unmatched = given.rules(unmatched=(Send(to="log"),))
     event = given.event()
     first = fan_out(event, unmatched, store)
-    done = fan_out(replace(event, id="evt_other"), LOG, store)
+    result = fan_out(replace(event, id="evt_other"), LOG, store)
 
     assert (first.routes, first.deliveries) == ((), 1)
-    assert (done.routes, done.deliveries) == (("all",), 1)
+    assert (result.routes, result.deliveries) == (("all",), 1)
 
 
 def test_an_event_that_a_route_once_took_is_never_routed_again_by_a_duplicate(store: Store) -> None:
     event = given.event()
     fan_out(event, LOG, store)
     replay(event.id, NOTHING, store)
-    done = fan_out(replace(event, id="evt_other"), given.rules(given.route("new", ("*",), "log")), store)
+    result = fan_out(replace(event, id="evt_other"), given.rules(given.route("new", ("*",), "log")), store)
 
-    assert done.deliveries == 0
+    assert result.deliveries == 0
 
 
 def test_an_event_whose_payload_is_pruned_is_known_and_sends_nothing(store: Store) -> None:
@@ -144,9 +144,9 @@ def test_an_event_whose_payload_is_pruned_is_known_and_sends_nothing(store: Stor
     fan_out(event, NOTHING, store)
     later = event.received_at + timedelta(days=1)
     store.write(lambda t: t.retention.prune(payloads_before=later, ids_before=event.received_at, limit=10))
-    done = fan_out(replace(event, id="evt_other"), LOG, store)
+    result = fan_out(replace(event, id="evt_other"), LOG, store)
 
-    assert (done.event_id, done.duplicate, done.deliveries) == (event.id, True, 0)
+    assert (result.event_id, result.duplicate, result.deliveries) == (event.id, True, 0)
     with pytest.raises(Conflict, match="pruned"):
         replay(event.id, LOG, store)
 
@@ -154,9 +154,9 @@ def test_an_event_whose_payload_is_pruned_is_known_and_sends_nothing(store: Stor
 def test_replay_owes_new_deliveries_beside_the_old_ones(store: Store) -> None:
     event = given.event()
     fan_out(event, LOG, store)
-    done = replay(event.id, LOG, store)
+    result = replay(event.id, LOG, store)
 
-    assert (done.event_id, done.routes, done.deliveries) == (event.id, ("all",), 1)
+    assert (result.event_id, result.routes, result.deliveries) == (event.id, ("all",), 1)
     assert states(store, event.id) == {State.PENDING: 2}
 
 
@@ -171,11 +171,13 @@ def test_a_resent_event_is_kept_once_by_any_number_of_processes(open_stores: Cal
     stores = [open_stores() for _ in range(3)]
     event = given.event()
     with ThreadPoolExecutor(12) as pool:
-        done = list(pool.map(lambda n: fan_out(replace(event, id=f"evt_{n}"), LOG, stores[n % 3]), range(24)))
+        results = list(
+            pool.map(lambda n: fan_out(replace(event, id=f"evt_{n}"), LOG, stores[n % 3]), range(24))
+        )
 
-    assert [result.duplicate for result in done].count(False) == 1
-    assert len({result.event_id for result in done}) == 1
-    assert states(stores[0], done[0].event_id) == {State.PENDING: 1}
+    assert [result.duplicate for result in results].count(False) == 1
+    assert len({result.event_id for result in results}) == 1
+    assert states(stores[0], results[0].event_id) == {State.PENDING: 1}
 
 
 # -- one-time secrets -----------------------------------------------------------------------------
@@ -272,7 +274,7 @@ def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Stor
     unmatched = given.rules(unmatched=(Send(to="log"),))
     (only,) = deliver_with(store, event, {"text": LINK}, unmatched)
     finish(store, only, State.DELIVERED)
-    done = fan_out(replace(event, id="evt_other"), LOG, store)
+    result = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as snapshot:
-        assert done.deliveries == 1
+        assert result.deliveries == 1
         assert snapshot.reports.event(event.id).payload == event.payload

@@ -1,4 +1,4 @@
-"""What a sender is answered, through the real app; nothing that anybody sends is answered with a 5xx."""
+"""The answers to a sender, through the real app; nothing that anybody sends is answered with a 5xx."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_mebibyte_is_accepted_and_more_is_not(store: Store, client: FlaskClien
 
 
 class Incoming:
-    """What `read_body` sees of a request."""
+    """The part of a request that `read_body` sees."""
 
     def __init__(self, body: bytes) -> None:
         self.stream = io.BytesIO(body)

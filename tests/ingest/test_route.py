@@ -1,4 +1,4 @@
-"""Which routes take an event, and what is kept of those that do not."""
+"""The routes that take an event, and the verdicts of those that do not."""
 
 from __future__ import annotations
 

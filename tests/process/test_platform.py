@@ -1,4 +1,4 @@
-"""What a platform does with a checkout: installs requirements.txt, and runs the Procfile's lines."""
+"""A platform's way with a checkout: it installs requirements.txt, and runs the Procfile's lines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Deployed:
     programs: Path
 
     def line(self, process: str) -> str:
-        """What the Procfile says for a process."""
+        """Return the Procfile's command of a process."""
         lines = (self.folder / "Procfile").read_text().splitlines()
         return dict(line.split(": ", 1) for line in lines)[process]
 
@@ -67,8 +67,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
-    """Where the shipped routes send to."""
+class Receivers:
+    """The servers that the shipped routes send to."""
 
     crm: HttpReceiver
     slack: SlackReceiver
@@ -83,9 +83,9 @@ class Places:
 
 
 @pytest.fixture
-def places() -> Iterator[Places]:
+def receivers() -> Iterator[Receivers]:
     with HttpReceiver() as crm, SlackReceiver() as slack, SmtpServer() as mail:
-        yield Places(crm=crm, slack=slack, mail=mail)
+        yield Receivers(crm=crm, slack=slack, mail=mail)
 
 
 @pytest.fixture
@@ -95,14 +95,14 @@ def database_url(new_postgres_database: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def env(deployed: Deployed, places: Places, database_url: str, tmp_path: Path) -> dict[str, str]:
+def env(deployed: Deployed, receivers: Receivers, database_url: str, tmp_path: Path) -> dict[str, str]:
     env = environment(
         tmp_path,
         DATABASE_URL=database_url,
         PORT=str(free_port()),
-        CRM_WEBHOOK_URL=places.crm.url,
-        SLACK_WEBHOOK_URL=places.slack.webhook_url,
-        SMTP_URL=places.mail.url,
+        CRM_WEBHOOK_URL=receivers.crm.url,
+        SLACK_WEBHOOK_URL=receivers.slack.webhook_url,
+        SMTP_URL=receivers.mail.url,
         EMAIL_FROM="hub@example.com",
         EMAIL_TO="team@example.com",
         DYNO="web.1",
@@ -111,7 +111,7 @@ def env(deployed: Deployed, places: Places, database_url: str, tmp_path: Path) -
 
 
 def connections(database_url: str) -> int:
-    """How many connections the hub's processes hold."""
+    """Return the number of connections of the hub's processes."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hub' "
@@ -123,30 +123,30 @@ def connections(database_url: str) -> int:
 def test_the_release_phase_makes_the_database_and_checks_the_routes(
     deployed: Deployed, env: dict[str, str]
 ) -> None:
-    done = run(deployed.line("release"), deployed.folder, env)
+    release = run(deployed.line("release"), deployed.folder, env)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert release.returncode == 0, release.stdout + release.stderr
     with psycopg.connect(env["DATABASE_URL"]) as connection:
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
 
 
-def test_web_alone_delivers(deployed: Deployed, env: dict[str, str], places: Places) -> None:
+def test_web_alone_delivers(deployed: Deployed, env: dict[str, str], receivers: Receivers) -> None:
     port = int(env["PORT"])
     with Running(deployed.line("web"), deployed.folder, env) as web:
         wait_until_ready(port, web)
         answers = [post_event(port, message_id=f"msg_{number}") for number in range(8)]
 
         assert [(answer.status_code, answer.json()["deliveries"]) for answer in answers] == [(200, 3)] * 8
-        assert places.have_all(8)
+        assert receivers.have_all(8)
         assert all_delivered(port, 24)
-        held = connections(env["DATABASE_URL"])
-        print(f"PostgreSQL connections of two web processes and a worker: {held}")
-        assert held <= 9
+        connection_count = connections(env["DATABASE_URL"])
+        print(f"PostgreSQL connections of two web processes and a worker: {connection_count}")
+        assert connection_count <= 9
         assert web.stop() < 10
         assert web.pids() == []
 
 
-def test_web_and_worker_apart_deliver(deployed: Deployed, env: dict[str, str], places: Places) -> None:
+def test_web_and_worker_apart_deliver(deployed: Deployed, env: dict[str, str], receivers: Receivers) -> None:
     port = int(env["PORT"])
     with (
         Running("hub web", deployed.folder, env) as web,
@@ -157,11 +157,11 @@ def test_web_and_worker_apart_deliver(deployed: Deployed, env: dict[str, str], p
         for number in range(8):
             assert post_event(port, message_id=f"msg_{number}").json()["deliveries"] == 3
 
-        assert places.have_all(8)
+        assert receivers.have_all(8)
         assert all_delivered(port, 24)
-        held = connections(env["DATABASE_URL"])
-        print(f"PostgreSQL connections of two web processes and two workers: {held}")
-        assert held <= 12
+        connection_count = connections(env["DATABASE_URL"])
+        print(f"PostgreSQL connections of two web processes and two workers: {connection_count}")
+        assert connection_count <= 12
         assert max(program.stop() for program in (first, second, web)) < 10
         assert [*web.pids(), *first.pids(), *second.pids()] == []
 

@@ -152,7 +152,7 @@ def test_web_and_worker_outlive_the_shell_that_started_them(folder: Path, crm: H
 
 
 def test_a_slow_destination_is_given_back_within_ten_seconds(folder: Path, crm: HttpReceiver) -> None:
-    """What was being sent is due again with the next start."""
+    """A message that was being sent is due again with the next start."""
     port = free_port()
 
     def stuck_once(_: object) -> CannedResponse:

@@ -1,4 +1,4 @@
-"""What stops a start says so in one line, without a traceback; what need not stop it does not."""
+"""A problem that stops a start is told in one line, without a traceback; others do not stop it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def folder(tmp_path: Path) -> Path:
 
 def refused(command: str, folder: Path, **more: str) -> list[str]:
     """The lines of a start that must fail; warnings of the configuration are none of them."""
-    done = run(
+    process = run(
         f"hub {command}", folder, environment(folder, **{"CRM_WEBHOOK_URL": "http://127.0.0.1:9", **more})
     )
 
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    return done.stderr.splitlines()
+    assert process.returncode == 1, process.stdout + process.stderr
+    assert "Traceback" not in process.stderr
+    assert process.stdout == ""
+    return process.stderr.splitlines()
 
 
 def test_a_port_in_use(folder: Path) -> None:

@@ -15,7 +15,7 @@ from hub.store.migrate import _FOLDER
 from hub.store.open import open_store
 
 Schema = Mapping[tuple[str, str, str], Any]
-"""What there is, by kind, table and name, with all that matters of it."""
+"""Return a schema's objects by kind, table and name, each with all that matters of it."""
 
 VALUES = {"INTEGER": 1, "BIGINT": 1, "FLOAT": 1.5, "DOUBLE PRECISION": 1.5, "BOOLEAN": False}
 """A value for a column of each type; text for all others."""
@@ -87,7 +87,7 @@ TRIGGERS = {
 
 
 def broken_by(before: Schema, after: Schema) -> list[str]:
-    """What of a later schema a program that knows only the earlier one may trip over."""
+    """Return the problems that a later schema makes for a program that knows only the earlier one."""
     problems = [f"{' '.join(part)} is gone" for part in before.keys() - after.keys()]
     problems += [
         f"{' '.join(part)} is another" for part in before.keys() & after.keys() if before[part] != after[part]
@@ -101,7 +101,7 @@ def broken_by(before: Schema, after: Schema) -> list[str]:
 
 
 def rows(connection: Connection, tables: MetaData) -> dict[str, list[Any]]:
-    """Everything in the columns that those tables have."""
+    """Return all rows of those tables, in their columns."""
     return {
         table.name: [tuple(row) for row in connection.execute(select(table))]
         for table in tables.sorted_tables
@@ -109,7 +109,7 @@ def rows(connection: Connection, tables: MetaData) -> dict[str, list[Any]]:
     }
 
 
-def put_a_row_into_each(connection: Connection, tables: MetaData, text_: str) -> None:
+def insert_a_row_into_every_table(connection: Connection, tables: MetaData, text_: str) -> None:
     for table in tables.sorted_tables:
         if table.name != "alembic_version":
             values: dict[str, Any] = {c.name: VALUES.get(str(c.type), text_) for c in table.columns}
@@ -122,7 +122,7 @@ def test_no_migration_takes_away_or_asks_for_more(engine: Engine) -> None:
     with engine.begin() as connection:
         first = MetaData()
         first.reflect(connection)
-        put_a_row_into_each(connection, first, "kept")
+        insert_a_row_into_every_table(connection, first, "kept")
         kept = rows(connection, first)
         for revision in revisions()[1:]:
             before = schema(connection)
@@ -143,7 +143,7 @@ def test_every_earlier_release_writes_and_reads_on_the_newest_tables(engine: Eng
             known[revision] = MetaData()
             known[revision].reflect(connection)
         for revision, tables in known.items():
-            put_a_row_into_each(connection, tables, revision)
+            insert_a_row_into_every_table(connection, tables, revision)
             written = rows(connection, tables)
 
             assert all(any(revision in row for row in rows) for rows in written.values())

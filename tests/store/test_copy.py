@@ -184,9 +184,9 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
     target.write = counted  # type: ignore[method-assign]
     copy.migrate_store(source, target, lambda *_: None)
 
-    with source.read() as here, target.read() as there:
-        for record in here.reports.events():
-            assert there.reports.event(record.id).payload == here.reports.event(record.id).payload
+    with source.read() as original, target.read() as copied:
+        for record in original.reports.events():
+            assert copied.reports.event(record.id).payload == original.reports.event(record.id).payload
     assert sum(written) == sum(map(len, payloads))
     assert max(written) < 10 * 1024 * 1024
 

@@ -52,7 +52,7 @@ def test_what_is_in_no_transaction_is_one(connection: driver.Connection) -> None
 
 
 def test_a_connection_goes_on_after_an_error_wherever_it_came_up(connection: driver.Connection) -> None:
-    """What was prepared behind the error was not, and what was before it was."""
+    """Statements behind the error were not prepared, and those before it were."""
     for broken in (b"SELEC 1", b"SELECT 1/0", b"SELECT name FROM nowhere"):
         for before, behind in ((b"SELECT 2", b"SELECT 3"), (b"SELECT 4", broken)):
             with pytest.raises(psycopg.Error):

@@ -18,7 +18,7 @@ from hub.store.store import Store
 
 
 def prepared(store: Store) -> int:
-    """How many statements the server keeps of one of the store's connections."""
+    """Return the number of statements that the server keeps of one of the store's connections."""
     with store._engine.connect() as connection:
         kept = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
         return int(kept)
@@ -58,7 +58,7 @@ def test_a_pooler_is_asked_to_keep_none(postgres_store_url: str) -> None:
 
 @contextmanager
 def pooler(url: str) -> Iterator[str]:
-    """What a pooler shows of itself: it gives a client a process number that is not the server's."""
+    """The mark of a pooler: it gives a client a process number that is not the server's."""
     parts = urlsplit(url)
     target = str(next(Path(parse_qs(parts.query)["host"][0]).glob(".s.PGSQL.*[0-9]")))
     listener = socket.create_server(("127.0.0.1", 0))

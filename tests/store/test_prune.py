@@ -1,4 +1,4 @@
-"""What is old is removed in batches; ids stay known, counters never fall, nothing owed is touched."""
+"""Old rows are removed in batches; ids stay known, counters never fall, nothing owed is touched."""
 
 from __future__ import annotations
 

@@ -287,16 +287,16 @@ def test_what_waits_is_what_is_due_what_falls_due_next_and_what_all_workers_send
     claim(store, count=1, token="b")
     change(store, deliveries, due_at=now(store) + LONG)
     owe(store, "log", "log")
-    held = store.write(lambda t: t.queue.lock(due_of=names))
+    locked = store.write(lambda t: t.queue.lock(due_of=names))
 
-    assert [(held.waiting[name].due, held.waiting[name].in_flight) for name in names] == [
+    assert [(locked.waiting[name].due, locked.waiting[name].in_flight) for name in names] == [
         (2, 3),
         (0, 0),
         (0, 0),
     ]
-    assert [held.waiting[name].next_at is None for name in names] == [False, False, True]
-    assert held.waiting["log"].next_at == held.waiting["other"].next_at
-    assert list(held.states) == ["log"]
+    assert [locked.waiting[name].next_at is None for name in names] == [False, False, True]
+    assert locked.waiting["log"].next_at == locked.waiting["other"].next_at
+    assert list(locked.states) == ["log"]
 
 
 def test_what_is_due_is_counted_as_far_as_is_of_use(store: Store) -> None:
@@ -308,9 +308,9 @@ def test_what_is_due_is_counted_as_far_as_is_of_use(store: Store) -> None:
 
 def test_what_waits_is_counted_once_the_locks_are_there(open_stores: Callable[..., Store]) -> None:
     """By then another worker may have claimed some."""
-    here, there = open_stores(), open_stores()
-    here.write(lambda t: t.destinations.mark_configured({"log": True}))
-    owe(here, "log", "log")
+    first, second = open_stores(), open_stores()
+    first.write(lambda t: t.destinations.mark_configured({"log": True}))
+    owe(first, "log", "log")
     holds = threading.Event()
 
     def claim_slowly(transaction: Transaction) -> None:
@@ -321,9 +321,9 @@ def test_what_waits_is_counted_once_the_locks_are_there(open_stores: Callable[..
         transaction.queue.claim([request])
 
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(there.write, claim_slowly)
+        slow = pool.submit(second.write, claim_slowly)
         assert holds.wait(5)
-        waiting = here.write(lambda t: t.queue.lock(due_of=["log"])).waiting["log"]
+        waiting = first.write(lambda t: t.queue.lock(due_of=["log"])).waiting["log"]
         slow.result()
 
     assert (waiting.due, waiting.in_flight) == (1, 1)
@@ -690,7 +690,7 @@ def test_commits_are_durable_on_sqlite(sqlite_url: str) -> None:
 def test_commits_are_durable_and_statements_bounded_on_postgres(
     new_postgres_database: Callable[..., str],
 ) -> None:
-    """Whatever the database's own default is."""
+    """The database's own default does not count."""
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
     store = open_store(url)
@@ -775,9 +775,9 @@ def test_the_clock_of_postgres_is_the_databases(new_postgres_database: Callable[
 
 
 def test_a_wake_up_is_heard_within_a_second(open_stores: Callable[..., Store]) -> None:
-    here, there = open_stores(), open_stores()
-    ear = given.Ear(here)
-    there.wake()
+    first, second = open_stores(), open_stores()
+    ear = given.Ear(first)
+    second.wake()
 
     assert ear.hears(1)
     ear.close()

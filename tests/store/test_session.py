@@ -1,4 +1,4 @@
-"""What is deferred keeps its order, its errors and its durability."""
+"""Deferred statements keep their order, their errors and their durability."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_any_number_of_events_is_taken_in_with_what_each_is_owed(store: Store) -
 def test_an_event_is_durable_once_it_is_taken_in(
     new_postgres_database: Callable[..., str],
 ) -> None:
-    """Whatever the server's own settings are: here they would answer before the disk has it."""
+    """The server's own settings do not count: here they would answer before the disk has it."""
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
     store = open_store(url)
@@ -207,7 +207,7 @@ def test_a_payload_of_any_bytes_is_kept(store: Store, count: int) -> None:
 def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
     new_postgres_database: Callable[..., str],
 ) -> None:
-    """What a client alone gives up would wait on in the server, and take a connection each time."""
+    """A statement that only the client gave up would wait on in the server, and take a connection."""
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")

@@ -27,7 +27,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def other(store: SqliteStore) -> Iterator[sqlite3.Connection]:
-    """What another process has of the file, with the write lock."""
+    """Another process's connection to the file, with the write lock."""
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield other

@@ -16,24 +16,24 @@ from hub.store.store import Store
 
 
 def test_workers_hear_of_what_was_taken_in(open_stores: Callable[..., Store]) -> None:
-    here, there = open_stores(), open_stores()
-    ear = given.Ear(there)
+    first, second = open_stores(), open_stores()
+    ear = given.Ear(second)
     try:
         for _ in range(3):
             ear.heard.clear()
-            here.insert_event(given.routed("log"))
+            first.insert_event(given.routed("log"))
             assert ear.hears(1)
     finally:
         ear.close()
 
 
 def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., Store]) -> None:
-    here, there = open_stores(), open_stores()
-    ear = given.Ear(there)
+    first, second = open_stores(), open_stores()
+    ear = given.Ear(second)
     try:
-        here.insert_event(given.routed())
+        first.insert_event(given.routed())
         assert not ear.hears(0.5)
-        here.insert_event(given.routed("log"))
+        first.insert_event(given.routed("log"))
         assert ear.hears(1)
     finally:
         ear.close()

@@ -43,7 +43,7 @@ class ActualMessage:
 
     @property
     def parts(self) -> list[str]:
-        """Everything in which a text may stand: as people read it, and as it is sent."""
+        """The texts that an expectation is looked for in: as people read them, and as they are sent."""
         message = self.rendering.message or {}
         strings = "\n".join(_strings(message))
         parts = [self.text, strings, html.unescape(strings)]

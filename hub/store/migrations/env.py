@@ -1,4 +1,4 @@
-"""How Alembic runs the revisions: on the connection that it is handed, inside its transaction."""
+"""Alembic's way to run the revisions: on the connection that it is handed, inside its transaction."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""What a transaction can do, one repository for each noun."""
+"""The repositories of a transaction, one for each noun."""

@@ -1,4 +1,4 @@
-"""Everything that pages, API and commands look up. Lists are newest first, a page at a time."""
+"""Reports for pages, API and commands. Lists are newest first, a page at a time."""
 
 from __future__ import annotations
 
