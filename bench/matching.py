@@ -62,7 +62,7 @@ def _microseconds(rules: Rules) -> float:
     for event in events:
         match(rules, event)
     seconds = time.perf_counter() - began
-    taken = len(match(rules, events[0]).matched)
+    taken = len(match(rules, events[0]).routes)
     if taken != MATCHING:
         raise RuntimeError(f"{taken} routes took the event, not {MATCHING}")
     return seconds / EVENTS * 1e6

@@ -15,7 +15,7 @@ from hub.ingest.route import Rules
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.records import DeliveryRecord
-from hub.model.routing import Matched, Routing, Send
+from hub.model.routing import RoutedSend, Routing, Send
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
@@ -156,8 +156,7 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
         raise NotFound(f"there is no destination {destination}; there are {known}")
     data = {"destination": destination, "message": "If you can read this, the hub reaches you."}
     event = hub_event(catalog.TEST, data, datetime.now(UTC))
-    send = Matched(route="send-test", sends=(Send(to=destination),))
-    routing = Routing(matched=(send,), verdicts=())
+    routing = Routing(sends=(RoutedSend(route="send-test", send=Send(to=destination)),))
 
     def work(transaction: Transaction) -> str:
         transaction.events.insert([RoutedEvent(event=event, routing=routing)])

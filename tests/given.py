@@ -16,7 +16,7 @@ from hub.model.config import Config, SourceConfig
 from hub.model.delivery import Claim
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event, new_id
-from hub.model.routing import Matched, Route, Routing, Send
+from hub.model.routing import Route, RoutedSend, Routing, Send
 from hub.store.engine.postgres import PostgresStore
 from hub.store.repositories.events import RoutedEvent
 from hub.store.repositories.queue import ClaimRequest
@@ -94,8 +94,8 @@ def rules(*routes: Route, **parts: Any) -> Rules:
 
 def routing(*names: str, route: str = "all") -> Routing:
     """Return the routing of an event that one route owes to the named destinations."""
-    sends = tuple(Send(to=name) for name in names)
-    return Routing(matched=(Matched(route=route, sends=sends),), verdicts=())
+    sends = tuple(RoutedSend(route=route, send=Send(to=name)) for name in names)
+    return Routing(routes=(route,), sends=sends)
 
 
 def keep(transaction: Transaction, event: Event, routing: Routing) -> bool:

@@ -17,7 +17,7 @@ from hub.ingest.route import Rules
 from hub.model.alert import Alert
 from hub.model.event import Event
 from hub.model.finding import FindingCode
-from hub.model.routing import Matched, Routing
+from hub.model.routing import RoutedSend, Routing
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
@@ -104,7 +104,7 @@ def _save(
         return False
     transaction.alerts.save(decision.alerts, decision.forgotten)
     for event, notification in events:
-        routing = Routing(matched=(Matched(route=ROUTE, sends=notification.sends),), verdicts=())
+        routing = Routing(sends=tuple(RoutedSend(route=ROUTE, send=send) for send in notification.sends))
         transaction.events.insert([RoutedEvent(event=event, routing=routing)])
     return True
 

@@ -32,7 +32,9 @@ def fan_out(event: Event, rules: Rules, store: Store) -> FannedOut:
     """
     routing = match(rules, event)
     if store.insert_event(RoutedEvent(event=event, routing=routing)):
-        return FannedOut(event_id=event.id, duplicate=False, routes=routing.routes, deliveries=routing.owed)
+        return FannedOut(
+            event_id=event.id, duplicate=False, routes=routing.routes, deliveries=len(routing.sends)
+        )
     fanned_out = store.write(lambda transaction: _revive(transaction, event, routing))
     if fanned_out.deliveries:
         store.wake()

@@ -11,7 +11,7 @@ from hub import catalog
 from hub.errors import TemplateError
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Matched, Route, Routing, Send, Verdict, event_matches
+from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches
 from hub.strings import one_line
 from hub.templating.sandbox import Sandbox, variables
 
@@ -52,20 +52,21 @@ def match(rules: Rules, event: Event) -> Routing:
     An event that no route takes goes to the `unmatched` block, where there is one. A condition that fails
     while it runs counts as not matched, and its error is kept in the verdict.
     """
-    matched: list[Matched] = []
+    sends: list[RoutedSend] = []
     verdicts: list[Verdict] = []
     for route in rules.fitting(event):
         verdict = _judge(route, event, rules.sandbox)
         verdicts.append(verdict)
         if verdict.matched:
-            matched.append(Matched(route=route.name, sends=_enabled(route.sends, rules.config)))
+            sends += [RoutedSend(route=route.name, send=send) for send in route.sends]
             if route.stop:
                 break
-    if not matched:
-        unmatched = _enabled(rules.config.unmatched, rules.config)
-        if unmatched:
-            matched.append(Matched(route=UNMATCHED, sends=unmatched))
-    return Routing(matched=tuple(matched), verdicts=tuple(verdicts))
+    routes = tuple(verdict.route for verdict in verdicts if verdict.matched)
+    if not routes:
+        sends = [RoutedSend(route=UNMATCHED, send=send) for send in rules.config.unmatched]
+    # Nothing is owed to a destination with `enabled: false`.
+    owed = tuple(routed for routed in sends if rules.config.destinations[routed.send.to].enabled)
+    return Routing(routes=routes, sends=owed, verdicts=tuple(verdicts))
 
 
 def is_ignored(source: SourceConfig, event_type: str) -> bool:
@@ -77,11 +78,6 @@ def _fits(route: Route, event: Event) -> bool:
     if route.sources and event.source not in route.sources:
         return False
     return any(event_matches(pattern, event.type) for pattern in route.events)
-
-
-def _enabled(sends: tuple[Send, ...], config: Config) -> tuple[Send, ...]:
-    """Return the sends but those to a destination with `enabled: false`: it is owed nothing."""
-    return tuple(send for send in sends if config.destinations[send.to].enabled)
 
 
 def _judge(route: Route, event: Event, sandbox: Sandbox) -> Verdict:

@@ -26,29 +26,23 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matched:
-    """A route that takes an event, or the `unmatched` block, with its sends."""
+class RoutedSend:
+    """A send that an event is owed, and the route that asks for it, or `unmatched`."""
 
     route: str
-    sends: tuple[Send, ...]
+    send: Send
 
 
 @dataclass(frozen=True, kw_only=True)
 class Routing:
-    """The outcome for one event: the routes that take it, and the verdict of every route that fits."""
+    """The outcome for one event.
 
-    matched: tuple[Matched, ...]
-    verdicts: tuple[Verdict, ...]
+    `routes` names those that take it, `sends` makes a delivery each, and `verdicts` has all routes that fit.
+    """
 
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """The names of the routes that matched; `unmatched` is none."""
-        return tuple(matched.route for matched in self.matched if matched.route != UNMATCHED)
-
-    @property
-    def owed(self) -> int:
-        """The number of deliveries that it makes."""
-        return sum(len(matched.sends) for matched in self.matched)
+    routes: tuple[str, ...] = ()
+    sends: tuple[RoutedSend, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,13 +30,13 @@ class DryRun:
 
     @property
     def goes_to_unmatched(self) -> bool:
-        return any(matched.route == UNMATCHED for matched in self.routing.matched)
+        return any(routed.route == UNMATCHED for routed in self.routing.sends)
 
 
 def dry_run(event: Event, rules: Rules, public_url: str = "") -> DryRun:
     """Return the outcome of the event by the rules; one that its source ignores owes nothing."""
     if is_ignored(rules.config.sources[event.source], event.type):
-        return DryRun(event=event, is_ignored=True, routing=Routing(matched=(), verdicts=()))
+        return DryRun(event=event, is_ignored=True, routing=Routing())
     routing = match(rules, event)
     fitting = tuple(route.name for route in rules.fitting(event))
     return DryRun(

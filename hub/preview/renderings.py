@@ -41,9 +41,8 @@ class Rendering:
 def render_all(routing: Routing, event: Event, rules: Rules, public_url: str = "") -> Iterator[Rendering]:
     """Yield the rendering of each send block that owes the event something, in order."""
     link = f"{public_url}/events/{event.id}" if public_url else ""
-    for matched in routing.matched:
-        for send in matched.sends:
-            yield _rendering(send, event, matched.route, rules, link)
+    for routed in routing.sends:
+        yield _rendering(routed.send, event, routed.route, rules, link)
 
 
 def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) -> Rendering:

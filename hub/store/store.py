@@ -184,7 +184,7 @@ class Store(ABC):
     def _insert_all(self, routed: Sequence[RoutedEvent]) -> list[bool]:
         with self.transaction() as transaction:
             are_new = transaction.events.insert(routed)
-        if any(new.routing.owed for new in routed):
+        if any(new.routing.sends for new in routed):
             self.wake()
         return are_new
 

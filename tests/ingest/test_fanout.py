@@ -47,7 +47,7 @@ def test_an_event_is_kept_byte_for_byte_with_its_verdicts(store: Store) -> None:
         Verdict(route="a", matched=True),
         Verdict(route="b", matched=False, condition="data.x", value="missing \x00 \ud800"),
     )
-    store.write(lambda t: given.keep(t, event, Routing(matched=(), verdicts=verdicts)))
+    store.write(lambda t: given.keep(t, event, Routing(verdicts=verdicts)))
     with store.read() as snapshot:
         record = snapshot.reports.event(event.id)
 

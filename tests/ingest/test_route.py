@@ -10,11 +10,11 @@ import pytest
 
 from hub.ingest.route import Rules, match
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Send, Verdict, event_matches
+from hub.model.routing import UNMATCHED, Routing, Send, Verdict, event_matches
 
 
 def taken(rules: Rules, event: Event) -> list[str]:
-    return [matched.route for matched in match(rules, event).matched]
+    return list(match(rules, event).routes)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_stop_ends_the_walk_only_where_it_matches() -> None:
     )
 
     assert taken(rules, given.event()) == ["yes"]
-    assert [verdict.route for verdict in match(rules, given.event()).verdicts] == ["no", "yes"]
+    assert [each.route for each in match(rules, given.event()).verdicts] == ["no", "yes"]
 
 
 def test_sources_are_told_apart() -> None:
@@ -79,7 +79,7 @@ def test_sources_are_told_apart() -> None:
 def test_a_route_that_is_switched_off_takes_nothing_and_says_nothing() -> None:
     routing = match(given.rules(given.route("off", ("*",), enabled=False)), given.event())
 
-    assert (routing.matched, routing.verdicts) == ((), ())
+    assert routing == Routing()
 
 
 def test_nothing_is_owed_to_a_destination_that_is_switched_off() -> None:
@@ -89,7 +89,7 @@ def test_nothing_is_owed_to_a_destination_that_is_switched_off() -> None:
     )
     routing = match(rules, given.event())
 
-    assert [[send.to for send in matched.sends] for matched in routing.matched] == [["log"], []]
+    assert [(routed.route, routed.send.to) for routed in routing.sends] == [("a", "log")]
     assert routing.routes == ("a", "b")
 
 
@@ -97,7 +97,7 @@ def test_the_unmatched_block_takes_what_no_route_takes() -> None:
     rules = given.rules(given.route("users", ("user.*",)), unmatched=(Send(to="log"),))
     routing = match(rules, given.event("session.created"))
 
-    assert [matched.route for matched in routing.matched] == [UNMATCHED]
+    assert [routed.route for routed in routing.sends] == [UNMATCHED]
     assert routing.routes == ()
     assert taken(rules, given.event("user.created")) == ["users"]
 

@@ -382,7 +382,7 @@ def test_every_route_is_taken_in_a_case_by_every_event_it_names():
     routed = {(name, route["name"]) for route in ROUTES["routes"] for name in events_of(route)}
 
     assert routed - taken == set()
-    assert any(match(RULES, case.event).matched[0].route == "unmatched" for case in CASES)
+    assert any(match(RULES, case.event).sends[0].route == "unmatched" for case in CASES)
 
 
 def test_every_condition_fails_in_a_case():

@@ -137,7 +137,7 @@ class PostgresStore(Store):
 
     def _insert_all(self, routed: Sequence[RoutedEvent]) -> list[bool]:
         """Insert in one round trip, a transaction of its own, with a wake-up where it is time for one."""
-        owes = any(new.routing.owed for new in routed)
+        owes = any(new.routing.sends for new in routed)
         woken = self._waker.begin(len(routed)) if owes else None
         with self._translated(), self._engine.connect() as connection:
             driver: Any = connection.connection.driver_connection

@@ -69,7 +69,7 @@ class Events(Repository):
     def set_verdicts(self, event_id: str, routing: Routing) -> None:
         """Keep what today's rules say of an event that is already kept, to be owed that as well."""
         verdicts = [vars(verdict) for verdict in routing.verdicts]
-        owed = events.c.owed + routing.owed
+        owed = events.c.owed + len(routing.sends)
         self._session.connection.execute(
             update(events).where(events.c.id == event_id).values(verdicts=verdicts, owed=owed)
         )
@@ -83,7 +83,7 @@ class Events(Repository):
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
         self._session.defer(*_insert_deliveries([RoutedEvent(event=event, routing=routing)], beside=True))
-        return routing.owed
+        return len(routing.sends)
 
     def revive_dead(self, event_id: str) -> int:
         """Make the dead deliveries of an event pending with a new schedule; returns how many."""
@@ -148,7 +148,7 @@ def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
                 "size": size,
                 "received_at": to_microseconds(event.received_at),
                 "verdicts": to_json([vars(verdict) for verdict in new.routing.verdicts]),
-                "owed": new.routing.owed,
+                "owed": len(new.routing.sends),
             }
         )
         starts_at += size
@@ -165,16 +165,16 @@ def _insert_deliveries(routed: Sequence[RoutedEvent], *, beside: bool) -> list[Q
 
 
 def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str, Any]]:
-    for matched in routed.routing.matched:
-        positions: Counter[str] = Counter()
-        for send in matched.sends:
-            yield {
-                "id": new_id("dlv", made_at),
-                "event_id": routed.event.id,
-                "event_type": routed.event.type,
-                "route": matched.route,
-                "position": positions[send.to],
-                "destination": send.to,
-                "send": to_json(dict(send.fields)) if send.fields else "{}",
-            }
-            positions[send.to] += 1
+    positions: Counter[tuple[str, str]] = Counter()
+    for owed in routed.routing.sends:
+        route, send = owed.route, owed.send
+        yield {
+            "id": new_id("dlv", made_at),
+            "event_id": routed.event.id,
+            "event_type": routed.event.type,
+            "route": route,
+            "position": positions[route, send.to],
+            "destination": send.to,
+            "send": to_json(dict(send.fields)) if send.fields else "{}",
+        }
+        positions[route, send.to] += 1
