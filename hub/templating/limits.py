@@ -12,6 +12,7 @@ import string
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 TIME_LIMIT_SECONDS = 1.0
@@ -42,19 +43,17 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-class time_limit:  # noqa: N801 - read as `with time_limit():`
-    """A block in which `check_time` raises once the time is used up; a block inside it shares its time."""
-
-    __slots__ = ("_is_inside",)
-
-    def __enter__(self) -> None:
-        self._is_inside = _thread.looks_at != math.inf
-        if not self._is_inside:
-            _thread.looks_at = time.monotonic() + TIME_LIMIT_SECONDS
-
-    def __exit__(self, *_: object) -> None:
-        if not self._is_inside:
-            _thread.looks_at = _thread.ends_at = math.inf
+@contextmanager
+def time_limit() -> Iterator[None]:
+    """Let `check_time` raise once the time of the block is used up; one inside it shares that."""
+    if _thread.looks_at != math.inf:
+        yield
+        return
+    _thread.looks_at = time.monotonic() + TIME_LIMIT_SECONDS
+    try:
+        yield
+    finally:
+        _thread.looks_at = _thread.ends_at = math.inf
 
 
 def check_time() -> None:

@@ -42,6 +42,7 @@ class Sandbox:
         self._environment = LimitedEnvironment(loader=jinja2.FunctionLoader(self._load))
         self._escaped: dict[Escape, jinja2.Environment] = {}
         self._compiled: dict[tuple[Escape | None, str], Any] = {}
+        self._files: dict[tuple[Escape, str], jinja2.Template] = {}
 
     def condition(self, source: str) -> Callable[[Variables], Any]:
         """Return an expression as a function of its variables that keeps the value's type.
@@ -80,9 +81,13 @@ class Sandbox:
 
     def file(self, name: str, variables: Variables, escape: Escape) -> str:
         """Render a file below the templates folder."""
+        key = (escape, name)
         try:
             with time_limit():
-                return _rendered(self._environment_for(escape).get_template(name), variables, name)
+                template = self._files.get(key)
+                if template is None:
+                    template = self._files[key] = self._environment_for(escape).get_template(name)
+                return _rendered(template, variables, name)
         except TemplateError:
             raise
         except jinja2.TemplateNotFound as error:
