@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from hub import catalog
@@ -24,11 +25,16 @@ FITTING_LIMIT = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """One version of the user's files, ready to route and render with."""
+    """One version of the user's files, ready to receive, route and render with."""
 
     config: Config
     sandbox: Sandbox
     _fitting: dict[tuple[str, str], tuple[Route, ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def sources(self) -> Mapping[str, SourceConfig]:
+        """The sources by their paths."""
+        return {source.path: source for source in self.config.sources.values()}
 
     def fitting(self, event: Event) -> tuple[Route, ...]:
         """Return the enabled routes whose `events` and `source` fit, found once for each type of event."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import ClassVar
+from functools import cache, lru_cache
+from typing import ClassVar, Protocol
 
 from hub.model.config import SourceConfig
 
@@ -22,6 +21,12 @@ class VerifiedMessage:
 
     message_id: str
     type: str
+
+
+class Headers(Protocol):
+    """The headers of a request, by names in any case."""
+
+    def get(self, name: str, /) -> str | None: ...
 
 
 class Source(ABC):
@@ -35,12 +40,12 @@ class Source(ABC):
         self.config = config
 
     @abstractmethod
-    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> VerifiedMessage:
+    def verify(self, body: bytes, headers: Headers, now: float) -> VerifiedMessage:
         """Vouch for a request, or raise NotVerified, or NotConfigured where there is no secret.
 
-        `headers` may be in any case and hold anything; `now` is in seconds since 1970. Nothing of the body
-        may be parsed before its signature is right. Secrets are compared in constant time, and the age of a
-        request is bounded in both directions.
+        `headers` may hold anything; `now` is in seconds since 1970. Nothing of the body may be parsed before
+        its signature is right. Secrets are compared in constant time, and the age of a request is bounded in
+        both directions.
         """
 
     @classmethod
@@ -60,6 +65,15 @@ def find_source(type_name: str) -> type[Source] | None:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Source) and vars(value).get("type") == type_name
     )
+
+
+@lru_cache(maxsize=100)
+def source_of(config: SourceConfig) -> Source:
+    """Return the judge of a source's requests, one for each configuration of it that serves."""
+    source_class = find_source(config.type)
+    if source_class is None:
+        raise LookupError(f"no source type {config.type}: the configuration was not checked")
+    return source_class(config)
 
 
 @cache

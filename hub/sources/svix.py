@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.errors import NotConfigured, NotVerified
-from hub.sources.base import Source, VerifiedMessage
+from hub.sources.base import Headers, Source, VerifiedMessage
 
 if TYPE_CHECKING:
     from svix.webhooks import Webhook
@@ -37,7 +36,7 @@ class SvixSource(Source):
 
     type: ClassVar[str] = "svix"
 
-    def verify(self, body: bytes, headers: Mapping[str, str], now: float) -> VerifiedMessage:
+    def verify(self, body: bytes, headers: Headers, now: float) -> VerifiedMessage:
         if not self.config.secrets:
             raise NotConfigured(f"source {self.config.name} has no signing secret yet")
         message_id, timestamp, signatures = _signing_headers(headers)
@@ -75,10 +74,9 @@ class SvixSource(Source):
         return "is no signing secret: it must be whsec_ followed by base64, as the webhook endpoint shows it"
 
 
-def _signing_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
+def _signing_headers(headers: Headers) -> tuple[str, str, str]:
     """Return id, timestamp and signatures, from `svix-…` or `webhook-…`; raises NotVerified without one."""
-    folded = {name.lower(): value for name, value in headers.items()}
-    values = [folded.get(f"svix-{name}") or folded.get(f"webhook-{name}") or "" for name in _HEADERS]
+    values = [headers.get(f"svix-{name}") or headers.get(f"webhook-{name}") or "" for name in _HEADERS]
     missing = [f"svix-{name}" for name, value in zip(_HEADERS, values, strict=True) if not value]
     if missing:
         raise NotVerified(

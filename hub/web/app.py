@@ -12,7 +12,8 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug import Request as PlainRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from hub.ingest.receive import Receiver, read_body
+from hub.ingest.receive import read_body, receive
+from hub.ingest.route import Rules
 from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
@@ -42,27 +43,29 @@ class HubJson(DefaultJSONProvider):
 
 
 class Hub(Flask):
-    """The app. A request to a source's path goes straight to the receiver, past Flask's own machinery."""
+    """The app. A request to a source's path goes straight to ingest, past Flask's own machinery."""
 
     json_provider_class = HubJson
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, store: Store, rules: Callable[[], Rules]) -> None:
         super().__init__("hub.web")
-        self._receiver = receiver
+        self._store = store
+        self._rules = rules
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Flask's own asks an app for its limits; and it is not to hold what holds it.
         incoming = PlainRequest(environ, populate_request=False)
-        source = self._receiver.paths().get(incoming.path)
+        rules = self._rules()
+        source = rules.sources.get(incoming.path)
         if source is None:
             return super().wsgi_app(environ, start_response)
-        return self._receiver.receive(source, incoming)(environ, start_response)
+        return receive(incoming, source, rules, self._store)(environ, start_response)
 
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:
     """Return the app of one web process; make it after forking. It starts while the database is down, too."""
     context = Context(store=store, serving=serving, settings=settings)
-    app = Hub(Receiver(store, context.rules))
+    app = Hub(store, context.rules)
     app.extensions["hub"] = context
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
