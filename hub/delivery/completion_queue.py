@@ -14,7 +14,10 @@ from hub.store.store import Listener
 
 
 class CompletionQueue:
-    """Completions, in the order in which they came; the one thread that waits for them is woken."""
+    """Completions, in the order in which they came; the one thread that waits for them is woken.
+
+    Of several of one claim the first counts: at a stop its attempt is given up that may have just ended.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,7 +26,7 @@ class CompletionQueue:
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._is_woken = False
-        self._completions: list[Completion] = []
+        self._completions: dict[tuple[str, str], Completion] = {}
 
     def wake(self) -> None:
         """Wake whoever waits. Safe to call from a signal handler."""
@@ -36,20 +39,21 @@ class CompletionQueue:
     def put(self, completion: Completion) -> None:
         """Add a completion, and wake."""
         with self._lock:
-            self._completions.append(completion)
+            self._completions.setdefault((completion.claim.id, completion.claim.token), completion)
         self.wake()
 
     def put_back(self, completions: Iterable[Completion]) -> None:
         """Add completions without waking anybody."""
         with self._lock:
-            self._completions += completions
+            for completion in completions:
+                self._completions.setdefault((completion.claim.id, completion.claim.token), completion)
 
     def take(self) -> tuple[Completion, ...]:
         """Remove and return everything that is here; what comes after wakes again."""
         self._clear()
         with self._lock:
-            completions, self._completions = self._completions, []
-        return tuple(completions)
+            completions, self._completions = self._completions, {}
+        return tuple(completions.values())
 
     def wait(self, seconds: float, listener: Listener | None = None) -> None:
         """Return when something was put here, somebody woke or the listener heard something.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Row, Table, select, update
 
 from hub import catalog
 from hub.catalog.masking import written_forms
@@ -22,28 +23,33 @@ class Secrets(Repository):
     """One-time secrets in payloads, messages, and the columns that quote them."""
 
     def blank(self, event_ids: Collection[str]) -> None:
-        """Remove one-time secrets from events whose every delivery is delivered or cancelled."""
-        for event_id in sorted(event_ids):
-            its_states = select(deliveries.c.state).where(deliveries.c.event_id == event_id)
-            states = set(self._session.connection.execute(its_states).scalars())
-            if states and states <= set(FINISHED):
-                self._blank(event_id)
+        """Remove one-time secrets from events whose every delivery is delivered or cancelled.
 
-    def _blank(self, event_id: str) -> None:
-        row = self._session.connection.execute(select(events).where(events.c.id == event_id)).first()
-        if row is None or row.payload is None or row.blanked:
+        Where two transactions finish the last deliveries of an event at once, the one that commits last does.
+        """
+        for event_id in sorted(event_ids):
+            # Locked before the states are read: those of whoever had it are committed by then.
+            event = self._session.locking(select(events).where(events.c.id == event_id))
+            row = self._session.connection.execute(event).first()
+            states = select(deliveries.c.state).where(deliveries.c.event_id == event_id)
+            owed = set(self._session.connection.execute(states).scalars()) - set(FINISHED)
+            if row is not None and not owed:
+                self._blank(row)
+
+    def _blank(self, event: Row[Any]) -> None:
+        if event.payload is None or event.blanked:
             return
-        secrets = catalog.secret_values(row.type, json.loads(row.payload))
+        secrets = catalog.secret_values(event.type, json.loads(event.payload))
         if not secrets:
             return
         self._session.connection.execute(
             update(events)
-            .where(events.c.id == event_id)
-            .values(payload=catalog.blank_secrets(row.type, row.payload), blanked=True)
+            .where(events.c.id == event.id)
+            .values(payload=catalog.blank_secrets(event.type, event.payload), blanked=True)
         )
         forms = [form for secret in secrets for form in written_forms(secret)]
         for table, columns in _QUOTING.items():
-            self._mask(table, columns, forms, event_id)
+            self._mask(table, columns, forms, event.id)
 
     def _mask(self, table: Table, columns: tuple[str, ...], secrets: list[str], event_id: str) -> None:
         """Take secrets out of columns of every row that belongs to an event's deliveries."""
