@@ -15,7 +15,7 @@ from hub.errors import ConfigError, HubError
 
 
 class Commands(click.Group):
-    """Loads a command's module only when it is asked for: most need neither Flask nor a database."""
+    """The commands, each loaded only when it is asked for: most need neither Flask nor a database."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         package = importlib.import_module("hub.commands")

@@ -1,4 +1,4 @@
-"""Plays the sender's part: signs a body as Svix does and posts it to a source's path."""
+"""A sender of webhooks: it signs a body as Svix does and posts it to a source's path."""
 
 from __future__ import annotations
 

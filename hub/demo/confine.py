@@ -1,4 +1,4 @@
-"""Keeps a demo on this machine and chooses its samples: the user's configuration, changed for a demo."""
+"""The user's configuration, changed for a demo: nothing leaves this machine, and samples are chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts and ends the hub of a demo: a child with an environment of its own and a database for the time."""
+"""The hub of a demo: a child process with an environment of its own and a database for the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posts samples to the hub of a demo and prints, event by event, the messages that arrive of them."""
+"""The show of a demo: samples are posted to its hub, and the messages of each event printed on arrival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which findings `problems:` is told of now, given what it was told before.
+"""Alerts as a pure decision: the findings that `problems:` is notified of now, given the alerts before.
 
 An alert is sent once its finding has lasted for a moment, together with others; again an hour later at the
 earliest, if more deliveries died, or a day later if it lasts; and once more when it is over.
@@ -123,14 +123,17 @@ def _alerting(facts: Facts) -> Iterator[tuple[AlertKey, Finding]]:
     """The findings that `problems:` hears of, by the alert that each is told as."""
     for finding in assess(facts):
         if finding.code is FindingCode.DEAD:
-            yield from ((alert.key, finding) for alert in _lasting_deaths(finding.subject, facts))
+            yield from ((alert.key, finding) for alert in _lasting_dead_letters(finding.subject, facts))
         elif finding.code in _KINDS and finding.severity is not FindingSeverity.NOTE:
             subject = "" if finding.subject == HUB else finding.subject
             yield (_KINDS[finding.code], subject), finding
 
 
-def _lasting_deaths(destination: str, facts: Facts) -> Iterable[Alert]:
-    """Deaths are over once their destination accepts again, or none of what it refused is dead any more."""
+def _lasting_dead_letters(destination: str, facts: Facts) -> Iterable[Alert]:
+    """Yield the alerts about dead letters that last.
+
+    They are over once their destination accepts again, or nothing that it refused is dead any more.
+    """
     for alert in facts.alerts:
         if alert.kind in DEAD_LETTER_KINDS and alert.subject == destination and alert.since is not None:
             is_known = facts.store is not None and destination in facts.store.states
@@ -164,7 +167,7 @@ def _is_due(alert: Alert, now: datetime) -> bool:
 
 
 def _sends_for(notice: Notice, config: Config, broken: set[str]) -> tuple[int, ...]:
-    """Places in `problems:`, but for broken destinations and, of deaths, the one where they happened."""
+    """Return positions in `problems:`, but for broken destinations and that of the dead letters itself."""
     is_of_dead_letters = notice.alert.kind in DEAD_LETTER_KINDS and notice.finding is not None
     avoided = broken | ({notice.alert.subject} if is_of_dead_letters else set())
     return tuple(

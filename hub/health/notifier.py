@@ -1,4 +1,4 @@
-"""Owes a message to the destinations that `problems:` names, once something there is to know is due."""
+"""The notifier: it owes a message to the destinations that `problems:` names, once an alert is due."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class _View:
 
 
 class _Checker:
-    """Reads each text once for each type of event, however many scopes use it."""
+    """A reader of texts, each once for each type of event, however many scopes use it."""
 
     def __init__(self, parser: TextParser, known_types: frozenset[str]) -> None:
         self._parser = parser

@@ -1,1 +1,1 @@
-"""Takes events through the rules without sending: dry runs, test cases, diffs of configurations."""
+"""Events taken through the rules without sending: dry runs, test cases, diffs of configurations."""

@@ -1,1 +1,1 @@
-"""Prints for commands: tables, problems with their lines, reports for CI."""
+"""Output of commands: tables, problems with their lines, reports for CI."""

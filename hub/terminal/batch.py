@@ -1,4 +1,4 @@
-"""Does the same for every id of a command line, and fails at the end if one of them failed."""
+"""One act for every id of a command line, which fails at the end if one of them failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints lines and JSON, and makes the text of strangers fit for a terminal or a pipe."""
+"""Lines and JSON on standard output, with the text of strangers made fit for a terminal or a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints the problems of the user's files, each with its line and a caret."""
+"""Problems of the user's files, each with its line and a caret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets people and programs in: the password, the one-time link, the session, and the key of the API."""
+"""Access for people and programs: the password, the one-time link, the session, and the API's key."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ EVENT_ID = "evt_test"
 
 
 class EventReader:
-    """Reads the events of one file's cases.
+    """A reader of the events of one file's cases.
 
     Payload files are looked for from `folder`; an event without a source comes from the first of `sources`.
     """

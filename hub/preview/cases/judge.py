@@ -1,4 +1,4 @@
-"""Judges a case: every message that would come of its event is expected, and every expected one comes."""
+"""The judgement of a case: every message of its event is expected, and every expected one comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares one message with one expectation."""
+"""The comparison of one message with one expectation."""
 
 from __future__ import annotations
 

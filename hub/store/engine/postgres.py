@@ -58,7 +58,7 @@ _RECONNECT_SECONDS = 1.0
 
 
 class PostgresStore(Store):
-    """Rows are claimed with SKIP LOCKED, workers woken by NOTIFY; the database's clock decides."""
+    """A PostgreSQL: rows are claimed with SKIP LOCKED, workers woken by NOTIFY; its clock decides."""
 
     slow_poll_seconds = 2.0
 

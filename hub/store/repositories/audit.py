@@ -1,4 +1,4 @@
-"""Balances the books: every event has the deliveries it is owed, and every row is in good order.
+"""The audit: every event has the deliveries it is owed, and every row is in good order.
 
 All is looked at in one consistent view, some thousand rows at a time: no writer waits, and neither memory nor
 any one statement grows with the store.
@@ -29,7 +29,7 @@ RowRules = Mapping[str, ColumnElement[bool]]
 
 
 class Audit(Repository):
-    """Looks at every row there is."""
+    """A look at every row there is."""
 
     def accounts(self, rows_at_once: int = ROWS_AT_ONCE) -> Accounts:
         """Return the deliveries owed and those that are there, and every kind of row that should not be."""
