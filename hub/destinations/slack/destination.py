@@ -69,17 +69,8 @@ class SlackDestination(Destination):
         self._http = HttpClient(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
-        if self._webhook_url:
-            return self._send_to_webhook(message, context)
-        return self._send_as_bot(message, context)
-
-    def describe(self) -> str:
-        return self._channel if self._token else str(urlsplit(self._webhook_url).hostname)
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _send_to_webhook(self, message: Message, context: SendContext) -> Receipt:
+        if self._token:
+            return self._send_as_bot(message, context)
         request = HttpRequest(
             method="POST",
             url=self._webhook_url,
@@ -90,6 +81,12 @@ class SlackDestination(Destination):
         if response.status == 200:
             return Receipt(detail="Slack answered ok", status=200)
         raise refusal_error(response.status, response.headers, word_in(response.text), context.at)
+
+    def describe(self) -> str:
+        return self._channel if self._token else str(urlsplit(self._webhook_url).hostname)
+
+    def close(self) -> None:
+        self._http.close()
 
     def _send_as_bot(self, message: Message, context: SendContext) -> Receipt:
         client = Bot(self._token, self._api_url, self._http, context.timeout_seconds)
