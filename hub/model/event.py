@@ -59,12 +59,6 @@ class Event:
             return self.received_at
         return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC)
 
-    @property
-    def instance_id(self) -> str:
-        """The Clerk instance it came from, or nothing."""
-        value = self.body.get("instance_id")
-        return value if isinstance(value, str) else ""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:

@@ -152,13 +152,14 @@ class Sandbox:
 
 def variables(event: Event, route: str) -> dict[str, Any]:
     """Return the variables of a condition; a template has `destination` and `link` besides."""
+    instance_id = event.body.get("instance_id")
     return {
         "event": {
             "id": event.id,
             "type": event.type,
             "source": event.source,
             "timestamp": event.timestamp,
-            "instance_id": event.instance_id,
+            "instance_id": instance_id if isinstance(instance_id, str) else "",
         },
         "type": event.type,
         "data": event.data,
