@@ -6,8 +6,6 @@ A new type is one file in this folder named after it, or a folder with its class
 from __future__ import annotations
 
 import builtins
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -15,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from hub.discovery import find_class, type_names
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.event import Summary
@@ -143,21 +142,10 @@ class Destination(ABC):
 @cache
 def find_destination(type_name: str) -> type[Destination] | None:
     """Return the class for a type; None for a type that no file or folder here is named after."""
-    if type_name not in destination_types():
-        return None
-    module = importlib.import_module(f"hub.destinations.{type_name}")
-    if hasattr(module, "__path__"):
-        module = importlib.import_module(f"{module.__name__}.destination")
-    return next(
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Destination) and vars(value).get("type") == type_name
-    )
+    return find_class("hub.destinations", Destination, type_name)  # type: ignore[type-abstract]  # none is made
 
 
 @cache
 def destination_types() -> tuple[str, ...]:
     """Return every type there is, sorted: the names of the files and folders beside this one."""
-    package = importlib.import_module("hub.destinations")
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(sorted(name for name in names if name != "base"))
+    return type_names("hub.destinations")

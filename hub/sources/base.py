@@ -5,13 +5,12 @@ A new type is one file in this folder, named after it.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import ClassVar, Protocol
 
+from hub.discovery import find_class, type_names
 from hub.model.config import SourceConfig
 
 
@@ -57,14 +56,7 @@ class Source(ABC):
 @cache
 def find_source(type_name: str) -> type[Source] | None:
     """Return the class for a type; None for a type that no file here is named after."""
-    if type_name not in source_types():
-        return None
-    module = importlib.import_module(f"hub.sources.{type_name}")
-    return next(
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Source) and vars(value).get("type") == type_name
-    )
+    return find_class("hub.sources", Source, type_name)  # type: ignore[type-abstract]  # no Source is made
 
 
 @lru_cache(maxsize=100)
@@ -79,6 +71,4 @@ def source_of(config: SourceConfig) -> Source:
 @cache
 def source_types() -> tuple[str, ...]:
     """Return every type there is, sorted: the names of the files beside this one."""
-    package = importlib.import_module("hub.sources")
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(sorted(name for name in names if name != "base"))
+    return type_names("hub.sources")

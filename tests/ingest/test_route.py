@@ -61,7 +61,7 @@ def test_stop_ends_the_walk_only_where_it_matches() -> None:
     )
 
     assert taken(rules, given.event()) == ["yes"]
-    assert [each.route for each in match(rules, given.event()).verdicts] == ["no", "yes"]
+    assert [verdict.route for verdict in match(rules, given.event()).verdicts] == ["no", "yes"]
 
 
 def test_sources_are_told_apart() -> None:
