@@ -75,13 +75,13 @@ def assign(body: dict[str, Any], path: str, value: Any) -> None:
     """Set one value in a body, in place. Raises HubError where the path cannot be followed."""
     steps = _steps(path)
     node: Any = body
-    done = ""
+    walked = ""
     for step, following in pairwise(steps):
-        _check_step(node, step, done, path)
+        _check_step(node, step, walked, path)
         _make(node, step, [] if isinstance(following, int) else {})
         node = node[step]
-        done = _joined(done, step)
-    _check_step(node, steps[-1], done, path)
+        walked = _joined(walked, step)
+    _check_step(node, steps[-1], walked, path)
     if isinstance(node, list) and steps[-1] == len(node):
         node.append(value)
     else:
@@ -120,20 +120,21 @@ def check_start(body: Mapping[str, Any], path: str) -> None:
         raise HubError(f'"{path}": an event has no "{first}"; write data.{path}')
 
 
-def _check_step(node: Any, step: Step, done: str, path: str) -> None:
+def _check_step(node: Any, step: Step, walked: str, path: str) -> None:
     """Raise HubError, with the value and a step to write instead, where a step does not fit the value."""
     if isinstance(node, dict):
         if isinstance(step, int):
-            raise HubError(f'"{path}": {done} is an object and has no [{step}]; write {done}.NAME')
+            raise HubError(f'"{path}": {walked} is an object and has no [{step}]; write {walked}.NAME')
     elif isinstance(node, list):
         if isinstance(step, str):
-            raise HubError(f'"{path}": {done} is a list of {len(node)}; write {done}[0].{step}')
+            raise HubError(f'"{path}": {walked} is a list of {len(node)}; write {walked}[0].{step}')
         if step > len(node):
             raise HubError(
-                f'"{path}": {done} is a list of {len(node)}; write {done}[{len(node)}] to add an item to it'
+                f'"{path}": {walked} is a list of {len(node)}; '
+                f"write {walked}[{len(node)}] to add an item to it"
             )
     else:
-        raise HubError(f'"{path}": {done} is {_kind(node)} with nothing inside; set {done} itself')
+        raise HubError(f'"{path}": {walked} is {_kind(node)} with nothing inside; set {walked} itself')
 
 
 def _make(node: Any, step: Step, empty: Any) -> None:
@@ -147,10 +148,10 @@ def _make(node: Any, step: Step, empty: Any) -> None:
         node[step] = empty
 
 
-def _joined(done: str, step: Step) -> str:
+def _joined(walked: str, step: Step) -> str:
     if isinstance(step, int):
-        return f"{done}[{step}]"
-    return f"{done}.{step}" if done else step
+        return f"{walked}[{step}]"
+    return f"{walked}.{step}" if walked else step
 
 
 def _refuse(constant: str) -> None:

@@ -142,7 +142,7 @@ def _lasting_dead_letters(destination: str, facts: Facts) -> Iterable[Alert]:
 
 
 def _as_of_now(key: AlertKey, known: Alert | None, finding: Finding | None, now: datetime) -> Alert:
-    """An alert as its finding stands; of deaths reason and count were kept when they happened."""
+    """Return an alert as its finding stands; those of dead letters keep their reason and count."""
     kind, subject = key
     alert = known or Alert(kind=kind, subject=subject)
     if finding is None:

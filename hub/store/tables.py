@@ -56,7 +56,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-class Words(TypeDecorator[str]):
+class StorableText(TypeDecorator[str]):
     """Text that may quote a payload: without the NUL and the lone surrogates that no database takes."""
 
     impl = Text
@@ -109,7 +109,7 @@ deliveries = Table(
     Column("destination", Text, nullable=False),
     Column("send", Json, nullable=False, comment="the fields of its send block when it became owed"),
     Column("state", String(10), nullable=False),
-    Column("reason", Words),
+    Column("reason", StorableText),
     Column("due_at", Time, nullable=False),
     Column(
         "owed_since", Time, nullable=False, comment="event, operator's retry or revival: for give_up_after"
@@ -117,7 +117,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
     Column("message", Json, comment="rendered by the first attempt"),
-    Column("degraded", Words, comment="why the built-in message went instead"),
+    Column("degraded", StorableText, comment="why the built-in message went instead"),
     Column("accepted", Json, comment="recipients that have it already"),
     Column("token", String(40), comment="who may settle it while it is being sent"),
     Column("lease_until", Time),
@@ -153,7 +153,7 @@ attempts = Table(
     Column("seconds", Float),
     Column("outcome", String(10), comment="empty while it is under way"),
     Column("status", Integer),
-    Column("detail", Words),
+    Column("detail", StorableText),
 )
 
 destinations = Table(
@@ -163,7 +163,7 @@ destinations = Table(
     Column("configured", Boolean, nullable=False, server_default=text("true")),
     Column("available_since", Time, comment="resumed or configured: give_up_after counts from here"),
     Column("paused_at", Time),
-    Column("paused_reason", Words),
+    Column("paused_reason", StorableText),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("probe_at", Time, comment="breaker open: when the next probe may go"),
     Column("probe_seconds", Float, nullable=False, server_default=text("0")),
@@ -199,7 +199,7 @@ alerts = Table(
     Column("kind", String(20), primary_key=True),
     Column("subject", Text, primary_key=True, comment="the destination or source; empty for the hub"),
     Column("since", Time, comment="empty while all is right again"),
-    Column("reason", Words),
+    Column("reason", StorableText),
     Column("count", BigInteger, nullable=False, server_default=text("0"), comment="since it began"),
     Column("notified_at", Time, comment="when it was last told; for at most once an hour"),
     Column("notified_count", BigInteger, nullable=False, server_default=text("0")),
