@@ -83,6 +83,7 @@ class Reloader:
         before_swap: Callable[[Rules], None] = lambda rules: None,
     ) -> None:
         self._settings = settings
+        self._paths = (settings.config_path, settings.templates_path)
         self._store = store
         self._serving = serving
         self._adapt = adapt
@@ -110,7 +111,7 @@ class Reloader:
 
         `clock` is in seconds of any steady clock.
         """
-        stats = self._current_stats()
+        stats = stat_files(*self._paths)
         if stats != self._stats:
             self._stats, self._changed_at, self._is_read = stats, clock, False
         elif not self._is_read and clock - self._changed_at >= SETTLE_SECONDS:
@@ -123,7 +124,7 @@ class Reloader:
     def _catch_up(self) -> None:
         """Serve what was edited since the parent of this process read the files."""
         try:
-            files = read_files(self._settings.config_path, self._settings.templates_path)
+            files = read_files(*self._paths)
             if files.version != self.rules().config.version:
                 serving = begin(self._settings, lambda: kept_files(self._store), self._adapt)
                 self._before_swap(serving.rules)
@@ -140,13 +141,10 @@ class Reloader:
                 log.exception("config.not_read")
             time.sleep(POLL_SECONDS)
 
-    def _current_stats(self) -> FileStats:
-        return stat_files(self._settings.config_path, self._settings.templates_path)
-
     def _read(self) -> None:
         try:
-            files = read_files(self._settings.config_path, self._settings.templates_path)
-            if self._current_stats() != self._stats:
+            files = read_files(*self._paths)
+            if stat_files(*self._paths) != self._stats:
                 return
             self._is_read = True
             if files.version == self.rules().config.version:
