@@ -19,24 +19,30 @@ EXPIRE_SECONDS = 60.0
 log = structlog.get_logger()
 
 
-def expire(store: Store, rules: Rules) -> None:
-    """Let die what has waited too long for each destination that can be sent to."""
+def expire(store: Store, rules: Rules) -> bool:
+    """Let die what has waited too long, a batch for each destination; return True once that was all."""
     alerted = {send.to for send in rules.config.problems}
-    for config in rules.config.destinations.values():
-        if is_available(config):
-            if config.name in alerted:
-                # What was to be told of problems dies without being one.
-                _expire(store, config, event_type=catalog.PROBLEM, counts_dead=False)
-            _expire(store, config, event_type=None, counts_dead=bool(alerted))
+    available = [config for config in rules.config.destinations.values() if is_available(config)]
+    are_done = [_expire(store, config, alerted) for config in available]
+    return all(are_done)
 
 
-def _expire(store: Store, config: DestinationConfig, *, event_type: str | None, counts_dead: bool) -> None:
-    after, total, is_done = timedelta(seconds=config.give_up_after_seconds), 0, False
-    while not is_done:
-        with store.transaction() as transaction:
-            count, is_done = transaction.queue.expire(config.name, after=after, event_type=event_type)
-            if count and counts_dead:
-                transaction.alerts.add_dead_letters(dead_letters([], {config.name: count}))
-        total += count
-    if total:
-        log.warning("deliveries.gave_up", destination=config.name, count=total)
+def _expire(store: Store, config: DestinationConfig, alerted: set[str]) -> bool:
+    """First what was to be told of problems: it dies without being one."""
+    is_done = config.name not in alerted or _expire_batch(
+        store, config, event_type=catalog.PROBLEM, counts_dead=False
+    )
+    return is_done and _expire_batch(store, config, event_type=None, counts_dead=bool(alerted))
+
+
+def _expire_batch(
+    store: Store, config: DestinationConfig, *, event_type: str | None, counts_dead: bool
+) -> bool:
+    after = timedelta(seconds=config.give_up_after_seconds)
+    with store.transaction() as transaction:
+        count, is_done = transaction.queue.expire(config.name, after=after, event_type=event_type)
+        if count and counts_dead:
+            transaction.alerts.add_dead_letters(dead_letters([], {config.name: count}))
+    if count:
+        log.warning("deliveries.gave_up", destination=config.name, count=count)
+    return is_done

@@ -11,9 +11,13 @@ PRUNE_SECONDS = 3600.0
 
 def prune(store: Store, retention: timedelta) -> int:
     """Remove what is old until nothing is left to remove; return the number of rows."""
-    total, removed = 0, 1
-    while removed:
-        with store.transaction() as transaction:
-            removed = transaction.retention.prune_by_age(retention)
+    total = 0
+    while removed := prune_batch(store, retention):
         total += removed
     return total
+
+
+def prune_batch(store: Store, retention: timedelta) -> int:
+    """Remove a batch of what is old; return the number of rows, 0 where nothing is left to remove."""
+    with store.transaction() as transaction:
+        return transaction.retention.prune_by_age(retention)

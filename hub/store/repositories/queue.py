@@ -208,8 +208,10 @@ class Queue(Repository):
         locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
         if not locked:
             return []
+        # Send block and message are not needed, and may hold what nobody can read.
+        columns = (column for column in deliveries.c if column.name not in ("send", "message"))
         rows = self._session.connection.execute(
-            select(deliveries, events.c.source, events.c.message_id, events.c.payload, events.c.received_at)
+            select(*columns, events.c.source, events.c.message_id, events.c.payload, events.c.received_at)
             .join(events, events.c.id == deliveries.c.event_id)
             .where(deliveries.c.id.in_(locked))
             .order_by(deliveries.c.id)
@@ -310,10 +312,10 @@ def _expired(row: Any) -> Claim:
         ),
         route=row.route,
         destination=row.destination,
-        send=Send(to=row.destination, fields=row.send),
+        send=Send(to=row.destination),
         attempts=row.attempts,
         tries=row.tries,
-        message=row.message,
+        message=None,
         degraded=row.degraded,
         accepted=tuple(row.accepted or ()),
     )
