@@ -97,6 +97,7 @@ def event_path(database_url: str) -> EventPath:
             "SLACK_WEBHOOK_URL": f"http://127.0.0.1:{endpoint.port}/services/T0/B0/x",
             "HUB_PASSWORD": "the benchmark's own",
             "HUB_LOG_LEVEL": "error",
+            "WEB_CONCURRENCY": "1",
             "PORT": str(free_port()),
         }
         port = int(environment["PORT"])

@@ -39,11 +39,11 @@ class Answer:
     rows: Rows = field(default_factory=list)
 
 
+@dataclass
 class Repository:
     """The part of a transaction that is about one noun."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    _session: Session
 
 
 class Session:
