@@ -116,13 +116,13 @@ def test_a_destination_unknown_here_is_left_for_a_minute_to_workers_that_know_it
     other = rules_of(given.destination("other"))
     die(store)
     Rescue(store).run(other)
-    (left,) = records(store)
-    change(store, lease_until=left.created_at - LEFT_TO_OTHERS_FOR)
+    (kept,) = records(store)
+    change(store, lease_until=kept.created_at - LEFT_TO_OTHERS_FOR)
     Rescue(store).run(other)
     (rescued,) = records(store)
 
-    assert left.state is State.SENDING
-    assert (rescued.state, rescued.due_at) == (State.PENDING, left.created_at)
+    assert kept.state is State.SENDING
+    assert (rescued.state, rescued.due_at) == (State.PENDING, kept.created_at)
     assert [attempt.outcome for attempt in rescued.attempt_list] == [Outcome.UNKNOWN]
     assert store.write(lambda t: t.operator.lock(rescued.id)).tries == 1
 
