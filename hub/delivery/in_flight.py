@@ -11,7 +11,7 @@ from enum import Enum, auto
 from hub.model.delivery import Claim
 
 BEGIN_WITHIN_SECONDS = 10.0
-"""A claim of which no byte was sent for so long is taken back: its lease must last for the attempt, too."""
+"""A claim older than this may not begin: its lease must last for the attempt, too."""
 
 
 class _Stage(Enum):

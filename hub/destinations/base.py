@@ -119,6 +119,11 @@ class Destination(ABC):
         `note` says why a template was not used; `link` leads to the event on the status page, or is empty.
         """
 
+    @classmethod
+    def readable(cls, text: str) -> str:
+        """Return a text of a message as its readers see it, with this type's escapes undone."""
+        return text
+
     def __init__(self, options: Block, name: str) -> None:
         self.options = options
         self.name = name

@@ -213,7 +213,7 @@ def _abandoned(count: int) -> Finding:
         headline=f"{counted(count, 'delivery is', 'deliveries are')} still marked as being sent",
         reason="the worker that did has died",
         count=count,
-        cure="a running worker takes them back: start hub serve, or hub worker",
+        cure="a running worker settles what the dead one was sending: start hub serve, or hub worker",
     )
 
 

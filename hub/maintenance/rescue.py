@@ -26,7 +26,7 @@ BATCH = 500
 
 
 class Rescue:
-    """Settles expired leases; it remembers destinations that were configured once."""
+    """Settles claims whose lease ran out; it remembers destinations that were configured once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -41,8 +41,10 @@ class Rescue:
     def _settle(self, *, counts_dead: bool) -> list[Settlement]:
         with self._store.transaction() as transaction:
             now = transaction.now
-            expired = transaction.queue.expired(self._configs, others_after=LEFT_TO_OTHERS_FOR, limit=BATCH)
-            settlements = [self._settlement(claim, now) for claim in expired]
+            lapsed = transaction.queue.lapsed_claims(
+                self._configs, others_after=LEFT_TO_OTHERS_FOR, limit=BATCH
+            )
+            settlements = [self._settlement(claim, now) for claim in lapsed]
             transaction.queue.settle(settlements)
             dead = dead_letters(settlements, {}) if counts_dead else []
             if dead:

@@ -5,13 +5,18 @@ A new type is one file in this folder, named after it.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from hub.discovery import find_class, type_names
+from hub.errors import NotVerified
 from hub.model.config import SourceConfig
+
+_DEPTH_LIMIT = 200
+"""Brackets within brackets: a body nested deeper could not be written again without recursing too far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +47,9 @@ class Source(ABC):
     def verify(self, body: bytes, headers: Headers, now: float) -> VerifiedMessage:
         """Vouch for a request, or raise NotVerified, or NotConfigured where there is no secret.
 
-        `headers` may hold anything; `now` is in seconds since 1970. Nothing of the body may be parsed before
-        its signature is right. Secrets are compared in constant time, and the age of a request is bounded in
+        What it vouches for is a JSON object in UTF-8 with a type: `event_type_of` sees to that. `headers`
+        may hold anything; `now` is in seconds since 1970. Nothing of the body may be parsed before its
+        signature is right. Secrets are compared in constant time, and the age of a request is bounded in
         both directions.
         """
 
@@ -72,3 +78,37 @@ def source_of(config: SourceConfig) -> Source:
 def source_types() -> tuple[str, ...]:
     """Return every type there is, sorted: the names of the files beside this one."""
     return type_names("hub.sources")
+
+
+def event_type_of(body: bytes) -> str:
+    """Return the type of a signed event; raises NotVerified where the body is no JSON object with a type."""
+    try:
+        parsed: Any = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise NotVerified("invalid_payload", "the body is not JSON in UTF-8") from error
+    if _is_too_deep(parsed):
+        raise NotVerified("invalid_payload", f"the body is nested more than {_DEPTH_LIMIT} levels deep")
+    event_type = parsed.get("type") if isinstance(parsed, dict) else None
+    if not isinstance(event_type, str) or not 1 <= len(event_type) <= 200 or not event_type.isprintable():
+        raise NotVerified(
+            "invalid_payload", "the body must be a JSON object whose type is 1 to 200 printable characters"
+        )
+    return event_type
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_too_deep(parsed: Any) -> bool:
+    level = [parsed]
+    for _ in range(_DEPTH_LIMIT):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hub.errors import NotConfigured, NotVerified
-from hub.sources.base import Headers, Source, VerifiedMessage
+from hub.sources.base import Headers, Source, VerifiedMessage, event_type_of
 
 if TYPE_CHECKING:
     from svix.webhooks import Webhook
@@ -26,9 +25,6 @@ _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
 
 _SECRET = re.compile(r"(whsec_)?[A-Za-z0-9+/]+={0,2}")
 """The library drops what is no base64 from a secret, and with it whatever was pasted wrongly."""
-
-_DEPTH_LIMIT = 200
-"""Brackets within brackets: a body nested deeper could not be written again without recursing too far."""
 
 
 class SvixSource(Source):
@@ -52,7 +48,7 @@ class SvixSource(Source):
                 f"no signature matches the signing secret of source {self.config.name}; compare it with the "
                 "one your webhook endpoint shows (it begins with whsec_)",
             )
-        return VerifiedMessage(message_id=message_id, type=_event_type(body))
+        return VerifiedMessage(message_id=message_id, type=event_type_of(body))
 
     @cached_property
     def _webhooks(self) -> tuple[Webhook, ...]:
@@ -110,38 +106,4 @@ def _is_signed(webhook: Webhook, body: bytes, headers: dict[str, str]) -> bool:
         webhook.verify(body, headers)
     except Exception:  # noqa: BLE001 - the signature library raises more than its own error on hostile input
         return False
-    return True
-
-
-def _event_type(body: bytes) -> str:
-    """Return the type of a signed event; raises NotVerified where the body is no JSON object with a type."""
-    try:
-        parsed: Any = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise NotVerified("invalid_payload", "the body is not JSON in UTF-8") from error
-    if _is_too_deep(parsed):
-        raise NotVerified("invalid_payload", f"the body is nested more than {_DEPTH_LIMIT} levels deep")
-    event_type = parsed.get("type") if isinstance(parsed, dict) else None
-    if not isinstance(event_type, str) or not 1 <= len(event_type) <= 200 or not event_type.isprintable():
-        raise NotVerified(
-            "invalid_payload", "the body must be a JSON object whose type is 1 to 200 printable characters"
-        )
-    return event_type
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _is_too_deep(parsed: Any) -> bool:
-    level = [parsed]
-    for _ in range(_DEPTH_LIMIT):
-        level = [
-            item
-            for value in level
-            if isinstance(value, dict | list)
-            for item in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return False
     return True

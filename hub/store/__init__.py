@@ -1,1 +1,1 @@
-"""The database: `store.py` is what the hub asks of it, `sqlite.py` and `postgres.py` answer."""
+"""The database: `store.py` is what the hub asks of it, `engine/sqlite.py` and `engine/postgres.py` answer."""

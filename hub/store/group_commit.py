@@ -38,9 +38,10 @@ class _Job(Generic[W, T]):
 class GroupCommit(Generic[W, T]):
     """Writes that are committed together: one thread leads and commits for all who wait.
 
-    `commit` does a whole group in one transaction and returns a result for each. One fsync serves them all,
-    and threads queue within the process instead of fighting for the database's lock. Each waits for a lock
-    of its own: behind a common one, those already served would stand in the way of the next who leads.
+    `commit`, the store's `_insert_all` for events and `_do_all` for other writes, does a whole group in one
+    transaction and returns a result for each. One fsync serves them all, and threads queue within the process
+    instead of fighting for the database's lock. Each waits for a lock of its own: behind a common one, those
+    already served would stand in the way of the next who leads.
 
     A write that waits longer than `patience_seconds` for its turn is withdrawn. One that a leader has taken
     may be committed after its thread gave up waiting: a second try must find that it is known.

@@ -26,7 +26,10 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class Query(NamedTuple):
-    """A statement of `hub.store.sql` by its name, with its values: text, whole numbers, bytes or None."""
+    """A statement by its name in `sql/sqlite.sql` and `sql/postgres.sql`, with its values.
+
+    A value is text, a whole number, bytes or None.
+    """
 
     name: str
     values: Mapping[str, Any] = {}

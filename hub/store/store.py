@@ -1,6 +1,6 @@
 """The store: one database, its transactions, and the boundary at which its errors become the hub's.
 
-The engines `sqlite.py` and `postgres.py` are the two kinds there are; nothing else knows which it is.
+`engine/sqlite.py` and `engine/postgres.py` are the two kinds there are; only `open.py` chooses.
 """
 
 from __future__ import annotations

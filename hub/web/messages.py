@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.destinations.slack.mrkdwn import unescape
+from hub.destinations.base import find_destination
 from hub.model.delivery import RAW, Message
 
 ToText = Callable[[str], str]
@@ -25,9 +25,10 @@ class Part:
 def parts(message: Message, type_: str | None) -> list[Part]:
     """Return the parts of a message in the order in which its reader meets them.
 
-    `type_` is its destination's; None where that is gone. Slack's text is shown with its escapes undone.
+    `type_` is its destination's; None where that is gone. Its text is shown as that makes it readable.
     """
-    to_text = unescape if type_ == "slack" else str
+    destination = find_destination(type_) if type_ else None
+    to_text = destination.readable if destination else str
     return [part for part in _parts(message, to_text) if part.text]
 
 

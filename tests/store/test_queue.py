@@ -412,7 +412,7 @@ def test_what_did_not_begin_goes_back_with_no_attempt(store: Store) -> None:
 def test_a_late_worker_cannot_settle(store: Store) -> None:
     owe(store, "log")
     (late,) = claim(store, token="late", lease=timedelta(seconds=-1))
-    (orphan,) = store.write(lambda t: t.queue.expired())
+    (orphan,) = store.write(lambda t: t.queue.lapsed_claims())
     settle(store, retry.not_begun(orphan, None))
     (mine,) = claim(store, token="successor")
 
@@ -460,7 +460,7 @@ def test_a_lease_that_ran_out_is_left_for_a_while_to_who_knows_the_destination(s
         change(store, deliveries, lease_until=now(store) - timedelta(seconds=seconds))
         return {
             claim.destination
-            for claim in store.write(lambda t: t.queue.expired(["log"], others_after=minute))
+            for claim in store.write(lambda t: t.queue.lapsed_claims(["log"], others_after=minute))
         }
 
     assert expired_for(30) == {"log"}

@@ -15,7 +15,7 @@ from hub.destinations.base import Block, Destination, Renderer
 from hub.destinations.slack.blocks import BLOCKS_LIMIT, builtin, fallback, fit
 from hub.destinations.slack.client import Bot
 from hub.destinations.slack.errors import refusal_error, word_in
-from hub.destinations.slack.mrkdwn import cut, escape
+from hub.destinations.slack.mrkdwn import cut, escape, unescape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
@@ -59,6 +59,10 @@ class SlackDestination(Destination):
     @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         return _fitted(*builtin(summary, note, link))
+
+    @classmethod
+    def readable(cls, text: str) -> str:
+        return unescape(text)
 
     def __init__(self, options: SlackOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hub.destinations.slack.mrkdwn import unescape
+from hub.destinations.base import find_destination
 from hub.model.delivery import RAW
 from hub.model.event import Event
 from hub.preview.renderings import Rendering
@@ -38,8 +38,7 @@ class ActualMessage:
             return self.event.payload.decode("utf-8", "replace")
         if "body" in message:
             return str(message["body"])
-        text = str(message.get("text", ""))
-        return unescape(text) if self.rendering.destination.type == "slack" else text
+        return self._readable(str(message.get("text", "")))
 
     @property
     def parts(self) -> list[str]:
@@ -66,7 +65,11 @@ class ActualMessage:
             return None
         if not message.get("blocks"):
             return self.text
-        return f"{self.text}\n{unescape(chr(10).join(_strings(message['blocks'])))}"
+        return f"{self.text}\n{self._readable(chr(10).join(_strings(message['blocks'])))}"
+
+    def _readable(self, text: str) -> str:
+        destination = find_destination(self.rendering.destination.type)
+        return destination.readable(text) if destination else text
 
 
 def _strings(value: Any) -> Iterator[str]:

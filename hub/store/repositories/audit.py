@@ -21,8 +21,8 @@ from hub.store.tables import attempts, deliveries, events, is_in, workers
 
 ROWS_AT_ONCE = 5_000
 
-TAKEN_BACK_WITHIN = timedelta(seconds=30)
-"""A running worker looks for leases that ran out every few seconds."""
+SETTLED_WITHIN = timedelta(seconds=30)
+"""Every few seconds a running worker settles what a dead one was sending."""
 
 RowRules = Mapping[str, ColumnElement[bool]]
 """The descriptions of bad rows, in words that go on from their number, and the conditions of each."""
@@ -47,9 +47,9 @@ class Audit(Repository):
         return Accounts(owed=owed, states=states, discrepancies=tuple(discrepancies.values()))
 
     def abandoned(self) -> int:
-        """Return the number of deliveries whose lease ran out a while ago without being taken back."""
+        """Return the number of deliveries whose lease ran out a while ago and that no worker settled."""
         statement = select(func.count()).where(
-            is_in(State.SENDING), deliveries.c.lease_until < self._session.now - TAKEN_BACK_WITHIN
+            is_in(State.SENDING), deliveries.c.lease_until < self._session.now - SETTLED_WITHIN
         )
         return int(self._session.connection.execute(statement).scalar_one())
 

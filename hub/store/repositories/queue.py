@@ -192,7 +192,7 @@ class Queue(Repository):
             its_attempt = (attempts.c.delivery_id == delivery_id, attempts.c.number == row.attempts + 1)
             self._session.connection.execute(delete(attempts).where(*its_attempt))
 
-    def expired(
+    def lapsed_claims(
         self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta(), limit: int = 500
     ) -> list[Claim]:
         """Return claims whose lease ran out, locked, in the order of their ids: their process died.
@@ -216,7 +216,7 @@ class Queue(Repository):
             .where(deliveries.c.id.in_(locked))
             .order_by(deliveries.c.id)
         )
-        return [_expired(row) for row in rows]
+        return [_lapsed_claim(row) for row in rows]
 
     def expire(
         self, destination: str, *, after: timedelta, event_type: str | None = None, limit: int = 500
@@ -298,7 +298,8 @@ def _claim(
     )
 
 
-def _expired(row: Any) -> Claim:
+def _lapsed_claim(row: Any) -> Claim:
+    """The claim in a row of deliveries and their events."""
     return Claim(
         id=row.id,
         token=row.token,
