@@ -25,7 +25,7 @@ class Completion:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a cycle is to settle, and what it may claim.
+    """The completions that a cycle is to settle, and the bounds of what it may claim.
 
     `destinations` may be claimed from, none where nothing is to be; `configs` are those and what they were
     before a change of the configuration, for deliveries that are under way. `in_flight` counts what this
@@ -43,7 +43,7 @@ class Batch:
 
 @dataclass(kw_only=True)
 class CycleResult:
-    """What a committed cycle did.
+    """The result of a committed cycle.
 
     `late` are completions that somebody else settled before. `unreadable` are ids of deliveries that were
     claimed and hold what nobody can read. `more_waits` says whether more is due where something was claimed;

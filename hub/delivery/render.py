@@ -17,7 +17,7 @@ from hub.templating.sandbox import Sandbox, variables
 
 
 class Composer(Protocol):
-    """What rendering asks of a destination type: how its messages are put together."""
+    """A destination type as rendering sees it: it puts its messages together."""
 
     read_by_people: bool
 

@@ -77,7 +77,7 @@ def free_slots(threads: int, free: int, in_flight: int) -> int:
 def after_claim(
     config: DestinationConfig, state: DestinationState, count: int, now: datetime
 ) -> DestinationState:
-    """Return the state once `count` deliveries were claimed: pace used up, and the next probe put off."""
+    """Return the state once `count` deliveries were claimed: rate used up, and the next probe put off."""
     if count == 0:
         return state
     if config.rate_limit is not None:

@@ -68,19 +68,19 @@ class Worker:
         self._available: dict[str, DestinationConfig] = {}
         self._known: Rules | None = None
         self._is_registered = False
-        self._more_waits = self._has_moved = False
+        self._more_waits = self._is_migrated = False
 
     def run(self) -> None:
         """Work until `stop` is called; then finish or give back what is under way."""
         listener = self._store.listen(self._completions.wake)
         log.info("worker.started", worker=self.id, threads=self._threads)
         try:
-            while not (self._stopping.is_set() or self._has_moved):
+            while not (self._stopping.is_set() or self._is_migrated):
                 self._completions.wait(self._cycle(), listener)
                 if self._more_waits:
                     self._completions.gather(len(self._in_flight), GATHER_SECONDS)
             self._drain()
-            if self._has_moved:
+            if self._is_migrated:
                 log.error("worker.idle", worker=self.id, reason=MIGRATED_MESSAGE)
                 self._stopping.wait()
         finally:
@@ -109,7 +109,7 @@ class Worker:
             return self._carry_out(batch, rules)
         except StoreError as error:
             self._completions.put_back(completions)
-            self._has_moved |= isinstance(error, StoreMigrated)
+            self._is_migrated |= isinstance(error, StoreMigrated)
             log.error("worker.store_unavailable", worker=self.id, error=str(error))
         except Exception:
             log.exception("worker.turn_failed", worker=self.id)
@@ -134,7 +134,7 @@ class Worker:
     def _batch(self, rules: Rules, completions: tuple[Completion, ...]) -> Batch:
         under_way = self._in_flight.by_destination()
         under_way.subtract(completion.claim.destination for completion in completions)
-        claims = not self._stopping.is_set() and not self._has_moved
+        claims = not self._stopping.is_set() and not self._is_migrated
         return Batch(
             completions=completions,
             destinations=self._available if claims else {},
@@ -209,7 +209,7 @@ class Worker:
             self._completions.put(Completion(claim=claim, result=NotBegun()))
         # Of a store that was moved what is being sent is waited for, so that nothing is sent again there.
         longest = max((config.timeout_seconds for config in self._configs.values()), default=0.0)
-        deadline = time.monotonic() + (longest if self._has_moved else DRAIN_SECONDS)
+        deadline = time.monotonic() + (longest if self._is_migrated else DRAIN_SECONDS)
         while len(self._in_flight) and time.monotonic() < deadline:
             self._cycle()
             self._completions.wait(0.1)

@@ -36,7 +36,7 @@ class Query(NamedTuple):
 
 
 @dataclass
-class Answer:
+class Result:
     """The rows of a statement; they are there once it has run."""
 
     rows: Rows = field(default_factory=list)
@@ -75,9 +75,9 @@ class Session:
         with self.translated():
             return [self._run(query) for query in queries]
 
-    def defer(self, *queries: Query) -> list[Answer]:
-        """Run statements with what is executed next, or with the commit; return their answers."""
-        return [Answer(rows) for rows in self.execute(*queries)]
+    def defer(self, *queries: Query) -> list[Result]:
+        """Run statements with what is executed next, or with the commit; return their results."""
+        return [Result(rows) for rows in self.execute(*queries)]
 
     def locking(self, statement: Select[Any], *, skips: bool = False) -> Select[Any]:
         """Return the statement with its rows locked, where rows are locked one by one."""
@@ -139,8 +139,8 @@ class RemoteSession(Session):
 
     def __init__(self, connection: Connection, *first: bytes, has_clock: bool = True) -> None:
         super().__init__(connection)
-        self._unsent: list[tuple[bytes, tuple[Any, ...], Answer]] = [
-            (statement, (), Answer()) for statement in first
+        self._unsent: list[tuple[bytes, tuple[Any, ...], Result]] = [
+            (statement, (), Result()) for statement in first
         ]
         self._clock = self.defer(Query("now"))[0] if has_clock else None
 
@@ -157,24 +157,24 @@ class RemoteSession(Session):
         return self._connection
 
     def execute(self, *queries: Query) -> list[Rows]:
-        answers = self.defer(*queries)
+        results = self.defer(*queries)
         self.flush()
-        return [answer.rows for answer in answers]
+        return [result.rows for result in results]
 
-    def defer(self, *queries: Query) -> list[Answer]:
-        answers = [Answer() for _ in queries]
-        for (name, values), answer in zip(queries, answers, strict=True):
+    def defer(self, *queries: Query) -> list[Result]:
+        results = [Result() for _ in queries]
+        for (name, values), result in zip(queries, results, strict=True):
             statement, names = sql.numbered()[name]
-            self._unsent.append((statement, tuple([values[value] for value in names]), answer))
-        return answers
+            self._unsent.append((statement, tuple([values[value] for value in names]), result))
+        return results
 
     def flush(self) -> None:
-        """Send what is deferred, in one round trip, and fill in its answers."""
+        """Send what is deferred, in one round trip, and fill in its results."""
         unsent, self._unsent = self._unsent, []
         with self.translated():
             results = self._driver.exchange([(statement, values) for statement, values, _ in unsent])
-        for (_, _, answer), rows in zip(unsent, results, strict=True):
-            answer.rows = rows
+        for (_, _, result), rows in zip(unsent, results, strict=True):
+            result.rows = rows
         if self._clock is not None:
             self._now, self._clock = from_microseconds(self._clock.rows[0][0]), None
 

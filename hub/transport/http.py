@@ -20,6 +20,7 @@ import certifi
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from hub import __version__
 from hub.errors import Unknown
 from hub.transport.deadline import Resolver, connect, deadline_after, system_resolver, tls_context
 from hub.transport.failures import network_failure, root_cause
@@ -28,6 +29,9 @@ BODY_LIMIT_BYTES = 64 * 1024
 """As much of a response's body as is read."""
 
 RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
+
+USER_AGENT = f"fanout-hub/{__version__}"
+"""The name under which the hub sends."""
 
 # At debug level it writes the path of each request, which for a Slack webhook is its secret.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)

@@ -8,7 +8,7 @@ from sending import HttpContract, attempt, failure, listener
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from servers.slack_receiver import SlackReceiver, error_of
 
-from hub import catalog
+from hub import __version__, catalog
 from hub.destinations.base import find_destination
 from hub.destinations.slack.destination import SlackDestination
 from hub.destinations.slack.errors import DESTINATION_ERRORS
@@ -175,6 +175,14 @@ def test_a_request_says_once_what_it_holds(place):
 
     assert [request.count("content-type: application/json;charset=utf-8") for request in requests] == [1]
     assert [request.count("content-type") for request in requests] == [1]
+    assert [request.count("user-agent:") for request in requests] == [1]
+
+
+def test_a_webhook_says_who_asks():
+    with HttpReceiver([CannedResponse(body=b"ok")]) as receiver:
+        webhook(receiver.url).send(MESSAGE, attempt())
+
+    assert receiver.received[0].headers["user-agent"] == f"fanout-hub/{__version__}"
 
 
 def test_a_wrong_token_pauses_and_says_what_to_do():

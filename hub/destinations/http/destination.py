@@ -16,7 +16,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 
-from hub import __version__
 from hub.destinations.base import Block, Destination, Renderer
 from hub.destinations.http.body import JSON_TYPE, below_path, content_type_problems, dump, rendered_body
 from hub.destinations.http.options import HttpOptions, HttpSend
@@ -26,7 +25,7 @@ from hub.model.delivery import RAW, Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import HttpClient, HttpRequest, HttpResponse, retry_after_seconds
+from hub.transport.http import USER_AGENT, HttpClient, HttpRequest, HttpResponse, retry_after_seconds
 
 KEPT_CONNECTIONS = 32
 
@@ -133,7 +132,7 @@ def _own_headers(options: HttpOptions, url: str) -> dict[str, str | bytes]:
     headers: dict[str, str | bytes] = {
         name: _header_value(value.get_secret_value()) for name, value in options.headers.items()
     }
-    headers["User-Agent"] = f"fanout-hub/{__version__}"
+    headers["User-Agent"] = USER_AGENT
     parts = urlsplit(url)
     if parts.username and not any(name.lower() == "authorization" for name in headers):
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -23,7 +23,7 @@ from hub.model.destination import RateLimit
 from hub.model.event import Summary
 from hub.model.problem import Severity
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import HttpClient, HttpRequest
+from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
 
 TEXT_LIMIT = 3999
 
@@ -78,7 +78,7 @@ class SlackDestination(Destination):
         request = HttpRequest(
             method="POST",
             url=self._webhook_url,
-            headers={"Content-Type": "application/json;charset=utf-8"},
+            headers={"Content-Type": "application/json;charset=utf-8", "User-Agent": USER_AGENT},
             body=json.dumps(message).encode(),
         )
         response = self._http.send(request, context.timeout_seconds)

@@ -47,7 +47,7 @@ class Connection(psycopg.Connection[Any]):
     is_direct = False
     """True where the server itself is at the other end, and no pooler: it keeps what a session is told."""
 
-    each_time: Sequence[bytes] = ()
+    preamble: Sequence[bytes] = ()
     """What a transaction says first, because its session's settings may be somebody else's."""
 
     _planned_at = float("-inf")
@@ -168,6 +168,6 @@ def connect(*arguments: Any, settings: Mapping[str, str], **named: Any) -> Conne
     if connection.is_direct and calls:
         connection.execute(f"SELECT {calls}")
     elif calls:
-        connection.each_time = (f"SELECT {calls}".encode(),)
+        connection.preamble = (f"SELECT {calls}".encode(),)
     connection.commit()
     return connection

@@ -141,7 +141,7 @@ class PostgresStore(Store):
         woken = self._waker.begin(len(routed)) if owes else None
         with self._translated(), self._engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            session = RemoteSession(connection, *driver.each_time, has_clock=False)
+            session = RemoteSession(connection, *driver.preamble, has_clock=False)
             session.defer(*[Query("wake")] if woken is not None else [])
             are_new = Transaction(session).events.insert(routed)
         if woken:
@@ -179,7 +179,7 @@ def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
 
 def _begun(connection: Connection, isolation: str) -> RemoteSession:
     driver: Any = connection.connection.driver_connection
-    first = [f"BEGIN ISOLATION LEVEL {isolation}".encode(), *driver.each_time]
+    first = [f"BEGIN ISOLATION LEVEL {isolation}".encode(), *driver.preamble]
     first += [b"DISCARD PLANS"] if driver.is_direct and driver.plans_are_old() else []
     return RemoteSession(connection, *first)
 

@@ -1,4 +1,4 @@
-"""What the store knows of destinations, shared by every worker."""
+"""The states of destinations, shared by every worker: paused, failing, throttled."""
 
 from __future__ import annotations
 

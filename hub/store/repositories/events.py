@@ -1,4 +1,4 @@
-"""What fan-out writes: events, and the deliveries they are owed."""
+"""Events and the deliveries they are owed, as fan-out, resends and replays write them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Events(Repository):
         return replace(event, id=row[0], received_at=row[1]), bool(row[2])
 
     def is_routed(self, event_id: str) -> bool:
-        """Whether any route ever took this event; the `unmatched` block does not count.
+        """Return True where any route ever took this event; the `unmatched` block does not count.
 
         Deliveries are pruned, and a replay overwrites the verdicts: both are asked.
         """

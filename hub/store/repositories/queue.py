@@ -20,9 +20,9 @@ from hub.model.event import Event
 from hub.model.routing import Send
 from hub.store.repositories.destinations import lock_query, states_of
 from hub.store.session import (
-    Answer,
     Query,
     Repository,
+    Result,
     from_microseconds,
     storable,
     to_json,
@@ -36,7 +36,7 @@ COUNTED = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """What waits for a destination.
+    """The deliveries that wait for a destination, counted.
 
     `due` counts what is due, up to `COUNTED`; `next_at` is when the next of what is not falls due;
     `in_flight` counts what all workers together send.
@@ -81,13 +81,13 @@ class ClaimRequest:
 class PendingClaims:
     """Claims that were asked for; they can be read once the transaction has committed."""
 
-    answers: tuple[tuple[ClaimRequest, Answer], ...]
+    results: tuple[tuple[ClaimRequest, Result], ...]
 
     def read(self) -> tuple[list[Claim], list[str]]:
         """Return the claims, and the ids of those deliveries whose row holds what nobody can read."""
         claims, unreadable = [], []
-        for request, answer in self.answers:
-            for row in answer.rows:
+        for request, result in self.results:
+            for row in result.rows:
                 try:
                     claims.append(_claim(request, *row))
                 except (ValueError, TypeError):
@@ -96,7 +96,7 @@ class PendingClaims:
 
 
 class Queue(Repository):
-    """What workers do to deliveries. Destinations are locked before deliveries, each in one order."""
+    """Deliveries as workers claim and settle them. Destinations are locked first, then deliveries."""
 
     def lock(
         self, names: Collection[str] = (), claims: Collection[Claim] = (), *, due_of: Collection[str] = ()
