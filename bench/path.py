@@ -204,8 +204,8 @@ def _profiler(event_number: Any, writer: Connection) -> Callable[[FrameType, str
         number = event_number.value
         if event != "call" or not number or name_of(frame.f_code) is None:
             return
-        # What looks after the processes does so by a clock of its own.
-        if os.getpid() == supervisor:
+        # What looks after the processes and the files does so by a clock of its own: no event enters it.
+        if os.getpid() == supervisor or threading.current_thread().name in CLOCKED_THREADS:
             return
         if number != current:
             current, deepest = number, 0
@@ -221,6 +221,7 @@ def _profiler(event_number: Any, writer: Connection) -> Callable[[FrameType, str
 
 
 LOGS = "hub.process.logs"
+CLOCKED_THREADS = {"reload", "maintenance"}
 COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
 
