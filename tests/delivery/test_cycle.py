@@ -283,6 +283,21 @@ def test_a_pause_is_said_once_and_stops_all_claims(store: Store) -> None:
     assert cycle(store).next_at is None
 
 
+def test_what_a_cycle_learns_does_not_undo_what_was_marked(store: Store) -> None:
+    """A destination is configured again and sent to: `give_up_after` counts from then."""
+    limited = replace(CRM, rate_limit=RateLimit(count=1, seconds=1))
+    for is_configured in (False, True):
+        store.write(lambda t, now=is_configured: t.destinations.mark_configured({"crm": now}))
+    marked = state_of(store)
+    owe(store, 1)
+    cycle(store, limited)
+    state = state_of(store)
+
+    assert state.rate_limited_until is not None
+    assert (state.configured, state.available_since) == (True, marked.available_since)
+    assert marked.available_since is not None
+
+
 def test_a_busy_destination_leaves_threads_to_others(store: Store) -> None:
     many, few = replace(CRM, name="many", concurrency=100), replace(CRM, name="few")
     owe(store, 20, "many")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -24,10 +25,11 @@ from hub.delivery.batch import Completion
 from hub.errors import Retry
 from hub.ingest.fanout import fan_out, replay
 from hub.ingest.route import Rules
-from hub.model.delivery import Outcome, State
+from hub.model.delivery import Outcome, Receipt, State
 from hub.model.destination import DestinationConfig, OnUnknown, RateLimit
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
+from hub.store.open import open_store
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations
 
@@ -373,6 +375,59 @@ def test_a_result_that_cannot_be_settled_stops_no_other(store: Store) -> None:
             wait_for_state(store, State.DELIVERED)
 
 
+@pytest.mark.usefixtures("plain_log")
+def test_a_result_whose_message_cannot_be_kept_is_settled_without_it_and_its_neighbour_with_it(
+    store: Store,
+) -> None:
+    with HttpReceiver() as receiver:
+        rules = sending(to(receiver), to(receiver, "erp"))
+        fan_out(given.event(), rules, store)
+        messages = {"crm": {"text": object()}, "erp": {"text": "hello"}}
+        completions = [
+            Completion(
+                claim=replace(given.claim(store, name)[0], message=message),
+                seconds=0.1,
+                result=Receipt(detail="ok"),
+            )
+            for name, message in messages.items()
+        ]
+        with working(store, rules) as running:
+            running._completions.put_back(completions)
+            running._completions.wake()
+            delivered = wait_for_state(store, State.DELIVERED, 2)
+    with store.read() as reading:
+        kept = {record.destination: reading.reports.delivery(record.id) for record in delivered}
+
+    assert {name: record.message for name, record in kept.items()} == {"crm": None, "erp": {"text": "hello"}}
+    assert [outcomes(record) for record in kept.values()] == [[Outcome.DELIVERED]] * 2
+    assert receiver.received == []
+
+
+def test_wake_ups_without_end_keep_nothing_that_falls_due_waiting(postgres_store_url: str) -> None:
+    """Each comes while the worker still asks, as where the database is far away."""
+    store, web = open_store(postgres_store_url), open_store(postgres_store_url)
+    notify, ends = text("NOTIFY hub_wake"), threading.Event()
+
+    def wake_without_end() -> None:
+        while not ends.wait(0.002):
+            web.write(lambda t: t.session.connection.execute(notify) and None)
+
+    with HttpReceiver() as receiver, ThreadPoolExecutor(1) as pool:
+        rules = sending(to(receiver))
+        fan_out(given.event(), rules, web)
+        soon = web.write(lambda t: t.now) + timedelta(seconds=0.5)
+        web.write(lambda t: t.session.connection.execute(update(deliveries).values(due_at=soon)) and None)
+        with working(store, rules):
+            waking = pool.submit(wake_without_end)
+            (request,) = receiver.wait_for(1, 3)
+            ends.set()
+            waking.result()
+    store.close()
+    web.close()
+
+    assert 0 <= (request.at - soon).total_seconds() < 1
+
+
 # -- many workers, and the end --------------------------------------------------------------------
 
 
@@ -391,8 +446,6 @@ def test_workers_share_the_work_and_send_everything_once(open_stores: Callable[.
 
 
 def test_a_worker_recovers_from_lost_connections(new_postgres_database: Callable[..., str]) -> None:
-    from hub.store.open import open_store
-
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
     cut = text(
@@ -490,8 +543,6 @@ def test_a_destination_whose_row_was_removed_is_served_on(store: Store) -> None:
 
 
 def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:
-    from hub.store.open import open_store
-
     store = open_store(sqlite_url)
     with HttpReceiver(respond=lambda _: CannedResponse(failure=Failure.HANG)) as receiver:
         fan_out(given.event(), sending(to(receiver)), store)

@@ -279,6 +279,50 @@ def test_no_delivery_is_claimed_twice_by_any_number_of_workers(
     assert len(set(claimed)) == 100
 
 
+def test_what_an_operator_has_locked_is_not_waited_for(postgres_store_url: str) -> None:
+    here, there = open_store(postgres_store_url), open_store(postgres_store_url)
+    owe(here, "log")
+    owe(here, "log")
+    with here.transaction() as transaction:
+        (locked, _) = here.write(
+            lambda t: t.session.connection.execute(select(deliveries.c.id)).scalars().all()
+        )
+        transaction.operator.lock(locked)
+        began_at = time.monotonic()
+        claims = claim(there, count=2)
+        seconds = time.monotonic() - began_at
+    here.close()
+    there.close()
+
+    assert locked not in [mine.id for mine in claims]
+    assert len(claims) == 1
+    assert seconds < 2
+
+
+def test_what_an_operator_changes_while_it_is_chosen_is_claimed_as_it_is_now(postgres_store_url: str) -> None:
+    """A retry puts today's send block in place of the old one."""
+    here, there = open_store(postgres_store_url), open_store(postgres_store_url)
+    owe(here, "log")
+    # It sleeps between what chooses and what locks.
+    plain, slow = "SELECT id, min(turn) AS turn", "SELECT id, min(turn) + length(pg_sleep(0.5)::text) AS turn"
+    statement = statements("postgres")["claim"]
+    assert statement.count(plain) == 1
+    slow_claim = pasted(statement.replace(plain, slow)).replace("%", "%%")
+
+    def claim_slowly(transaction: Transaction) -> Any:
+        return transaction.session.connection.exec_driver_sql(slow_claim).mappings().one()
+
+    with ThreadPoolExecutor(1) as pool:
+        claimed = pool.submit(there.write, claim_slowly)
+        time.sleep(0.2)
+        change(here, deliveries, send={"body": "new"})
+        row = claimed.result()
+    here.close()
+    there.close()
+
+    assert row["send"] == '{"body":"new"}'
+
+
 def test_what_waits_is_what_is_due_what_falls_due_next_and_what_all_workers_send(store: Store) -> None:
     names = ("log", "other", "none")
     store.write(lambda t: t.destinations.mark_configured(dict.fromkeys(names, True)))
