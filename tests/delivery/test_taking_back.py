@@ -316,14 +316,6 @@ def test_slow_templates_under_one_interpreter_are_each_rendered_once_and_arrive(
     assert sandbox.rendered == 16
 
 
-@pytest.mark.full
-@pytest.mark.timeout(180)
-def test_templates_near_the_limit_are_each_rendered_once_and_arrive(store: Store) -> None:
-    sandbox = send_many(store, seconds=0.9, at_most_seconds=80)
-
-    assert sandbox.rendered == 16
-
-
 def test_what_is_rendered_too_late_keeps_its_message_and_is_not_sent_by_that_claim(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
