@@ -60,7 +60,7 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
     config, state = batch.configs[name], states[name]
     match completion.result:
         case NotBegun(reason=reason):
-            states[name] = throttle.after_take_back(config, state, claim.is_probe, result.now)
+            states[name] = throttle.after_take_back(config, state, claim.probe_seconds, result.now)
             return retry.not_begun(claim, reason)
         case Receipt() as receipt:
             states[name] = throttle.after_success(state)
@@ -116,7 +116,7 @@ def _requests(
                 first_count=throttle.first_attempts(count, random.random()),  # noqa: S311 - taking turns
                 token=secrets.token_hex(16),
                 lease=timedelta(seconds=config.timeout_seconds) + LEASE_MARGIN,
-                is_probe=state.probe_at is not None,
+                probe_seconds=state.probe_seconds if state.probe_at else None,
             )
             requests.append(request)
             free -= count

@@ -78,7 +78,9 @@ class Executor:
         rendered = render(
             claim.send, claim.event, claim.route, type_of(config), config.options, rules.sandbox, link
         )
-        return replace(claim, message=rendered.message, degraded=rendered.degraded)
+        claim = replace(claim, message=rendered.message, degraded=rendered.degraded)
+        self._in_flight.keep_message(claim)
+        return claim
 
     def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> Receipt | SendError:
         """Send; the one boundary where a destination's own errors become an outcome."""

@@ -42,6 +42,13 @@ class InFlight:
         with self._lock:
             self._entries[claim.id] = _Entry(claim, claimed_at)
 
+    def keep_message(self, claim: Claim) -> None:
+        """Keep the message of a claim that was rendered, for whoever takes it back."""
+        with self._lock:
+            entry = self._entry(claim)
+            if entry is not None:
+                entry.claim = claim
+
     def begin(self, claim: Claim) -> bool:
         """Make a claim the caller's own to send, right before the first byte; False: it must not be sent.
 

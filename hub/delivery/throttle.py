@@ -93,7 +93,7 @@ def after_claim(
 
 
 def after_take_back(
-    config: DestinationConfig, state: DestinationState, is_probe: bool, now: datetime
+    config: DestinationConfig, state: DestinationState, probe_seconds: float | None, now: datetime
 ) -> DestinationState:
     """Return the state once a claim was taken back: rate and probe are as if it had not been made."""
     if config.rate_limit is not None and state.rate_limited_until is not None:
@@ -101,8 +101,8 @@ def after_take_back(
             seconds=config.rate_limit.seconds / config.rate_limit.count
         )
         state = replace(state, rate_limited_until=earlier)
-    if is_probe and state.probe_at is not None:
-        state = replace(state, probe_seconds=state.probe_seconds / 2, probe_at=now)
+    if probe_seconds is not None and state.probe_at is not None:
+        state = replace(state, probe_seconds=probe_seconds, probe_at=now)
     return state
 
 

@@ -49,8 +49,9 @@ class Claim:
 
     `token` fences its result: a worker that comes late with an old token changes nothing. `attempts` counts
     all that were made, this one included, `tries` those since the schedule last began anew. `message` is None
-    until an outcome was kept with it. `accepted` are recipients that need no further mail. `is_probe` means
-    that the destination's breaker is open and this one attempt is to show whether it accepts again.
+    until an outcome was kept with it. `accepted` are recipients that need no further mail. `probe_seconds`
+    is set where the destination's breaker is open and this one attempt is to show whether it accepts again:
+    the wait between probes until then.
     """
 
     id: str
@@ -64,7 +65,7 @@ class Claim:
     message: Message | None
     degraded: str | None
     accepted: tuple[str, ...]
-    is_probe: bool = False
+    probe_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

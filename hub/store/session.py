@@ -121,9 +121,9 @@ class Session:
 
     def _run(self, query: Query) -> Rows:
         values = {"now": to_microseconds(self._now), **query.values}
+        rows: Rows = []
         for statement in sql.scripts()[query.name]:
-            cursor = self._driver.execute(statement, values)
-        rows: Rows = cursor.fetchall()
+            rows += self._driver.execute(statement, values).fetchall()
         return rows
 
 

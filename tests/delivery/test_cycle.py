@@ -167,7 +167,7 @@ def test_what_did_not_begin_gives_back_its_probe(store: Store) -> None:
     cycle(store, completions=completed(began, NotBegun()), claims=False)
     given_back = state_of(store)
 
-    assert probe.is_probe
+    assert probe.probe_seconds == 30.0
     assert (put_off.probe_seconds, given_back.probe_seconds, given_back.failures) == (60.0, 30.0, 5)
     assert len(cycle(store).claims) == 1
 

@@ -18,6 +18,7 @@ from hub.ingest.route import Rules
 from hub.model.delivery import State
 from hub.model.event import Event
 from hub.model.routing import Routing, Send, Verdict
+from hub.store.repositories.retention import Prunable
 from hub.store.store import Store
 
 LOG = given.rules(given.route("all", ("*",), "log"))
@@ -143,7 +144,7 @@ def test_an_event_whose_payload_is_pruned_is_known_and_sends_nothing(store: Stor
     event = given.event()
     fan_out(event, NOTHING, store)
     later = event.received_at + timedelta(days=1)
-    store.write(lambda t: t.retention.prune(payloads_before=later, ids_before=event.received_at, limit=10))
+    store.write(lambda t: t.retention.prune(Prunable.PAYLOADS, later, 10))
     result = fan_out(replace(event, id="evt_other"), LOG, store)
 
     assert (result.event_id, result.duplicate, result.deliveries) == (event.id, True, 0)

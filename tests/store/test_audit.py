@@ -19,6 +19,7 @@ from hub.model.delivery import Receipt, State
 from hub.model.event import Event
 from hub.model.stats import Accounts
 from hub.store.repositories import audit
+from hub.store.repositories.retention import Prunable
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries, events
 
@@ -82,7 +83,8 @@ def lived_in(store: Store) -> Store:
     operator.cancel(store, waiting[1].id)
     operator.retry(store, RULES, waiting[0].id)
     ages = given.NOON + timedelta(days=100_000)
-    store.write(lambda t: t.retention.prune(payloads_before=ages, ids_before=given.NOON, limit=1))
+    for kind in (Prunable.DELIVERED, Prunable.CANCELLED, Prunable.PAYLOADS):
+        store.write(lambda t, kind=kind: t.retention.prune(kind, ages, 1))
     operator.send_test(store, RULES, "log")
     return store
 

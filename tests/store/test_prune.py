@@ -14,9 +14,10 @@ from sqlalchemy import update
 
 from hub.delivery import retry
 from hub.errors import NotFound, Retry
+from hub.maintenance.prune import prune_batch
 from hub.model.delivery import Receipt, State
 from hub.model.event import Event
-from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
+from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS, Prunable
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -52,7 +53,11 @@ def deliver(store: Store, *names: str, fail_first: bool = False, **changes: Any)
 
 
 def prune(store: Store, payloads: datetime, ids: datetime = LONG_AGO, limit: int = 1000) -> int:
-    return store.write(lambda t: t.retention.prune(payloads_before=payloads, ids_before=ids, limit=limit))
+    befores = dict.fromkeys(Prunable, payloads) | {Prunable.EVENTS: min(ids, payloads)}
+    return sum(
+        store.write(lambda t, kind=kind, before=before: t.retention.prune(kind, before, limit))
+        for kind, before in befores.items()
+    )
 
 
 def counters(store: Store) -> Any:
@@ -94,7 +99,7 @@ def test_a_message_id_is_known_for_90_days_or_the_retention_where_that_is_longer
     event = given.event(received_at=datetime.now(UTC) - timedelta(days=age_days))
     store.write(lambda t: given.keep(t, event, given.routing()))
     for _ in range(2):
-        store.write(lambda t: t.retention.prune_by_age(timedelta(days=retention_days)))
+        prune_batch(store, timedelta(days=retention_days))
 
     assert (
         store.write(lambda t: given.keep(t, replace(event, id="evt_again"), given.routing())) is not is_known

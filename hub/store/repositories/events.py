@@ -36,7 +36,7 @@ class Events(Repository):
         All of them go in one statement for each table: threads that verify other requests hold it up once and
         not for each row.
         """
-        (new, *_) = self._session.execute(_insert_events(routed), *_insert_deliveries(routed, beside=False))
+        (new,) = self._session.execute(_insert_events(routed))
         ids = {row[0] for row in new}
         return [known.event.id in ids for known in routed]
 
@@ -82,7 +82,8 @@ class Events(Repository):
 
     def add_deliveries(self, event: Event, routing: Routing) -> int:
         """Owe the event to everything its routing names, due now; returns how many."""
-        self._session.defer(*_insert_deliveries([RoutedEvent(event=event, routing=routing)], beside=True))
+        deliveries = _deliveries([RoutedEvent(event=event, routing=routing)])
+        self._session.defer(Query("add_deliveries", {"deliveries": deliveries}))
         return len(routing.sends)
 
     def revive_dead(self, event_id: str) -> int:
@@ -154,14 +155,13 @@ def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
         starts_at += size
     rows.sort(key=itemgetter("source", "message_id"))
     payloads = b"".join([new.event.payload for new in routed])
-    return Query("insert_events", {"events": to_json(rows), "payloads": payloads})
+    values = {"events": to_json(rows), "payloads": payloads, "deliveries": _deliveries(routed)}
+    return Query("insert_events", values)
 
 
-def _insert_deliveries(routed: Sequence[RoutedEvent], *, beside: bool) -> list[Query]:
-    """One query, or none where nothing is owed; `beside` those deliveries that there are already."""
+def _deliveries(routed: Sequence[RoutedEvent]) -> str:
     made_at = datetime.now(UTC)
-    rows = [row for new in routed for row in _delivery_rows(new, made_at)]
-    return [Query("insert_deliveries", {"deliveries": to_json(rows), "beside": int(beside)})] if rows else []
+    return to_json([row for new in routed for row in _delivery_rows(new, made_at)])
 
 
 def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str, Any]]:

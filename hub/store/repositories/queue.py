@@ -66,7 +66,7 @@ class ClaimRequest:
     """Up to `count` due deliveries of a destination, to be claimed under a token of its own and a lease.
 
     Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is the
-    longest due of all. `is_probe` goes into the claims: the destination's breaker is open.
+    longest due of all. `probe_seconds` goes into the claims: the destination's breaker is open.
     """
 
     destination: str
@@ -74,7 +74,7 @@ class ClaimRequest:
     first_count: int = 0
     token: str
     lease: timedelta
-    is_probe: bool = False
+    probe_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ def _claim(
         message=None if message is None else json.loads(message),
         degraded=degraded,
         accepted=() if accepted is None else tuple(json.loads(accepted)),
-        is_probe=request.is_probe,
+        probe_seconds=request.probe_seconds,
     )
 
 

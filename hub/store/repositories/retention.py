@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import delete, func, select, update
 
-from hub.model.delivery import FINISHED, State
+from hub.model.delivery import State
 from hub.store.session import Repository
 from hub.store.tables import attempts, counters, deliveries, events, is_in
 
@@ -22,31 +23,40 @@ PRUNE_BATCH = 500
 """The most rows of a kind that one transaction removes: requests wait no longer than that."""
 
 
+class Prunable(StrEnum):
+    """A kind of old row, in the order in which they go: finished deliveries first."""
+
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    PAYLOADS = "payloads"
+    EVENTS = "events"
+
+
 class Retention(Repository):
     """The removal of old rows."""
 
-    def prune_by_age(self, retention: timedelta) -> int:
-        """Remove a batch of rows older than the retention; return their number, 0 where none is old."""
-        return self.prune(
-            payloads_before=self._session.now - retention,
-            ids_before=self._session.now - max(IDS_KEPT, retention),
-            limit=PRUNE_BATCH,
-        )
+    def prune_by_age(self, kind: Prunable, retention: timedelta) -> int:
+        """Remove a batch of a kind that is older than the retention; return its number."""
+        before = self._session.now - retention
+        if kind is Prunable.EVENTS:
+            before = self._session.now - max(IDS_KEPT, retention)
+        return self.prune(kind, before, PRUNE_BATCH)
 
-    def prune(self, *, payloads_before: datetime, ids_before: datetime, limit: int) -> int:
-        """Remove old rows, at most `limit` of each kind; return the number of those removed or emptied.
+    def prune(self, kind: Prunable, before: datetime, limit: int) -> int:
+        """Remove at most `limit` old rows of a kind; return the number of those removed or emptied.
 
-        Finished deliveries with their attempts go first, then payloads of events that are owed nothing,
-        then events whose message id is old enough to be forgotten. The counters keep count of them.
+        The counters keep count of them. What a delivery keeps goes after the delivery, and an event after its
+        payload.
         """
-        return (
-            self._prune_deliveries(payloads_before, limit)
-            + self._prune_payloads(payloads_before, limit)
-            + self._prune_events(min(ids_before, payloads_before), limit)
-        )
-
-    def _prune_deliveries(self, before: datetime, limit: int) -> int:
-        return sum(self._prune_finished(state, before, limit) for state in FINISHED)
+        match kind:
+            case Prunable.DELIVERED:
+                return self._prune_finished(State.DELIVERED, before, limit)
+            case Prunable.CANCELLED:
+                return self._prune_finished(State.CANCELLED, before, limit)
+            case Prunable.PAYLOADS:
+                return self._prune_payloads(before, limit)
+            case Prunable.EVENTS:
+                return self._prune_events(before, limit)
 
     def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
         old = (

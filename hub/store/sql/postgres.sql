@@ -14,31 +14,41 @@ SELECT (extract(epoch FROM now()) * 1000000)::bigint
 NOTIFY hub_wake
 
 -- name: insert_events
--- Keeps new events; of those whose message id is known nothing changes. Answers with the ids of the new.
--- Index: uq_events_message.
-INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
-SELECT id, source, message_id, type, substring(:payloads::bytea FROM starts_at + 1 FOR size), received_at,
-       verdicts, owed
-FROM json_to_recordset(:events::json) AS new (
-    id text, source text, message_id text, type text, starts_at int, size int, received_at bigint,
-    verdicts text, owed int
+-- Keeps new events, and owes the deliveries of those, due now; of events whose message id is known nothing
+-- changes. Answers with the ids of the new. Index: uq_events_message.
+WITH new AS (
+    INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
+    SELECT id, source, message_id, type, substring(:payloads::bytea FROM starts_at + 1 FOR size), received_at,
+           verdicts, owed
+    FROM json_to_recordset(:events::json) AS event (
+        id text, source text, message_id text, type text, starts_at int, size int, received_at bigint,
+        verdicts text, owed int
+    )
+    ON CONFLICT (source, message_id) DO NOTHING
+    RETURNING id
+), owed AS (
+    INSERT INTO deliveries (
+        id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at,
+        owed_since, created_at
+    )
+    SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0, now, now, now
+    FROM json_to_recordset(:deliveries::json) AS delivery (
+        id text, event_id text, event_type text, route text, position int, destination text, send text
+    ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
+    WHERE event_id IN (SELECT id FROM new)
 )
-ON CONFLICT (source, message_id) DO NOTHING
-RETURNING id
+SELECT id FROM new
 
--- name: insert_deliveries
--- Owes deliveries, due now, of those events that are kept, which a new one whose message id was known is not;
--- and unless :beside of those that have none yet. Index: events_pkey, ix_deliveries_event.
+-- name: add_deliveries
+-- Owes deliveries of events that are kept, due now. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
     created_at
 )
-SELECT new.id, new.event_id, event_type, route, position, destination, send, 'pending', 0, 0, now, now, now
-FROM json_to_recordset(:deliveries::json) AS new (
+SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0, now, now, now
+FROM json_to_recordset(:deliveries::json) AS delivery (
     id text, event_id text, event_type text, route text, position int, destination text, send text
 ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
-WHERE EXISTS (SELECT FROM events WHERE events.id = new.event_id)
-  AND (:beside::int = 1 OR NOT EXISTS (SELECT FROM deliveries WHERE deliveries.event_id = new.event_id))
 
 -- name: lock_destinations
 -- Locks destinations in the order of their names: those of :names, and those of :due_of that something is due

@@ -1,9 +1,10 @@
 -- The hot statements on SQLite, under the names that PostgreSQL's have, with the same values and answers. Where
--- one name has several statements they run in order, and the answer is the last one's.
+-- one name has several statements they run in order, and one of them answers.
 
 -- name: insert_events
--- Keeps new events; of those whose message id is known nothing changes. Answers with the ids of the new.
--- Index: uq_events_message.
+-- Keeps new events, and owes the deliveries of those, due now; of events whose message id is known nothing
+-- changes. Answers with the ids of the new. Index: uq_events_message, sqlite_autoindex_events_1,
+-- ix_deliveries_event.
 INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.source'), json_extract(value, '$.message_id'),
        json_extract(value, '$.type'),
@@ -12,11 +13,7 @@ SELECT json_extract(value, '$.id'), json_extract(value, '$.source'), json_extrac
 FROM json_each(:events)
 WHERE true
 ON CONFLICT (source, message_id) DO NOTHING
-RETURNING id
-
--- name: insert_deliveries
--- Owes deliveries, due now, of those events that are kept, which a new one whose message id was known is not;
--- and unless :beside of those that have none yet. Index: sqlite_autoindex_events_1, ix_deliveries_event.
+RETURNING id;
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
     created_at
@@ -26,7 +23,18 @@ SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extr
        json_extract(value, '$.send'), 'pending', 0, 0, :now, :now, :now
 FROM json_each(:deliveries)
 WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
-  AND (:beside = 1 OR NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = json_extract(value, '$.event_id')))
+  AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = json_extract(value, '$.event_id'))
+
+-- name: add_deliveries
+-- Owes deliveries of events that are kept, due now. Index: none.
+INSERT INTO deliveries (
+    id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
+    created_at
+)
+SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
+       json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
+       json_extract(value, '$.send'), 'pending', 0, 0, :now, :now, :now
+FROM json_each(:deliveries)
 
 -- name: lock_destinations
 -- Reads destinations in the order of their names, the only writer being here: those of :names, and those of
