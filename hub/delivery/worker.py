@@ -149,7 +149,7 @@ class Worker:
         result = run_cycle(self._store, batch)
         self.last_cycle_at = result.now
         self._more_waits = self._more_waits if result.more_waits is None else result.more_waits
-        self._is_registered = not result.lacks_row
+        self._is_registered &= not result.lacks_row
         for claim in result.claims:
             self._in_flight.add(claim, began_at)
             config = self._configs[claim.destination]
@@ -233,7 +233,7 @@ def log_settled(settlement: Settlement, now: datetime) -> None:
         delivery=claim.id,
         event_id=claim.event.id,
         destination=claim.destination,
-        attempt=claim.attempts,
+        attempt=claim.attempts if settlement.outcome else claim.attempts - 1,
         outcome=settlement.outcome or Outcome.FAILED,
         state=settlement.state,
         status=settlement.status,

@@ -17,10 +17,11 @@ import given
 import pytest
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from sqlalchemy import delete, select, text, update
+from structlog.testing import capture_logs
 from working import Today, working
 
 from hub import operator
-from hub.delivery import worker
+from hub.delivery import retry, worker
 from hub.delivery.batch import Completion
 from hub.errors import Retry
 from hub.ingest.fanout import fan_out, replay
@@ -557,3 +558,16 @@ def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:
 
     assert process.returncode == 0
     assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(("outcome", "attempt"), [(Outcome.FAILED, 2), (None, 1)])
+def test_the_log_counts_no_attempt_that_never_began(
+    store: Store, outcome: Outcome | None, attempt: int
+) -> None:
+    fan_out(given.event(), sending(given.destination("log")), store)
+    (claim,) = given.claim(store)
+    settlement = replace(retry.not_begun(replace(claim, attempts=2), None), outcome=outcome)
+    with capture_logs() as lines:
+        worker.log_settled(settlement, given.NOON)
+
+    assert [line["attempt"] for line in lines] == [attempt]
