@@ -29,7 +29,8 @@ from hub.templating.escapes import Escape
 from hub.templating.sandbox import Sandbox
 
 BEGIN_WITHIN_SECONDS, TIMEOUT_SECONDS, LEASE_SECONDS = 0.5, 0.5, 1.2
-STOPPING_SECONDS = 0.4
+STOPPING_SECONDS = 5.0
+"""How long one that stops has to take back what waits at a point; it goes on as soon as that is done."""
 
 POINTS = {"before rendering": ("before",), "after rendering": ("after",), "while sending": ()}
 """What of a `WatchedSandbox` is called where; while it sends, somebody else ends the process."""
@@ -78,8 +79,10 @@ def main(database_url: str, receiver_url: str, point: str, signal_name: str) -> 
         if not done:
             done.append(number)
             os.kill(os.getpid(), number)
-            # It may be another thread that is halted first; and one that stops takes back what is here.
-            time.sleep(STOPPING_SECONDS if number is signal.SIGTERM else 0.1)
+            if number is signal.SIGTERM:
+                given.until(lambda: not worker._in_flight.claims(), STOPPING_SECONDS)
+            # It may be another thread that is halted first.
+            time.sleep(0.1)
 
     sandbox = WatchedSandbox(**dict.fromkeys(POINTS[point], signal_itself))
     rules = rules_of(place(receiver_url), sandbox)
