@@ -24,6 +24,7 @@ secret, a whole endpoint URL or a payload.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 
 from hub.model.problem import Problem
 
@@ -88,15 +89,25 @@ class TemplateError(HubError):
 class SendError(HubError):
     """An attempt that did not deliver.
 
-    `status` is the protocol's answer code where there was one; `accepted` the recipients that did get
-    the message all the same.
+    `status` is the protocol's answer code where there was one, `answer` the words of it, as they came;
+    `accepted` the recipients that did get the message all the same.
     """
 
-    def __init__(self, reason: str, *, status: int | None = None, accepted: Sequence[str] = ()) -> None:
+    def __init__(
+        self, reason: str, *, status: int | None = None, accepted: Sequence[str] = (), answer: str = ""
+    ) -> None:
         self.reason = reason
         self.status = status
         self.accepted = tuple(accepted)
+        self.answer = answer
         super().__init__(reason)
+
+
+class About(Enum):
+    """The subject of a failure: the endpoint, or this one message, which proves that the endpoint lives."""
+
+    ENDPOINT = auto()
+    MESSAGE = auto()
 
 
 class Retry(SendError):
@@ -112,12 +123,15 @@ class Retry(SendError):
         *,
         after_seconds: float | None = None,
         throttled: bool = False,
+        about: About = About.ENDPOINT,
         status: int | None = None,
         accepted: Sequence[str] = (),
+        answer: str = "",
     ) -> None:
         self.after_seconds = after_seconds
         self.throttled = throttled
-        super().__init__(reason, status=status, accepted=accepted)
+        self.about = about
+        super().__init__(reason, status=status, accepted=accepted, answer=answer)
 
 
 class Reject(SendError):

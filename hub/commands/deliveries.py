@@ -122,6 +122,8 @@ def _attempts(attempts: list[dict[str, Any]]) -> Iterator[str]:
         status = str(attempt["status"] or "")
         parts = (f"{number}.", attempt["at"], outcome, status, seconds, inline(attempt["detail"]))
         yield "  " + "  ".join(filter(None, parts))
+        if attempt["answer"]:
+            yield f"     {inline(attempt['answer'])}"
     yield ""
 
 

@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
 from hub.model.delivery import Claim, Outcome, Receipt, Settlement, State
 from hub.model.destination import DestinationConfig, OnUnknown
+from hub.strings import one_line
 
 JITTER = 0.2
 """Each wait is longer or shorter by up to this part, so that retries do not arrive as a herd."""
 
 LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+
+ANSWER_LIMIT = 500
+"""As many characters of an answer are kept."""
 
 
 def next_attempt(
@@ -45,6 +49,7 @@ def after_receipt(claim: Claim, receipt: Receipt, seconds: float | None) -> Sett
         outcome=Outcome.DELIVERED,
         status=receipt.status,
         detail=receipt.detail,
+        answer=_start_of(receipt.answer),
         seconds=seconds,
     )
 
@@ -88,6 +93,7 @@ def after_error(
         outcome=Outcome.UNKNOWN if isinstance(error, Unknown) else Outcome.FAILED,
         status=error.status,
         detail=error.reason,
+        answer=_start_of(error.answer),
         seconds=seconds,
     )
 
@@ -99,3 +105,10 @@ def not_begun(claim: Claim, reason: str | None) -> Settlement:
     """
     state = State.PENDING if reason is None else State.DEAD
     return Settlement(claim=claim, state=state, reason=reason, tries=claim.tries - 1, accepted=claim.accepted)
+
+
+def _start_of(answer: str) -> str:
+    """Return the start of an answer on one line, without control characters."""
+    # Nearly every answer is a word.
+    is_fit = len(answer) <= ANSWER_LIMIT and answer.isprintable()
+    return answer if is_fit else one_line(answer, ANSWER_LIMIT)

@@ -91,12 +91,14 @@ class SendContext:
 class Receipt:
     """A destination's word that it has the message.
 
-    `detail` is one line for people, `status` the protocol's code, `accepted` the recipients of a mail.
+    `detail` is one line for people, `status` the protocol's code, `answer` the words of it, as they came;
+    `accepted` the recipients of a mail.
     """
 
     detail: str
     status: int | None = None
     accepted: tuple[str, ...] = ()
+    answer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +117,7 @@ class Settlement:
 
     `claim` has the message, if one was rendered. `tries` and `accepted` replace what was kept; `due_at`
     counts where the state is pending, and None leaves it as it was. `outcome` is None where the attempt never
-    began: then no trace of it stays.
+    began: then no trace of it stays. `answer` is the start of what came back, on one line.
     """
 
     claim: Claim
@@ -127,6 +129,7 @@ class Settlement:
     outcome: Outcome | None = None
     status: int | None = None
     detail: str = ""
+    answer: str = ""
     seconds: float | None = None
 
 

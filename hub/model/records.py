@@ -26,7 +26,10 @@ class EventRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptRecord:
-    """One try of a delivery. `outcome` and `seconds` are None while it is under way."""
+    """One try of a delivery. `outcome` and `seconds` are None while it is under way.
+
+    `answer` is the start of what came back; None where nothing did.
+    """
 
     number: int
     at: datetime
@@ -34,6 +37,7 @@ class AttemptRecord:
     outcome: Outcome | None
     status: int | None
     detail: str | None
+    answer: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,6 +154,7 @@ attempts = Table(
     Column("outcome", String(10), comment="empty while it is under way"),
     Column("status", Integer),
     Column("detail", StorableText),
+    Column("answer", StorableText, comment="the start of what came back"),
 )
 
 destinations = Table(

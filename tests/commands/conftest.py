@@ -44,7 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     statuses: dict[str, int] = {}
 
     def respond(request: ReceivedRequest) -> CannedResponse:
-        return CannedResponse(status=statuses.get(request.path, 200))
+        return CannedResponse(status=statuses.get(request.path, 200), body=b"taken by\nthe fake")
 
     with HttpReceiver(respond=respond) as receiver:
         port = free_port()

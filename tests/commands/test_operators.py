@@ -66,6 +66,7 @@ def test_deliveries_are_listed_and_shown(operate, triggered, delivery_of):
     assert re.search(rf"^{item['id']}  delivered  crm +user.created  1 ", listed.stdout, re.MULTILINE)
     assert shown.stdout.startswith("user.created to crm\n")
     assert re.search(r"^  1\.  \S+  delivered  200  after ", shown.stdout, re.MULTILINE)
+    assert "\n     taken by the fake\n" in shown.stdout
     assert "\nMessage\n  method: POST\n" in shown.stdout
 
 

@@ -139,3 +139,16 @@ def test_without_an_attempt_there_is_no_outcome() -> None:
 
     assert (dead.state, dead.reason, dead.outcome) == (State.DEAD, "template failed", None)
     assert (back.state, back.due_at, back.outcome, back.tries) == (State.PENDING, None, None, CLAIM.tries - 1)
+
+
+def test_the_start_of_an_answer_is_kept_on_one_line() -> None:
+    settlement = retry.after_receipt(CLAIM, Receipt(detail="ok", answer=' {"id":\r\n 7}\x1b[31m'), 1.5)
+    settled = after(Reject("no", answer="x\u202ey" + "z" * 600))
+
+    assert settlement.answer == '{"id": 7} [31m'
+    assert settled.answer == "x y" + "z" * 496 + "…"
+
+
+def test_a_word_of_an_answer_is_kept_as_it_is() -> None:
+    assert retry.after_receipt(CLAIM, Receipt(detail="ok", answer="ok"), 1.5).answer == "ok"
+    assert after(Unknown("no answer")).answer == ""

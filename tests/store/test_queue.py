@@ -406,7 +406,9 @@ def test_a_claim_opens_an_attempt(store: Store) -> None:
 
 
 SETTLED = {
-    State.DELIVERED: lambda claim: retry.after_receipt(claim, Receipt(detail="ok", status=200), 0.5),
+    State.DELIVERED: lambda claim: retry.after_receipt(
+        claim, Receipt(detail="ok", status=200, answer="yes \ud800 \0"), 0.5
+    ),
     State.PENDING: lambda claim: retry.after_error(
         claim, Retry("503", status=503), given.destination(), now=given.NOON, chance=0.5, seconds=0.5
     ),
@@ -438,6 +440,7 @@ def test_settling_writes_state_reason_and_attempt(store: Store, state: State) ->
         settlement.status,
         settlement.detail,
     )
+    assert tried.answer == ("yes" if state is State.DELIVERED else None)
     assert tried.seconds == 0.5
     assert claim(store) == [] or state is State.PENDING
 

@@ -31,7 +31,8 @@ def test_two_workers_that_settle_the_last_two_at_once_leave_no_secret(
 
     def settle(transaction: Transaction, claims: Any) -> None:
         transaction.queue.lock((), claims)
-        transaction.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.1) for claim in claims])
+        receipt = Receipt(detail="ok", answer=f"you sent {link}, and " + "x" * 455 + link)
+        transaction.queue.settle([retry.after_receipt(claim, receipt, 0.1) for claim in claims])
         transaction.secrets.blank([event_id])
 
     def settle_theirs() -> None:
@@ -47,6 +48,10 @@ def test_two_workers_that_settle_the_last_two_at_once_leave_no_secret(
         other.result(5)
     with here.read() as reading:
         payload = reading.reports.event(event_id).payload
+        answers = [
+            reading.reports.delivery(claim.id).attempt_list[0].answer or "" for claim in (*mine, *theirs)
+        ]
 
     assert payload is not None
     assert b"abcdef" not in payload
+    assert [answer for answer in answers if "example.com/?" in answer or not answer] == []

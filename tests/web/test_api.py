@@ -7,11 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import given
 import pytest
 from flask.testing import FlaskClient
 from given_web import CRM_URL, KEY, World, payload
 from sqlalchemy import update
 
+from hub.delivery import retry
+from hub.model.delivery import Receipt
 from hub.store.tables import deliveries
 
 DELIVERY_KEYS = [
@@ -68,6 +71,19 @@ def test_a_delivery_has_the_fields_that_are_promised(world: World, client: Flask
     )
     assert (listed["state"], listed["attempts"], listed["degraded"]) == ("pending", 0, False)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["created_at"])
+
+
+def test_an_attempt_has_the_start_of_its_answer(world: World) -> None:
+    client = world.app(environment={"CRM_WEBHOOK_URL": CRM_URL}).test_client()
+    world.send(client, payload())
+    (claim,) = given.claim(world.store, "crm")
+    answer = f"you asked {CRM_URL} for <b>this</b>"
+    settlement = retry.after_receipt(claim, Receipt(detail="answered 200 OK", status=200, answer=answer), 0.5)
+    world.store.write(lambda transaction: transaction.queue.settle([settlement]))
+    (attempt,) = get(client, f"/api/deliveries/{claim.id}")["attempt_list"]
+
+    assert list(attempt) == ["at", "seconds", "outcome", "status", "detail", "answer"]
+    assert attempt["answer"] == "you asked ${CRM_WEBHOOK_URL} for <b>this</b>"
 
 
 def test_a_delivery_says_why_it_waits(world: World, client: FlaskClient) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import given
 import pytest
 from flask.testing import FlaskClient
 from given_web import World, payload
 from sqlalchemy import insert, update
 from test_access import form_token, sign_in
 
+from hub.delivery import retry
+from hub.errors import Reject
 from hub.model.problem import Problem, Severity
 from hub.store.tables import deliveries, destinations, events
 
@@ -261,3 +264,16 @@ def test_what_is_not_there_is_told_in_a_page(signed_in: FlaskClient, path: str) 
     assert answer.status_code in (400, 404)
     assert answer.mimetype == "text/html"
     assert "There is no" in answer.text or "State is" in answer.text
+
+
+def test_a_delivery_shows_what_came_back(world: World, signed_in: FlaskClient) -> None:
+    world.send(signed_in, payload())
+    (claim,) = given.claim(world.store, "crm")
+    error = Reject("answered 410 Gone", status=410, answer="<b>moved</b> away")
+    settlement = retry.after_error(
+        claim, error, given.destination("crm"), now=given.NOON, chance=0.5, seconds=0.5
+    )
+    world.store.write(lambda transaction: transaction.queue.settle([settlement]))
+    page = signed_in.get(f"/deliveries/{claim.id}").text
+
+    assert "<small>&lt;b&gt;moved&lt;/b&gt; away</small>" in page

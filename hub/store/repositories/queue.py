@@ -330,4 +330,5 @@ def _closed(settlement: Settlement) -> dict[str, Any]:
         "outcome": settlement.outcome and settlement.outcome.value,
         "status": settlement.status,
         "detail": storable(settlement.detail),
+        "answer": storable(settlement.answer or None),
     }

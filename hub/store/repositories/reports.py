@@ -281,4 +281,5 @@ def _attempt_record(row: Any) -> AttemptRecord:
         outcome=Outcome(row.outcome) if row.outcome else None,
         status=row.status,
         detail=row.detail,
+        answer=row.answer,
     )

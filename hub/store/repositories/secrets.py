@@ -10,12 +10,13 @@ from sqlalchemy import Row, Table, select, update
 
 from hub import catalog
 from hub.catalog.masking import written_forms
+from hub.catalog.redaction import Redaction
 from hub.model.delivery import FINISHED
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events
 from hub.strings import map_strings
 
-_QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail",)}
+_QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail", "answer")}
 """Columns beside the payload that may hold a secret: errors of templates and answers quote it."""
 
 
@@ -47,18 +48,21 @@ class Secrets(Repository):
             .where(events.c.id == event.id)
             .values(payload=catalog.blank_secrets(event.type, event.payload), blanked=True)
         )
-        forms = [form for secret in secrets for form in written_forms(secret)]
+        # An answer may end in the middle of one.
+        redaction = Redaction(
+            secrets=tuple(form for secret in secrets for form in written_forms(secret)), named={}
+        )
         for table, columns in _QUOTING.items():
-            self._mask(table, columns, forms, event.id)
+            self._mask(table, columns, redaction, event.id)
 
-    def _mask(self, table: Table, columns: tuple[str, ...], secrets: list[str], event_id: str) -> None:
+    def _mask(self, table: Table, columns: tuple[str, ...], redaction: Redaction, event_id: str) -> None:
         """Take secrets out of columns of every row that belongs to an event's deliveries."""
         owned = select(deliveries.c.id).where(deliveries.c.event_id == event_id)
         keys = list(table.primary_key)
         its_delivery = table.c.id if table is deliveries else table.c.delivery_id
         for row in self._session.connection.execute(select(table).where(its_delivery.in_(owned))).all():
             values = {name: getattr(row, name) for name in columns}
-            masked = map_strings(values, lambda text: catalog.mask(text, secrets))
+            masked = map_strings(values, redaction.text)
             if masked != values:
                 its_row = [key == getattr(row, key.name) for key in keys]
                 self._session.connection.execute(update(table).where(*its_row).values(masked))

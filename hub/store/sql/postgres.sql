@@ -145,9 +145,11 @@ WHERE deliveries.id = new.id
 -- name: close_attempts
 -- Writes what came of attempts. Index: attempts_pkey.
 UPDATE attempts
-SET seconds = new.seconds, outcome = new.outcome, status = new.status, detail = new.detail
+SET seconds = new.seconds, outcome = new.outcome, status = new.status, detail = new.detail,
+    answer = new.answer
 FROM json_to_recordset(:rows::json) AS new (
-    delivery_id text, number int, seconds float, outcome text, status int, detail text
+    delivery_id text, number int, seconds float, outcome text, status int, detail text,
+    answer text
 )
 WHERE attempts.delivery_id = new.delivery_id AND attempts.number = new.number
 

@@ -116,7 +116,8 @@ WHERE deliveries.id = json_extract(value, '$.id')
 -- Writes what came of attempts. Index: sqlite_autoindex_attempts_1.
 UPDATE attempts
 SET seconds = json_extract(value, '$.seconds'), outcome = json_extract(value, '$.outcome'),
-    status = json_extract(value, '$.status'), detail = json_extract(value, '$.detail')
+    status = json_extract(value, '$.status'), detail = json_extract(value, '$.detail'),
+    answer = json_extract(value, '$.answer')
 FROM json_each(:rows)
 WHERE delivery_id = json_extract(value, '$.delivery_id') AND number = json_extract(value, '$.number')
 

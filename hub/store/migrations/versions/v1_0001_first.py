@@ -97,6 +97,7 @@ def _attempts() -> None:
         sa.Column("outcome", sa.String(10)),
         sa.Column("status", sa.Integer()),
         sa.Column("detail", sa.Text()),
+        sa.Column("answer", sa.Text()),
     )
 
 
