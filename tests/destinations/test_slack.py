@@ -118,6 +118,47 @@ def test_a_bots_word_says_whose_fault_it_is(word, kind):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><title>Sign in to the guest network</title>",
+        b"\xef\xbb\xbf\r\n <!DOCTYPE html>",
+        b"<script>location='https://portal.test'</script>",
+    ],
+)
+def test_a_webhook_that_answers_with_a_page_has_not_delivered(body):
+    with HttpReceiver([CannedResponse(body=body)]) as receiver:
+        error, _ = failure(webhook(receiver.url), MESSAGE)
+
+    assert (type(error), error.status) == (Unknown, 200)
+    assert error.reason == "answered with a web page, which is not Slack's"
+    assert error.answer == body.decode()
+
+
+@pytest.mark.parametrize("body", [b"ok", b"", b'{"ok":true}', b'{"success":true}', b'{"result":"success"}'])
+def test_servers_that_take_slacks_webhooks_have_words_of_their_own(body):
+    """Slack itself calls its `ok` text/html."""
+    with HttpReceiver([CannedResponse(body=body, headers={"Content-Type": "text/html"})]) as receiver:
+        receipt = webhook(receiver.url).send(MESSAGE, attempt())
+
+    assert (receipt.status, receipt.answer) == (200, body.decode())
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_page_of_a_proxy_is_no_word_of_slacks_about_the_message(status):
+    with HttpReceiver([CannedResponse(status=status, body=b"<html>Bad Request</html>")]) as receiver:
+        error, _ = failure(webhook(receiver.url), MESSAGE)
+
+    assert (type(error), error.answer) == (Retry, "<html>Bad Request</html>")
+
+
+def test_a_bots_answer_is_kept():
+    with HttpReceiver([CannedResponse(body=b'{"ok": false, "error": "invalid_auth"}')]) as receiver:
+        error, _ = failure(bot(receiver.url + "/api/"), MESSAGE)
+
+    assert error.answer == '{"ok": false, "error": "invalid_auth"}'
+
+
+@pytest.mark.parametrize(
     "body", [b"<html>fine</html>", b"", b"[]", b'"ok"', b'{"ok": false}', b"\xff", b"[" * 60000]
 )
 def test_an_answer_that_is_not_slacks_leaves_a_bots_message_unknown(body):

@@ -22,10 +22,14 @@ _SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class Bot(WebClient):
-    """The Web API, for one message that must be sent within `timeout_seconds`."""
+    """The Web API, for one message that must be sent within `timeout_seconds`.
+
+    `answer` is the body of the response, once there is one.
+    """
 
     def __init__(self, token: str, api_url: str, http: HttpClient, timeout_seconds: float) -> None:
         super().__init__(token, base_url=api_url, logger=_SILENT, retry_handlers=[])
+        self.answer = ""
         self._http = http
         self._timeout_seconds = timeout_seconds
 
@@ -35,6 +39,7 @@ class Bot(WebClient):
             method="POST", url=req.full_url, headers=dict(req.header_items()), body=req.data
         )
         response = self._http.send(request, self._timeout_seconds)
+        self.answer = response.text
         return {"status": response.status, "headers": response.headers, "body": _json_object(response.text)}
 
 

@@ -14,7 +14,7 @@ from hub import yamldoc
 from hub.destinations.base import Block, Destination, Renderer
 from hub.destinations.slack.blocks import BLOCKS_LIMIT, builtin, fallback, fit
 from hub.destinations.slack.client import Bot
-from hub.destinations.slack.errors import refusal_error, word_in
+from hub.destinations.slack.errors import is_page, refusal_error, word_in
 from hub.destinations.slack.mrkdwn import cut, escape, unescape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import TemplateError, Unknown
@@ -82,9 +82,13 @@ class SlackDestination(Destination):
             body=json.dumps(message).encode(),
         )
         response = self._http.send(request, context.timeout_seconds)
+        answer = response.text
+        if response.status == 200 and (answer == "ok" or not is_page(answer)):
+            # Servers that take Slack's webhooks (Mattermost, Rocket.Chat, Zulip) have words of their own.
+            return Receipt(detail="Slack answered ok", status=200, answer=answer)
         if response.status == 200:
-            return Receipt(detail="Slack answered ok", status=200)
-        raise refusal_error(response.status, response.headers, word_in(response.text), context.at)
+            raise Unknown("answered with a web page, which is not Slack's", status=200, answer=answer)
+        raise refusal_error(response.status, response.headers, word_in(answer), context.at, answer)
 
     def describe(self) -> str:
         return self._channel if self._token else str(urlsplit(self._webhook_url).hostname)
@@ -100,9 +104,13 @@ class SlackDestination(Destination):
             response = error.response
             word = word_in(response.data.get("error")) if isinstance(response.data, dict) else ""
             if response.status_code == 200 and not word:
-                raise Unknown("answered with something that is not Slack's", status=200) from None
-            raise refusal_error(response.status_code, response.headers, word, context.at) from None
-        return Receipt(detail="Slack answered ok", status=200)
+                raise Unknown(
+                    "answered with something that is not Slack's", status=200, answer=client.answer
+                ) from None
+            raise refusal_error(
+                response.status_code, response.headers, word, context.at, client.answer
+            ) from None
+        return Receipt(detail="Slack answered ok", status=200, answer=client.answer)
 
 
 def _from_template(template: str, renderer: Renderer) -> Message:

@@ -57,8 +57,26 @@ def word_in(text: Any) -> str:
     return text.strip() if isinstance(text, str) and re.fullmatch(r"\s*[a-z_]{2,60}\s*", text) else ""
 
 
-def refusal_error(status: int, headers: Mapping[str, Any], word: str, now: datetime) -> SendError:
-    """Return the error that a refusal with Slack's word for it stands for."""
+def is_page(answer: str) -> bool:
+    """Return True for HTML: a page of a proxy or of a captive portal, which is nobody's word for the message.
+
+    Slack calls its own `ok` text/html, so the text decides.
+    """
+    return answer.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def refusal_error(
+    status: int, headers: Mapping[str, Any], word: str, now: datetime, answer: str
+) -> SendError:
+    """Return the error that a refusal with Slack's word for it stands for; `answer` is all that came."""
+    error = _error(status, headers, word, now, is_from_slack=not is_page(answer))
+    error.answer = answer
+    return error
+
+
+def _error(
+    status: int, headers: Mapping[str, Any], word: str, now: datetime, *, is_from_slack: bool
+) -> SendError:
     reason = f"Slack answered {status} {word}".rstrip() if status != 200 else f"Slack answered {word}"
     if word in DESTINATION_ERRORS:
         return Pause(f"{reason}: {DESTINATION_ERRORS[word]}", status=status)
@@ -66,7 +84,7 @@ def refusal_error(status: int, headers: Mapping[str, Any], word: str, now: datet
         return Pause(
             f"{reason}: it does not take messages here; check the destination's address", status=status
         )
-    if word in MESSAGE_ERRORS or status in (400, 413):
+    if word in MESSAGE_ERRORS or (status in (400, 413) and is_from_slack):
         return Reject(reason, status=status)
     if word in UNKNOWN_ERRORS and status == 200:
         return Unknown(reason, status=status)
