@@ -22,6 +22,7 @@ from hub.errors import Pause, Reject, Retry, SendError, Unknown
 from hub.strings import one_line
 from hub.transport.deadline import Deadline, connect, tls_context
 from hub.transport.failures import connection_reason, root_cause
+from hub.transport.smtp_replies import sender_error
 
 REPLY_LIMIT = 160
 QUIT_SECONDS = 1.0
@@ -64,6 +65,16 @@ class Refusal:
         return f"{self.address} ({self.code} {self.reply})"
 
 
+def envelope_address(address: str) -> str:
+    """Return an address as SMTP and headers take it.
+
+    Some phone carriers gave out addresses with dots side by side or before the @, such as a..b@docomo.ne.jp,
+    which RFC 5321 takes in quotes only.
+    """
+    local, _, domain = address.rpartition("@")
+    return f'"{local}"@{domain}' if ".." in local or local.endswith(".") else address
+
+
 def parse_smtp_url(url: str) -> MailServer:
     """Return the server of `smtp://user:password@host:port?starttls=never|required` or `smtps://…`.
 
@@ -87,7 +98,10 @@ def parse_smtp_url(url: str) -> MailServer:
 
 @dataclass(kw_only=True)
 class Submission:
-    """One mail on its way to its recipients: `accepted` have it by now, the others were `refused`."""
+    """One mail on its way to its recipients: `accepted` have it by now, the others were `refused`.
+
+    `answers` are the server's replies that decided, each with whom it concerned.
+    """
 
     server: MailServer
     sender: str
@@ -95,6 +109,12 @@ class Submission:
     utf8: bool
     accepted: list[str]
     refused: list[Refusal] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+    @property
+    def answer(self) -> str:
+        """All that the server replied about recipients."""
+        return "; ".join(self.answers)
 
     def send(self, recipients: list[str], deadline: Deadline) -> None:
         """Submit the mail for each recipient within the deadline.
@@ -102,9 +122,9 @@ class Submission:
         Raises SendError where the others cannot be tried now.
         """
         with self._session(deadline) as smtp:
-            for recipient in recipients:
+            for count, recipient in enumerate(recipients, 1):
                 with self._translated(deadline):
-                    self._transact(smtp, recipient, deadline)
+                    self._transact(smtp, recipient, recipients[count:], deadline)
 
     @contextlib.contextmanager
     def _session(self, deadline: Deadline) -> Iterator[_Client]:
@@ -136,15 +156,18 @@ class Submission:
         if self.utf8 and not smtp.has_extn("smtputf8"):
             raise Reject("the mail server takes no addresses with letters beyond ASCII")
 
-    def _transact(self, smtp: _Client, recipient: str, deadline: Deadline) -> None:
-        """Make one transaction; a refusal of the recipient or the mail is kept and ends only this one."""
+    def _transact(self, smtp: _Client, recipient: str, rest: list[str], deadline: Deadline) -> None:
+        """Make one transaction; a refusal of the recipient or the mail is kept and ends only this one.
+
+        `rest` are the recipients that come after it.
+        """
         if self.refused:
             smtp.rset()
-        _expect(250, smtp.mail(self.sender, ["SMTPUTF8"] if self.utf8 else []))
+        _expect(250, smtp.mail(envelope_address(self.sender), ["SMTPUTF8"] if self.utf8 else []))
         steps: list[tuple[Callable[[], tuple[int, bytes]], tuple[int, ...]]] = [
-            (lambda: smtp.rcpt(recipient), (250, 251, 252)),
+            (lambda: smtp.rcpt(envelope_address(recipient)), (250, 251, 252)),
             (lambda: smtp.docmd("DATA"), (354,)),
-            (lambda: self._send_mail(smtp, deadline), (250,)),
+            (lambda: self._send_mail(smtp, recipient, rest, deadline), (250,)),
         ]
         for step, expected in steps:
             code, reply = step()
@@ -152,8 +175,11 @@ class Submission:
                 self._refuse(recipient, code, reply)
                 return
         self.accepted.append(recipient)
+        self.answers.append(f"{recipient}: {code} {self._quoted(reply)}")
 
-    def _send_mail(self, smtp: _Client, deadline: Deadline) -> tuple[int, bytes]:
+    def _send_mail(
+        self, smtp: _Client, recipient: str, rest: list[str], deadline: Deadline
+    ) -> tuple[int, bytes]:
         """Send the mail and the final dot; from there on a lost connection means an unknown outcome."""
         smtp.send(re.sub(rb"(?m)^\.", b"..", self.mail) + b".\r\n")
         try:
@@ -162,13 +188,20 @@ class Submission:
             broken = (
                 f"no answer within {deadline.seconds:g} s" if deadline.is_over else "the connection broke"
             )
-            reason = f"{broken} after the whole mail was sent"
-            raise Unknown(reason, accepted=self.accepted) from root_cause(error)
+            untried = f"; not mailed yet: {', '.join(rest)}" if rest else ""
+            reason = f"{broken} after the whole mail was sent to {recipient}{untried}"
+            raise Unknown(reason) from root_cause(error)
 
     def _refuse(self, recipient: str, code: int, reply: bytes) -> None:
+        """Keep the refusal of a recipient; raises SendError where it is about more than this one."""
         refusal = Refusal(address=recipient, code=code, reply=self._quoted(reply))
-        if code == 421:
-            raise Retry(f"the mail server answered 421 {refusal.reply}", status=421, accepted=self.accepted)
+        self.answers.append(f"{recipient}: {code} {refusal.reply}")
+        reason = f"the mail server answered {code} {refusal.reply}"
+        error = sender_error(code, reply, reason, recipient)
+        if error is None and code == 421:
+            error = Retry(reason, status=code)
+        if error is not None:
+            raise error
         self.refused.append(refusal)
 
     def _quoted(self, reply: bytes) -> str:
@@ -184,7 +217,7 @@ class Submission:
         try:
             yield
         except SendError as error:
-            error.accepted = tuple(self.accepted)
+            error.accepted, error.answer = tuple(self.accepted), self.answer
             raise
         except smtplib.SMTPResponseException as error:
             raise self._refusal(error.smtp_code, error.smtp_error) from None
@@ -203,10 +236,14 @@ class Submission:
         """
         if isinstance(reply, str):  # smtplib's own words: what came was no reply
             return Retry("the mail server answered with something that is not SMTP", accepted=self.accepted)
-        reason = f"the mail server answered {code} {self._quoted(reply)}".rstrip()
-        if code >= 500:
-            return Pause(reason, status=code, accepted=self.accepted)
-        return Retry(reason, status=code if code > 0 else None, accepted=self.accepted)
+        answer = f"{code} {self._quoted(reply)}".rstrip()
+        reason = f"the mail server answered {answer}"
+        error = sender_error(code, reply, reason)
+        if error is None:
+            kind = Pause if code >= 500 else Retry
+            error = kind(reason, status=code if code > 0 else None)
+        error.accepted, error.answer = tuple(self.accepted), "; ".join((*self.answers, answer))
+        return error
 
     def _broken(self, error: Exception, deadline: Deadline) -> Retry:
         """Return the error for a connection that failed before a mail was handed in whole: nobody has it."""

@@ -18,6 +18,7 @@ from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event, Summary
 
 A, B = "a@x.test", "b@x.test"
+REFUSES_SENDER = "it refuses the sender; check from and the account of smtp_url"
 PLAIN = {"from": "Hub <hub@example.com>", "subject": "Hi", "text": "hello\n"}
 HOSTILE_HEADERS = [
     "Hi\r\nBcc: evil@evil.test",
@@ -176,6 +177,18 @@ def test_a_mail_that_everybody_has_asks_no_server():
             "refused for good: a@x.test (554 5.6.0 spam), b@x.test (554 5.6.0 spam)",
         ),
         (Script(data="451 4.3.0 full"), Retry, (), None),
+        (
+            Script(rcpt={B: "550 5.7.60 No"}),
+            Pause,
+            (A,),
+            f"the mail server answered 550 5.7.60 No: {REFUSES_SENDER}",
+        ),
+        (
+            Script(rcpt={B: "452 sending limit exceeded"}),
+            Retry,
+            (A,),
+            "the mail server answered 452 sending limit exceeded: it takes no more of this sender for now",
+        ),
     ],
 )
 def test_a_refusal_concerns_its_recipient_alone(script, kind, accepted, reason):
@@ -184,6 +197,38 @@ def test_a_refusal_concerns_its_recipient_alone(script, kind, accepted, reason):
 
     assert (type(error), error.accepted) == (kind, accepted)
     assert reason is None or error.reason == reason
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        ("550 5.4.5 Daily user sending limit exceeded", Retry),
+        ("554 5.2.252 SendAsDenied; not allowed to send as", Pause),
+        ("421 Domain x.test is not allowed to send", Pause),
+    ],
+)
+def test_a_reply_about_the_sender_concerns_the_destination_at_every_step(step, reply, kind):
+    with SmtpServer(script=Script(**{step: {A: reply} if step == "rcpt" else reply})) as server:
+        error, _ = failure(destination(server, to=A), PLAIN)
+
+    assert (type(error), error.status, error.accepted) == (kind, int(reply[:3]), ())
+    assert error.answer.endswith(reply)
+    assert getattr(error, "after_seconds", None) == (3600.0 if kind is Retry else None)
+
+
+def test_what_every_recipients_server_said_is_the_answer():
+    with SmtpServer(script=Script(rcpt={B: "550 5.1.1 no"})) as server:
+        error, _ = failure(destination(server), PLAIN)
+
+    assert error.answer == "a@x.test: 250 2.0.0 kept; b@x.test: 550 5.1.1 no"
+
+
+def test_the_answer_to_a_mail_that_was_taken_is_kept():
+    with SmtpServer() as server:
+        receipt = destination(server, to=A).send(PLAIN, attempt())
+
+    assert receipt.answer == "a@x.test: 250 2.0.0 kept"
 
 
 @pytest.mark.parametrize("step", ["rcpt", "data", "dot"])
@@ -232,6 +277,17 @@ def test_an_unknown_outcome_names_who_has_it_already():
         error, _ = failure(destination(server), PLAIN)
 
     assert (type(error), error.accepted) == (Unknown, (A,))
+    assert error.reason.endswith("after the whole mail was sent to b@x.test")
+
+
+def test_an_unknown_outcome_names_who_was_not_mailed_yet():
+    with SmtpServer(script=Script(dot=CLOSE)) as server:
+        error, _ = failure(destination(server), PLAIN)
+
+    assert (
+        error.reason
+        == "the connection broke after the whole mail was sent to a@x.test; not mailed yet: b@x.test"
+    )
 
 
 # -- encryption -----------------------------------------------------------------------------------
@@ -373,6 +429,16 @@ def test_addresses_of_every_script_are_mailed():
     assert mail.recipients == ("jürgen@xn--mnchen-3ya.test",)
 
 
+def test_dots_that_carriers_gave_out_are_mailed_in_quotes():
+    with SmtpServer(script=Script(rcpt={'"c."@docomo.test': "550 5.1.1 it is in quotes"})) as server:
+        error, _ = failure(destination(server, to="a..b@docomo.test, c.@docomo.test"), PLAIN)
+        (mail,) = server.wait_for(1)
+
+    assert (mail.recipients, error.accepted) == (("a..b@docomo.test",), ("a..b@docomo.test",))
+    assert "c.@docomo.test (550 5.1.1 it is in quotes)" in error.reason
+    assert b'To: "a..b"@docomo.test, "c."@docomo.test\r\n' in mail.raw
+
+
 # -- composing ------------------------------------------------------------------------------------
 
 
@@ -457,7 +523,7 @@ def test_what_is_left_out_is_said_in_the_built_in_words(renderer):
         "a@",
         "a b@x.test",
         "a@x..test",
-        "a..b@x.test",
+        ".a@x.test",
         "=?utf-8?q?a?=@x.test",
         '"a b"@x.test',
         "a" * 65 + "@x.test",
@@ -466,6 +532,21 @@ def test_what_is_left_out_is_said_in_the_built_in_words(renderer):
 )
 def test_a_recipient_must_be_exactly_one_address(renderer, value):
     with pytest.raises(TemplateError, match=r"^recipient: does not render to exactly one valid address"):
+        composed(renderer, {"recipient": "{{ data.to }}", "text": "x"}, data={"to": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("user@example.com.", "it ends with a dot"),
+        ("user@example。com。", "it ends with a dot"),
+        ("user", "it has no @"),
+        ("a b@x.test", "the part before its @ is not valid"),
+        ("a@x..test", "its domain is not valid"),
+    ],
+)
+def test_a_recipient_that_is_no_address_says_why(renderer, value, reason):
+    with pytest.raises(TemplateError, match=rf"one valid address: {reason}$"):
         composed(renderer, {"recipient": "{{ data.to }}", "text": "x"}, data={"to": value})
 
 
@@ -535,7 +616,8 @@ def test_the_built_in_mail_escapes_every_word():
         ({"from": "a@x.test, b@x.test"}, "must be one address"),
         ({"to": []}, "must name at least one address"),
         ({"to": ""}, "must name at least one address"),
-        ({"to": ["a@x.test", "b"]}, "must be addresses like"),
+        ({"to": ["a@x.test", "b"]}, "must be addresses like .*; one is none: it has no @"),
+        ({"to": "b@x.test."}, "must be addresses like .*; one is none: it ends with a dot"),
         ({"to": 3}, "valid string"),
     ],
 )

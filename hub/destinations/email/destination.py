@@ -109,7 +109,8 @@ def _recipient(rendered: str) -> str:
     try:
         return valid_address(rendered)
     except ValueError as error:
-        raise TemplateError("recipient", None, "does not render to exactly one valid address") from error
+        message = f"does not render to exactly one valid address: {error}"
+        raise TemplateError("recipient", None, message) from error
 
 
 def _bodies(fields: Mapping[str, Any], renderer: Renderer) -> tuple[str | None, str | None]:
@@ -161,16 +162,18 @@ def _receipt(submission: Submission) -> Receipt:
 
     Refusals for now come first: the mail is tried again for those, and those for good are reported last.
     """
-    accepted = tuple(submission.accepted)
+    accepted, answer = tuple(submission.accepted), submission.answer
     temporary = [refusal for refusal in submission.refused if not refusal.is_final]
     if temporary:
-        raise Retry(f"refused for now: {_listed(temporary)}", status=temporary[0].code, accepted=accepted)
+        reason = f"refused for now: {_listed(temporary)}"
+        raise Retry(reason, status=temporary[0].code, accepted=accepted, answer=answer)
     if not submission.refused:
-        return Receipt(detail=f"accepted for {', '.join(accepted)}", status=250, accepted=accepted)
+        detail = f"accepted for {', '.join(accepted)}"
+        return Receipt(detail=detail, status=250, accepted=accepted, answer=answer)
     reason = f"refused for good: {_listed(submission.refused)}"
     if accepted:
         reason = f"delivered to {', '.join(accepted)}; {reason}"
-    raise Reject(reason, status=submission.refused[0].code, accepted=accepted)
+    raise Reject(reason, status=submission.refused[0].code, accepted=accepted, answer=answer)
 
 
 def _listed(refusals: list[Refusal]) -> str:

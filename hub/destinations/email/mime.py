@@ -16,15 +16,17 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
 import idna
 
 from hub.errors import Reject
 from hub.strings import one_line, shortened
+from hub.transport.smtp import envelope_address
 
 SUBJECT_LIMIT = 250
 
-_LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\".\x00-\x1f\x7f]+(\.[^\s@<>()\[\]\\,;:\".\x00-\x1f\x7f]+)*")
+_LOCAL_PART = re.compile(r"(?!\.)[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+")
 _HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"]
 _MIME_HEADERS = {"mime-version", "content-type", "content-transfer-encoding"}
 
@@ -42,7 +44,10 @@ class Mailbox:
 
 
 def valid_address(text: str) -> str:
-    """Return the one bare address that a text is, its domain in ASCII form; raises ValueError otherwise."""
+    """Return the one bare address that a text is, its domain in ASCII form; raises ValueError otherwise.
+
+    Dots side by side or before the @ are allowed, as some carriers gave them out.
+    """
     local, _, domain = text.strip().rpartition("@")
     if (
         not _LOCAL_PART.fullmatch(local)
@@ -50,11 +55,13 @@ def valid_address(text: str) -> str:
         or "=?" in local
         or not local.isprintable()
     ):
-        raise ValueError("is not one valid address")
+        raise ValueError("the part before its @ is not valid" if "@" in text else "it has no @")
     try:
         ascii_domain = idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        raise ValueError("is not one valid address") from None
+        raise ValueError("its domain is not valid") from None
+    if ascii_domain.endswith("."):
+        raise ValueError("it ends with a dot")
     return f"{local}@{ascii_domain}"
 
 
@@ -131,9 +138,17 @@ def _mailbox(text: str) -> Mailbox:
     return Mailbox(name=header_text(name), address=valid_address(address))
 
 
-def _address(mailbox: Mailbox) -> Address:
+class _Address(Address):
+    """An address of a header that quotes dots which must be: email's own leaves them."""
+
+    @property
+    def addr_spec(self) -> str:
+        return envelope_address(super().addr_spec)
+
+
+def _address(mailbox: Mailbox) -> _Address:
     local, _, domain = mailbox.address.rpartition("@")
-    return Address(display_name=mailbox.name, username=local, domain=domain)
+    return _Address(display_name=mailbox.name, username=local, domain=domain)
 
 
 def _policy(*parties: Mailbox) -> email.policy.EmailPolicy[EmailMessage]:
@@ -153,11 +168,17 @@ def _check(raw: bytes, intended: EmailMessage) -> None:
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
     names = [name for name in parsed if name.lower() not in _MIME_HEADERS]
     if names != _HEADERS or any(
-        _unfolded(parsed[name]) != _unfolded(intended[name]) for name in ("From", "To", "Subject")
+        _words(parsed[name]) != _words(intended[name]) for name in ("From", "To", "Subject")
     ):
-        raise Reject("the mail would not read as it was meant: a name or subject in it is malformed")
+        raise Reject(
+            "the mail would not read as it was meant: a name, an address or the subject is malformed"
+        )
 
 
-def _unfolded(value: object) -> str:
-    """Return a header's words, however its lines were folded."""
-    return "".join(str(value).split())
+def _words(header: Any) -> str:
+    """Return a header's words, however its lines were folded and its addresses quoted."""
+    addresses = getattr(header, "addresses", None)
+    if addresses is None:
+        return "".join(str(header).split())
+    words = "".join(f"{address.display_name}<{address.username}@{address.domain}>" for address in addresses)
+    return "".join(words.split()).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

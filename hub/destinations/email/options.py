@@ -61,5 +61,6 @@ class EmailSend(Block):
 def _addresses(to: str | list[str]) -> tuple[Mailbox, ...]:
     try:
         return tuple(box for part in ([to] if isinstance(to, str) else to) for box in mailboxes(part))
-    except ValueError:
-        raise ValueError("must be addresses like ada@example.com or Ada <ada@example.com>") from None
+    except ValueError as error:
+        message = f"must be addresses like ada@example.com or Ada <ada@example.com>; one is none: {error}"
+        raise ValueError(message) from None
