@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from hub.humanize import counted
+from hub.humanize import counted, enumerated
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
 from hub.rules.load import read_config
 from hub.settings import load_settings
 from hub.terminal.printing import say, say_json
 from hub.terminal.problems import NoSuchFile, count_problems, show_problems
+from hub.transport.http import IGNORED_PROXY, ignored_proxies
 
 
 @click.command("check")
@@ -36,6 +37,9 @@ def command(file: Path | None, templates: Path | None, strict: bool, as_json: bo
     else:
         show_problems(problems, path)
         say(_summary(path, config, problems))
+        ignored = ignored_proxies(settings.environment)
+        if ignored:
+            say(f"note: {enumerated(ignored)} {IGNORED_PROXY}")
     if any(strict or problem.severity is Severity.ERROR for problem in problems):
         raise click.exceptions.Exit(1)
 

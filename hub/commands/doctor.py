@@ -15,6 +15,7 @@ from hub.process import start
 from hub.rules.load import read_config
 from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say, say_json
+from hub.transport.http import ignored_proxies
 
 _MARKS = {
     Level.GOOD: click.style("✓", fg="green"),
@@ -32,7 +33,8 @@ def command(as_json: bool) -> None:
     """
     settings = load_settings()
     config, problems = read_config(settings.config_path, settings.templates_path, settings.environment)
-    facts = _look_up(FileFacts(config=config, problems=tuple(problems)), settings)
+    ignored = ignored_proxies(settings.environment)
+    facts = _look_up(FileFacts(config=config, problems=tuple(problems), ignored=ignored), settings)
     results = list(examine(facts, settings.config_path.as_posix()))
     is_good = all(result.level is not Level.PROBLEM for result in results)
     if as_json:

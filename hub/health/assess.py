@@ -55,6 +55,7 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
         variable = problem.message.partition(" ")[0]
         if problem.code != Code.UNSET_VARIABLE or variable not in lacked:
             yield _problem_finding(problem)
+    yield from machine.proxies(facts)
     if facts.files.refused:
         first, *others = facts.files.refused
         yield Finding(

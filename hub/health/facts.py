@@ -25,11 +25,15 @@ Counts = Mapping[tuple[str, State], int]
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """The user's files. `config` is None where they cannot be used; `refused` are the last edit's errors."""
+    """The user's files. `config` is None where they cannot be used; `refused` are the last edit's errors.
+
+    `ignored` are variables of the environment that the hub does not read, though others do.
+    """
 
     config: Config | None
     problems: tuple[Problem, ...] = ()
     refused: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

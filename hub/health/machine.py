@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hub.health.facts import Facts
-from hub.humanize import byte_size, capitalised, span
+from hub.humanize import byte_size, capitalised, enumerated, span
 from hub.model.delivery import State
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store.store import MIGRATED_MESSAGE
+from hub.transport.http import IGNORED_PROXY
 
 CLOCK_OFF_SECONDS, CLOCK_WRONG_SECONDS = 30.0, 240.0
 """A sender's time stamp may be five minutes away from this machine's clock; then every request is refused."""
@@ -20,6 +21,17 @@ VACUUM_FACTOR = 2
 """SQLite's VACUUM needs up to twice the file's size: https://www.sqlite.org/lang_vacuum.html"""
 
 STATE_ORDER = (State.DELIVERED, State.DEAD, State.HELD, State.CANCELLED, State.PENDING, State.SENDING)
+
+
+def proxies(facts: Facts) -> Iterator[Finding]:
+    """Judge the environment: a proxy in it is not used."""
+    if facts.files.ignored:
+        yield Finding(
+            code=FindingCode.PROXY,
+            severity=FindingSeverity.NOTE,
+            headline=f"{enumerated(facts.files.ignored)} {IGNORED_PROXY}",
+            cure="let the hub reach its destinations directly",
+        )
 
 
 def database(facts: Facts) -> Iterator[Finding]:

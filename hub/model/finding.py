@@ -17,6 +17,7 @@ class FindingCode(StrEnum):
 
     CONFIGURATION = "configuration"
     RELOAD_REFUSED = "reload_refused"
+    PROXY = "proxy"
     NOT_CONFIGURED = "not_configured"
     SILENT = "silent"
     DATABASE = "database"

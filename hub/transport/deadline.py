@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import os
 import queue
 import socket
 import ssl
@@ -18,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+
+import certifi
 
 RECEIVED_LIMIT_BYTES = 4 * 1024 * 1024
 """More than this is no answer to a message, whatever the protocol: it would only fill the memory."""
@@ -86,12 +90,22 @@ def connect(host: str, port: int) -> socket.socket:
     raise failure
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return a context whose connections keep to the deadline.
+def tls_context(*protocols: str) -> ssl.SSLContext:
+    """Return a context whose connections keep to the deadline; `protocols` are offered by ALPN.
 
-    It verifies as `ssl.create_default_context` does, with the system's authorities or SSL_CERT_FILE's.
+    It verifies by the system's authorities, those of SSL_CERT_FILE and SSL_CERT_DIR in their place where set,
+    and those of certifi: the system may have none at all, as in a slim container.
     """
+    return _tls_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), protocols)
+
+
+@functools.lru_cache(maxsize=8)
+def _tls_context(cert_file: str | None, cert_dir: str | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
+    """Return the one context for an environment: to read all authorities takes longer than a mail."""
     context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
     context.sslsocket_class = _TlsSocket
     return context
 

@@ -16,6 +16,7 @@ from hub.model.stats import Stats
 from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store, Transaction
+from hub.transport.http import ignored_proxies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,12 @@ class Context:
         """Return the facts about the user's files that this process serves, and about a refused edit."""
         serving = self.serving()
         config = serving.rules.config
-        return FileFacts(config=config, problems=config.warnings, refused=errors_of(serving.refused))
+        return FileFacts(
+            config=config,
+            problems=config.warnings,
+            refused=errors_of(serving.refused),
+            ignored=ignored_proxies(self.settings.environment),
+        )
 
     def waiting_facts(self, snapshot: Transaction) -> Facts:
         """Return the facts that say why deliveries wait."""

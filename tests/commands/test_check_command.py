@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from hub.commands.check import command
@@ -112,3 +113,17 @@ def test_checking_imports_no_server_and_no_database() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_a_proxy_in_the_environment_is_a_note_that_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:sesame@proxy.test:3128")
+    monkeypatch.setenv("all_proxy", "")
+    result = run(tmp_path, GOOD, "--strict")
+
+    assert result.exit_code == 0
+    assert result.output.endswith(
+        "no problems\nnote: HTTPS_PROXY in the environment: the hub does not read that, "
+        "messages go out without a proxy\n"
+    )

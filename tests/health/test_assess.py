@@ -58,6 +58,13 @@ def failing(error: str | None) -> Facts:
 
 
 AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
+    (
+        with_files(ignored=("HTTPS_PROXY", "http_proxy")),
+        CODE.PROXY,
+        NOTE,
+        "hub",
+        "HTTPS_PROXY and http_proxy in the environment: the hub does not read that",
+    ),
     (on_postgres(connections=(19, 20)), CODE.DATABASE, WATCH, "hub", "PostgreSQL 16: 19 of 20 connections"),
     (on_postgres(connections=(1, 17)), CODE.DATABASE, WATCH, "hub", "PostgreSQL 16: 1 of 17 connections"),
     (on_postgres(connections=(1, 8)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: 1 of 8 connections"),

@@ -7,11 +7,12 @@ import errno
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.transport.deadline import RECEIVED_LIMIT_BYTES, Deadline, connect, deadline_after
+from hub.transport.deadline import RECEIVED_LIMIT_BYTES, Deadline, connect, deadline_after, tls_context
 
 
 @contextlib.contextmanager
@@ -96,3 +97,21 @@ def test_a_deadline_within_another_gives_its_place_back() -> None:
         connection.recv_into(bytearray(1))
 
     assert (inner.received_bytes, outer.received_bytes) == (1, 1)
+
+
+def test_a_system_without_authorities_has_those_of_certifi(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+
+    assert tls_context().cert_store_stats()["x509_ca"] > 50
+
+
+def test_authorities_are_read_once_for_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = tls_context()
+    monkeypatch.setenv("SSL_CERT_DIR", "/elsewhere")
+
+    assert tls_context() is tls_context()
+    assert tls_context() is not usual
+    assert tls_context("http/1.1") is not tls_context()
