@@ -31,7 +31,13 @@ class Inline:
 
 
 class Structure:
-    """Mark of a field of a send block that is a structure whose strings are templates."""
+    """Mark of a field of a send block that is a structure whose strings are templates.
+
+    `is_body` is False where it stands beside the content of the message, as headers do.
+    """
+
+    def __init__(self, *, is_body: bool = True) -> None:
+        self.is_body = is_body
 
 
 class TemplateName:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from hub import __version__
 from hub.catalog import MASK
 from hub.catalog.redaction import Redaction
+from hub.destinations.http.entries import with_query
 from hub.model.delivery import RAW, Message
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
@@ -82,12 +83,22 @@ def _email(shown: ShownMessage) -> Iterator[str]:
 
 def _http(shown: ShownMessage) -> Iterator[str]:
     message, options = shown.message, shown.destination.options
-    yield f"{message.get('method', 'POST')} {inline(shown.url + (message.get('path') or ''))}"
+    url = with_query(shown.url + (message.get("path") or ""), message.get("query", []))
+    yield f"{message.get('method', 'POST')} {inline(url)}"
+    own = {name.lower() for name, _ in message.get("headers", [])}
+    usual = {
+        "User-Agent": f"fanout-hub/{__version__}",
+        **dict.fromkeys(getattr(options, "headers", None) or (), MASK),
+    }
     yield from _headers(
         {
             "Content-Type": message.get("content_type", ""),
-            "User-Agent": f"fanout-hub/{__version__}",
-            **dict.fromkeys(getattr(options, "headers", None) or (), MASK),
+            **{name: value for name, value in usual.items() if name.lower() not in own},
+        }
+    )
+    yield from _headers(message.get("headers", []))
+    yield from _headers(
+        {
             "webhook-id": "(the delivery's id)",
             "webhook-timestamp": "(when it is sent)",
             **({"webhook-signature": "(over id, timestamp and body)"} if _signs(options) else {}),
@@ -96,6 +107,10 @@ def _http(shown: ShownMessage) -> Iterator[str]:
             "hub-attempt": "1",
         }
     )
+    if "form" in message:
+        yield "form"
+        yield from _headers(message["form"])
+        return
     yield "body: the event itself, byte for byte; indented here" if message.get(RAW) else "body"
     yield from indented(shown.body)
 
@@ -108,8 +123,8 @@ def _kept(shown: ShownMessage) -> Iterator[str]:
     yield from indented(_dump(shown.message), "")
 
 
-def _headers(headers: Mapping[str, str]) -> Iterator[str]:
-    for name, value in headers.items():
+def _headers(headers: Mapping[str, str] | Iterable[Sequence[str]]) -> Iterator[str]:
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         yield f"  {name}: {inline(value)}"
 
 

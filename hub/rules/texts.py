@@ -126,7 +126,7 @@ class _Collector:
         for name, field in destination.Send.model_fields.items():
             key = field.alias or name
             for mark in marks_of(field) if key in send.fields else ():
-                is_rendered = is_rendered or not (isinstance(mark, Inline) and mark.filled)
+                is_rendered = is_rendered or _makes_body(mark)
                 if isinstance(mark, TemplateName):
                     yield from self._texts_of_files(str(send.fields[key]), mark)
                 elif isinstance(mark, Structure | Inline):
@@ -159,3 +159,10 @@ class _Collector:
         if file not in self._documents:
             self._documents[file] = yamldoc.parse(source.encode(), file)[0]
         return self._documents[file]
+
+
+def _makes_body(mark: object) -> bool:
+    """Return True where a field with this mark stands in the place of the event itself."""
+    return isinstance(mark, TemplateName) or (
+        mark.is_body if isinstance(mark, Structure) else isinstance(mark, Inline) and not mark.filled
+    )

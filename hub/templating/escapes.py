@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from markupsafe import Markup
 from markupsafe import escape as escape_markup
 
 from hub.templating.filters import JsonText, as_jsonable
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""https://www.w3.org/TR/xml/#charsets"""
 
 Escape = Callable[[Any], str]
 """A function from a value to the text that stands for it. A destination may bring its own."""
@@ -35,7 +39,17 @@ def as_json(value: Any) -> str:
 
 def path_segment(value: Any) -> str:
     """Return the value percent-encoded for one segment of a URL's path, the slash included."""
-    return quote(str(value), safe="")
+    return quote(str(value), safe="", errors="replace")
+
+
+def form_value(value: Any) -> str:
+    """Return the value percent-encoded for the body of a form, where it can end no field."""
+    return quote_plus(str(value), errors="replace")
+
+
+def xml(value: Any) -> str:
+    """Return the value escaped for XML, without the characters that XML 1.0 has no way to write."""
+    return _NOT_IN_XML.sub("", str(escape_markup(value)))
 
 
 def _is_json(text: str) -> bool:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import http.client
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import certifi
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -30,6 +29,10 @@ BODY_LIMIT_BYTES = 64 * 1024
 
 RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
 
+PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+"""Other programs read them, in small letters too."""
+IGNORED_PROXY = "in the environment: the hub does not read that, messages go out without a proxy"
+
 USER_AGENT = f"fanout-hub/{__version__}"
 """The name under which the hub sends."""
 
@@ -39,11 +42,15 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
 
 @dataclass(frozen=True, kw_only=True)
 class HttpRequest:
-    """A request to an absolute URL. The values of `headers` may be bytes, so that they can hold any text."""
+    """A request to an absolute URL.
+
+    `headers` are a mapping, or pairs where a name may be there several times. Their values may be bytes, so
+    that they can hold any text.
+    """
 
     method: str
     url: str
-    headers: Mapping[str, str | bytes]
+    headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]]
     body: bytes
 
 
@@ -74,7 +81,8 @@ class HttpClient:
         Raises Retry where nothing was sent, and Unknown where no response came.
         """
         url = urlsplit(request.url)
-        headers: Any = {**request.headers, "Content-Length": str(len(request.body))}
+        headers: Any = urllib3.HTTPHeaderDict(request.headers)  # type: ignore[arg-type]  # bytes are sent as they are
+        headers["Content-Length"] = str(len(request.body))
         with deadline_after(timeout_seconds, self._resolver) as deadline:
             try:
                 stream = self._pool(url).urlopen(
@@ -144,23 +152,24 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
-    """One TLS context for all connections to a host, made when the first is needed."""
-
     ConnectionCls = _TlsConnection
 
     def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
-        context = tls_context()
-        # The system may have no authorities at all, as in a slim container.
-        context.load_verify_locations(certifi.where())
-        context.set_alpn_protocols(["http/1.1"])
-        super().__init__(host, port, ssl_context=context, **options)
+        super().__init__(host, port, ssl_context=tls_context("http/1.1"), **options)
+
+
+def ignored_proxies(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the variables that name a proxy, which is not used."""
+    names = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES))
+    return tuple(name for name in names if environment.get(name))
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the wait that a Retry-After header asks for, in seconds or as a date; at most a day."""
     text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
-    if re.fullmatch(r"\d{1,10}", text, re.ASCII):
-        return float(min(int(text), RETRY_AFTER_LIMIT_SECONDS))
+    # Whole seconds by RFC 9110; some send what a clock of theirs says.
+    if re.fullmatch(r"\d{1,10}(\.\d{1,9})?", text, re.ASCII):
+        return min(float(text), RETRY_AFTER_LIMIT_SECONDS)
     try:
         at = parsedate_to_datetime(text)
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()

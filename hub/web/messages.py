@@ -38,6 +38,9 @@ def _parts(message: Message, to_text: ToText) -> Iterator[Part]:
     if "method" in message:
         words = (message["method"], message.get("path"), message.get("content_type"))
         yield Part(label="Request", text=" ".join(str(word) for word in words if word))
+    for label, key in (("Query", "query"), ("Headers", "headers"), ("Form", "form")):
+        lines = (": ".join(map(str, entry)) for entry in _list(message.get(key)))
+        yield Part(label=label, text="\n".join(lines), is_code=True)
     if message.get(RAW):
         yield Part(label="Body", text="the event itself, byte for byte as it came")
     if isinstance(message.get("body"), str):

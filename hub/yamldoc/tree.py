@@ -20,6 +20,9 @@ from hub.yamldoc.syntax import explain, explain_alias, explain_tag
 DEPTH_LIMIT = 50
 ALIASED_VALUES_LIMIT = 10_000
 
+FOREIGN_NAMES = frozenset({"on_status", "form", "query", "headers", "json"})
+"""Keys below which numbers are keys: statuses, and names that an endpoint gives."""
+
 _PROPERTY = re.compile(r"[&!]\S*\s+")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -225,22 +228,27 @@ class _Builder:
         parent.unusable = True
         if parent.is_template or isinstance(node.value, dict | list):
             return
+        key = self._key(node, plain_text)
         if plain_text == "<<":
             message = 'merge keys ("<<") are not supported; write the keys out'
             self._report(node.line, node.column, Code.BAD_KEY, message)
-        elif not isinstance(node.value, str):
+        elif not isinstance(key, str):
             message = f"a key must be text, not {_kind(node.value)}; put it into quotes"
             self._report(node.line, node.column, Code.BAD_KEY, message)
-        elif node.value in parent.node.keys:
-            first = parent.node.keys[node.value]
-            message = (
-                f'"{node.value}" is here a second time, the first is in line {first.line}; keep one of them'
-            )
+        elif key in parent.node.keys:
+            first = parent.node.keys[key]
+            message = f'"{key}" is here a second time, the first is in line {first.line}; keep one of them'
             self._report(node.line, node.column, Code.DUPLICATE_KEY, message)
         else:
             parent.unusable = False
-            parent.key = node.value
-            parent.node.keys[node.value] = node.position
+            parent.key = key
+            parent.node.keys[key] = node.position
+
+    def _key(self, node: Node, plain_text: str | None) -> Any:
+        """Return a key: a number as it is written, in a mapping whose names are other people's."""
+        is_number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        is_foreign = any(opened.key in FOREIGN_NAMES for opened in self.stack[:-1])
+        return plain_text if is_number and is_foreign else node.value
 
     def _report(
         self, line: int, column: int, code: Code, message: str, severity: Severity = Severity.ERROR

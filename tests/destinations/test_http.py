@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
-from sending import AT, HttpContract, attempt
+from sending import AT, HttpContract, attempt, listener
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub import __version__
 from hub.destinations.http.destination import HttpDestination
 from hub.destinations.http.options import HttpOptions, HttpSend
-from hub.errors import TemplateError
-from hub.model.delivery import RAW
+from hub.errors import About, Pause, Reject, Retry, SendError, TemplateError, Unknown
+from hub.model.delivery import RAW, Receipt
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OWN_HEADER = "set by the hub itself and cannot be given here"
 OTHER = "whsec_" + base64.b64encode(b"another secret key").decode()
 
 
@@ -162,11 +163,184 @@ def test_a_number_that_json_does_not_have_is_a_template_error(renderer):
         composed(renderer, {"json": {"n": float("inf")}})
 
 
-def test_another_content_type_prints_plainly(renderer):
-    fields = {"body": "name={{ data.name }}", "content_type": "text/plain"}
-    message = composed(renderer, fields, data={"name": "<a>"})
+@pytest.mark.parametrize(
+    ("content_type", "printed"),
+    [
+        ("text/plain", "x&To=+1999 \x0b<é>'"),
+        ("text/csv; charset=utf-8", "x&To=+1999 \x0b<é>'"),
+        ("application/x-www-form-urlencoded", "x%26To%3D%2B1999+%0B%3C%C3%A9%3E%27"),
+        ("Application/X-WWW-Form-URLencoded; charset=utf-8", "x%26To%3D%2B1999+%0B%3C%C3%A9%3E%27"),
+        ("application/xml", "x&amp;To=+1999 &lt;é&gt;&#39;"),
+        ("text/xml", "x&amp;To=+1999 &lt;é&gt;&#39;"),
+        ("application/soap+xml", "x&amp;To=+1999 &lt;é&gt;&#39;"),
+        ("text/html", "x&amp;To=+1999 \x0b&lt;é&gt;&#39;"),
+    ],
+)
+def test_what_a_body_prints_is_escaped_for_its_type(renderer, content_type, printed):
+    fields = {"body": "Name={{ data.name }}&A=b", "content_type": content_type}
+    message = composed(renderer, fields, data={"name": "x&To=+1999 \x0b<é>'"})
 
-    assert (message["body"], message["content_type"]) == ("name=<a>", "text/plain")
+    assert (message["body"], message["content_type"]) == (f"Name={printed}&A=b", content_type)
+
+
+@pytest.mark.parametrize("field", ["form", "query", "headers"])
+def test_entries_are_left_out_sent_empty_or_repeated(renderer, field):
+    fields = {
+        field: {
+            "missing": "{{ data.missing }}",
+            "null": "{{ data.nothing }}",
+            "given-null": None,
+            "empty": "{{ data.empty }}",
+            "tags": "{{ data.tags }}",
+            "listed": ["a", "{{ data.missing }}", "{{ data.n }}"],
+            "flag": "{{ data.n == 7 }}",
+            "n": "{{ data.n }}",
+            "text": "is {{ data.missing }}",
+        }
+    }
+    data = {"nothing": None, "empty": "", "tags": ["x", "y"], "n": 7}
+    message = composed(renderer, fields, data=data)
+
+    assert message[field] == [
+        *(["empty", ""], ["tags", "x"], ["tags", "y"], ["listed", "a"], ["listed", "7"]),
+        *(["flag", "true"], ["n", "7"], ["text", "is "]),
+    ]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [["a"]]])
+def test_an_entry_that_is_no_text_is_a_template_error(renderer, value):
+    with pytest.raises(TemplateError, match=r"^form.a: renders to a mapping or to a list in a list"):
+        composed(renderer, {"form": {"a": "{{ data.value }}"}}, data={"value": value})
+
+
+def test_no_stranger_can_extend_a_form(renderer):
+    fields = {"form": {"Body": "Hi {{ data.name }} & all", "To": "+4930"}}
+    message = json.loads(json.dumps(composed(renderer, fields, data={"name": "x&To=+1999\ud800"})))
+    request = sent(message)
+
+    assert request.body == b"Body=Hi+x%26To%3D%2B1999%3F+%26+all&To=%2B4930"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_query_is_put_behind_the_urls_own(renderer):
+    fields = {"path": "/a", "query": {"q": "x&y=z #é", "empty": ""}}
+    message = composed(renderer, fields)
+
+    assert sent(message, url="/hooks?own=1%2F").path == "/hooks/a?own=1%2F&q=x%26y%3Dz%20%23%C3%A9&empty="
+    assert sent(message, url="/hooks").path == "/hooks/a?q=x%26y%3Dz%20%23%C3%A9&empty="
+    assert sent(composed(renderer, {"query": {"a": "{{ data.no }}"}}), url="/hooks").path == "/hooks"
+
+
+def test_headers_of_a_send_win_whatever_their_capitals():
+    def note(connection, stopping):
+        heads.append(connection.recv(4000))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    heads = []
+    message = {
+        "method": "POST",
+        "content_type": "a/b",
+        "body": "x",
+        "headers": [
+            ["x-team", "a\r\nX-Evil: 1\x85"],
+            ["X-Team", "b"],
+            ["User-Agent", "mine"],
+            ["X-Empty", ""],
+        ],
+    }
+    with listener(note) as port:
+        place = destination(f"http://127.0.0.1:{port}", headers={"X-TEAM": "growth", "X-Own": "1"})
+        place.send(message, attempt())
+    lines = heads[0].decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")[1:]
+    named = [line for line in lines if line.lower().startswith(("x-", "user-agent"))]
+
+    assert sorted(named) == ["User-Agent: mine", "X-Empty: ", "X-Own: 1", "x-team: aX-Evil: 1", "x-team: b"]
+
+
+def test_a_send_with_headers_alone_passes_the_event_on(renderer):
+    message = composed(renderer, {"headers": {"X-Type": "{{ type }}"}})
+    request = sent(message, payload=b"{}")
+
+    assert (request.body, request.headers["x-type"]) == (b"{}", "user.created")
+
+
+# -- what an answer means -------------------------------------------------------------------------
+
+
+def judged(status, *, on_status=None, path=None, on_status_of_send=None):
+    message = {"method": "POST", "content_type": "a/b", "body": "", "on_status": on_status_of_send or {}}
+    if path:
+        message["path"] = path
+    with HttpReceiver([CannedResponse(status=status, body=b"the\nanswer")]) as receiver:
+        place = destination(receiver.url, on_status=on_status or {})
+        try:
+            return place.send(message, attempt())
+        except SendError as error:
+            return error
+
+
+@pytest.mark.parametrize("status", [400, 406, 409, 411, 413, 414, 415, 422, 431])
+def test_what_speaks_of_the_message_is_about_the_message(status):
+    error = judged(status)
+
+    assert (type(error), error.about, error.answer) == (Retry, About.MESSAGE, "the\nanswer")
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 407, 408, 412, 418, 421, 425, 429, 500, 503, 302])
+def test_all_else_is_about_the_endpoint(status):
+    error = judged(status)
+
+    assert (type(error), error.about) == (Retry, About.ENDPOINT)
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "about"),
+    [(404, "/u_1", About.MESSAGE), (405, "/u_1", About.MESSAGE), (404, None, About.ENDPOINT)],
+)
+def test_a_path_of_its_own_that_is_not_there_is_about_the_message(status, path, about):
+    assert judged(status, path=path).about is about
+
+
+@pytest.mark.parametrize(
+    ("status", "rules", "kind"),
+    [
+        (404, {"404": "delivered"}, Receipt),
+        (422, {"422": "dead"}, Reject),
+        (504, {"504": "unknown"}, Unknown),
+        (402, {"4xx": "pause"}, Pause),
+        (404, {"4xx": "dead", "404": "retry"}, Retry),
+        (410, {"4xx": "retry"}, Retry),
+        (503, {"4xx": "dead"}, Retry),
+        (202, {"202": "retry"}, Retry),
+        (301, {"3xx": "dead"}, Reject),
+    ],
+)
+def test_on_status_says_otherwise_and_the_number_wins(status, rules, kind):
+    result = judged(status, on_status=rules)
+
+    assert (type(result), result.status, result.answer) == (kind, status, "the\nanswer")
+    words = result.detail if isinstance(result, Receipt) else result.reason
+    assert words.endswith(", by on_status") == (str(status) in rules or f"{status // 100}xx" in rules)
+
+
+def test_on_status_of_a_send_adds_to_the_destinations_and_wins(renderer):
+    fields = {"body": "1", "on_status": {"404": "dead", "409": "delivered"}}
+    kept = json.loads(json.dumps(composed(renderer, fields)))["on_status"]
+    rules = {"404": "delivered", "4xx": "pause"}
+    results = [judged(status, on_status=rules, on_status_of_send=kept) for status in (404, 409, 401)]
+
+    assert [type(result) for result in results] == [Reject, Receipt, Pause]
+
+
+def test_a_redirect_that_on_status_judges_is_still_not_followed():
+    with HttpReceiver() as elsewhere:
+        answers = [CannedResponse(status=302, headers={"Location": elsewhere.url})]
+        with HttpReceiver(answers) as receiver:
+            message = {"method": "POST", "content_type": "a/b", "body": ""}
+            receipt = destination(receiver.url, on_status={"302": "delivered"}).send(message, attempt())
+
+    assert receipt.status == 302
+    assert elsewhere.received == []
 
 
 def test_a_template_file_makes_the_body(renderer):
@@ -272,6 +446,11 @@ def test_describes_itself_by_its_host():
         ({"url": "https://x.test:99999/"}, "must be a URL that starts with https://"),
         ({"url": "https://x.test/#a"}, "must not have a # part"),
         ({"url": "https://x.test", "headers": {"Webhook-Id": "1"}}, "Webhook-Id is set by the hub itself"),
+        ({"url": "https://x.test", "headers": {"Content-Encoding": "gzip"}}, "Content-Encoding is set by"),
+        ({"url": "https://x.test", "headers": {"X-A": "1", "x-a": "2"}}, "x-a is there 2 times"),
+        ({"url": "https://x.test", "on_status": {"4x": "dead"}}, "takes statuses such as 404 .*, not '4x'"),
+        ({"url": "https://x.test", "on_status": {"199": "dead"}}, "takes statuses such as 404"),
+        ({"url": "https://x.test", "on_status": {"404": "ignore"}}, "'delivered', 'retry', 'dead'"),
         ({"url": "https://x.test", "headers": {"hub-attempt": "1"}}, "hub-attempt is set by the hub itself"),
         ({"url": "https://x.test", "headers": {"a b": "1"}}, "'a b' is no name of a header"),
         ({"url": "https://x.test", "sign_with": "hunter22!"}, "must be a secret like whsec_"),
@@ -307,9 +486,42 @@ def test_a_wrong_block_is_explained_without_its_values(block, problem):
             {"body": "x", "content_type": "nonsense"},
             ["content_type must look like text/plain or application/json; charset=utf-8"],
         ),
-        ({"path": "/a?b=c"}, ["path must not have a ? or #: a query belongs into the destination's url"]),
+        ({"path": "/a?b=c"}, ["path must not have a ? or #: write what belongs behind a ? under query"]),
+        ({"form": {"To": "x", "n": 1}, "query": {"q": ["a", True]}, "headers": {"X-A": "{{ type }}"}}, []),
+        ({"form": {}, "json": {}}, ["json and form exclude each other: a request has one body"]),
+        (
+            {"form": {}, "content_type": "text/plain"},
+            ["content_type must be application/x-www-form-urlencoded where form is given"],
+        ),
+        ({"form": {"a": {"b": 1}}}, ["form.a must be a text, a number, true or false, or a list of those"]),
+        ({"query": {"{{ x }}": 1}}, ["query takes templates in values only, not in the name '{{ x }}'"]),
+        ({"headers": {"HOST": "x"}}, ["headers: HOST is set by the hub itself and cannot be given here"]),
+        (
+            {"headers": {"content-type": "x"}},
+            [f"headers: content-type is {OWN_HEADER}; a send block has content_type for it"],
+        ),
+        ({"headers": {"hub-x": "x"}}, ["headers: hub-x is set by the hub itself and cannot be given here"]),
+        ({"headers": {"a b": "x"}}, ["headers: 'a b' is no name of a header"]),
+        (
+            {"headers": {"X-A": "1", "x-a": "2"}},
+            ["headers: x-a is there 2 times; a list of values repeats a header"],
+        ),
+        (
+            {"on_status": {"600": "dead"}},
+            ["on_status takes statuses such as 404 and classes such as 4xx, not '600'"],
+        ),
         ({"path": "/{{ '?' }}/{# # #}"}, []),
     ],
 )
 def test_a_send_block_is_checked(send, problems):
     assert list(HttpDestination.check(None, HttpSend.model_validate(send))) == problems
+
+
+def test_a_name_of_the_urls_own_query_is_a_problem():
+    options = HttpOptions.model_validate({"url": "https://x.test/?key=sesame&empty="})
+    send = HttpSend.model_validate({"query": {"key": "1", "empty": "1", "other": "1"}})
+
+    assert list(HttpDestination.check(options, send)) == [
+        "query has 'key', which the destination's url has already; keep one",
+        "query has 'empty', which the destination's url has already; keep one",
+    ]

@@ -10,9 +10,10 @@ from urllib.parse import quote, unquote
 
 from hub.destinations.base import Renderer
 from hub.errors import TemplateError
-from hub.templating.escapes import as_json, plain
+from hub.templating.escapes import Escape, as_json, form_value, html, plain, xml
 
 JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def content_type_problems(content_type: str, body_fields: list[str]) -> Iterable[str]:
@@ -21,20 +22,29 @@ def content_type_problems(content_type: str, body_fields: list[str]) -> Iterable
         yield "content_type must look like text/plain or application/json; charset=utf-8"
     elif not body_fields:
         yield "content_type needs body or template: the event itself is always JSON"
-    elif body_fields == ["json"] and not _is_json(content_type):
+    elif body_fields == ["json"] and escape_for(content_type) is not as_json:
         yield "content_type must be a JSON type where json is given"
+    elif body_fields == ["form"] and escape_for(content_type) is not form_value:
+        yield f"content_type must be {FORM_TYPE} where form is given"
 
 
-def _is_json(content_type: str) -> bool:
+def escape_for(content_type: str) -> Escape:
+    """Return the escape of a value that is printed into a body of a type."""
     kind = content_type.partition(";")[0].strip().lower()
-    return kind == JSON_TYPE or kind.endswith("+json")
+    if kind == JSON_TYPE or kind.endswith("+json"):
+        return as_json
+    if kind == FORM_TYPE:
+        return form_value
+    if kind == "text/html":
+        return html
+    return xml if kind.endswith(("/xml", "+xml")) else plain
 
 
 def rendered_body(fields: Mapping[str, Any], renderer: Renderer, content_type: str) -> str | None:
     """Return the rendered body; None where there is nothing to render."""
     if "json" in fields:
         return dump(renderer.structure(fields["json"], as_json, name="json"))
-    escape = as_json if _is_json(content_type) else plain
+    escape = escape_for(content_type)
     if fields.get("body") is not None:
         name, body = "body", renderer.text(fields["body"], escape, name="body")
     elif fields.get("template") is not None:
@@ -42,7 +52,7 @@ def rendered_body(fields: Mapping[str, Any], renderer: Renderer, content_type: s
         body = renderer.file(name, escape)
     else:
         return None
-    if _is_json(content_type):
+    if escape is as_json:
         _check_json(name, body)
     return body
 

@@ -1,31 +1,40 @@
-"""Any HTTP endpoint: a rendered body, or the event itself byte for byte.
-
-The status line of the response decides: 2xx is delivered, 410 means never again, everything else is tried
-again.
-"""
+"""Any HTTP endpoint: a rendered body, or the event itself byte for byte."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 
 from hub.destinations.base import Block, Destination, Renderer
-from hub.destinations.http.body import JSON_TYPE, below_path, content_type_problems, dump, rendered_body
+from hub.destinations.http.body import (
+    FORM_TYPE,
+    JSON_TYPE,
+    below_path,
+    content_type_problems,
+    dump,
+    rendered_body,
+)
+from hub.destinations.http.entries import (
+    encoded_form,
+    entries,
+    entry_problems,
+    header_problems,
+    query_problems,
+    with_query,
+)
 from hub.destinations.http.options import HttpOptions, HttpSend
 from hub.destinations.http.signature import signature
-from hub.errors import Reject, Retry
+from hub.destinations.http.status import judge, status_problems
 from hub.model.delivery import RAW, Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest, HttpResponse, retry_after_seconds
+from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
 
 KEPT_CONNECTIONS = 32
 
@@ -43,19 +52,33 @@ class HttpDestination(Destination):
     @classmethod
     def check(cls, options: Block | None, send: Block) -> Iterable[str]:
         assert isinstance(send, HttpSend)
-        body_fields = [name for name in ("json", "body", "template") if _is_given(send, name)]
+        body_fields = [name for name in ("json", "form", "body", "template") if _is_given(send, name)]
         if len(body_fields) > 1:
             yield f"{' and '.join(body_fields)} exclude each other: a request has one body"
         if send.content_type is not None:
             yield from content_type_problems(send.content_type, body_fields)
         if send.path is not None and re.search(r"[?#]", _JINJA.sub("", send.path)):
-            yield "path must not have a ? or #: a query belongs into the destination's url"
+            yield "path must not have a ? or #: write what belongs behind a ? under query"
+        for field in ("form", "query", "headers"):
+            yield from entry_problems(field, getattr(send, field) or {})
+        yield from header_problems(send.headers or {})
+        yield from status_problems(send.on_status or {})
+        if isinstance(options, HttpOptions):
+            yield from query_problems(send.query or {}, options.url.get_secret_value())
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         message: Message = {"method": fields.get("method") or _method(options)}
         if fields.get("path") is not None:
             message["path"] = below_path(renderer.text(fields["path"], path_segment, name="path"))
+        for field in ("query", "headers"):
+            if pairs := entries(field, fields, renderer):
+                message[field] = pairs
+        if fields.get("on_status"):
+            message["on_status"] = dict(fields["on_status"])
+        if fields.get("form") is not None:
+            content_type = fields.get("content_type") or FORM_TYPE
+            return {**message, "content_type": content_type, "form": entries("form", fields, renderer)}
         message["content_type"] = fields.get("content_type") or JSON_TYPE
         body = rendered_body(fields, renderer, message["content_type"])
         return {**message, RAW: True} if body is None else {**message, "body": body}
@@ -78,16 +101,19 @@ class HttpDestination(Destination):
         self._client = HttpClient(KEPT_CONNECTIONS, resolver)
         self._headers = _own_headers(options, self._url)
         self._secrets = options.secrets
+        self._on_status = options.on_status
 
     def send(self, message: Message, context: SendContext) -> Receipt:
-        body = context.payload if message.get(RAW) else message["body"].encode("utf-8", "backslashreplace")
+        body = _body(message, context)
         request = HttpRequest(
             method=message["method"],
-            url=_below(self._url, message.get("path")),
-            headers={**self._headers, **self._headers_for(message["content_type"], body, context)},
+            url=with_query(_below(self._url, message.get("path")), message.get("query", [])),
+            headers=self._headers_of(message, body, context),
             body=body,
         )
-        return _receipt(self._client.send(request, context.timeout_seconds), context.at)
+        response = self._client.send(request, context.timeout_seconds)
+        on_status = {**self._on_status, **message.get("on_status", {})}
+        return judge(response, on_status, "path" in message, context.at)
 
     def describe(self) -> str:
         parts = urlsplit(self._url)
@@ -96,7 +122,19 @@ class HttpDestination(Destination):
     def close(self) -> None:
         self._client.close()
 
-    def _headers_for(self, content_type: str, body: bytes, context: SendContext) -> dict[str, str | bytes]:
+    def _headers_of(
+        self, message: Message, body: bytes, context: SendContext
+    ) -> list[tuple[str, str | bytes]]:
+        """Return all headers of a request; capitals make no other name, and the send's own win."""
+        of_send = [(name, _header_value(value)) for name, value in message.get("headers", [])]
+        names = {name.lower() for name, _ in of_send}
+        return [
+            *((name, value) for name, value in self._headers.items() if name.lower() not in names),
+            *of_send,
+            *self._hubs_headers(message["content_type"], body, context).items(),
+        ]
+
+    def _hubs_headers(self, content_type: str, body: bytes, context: SendContext) -> dict[str, bytes]:
         headers = {
             "Content-Type": content_type,
             "webhook-id": context.delivery_id,
@@ -127,14 +165,23 @@ def _below(url: str, path: str | None) -> str:
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + path))
 
 
+def _body(message: Message, context: SendContext) -> bytes:
+    if message.get(RAW):
+        return context.payload
+    text: str = encoded_form(message["form"]) if "form" in message else message["body"]
+    return text.encode("utf-8", "backslashreplace")
+
+
 def _own_headers(options: HttpOptions, url: str) -> dict[str, str | bytes]:
     """Return the headers that are the same in every request."""
     headers: dict[str, str | bytes] = {
         name: _header_value(value.get_secret_value()) for name, value in options.headers.items()
     }
-    headers["User-Agent"] = USER_AGENT
+    names = {name.lower() for name in headers}
+    if "user-agent" not in names:
+        headers["User-Agent"] = USER_AGENT
     parts = urlsplit(url)
-    if parts.username and not any(name.lower() == "authorization" for name in headers):
+    if parts.username and "authorization" not in names:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
     return headers
@@ -143,31 +190,5 @@ def _own_headers(options: HttpOptions, url: str) -> dict[str, str | bytes]:
 def _header_value(text: str) -> bytes:
     """Return the text as a header can carry it: on one line, without control characters."""
     if not (text.isascii() and text.isprintable()):
-        text = "".join(c for c in text if c >= " " and c != "\x7f")
+        text = "".join(c for c in text if c >= " " and not "\x7f" <= c <= "\x9f")
     return text.strip().encode("utf-8", "replace")
-
-
-def _receipt(response: HttpResponse, now: datetime) -> Receipt:
-    """Return the receipt that a response is; raises SendError where it is none."""
-    status = response.status
-    detail = f"answered {status} {_phrase(status)}".rstrip()
-    if 200 <= status < 300:
-        return Receipt(detail=detail, status=status)
-    if status == HTTPStatus.GONE:
-        raise Reject(detail, status=status)
-    if 300 <= status < 400:
-        detail = f"answered with a redirect ({status}), which is not followed"
-    raise Retry(
-        detail,
-        status=status,
-        throttled=status == HTTPStatus.TOO_MANY_REQUESTS,
-        after_seconds=retry_after_seconds(response.headers, now),
-    )
-
-
-def _phrase(status: int) -> str:
-    """Return the standard's words for a status: those of the response are anybody's."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

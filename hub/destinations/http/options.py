@@ -10,13 +10,12 @@ import requests
 from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import Block, Inline, InlineText, Structure, TemplateName
+from hub.destinations.http.entries import header_problems
 from hub.destinations.http.signature import signing_key
-from hub.strings import one_line
+from hub.destinations.http.status import status_problems
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_RESERVED = re.compile(
-    r"(webhook|hub)-.*|content-(type|length)|user-agent|transfer-encoding|connection|host", re.IGNORECASE
-)
+StatusRules = dict[str, Literal["delivered", "retry", "dead", "pause", "unknown"]]
+"""Statuses (`404`) or classes of them (`4xx`) with their meanings."""
 
 
 class HttpOptions(Block):
@@ -26,6 +25,9 @@ class HttpOptions(Block):
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     sign_with: SecretStr | list[SecretStr] | None = None
     method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
+    on_status: StatusRules = Field(
+        default_factory=dict, description="meanings of statuses (404) or classes of them (4xx)"
+    )
 
     @field_validator("url")
     @classmethod
@@ -46,12 +48,16 @@ class HttpOptions(Block):
     @field_validator("headers")
     @classmethod
     def _are_free_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name in headers:
-            if not _HEADER_NAME.fullmatch(name):
-                raise ValueError(f"{one_line(name, 60)!r} is no name of a header")
-            if _RESERVED.fullmatch(name):
-                raise ValueError(f"{name} is set by the hub itself and cannot be given here")
+        for problem in header_problems(headers):
+            raise ValueError(problem)
         return headers
+
+    @field_validator("on_status")
+    @classmethod
+    def _are_statuses(cls, on_status: StatusRules) -> StatusRules:
+        for problem in status_problems(on_status):
+            raise ValueError(problem)
+        return on_status
 
     @field_validator("sign_with")
     @classmethod
@@ -72,11 +78,15 @@ class HttpSend(Block):
     """A send block to a destination of type `http`; with nothing to render it sends the event itself."""
 
     json_: Annotated[Any, Structure()] = Field(default=None, alias="json")
+    form: Annotated[dict[str, Any] | None, Structure()] = None
     body: InlineText | None = None
     template: Annotated[str, TemplateName(".j2")] | None = None
     content_type: str | None = None
     method: Literal["POST", "PUT", "PATCH", "DELETE"] | None = None
     path: Annotated[str, Inline(filled=True)] | None = None
+    query: Annotated[dict[str, Any] | None, Structure(is_body=False)] = None
+    headers: Annotated[dict[str, Any] | None, Structure(is_body=False)] = None
+    on_status: StatusRules | None = None
 
 
 def _listed(secrets: SecretStr | list[SecretStr] | None) -> list[SecretStr]:

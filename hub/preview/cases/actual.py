@@ -38,6 +38,8 @@ class ActualMessage:
             return self.event.payload.decode("utf-8", "replace")
         if "body" in message:
             return str(message["body"])
+        if "form" in message:
+            return "\n".join(f"{name}={value}" for name, value in message["form"])
         return self._readable(str(message.get("text", "")))
 
     @property
@@ -52,8 +54,13 @@ class ActualMessage:
 
     @property
     def json(self) -> Any:
-        """The body, parsed, or the message as it is kept. Raises ValueError where the body is no JSON."""
+        """The body, parsed, or the message as it is kept. Raises ValueError where the body is no JSON.
+
+        Of a form the fields; what is there several times is a list.
+        """
         message = self.rendering.message or {}
+        if "form" in message:
+            return _fields(message["form"])
         is_body = message.get(RAW) or "body" in message
         return json.loads(self.text) if is_body else message
 
@@ -83,3 +90,10 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _strings(item)
+
+
+def _fields(form: list[list[str]]) -> dict[str, Any]:
+    values: dict[str, list[str]] = {}
+    for name, value in form:
+        values.setdefault(name, []).append(value)
+    return {name: items if len(items) > 1 else items[0] for name, items in values.items()}
