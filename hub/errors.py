@@ -5,6 +5,7 @@
     |- SettingsError          an environment variable is wrong
     |- StoreError             the database refuses
     |  |- StoreUnavailable    ... for now: try again later
+    |     |- WritesRefused    ... what is written: it can be read
     |     |- StoreMigrated    ... for good: everything is in another database
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
@@ -46,11 +47,25 @@ class ConfigError(HubError):
 
 
 class StoreError(HubError):
-    """The database refuses what the hub needs."""
+    """The database refuses what the hub needs.
+
+    `headline` stands alone and has no host and no login, so that anybody may read it; `reason` and `cure` go
+    on from it.
+    """
+
+    def __init__(self, headline: str, *, reason: str = "", cure: str = "") -> None:
+        self.headline = headline
+        self.reason = reason
+        self.cure = cure
+        super().__init__("; ".join(filter(None, (": ".join(filter(None, (headline, reason))), cure))))
 
 
 class StoreUnavailable(StoreError):
-    """The database does not answer now; nothing was stored, trying again later may work."""
+    """The database does not answer, or takes nothing, now; trying again later may work."""
+
+
+class WritesRefused(StoreUnavailable):
+    """The database answers, and takes nothing new: it only reads, or has no room."""
 
 
 class StoreMigrated(StoreUnavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,14 +48,14 @@ class Settings:
 
     @property
     def is_sqlite(self) -> bool:
-        return self.database_url.startswith("sqlite:")
+        return _is_sqlite(self.database_url)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of an environment; raises SettingsError with the variable and a cure."""
     env = dict(os.environ if environment is None else environment)
     database_url = env.get("DATABASE_URL") or "sqlite:///hub.db"
-    on_sqlite = database_url.startswith("sqlite:")
+    on_sqlite = _is_sqlite(database_url)
     platform = next((name for name in PLATFORM_VARIABLES if env.get(name)), None)
     port = env.get("PORT") or ""
     retention = env.get("HUB_RETENTION") or "30d"
@@ -78,6 +79,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         log_level=_choice(env, "HUB_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         environment=env,
     )
+
+
+def _is_sqlite(url: str) -> bool:
+    """Return True for a URL of SQLite, whichever driver it names behind a plus."""
+    return re.split("[+:]", url.strip(), maxsplit=1)[0].lower() == "sqlite"
 
 
 def _number(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

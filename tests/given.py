@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
+
 from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SourceConfig
@@ -163,3 +165,10 @@ class Ear:
 
     def close(self) -> None:
         self._listener.close()
+
+
+def let_only_read(postgres_url: str) -> None:
+    """Let every session that begins from now on only read, as providers do when a disk fills."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

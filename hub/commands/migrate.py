@@ -12,5 +12,10 @@ def command() -> None:
 
     `serve`, `web` and `worker` do it by themselves.
     """
-    start.migrate(load_settings())
-    click.echo("the database is up to date")
+    newer = start.migrate(load_settings())
+    if newer is None:
+        click.echo("the database is up to date")
+    else:
+        click.echo(
+            f"the database is at {newer}, newer than this hub: nothing was done, and this hub goes on with it"
+        )

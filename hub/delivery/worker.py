@@ -39,6 +39,9 @@ same for many as for one."""
 STORE_PAUSE_SECONDS = 1.0
 """How long a worker waits before it asks a database again that did not answer."""
 
+BUSY_SECONDS, BUSY_POLL_SECONDS = 60.0, 0.1
+"""For so long after it last claimed something a worker looks so often, where no wake-up reaches it."""
+
 PUT_OFF = timedelta(minutes=5)
 PUT_OFF_REASON = "the hub failed at this delivery and tries it later; its log says more"
 
@@ -69,6 +72,7 @@ class Worker:
         self._known: Rules | None = None
         self._is_registered = False
         self._more_waits = self._is_migrated = False
+        self._claimed_at = float("-inf")
 
     def run(self) -> None:
         """Work until `stop` is called; then finish or give back what is under way."""
@@ -157,7 +161,11 @@ class Worker:
         self._report(result)
         for delivery_id in result.unreadable:
             self._put_off(delivery_id)
-        longest = self._store.slow_poll_seconds
+        if result.claims:
+            self._claimed_at = began_at
+        is_busy = time.monotonic() - self._claimed_at < BUSY_SECONDS
+        polls = is_busy and not self._store.has_wake_ups
+        longest = BUSY_POLL_SECONDS if polls else self._store.slow_poll_seconds
         if result.next_at is None:
             return longest
         return min(max((result.next_at - result.now).total_seconds(), 0.0), longest)

@@ -117,8 +117,11 @@ def _sources(facts: Facts) -> Iterator[Finding]:
 
 
 def worker_finding(facts: Facts) -> Finding | None:
-    """Return the finding that no worker runs; None where one does, or nobody knows."""
-    if facts.store is None or facts.has_worker:
+    """Return the finding that no worker runs; None where one does, or nobody knows.
+
+    In a database that takes no writes a worker leaves no sign of life.
+    """
+    if facts.store is None or facts.has_worker or facts.error is not None:
         return None
     seen_at = facts.store.worker_seen_at
     reason = "no worker has run yet"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from hub.errors import StoreError
+from hub.errors import StoreError, StoreMigrated
 from hub.model.alert import Alert
 from hub.model.config import Config
 from hub.model.delivery import State
@@ -70,13 +70,14 @@ class AuditFacts:
 class Facts:
     """One moment's facts. What was not looked up is None and raises no finding.
 
-    `error` says why nothing is known of the store. `connections_wanted` are the most that this hub takes.
+    `error` is why the store cannot be read, where nothing is known of it, or not be written.
+    `connections_wanted` are the most that this hub takes.
     """
 
     now: datetime
     files: FileFacts
     store: StoreFacts | None = None
-    error: str | None = None
+    error: StoreError | None = None
     database: DatabaseStatus | None = None
     connections_wanted: int = 0
     audit: AuditFacts | None = None
@@ -129,13 +130,19 @@ def waiting_facts(snapshot: Transaction, config: Config) -> Facts:
     )
 
 
-def page_facts(snapshot: Transaction, files: FileFacts, stats: Stats, disk: DiskSpace | None) -> Facts:
+def readiness_facts(store: Store, snapshot: Transaction, config: Config) -> Facts:
+    """Look up what says whether the hub can take something in and send it. Raises StoreError."""
+    return replace(waiting_facts(snapshot, config), error=store.write_error(snapshot))
+
+
+def page_facts(store: Store, snapshot: Transaction, files: FileFacts, stats: Stats) -> Facts:
     """Look up what a page can afford on every request. Raises StoreError."""
     return Facts(
         now=snapshot.now,
         files=files,
         store=_store_facts(snapshot, files.config, stats.deliveries),
-        database=DatabaseStatus(disk=disk),
+        error=store.write_error(snapshot),
+        database=store.quick_status(snapshot),
     )
 
 
@@ -166,6 +173,7 @@ def with_counts(facts: Facts, snapshot: Transaction, names: Collection[str]) -> 
 def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
     """Look at everything, every row of the store included. Raises StoreError."""
     database = store.status()
+    refusal = _write_refusal(store)
     with store.read() as snapshot:
         audit = AuditFacts(
             accounts=snapshot.audit.accounts(),
@@ -176,6 +184,7 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
             now=snapshot.now,
             files=files,
             store=_store_facts(snapshot, files.config, snapshot.reports.stats().deliveries),
+            error=store.write_error(snapshot) or refusal,
             database=database,
             connections_wanted=(settings.web_processes + 1) * settings.db_connections,
             audit=audit,
@@ -184,7 +193,18 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
 
 def without_store(files: FileFacts, error: StoreError) -> Facts:
     """Return the facts that are left where the store refused or did not answer."""
-    return Facts(now=datetime.now(UTC), files=files, error=str(error))
+    return Facts(now=datetime.now(UTC), files=files, error=error)
+
+
+def _write_refusal(store: Store) -> StoreError | None:
+    """Return the error of a write that is tried; None where it is taken, or the store was moved."""
+    try:
+        store.try_to_write()
+    except StoreMigrated:
+        return None
+    except StoreError as error:
+        return error
+    return None
 
 
 def _store_facts(snapshot: Transaction, config: Config | None, counts: Counts) -> StoreFacts:

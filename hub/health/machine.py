@@ -17,6 +17,8 @@ CLOCK_OFF_SECONDS, CLOCK_WRONG_SECONDS = 30.0, 240.0
 
 CONNECTIONS_FULL = 0.9
 
+POOLED = "it passes no wake-up on, so workers look every 0.1 s while events come, and else every 2 s"
+
 VACUUM_FACTOR = 2
 """SQLite's VACUUM needs up to twice the file's size: https://www.sqlite.org/lang_vacuum.html"""
 
@@ -35,16 +37,30 @@ def proxies(facts: Facts) -> Iterator[Finding]:
 
 
 def database(facts: Facts) -> Iterator[Finding]:
-    """Judge the database: does it answer, is it in order, has it connections left?"""
-    if facts.error is not None:
-        headline, _, reason = facts.error.partition(": ")
-        yield _of_database(capitalised(headline), reason=reason)
+    """Judge the database: does it answer, can it be written, is it in order, has it connections left?"""
+    error = facts.error
+    if error is not None:
+        yield _of_database(capitalised(error.headline), reason=error.reason, cure=error.cure)
     elif facts.store is not None and facts.store.is_migrated:
         headline, _, cure = MIGRATED_MESSAGE.partition("; ")
         yield _of_database(capitalised(headline), cure=cure)
     status = facts.database
     if status is None:
         return
+    if status.newer_revision is not None:
+        yield _of_database(
+            f"The database is at {status.newer_revision}, newer than this hub",
+            severity=FindingSeverity.WATCH,
+            reason="a later release has migrated it, and this one goes on with it",
+            cure="deploy the later release again; do not go back further than this one",
+        )
+    if status.is_pooled:
+        yield _of_database(
+            f"{status.name} is reached through a pooler",
+            severity=FindingSeverity.NOTE,
+            reason=POOLED,
+            cure="name the server's own address in DATABASE_URL, where it has connections enough",
+        )
     for problem in status.problems:
         cure = "restore a backup, or move to a new database with hub migrate-store"
         yield _of_database(f"{status.name}: {problem}", cure=cure)

@@ -81,6 +81,11 @@ def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedO
     its payload is pruned nothing more is sent.
     """
     known, has_payload = transaction.events.known(event)
+    if known.id == event.id:
+        # Its own: the commit's answer was lost, and it was sent once more.
+        return FannedOut(
+            event_id=event.id, duplicate=False, routes=routing.routes, deliveries=len(routing.sends)
+        )
     owed = 0
     if has_payload:
         owed = transaction.events.revive_dead(known.id)

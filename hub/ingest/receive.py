@@ -48,7 +48,7 @@ def receive(request: Request, source: SourceConfig, rules: Rules, store: Store) 
         return _not_configured(source)
     except StoreError as error:
         log.error("event.not_stored", source=source.name, error=str(error))
-        return _later(503, "unavailable", "the event could not be stored now; send it again")
+        return _later(503, "unavailable", f"the event was not stored, for {error.headline}; send it again")
     except Exception:  # the last frame of ours: gunicorn would answer with a page
         log.exception("event.failed", source=source.name)
         return _later(500, "internal_error", "the hub made a mistake; its log says which")

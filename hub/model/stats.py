@@ -69,12 +69,15 @@ class DiskSpace:
 class DatabaseStatus:
     """A database's own account of itself, without `problems` where it is in order.
 
+    `newer_revision` is that of a newer hub, which has migrated it. `is_pooled`: a pooler stands before it.
     `connections` are those in use and those allowed. `clock_ahead_seconds` is its clock against this
     machine's; None where there is only one. `disk` is None where its volume cannot be seen.
     """
 
     name: str = ""
     problems: tuple[str, ...] = ()
+    newer_revision: str | None = None
+    is_pooled: bool = False
     connections: tuple[int, int] | None = None
     clock_ahead_seconds: float | None = None
     disk: DiskSpace | None = None

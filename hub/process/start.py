@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import click
 import structlog
 
 from hub.delivery.worker import Worker
-from hub.errors import SettingsError, StoreUnavailable
+from hub.errors import SettingsError, StoreUnavailable, WritesRefused
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
 from hub.maintenance.runner import Maintenance, worker_tasks
@@ -23,11 +24,12 @@ from hub.process.supervisor import StopSignals, end_with_parent
 from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files
 from hub.settings import Settings, load_settings
 from hub.store.copy import refuse_migrated
-from hub.store.engine.sqlite import sqlite_path
 from hub.store.open import open_store
 from hub.store.store import Store
+from hub.store.url import SqliteUrl, parse_url
 from hub.web import create_app, new_link
 from hub.web.app import Hub
+from hub.web.sessions import keep_session_key
 
 log = structlog.get_logger()
 
@@ -42,26 +44,37 @@ def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     settings = load_settings()
     set_up_logs(settings.log_format, settings.log_level)
     serving = begin(settings, lambda: _kept_files(settings), adapt)
-    migrate(settings)
+    newer = migrate(settings)
+    if newer is not None:
+        log.warning("database.newer", revision=newer)
     return settings, serving
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the database up to date, making it where there is none."""
+def migrate(settings: Settings) -> str | None:
+    """Bring the database up to date, making it where there is none, with the key of its sessions.
+
+    Returns the revision of a newer hub, for whose database nothing is done, else None.
+    """
     refuse_ephemeral_disk(settings)
-    store = open_store(settings.database_url, settings.db_connections)
-    try:
-        store.migrate()
+    with closing(open_store(settings.database_url, settings.db_connections)) as store:
+        warn(store)
+        newer = store.migrate()
         refuse_migrated(store)
-    except StoreUnavailable as error:
-        raise StoreUnavailable(f"{error}; start it, or set DATABASE_URL to another") from error
-    finally:
-        store.close()
+        with contextlib.suppress(WritesRefused):
+            keep_session_key(store)
+    return newer
+
+
+def warn(store: Store) -> None:
+    """Print the warnings about the URL of a store."""
+    for warning in store.warnings:
+        click.echo(f"hub: warning: {warning}", err=True)
 
 
 def open_existing(settings: Settings) -> Store:
     """Return the store for a command beside a running hub: none is made, an unknown schema is refused."""
     store = open_store(settings.database_url, settings.db_connections)
+    warn(store)
     store.check_schema()
     refuse_migrated(store)
     return store
@@ -79,12 +92,16 @@ def announce(settings: Settings, port: int) -> None:
     if not settings.public_url and settings.host != "127.0.0.1":
         address = "<your app's address>"
     if settings.password is None:
-        store = open_store(settings.database_url, settings.db_connections)
-        try:
-            click.echo(f"status page, once: {address}{new_link(store)}  (set HUB_PASSWORD for a password)")
-        finally:
-            store.close()
+        with closing(open_store(settings.database_url, settings.db_connections)) as store:
+            click.echo(_link_line(store, address))
     sys.stdout.flush()
+
+
+def _link_line(store: Store, address: str) -> str:
+    try:
+        return f"status page, once: {address}{new_link(store)}  (set HUB_PASSWORD for a password)"
+    except StoreUnavailable as error:
+        return f"status page: set HUB_PASSWORD; there is no link, for {error.headline}"
 
 
 def make_app(settings: Settings, serving: Serving, adapt: Adapt | None = unchanged) -> Hub:
@@ -98,14 +115,30 @@ def refuse_ephemeral_disk(settings: Settings) -> None:
     """Raise SettingsError for a SQLite file that a platform would throw away with the next deploy."""
     if not settings.is_sqlite or settings.platform is None or settings.ephemeral_disk_accepted:
         return
-    folder = sqlite_path(settings.database_url).absolute().parent
+    parts = parse_url(settings.database_url)
+    if not isinstance(parts, SqliteUrl):
+        return
+    folder = parts.path.resolve().parent
     existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if existing.stat().st_dev == Path("/").stat().st_dev:
+    if existing.stat().st_dev == Path("/").stat().st_dev or _is_in_memory(existing):
         raise SettingsError(
             f"{settings.platform} is set, and on this platform {folder} is emptied with every deploy: events "
             "would be lost. Add a PostgreSQL database and set DATABASE_URL to it, or mount a volume and put "
             "the file there; HUB_EPHEMERAL_DISK=accept runs all the same"
         )
+
+
+def _is_in_memory(folder: Path) -> bool:
+    """Return True below a mounted tmpfs, such as /dev/shm, which is gone with its container."""
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return False
+    kinds = {Path(place): kind for _, place, kind, *_ in (line.split() for line in lines)}
+    return next((kinds[path] for path in (folder, *folder.parents) if path in kinds), "") in (
+        "tmpfs",
+        "ramfs",
+    )
 
 
 def run_worker(

@@ -28,6 +28,9 @@ POLL_SECONDS = 0.25
 SETTLE_SECONDS = 0.5
 """The time for which they must be unchanged: an editor or a deploy writes several, one after the other."""
 
+KEEP_AGAIN_SECONDS = 5.0
+"""The time between two tries to keep what a store did not take: a database that only reads logs each."""
+
 KEPT_FILES = "config_files"
 """The name of the shared value that holds the last good files."""
 
@@ -92,6 +95,7 @@ class Reloader:
         self._changed_at = float("-inf")
         self._is_read = False
         self._unkept: dict[str, str] = {}
+        self._keeps_at = float("-inf")
 
     def serving(self) -> Serving:
         """Return the version that serves now."""
@@ -116,8 +120,9 @@ class Reloader:
             self._stats, self._changed_at, self._is_read = stats, clock, False
         elif not self._is_read and clock - self._changed_at >= SETTLE_SECONDS:
             self._read()
-        elif self._unkept:
+        elif self._unkept and clock >= self._keeps_at:
             # The store was away: a restart with a bad edit would serve older files than these.
+            self._keeps_at = clock + KEEP_AGAIN_SECONDS
             for name, value in list(self._unkept.items()):
                 self._keep(name, value)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from hub.errors import StoreUnavailable
+from hub.errors import StoreError, StoreUnavailable
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -17,9 +18,16 @@ GROUP_LIMIT = 64
 PATIENCE_SECONDS, COMMIT_SECONDS = 3.0, 9.0
 """The longest waits of a write, for its turn and then for its commit: a sender hears 503 within 15 s."""
 
+CUT_SECONDS = 1.0
+"""A connection that is found cut within so long is worth a second try; one that hung is not."""
+
 
 class Collided(StoreUnavailable):
     """A transaction that the database ended because of another: a second try may work at once."""
+
+
+class ConnectionCut(StoreUnavailable):
+    """A connection that broke: nobody knows whether what was sent on it was committed."""
 
 
 class _Job(Generic[W, T]):
@@ -43,6 +51,9 @@ class GroupCommit(Generic[W, T]):
     instead of fighting for the database's lock. Each waits for a lock of its own: behind a common one, those
     already served would stand in the way of the next who leads.
 
+    Where a write `is_repeatable`, committed twice is committed once, so a group whose connection was cut is
+    committed again on another.
+
     A write that waits longer than `patience_seconds` for its turn is withdrawn. One that a leader has taken
     may be committed after its thread gave up waiting: a second try must find that it is known.
     """
@@ -52,8 +63,11 @@ class GroupCommit(Generic[W, T]):
         commit: Callable[[Sequence[W]], Sequence[T]],
         patience_seconds: float = PATIENCE_SECONDS,
         commit_seconds: float = COMMIT_SECONDS,
+        *,
+        is_repeatable: bool = False,
     ) -> None:
         self._commit = commit
+        self._is_repeatable = is_repeatable
         self._patience_seconds = patience_seconds
         self._commit_seconds = commit_seconds
         self._queueing = threading.Lock()
@@ -81,9 +95,11 @@ class GroupCommit(Generic[W, T]):
         with self._queueing:
             if job in self._waiting and not job.leads:
                 self._waiting.remove(job)
-                raise StoreUnavailable("the database is too slow: a write waited too long for its turn")
+                raise StoreUnavailable(
+                    "the database is too slow", reason="a write waited too long for its turn"
+                )
         if not job.signal.acquire(timeout=self._commit_seconds):
-            raise StoreUnavailable("the database does not answer: a commit takes too long")
+            raise StoreUnavailable("the database does not answer", reason="a commit takes too long")
 
     def _lead(self) -> None:
         """Commit for all who wait, this thread the first of them; then the first who came since leads."""
@@ -106,10 +122,15 @@ class GroupCommit(Generic[W, T]):
             for job in (*following, *batch, *given_up):
                 job.signal.release()
 
-    def _commit_all(self, batch: list[_Job[W, T]]) -> None:
+    def _commit_all(self, batch: list[_Job[W, T]], *, is_second: bool = False) -> None:
+        began_at = time.monotonic()
         try:
             results = self._commit([job.write for job in batch])
         except BaseException as error:  # noqa: BLE001 - it is raised again in the threads that asked
+            is_cut = isinstance(error, ConnectionCut) and time.monotonic() - began_at < CUT_SECONDS
+            if self._is_repeatable and is_cut and not is_second:
+                self._commit_all(batch, is_second=True)
+                return
             if len(batch) > 1 and not _is_common(error):
                 # One of them is at fault: each by itself, so that its neighbours do not fail with it.
                 for job in batch:
@@ -124,4 +145,4 @@ class GroupCommit(Generic[W, T]):
 
 def _is_common(error: BaseException | None) -> bool:
     """Return True for an error that every write would have met."""
-    return isinstance(error, StoreUnavailable) and not isinstance(error, Collided)
+    return isinstance(error, StoreError) and not isinstance(error, Collided)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,13 +14,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
-import sqlalchemy
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy import exc as sqlalchemy_errors
 
-from hub.errors import StoreError, StoreMigrated, StoreUnavailable
+from hub.errors import StoreError, StoreMigrated, StoreUnavailable, WritesRefused
 from hub.model.stats import DatabaseStatus, DiskSpace
-from hub.store.group_commit import Collided, GroupCommit
+from hub.store import failures, migrate
+from hub.store.group_commit import GroupCommit
 from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.destinations import Destinations
@@ -35,11 +37,8 @@ from hub.store.session import Session
 
 T = TypeVar("T")
 
-_UNAVAILABLE = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.InternalError)
-"""No answer, no room, no connection, or a replica that only reads."""
-
-_REFUSALS = ("42501", "42P01")
-"""PostgreSQL's codes for what this user may not do, and for a table that is not there."""
+REFUSAL_SECONDS = 60.0
+"""For so long a write that was refused says that all are, unless one succeeded since."""
 
 MIGRATED_CODE, MIGRATED_MESSAGE = "HUBMV", "this database has moved to another; set DATABASE_URL to that one"
 """The error of a store that was migrated to another: by the code on PostgreSQL, in words on SQLite."""
@@ -75,8 +74,14 @@ class Transaction:
         return self.session.now
 
 
-class Listener(ABC):
+class _TakenBack(Exception):
+    """Ends a transaction that is not to be committed."""
+
+
+class Listener:
     """A way to hear of wake-ups: it calls back when any process says that something may be due.
+
+    This one never does.
 
     It does so in a thread of its own, or within `hear`, for a caller that waits for `fileno` together with
     other things: where the database itself notifies, that saves handing it from thread to thread.
@@ -90,8 +95,8 @@ class Listener(ABC):
         """Call back for what has arrived, without waiting."""
         return
 
-    @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop listening."""
 
 
 class Store(ABC):
@@ -100,11 +105,18 @@ class Store(ABC):
     slow_poll_seconds: ClassVar[float]
     """The longest that a worker sleeps without a wake-up before it looks by itself."""
 
-    def __init__(self, url: str, engine: Engine) -> None:
+    has_wake_ups = True
+    """False where none reaches a worker: while events come, it looks often by itself."""
+
+    def __init__(self, url: str, engine: Engine, warnings: Sequence[str] = ()) -> None:
         self.url = url
+        self.warnings = tuple(warnings)
         self._engine = engine
         self._writes: GroupCommit[Callable[[Transaction], Any], Any] = GroupCommit(self._do_all)
-        self._new_events = GroupCommit(self._insert_all)
+        # An event that is kept under its own id was kept by the first try.
+        self._new_events = GroupCommit(self._insert_all, is_repeatable=True)
+        self._refusal: WritesRefused | None = None
+        self._refused_at = 0.0
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and return its result once that is durably committed.
@@ -121,7 +133,7 @@ class Store(ABC):
 
         For the worker and for maintenance: what senders wait for is committed together by `write`.
         """
-        with self._translated(), self._writer() as session:
+        with self._translated(writes=True), self._writer() as session:
             yield Transaction(session)
 
     def insert_event(self, routed: RoutedEvent) -> bool:
@@ -138,13 +150,25 @@ class Store(ABC):
         with self._translated(), self._reader() as session:
             yield Transaction(session)
 
-    @abstractmethod
-    def migrate(self) -> None:
-        """Make the database or bring it up to date, one process at a time; raises StoreError if newer."""
+    def migrate(self) -> str | None:
+        """Make the database or bring it up to date, one process at a time; raises StoreError.
+
+        Returns None, or the revision to which a newer hub has brought it, with which this one goes on. Writes
+        nothing where nothing is to be done: it may be one that only reads.
+        """
+        try:
+            return self.check_schema()
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            return self._upgrade()
 
     @abstractmethod
-    def check_schema(self) -> None:
-        """Raise StoreError, saying what to do, where the database is missing, older or newer."""
+    def check_schema(self) -> str | None:
+        """Return None, or the revision of a newer hub with which this one goes on.
+
+        Raises StoreError, saying what to do, where the database is missing, older or another program's.
+        """
 
     @abstractmethod
     def wake(self) -> None:
@@ -158,6 +182,22 @@ class Store(ABC):
     def status(self) -> DatabaseStatus:
         """Return the database's own account of itself; reads all of a SQLite file. Raises StoreError."""
 
+    def quick_status(self, snapshot: Transaction) -> DatabaseStatus:
+        """Return the part of `status` that costs next to nothing."""
+        newer = migrate.newer_revision(snapshot.session.connection)
+        return DatabaseStatus(newer_revision=newer, disk=self.disk_space())
+
+    def write_error(self, snapshot: Transaction) -> StoreError | None:
+        """Return the error that a write would meet now; None where none is known without trying."""
+        is_recent = time.monotonic() - self._refused_at < REFUSAL_SECONDS
+        return self._refusal if is_recent else None
+
+    def try_to_write(self) -> None:
+        """Write something and take it back; raises StoreError where that is refused."""
+        with contextlib.suppress(_TakenBack), self.transaction() as transaction:
+            transaction.settings.set_default("try", "")
+            raise _TakenBack
+
     def disk_space(self) -> DiskSpace | None:
         """Return the space on the database's volume; None where that cannot be seen from here."""
         return None
@@ -168,6 +208,10 @@ class Store(ABC):
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @abstractmethod
+    def _upgrade(self) -> str | None:
+        """Run the missing migrations; as `migrate`."""
 
     @abstractmethod
     def _writer(self) -> AbstractContextManager[Session]:
@@ -189,31 +233,25 @@ class Store(ABC):
         return are_new
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, writes: bool = False) -> Iterator[None]:
         """Raise the database's errors as the hub's: the one boundary at which they are translated."""
         try:
             yield
-        except sqlalchemy.exc.TimeoutError as error:
-            raise StoreUnavailable("all database connections are in use") from error
-        except DBAPIError as error:
-            message = first_line(error)
-            if _sqlstate(error) == MIGRATED_CODE or message == MIGRATED_MESSAGE:
-                raise StoreMigrated(MIGRATED_MESSAGE) from error
-            if _sqlstate(error).startswith("40"):
-                raise Collided(f"two transactions stood in each other's way: {message}") from error
-            if error.connection_invalidated or isinstance(error, _UNAVAILABLE):
-                raise StoreUnavailable(f"the database does not answer: {message}") from error
-            if type(error) is DatabaseError or _sqlstate(error) in _REFUSALS:
-                raise StoreError(f"the database refuses: {message}") from error
-            raise
+            if writes:
+                self._refusal = None
+        except sqlalchemy_errors.TimeoutError as error:
+            raise failures.refuses_now("all database connections are in use") from error
+        except sqlalchemy_errors.DBAPIError as error:
+            refusal = _migrated(error) or failures.translated(error)
+            if refusal is None:
+                raise
+            if isinstance(refusal, WritesRefused):
+                self._refusal, self._refused_at = refusal, time.monotonic()
+            raise refusal from error
 
 
-def _sqlstate(error: DBAPIError) -> str:
-    """Return PostgreSQL's code of an error; SQLite has none."""
-    return getattr(error.orig, "sqlstate", None) or ""
-
-
-def first_line(error: BaseException) -> str:
-    """Return a database's error in one line, without the statement that SQLAlchemy adds."""
-    text = str(getattr(error, "orig", None) or error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
+def _migrated(error: sqlalchemy_errors.DBAPIError) -> StoreMigrated | None:
+    is_migrated = (
+        getattr(error.orig, "sqlstate", None) == MIGRATED_CODE or str(error.orig) == MIGRATED_MESSAGE
+    )
+    return StoreMigrated(MIGRATED_MESSAGE) if is_migrated else None

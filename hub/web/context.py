@@ -66,7 +66,7 @@ class Context:
     def health(self, snapshot: Transaction) -> Health:
         """Return the store in numbers, with the facts about the hub's health and the findings from them."""
         stats = snapshot.reports.stats()
-        facts = page_facts(snapshot, self.files(), stats, self.store.disk_space())
+        facts = page_facts(self.store, snapshot, self.files(), stats)
         redaction = self.redaction()
         findings = {
             area: [_redacted(finding, redaction) for finding in judged]

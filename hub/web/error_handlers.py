@@ -80,7 +80,7 @@ def _http_error(error: HTTPException) -> Response:
 def _hub_error(error: HubError) -> Response:
     if isinstance(error, StoreError):
         current_app.logger.error("store.unavailable error=%s", error)
-        response = _refused(503, _words(503)[1])
+        response = _refused(503, f"{error.headline}; try again in a moment")
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
     if isinstance(error, BadParameter):

@@ -6,8 +6,8 @@ from flask import Blueprint, Response, jsonify
 
 from hub.errors import StoreError
 from hub.health.assess import assess
-from hub.health.facts import Facts, waiting_facts, without_store
-from hub.model.finding import Finding, FindingCode
+from hub.health.facts import Facts, readiness_facts, without_store
+from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.web.context import context
 
 blueprint = Blueprint("health", __name__)
@@ -23,7 +23,8 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """Answer what is not ready, in words. A refused edit and what is not configured yet do not count."""
     facts = _look_up()
-    findings = {finding.code: finding for finding in assess(facts)}
+    bad = [finding for finding in assess(facts) if finding.severity is FindingSeverity.BAD]
+    findings = {finding.code: finding for finding in reversed(bad)}
     database, worker = findings.get(FindingCode.DATABASE), findings.get(FindingCode.NO_WORKER)
     parts = {
         "database": _in_public(database) if database else "ok",
@@ -39,7 +40,7 @@ def _look_up() -> Facts:
     here = context()
     try:
         with here.store.read() as snapshot:
-            return waiting_facts(snapshot, here.rules().config)
+            return readiness_facts(here.store, snapshot, here.rules().config)
     except StoreError as error:
         return without_store(here.files(), error)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -58,11 +57,18 @@ def share_key(app: Flask, store: Store) -> None:
 
     Raises StoreUnavailable.
     """
-    if app.secret_key:
-        return
+    if not app.secret_key:
+        app.secret_key = keep_session_key(store)
+
+
+def keep_session_key(store: Store) -> str:
+    """Return the key that signs sessions; only where none is kept yet one is made and written.
+
+    Raises StoreUnavailable.
+    """
     with store.read() as snapshot:
         key = snapshot.settings.get(KEY_NAME)
     if key is None:
-        new_key: Any = secrets.token_hex(32)
+        new_key = secrets.token_hex(32)
         key = store.write(lambda transaction: transaction.settings.set_default(KEY_NAME, new_key))
-    app.secret_key = key
+    return key

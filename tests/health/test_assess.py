@@ -24,6 +24,7 @@ from given_health import (
     with_store,
 )
 
+from hub.errors import StoreUnavailable, WritesRefused
 from hub.health.assess import Area, assess, assess_by_area
 from hub.health.facts import Facts, FileFacts
 from hub.model.alert import Alert, AlertKind
@@ -57,6 +58,8 @@ def failing(error: str | None) -> Facts:
     )
 
 
+AWAY = StoreUnavailable("the database cannot be reached", reason="connection refused", cure="start it")
+
 AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
     (
         with_files(ignored=("HTTPS_PROXY", "http_proxy")),
@@ -71,11 +74,35 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
     (on_postgres(problems=("it only reads",)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: it only reads"),
     (with_store(is_migrated=True), CODE.DATABASE, BAD, "hub", "This database has moved to another"),
     (
-        replace(WELL, store=None, database=None, audit=None, error="the database does not answer: refused"),
+        replace(WELL, store=None, database=None, audit=None, error=AWAY),
         CODE.DATABASE,
         BAD,
         "hub",
-        "The database does not answer: refused",
+        "The database cannot be reached: connection refused",
+    ),
+    (
+        replace(
+            with_store(worker_seen_at=None),
+            error=WritesRefused("the database only reads", reason="a standby"),
+        ),
+        CODE.DATABASE,
+        BAD,
+        "hub",
+        "The database only reads: a standby",
+    ),
+    (
+        on_postgres(newer_revision="v1_0002"),
+        CODE.DATABASE,
+        WATCH,
+        "hub",
+        "The database is at v1_0002, newer than this hub: a later release has migrated it",
+    ),
+    (
+        on_postgres(is_pooled=True),
+        CODE.DATABASE,
+        NOTE,
+        "hub",
+        "PostgreSQL 16 is reached through a pooler: it passes no wake-up on",
     ),
     (with_disk(GIB // 4, 100 * GIB), CODE.DISK, BAD, "hub", "The disk fills: 256 MiB free of 100 GiB"),
     (with_disk(GIB // 20, GIB), CODE.DISK, BAD, "hub", "The disk fills: 51 MiB free of 1.0 GiB"),

@@ -8,6 +8,7 @@ import given
 import pytest
 from given_health import POSTGRES, SQLITE, WELL, with_counts, with_files, with_state
 
+from hub.errors import StoreError
 from hub.health.doctor import CheckResult, Level, examine
 from hub.health.facts import Facts, FileFacts
 from hub.model.delivery import State
@@ -107,7 +108,13 @@ def test_a_configuration_with_warnings_is_good_all_the_same() -> None:
 
 
 def test_where_the_store_does_not_answer_nothing_is_said_of_it() -> None:
-    report = results(Facts(now=given.NOON, files=FileFacts(config=None), error="the database refuses: no"))
+    report = results(
+        Facts(
+            now=given.NOON,
+            files=FileFacts(config=None),
+            error=StoreError("the database refuses", reason="no"),
+        )
+    )
 
     assert [(result.check, result.level, result.text) for result in report] == [
         ("database", Level.PROBLEM, "The database refuses: no")

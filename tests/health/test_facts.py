@@ -84,7 +84,7 @@ def test_a_page_has_counts_and_the_last_errors_of_failing_destinations(store: St
     failed(store, "user.created", "HTTP 503")
     open_breaker(store)
     with store.read() as snapshot:
-        facts = page_facts(snapshot, FileFacts(config=CONFIG), snapshot.reports.stats(), store.disk_space())
+        facts = page_facts(store, snapshot, FileFacts(config=CONFIG), snapshot.reports.stats())
 
     assert facts.store is not None
     assert facts.count(State.PENDING, "crm") == 1
@@ -139,6 +139,7 @@ def test_a_store_that_has_moved_says_so(store: Store) -> None:
 
 @pytest.mark.parametrize("config", [CONFIG, None])
 def test_without_a_store_its_error_is_left(config: Any) -> None:
-    facts = without_store(FileFacts(config=config), StoreUnavailable("the database does not answer: no"))
+    error = StoreUnavailable("the database cannot be reached", reason="no")
+    facts = without_store(FileFacts(config=config), error)
 
-    assert (facts.store, facts.error) == (None, "the database does not answer: no")
+    assert (facts.store, facts.error) == (None, error)

@@ -20,6 +20,8 @@ from running import (
 )
 from servers.program import free_port
 
+from hub.store.url import SQLITE_FORM
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -54,7 +56,7 @@ def test_a_postgresql_that_does_not_answer(folder: Path, command: str) -> None:
     port = free_port()
     (line,) = refused(command, folder, DATABASE_URL=f"postgres://hub:hidden@127.0.0.1:{port}/hub", PORT="0")
 
-    assert line.startswith("hub: the database does not answer: ")
+    assert line.startswith("hub: the database cannot be reached: ")
     assert "DATABASE_URL" in line
     assert "hidden" not in line
 
@@ -95,11 +97,11 @@ def test_a_newer_postgresql_database(folder: Path, new_postgres_database: Callab
         ),
         (
             {"DATABASE_URL": "mysql://db/hub"},
-            "DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://",
+            "DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://; it begins with mysql:",
         ),
         (
             {"DATABASE_URL": "sqlite://"},
-            "DATABASE_URL must name a file: sqlite:///hub.db or sqlite:////data/hub.db",
+            f"DATABASE_URL must name a file: {SQLITE_FORM}",
         ),
     ],
 )

@@ -432,3 +432,11 @@ def test_psycopg_makes_an_error_of_a_result(postgres_store_url: str) -> None:
         error = psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
 
     assert isinstance(error, psycopg.errors.SyntaxError)
+
+
+@relied_on_by("hub/store/failures.py", "libpq putting a severity and two spaces before a server's words")
+def test_libpq_marks_what_a_server_says(postgres_url: str) -> None:
+    with pytest.raises(psycopg.OperationalError) as refused:
+        psycopg.connect(postgres_url.replace("/postgres?", "/nowhere?"))
+
+    assert 'failed: FATAL:  database "nowhere" does not exist' in str(refused.value)

@@ -12,7 +12,15 @@ from hub.errors import ConfigError
 from hub.health.facts import REFUSED_EDIT
 from hub.ingest.route import Rules
 from hub.model.config import Config
-from hub.rules.reload import KEPT_FILES, SETTLE_SECONDS, Reloader, Serving, begin, kept_files
+from hub.rules.reload import (
+    KEEP_AGAIN_SECONDS,
+    KEPT_FILES,
+    SETTLE_SECONDS,
+    Reloader,
+    Serving,
+    begin,
+    kept_files,
+)
 from hub.settings import Settings
 from hub.store.open import open_store
 from hub.store.store import Store
@@ -246,7 +254,7 @@ def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) 
     world.settle()
     world.reloader.poll(world.clock)
     away.rename(database)
-    world.reloader.poll(world.clock)
+    world.reloader.poll(world.clock + KEEP_AGAIN_SECONDS)
     world.template.unlink()
 
     assert world.begin().rules.config.routes[0].name == "second"

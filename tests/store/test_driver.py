@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from hub.store.engine import driver
 
@@ -16,7 +17,7 @@ _KEPT = b"SELECT value FROM settings WHERE name = $1 AND $1 <> '%s'"
 
 @pytest.fixture
 def connection(postgres_store_url: str) -> Iterator[driver.Connection]:
-    connection = driver.connect(postgres_store_url, settings={})
+    connection = driver.connect(conninfo_to_dict(postgres_store_url), settings={})
     connection.autocommit = True
     yield connection
     connection.close()

@@ -27,9 +27,7 @@ def run_sql(store: Store, *statements: str) -> None:
 
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     store = open_store(empty_url)
-    store.migrate()
-    store.migrate()
-    store.check_schema()
+    assert [store.migrate(), store.migrate(), store.check_schema()] == [None] * 3
     store.close()
 
 
@@ -108,8 +106,11 @@ def test_a_newer_or_foreign_revision_is_refused(migrated: Store, revision: str) 
 
 def test_a_later_revision_of_the_same_major_version_is_served_unchanged(migrated: Store) -> None:
     run_sql(migrated, "UPDATE alembic_version SET version_num = 'v1_9999'")
-    migrated.migrate()
-    migrated.check_schema()
+
+    assert [migrated.migrate(), migrated.check_schema()] == ["v1_9999"] * 2
+    with migrated.read() as snapshot:
+        assert migrated.quick_status(snapshot).newer_revision == "v1_9999"
+    assert migrated.status().newer_revision == "v1_9999"
 
 
 def test_a_database_of_another_program_is_refused(empty_url: str) -> None:
@@ -164,12 +165,6 @@ def test_a_sqlite_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     assert modes == {"hub.db": 0o600, "hub.db-wal": 0o600, "hub.db-shm": 0o600}
 
 
-@pytest.mark.parametrize("url", ["mysql://x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "", "hub.db"])
-def test_a_url_that_names_no_database_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match="DATABASE_URL must"):
-        open_store(url)
-
-
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_platforms_urls_are_understood(postgres_url: str, scheme: str) -> None:
     store = open_store(f"{scheme}://{postgres_url.partition('://')[2]}")
@@ -178,10 +173,10 @@ def test_platforms_urls_are_understood(postgres_url: str, scheme: str) -> None:
     store.close()
 
 
-def test_a_database_that_does_not_answer_is_unavailable() -> None:
+def test_a_database_that_is_away_is_unavailable() -> None:
     store = open_store("postgresql://hub:secret@127.0.0.1:1/hub")
     for use in (store.check_schema, store.migrate):
-        with pytest.raises(StoreUnavailable, match="does not answer") as refused:
+        with pytest.raises(StoreUnavailable, match="cannot be reached") as refused:
             use()
         assert "secret" not in str(refused.value)
     store.close()

@@ -1,20 +1,34 @@
-"""Statements are prepared where the server itself answers, and not where a pooler does."""
+"""Behind a pooler in transaction mode all holds that holds before a server, but for wake-ups."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
 
+import given
+import pytest
+from servers.pooler import Pooler
 from sqlalchemy import text
 
 from hub.store.open import open_store
-from hub.store.store import Store
+from hub.store.repositories.events import RoutedEvent
+from hub.store.store import Store, Transaction
+
+
+@pytest.fixture
+def pooler(postgres_store_url: str) -> Iterator[Pooler]:
+    with Pooler(postgres_store_url) as pooler:
+        yield pooler
+
+
+@pytest.fixture
+def pooled(pooler: Pooler) -> Iterator[Store]:
+    with closing(open_store(pooler.url)) as store:
+        yield store
 
 
 def prepared(store: Store) -> int:
@@ -25,80 +39,104 @@ def prepared(store: Store) -> int:
 
 
 def bounds(store: Store) -> tuple[str, ...]:
-    names = ("synchronous_commit", "statement_timeout", "idle_in_transaction_session_timeout")
+    names = (
+        "synchronous_commit",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+        "client_encoding",
+    )
     asked = ", ".join(f"current_setting('{name}')" for name in names)
     return store.write(lambda t: tuple(t.session.connection.execute(text(f"SELECT {asked}")).one()))
 
 
+def lock_often(store: Store) -> list[dict[str, Any]]:
+    return [store.write(lambda t: t.queue.lock(due_of=["log"])).waiting for _ in range(20)]  # type: ignore[misc]
+
+
 def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) -> None:
-    store = open_store(postgres_store_url)
-    try:
-        waiting = [store.write(lambda t: t.queue.lock(due_of=["log"])).waiting for _ in range(20)]
-        assert bounds(store) == ("on", "5s", "5s")
+    with closing(open_store(postgres_store_url)) as store:
+        assert lock_often(store) == [{}] * 20
+        assert bounds(store) == ("on", "5s", "5s", "UTF8")
         with store.read() as snapshot:
             snapshot.settings.get("a")
-        kept = prepared(store)
-    finally:
-        store.close()
 
-    assert waiting == [{}] * 20
-    assert kept
+        assert prepared(store)
+        assert store.has_wake_ups
 
 
-def test_a_pooler_is_asked_to_keep_none(postgres_store_url: str) -> None:
-    with pooler(postgres_store_url) as url:
-        store = open_store(url)
+def test_nothing_is_prepared_in_the_sessions_of_a_pooler(pooled: Store) -> None:
+    assert lock_often(pooled) == [{}] * 20
+    assert [prepared(pooled) for _ in range(6)] == [0] * 6
+
+
+def test_every_transaction_has_the_hubs_settings(pooled: Store) -> None:
+    assert [bounds(pooled) for _ in range(6)] == [("on", "5s", "5s", "UTF8")] * 6
+
+
+def do_half(transaction: Transaction) -> None:
+    transaction.settings.set("half", "done")
+    raise RuntimeError
+
+
+def test_events_are_kept_once_and_transactions_are_whole(pooled: Store) -> None:
+    events = [RoutedEvent(event=given.event(), routing=given.routing("log", "crm")) for _ in range(10)]
+    threads = [threading.Thread(target=pooled.insert_event, args=(event,)) for event in events]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    again = [pooled.insert_event(event) for event in events]
+    with pytest.raises(RuntimeError):
+        pooled.write(do_half)
+    with pooled.read() as snapshot:
+        stats = snapshot.reports.stats()
+
+        assert snapshot.settings.get("half") is None
+    assert again == [False] * 10
+    assert (stats.events, sum(stats.deliveries.values())) == (10, 20)
+
+
+def test_a_database_is_migrated_through_a_pooler(new_postgres_database: Callable[..., str]) -> None:
+    with Pooler(new_postgres_database(None)) as pooler, closing(open_store(pooler.url)) as store:
+        assert store.migrate() is None
+        assert store.check_schema() is None
+
+
+def test_nobody_listens_behind_a_pooler_and_the_doctor_is_told(pooled: Store, pooler: Pooler) -> None:
+    woken = threading.Event()
+    listener = pooled.listen(woken.set)
+    pooled.write(lambda t: t.settings.set("a", "b"))
+    time.sleep(0.3)
+    listener.close()
+
+    assert (pooler.listens, listener.fileno(), woken.is_set()) == (0, None, False)
+    assert not pooled.has_wake_ups
+    assert pooled.status().is_pooled
+
+
+def test_a_server_itself_is_listened_to(postgres_store_url: str) -> None:
+    woken = threading.Event()
+    with closing(open_store(postgres_store_url)) as store:
+        listener = store.listen(woken.set)
         try:
-            assert store.write(lambda t: t.settings.set_default("a", "b")) == "b"
-            assert bounds(store) == ("on", "5s", "5s")
-            assert prepared(store) == 0
+            assert woken.wait(5)
+            assert not store.status().is_pooled
         finally:
-            store.close()
+            listener.close()
 
 
-@contextmanager
-def pooler(url: str) -> Iterator[str]:
-    """The mark of a pooler: it gives a client a process number that is not the server's."""
-    parts = urlsplit(url)
-    target = str(next(Path(parse_qs(parts.query)["host"][0]).glob(".s.PGSQL.*[0-9]")))
-    listener = socket.create_server(("127.0.0.1", 0))
-    sockets = [listener]
+def test_the_first_transactions_after_all_connections_were_cut_succeed(pooled: Store, pooler: Pooler) -> None:
+    def use() -> None:
+        routed = RoutedEvent(event=given.event(), routing=given.routing("log"))
+        assert pooled.insert_event(routed)
+        assert pooled.write(lambda t: t.settings.set_default("a", "b")) == "b"
+        with pooled.read() as snapshot:
+            assert snapshot.settings.get("a") == "b"
+        with pooled.transaction() as transaction:
+            transaction.workers.beat("w", transaction.now, forget_after=timedelta(minutes=1))
 
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(target)
-                sockets.extend((near, far))
-                threading.Thread(target=_pass_on, args=(near, far), daemon=True).start()
-                threading.Thread(target=_pass_on, args=(far, near, True), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}{parts.path}?sslmode=disable"
-    finally:
-        for connection in sockets:
-            connection.close()
-
-
-def _pass_on(source: socket.socket, target: socket.socket, renumbers: bool = False) -> None:
-    with contextlib.suppress(OSError):
-        start = b""
-        while data := source.recv(65536):
-            if renumbers:
-                start += data
-                if not start.endswith(b"Z\0\0\0\5I"):
-                    continue
-                data, renumbers = _renumbered(start), False
-            target.sendall(data)
-        target.shutdown(socket.SHUT_RDWR)
-
-
-def _renumbered(start: bytes) -> bytes:
-    """The server's first messages, another process number in the one that has it (BackendKeyData)."""
-    position = 0
-    while start[position : position + 1] != b"K":
-        position += 1 + struct.unpack(">I", start[position + 1 : position + 5])[0]
-    pid = struct.unpack(">I", start[position + 5 : position + 9])[0]
-    return start[: position + 5] + struct.pack(">I", pid + 1) + start[position + 9 :]
+    use()
+    for _ in range(3):
+        pooler.cut()
+        time.sleep(0.05)
+        use()

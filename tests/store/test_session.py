@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import given
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -228,7 +229,7 @@ def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
 def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url: str) -> None:
     """A server does not time what is idle where anything follows the Sync."""
     bound = {"idle_in_transaction_session_timeout": "200ms"}
-    connection = driver.connect(postgres_store_url, settings=bound)
+    connection = driver.connect(conninfo_to_dict(postgres_store_url), settings=bound)
     connection.exchange([(b"BEGIN", ()), (b"SELECT 1", ())])
     time.sleep(0.8)
 

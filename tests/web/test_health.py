@@ -52,7 +52,9 @@ def test_readyz_names_a_database_that_does_not_answer(world: World) -> None:
     answer = world.app().test_client().get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.get_json()["database"] == "the database does not answer"
+    assert answer.get_json()["database"] == (
+        "the database cannot be reached; start it, or correct the address in DATABASE_URL"
+    )
 
 
 def test_readyz_names_a_database_that_has_moved(world: World, client: FlaskClient) -> None:

@@ -9,6 +9,7 @@ connected to: its driver is an extra.
 from __future__ import annotations
 
 import itertools
+import select
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -16,8 +17,10 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg.adapt import Transformer
 from psycopg.generators import fetch_many, send
-from psycopg.pq import ExecStatus
+from psycopg.pq import Conninfo, ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
+
+from hub.store import failures
 
 Value: TypeAlias = str | bytes | int | None
 Statement: TypeAlias = tuple[bytes, Sequence[Value]]
@@ -119,6 +122,20 @@ class Connection(psycopg.Connection[Any]):
             self.pgconn.send_query_prepared(name, parameters, formats)
         yield None
 
+    def is_cut(self) -> bool:
+        """Return True where the other end has hung up; asks nobody, for that can be seen from here.
+
+        On a connection that nobody uses there is nothing to read but that, or a notice.
+        """
+        poll = select.poll()
+        try:
+            poll.register(self.pgconn.socket, select.POLLIN)
+            while poll.poll(0):
+                self.pgconn.consume_input()
+        except psycopg.Error:
+            return True
+        return self.pgconn.status != ConnStatus.OK
+
     def plans_are_old(self) -> bool:
         """Return True where it is time to discard them; then they count as new."""
         now = time.monotonic()
@@ -152,22 +169,40 @@ def _results_of(connection: PGconn, count: int) -> Generator[Any, Any, list[PGre
     return results
 
 
-def connect(*arguments: Any, settings: Mapping[str, str], **named: Any) -> Connection:
-    """Return a connection; where it is direct, with these settings and with prepared statements.
+def known_options(options: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the options that libpq has, and the names of the others: those are of other libraries."""
+    keywords = {default.keyword.decode() for default in Conninfo.get_defaults()}
+    known = {name: value for name, value in options.items() if name in keywords}
+    return known, [name for name in options if name not in keywords]
 
-    psycopg prepares none by itself, for with its own it would now and then discard all there are.
+
+def is_direct(connection: psycopg.Connection[Any]) -> bool:
+    """Return True where the server itself is at the other end.
 
     A pooler gives its clients a process number of its own, because it lends them one server process after
     the other. What one of them was told is not known to the next.
     """
-    connection = Connection.connect(*arguments, prepare_threshold=None, **named)
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.is_direct = row is not None and row[0] == connection.info.backend_pid
-    is_local = str(not connection.is_direct).lower()
-    calls = ", ".join(f"set_config('{name}', '{value}', {is_local})" for name, value in settings.items())
-    if connection.is_direct and calls:
-        connection.execute(f"SELECT {calls}")
-    elif calls:
-        connection.preamble = (f"SELECT {calls}".encode(),)
-    connection.commit()
+    return row is not None and row[0] == connection.info.backend_pid
+
+
+def connect(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> Connection:
+    """Return a connection; where it is direct, with these settings and with prepared statements.
+
+    psycopg prepares none by itself, for with its own it would now and then discard all there are.
+
+    Raises StoreError: the one boundary for what libpq and psycopg meet while they connect.
+    """
+    try:
+        connection = Connection.connect(**parameters, prepare_threshold=None)
+        connection.is_direct = is_direct(connection)
+        is_local = str(not connection.is_direct).lower()
+        calls = ", ".join(f"set_config('{name}', '{value}', {is_local})" for name, value in settings.items())
+        if connection.is_direct and calls:
+            connection.execute(f"SELECT {calls}")
+        elif calls:
+            connection.preamble = (f"SELECT {calls}".encode(),)
+        connection.commit()
+    except (psycopg.Error, OSError, ValueError) as error:
+        raise failures.while_connecting(str(error)) from error
     return connection

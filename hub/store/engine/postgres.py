@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
 from hub.model.stats import DatabaseStatus
-from hub.store import migrate
+from hub.store import failures, migrate
 from hub.store.engine.waker import Waker
 from hub.store.repositories.events import RoutedEvent
 from hub.store.session import Query, RemoteSession, Session
 from hub.store.store import Listener, Store, Transaction
+from hub.store.url import PostgresUrl, options_left_out
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231
@@ -43,7 +43,6 @@ and all others waiting, no longer than that.
 _STATUS = text(
     """
     SELECT current_setting('server_version') AS version,
-           pg_is_in_recovery() AS is_replica,
            current_setting('max_connections')::int
                - current_setting('superuser_reserved_connections')::int AS most,
            (SELECT sum(numbackends)::int FROM pg_stat_database) AS used,
@@ -54,6 +53,9 @@ _STATUS = text(
     """
 )
 
+_WRITABLE = text("SELECT current_setting('transaction_read_only') = 'off', pg_is_in_recovery()")
+"""A transaction that says nothing about it has what server, role or database say; a standby only reads."""
+
 _RECONNECT_SECONDS = 1.0
 
 
@@ -62,10 +64,14 @@ class PostgresStore(Store):
 
     slow_poll_seconds = 2.0
 
-    def __init__(self, url: str, connections: int) -> None:
-        self._url = _driver_url(url)
-        # Of a process's connections one is for listening, which cannot be shared.
-        self._connect_arguments: dict[str, Any] = {
+    def __init__(self, url: str, parts: PostgresUrl, connections: int, *, name: str) -> None:
+        driver = _driver()
+        known, unknown = driver.known_options(parts.options)
+        warnings = [options_left_out(name, unknown, "PostgreSQL knows none such")] if unknown else []
+        self._parameters: dict[str, Any] = {
+            **parts.address,
+            **known,
+            "client_encoding": "UTF8",
             "connect_timeout": _CONNECT_SECONDS,
             "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
             "keepalives_idle": 10,
@@ -74,21 +80,22 @@ class PostgresStore(Store):
             "application_name": "hub",
         }
         engine = create_engine(
-            self._url,
+            "postgresql+psycopg://",
+            creator=self._connect,
             poolclass=QueuePool,
+            # Of a process's connections one is for listening, which cannot be shared.
             pool_size=max(1, connections - 1),
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
             # A session begins its transactions itself, together with its first statements.
             isolation_level="AUTOCOMMIT",
-            connect_args=self._connect_arguments,
             hide_parameters=True,
         )
-        event.listen(engine, "do_connect", _connect)
-        super().__init__(url, engine)
+        event.listen(engine, "checkout", _replace_cut)
+        super().__init__(url, engine, (*parts.warnings, *warnings))
         self._waker = Waker(self._notify)
 
-    def migrate(self) -> None:
+    def _upgrade(self) -> str | None:
         engine = self._engine.execution_options(isolation_level="READ COMMITTED")
         with self._translated(), engine.begin() as connection:
             # Another process may be at it, and an index of millions of rows takes its time.
@@ -97,18 +104,27 @@ class PostgresStore(Store):
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-            migrate.upgrade(connection)
+            newer = migrate.upgrade(connection)
             del driver.answer_seconds
+        return newer
 
-    def check_schema(self) -> None:
+    def check_schema(self) -> str | None:
         with self._translated(), self._reader() as session:
-            migrate.check(session.connection)
+            return migrate.check(session.connection)
 
     def wake(self) -> None:
         self._waker.request()
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
-        return _NotifyListener(self._url, self._connect_arguments, on_wake)
+        return _NotifyListener(self._parameters, on_wake)
+
+    def write_error(self, snapshot: Transaction) -> StoreError | None:
+        is_writable, is_standby = snapshot.session.connection.execute(_WRITABLE).one()
+        if not is_writable:
+            return failures.only_reads(
+                "it is a standby of another" if is_standby else "default_transaction_read_only is on"
+            )
+        return super().write_error(snapshot)
 
     def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as session:
@@ -117,11 +133,13 @@ class PostgresStore(Store):
             clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             local_clock = began_at + (datetime.now(UTC) - began_at) / 2
             row = connection.execute(_STATUS).one()
+            newer = migrate.newer_revision(connection)
         # A limit below zero is none. The tightest of server, role and database counts.
         limits = [(row.used, row.most), (row.used_by_role, row.role_most), (row.used_here, row.here_most)]
         return DatabaseStatus(
             name=f"PostgreSQL {row.version}",
-            problems=("it is a replica that only reads",) if row.is_replica else (),
+            newer_revision=newer,
+            is_pooled=not self.has_wake_ups,
             connections=min(
                 (limit for limit in limits if limit[1] >= 0), key=lambda limit: limit[1] - limit[0]
             ),
@@ -154,6 +172,11 @@ class PostgresStore(Store):
         with self._engine.connect() as connection:
             connection.execute(text(f"NOTIFY {_CHANNEL}"))
 
+    def _connect(self) -> Any:
+        connection = _driver().connect(self._parameters, _SETTINGS)
+        self.has_wake_ups = connection.is_direct
+        return connection
+
     @contextmanager
     def _writer(self) -> Iterator[Session]:
         with self._engine.connect() as connection:
@@ -171,10 +194,23 @@ class PostgresStore(Store):
             session.flush()
 
 
-def _connect(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
-    from hub.store.engine import driver
+def _driver() -> Any:
+    """Return the module with PostgreSQL's driver, an extra. Raises StoreError."""
+    try:
+        from hub.store.engine import driver
+    except ImportError as error:
+        raise StoreError(
+            "PostgreSQL needs its driver: pip install 'fanout-hub[postgres]' (requirements.txt does)"
+        ) from error
+    return driver
 
-    return driver.connect(*arguments, settings=_SETTINGS, **named)
+
+def _replace_cut(connection: Any, record: Any, proxy: Any) -> None:
+    """Let the pool replace a connection that was cut while it was idle, and all as old: nothing was sent."""
+    if not record.info:
+        record.info["is_used"] = True
+    elif connection.is_cut():
+        raise InvalidatePoolError
 
 
 def _begun(connection: Connection, isolation: str) -> RemoteSession:
@@ -187,9 +223,8 @@ def _begun(connection: Connection, isolation: str) -> RemoteSession:
 class _NotifyListener(Listener):
     """A listener on a connection of its own; a lost one is replaced aside while the slow poll carries on."""
 
-    def __init__(self, url: str, arguments: dict[str, Any], on_wake: Callable[[], None]) -> None:
-        self._conninfo = url.replace("postgresql+psycopg://", "postgresql://", 1)
-        self._arguments = arguments
+    def __init__(self, parameters: Mapping[str, Any], on_wake: Callable[[], None]) -> None:
+        self._parameters = parameters
         self._on_wake = on_wake
         self._closed = threading.Event()
         self._connects_at = float("-inf")
@@ -232,33 +267,24 @@ class _NotifyListener(Listener):
         self._thread.start()
 
     def _connect(self) -> None:
+        """Connect, and listen where the server itself is at the other end.
+
+        A pooler would hand what the server notifies to nobody, and write a line into its log each time.
+        """
         import psycopg
+
+        from hub.store.engine import driver
 
         while not self._closed.wait(self._connects_at - time.monotonic()):
             self._connects_at = time.monotonic() + _RECONNECT_SECONDS
             with contextlib.suppress(psycopg.Error), contextlib.ExitStack() as unless_kept:
-                connection = psycopg.connect(self._conninfo, autocommit=True, **self._arguments)
+                connection = psycopg.connect(**self._parameters, autocommit=True)
                 unless_kept.callback(connection.close)
+                if not driver.is_direct(connection):
+                    return
                 connection.execute(f"LISTEN {_CHANNEL}")
                 if not self._closed.is_set():
                     unless_kept.pop_all()
                     self._connection = connection
                     self._on_wake()
                     return
-
-
-def _driver_url(url: str) -> str:
-    """Return the URL that platforms hand out with the driver that serves it. Raises StoreError."""
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        raise StoreError(
-            "PostgreSQL needs its driver: pip install 'fanout-hub[postgres]' (requirements.txt does)"
-        ) from error
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
-        raise StoreError("DATABASE_URL must begin with postgresql:// or postgres://")
-    try:
-        return make_url(f"postgresql+psycopg://{rest}").render_as_string(hide_password=False)
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise StoreError("DATABASE_URL is no PostgreSQL URL: postgresql://user:password@host/name") from error

@@ -21,11 +21,12 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from hub.errors import StoreError, StoreUnavailable
+from hub.errors import StoreError
 from hub.model.stats import DatabaseStatus, DiskSpace
-from hub.store import migrate
+from hub.store import failures, migrate
 from hub.store.session import Session
-from hub.store.store import Listener, Store
+from hub.store.store import Listener, Store, Transaction
+from hub.store.url import SqliteUrl
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
 _LISTEN_SECONDS = 0.5
@@ -44,16 +45,16 @@ class SqliteStore(Store):
 
     slow_poll_seconds = 1.0
 
-    def __init__(self, url: str, *, durable: bool) -> None:
-        self.path = sqlite_path(url)
+    def __init__(self, url: str, parts: SqliteUrl, *, durable: bool) -> None:
+        self.path = parts.path
         self._synchronous = "FULL" if durable else "NORMAL"
-        super().__init__(url, self._engine_of(self.path, readers=False))
+        super().__init__(url, self._engine_of(self.path, readers=False), parts.warnings)
         self._read_engine = self._engine_of(self.path, readers=True)
         self._wake_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._wake_socket.setblocking(False)
         self._wake_path = str(_wake_path(self.path))
 
-    def migrate(self) -> None:
+    def _upgrade(self) -> str | None:
         if not self.path.parent.is_dir():
             raise StoreError(f"{self.path.parent} is no folder; make it, or set DATABASE_URL to another file")
         try:
@@ -64,36 +65,50 @@ class SqliteStore(Store):
         except OSError as error:
             raise StoreError(f"cannot make the database {self.path}: {error.strerror}") from error
         with self._translated(), self._engine.begin() as connection:
-            migrate.upgrade(connection)
+            return migrate.upgrade(connection)
 
-    def check_schema(self) -> None:
+    def check_schema(self) -> str | None:
         if not self.path.exists():
             raise StoreError(
                 f"there is no database at {self.path.absolute()}; run this where `hub serve` runs, "
                 "or make one with `hub migrate`"
             )
         with self._translated(), self._reader() as session:
-            migrate.check(session.connection)
+            return migrate.check(session.connection)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
             self._wake_socket.sendto(b"!", self._wake_path)
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
-        return _SocketListener(_wake_path(self.path), on_wake)
+        try:
+            return _SocketListener(_wake_path(self.path), on_wake)
+        except OSError:
+            # In a folder that only reads, for one. A worker that looks by itself still delivers.
+            self.has_wake_ups = False
+            return Listener()
+
+    def write_error(self, snapshot: Transaction) -> StoreError | None:
+        path = _unwritable(self.path)
+        if path is not None:
+            return failures.only_reads(f"the hub's user may not write {path}, or its volume is mounted so")
+        return super().write_error(snapshot)
 
     def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as session:
             connection = session.connection
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
             checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
+            newer = migrate.newer_revision(connection)
         problems = [f"the file is damaged: {damage}" for damage in checked if damage != "ok"]
         if mode != "wal":
             problems.append(
                 f"its journal mode is {mode} instead of wal: readers and writers block each other"
             )
         name = f"SQLite {sqlite3.sqlite_version}"
-        return DatabaseStatus(name=name, problems=tuple(problems), disk=self.disk_space())
+        return DatabaseStatus(
+            name=name, problems=tuple(problems), newer_revision=newer, disk=self.disk_space()
+        )
 
     def disk_space(self) -> DiskSpace | None:
         try:
@@ -126,9 +141,10 @@ class SqliteStore(Store):
 
     def _engine_of(self, path: Path, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:
-            # mode=rw: a command run in the wrong folder must not make a second, empty store.
+            # A command that is run in the wrong folder must not make a second, empty store.
+            mode = "mode=ro&immutable=1" if readers and _is_left_alone(path) else "mode=rw"
             connection = sqlite3.connect(
-                f"file:{quote(str(path))}?mode=rw",
+                f"file:{quote(str(path))}?{mode}",
                 uri=True,
                 timeout=_BUSY_SECONDS,
                 isolation_level=None,
@@ -199,8 +215,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
         else:
@@ -222,8 +238,9 @@ class _SocketListener(Listener):
             aside.chmod(0o600)
             self._inode = aside.stat().st_ino
             aside.replace(path)
-        except OSError as error:
-            raise StoreUnavailable(f"cannot listen at {path}: {error.strerror}") from error
+        except OSError:
+            self._socket.close()
+            raise
         self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
         self._thread.start()
 
@@ -245,12 +262,21 @@ class _SocketListener(Listener):
                 self._path.unlink()
 
 
-def sqlite_path(url: str) -> Path:
-    """Return the file of a `sqlite:///` URL; raises StoreError where it names none."""
-    path = url.removeprefix("sqlite:///").partition("?")[0]
-    if not url.startswith("sqlite:///") or not path or path == ":memory:":
-        raise StoreError("DATABASE_URL must name a file: sqlite:///hub.db or sqlite:////data/hub.db")
-    return Path(path)
+def _unwritable(path: Path) -> Path | None:
+    """Return the file or its folder, where this user may not write there; None where both may be written.
+
+    SQLite makes files beside the database.
+    """
+    places = (path, path.absolute().parent)
+    return next((place for place in places if not os.access(place, os.W_OK, effective_ids=True)), None)
+
+
+def _is_left_alone(path: Path) -> bool:
+    """Return True for a file that this user cannot write and nobody has open.
+
+    In WAL mode SQLite reads it only as one that never changes: it may not make the files that it needs.
+    """
+    return _unwritable(path) is not None and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _wake_path(path: Path) -> Path:

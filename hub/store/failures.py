@@ -1,0 +1,131 @@
+"""A database's error as the hub's: it is away, it refuses this hub, or it refuses everything for now."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
+
+from hub.errors import StoreError, StoreUnavailable, WritesRefused
+from hub.store.group_commit import Collided, ConnectionCut
+
+UNREACHABLE = "the database cannot be reached"
+REFUSES_HUB = "the database refuses this hub"
+REFUSES_NOW = "the database refuses everything for now"
+ONLY_READS, NO_ROOM = "the database only reads", "the database has no room left"
+
+_CURE_OF_ADDRESS = "start it, or correct the address in DATABASE_URL"
+_CURE_OF_LOGIN = "correct user, password, name or options in DATABASE_URL, or what that user may do there"
+_CURE_OF_NOW = "the hub goes on by itself as soon as it takes something again"
+_CURE_OF_READING = "name the server that writes in DATABASE_URL, or let this one write again"
+
+_UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+_REFUSALS = ("28", "3D", "3F", "42501", "42P01")
+"""PostgreSQL's codes, or classes of them, for a login, database, schema, right or table that it refuses:
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+_READS_ONLY, _DISK_FULL = "25006", "53100"
+
+_SQLITE_FULL, _SQLITE_READONLY, _SQLITE_BUSY = 13, 8, (5, 6)
+"""https://www.sqlite.org/rescode.html"""
+
+_WORDS_OF_NOW = re.compile(
+    r"too many (clients|connections)|remaining connection slots|connection limit|max_client_conn"
+    r"|max clients|no more connections|starting up|shutting down|recovery|database system is not"
+    r"|not yet accepting|try again later|query_wait_timeout|cannot connect to server|server_login_retry",
+    re.IGNORECASE,
+)
+_WORDS_OF_READING = re.compile(
+    r"session is (read-only|not read-write)|server is in hot standby", re.IGNORECASE
+)
+_WORDS_OF_LOGIN = re.compile(
+    r"no password supplied|authentication|certificate|does not support SSL|sslmode|SSL error|private key"
+    r"|invalid .* value",
+    re.IGNORECASE,
+)
+"""libpq has no codes for what it meets while it connects, only English words, then those of the server."""
+
+_FROM_SERVER = re.compile(r"(?:FATAL|ERROR|PANIC|\w+):  (?P<words>.*)")
+"""Two spaces stand behind the severity of what a server or pooler says, which may be in its own language."""
+
+
+def only_reads(reason: str) -> WritesRefused:
+    """Return the error of a database that can be read and not written."""
+    return WritesRefused(ONLY_READS, reason=reason, cure=_CURE_OF_READING)
+
+
+def no_room(reason: str) -> WritesRefused:
+    """Return the error of a database whose disk is full."""
+    return WritesRefused(
+        NO_ROOM, reason=reason, cure="make room on its disk; a lower HUB_RETENTION keeps less"
+    )
+
+
+def refuses_now(reason: str) -> StoreUnavailable:
+    """Return the error of a database that takes nothing for a while."""
+    return StoreUnavailable(REFUSES_NOW, reason=reason, cure=_CURE_OF_NOW)
+
+
+def refuses_hub(reason: str) -> StoreError:
+    """Return the error of a database that refuses a login, a name or a right."""
+    return StoreError(REFUSES_HUB, reason=reason, cure=_CURE_OF_LOGIN)
+
+
+def unreachable(reason: str) -> StoreUnavailable:
+    """Return the error of a database that does not answer."""
+    return StoreUnavailable(UNREACHABLE, reason=reason, cure=_CURE_OF_ADDRESS)
+
+
+def while_connecting(message: str) -> StoreError:
+    """Return the error of a connection to PostgreSQL that was not made, by libpq's words."""
+    line = re.sub(r"^connection (failed|is bad): ", "", first_line(message))
+    from_server = _FROM_SERVER.search(line)
+    words = from_server["words"] if from_server else line
+    if _WORDS_OF_READING.search(words):
+        return only_reads(words)
+    if _WORDS_OF_NOW.search(words):
+        return refuses_now(words)
+    if from_server or _WORDS_OF_LOGIN.search(words):
+        return refuses_hub(words)
+    return unreachable(line)
+
+
+def translated(error: DBAPIError) -> StoreError | None:
+    """Return the store's error for that of a statement; None where only a mistake of the hub explains it."""
+    message, code = first_line(str(error.orig)), getattr(error.orig, "sqlstate", None) or ""
+    if code.startswith("40"):
+        return Collided(f"two transactions stood in each other's way: {message}")
+    if code == _READS_ONLY:
+        return only_reads(message)
+    if code.startswith(_REFUSALS):
+        return refuses_hub(message)
+    if error.connection_invalidated:
+        return ConnectionCut(UNREACHABLE, reason=message, cure=_CURE_OF_ADDRESS)
+    if code == _DISK_FULL:
+        return no_room(message)
+    if isinstance(error, _UNAVAILABLE):
+        return refuses_now(message) if code else _of_sqlite(error, message)
+    if type(error) is DatabaseError:
+        return StoreError(
+            "the database cannot be used",
+            reason=message,
+            cure="restore a backup, or name another in DATABASE_URL",
+        )
+    return None
+
+
+def _of_sqlite(error: DBAPIError, message: str) -> StoreUnavailable:
+    """Return the error by SQLite's code, whose last byte says which; psycopg's without a code have none."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code == _SQLITE_READONLY:
+        return only_reads(message)
+    if code == _SQLITE_FULL:
+        return no_room(message)
+    return refuses_now(message) if code in _SQLITE_BUSY else unreachable(message)
+
+
+def first_line(text: str) -> str:
+    """Return a database's words in one line, without the statement and the advice below it."""
+    lines = text.strip().splitlines() or ["it says nothing"]
+    return lines[0][:300]

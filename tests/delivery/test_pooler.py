@@ -1,0 +1,34 @@
+"""Behind a pooler, where no wake-up arrives, a worker looks often while events come."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+import given
+from servers.http_receiver import HttpReceiver
+from servers.pooler import Pooler
+from working import working
+
+from hub.delivery.worker import BUSY_POLL_SECONDS
+from hub.ingest.fanout import fan_out
+from hub.store.open import open_store
+
+
+def test_while_events_come_the_next_one_does_not_wait_for_the_slow_poll(postgres_store_url: str) -> None:
+    with HttpReceiver() as receiver, Pooler(postgres_store_url) as pooler:
+        rules = given.rules(
+            given.route("all", ("*",), "crm"), destinations=(given.destination("crm", url=receiver.url),)
+        )
+        with closing(open_store(pooler.url)) as store, working(store, rules):
+            waits = []
+            for number in range(1, 6):
+                began = time.monotonic()
+                fan_out(given.event(), rules, store)
+                receiver.wait_for(number)
+                waits.append(time.monotonic() - began)
+                time.sleep(BUSY_POLL_SECONDS)
+
+    # The first of them may have come in the middle of a slow poll.
+    assert max(waits[1:]) < store.slow_poll_seconds / 2
+    assert pooler.listens == 0
