@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from contextlib import ExitStack, closing
 
 import click
 
-from hub.errors import StoreError, StoreUnavailable
+from hub.errors import SettingsError, StoreError
+from hub.process import start
 from hub.store import copy
 from hub.store.open import open_store
 from hub.store.store import Store
@@ -22,7 +25,8 @@ WIDTH = 30
 @click.option("--undo", is_flag=True, help="Let FROM go on: only while the move is not complete.")
 def command(source: str, target: str, undo: bool) -> None:
     """Move everything from the database FROM to the empty database TO, such as from sqlite:///hub.db to
-    postgresql://user:password@host/name.
+    postgresql://user:password@host/name. `env:NAME` is the URL that the variable NAME holds: everybody on the
+    machine sees a command line, and a shell keeps it.
 
     The hub may run meanwhile: as soon as this begins, its web answers 503, so that senders try again later,
     and its workers finish what they are sending and stop. Run it again if it was cut off: it goes on. When
@@ -40,18 +44,35 @@ def command(source: str, target: str, undo: bool) -> None:
     say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
 
 
-def _opened(url: str, name: str, *, makes: bool = False) -> Store:
-    """Return the store behind a URL, with today's tables; raise StoreError with the argument's name."""
+def _opened(argument: str, name: str, *, makes: bool = False) -> Store:
+    """Return the store behind an argument, with today's tables; raise StoreError with the argument's name."""
+    store = open_store(_url(argument, name), name=name)
+    start.warn(store)
     try:
-        store = open_store(url)
-        if makes:
-            store.migrate()
-        store.check_schema()
-    except StoreUnavailable as error:
-        raise StoreUnavailable(f"{name}: {error}") from error
+        newer = store.migrate() if makes else store.check_schema()
     except StoreError as error:
         raise StoreError(f"{name}: {error}") from error
+    if newer is not None:
+        raise StoreError(
+            f"{name} is at {newer}, newer than this hub, which knows only a part of what is in it; "
+            "run migrate-store with the version that made it"
+        )
     return store
+
+
+def _url(argument: str, name: str) -> str:
+    """Return the URL that an argument is or, as `env:NAME`, names."""
+    if not argument.startswith("env:"):
+        return argument
+    variable = argument.removeprefix("env:")
+    if not re.fullmatch(r"[A-Za-z_]\w*", variable):
+        raise SettingsError(f"{name} begins with env: and names no variable, as env:NEW_DATABASE_URL does")
+    url = os.environ.get(variable, "").strip()
+    if not url:
+        raise SettingsError(
+            f"{name} is {argument}, but the variable {variable} is not set here; export it first"
+        )
+    return url
 
 
 def _show_progress(name: str, copied: int, total: int) -> None:

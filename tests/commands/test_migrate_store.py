@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,13 +44,49 @@ def test_it_says_which_of_the_two_is_wrong(run: Run, sqlite_url: str, tmp_path: 
     store.close()
     for arguments, message in (
         ((absent, empty), "FROM: there is no database at"),
-        ((sqlite_url, "mysql://x"), "TO: DATABASE_URL must begin with"),
+        ((sqlite_url, "mysql://x"), "TO must begin with"),
         ((sqlite_url, used), "the database to move to is not empty"),
         ((sqlite_url, sqlite_url), "the two are the same database"),
-        ((sqlite_url, "postgresql://nobody:pw@127.0.0.1:9/x"), "TO: the database does not answer"),
+        ((sqlite_url, "postgresql://nobody:pw@127.0.0.1:9/x"), "TO: the database cannot be reached"),
         (("--undo", sqlite_url, used), "nothing to undo"),
     ):
         result = run("migrate-store", *arguments, env=bare_environment())
 
         assert (result.exit_code, message in result.stderr) == (1, True), result.output
         assert "pw@" not in result.output
+
+
+def test_a_variable_holds_the_url_so_that_no_command_line_does(
+    run: Run, sqlite_url: str, postgres_store_url: str
+) -> None:
+    variables = {"OLD": sqlite_url, "NEW_URL": postgres_store_url + "\n"}
+    result = run("migrate-store", "env:OLD", "env:NEW_URL", env=bare_environment(**variables))
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("moved 0 events")
+
+
+def test_a_variable_that_is_none_is_named_and_a_password_is_not(run: Run, sqlite_url: str) -> None:
+    for source, message in (
+        ("env:NONE", "FROM is env:NONE, but the variable NONE is not set here"),
+        ("env:EMPTY", "the variable EMPTY is not set here"),
+        ("env:", "FROM begins with env: and names no variable"),
+        ("env:postgresql://u:hunter2@db/hub", "FROM begins with env: and names no variable"),
+        ("env:BAD", "FROM must begin with sqlite:///"),
+    ):
+        result = run("migrate-store", source, sqlite_url, env=bare_environment(EMPTY=" ", BAD="hunter2://x"))
+
+        assert (result.exit_code, message in result.stderr) == (1, True), result.output
+        assert "hunter2" not in result.output
+
+
+def test_what_a_later_release_migrated_is_moved_by_that_one(
+    run: Run, sqlite_url: str, tmp_path: Path
+) -> None:
+    """This one knows a part of its columns: the rest would be gone."""
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v1_9999'")
+    result = run("migrate-store", sqlite_url, f"sqlite:///{tmp_path / 'target.db'}", env=bare_environment())
+
+    assert result.exit_code == 1
+    assert "FROM is at v1_9999, newer than this hub" in result.stderr
