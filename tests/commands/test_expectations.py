@@ -190,3 +190,11 @@ def test_a_regular_expression_without_end_is_given_up(run_cases) -> None:
     assert result.exit_code == 1
     assert "log (console) by new: the regular expression took more than 1 s; make it simpler" in result.stdout
     assert time.monotonic() - began < 60
+
+
+def test_a_form_is_looked_at_field_by_field(run_cases) -> None:
+    form = "{to: crm, form: {To: [a, b], Body: '{{ data.first_name }}'}}"
+    routes = f"  - name: new\n    events: user.created\n    send:\n      - {form}\n"
+    result = run_cases(f"{CASE}    - {{to: crm, json: {{Body: Ada & Bob, To: [a, b]}}}}\n", routes=routes)
+
+    assert (result.exit_code, result.stdout) == (0, "✓ one\nroutes.test.yaml: 1 case, all passed\n")

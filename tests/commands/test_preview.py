@@ -229,3 +229,24 @@ def test_nothing_is_sent(run, tmp_path):
 
         assert "→ crm (http)" in result.stdout
         assert receiver.connections == 0
+
+
+def test_a_request_is_shown_with_its_query_headers_and_form(run, tmp_path):
+    env = configured(
+        tmp_path,
+        """\
+  - name: sms
+    events: user.created
+    send:
+      - to: crm
+        query: {source: clerk}
+        headers: {x-team: mine, X-Tag: [a, b]}
+        form: {To: "+4930", Body: "{{ data.first_name }} & all"}
+""",
+    )
+    result = run("preview", "user.created", env=env)
+
+    assert "  POST ${CRM_WEBHOOK_URL}?source=clerk\n" in result.stdout
+    assert "    x-team: mine\n    X-Tag: a\n    X-Tag: b\n" in result.stdout
+    assert "X-Team" not in result.stdout
+    assert "  form\n    To: +4930\n    Body: Mara & all\n" in result.stdout

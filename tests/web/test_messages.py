@@ -62,3 +62,20 @@ def test_only_slacks_text_is_read_without_its_escapes() -> None:
     assert parts({"text": "&amp;lt; &lt;b&gt;"}, "slack") == [Part(label="Text", text="&lt; <b>")]
     assert parts({"text": "&lt;b&gt;"}, "console") == [Part(label="Text", text="&lt;b&gt;")]
     assert parts({"text": "&lt;b&gt;"}, None) == [Part(label="Text", text="&lt;b&gt;")]
+
+
+def test_a_request_is_read_with_its_query_headers_and_form() -> None:
+    message = {
+        "method": "POST",
+        "content_type": "application/x-www-form-urlencoded",
+        "query": [["source", "clerk"]],
+        "headers": [["X-Tag", "a"], ["X-Tag", "b"]],
+        "form": [["To", "+4930"], ["Body", "Ada & Bob"]],
+    }
+
+    assert [(part.label, part.text) for part in parts(message, "http")] == [
+        ("Request", "POST application/x-www-form-urlencoded"),
+        ("Query", "source: clerk"),
+        ("Headers", "X-Tag: a\nX-Tag: b"),
+        ("Form", "To: +4930\nBody: Ada & Bob"),
+    ]
