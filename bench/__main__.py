@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from bench import cost, latency, rates, results
+from bench import clients, cost, latency, rates, results
 from bench.apart import Measure, end_in_order, measure_apart
 from bench.databases import postgres
 from bench.figure import Figure
@@ -24,6 +24,9 @@ MeasureOn = Callable[..., Figure | Iterable[Figure]]
 
 ON_BOTH: dict[str, MeasureOn] = {
     "accepted": rates.accepted,
+    "slow-clients": clients.beside_slow_clients,
+    "threads": clients.beside_threads,
+    "answered": clients.answered,
     "drained": rates.drained,
     "rendered": rates.rendered,
     "end-to-end": rates.end_to_end,

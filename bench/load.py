@@ -132,3 +132,12 @@ def time_one(port: int, request: bytes) -> float:
         connection.sendall(request)
         _read_answer(connection)
     return began
+
+
+def time_answer(port: int, request: bytes) -> float:
+    """Send one request on a connection of its own; returns the seconds until its answer was read."""
+    with _connected(port) as connection:
+        began = time.perf_counter()
+        connection.sendall(request)
+        _read_answer(connection)
+        return time.perf_counter() - began

@@ -37,10 +37,10 @@ def accepted(postgres_url: str | None, count: int = 6000) -> Figure:
         rules = rules_for("http://127.0.0.1:9/", sends=3)
         with fresh_settings(postgres_url, processes) as settings, web(settings, rules) as port:
             send_load(port, 200)
-            of_hub = _accepted_per_second(port, count)
+            of_hub = accepted_per_second(port, count)
         with plain(processes) as port:
             send_load(port, 200)
-            of_plain = _accepted_per_second(port, count)
+            of_plain = accepted_per_second(port, count)
         return of_hub, of_plain
 
     database = dialect(postgres_url) + ("" if postgres_url is None else ", 2 web processes")
@@ -107,7 +107,8 @@ def logged(postgres_url: str | None, count: int = 4000) -> Figure:
     return Figure(name, 0.93, 0.97, *paired(measure), "events/s")
 
 
-def _accepted_per_second(port: int, count: int) -> float:
+def accepted_per_second(port: int, count: int) -> float:
+    """Send signed events, each of which must be answered 200; returns the rate."""
     load = send_load(port, count)
     if load.refused:
         raise RuntimeError(f"{load.refused} of {count} events were not answered 200")
@@ -146,7 +147,7 @@ def _through(port: int, endpoint: Endpoint, count: int, sends: int = 1) -> float
     send_load(port, 100)
     endpoint.expect(100 * sends, 20)
     before, began = endpoint.count.value, time.monotonic()
-    sender = threading.Thread(target=_accepted_per_second, args=(port, count))
+    sender = threading.Thread(target=accepted_per_second, args=(port, count))
     sender.start()
     endpoint.expect(before + count * sends, 120)
     sender.join()

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import requests
 from flask import Flask, request
+from gunicorn.app.base import BaseApplication
 
-from bench.load import SECRET
+from bench.load import CONNECTIONS, SECRET
 from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SourceConfig
@@ -133,8 +134,12 @@ def hub(settings: Settings, rules: Rules) -> Iterator[int]:
         yield port
 
 
+Serve = Callable[..., None]
+"""`serve_web`, or what takes the same."""
+
+
 @contextmanager
-def web(settings: Settings, rules: Rules) -> Iterator[int]:
+def web(settings: Settings, rules: Rules, serve: Serve = serve_web) -> Iterator[int]:
     """The hub's web processes; yields the port."""
     set_up_logs("json", settings.log_level)
     listener = listen("127.0.0.1", 0)
@@ -142,12 +147,42 @@ def web(settings: Settings, rules: Rules) -> Iterator[int]:
 
     def run() -> None:
         make = partial(make_app, settings, serving, None)
-        serve_web(listener, settings.web_processes, make, ends_with_parent=True)
+        serve(listener, settings.web_processes, make, ends_with_parent=True)
 
     with closing(listener), forked(run):
         port = listener.getsockname()[1]
         wait_until_up(port)
         yield port
+
+
+def serve_by_threads(
+    listener: socket.socket, processes: int, make_app: Callable[[], Flask], **options: object
+) -> None:
+    """Serve as `serve_web` does, but with gunicorn's own worker, whose threads read from the sockets."""
+    server = _Threads(listener, processes, make_app)
+    server.run()
+
+
+class _Threads(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, listener: socket.socket, processes: int, make_app: Callable[[], Flask]) -> None:
+        self._settings = {
+            "bind": f"fd://{listener.detach()}",
+            "workers": processes,
+            "worker_class": "gthread",
+            "threads": CONNECTIONS,
+            "keepalive": 30,
+            "loglevel": "error",
+            "control_socket_disable": True,
+        }
+        self._make_app = make_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._make_app()
 
 
 @contextmanager

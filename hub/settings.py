@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -50,6 +51,12 @@ class Settings:
     def is_sqlite(self) -> bool:
         return _is_sqlite(self.database_url)
 
+    @property
+    def local_url(self) -> str:
+        """The address by which this machine's own commands reach the hub."""
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+        return f"http://{netloc(loopback.get(self.host, self.host), self.port)}"
+
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of an environment; raises SettingsError with the variable and a cure."""
@@ -57,7 +64,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     database_url = env.get("DATABASE_URL") or "sqlite:///hub.db"
     on_sqlite = _is_sqlite(database_url)
     platform = next((name for name in PLATFORM_VARIABLES if env.get(name)), None)
-    port = env.get("PORT") or ""
     retention = env.get("HUB_RETENTION") or "30d"
     usual_format = "text" if sys.stderr.isatty() else "json"
     return Settings(
@@ -67,7 +73,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         platform=platform,
         config_path=Path(env.get("HUB_CONFIG") or "config/routes.yaml"),
         templates_path=Path(env.get("HUB_TEMPLATES") or "templates"),
-        host="0.0.0.0" if port else "127.0.0.1",  # noqa: S104
+        host=_host(env),
         port=_number(env, "PORT", 8000, least=0, most=65535),
         web_processes=_number(env, "WEB_CONCURRENCY", 1 if on_sqlite else 2, least=1, most=64),
         worker_threads=_number(env, "HUB_WORKER_THREADS", 16, least=1, most=256),
@@ -86,8 +92,27 @@ def _is_sqlite(url: str) -> bool:
     return re.split("[+:]", url.strip(), maxsplit=1)[0].lower() == "sqlite"
 
 
+def netloc(host: str, port: int) -> str:
+    """Return an address with a port as a URL has it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _host(env: Mapping[str, str]) -> str:
+    """Return the address to listen on: HUB_BIND's; else every one where a platform chose the port."""
+    value = (env.get("HUB_BIND") or "").strip()
+    if not value:
+        return "0.0.0.0" if (env.get("PORT") or "").strip() else "127.0.0.1"  # noqa: S104
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError as error:
+        raise SettingsError(
+            f"HUB_BIND is {value!r}; it must be an address such as 0.0.0.0, ::1 or [::]; the port is PORT"
+        ) from error
+
+
 def _number(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
-    value = env.get(name)
+    value = (env.get(name) or "").strip()
     if not value:
         return default
     try:

@@ -12,6 +12,7 @@ from hub.errors import SettingsError
 from hub.settings import PLATFORM_VARIABLES, load_settings
 
 POSTGRES = "postgresql://user:hunter2@db/hub"
+ADDRESS = "it must be an address such as 0.0.0.0, ::1 or [::]; the port is PORT"
 
 
 @pytest.mark.parametrize(
@@ -35,12 +36,24 @@ POSTGRES = "postgresql://user:hunter2@db/hub"
         ({"HUB_TEMPLATES": "/t"}, "templates_path", Path("/t")),
         ({}, "host", "127.0.0.1"),
         ({"PORT": "5000"}, "host", "0.0.0.0"),
+        ({"PORT": " "}, "host", "127.0.0.1"),
+        ({"HUB_BIND": "0.0.0.0"}, "host", "0.0.0.0"),
+        ({"HUB_BIND": "[::]", "PORT": "5000"}, "host", "::"),
+        ({"HUB_BIND": " ::1\n"}, "host", "::1"),
+        ({"HUB_BIND": "127.0.0.1", "PORT": "5000"}, "host", "127.0.0.1"),
+        ({"HUB_BIND": " ", "PORT": "5000"}, "host", "0.0.0.0"),
+        ({}, "local_url", "http://127.0.0.1:8000"),
+        ({"PORT": "5000"}, "local_url", "http://127.0.0.1:5000"),
+        ({"HUB_BIND": "[::]"}, "local_url", "http://[::1]:8000"),
+        ({"HUB_BIND": "10.1.2.3"}, "local_url", "http://10.1.2.3:8000"),
         ({}, "port", 8000),
         ({"PORT": ""}, "port", 8000),
         ({"PORT": "5000"}, "port", 5000),
         ({}, "web_processes", 1),
         ({"DATABASE_URL": POSTGRES}, "web_processes", 2),
         ({"DATABASE_URL": POSTGRES, "WEB_CONCURRENCY": "5"}, "web_processes", 5),
+        ({"WEB_CONCURRENCY": " 5\n"}, "web_processes", 5),
+        ({"WEB_CONCURRENCY": " "}, "web_processes", 1),
         ({}, "worker_threads", 16),
         ({"HUB_WORKER_THREADS": "1"}, "worker_threads", 1),
         ({}, "password", None),
@@ -78,6 +91,12 @@ def test_platforms_are_known_by_what_they_set(platform: str) -> None:
         ("PORT", "-1", "it must be a whole number from 0 to 65535"),
         ("WEB_CONCURRENCY", "0", "it must be a whole number from 1 to 64"),
         ("WEB_CONCURRENCY", "2.5", "it must be a whole number from 1 to 64"),
+        ("WEB_CONCURRENCY", "auto", "it must be a whole number from 1 to 64"),
+        ("HUB_BIND", "localhost", ADDRESS),
+        ("HUB_BIND", "0.0.0.0:8000", ADDRESS),
+        ("HUB_BIND", "[::1]:8000", ADDRESS),
+        ("HUB_BIND", "[::1", ADDRESS),
+        ("HUB_BIND", "999.0.0.1", ADDRESS),
         ("HUB_WORKER_THREADS", "257", "it must be a whole number from 1 to 256"),
         ("HUB_TRUSTED_PROXIES", "-1", "it must be a whole number from 0 to 10"),
         ("HUB_RETENTION", "0d", "it must be a duration above zero such as 30d or 12h"),

@@ -9,7 +9,8 @@ def origin(url: str) -> str:
     """Return scheme, host and port of a URL; `that --url` where it has none."""
     try:
         parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "that --url"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "that --url"
+    return f"{parts.scheme}://{host}{port}" if host else "that --url"

@@ -39,7 +39,7 @@ def command(
             f"the source {sender.name} has no signing secret here: set {' and '.join(sender.missing)} "
             "to what the running hub has"
         )
-    url = url or f"http://127.0.0.1:{settings.port}"
+    url = url or settings.local_url
     event_type, body = build_payload(event, payload, changes, datetime.now(UTC))
     for _ in range(count):
         response = post_event(url, sender, body)

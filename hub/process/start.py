@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from hub.model.destination import OnUnknown
 from hub.process.logs import set_up_logs
 from hub.process.supervisor import StopSignals, end_with_parent
 from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files
-from hub.settings import Settings, load_settings
+from hub.settings import Settings, load_settings, netloc
 from hub.store.copy import refuse_migrated
 from hub.store.open import open_store
 from hub.store.store import Store
@@ -87,9 +88,9 @@ def _kept_files(settings: Settings) -> str | None:
 
 def announce(settings: Settings, port: int) -> None:
     """Print the hub's address; without a password also the link that opens its status page once."""
-    address = settings.public_url or f"http://{settings.host}:{port}"
+    address = settings.public_url or f"http://{netloc(settings.host, port)}"
     click.echo(f"the hub serves {address}")
-    if not settings.public_url and settings.host != "127.0.0.1":
+    if not settings.public_url and ipaddress.ip_address(settings.host).is_unspecified:
         address = "<your app's address>"
     if settings.password is None:
         with closing(open_store(settings.database_url, settings.db_connections)) as store:

@@ -66,6 +66,8 @@ def create_app(store: Store, serving: Callable[[], Serving], settings: Settings)
     """Return the app of one web process; make it after forking. It starts while the database is down, too."""
     context = Context(store=store, serving=serving, settings=settings)
     app = Hub(store, context.rules)
+    # Flask reads FLASK_DEBUG by itself: errors would be passed on to gunicorn.
+    app.config["DEBUG"] = False
     app.extensions["hub"] = context
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 from running import (
     ROUTES,
     Running,
@@ -18,7 +19,7 @@ from running import (
     wait_until_ready,
     write_configuration,
 )
-from servers.program import free_port
+from servers.program import free_port, is_ready, wait_until
 
 from hub.store.url import SQLITE_FORM
 
@@ -49,6 +50,12 @@ def test_a_port_in_use(folder: Path) -> None:
 
         for command in ("serve", "web"):
             assert refused(command, folder, PORT=str(port)) == [expected]
+
+
+def test_an_address_of_another_machine(folder: Path) -> None:
+    reason = "cannot assign requested address; set HUB_BIND to an address of this machine"
+
+    assert refused("web", folder, HUB_BIND="192.0.2.1") == [f"hub: cannot listen on 192.0.2.1:8000: {reason}"]
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])
@@ -85,7 +92,7 @@ def test_a_newer_postgresql_database(folder: Path, new_postgres_database: Callab
     ("variables", "expected"),
     [
         ({"PORT": "http"}, "PORT is 'http'; it must be a whole number from 0 to 65535"),
-        ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY is '0'; it must be a whole number from 1 to 64"),
+        ({"WEB_CONCURRENCY": "auto"}, "WEB_CONCURRENCY is 'auto'; it must be a whole number from 1 to 64"),
         (
             {"HUB_DB_CONNECTIONS": "1"},
             "HUB_DB_CONNECTIONS is '1'; it must be a whole number from 2 to 100",
@@ -170,3 +177,36 @@ def test_without_a_password_serve_prints_a_link_that_opens_the_page_once(folder:
 
         assert (first.status_code, first.headers["Location"]) == (303, "/")
         assert second.status_code == 410
+
+
+READ_BY_LIBRARIES = {
+    "FLASK_DEBUG": "1",
+    "FORWARDED_ALLOW_IPS": "everybody",
+    "GUNICORN_CMD_ARGS": "--bind nowhere --workers many --access-logfile -",
+    "GUNICORN_FD": "x",
+    "GUNICORN_PID": "x",
+    "LISTEN_FDS": "x",
+    "LISTEN_PID": "x",
+    "PROMETHEUS_MULTIPROC_DIR": "/nowhere",
+    "SCRIPT_NAME": "/elsewhere",
+    "SENDFILE": "perhaps",
+    "WEB_CONCURRENCY": " ",
+}
+
+
+def test_variables_of_libraries_have_no_effect_and_an_address_of_ipv6_is_served(folder: Path) -> None:
+    port = free_port()
+    env = environment(folder, PORT=str(port), HUB_BIND="[::1]", **READ_BY_LIBRARIES)
+    del env["HUB_PASSWORD"]
+    with Running("hub serve", folder, env) as running:
+        text = running.wait_for_text("set HUB_PASSWORD")
+        url = f"http://[::1]:{port}"
+        wait_until(lambda: is_ready(url), "the hub to be ready", 20, lambda: running.text)
+
+        assert f"the hub serves {url}\n" in text
+        assert f"status page, once: {url}/login/" in text
+        assert requests.get(f"{url}/elsewhere", timeout=10).status_code == 404
+        assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
+        triggered = run("hub trigger user.created", folder, env)
+        assert "1 delivery" in triggered.stdout, triggered.stderr
+        assert "Traceback" not in running.text

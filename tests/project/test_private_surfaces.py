@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import os
 import re
 import signal
 import socket
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gunicorn
 import jinja2
 import psycopg
 import pytest
@@ -25,6 +27,9 @@ import yaml
 from flask import Flask, request
 from flask_wtf.csrf import CSRFProtect
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn, ThreadWorker
 from jinja2 import nodes
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
@@ -41,6 +46,8 @@ from hub.store.engine import driver
 from hub.transport.deadline import connect, deadline_after, tls_context
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse
 from hub.transport.smtp import Submission, parse_smtp_url
+from hub.web.server.memory_socket import MemorySocket
+from hub.web.server.serve import GUNICORN_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 RELIED_ON: dict[str, str] = {}
@@ -192,7 +199,99 @@ def test_python_shakes_hands_by_do_handshake() -> None:
 # -- gunicorn, Flask and werkzeug --------------------------------------------------------------------
 
 
-@relied_on_by("hub/web/server.py", "gunicorn's master leaving SIGALRM alone")
+def gunicorn_worker(answer: bytes = b"ok") -> ThreadWorker:
+    """A worker of gunicorn's, in this process, around an app that reads a body and answers."""
+    config = Config()
+    config.set("keepalive", 620)
+    worker = ThreadWorker(1, os.getppid(), [], None, 30, config, Logger(config))
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Length", str(len(answer)))])
+        return [answer]
+
+    worker.wsgi = app
+    return worker
+
+
+def gunicorn_connection(worker: ThreadWorker, request: bytes) -> TConn:
+    sock = MemorySocket()
+    sock.put(bytearray(request))
+    connection = TConn(worker.cfg, sock, ("127.0.0.1", 1), ("127.0.0.1", 2))
+    connection.data_ready = True
+    return connection
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@relied_on_by("hub/web/server/web_worker.py", "gthread's handle answering one request of any socket")
+def test_gunicorns_threads_handle_one_request_of_any_socket() -> None:
+    worker = gunicorn_worker()
+    kept = gunicorn_connection(worker, GET)
+    refused = gunicorn_connection(worker, GET.replace(b"GET", b"G@T"))
+
+    assert worker.handle(kept) is True
+    assert kept.sock.take_answer().endswith(b"\r\n\r\nok")
+    kept.sock.put(bytearray(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))
+    assert worker.handle(kept) is False
+    assert worker.handle(refused) is False
+    assert refused.sock.take_answer().startswith(b"HTTP/1.1 400 ")
+
+
+@relied_on_by("hub/web/server/web_worker.py", "gunicorn's parser keeping what it read ahead in unreader.buf")
+def test_gunicorns_parser_keeps_what_it_read_ahead_in_its_unreader() -> None:
+    worker = gunicorn_worker()
+    connection = gunicorn_connection(worker, GET + b"behind it")
+
+    assert worker.handle(connection) is True
+    assert connection.parser.unreader.buf.getvalue() == b"behind it"
+
+
+@relied_on_by("hub/web/server/memory_socket.py", "gunicorn sending 100 Continue, and nothing else, with send")
+def test_gunicorn_sends_the_interim_answer_alone_by_send() -> None:
+    sent = []
+
+    class RecordingSocket(MemorySocket):
+        def send(self, data: bytes) -> int:
+            sent.append(data)
+            return super().send(data)
+
+    worker = gunicorn_worker()
+    expecting = GET.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n") + b"x"
+    connection = gunicorn_connection(worker, expecting)
+    connection.sock.__class__ = RecordingSocket
+
+    assert worker.handle(connection) is True
+    assert sent == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    assert connection.sock.take_answer().startswith(b"HTTP/1.1 200 ")
+
+
+@relied_on_by("hub/web/server/web_worker.py", "gthread serving in run, with what run uses")
+def test_gunicorns_threads_serve_in_run() -> None:
+    worker = gunicorn_worker()
+
+    assert worker.sockets == []
+    assert worker.alive is True
+    assert worker.is_parent_alive() is True
+    assert worker.notify() is None
+    assert (worker.tpool, worker.app) == (None, None)
+    assert {"run", "handle_exit", "init_process"} <= set(vars(ThreadWorker))
+
+
+@relied_on_by("hub/web/server/serve.py", "the variables that gunicorn reads from the environment")
+def test_gunicorn_reads_known_variables_alone() -> None:
+    folder = Path(gunicorn.__file__).parent
+    text = "".join(path.read_text() for path in folder.rglob("*.py"))
+    read = set(re.findall(r"""os\.environ(?:\.get\(|\.pop\(|\[)['"](\w+)['"]""", text))
+    read |= set(re.findall(r"""['"](\w+)['"] (?:not )?in (?:os\.environ|self\.env_orig)""", text))
+    # The first and the last are of what is switched off; PORT is a default, and the rest are no settings.
+    harmless = {"GUNICORN_DIRTY_SOCKET", "NOTIFY_SOCKET", "PORT", "PWD", "SERVER_SOFTWARE", "XDG_RUNTIME_DIR"}
+
+    assert read - harmless == set(GUNICORN_VARIABLES)
+
+
+@relied_on_by("hub/web/server/serve.py", "gunicorn's master leaving SIGALRM alone")
 def test_gunicorn_leaves_sigalrm_alone() -> None:
     assert signal.SIGALRM not in Arbiter.SIGNALS
 

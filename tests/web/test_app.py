@@ -20,6 +20,12 @@ def test_a_genuine_event_is_answered_once_it_is_kept(world: World, client: Flask
         assert snapshot.reports.event(answer["event"]).message_id == "msg_1"
 
 
+def test_flask_reads_no_setting_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+
+    assert world.app().debug is False
+
+
 def test_a_source_is_asked_without_session_hook_or_cookie(client: FlaskClient) -> None:
     body = payload()
     answer = client.post(PATH, data=body, headers={**signed(body), "Cookie": "hub_session=garbage"})

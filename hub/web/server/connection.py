@@ -1,0 +1,245 @@
+"""One connection in the event loop: it collects a whole request, has it handled, and sends the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, cast
+
+from hub.web.server import refusals
+from hub.web.server.framing import Arrival, Framing
+from hub.web.server.memory_socket import MemorySocket
+from hub.web.server.registry import Registry
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+REFUSALS = {Arrival.LONG_HEAD: refusals.LONG_HEAD, Arrival.LARGE_BODY: refusals.LARGE_BODY}
+
+
+class Phase(Enum):
+    """A request is to come or is coming; a thread has it; its answer goes out; that was the last one."""
+
+    RECEIVING = auto()
+    HANDLED = auto()
+    ANSWERING = auto()
+    CLOSING = auto()
+
+
+Handle = Callable[[Callable[[bool], None]], None]
+"""Handles the request in a connection's socket, and then calls in the loop: may another request follow?"""
+
+Connect = Callable[[MemorySocket, Any, Any], Handle]
+"""Returns what handles the requests of a connection, of its socket, the client's address and ours."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One client. Whatever it does or leaves undone, it costs a socket and what it has sent, but no thread.
+
+    `read_buffer` may be shared with others: what is read is taken out of it at once.
+    """
+
+    def __init__(self, registry: Registry, connect: Connect, read_buffer: memoryview) -> None:
+        self.buffered_bytes = 0
+        self._registry = registry
+        self._connect = connect
+        self._read_buffer = read_buffer
+        self._time = asyncio.get_running_loop().time
+        self._socket = MemorySocket()
+        self._buffer = bytearray()
+        self._framing = Framing()
+        self._phase = Phase.RECEIVING
+        self._deadline = math.inf
+        self._is_kept = True
+        self._is_idle = False
+        self._has_ended = False
+        self._handled_bytes = self._untaken_bytes = 0
+        self._answer_ends = math.inf
+
+    @property
+    def is_handled(self) -> bool:
+        return self._phase is Phase.HANDLED
+
+    # -- asyncio's calls ------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        # It calls back once all is written.
+        self._transport.set_write_buffer_limits(high=0)
+        client = transport.get_extra_info("peername")
+        self._handle = self._connect(self._socket, client, transport.get_extra_info("sockname"))
+        self._receive_within(self._registry.limits.request_seconds)
+        if client is None:
+            self.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._registry.remove(self)
+        self._buffer.clear()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._read_buffer
+
+    def buffer_updated(self, count: int) -> None:
+        if self._phase is Phase.CLOSING:
+            return
+        if self._phase is not Phase.RECEIVING:
+            # Pipelined: it is read on once the answer before is taken.
+            self._transport.pause_reading()
+        elif self._is_idle:
+            self._receive_within(self._registry.limits.request_seconds)
+        self._is_idle = False
+        self._buffer += self._read_buffer[:count]
+        self._registry.buffer(self, count)
+        if self._phase is Phase.RECEIVING:
+            self._advance()
+
+    def eof_received(self) -> bool:
+        """Return True to keep the other direction open."""
+        self._has_ended = True
+        if self._phase is Phase.RECEIVING:
+            self._break_off()
+        return self._phase in (Phase.HANDLED, Phase.ANSWERING)
+
+    def resume_writing(self) -> None:
+        if self._phase is Phase.ANSWERING:
+            self._finish_answer()
+
+    # -- from a request to its answer -----------------------------------------------------------------
+
+    def _receive_within(self, seconds: float) -> None:
+        self._enter(Phase.RECEIVING, min(self._time() + seconds, self._registry.receive_ends))
+
+    def _enter(self, phase: Phase, deadline: float) -> None:
+        self._phase = phase
+        self._deadline = deadline
+        self._registry.move_to_end(self)
+
+    def _advance(self) -> None:
+        before = len(self._buffer)
+        arrival = self._framing.advance(self._buffer)
+        self._registry.release(self, before - len(self._buffer))
+        if arrival in REFUSALS:
+            self._refuse(REFUSALS[arrival])
+        elif arrival is not Arrival.PARTIAL:
+            self._is_kept = arrival is Arrival.WHOLE
+            self._hand_over(self._framing.size if self._is_kept else len(self._buffer))
+        elif self._framing.expects_continue:
+            self._framing.expects_continue = False
+            self._transport.write(CONTINUE)
+
+    def _hand_over(self, size: int) -> None:
+        request, self._buffer = self._buffer, self._buffer[size:]
+        del request[size:]
+        self._handled_bytes = size
+        self._framing = Framing()
+        self._socket.put(request)
+        self._enter(Phase.HANDLED, math.inf)
+        self._handle(self._answer)
+
+    def _answer(self, is_kept: bool) -> None:
+        answer = self._socket.take_answer()
+        if self._transport.is_closing():
+            return
+        self._registry.release(self, self._handled_bytes)
+        self._is_kept = self._is_kept and is_kept
+        self._send(answer)
+
+    def _refuse(self, answer: bytes) -> None:
+        self._is_kept = False
+        self._drop_buffer()
+        self._send(answer)
+
+    def _send(self, answer: bytes) -> None:
+        limits = self._registry.limits
+        self._transport.write(answer)
+        self._untaken_bytes = self._transport.get_write_buffer_size()
+        self._answer_ends = self._time() + limits.answer_seconds
+        self._enter(Phase.ANSWERING, self._time() + limits.untaken_seconds)
+        if not self._untaken_bytes:
+            self._finish_answer()
+
+    def _finish_answer(self) -> None:
+        """Go on to the next request, or close so that the client sees the answer: not before it did."""
+        if not self._is_kept:
+            self._close()
+            return
+        if self._buffer:
+            self._receive_within(self._registry.limits.request_seconds)
+            self._advance()
+        else:
+            self._is_idle = True
+            self._receive_within(self._registry.limits.idle_seconds)
+        if self._phase is Phase.RECEIVING:
+            self._transport.resume_reading()
+            if self._has_ended:
+                self._break_off()
+
+    def _break_off(self) -> None:
+        """End a connection on which no more will come."""
+        if self._framing.has_head:
+            self._refuse(refusals.BROKEN_OFF)
+        else:
+            self._transport.close()
+
+    def _close(self) -> None:
+        self._drop_buffer()
+        if self._has_ended:
+            self._transport.close()
+            return
+        self._enter(Phase.CLOSING, self._time() + self._registry.limits.closing_seconds)
+        self._transport.resume_reading()
+        # Who has reset the connection has none to shut down.
+        with contextlib.suppress(OSError):
+            self._transport.write_eof()
+
+    def _drop_buffer(self) -> None:
+        self._registry.release(self, len(self._buffer))
+        self._buffer = bytearray()
+
+    # -- the registry's calls -------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        if self._phase is Phase.ANSWERING:
+            self._watch_answer(now)
+        if now >= self._deadline:
+            self._expire()
+
+    def _watch_answer(self, now: float) -> None:
+        untaken = self._transport.get_write_buffer_size()
+        if untaken < self._untaken_bytes:
+            self._untaken_bytes = untaken
+            self._deadline = min(now + self._registry.limits.untaken_seconds, self._answer_ends)
+
+    def _expire(self) -> None:
+        if self._has_head():
+            self._registry.note("unfinished")
+            self._refuse(refusals.LATE)
+            return
+        if self._phase is Phase.ANSWERING:
+            self._registry.note("untaken")
+        self.abort()
+
+    def _has_head(self) -> bool:
+        return self._phase is Phase.RECEIVING and self._framing.has_head
+
+    def shed(self) -> None:
+        if self._has_head():
+            self._refuse(refusals.OVERLOADED)
+        else:
+            self._drop_buffer()
+            self.abort()
+
+    def evict(self) -> None:
+        if self._has_head():
+            self._transport.write(refusals.OVERLOADED)
+        self.abort()
+
+    def stop(self, deadline: float) -> None:
+        if self._phase is Phase.RECEIVING:
+            self._deadline = min(self._deadline, deadline)
+
+    def abort(self) -> None:
+        self._phase = Phase.CLOSING
+        self._transport.abort()
