@@ -221,7 +221,7 @@ def _profiler(event_number: Any, writer: Connection) -> Callable[[FrameType, str
 
 
 LOGS = "hub.process.logs"
-CLOCKED_THREADS = {"reload", "maintenance"}
+CLOCKED_THREADS = {"reload", "maintenance", "requests"}
 COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
 

@@ -20,7 +20,7 @@ from gunicorn.app.base import BaseApplication
 from bench.load import CONNECTIONS, SECRET
 from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
-from hub.model.config import Config, SourceConfig
+from hub.model.config import Config, SigningSecrets, SourceConfig
 from hub.model.destination import DestinationConfig
 from hub.model.routing import Route, Send
 from hub.process.logs import set_up_logs
@@ -67,7 +67,8 @@ def rules_for(
 
 
 def config_of(destinations: Mapping[str, DestinationConfig], routes: tuple[Route, ...]) -> Config:
-    source = SourceConfig(name="clerk", type="clerk", path="/api/webhooks", secrets=(SECRET,))
+    signing = SigningSecrets(secrets=(SECRET,))
+    source = SourceConfig(name="clerk", type="clerk", path="/api/webhooks", signing=signing)
     return Config(version="bench", sources={"clerk": source}, destinations=destinations, routes=routes)
 
 

@@ -76,10 +76,13 @@ class NotVerified(HubError):
     """A request that its source cannot vouch for.
 
     `code` is one of missing_headers, invalid_timestamp, invalid_signature, invalid_payload.
+    `clock_ahead_seconds` is how far this machine's clock is ahead of the sender's, where its signature
+    vouches for the time that it wrote; else None.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, clock_ahead_seconds: float | None = None) -> None:
         self.code = code
+        self.clock_ahead_seconds = clock_ahead_seconds
         super().__init__(message)
 
 

@@ -14,7 +14,7 @@ import psycopg
 
 from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
-from hub.model.config import Config, SourceConfig
+from hub.model.config import Config, SigningSecrets, SourceConfig
 from hub.model.delivery import Claim
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event, new_id
@@ -45,8 +45,17 @@ def event(type_: str = "user.created", *, data: Any = None, **changes: Any) -> E
     return Event(**{**given, **changes})
 
 
-def source(name: str = "clerk", **changes: Any) -> SourceConfig:
-    given = {"name": name, "type": "clerk", "path": "/api/webhooks", "secrets": (SECRET,)}
+def source(
+    name: str = "clerk",
+    *,
+    secrets: tuple[str, ...] = (SECRET,),
+    missing: tuple[str, ...] = (),
+    fault: str = "",
+    **changes: Any,
+) -> SourceConfig:
+    variables = missing or ("CLERK_WEBHOOK_SIGNING_SECRET",)
+    signing = SigningSecrets(secrets=secrets, variables=variables, missing=missing, fault=fault)
+    given = {"name": name, "type": "clerk", "path": "/api/webhooks", "signing": signing}
     return SourceConfig(**{**given, **changes})
 
 

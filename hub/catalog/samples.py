@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -13,6 +12,7 @@ from typing import Any
 from hub.catalog.event_types import event_types, read_event, read_sample
 from hub.catalog.masking import json_bytes
 from hub.errors import HubError, NotFound
+from hub.model.event import parse_json
 
 Step = str | int
 
@@ -59,7 +59,7 @@ def read_body(content: bytes) -> dict[str, Any]:
     if len(content) > BODY_LIMIT_BYTES:
         raise HubError("is larger than 1 MiB, the most that a sender may post")
     try:
-        body = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        body = parse_json(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise HubError(f"is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
     except RecursionError as error:
@@ -152,10 +152,6 @@ def _joined(walked: str, step: Step) -> str:
     if isinstance(step, int):
         return f"{walked}[{step}]"
     return f"{walked}.{step}" if walked else step
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _kind(value: Any) -> str:

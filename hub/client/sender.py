@@ -38,7 +38,7 @@ def post_event(
             response = session.post(
                 target,
                 data=payload,
-                headers=_signed_headers(source.secrets[0], payload),
+                headers=_signed_headers(source.signing.secrets[0], payload),
                 timeout=timeout_seconds,
                 allow_redirects=False,
             )

@@ -34,10 +34,10 @@ def command(
     settings = load_settings()
     config = load_config(settings.config_path, settings.templates_path, settings.environment)
     sender = choose_source(config, source)
-    if not sender.secrets:
+    if not sender.signing.secrets:
         raise HubError(
-            f"the source {sender.name} has no signing secret here: set {' and '.join(sender.missing)} "
-            "to what the running hub has"
+            f"the source {sender.name} has no signing secret here ({sender.signing.fault}): "
+            f"set {' and '.join(sender.signing.missing)} to what the running hub has"
         )
     url = url or settings.local_url
     event_type, body = build_payload(event, payload, changes, datetime.now(UTC))

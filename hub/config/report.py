@@ -57,6 +57,11 @@ class Report:
             if replaced.unset and where[: len(path)] == path
         }
 
+    def names_in(self, path: Path) -> tuple[str, ...]:
+        """Return the names of the variables in the text at a path, set or not."""
+        replaced = self.variables.get(path)
+        return (*replaced.set, *replaced.unset) if replaced else ()
+
     def warn_unset(self, path: Path, effect: str) -> tuple[str, ...]:
         """Warn of each unset variable at or below a path, with its effect; return their names."""
         names: dict[str, None] = {}
@@ -110,7 +115,7 @@ class Report:
             if where[: len(path)] == path:
                 for name in replaced.set:
                     value = self._environment.get(name, "")
-                    message = message.replace(value, f"${{{name}}}") if len(value) > 3 else message
+                    message = message.replace(value, f"${{{name}}}") if len(value) >= 8 else message
         return message
 
     def _variable_offset(self, path: Path, name: str) -> int:

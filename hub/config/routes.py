@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from hub.config.names import is_fixed
 from hub.config.report import Report
 from hub.config.sends import SendTarget, read_sends
-from hub.config.shape import check_shape, key_names
+from hub.config.shape import check_shape
 from hub.config.template_syntax import check_condition
-from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
+from hub.config.values import Patterns, TextList, Texts, is_pattern
 from hub.destinations.base import Block
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
@@ -49,12 +49,6 @@ class ProblemsBlock(Block):
     """The sends of the hub's own alerts."""
 
     send: Any = Field(description="a destination's name, a list of names, or send blocks")
-    quiet_after: Duration | None = Field(
-        default=None, description="tell when a source sent nothing for so long; left out: never"
-    )
-
-
-B = TypeVar("B", UnmatchedBlock, ProblemsBlock)
 
 
 def read_routes(
@@ -77,16 +71,15 @@ def read_send_section(
     report: Report,
     sections: Mapping[str, Any],
     section: str,
-    model: type[B],
+    model: type[UnmatchedBlock | ProblemsBlock],
     targets: Mapping[str, SendTarget],
     sandbox: Sandbox,
-) -> tuple[B | None, tuple[Send, ...]]:
-    """Return the block `unmatched` or `problems`, None where it is wrong, and its sends."""
+) -> tuple[Send, ...]:
+    """Return the sends of the block `unmatched` or `problems`."""
     if sections.get(section) is None:
-        return None, ()
-    is_fixed(report, (section,), *(key for key in key_names(model) if key != "send"))
-    block = check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
-    return block, _read_send_key(report, (section,), targets, sandbox)
+        return ()
+    check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
+    return _read_send_key(report, (section,), targets, sandbox)
 
 
 def _read_route(

@@ -80,16 +80,13 @@ def _read_sections(report: Report, version: str, templates: Mapping[str, str]) -
     defaults = read_defaults(report, sections)
     destinations, targets = read_destinations(report, sections, defaults)
     sandbox = Sandbox(templates)
-    _, unmatched = read_send_section(report, sections, "unmatched", UnmatchedBlock, targets, sandbox)
-    block, problems = read_send_section(report, sections, "problems", ProblemsBlock, targets, sandbox)
     return Config(
         version=version,
         sources=sources,
         destinations=destinations,
         routes=read_routes(report, sections, targets, sandbox),
-        unmatched=unmatched,
-        problems=problems,
-        quiet_after_seconds=block.quiet_after if block else None,
+        unmatched=read_send_section(report, sections, "unmatched", UnmatchedBlock, targets, sandbox),
+        problems=read_send_section(report, sections, "problems", ProblemsBlock, targets, sandbox),
         templates=templates,
     )
 

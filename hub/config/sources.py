@@ -10,9 +10,11 @@ from pydantic import Field
 from hub.config.names import is_fixed, is_known_type, named_blocks
 from hub.config.report import Report
 from hub.config.shape import check_shape
-from hub.config.values import EventTypes, Patterns, Secrets, SourcePath, is_pattern
+from hub.config.values import Duration, EventTypes, OptionalPatterns, Secrets, SourcePath, is_pattern
 from hub.destinations.base import Block
-from hub.model.config import SourceConfig
+from hub.durations import parse_duration
+from hub.humanize import enumerated
+from hub.model.config import SigningSecrets, SourceConfig
 from hub.model.problem import Code
 from hub.sources.base import find_source, source_types
 from hub.yamldoc import Path
@@ -24,8 +26,11 @@ class SourceBlock(Block):
     type: str = Field(description="clerk, or svix for the same signatures without Clerk's typed events")
     path: SourcePath = Field(description="where its requests arrive, such as /api/webhooks")
     signing_secret: Secrets = Field(description="the secret it signs with, or a list while one is rotated")
-    ignore: Patterns = Field(default=[], description="event types answered with 200 and not kept")
+    ignore: OptionalPatterns = Field(default=[], description="event types answered with 200 and not kept")
     extra_events: EventTypes = Field(default=[], description="event types that the catalog does not know")
+    max_silence: Duration | None = Field(
+        default=None, description="tell when nothing genuine came for so long; left out: never"
+    )
 
 
 def read_sources(report: Report, sections: Mapping[str, Any]) -> dict[str, SourceConfig]:
@@ -56,35 +61,66 @@ def _read_source(report: Report, name: str) -> SourceConfig | None:
         return None
     is_fixed(report, path, "type", "path")
     is_known_type(report, path, source_types(), "source")
-    secrets, missing = _read_secrets(report, path)
     return SourceConfig(
         name=name,
         type=str(value.get("type")),
         path=str(value.get("path")),
-        secrets=secrets,
-        missing=missing,
+        signing=_read_secrets(report, path),
         ignore=_read_event_types(report, (*path, "ignore")),
         extra_events=_read_event_types(report, (*path, "extra_events")),
+        max_silence_seconds=_read_silence(report, (*path, "max_silence")),
     )
 
 
-def _read_secrets(report: Report, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the secrets that are set, and where none is, the variables that are not.
+def _read_secrets(report: Report, path: Path) -> SigningSecrets:
+    """Return the secrets that can be used, and what is wrong with the others, which is reported.
 
     Of a list some may be unset: a rotation ends by removing the old secret's variable.
     """
     where: Path = (*path, "signing_secret")
-    texts = report.texts_of(where)
-    secrets = [(path, text) for path, text in texts if text and not report.unset_below(path)]
-    if not secrets:
-        return (), report.warn_unset(where, f'the source "{path[-1]}" answers 503 until it is')
-    report.warn_unset(where, "that secret is left out")
+    secrets: list[str] = []
+    variables: list[str] = []
+    missing: list[str] = []
+    faults: list[str] = []
+    for secret_path, text in report.texts_of(where):
+        names = report.names_in(secret_path)
+        variables += names
+        fault = None if report.unset_below(secret_path) else _secret_fault(report, path, text)
+        if fault is not None:
+            report.error(secret_path, Code.BAD_VALUE, f'"signing_secret" {fault}')
+            missing += names
+            faults.append(f"{enumerated(names) or 'signing_secret'} {fault}")
+        elif text and not report.unset_below(secret_path):
+            secrets.append(text)
+    effect = "that secret is left out" if secrets else f'the source "{path[-1]}" answers 503 until it is'
+    unset = report.warn_unset(where, effect)
+    if secrets:
+        return SigningSecrets(secrets=tuple(secrets), variables=tuple(variables))
+    if unset:
+        faults.append(f"{enumerated(unset)} {'is' if len(unset) == 1 else 'are'} not set")
+    return SigningSecrets(
+        secrets=(),
+        variables=tuple(variables),
+        missing=(*missing, *unset),
+        fault="; ".join(faults) or "it has no signing secret",
+    )
+
+
+def _secret_fault(report: Report, path: Path, secret: str) -> str | None:
+    """Return what is wrong with a secret of the source at a path; None where it can be used or is empty."""
+    if not secret:
+        return None
+    if any(map(str.isspace, secret)):
+        return "has white space in it; copy it again without"
     kind = find_source(str(report.value_at(path).get("type")))
-    for secret_path, secret in secrets if kind else ():
-        message = kind.check_secret(secret) if kind and not any(map(str.isspace, secret)) else None
-        if message:
-            report.error(secret_path, Code.BAD_VALUE, f'"signing_secret" {message}')
-    return tuple(secret for _, secret in secrets), ()
+    return kind.check_secret(secret) if kind else None
+
+
+def _read_silence(report: Report, path: Path) -> float | None:
+    """Return the longest silence that is not told, in seconds; None where none is."""
+    report.warn_unset(path, "no silence of this source is told")
+    duration = next((parse_duration(text) for _, text in report.texts_of(path)), None)
+    return duration.total_seconds() if duration else None
 
 
 def _read_event_types(report: Report, path: Path) -> tuple[str, ...]:

@@ -92,7 +92,9 @@ def _source_path(value: Any) -> str:
     if value == "/":
         raise _problem(Code.BAD_PATH, "the status page is there; take another path, such as /api/webhooks")
     if value.endswith("/"):
-        raise _problem(Code.BAD_PATH, 'must not end with "/": a redirect would lose events')
+        raise _problem(
+            Code.BAD_PATH, 'must not end with "/"; requests whose path does are taken all the same'
+        )
     if not _PATH.fullmatch(value) or any(part in (".", "..") for part in value.split("/")):
         message = "has only letters, digits and . _ ~ - between its slashes, such as /api/webhooks"
         raise _problem(Code.BAD_PATH, message)
@@ -105,14 +107,12 @@ def _source_path(value: Any) -> str:
 
 
 def _secret_given(value: Any) -> Any:
-    """Return the secrets of a source; refuses one that is empty or was copied with white space."""
+    """Return the secrets of a source; refuses one that is empty."""
     secrets: list[str] = _one_or_list(value)
     if not all(isinstance(secret, str) for secret in secrets):
         raise _problem(Code.WRONG_TYPE, "must be a text or a list of texts")
     if not secrets or not all(secrets):
         raise _problem(Code.BAD_VALUE, "is empty; write ${NAME} and set that variable")
-    if any(any(char.isspace() for char in secret) for secret in secrets):
-        raise _problem(Code.BAD_VALUE, "has white space in it; copy it again without")
     return secrets
 
 
@@ -148,6 +148,11 @@ Patterns = Annotated[
     Field(min_length=1),
     BeforeValidator(_one_or_list),
     WithJsonSchema(_one_or_more(_PATTERN_SCHEMA)),
+]
+OptionalPatterns = Annotated[
+    list[Pattern],
+    BeforeValidator(_one_or_list),
+    WithJsonSchema({"anyOf": [_PATTERN_SCHEMA, {"type": "array", "items": _PATTERN_SCHEMA}]}),
 ]
 Texts = Annotated[
     list[Annotated[str, Field(min_length=1)]],

@@ -71,8 +71,8 @@ def _load(settings: Settings, environment: Mapping[str, str]) -> Config:
 
 def _secrets_of_other_sources(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """Return a signing secret for every variable that a source lacks: the demo plays each sender itself."""
-    sources = _load(settings, environment).sources.values()
-    return {name: new_signing_secret() for source in sources for name in source.missing}
+    signings = [source.signing for source in _load(settings, environment).sources.values()]
+    return {name: new_signing_secret() for signing in signings for name in signing.missing}
 
 
 def _opening(settings: Settings, config: Config) -> Iterator[str]:

@@ -29,7 +29,8 @@ PATIENCE = {
     AlertKind.FAILING: timedelta(seconds=60),
     AlertKind.RELOAD: timedelta(seconds=5),
     AlertKind.DISK: timedelta(0),
-    AlertKind.QUIET: timedelta(0),
+    AlertKind.TURNED_AWAY: timedelta(seconds=5),
+    AlertKind.SILENT: timedelta(0),
 }
 """So long each must have lasted: what belongs together is told together, and a hiccup is no alert."""
 
@@ -38,7 +39,8 @@ _KINDS = {
     FindingCode.FAILING: AlertKind.FAILING,
     FindingCode.RELOAD_REFUSED: AlertKind.RELOAD,
     FindingCode.DISK: AlertKind.DISK,
-    FindingCode.SILENT: AlertKind.QUIET,
+    FindingCode.REFUSED: AlertKind.TURNED_AWAY,
+    FindingCode.SILENT: AlertKind.SILENT,
 }
 _OF_BROKEN_DESTINATIONS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)
 """Alerts of a destination itself, through which nothing is told meanwhile."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 
-from hub.health import machine
+from hub.health import machine, senders
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
 from hub.humanize import counted, enumerated, span
@@ -71,7 +71,7 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
 def _lacked_variables(config: Config | None) -> set[str]:
     if config is None:
         return set()
-    missing = [source.missing for source in config.sources.values()]
+    missing = [source.signing.missing for source in config.sources.values()]
     missing += [destination.missing for destination in config.destinations.values()]
     return {name for names in missing for name in names}
 
@@ -83,34 +83,6 @@ def _problem_finding(problem: Problem) -> Finding:
         severity=FindingSeverity.BAD if is_error else FindingSeverity.NOTE,
         headline=str(problem),
     )
-
-
-def _sources(facts: Facts) -> Iterator[Finding]:
-    config = facts.config
-    if config is None:
-        return
-    for source in config.sources.values():
-        if source.missing:
-            yield Finding(
-                code=FindingCode.NOT_CONFIGURED,
-                severity=FindingSeverity.NOTE,
-                subject=source.name,
-                headline=f"{source.name} has no signing secret, so {source.path} answers 503",
-                cure=f"set {enumerated(source.missing)} where the hub runs",
-            )
-    if facts.store is None or config.quiet_after_seconds is None:
-        return
-    for name, received_at in facts.store.last_received.items():
-        silence = facts.now - received_at
-        if silence > timedelta(seconds=config.quiet_after_seconds):
-            yield Finding(
-                code=FindingCode.SILENT,
-                severity=FindingSeverity.WATCH,
-                subject=name,
-                headline=f"{name} has sent nothing for {span(silence.total_seconds())}",
-                since=received_at,
-                cure="see in the sender's dashboard whether its requests arrive",
-            )
 
 
 # -- the worker and what it sends ---------------------------------------------------------------------
@@ -254,7 +226,7 @@ def _held(name: str, count: int) -> Finding:
 
 _JUDGES: Mapping[Area, Callable[[Facts], Iterator[Finding]]] = {
     Area.CONFIGURATION: _configuration,
-    Area.SOURCES: _sources,
+    Area.SOURCES: senders.sources,
     Area.DATABASE: machine.database,
     Area.DISK: machine.disk,
     Area.CLOCK: machine.clock,

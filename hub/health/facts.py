@@ -12,6 +12,7 @@ from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Problem, Severity
+from hub.model.source import SourceState
 from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, DiskSpace, Stats
 from hub.settings import Settings
 from hub.store.copy import MIGRATED
@@ -40,15 +41,15 @@ class FileFacts:
 class StoreFacts:
     """The store's part. `counts` are deliveries by destination and state, as far as they were counted.
 
-    `last_errors` are of destinations whose breaker is open. `last_received` is by source, where the
-    configuration asks for it. `alerts` tell when deliveries began to die, and of what.
+    `last_errors` are of destinations whose breaker is open. `alerts` tell when deliveries began to die, and
+    of what.
     """
 
     states: Mapping[str, DestinationState]
     counts: Counts
     worker_seen_at: datetime | None
     last_errors: Mapping[str, str] = field(default_factory=dict)
-    last_received: Mapping[str, datetime] = field(default_factory=dict)
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     is_migrated: bool = False
 
@@ -96,6 +97,11 @@ class Facts:
         seen_at = self.store.worker_seen_at if self.store else None
         return seen_at is not None and self.now - seen_at <= WORKER_SILENT_AFTER
 
+    def source(self, name: str) -> SourceState:
+        """Return the store's state of a source, a fresh one where no request came to it."""
+        fresh = SourceState(name=name)
+        return self.store.sources.get(name, fresh) if self.store else fresh
+
     def destination_config(self, name: str) -> DestinationConfig | None:
         """Return the configuration of a destination; None where there is none of that name."""
         return self.config.destinations.get(name) if self.config is not None else None
@@ -125,9 +131,7 @@ def errors_of(problems: Collection[Problem]) -> tuple[str, ...]:
 def waiting_facts(snapshot: Transaction, config: Config) -> Facts:
     """Look up the little that says why deliveries wait, and whether a worker runs. Raises StoreError."""
     counts = {(name, State.SENDING): count for name, count in snapshot.reports.in_flight().items()}
-    return Facts(
-        now=snapshot.now, files=FileFacts(config=config), store=_store_facts(snapshot, config, counts)
-    )
+    return Facts(now=snapshot.now, files=FileFacts(config=config), store=_store_facts(snapshot, counts))
 
 
 def readiness_facts(store: Store, snapshot: Transaction, config: Config) -> Facts:
@@ -140,7 +144,7 @@ def page_facts(store: Store, snapshot: Transaction, files: FileFacts, stats: Sta
     return Facts(
         now=snapshot.now,
         files=files,
-        store=_store_facts(snapshot, files.config, stats.deliveries),
+        store=_store_facts(snapshot, stats.deliveries),
         error=store.write_error(snapshot),
         database=store.quick_status(snapshot),
     )
@@ -153,7 +157,7 @@ def notifier_facts(snapshot: Transaction, config: Config, disk: DiskSpace | None
     facts = Facts(
         now=snapshot.now,
         files=FileFacts(config=config, refused=tuple(refused)),
-        store=_store_facts(snapshot, config, {}),
+        store=_store_facts(snapshot, {}),
         database=DatabaseStatus(disk=disk),
     )
     dying = {alert.subject for alert in facts.alerts if alert.count}
@@ -183,7 +187,7 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
         return Facts(
             now=snapshot.now,
             files=files,
-            store=_store_facts(snapshot, files.config, snapshot.reports.stats().deliveries),
+            store=_store_facts(snapshot, snapshot.reports.stats().deliveries),
             error=store.write_error(snapshot) or refusal,
             database=database,
             connections_wanted=(settings.web_processes + 1) * settings.db_connections,
@@ -207,18 +211,16 @@ def _write_refusal(store: Store) -> StoreError | None:
     return None
 
 
-def _store_facts(snapshot: Transaction, config: Config | None, counts: Counts) -> StoreFacts:
+def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:
     states = snapshot.destinations.all()
     failing = [name for name, state in states.items() if state.probe_at is not None]
     last_errors = {name: snapshot.reports.last_error(name) for name in failing}
-    sources = config.sources if config is not None and config.quiet_after_seconds is not None else ()
-    last_received = {name: snapshot.reports.last_received(name) for name in sources}
     return StoreFacts(
         states=states,
         counts=counts,
         worker_seen_at=snapshot.workers.last_seen_at(),
         last_errors={name: error for name, error in last_errors.items() if error is not None},
-        last_received={name: at for name, at in last_received.items() if at is not None},
+        sources=snapshot.sources.all(),
         alerts=tuple(snapshot.alerts.all()),
         is_migrated=snapshot.settings.get(MIGRATED) is not None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from hub.health import senders
 from hub.health.facts import Facts
 from hub.humanize import byte_size, capitalised, enumerated, span
 from hub.model.delivery import State
@@ -124,7 +125,8 @@ def disk_in_words(space: DiskSpace) -> str:
 
 
 def clock(facts: Facts) -> Iterator[Finding]:
-    """Judge this machine's clock against the database's, and both against the moments in the store."""
+    """Judge this machine's clock against the database's, the senders', and the moments in the store."""
+    yield from senders.clocks(facts)
     ahead = (facts.database.clock_ahead_seconds if facts.database is not None else None) or 0.0
     newest_at = facts.audit.newest_at if facts.audit is not None else None
     newest = (newest_at - facts.now).total_seconds() if newest_at is not None else 0.0

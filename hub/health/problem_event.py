@@ -9,10 +9,12 @@ from typing import Any
 from hub.health.alerts import Notice
 from hub.health.facts import Facts
 from hub.humanize import capitalised, counted
-from hub.model.alert import AlertKind
+from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
 
 SHOWN, REASON_LIMIT = 6, 160
+
+_OF_SOURCES = (AlertKind.TURNED_AWAY, AlertKind.SILENT)
 
 _OVER = {
     AlertKind.DIED: "{name} accepts again",
@@ -21,7 +23,8 @@ _OVER = {
     AlertKind.FAILING: "{name} accepts again",
     AlertKind.RELOAD: "The configuration is as its files have it again",
     AlertKind.DISK: "The disk has room again",
-    AlertKind.QUIET: "{name} sends again",
+    AlertKind.TURNED_AWAY: "{name} is accepted again",
+    AlertKind.SILENT: "{name} sends again",
 }
 
 
@@ -66,17 +69,28 @@ def _lines(notice: Notice, facts: Facts) -> Iterator[dict[str, str]]:
     alert, finding, name = notice.alert, notice.finding, notice.alert.subject
     if finding is None or alert.since is None:
         yield _line("Over", headline(notice))
-        if dead := facts.count(State.DEAD, name):
+        if alert.kind not in _OF_SOURCES and (dead := facts.count(State.DEAD, name)):
             remaining = counted(dead, "dead letter is left", "dead letters are left")
             yield _line("To do", f"{remaining}: hub retry --state dead --destination {name}")
         return
-    waiting = counted(facts.count(State.PENDING, name), "delivery waits", "deliveries wait")
-    waits = f"; {waiting}" if facts.count(State.PENDING, name) else ""
-    since = f"{alert.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    yield _line("Problem", f"{finding.headline}, since {since}{waits}")
+    yield _line("Problem", f"{finding.headline}{_since(alert)}{_waits(alert, facts)}")
     if finding.reason:
         yield _line("Reason", finding.reason[:REASON_LIMIT])
     yield _line("To do", capitalised(finding.cure))
+
+
+def _since(alert: Alert) -> str:
+    if alert.since is None or alert.kind is AlertKind.TURNED_AWAY:  # whose headline has its own
+        return ""
+    return f", since {alert.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _waits(alert: Alert, facts: Facts) -> str:
+    """Return how many deliveries wait; a source may have the name of a destination."""
+    pending = facts.count(State.PENDING, alert.subject)
+    if not pending or alert.kind in _OF_SOURCES:
+        return ""
+    return f"; {counted(pending, 'delivery waits', 'deliveries wait')}"
 
 
 def _line(label: str, text: str) -> dict[str, str]:

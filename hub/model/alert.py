@@ -8,7 +8,10 @@ from enum import StrEnum
 
 
 class AlertKind(StrEnum):
-    """A kind of alert. Deliveries died because their destination fails, or were refused one by one."""
+    """A kind of alert. Deliveries died because their destination fails, or were refused one by one.
+
+    What is turned away are requests of a source.
+    """
 
     DIED = "died"
     REFUSED = "refused"
@@ -16,7 +19,8 @@ class AlertKind(StrEnum):
     FAILING = "failing"
     RELOAD = "reload"
     DISK = "disk"
-    QUIET = "quiet"
+    TURNED_AWAY = "turned_away"
+    SILENT = "silent"
 
 
 DEAD_LETTER_KINDS = (AlertKind.DIED, AlertKind.REFUSED)

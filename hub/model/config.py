@@ -11,16 +11,33 @@ from hub.model.routing import UNMATCHED, Route, Send
 
 
 @dataclass(frozen=True, kw_only=True)
+class SigningSecrets:
+    """The signing secrets of a source that can be used, and the names of all variables that they come from.
+
+    Where there is none it accepts nothing: `missing` names the variables that are not set or no good, and
+    `fault` says so in words, without their values.
+    """
+
+    secrets: tuple[str, ...] = field(repr=False)
+    variables: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceConfig:
-    """A named sender. `secrets` is empty while `missing` names the variables that are not set."""
+    """A named sender, with the event types that it sends and that are not kept.
+
+    After `max_silence_seconds` without any genuine request somebody is told; None: never.
+    """
 
     name: str
     type: str
     path: str
-    secrets: tuple[str, ...] = field(repr=False)
-    missing: tuple[str, ...] = ()
+    signing: SigningSecrets
     ignore: tuple[str, ...] = ()
     extra_events: tuple[str, ...] = ()
+    max_silence_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +54,6 @@ class Config:
     routes: tuple[Route, ...]
     unmatched: tuple[Send, ...] = ()
     problems: tuple[Send, ...] = ()
-    quiet_after_seconds: float | None = None
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
 

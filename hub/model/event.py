@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,6 +15,23 @@ HUB_SOURCE = "hub"
 """The source of the hub's own events; no source in routes.yaml may be called so."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+parse_json: Callable[[str], Any] = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant).decode
+"""Reads JSON as RFC 8259 has it. Raises ValueError also for NaN, Infinity and a number beyond all floats, as
+1e999 is, and RecursionError for what is nested too deep.
+"""
 
 
 def new_id(prefix: str, now: datetime) -> str:

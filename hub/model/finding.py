@@ -19,6 +19,7 @@ class FindingCode(StrEnum):
     RELOAD_REFUSED = "reload_refused"
     PROXY = "proxy"
     NOT_CONFIGURED = "not_configured"
+    REFUSED = "refused"
     SILENT = "silent"
     DATABASE = "database"
     DISK = "disk"

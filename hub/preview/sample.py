@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
@@ -11,8 +10,9 @@ import click
 
 from hub import catalog
 from hub.errors import HubError
+from hub.humanize import kind_of
 from hub.model.config import Config, SourceConfig
-from hub.model.event import Event, new_id
+from hub.model.event import Event, new_id, parse_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,7 +47,7 @@ def build_payload(
     """Return type and body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""
     base = None if file is None else _read(event_type, file)
     event_type = event_type or (base or {}).get("type")
-    if not isinstance(event_type, str) or not event_type:
+    if event_type is None:
         raise click.UsageError("name an EVENT such as user.created (hub events lists them all)")
     if base is None and catalog.find_event_type(event_type) is None:
         reason = catalog.unknown_event_type(event_type)
@@ -93,12 +93,22 @@ def _read(event_type: str | None, file: BinaryIO) -> Mapping[str, Any]:
         body = catalog.read_body(file.read(catalog.BODY_LIMIT_BYTES + 1))
     except HubError as error:
         raise click.BadParameter(f"{file.name} {error}", param_hint=hint) from error
-    if event_type is not None and body.get("type", event_type) != event_type:
-        message = (
-            f'{file.name} holds an event of type "{body["type"]}"; name that one instead of {event_type}'
-        )
-        raise click.BadParameter(message, param_hint=hint)
+    fault = _type_fault(event_type, body)
+    if fault:
+        raise click.BadParameter(f"{file.name} {fault}", param_hint=hint)
     return body
+
+
+def _type_fault(event_type: str | None, body: Mapping[str, Any]) -> str:
+    """Return what is wrong with the type of a file's event; empty where it has one, or EVENT names it."""
+    if "type" not in body:
+        advice = 'add one, such as "type": "user.created", or name the EVENT before --payload'
+        return "" if event_type else f'has no "type": {advice}'
+    if not isinstance(body["type"], str) or not body["type"]:
+        return f'has a "type" that is {kind_of(body["type"]) if body["type"] != "" else "empty"}, not a name'
+    if event_type not in (None, body["type"]):
+        return f'holds an event of type "{body["type"]}"; name that one instead of {event_type}'
+    return ""
 
 
 def _parse_change(text: str) -> tuple[str, Any]:
@@ -107,10 +117,6 @@ def _parse_change(text: str) -> tuple[str, Any]:
         message = f'"{text}" must be a path, "=" and a value, such as data.email_address=ada@example.com'
         raise click.BadParameter(message, param_hint="'--set'")
     try:
-        return path, json.loads(value, parse_constant=_refuse)
+        return path, parse_json(value)
     except (ValueError, RecursionError):
         return path, value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")

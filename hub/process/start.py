@@ -109,7 +109,9 @@ def make_app(settings: Settings, serving: Serving, adapt: Adapt | None = unchang
     """Return the app of a web process, with a store of its own; without `adapt` it follows no edit."""
     store = open_store(settings.database_url, settings.db_connections)
     reloader = _reloader(settings, store, serving, adapt)
-    return create_app(store, reloader.serving, settings)
+    app = create_app(store, reloader.serving, settings)
+    app.requests.start()
+    return app
 
 
 def refuse_ephemeral_disk(settings: Settings) -> None:

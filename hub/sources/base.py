@@ -5,18 +5,32 @@ A new type is one file in this folder, named after it.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from json import JSONDecodeError
 from typing import Any, ClassVar, Protocol
 
 from hub.discovery import find_class, type_names
 from hub.errors import NotVerified
+from hub.humanize import kind_of
 from hub.model.config import SourceConfig
+from hub.model.event import parse_json
 
 _DEPTH_LIMIT = 200
 """Brackets within brackets: a body nested deeper could not be written again without recursing too far."""
+
+_TOO_DEEP = f"the body is nested more than {_DEPTH_LIMIT} levels deep"
+_COMPRESSED = "the body is compressed ({}); whoever sends it must send plain JSON"
+_UTF_16 = "the body is in UTF-16 or UTF-32; send it as UTF-8"
+_FORMATS = (
+    (b"\x1f\x8b", _COMPRESSED.format("gzip")),
+    (b"\x28\xb5\x2f\xfd", _COMPRESSED.format("zstd")),
+    (b"\xef\xbb\xbf", "the body begins with a byte order mark (BOM); send it as UTF-8 without one"),
+    (b"\xff\xfe", _UTF_16),
+    (b"\xfe\xff", _UTF_16),
+)
+"""The first bytes of what is sent by mistake, each with the fault that it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +58,13 @@ class Source(ABC):
         self.config = config
 
     @abstractmethod
+    def is_complete(self, headers: Headers) -> bool:
+        """Return True where a request carries all that its signature needs, right or wrong.
+
+        Of what is refused such requests alone may be the sender's.
+        """
+
+    @abstractmethod
     def verify(self, body: bytes, headers: Headers, now: float) -> VerifiedMessage:
         """Vouch for a request, or raise NotVerified, or NotConfigured where there is no secret.
 
@@ -55,7 +76,7 @@ class Source(ABC):
 
     @classmethod
     def check_secret(cls, secret: str) -> str | None:
-        """Return the problem of a signing secret, without showing it; None where it can be used."""
+        """Return what is wrong with a signing secret, without showing it; None where it can be used."""
         return None
 
 
@@ -81,23 +102,44 @@ def source_types() -> tuple[str, ...]:
 
 
 def event_type_of(body: bytes) -> str:
-    """Return the type of a signed event; raises NotVerified where the body is no JSON object with a type."""
+    """Return the type of a signed event; raises NotVerified where the body is no JSON object with a type.
+
+    The error says what is wrong with the body, and shows nothing of it.
+    """
     try:
-        parsed: Any = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        parsed = parse_json(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise NotVerified("invalid_payload", "the body is not JSON in UTF-8") from error
+        raise NotVerified("invalid_payload", _fault(body, error)) from error
+    if not isinstance(parsed, dict):
+        raise NotVerified("invalid_payload", f"the body must be a JSON object, not {kind_of(parsed)}")
     if _is_too_deep(parsed):
-        raise NotVerified("invalid_payload", f"the body is nested more than {_DEPTH_LIMIT} levels deep")
-    event_type = parsed.get("type") if isinstance(parsed, dict) else None
+        raise NotVerified("invalid_payload", _TOO_DEEP)
+    event_type = parsed.get("type")
     if not isinstance(event_type, str) or not 1 <= len(event_type) <= 200 or not event_type.isprintable():
         raise NotVerified(
-            "invalid_payload", "the body must be a JSON object whose type is 1 to 200 printable characters"
+            "invalid_payload", 'the body must have a "type" of 1 to 200 printable characters at its top'
         )
     return event_type
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _fault(body: bytes, error: Exception) -> str:
+    """Return what keeps signed bytes from being JSON in UTF-8, for whoever runs their sender."""
+    known = next((fault for start, fault in _FORMATS if body.startswith(start)), None)
+    if known is not None:
+        return known
+    if b"\0" in body[:4]:
+        return _UTF_16
+    if not body.strip():
+        return "the body is empty; send the event as JSON"
+    match error:
+        case UnicodeDecodeError():
+            return f"the body is not UTF-8 from byte {error.start + 1} on; send it as UTF-8, not as Latin-1"
+        case JSONDecodeError():
+            return f"the body is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        case RecursionError():
+            return _TOO_DEEP
+        case _:
+            return "the body has a number that JSON does not have (NaN, Infinity) or that is too large"
 
 
 def _is_too_deep(parsed: Any) -> bool:

@@ -19,7 +19,18 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
 from hub.errors import StoreError
 from hub.model.delivery import State
 from hub.store.store import MIGRATED_CODE, MIGRATED_MESSAGE, Store, Transaction
-from hub.store.tables import alerts, attempts, counters, deliveries, destinations, events, is_in, settings
+from hub.store.tables import (
+    alerts,
+    attempts,
+    counters,
+    deliveries,
+    destinations,
+    events,
+    is_in,
+    refusals,
+    settings,
+    sources,
+)
 
 MIGRATED, MIGRATING = "migrated", "migrating"
 """Marks, shared values with the same token: the source's, and the target's while a migration is under way."""
@@ -29,7 +40,7 @@ _BATCH_BYTES = 8 * 1024 * 1024
 """The most bytes that one transaction writes, and one row more: an event may have 1 MiB."""
 
 LARGE = (events, deliveries, attempts)
-SMALL = (destinations, counters, alerts, settings)
+SMALL = (destinations, sources, refusals, counters, alerts, settings)
 """All tables but `workers`, which has heartbeats of processes that work on the source."""
 
 _IS_CLAIMED = "NEW.state = 'sending' AND OLD.state <> 'sending'"

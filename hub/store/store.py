@@ -32,6 +32,7 @@ from hub.store.repositories.reports import Reports
 from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
+from hub.store.repositories.sources import Sources
 from hub.store.repositories.workers import Workers
 from hub.store.session import Session
 
@@ -59,6 +60,7 @@ class Transaction:
         self.destinations = Destinations(session)
 
     workers = _repository(Workers)
+    sources = _repository(Sources)
     operator = _repository(Operator)
     alerts = _repository(Alerts)
     settings = _repository(SharedValues)

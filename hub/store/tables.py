@@ -172,6 +172,27 @@ destinations = Table(
     Column("rate_limited_until", Time, comment="rate_limit: when the next message is due to go"),
 )
 
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("accepted_at", Time, comment="the last genuine request, ignored and duplicate ones too"),
+    Column("refused_since", Time, comment="refused with complete headers, none accepted between them"),
+    Column("refused_at", Time, comment="the last of them"),
+    Column("refused", Json, comment="their number by code"),
+    Column("clock_ahead_seconds", Float, comment="this machine's clock before the sender's"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("code", String(40), primary_key=True),
+    Column("hour", Time, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", Time, nullable=False),
+)
+
 workers = Table(
     "workers",
     metadata,

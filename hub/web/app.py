@@ -13,6 +13,7 @@ from werkzeug import Request as PlainRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.ingest.receive import read_body, receive
+from hub.ingest.request_counter import RequestCounter
 from hub.ingest.route import Rules
 from hub.rules.reload import Serving
 from hub.settings import Settings
@@ -51,15 +52,17 @@ class Hub(Flask):
         super().__init__("hub.web")
         self._store = store
         self._rules = rules
+        self.requests = RequestCounter(store)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Flask's own asks an app for its limits; and it is not to hold what holds it.
         incoming = PlainRequest(environ, populate_request=False)
         rules = self._rules()
-        source = rules.sources.get(incoming.path)
+        # People paste the address with a slash at its end, and a redirect would lose events.
+        source = rules.sources.get(incoming.path.rstrip("/"))
         if source is None:
             return super().wsgi_app(environ, start_response)
-        return receive(incoming, source, rules, self._store)(environ, start_response)
+        return receive(incoming, source, rules, self._store, self.requests)(environ, start_response)
 
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:

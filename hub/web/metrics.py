@@ -52,6 +52,7 @@ class StoreCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield self._events()
+        yield self._refused()
         yield self._deliveries()
         yield self._attempts()
         yield self._delivery_seconds()
@@ -69,6 +70,14 @@ class StoreCollector(Collector):
             "hub_events", "Events received, duplicates not counted.", labels=["source", "type"]
         )
         for labels, count in self._snapshot.metrics.events_by_type().items():
+            family.add_metric(labels, count)
+        return family
+
+    def _refused(self) -> Metric:
+        family = CounterMetricFamily(
+            "hub_refused", "Requests refused, by the code of the answer.", labels=["source", "code"]
+        )
+        for labels, count in sorted(self._snapshot.metrics.refused().items()):
             family.add_metric(labels, count)
         return family
 

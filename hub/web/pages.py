@@ -48,7 +48,7 @@ def status() -> Response:
         serving=serving,
         destinations=serializers.destinations(health),
         events=events,
-        unset_sources=[(source, address) for source, address in sources if source.missing],
+        unset_sources=[(source, address) for source, address in sources if not source.signing.secrets],
         addresses=[address for _, address in sources],
         State=State,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -15,6 +16,7 @@ import pytest
 from shell import Served, bare_environment, shipped_environment
 from sqlalchemy import delete
 
+from hub.ingest.request_counter import RequestCounter
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.tables import deliveries
@@ -80,7 +82,38 @@ def test_a_hub_that_serves_is_seen_to_work(run: Run, served: Served) -> None:
 
     assert [level for level, _ in by_check["worker"]] == ["good"]
     assert [level for level, _ in by_check["accounts"]] == ["good"]
-    assert ("warning", "partner has no signing secret, so /api/partner answers 503") in by_check["sources"]
+    lacking = "partner has no signing secret, so /api/partner answers 503: PARTNER_SECRET is not set"
+    assert ("warning", lacking) in by_check["sources"]
+
+
+def test_requests_that_are_refused_and_the_clock_that_is_off_are_problems(
+    run: Run, environment: dict[str, str], sqlite_url: str
+) -> None:
+    given_life(sqlite_url)
+    with closing(open_store(sqlite_url)) as store:
+        requests = RequestCounter(store)
+        for _ in range(5):
+            requests.refuse(
+                "clerk", "invalid_timestamp", time.time(), is_complete=True, clock_ahead_seconds=-900.0
+            )
+        requests.flush()
+    result = run("doctor", "--json", env=environment)
+    by_check = findings(result)
+
+    assert result.exit_code == 1
+    assert by_check["clock"] == [
+        (
+            "problem",
+            (
+                "This machine's clock is 15 min behind that of clerk: 5 requests with another time than now "
+                "were refused"
+            ),
+        )
+    ]
+    ((level, words),) = by_check["sources"]
+    assert level == "problem"
+    assert words.startswith("clerk: 5 refused since ")
+    assert "their time stamps are 15 min ahead of this machine's clock" in words
 
 
 def test_a_hub_that_is_stopped_is_a_problem(run: Run, environment: dict[str, str]) -> None:

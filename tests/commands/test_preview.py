@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import given
 import pytest
 from servers.http_receiver import HttpReceiver
 from servers.program import ROOT
@@ -107,14 +108,36 @@ def test_a_payload_file_stands_for_an_event_of_ones_own(run, tmp_path):
 def test_a_payload_file_says_itself_of_what_type_it_is(run, tmp_path):
     env = configured(tmp_path, "  - {name: own, events: order.paid, send: crm}")
     (tmp_path / "order.json").write_text('{"type": "order.paid", "data": {"id": 7}}')
-    (tmp_path / "bare.json").write_text('{"data": {"id": 7}}')
 
     result = run("preview", "--payload", "order.json", env=env)
-    refused = run("preview", "--payload", "bare.json", env=env)
+    nothing = run("preview", env=env)
 
     assert "hub-event-type: order.paid" in result.stdout
-    assert (refused.exit_code, run("preview", env=env).exit_code) == (2, 2)
-    assert "name an EVENT such as user.created (hub events lists them all)" in refused.stderr
+    assert nothing.exit_code == 2
+    assert "name an EVENT such as user.created (hub events lists them all)" in nothing.stderr
+
+
+@pytest.mark.parametrize("command", ["preview", "trigger"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            '{"data": {}}',
+            'bare.json has no "type": add one, such as "type": "user.created", or name',
+        ),
+        ('{"type": 7}', 'bare.json has a "type" that is a number, not a name'),
+        ('{"type": null}', 'bare.json has a "type" that is nothing, not a name'),
+        ('{"type": ""}', 'bare.json has a "type" that is empty, not a name'),
+    ],
+)
+def test_a_payload_file_that_says_no_type_is_told_what_it_lacks(run, tmp_path, command, content, message):
+    env = configured(tmp_path, "  - {name: own, events: order.paid, send: crm}")
+    (tmp_path / "bare.json").write_text(content)
+
+    result = run(command, "--payload", "bare.json", env={**env, "CLERK_WEBHOOK_SIGNING_SECRET": given.SECRET})
+
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
 
 
 def test_an_event_that_its_source_ignores_says_so(run):
@@ -134,6 +157,8 @@ def test_an_event_that_its_source_ignores_says_so(run):
         ('"' + "x" * 10_000_000 + '"', "order.json is larger than 1 MiB"),
         ('{"type": "user.created"}', 'holds an event of type "user.created"'),
         ('{"data": NaN}', "order.json is not JSON: NaN is no JSON"),
+        ('{"data": 1e999}', "order.json is not JSON: 1e999 is too large a number"),
+        ('{"type": null}', 'order.json has a "type" that is nothing, not a name'),
     ],
 )
 def test_a_payload_that_is_no_such_event_is_wrong_usage(run, tmp_path, content, message):

@@ -10,8 +10,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.config.files import read_files
+from hub.config.routes_file import parse_files
 from hub.errors import ConfigError
-from hub.model.config import Config
+from hub.model.config import Config, SigningSecrets
 from hub.model.destination import OnUnknown, RateLimit
 from hub.model.problem import Severity
 from hub.rules.load import load_config, read_config
@@ -111,7 +113,7 @@ def example(environment: dict[str, str]) -> Config:
 def test_the_example_of_the_documentation_loads_without_any_variable() -> None:
     config = example({})
 
-    assert {name: source.missing for name, source in config.sources.items()} == {
+    assert {name: source.signing.missing for name, source in config.sources.items()} == {
         "clerk": ("CLERK_WEBHOOK_SIGNING_SECRET",),
     }
     assert {name: destination.missing for name, destination in config.destinations.items()} == {
@@ -140,7 +142,7 @@ def test_the_example_of_the_documentation_means_what_it_says() -> None:
     assert (
         clerk.type,
         clerk.path,
-        clerk.secrets,
+        clerk.signing.secrets,
         clerk.ignore,
     ) == ("clerk", "/api/webhooks", (SECRET,), ("session.*",))
     assert crm.retry_seconds == (5, 300, 1800, 7200, 18000, 36000, 36000)
@@ -341,14 +343,46 @@ def test_a_source_waits_for_its_secret(tmp_path: Path) -> None:
     )
     clerk = load(tmp_path, text).sources["clerk"]
 
-    assert (clerk.missing, clerk.secrets, clerk.path, clerk.ignore) == (("S",), (), "/a", ("session.*",))
+    assert clerk.signing == SigningSecrets(secrets=(), variables=("S",), missing=("S",), fault="S is not set")
+    assert (clerk.path, clerk.ignore) == ("/a", ("session.*",))
 
 
 def test_of_rotated_secrets_the_one_that_is_set_serves(tmp_path: Path) -> None:
     text = "version: 1\nsources: {clerk: {type: clerk, path: /a, signing_secret: ['${NEW}', '${OLD}']}}\n"
     clerk = load(tmp_path, text, {"NEW": SECRET}).sources["clerk"]
 
-    assert (clerk.missing, clerk.secrets) == ((), (SECRET,))
+    assert clerk.signing == SigningSecrets(secrets=(SECRET,), variables=("NEW", "OLD"))
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("whsec_YWJj", "is too short for a signing secret: its key has 3 bytes"),
+        (SECRET[:26], "is too short for a signing secret: its key has 15 bytes"),
+        ("whsec_", "is no signing secret: it must be whsec_ followed by base64"),
+        ("sk_live_" + "a" * 30, "is no signing secret: it must be whsec_ followed by base64"),
+        (f"{SECRET[:20]}\n{SECRET[20:]}", "has white space in it; copy it again without"),
+    ],
+)
+def test_a_secret_that_is_no_good_is_left_out_for_a_reason_without_it(
+    tmp_path: Path, value: str, fault: str
+) -> None:
+    text = "version: 1\nsources: {clerk: {type: clerk, path: /a, signing_secret: ['${NEW}', '${OLD}']}}\n"
+    path = write(tmp_path, text)
+    environments = [{"NEW": value}, {"NEW": value, "OLD": SECRET}]
+    alone, beside = (parse_files(read_files(path, TEMPLATES), environment) for environment in environments)
+
+    assert alone.config is not None
+    assert beside.config is not None
+    lacking = alone.config.sources["clerk"].signing
+    assert (lacking.secrets, lacking.missing) == ((), ("NEW", "OLD"))
+    assert lacking.fault.startswith(f"NEW {fault}")
+    assert lacking.fault.endswith("; OLD is not set")
+    assert beside.config.sources["clerk"].signing.secrets == (SECRET,)
+    for parsed in (alone, beside):
+        (problem,) = [problem for problem in parsed.problems if problem.severity is Severity.ERROR]
+        assert fault in problem.message
+        assert value == "whsec_" or value not in str(parsed.problems) + str(lacking)
 
 
 def test_an_unset_variable_leaves_a_gap_in_a_message_and_stops_a_condition(tmp_path: Path) -> None:
@@ -364,11 +398,28 @@ def test_an_unset_variable_leaves_a_gap_in_a_message_and_stops_a_condition(tmp_p
 # -- templates ------------------------------------------------------------------------------------
 
 
-def test_silence_is_told_only_where_that_is_asked_for(tmp_path: Path) -> None:
-    text = SOURCES + "destinations: {log: {type: console}}\nproblems: {send: log%s}\n"
+@pytest.mark.parametrize(
+    ("key", "environment", "expected"),
+    [
+        ("", {}, None),
+        (", max_silence: 6h", {}, 6 * 3600),
+        (', max_silence: "${SILENCE}"', {"SILENCE": "30m"}, 1800),
+        (', max_silence: "${SILENCE}"', {}, None),
+    ],
+)
+def test_silence_is_told_only_where_that_is_asked_for(
+    tmp_path: Path, key: str, environment: dict[str, str], expected: float | None
+) -> None:
+    text = SOURCES.replace("}}", key + "}}") + "destinations: {log: {type: console}}\n"
 
-    assert load(tmp_path, text % "").quiet_after_seconds is None
-    assert load(tmp_path, text % ", quiet_after: 6h").quiet_after_seconds == 6 * 3600
+    assert load(tmp_path, text, environment).sources["clerk"].max_silence_seconds == expected
+
+
+@pytest.mark.parametrize("ignore", ["[]", "session.*", "[session.*, user.deleted]"])
+def test_a_source_may_ignore_nothing(tmp_path: Path, ignore: str) -> None:
+    text = SOURCES.replace("}}", f", ignore: {ignore}}}}}") + "destinations: {log: {type: console}}\n"
+
+    assert len(load(tmp_path, text).sources["clerk"].ignore) == ignore.count("user") + ignore.count("session")
 
 
 def template_problems(tmp_path: Path, files: dict[str, str | bytes]) -> list[str]:

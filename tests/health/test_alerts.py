@@ -19,6 +19,7 @@ from hub.model.config import Config
 from hub.model.delivery import Claim, State
 from hub.model.destination import DestinationState
 from hub.model.routing import Send
+from hub.model.source import Refusals, SourceState
 from hub.model.stats import DatabaseStatus, DiskSpace
 
 NOW = given.NOON
@@ -29,7 +30,7 @@ CONFIG = given.config(
     given.route(),
     destinations=tuple(given.destination(name) for name in ("crm", "mail", "team")),
     problems=(Send(to="mail"),),
-    quiet_after_seconds=3600.0,
+    sources=(given.source(max_silence_seconds=3600.0),),
 )
 BOTH = replace(CONFIG, problems=(Send(to="mail"), Send(to="team")))
 
@@ -49,6 +50,13 @@ def seen(
         ),
         database=DatabaseStatus(disk=disk),
     )
+
+
+def accepted(ago: timedelta, refused: int = 0) -> dict[str, SourceState]:
+    """A source whose last request was accepted so long ago; since a minute some are refused."""
+    refusals = Refusals(since=NOW - MINUTE, last_at=NOW, counts={"invalid_signature": refused})
+    state = SourceState(name="clerk", accepted_at=NOW - ago, refused=refusals if refused else None)
+    return {"clerk": state}
 
 
 def paused(name: str = "crm", since: datetime = NOW - MINUTE) -> DestinationState:
@@ -74,7 +82,8 @@ DIED, REFUSED, PAUSED, FAILING = (
     AlertKind.PAUSED,
     AlertKind.FAILING,
 )
-RELOAD, DISK, QUIET = AlertKind.RELOAD, AlertKind.DISK, AlertKind.QUIET
+RELOAD, DISK, SILENT = AlertKind.RELOAD, AlertKind.DISK, AlertKind.SILENT
+TURNED_AWAY = AlertKind.TURNED_AWAY
 BROKEN = DestinationState(name="crm", failures=2)
 WELL = DestinationState(name="crm")
 FULL = DiskSpace(free=GIB // 4, total=100 * GIB, used=GIB)
@@ -150,16 +159,32 @@ TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
         ["The configuration is as its files have it again"],
     ),
     "a disk that fills is told at once": ([], seen(disk=FULL), ["The disk fills"]),
-    "a source that is quiet for too long is told": (
+    "a source that is silent for too long is told": (
         [],
-        seen(last_received={"clerk": NOW - 2 * HOUR}),
+        seen(sources=accepted(2 * HOUR)),
         ["clerk has sent nothing for 2 h"],
     ),
-    "a source that was heard of is not": ([], seen(last_received={"clerk": NOW - MINUTE}), []),
+    "a source that was heard of is not": ([], seen(sources=accepted(MINUTE)), []),
     "a source that sends again is told": (
-        [notified(QUIET, MINUTE, subject="clerk")],
-        seen(last_received={"clerk": NOW}),
+        [notified(SILENT, MINUTE, subject="clerk")],
+        seen(sources=accepted(0 * MINUTE)),
         ["clerk sends again"],
+    ),
+    "requests that are refused are told": (
+        [],
+        seen(sources=accepted(2 * HOUR, refused=30)),
+        [
+            (
+                "clerk: 30 refused since 11:59, no signature fits CLERK_WEBHOOK_SIGNING_SECRET; "
+                "the last accepted came 10:00 UTC"
+            )
+        ],
+    ),
+    "a few of them are not": ([], seen(sources=accepted(MINUTE, refused=4)), []),
+    "that they are accepted again is told": (
+        [notified(TURNED_AWAY, MINUTE, subject="clerk")],
+        seen(sources=accepted(0 * MINUTE)),
+        ["clerk is accepted again"],
     ),
     "several are told together": (
         [alert(DIED, "team", count=1)],
@@ -223,10 +248,10 @@ def test_an_alert_that_is_over_is_forgotten_after_an_hour() -> None:
     assert decision([recent], seen()).forgotten == ()
 
 
-def test_without_quiet_after_no_silence_is_told() -> None:
-    config = replace(CONFIG, quiet_after_seconds=None)
+def test_without_max_silence_no_silence_is_told() -> None:
+    config = replace(CONFIG, sources={"clerk": given.source()})
 
-    assert headlines([], seen(last_received={"clerk": NOW - 99 * HOUR}), config) == []
+    assert headlines([], seen(sources=accepted(99 * HOUR)), config) == []
 
 
 def test_a_reason_that_changes_changes_no_memory() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import given
 import pytest
@@ -32,12 +33,12 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.problem import Problem, Severity
+from hub.model.source import Refusals, SourceState
 from hub.model.stats import DatabaseStatus, Discrepancy
 
 BAD, WATCH, NOTE = FindingSeverity.BAD, FindingSeverity.WATCH, FindingSeverity.NOTE
 CODE = FindingCode
 MINUTE = timedelta(minutes=1)
-QUIET = replace(CONFIG, quiet_after_seconds=3600.0)
 LACKING = given.config(destinations=(given.destination("crm", options=None, missing=("CRM_URL", "CRM_KEY")),))
 DIED = Alert(kind=AlertKind.DIED, subject="crm", since=NOW - MINUTE, reason="HTTP 503", count=1)
 
@@ -59,6 +60,19 @@ def failing(error: str | None) -> Facts:
 
 
 AWAY = StoreUnavailable("the database cannot be reached", reason="connection refused", cure="start it")
+
+
+def refusals(clock_ahead_seconds: float | None = None, **counts: int) -> Refusals:
+    """Requests that were refused since a minute ago, by code."""
+    return Refusals(since=NOW - MINUTE, last_at=NOW, counts=counts, clock_ahead_seconds=clock_ahead_seconds)
+
+
+def with_source(**state: Any) -> Facts:
+    """A hub that is well but for its source, which may be silent for an hour."""
+    facts = with_store(sources={"clerk": SourceState(name="clerk", **state)})
+    source = given.source(max_silence_seconds=3600.0)
+    return replace(facts, files=FileFacts(config=replace(CONFIG, sources={"clerk": source})))
+
 
 AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
     (
@@ -220,13 +234,73 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "An edit of the configuration was refused: routes.yaml:4:1: error[x]: no, and 2 more problems",
     ),
     (
-        replace(
-            with_store(last_received={"clerk": NOW - 2 * timedelta(hours=1)}), files=FileFacts(config=QUIET)
-        ),
+        with_source(accepted_at=NOW - timedelta(hours=2)),
         CODE.SILENT,
         WATCH,
         "clerk",
         "clerk has sent nothing for 2 h",
+    ),
+    (
+        with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(invalid_signature=30)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        (
+            "clerk: 30 refused since 11:59, no signature fits CLERK_WEBHOOK_SIGNING_SECRET; "
+            "the last accepted came 11:58"
+        ),
+    ),
+    (
+        with_source(accepted_at=NOW - timedelta(days=2), refused=refusals(invalid_signature=1234)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        (
+            "clerk: 1,234 refused since 11:59, no signature fits CLERK_WEBHOOK_SIGNING_SECRET; "
+            "the last accepted came 2026-05-02 12:00"
+        ),
+    ),
+    (
+        with_source(refused=refusals(invalid_payload=4, invalid_signature=1)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        "clerk: 5 refused since 11:59, their bodies are no events; none was ever accepted",
+    ),
+    (
+        with_source(refused=refusals(invalid_timestamp=5)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        "clerk: 5 refused since 11:59, their time stamps are more than five minutes from this machine's",
+    ),
+    (
+        with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(not_configured=5)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        "clerk: 5 refused since 11:59, CLERK_WEBHOOK_SIGNING_SECRET was not set where the hub runs",
+    ),
+    (
+        with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(payload_too_large=5)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        "clerk: 5 refused since 11:59, they are too large",
+    ),
+    (
+        with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(method_not_allowed=5)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        "clerk: 5 refused since 11:59, they do not come by POST",
+    ),
+    (
+        with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(internal_error=5)),
+        CODE.REFUSED,
+        BAD,
+        "clerk",
+        "clerk: 5 refused since 11:59, the hub made a mistake",
     ),
 ]
 
@@ -285,10 +359,54 @@ def test_a_variable_that_the_worker_has_is_not_missing() -> None:
     assert assess(replace(facts, files=FileFacts(config=LACKING))) == ()
 
 
-def test_a_source_that_was_heard_of_lately_is_not_silent() -> None:
-    facts = with_store(last_received={"clerk": NOW - MINUTE})
+@pytest.mark.parametrize(
+    "facts",
+    [
+        with_source(accepted_at=NOW - MINUTE),
+        with_source(),
+        with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(invalid_signature=4)),
+        with_source(refused=refusals(not_configured=500)),
+    ],
+    ids=["heard of lately", "never heard of", "a few refused", "being set up"],
+)
+def test_of_a_source_that_is_well_nothing_is_found(facts: Facts) -> None:
+    assert assess(facts) == ()
 
-    assert assess(replace(facts, files=FileFacts(config=QUIET))) == ()
+
+def test_a_source_that_is_refused_is_not_silent_as_well() -> None:
+    facts = with_source(accepted_at=NOW - timedelta(hours=2), refused=refusals(invalid_signature=5))
+
+    assert [finding.code for finding in assess(facts)] == [CODE.REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "clock", "words"),
+    [
+        (480.0, "This machine's clock is 8 min ahead of that of clerk", "8 min behind this machine's clock"),
+        (-3600.0, "This machine's clock is 1 h behind that of clerk", "1 h ahead of this machine's clock"),
+    ],
+)
+def test_a_clock_that_is_off_is_found_by_what_was_refused(ahead: float, clock: str, words: str) -> None:
+    refused = refusals(ahead, invalid_timestamp=6)
+    findings = assess_by_area(with_source(accepted_at=NOW - 2 * MINUTE, refused=refused))
+
+    assert headlines(findings[Area.CLOCK]) == [clock]
+    (finding,) = findings[Area.SOURCES]
+    assert f"their time stamps are {words}" in finding.headline
+    assert "clock" in finding.cure
+
+
+def test_a_source_without_a_secret_that_can_be_used_says_why_and_how_many_it_refused() -> None:
+    lacking = given.source(secrets=(), missing=("KEY",), fault="KEY is too short for a signing secret")
+    facts = with_source(refused=refusals(not_configured=12))
+    config = given.config(destinations=tuple(CONFIG.destinations.values()), sources=(lacking,))
+    (finding,) = assess(replace(facts, files=FileFacts(config=config)))
+
+    assert finding.statement == (
+        "clerk has no signing secret, so /api/webhooks answers 503: "
+        "KEY is too short for a signing secret; 12 refused since 11:59 UTC"
+    )
+    assert (finding.code, finding.severity) == (CODE.NOT_CONFIGURED, NOTE)
 
 
 def test_a_variable_that_a_destination_lacks_is_told_once() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,13 +22,14 @@ from hub.errors import Reject, Retry
 from hub.health.facts import REFUSED_EDIT
 from hub.health.notifier import Notifier
 from hub.ingest.fanout import fan_out
+from hub.ingest.request_counter import RequestCounter
 from hub.maintenance.expire import expire
 from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
 from hub.model.records import EventRecord
 from hub.model.routing import Send
 from hub.store.store import Store
-from hub.store.tables import alerts, deliveries, destinations, events
+from hub.store.tables import alerts, deliveries, destinations, sources
 
 CRM, MAIL = given.destination("crm", retry_seconds=()), given.destination("mail", retry_seconds=())
 CONFIG = given.config(
@@ -206,15 +209,37 @@ def test_a_refused_edit_and_its_end_are_told(store: Store) -> None:
     ]
 
 
-def test_a_source_that_is_quiet_is_told(store: Store) -> None:
-    rules = given.load_rules(replace(CONFIG, quiet_after_seconds=3600.0))
-    owe(store)
+def test_a_source_that_is_silent_is_told(store: Store) -> None:
+    rules = given.load_rules(replace(CONFIG, sources={"clerk": given.source(max_silence_seconds=3600.0)}))
+    requests = RequestCounter(store)
+    requests.accepted_at["clerk"] = time.time()
+    requests.flush()
     notify(store, rules)
     assert headlines(store) == []
-    change(store, earlier(events.c.received_at, timedelta(hours=2)))
+    change(store, earlier(sources.c.accepted_at, timedelta(hours=2)))
     notify(store, rules)
 
     assert headlines(store) == ["clerk has sent nothing for 2 h"]
+
+
+def test_requests_that_are_refused_are_told_and_that_they_are_accepted_again(store: Store) -> None:
+    requests = RequestCounter(store)
+    for _ in range(5):
+        requests.refuse("clerk", "invalid_signature", time.time(), is_complete=True, clock_ahead_seconds=None)
+    requests.flush()
+    change(store, earlier(sources.c.refused_since, MINUTE))
+    notify(store)
+    age(store)
+    requests.accepted_at["clerk"] = time.time()
+    requests.flush()
+    notify(store)
+
+    refused, accepted = headlines(store)
+    assert re.fullmatch(
+        r"clerk: 5 refused since .*, no signature fits CLERK_WEBHOOK_SIGNING_SECRET; none was ever .*",
+        refused,
+    )
+    assert accepted == "clerk is accepted again"
 
 
 def test_an_alert_that_nobody_can_be_told_of_is_logged_once(store: Store) -> None:

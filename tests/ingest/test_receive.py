@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from werkzeug.test import TestResponse
 
 from hub.ingest.receive import read_body
 from hub.ingest.route import Rules
+from hub.model.source import SourceState
 from hub.process.logs import set_up_logs
 from hub.rules.reload import Serving
 from hub.settings import Settings
@@ -27,7 +29,7 @@ from hub.store.open import open_store
 from hub.store.store import Store
 from hub.web.app import create_app
 
-OTHER_SECRET = "whsec_b3RoZXIgb3RoZXI="
+OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 PATH = "/api/webhooks"
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 BODY = b'{"type":"user.created","data":{"id":"user_1"}}'
@@ -166,7 +168,16 @@ def test_other_methods_are_told_to_post(store: Store, client: FlaskClient, metho
     assert stored(store) == 0
 
 
-@pytest.mark.parametrize("path", ["/api/webhook", "/api/webhooks/", "/api", "/nothing"])
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+def test_a_sources_path_with_slashes_at_its_end_is_that_sources(
+    store: Store, client: FlaskClient, slashes: str
+) -> None:
+    answer = client.post(PATH + slashes, data=BODY, headers=signing.headers(BODY))
+
+    assert (answer.status_code, stored(store)) == (200, 1)
+
+
+@pytest.mark.parametrize("path", ["/api/webhook", "/api//webhooks", "/api", "/nothing", "/nothing/"])
 def test_an_unknown_path_names_the_paths_there_are(client: FlaskClient, path: str) -> None:
     answer = client.post(path, data=BODY, headers=signing.headers(BODY))
 
@@ -182,6 +193,102 @@ def test_a_source_without_its_secret_says_which_variable_is_missing(store: Store
     assert "CLERK_WEBHOOK_SIGNING_SECRET" in answer.json["message"]
     assert int(answer.headers["Retry-After"]) > 0
     assert stored(store) == 0
+
+
+def test_a_source_whose_secret_is_no_good_says_what_is_wrong_with_it(store: Store) -> None:
+    source = given.source(secrets=(), missing=("KEY",), fault="KEY is too short for a signing secret")
+    answer = post(client_of(store, given.rules(sources=(source,))))
+
+    assert (answer.status_code, answer.json["error"]) == (503, "not_configured")
+    assert answer.json["message"] == (
+        "set KEY to the signing secret of the endpoint that sends here, then retry: "
+        "KEY is too short for a signing secret"
+    )
+
+
+def counted(client: FlaskClient, store: Store) -> tuple[dict[tuple[str, str], int], SourceState]:
+    """The refusals and the state of the source, once what the app counted is in the store."""
+    client.application.requests.flush()  # type: ignore[attr-defined]
+    with store.read() as snapshot:
+        return snapshot.metrics.refused(), snapshot.sources.all()["clerk"]
+
+
+def test_every_refusal_is_counted_by_its_code_and_only_what_may_be_the_senders_as_since(
+    store: Store, client: FlaskClient
+) -> None:
+    post(client, headers={})
+    post(client, headers={"svix-id": "msg_1"})
+    post(client, headers=signing.headers(b"other"))
+    post(client, b"not json")
+    client.get(PATH)
+    client.put(PATH, data=BODY, headers=signing.headers(BODY))
+    post(client, b"x" * (1024 * 1024 + 1))
+    totals, state = counted(client, store)
+
+    assert totals == {
+        ("clerk", "missing_headers"): 2,
+        ("clerk", "invalid_signature"): 1,
+        ("clerk", "invalid_payload"): 1,
+        ("clerk", "method_not_allowed"): 2,
+        ("clerk", "payload_too_large"): 1,
+    }
+    assert state.accepted_at is None
+    assert state.refused is not None
+    assert state.refused.counts == {
+        "invalid_signature": 1,
+        "invalid_payload": 1,
+        "method_not_allowed": 1,
+        "payload_too_large": 1,
+    }
+
+
+@pytest.mark.parametrize("again", ["ignored", "duplicate", "new"])
+def test_every_genuine_request_is_a_sign_of_life(store: Store, again: str) -> None:
+    rules = given.rules(given.route("all", ("*",)), sources=(given.source(ignore=("session.*",)),))
+    client = client_of(store, rules)
+    post(client)
+    post(client, headers=signing.headers(b"other"))
+    _, before = counted(client, store)
+    body = b'{"type":"session.created"}' if again == "ignored" else BODY
+    answer = post(client, body, message_id="msg_1" if again == "duplicate" else "msg_2")
+    totals, after = counted(client, store)
+
+    assert (answer.json.get("ignored", False), answer.json["duplicate"]) == (
+        again == "ignored",
+        again == "duplicate",
+    )
+    assert before.refused is not None
+    assert before.accepted_at is not None
+    assert after.accepted_at is not None
+    assert after.accepted_at > before.accepted_at
+    assert after.refused is None
+    assert totals == {("clerk", "invalid_signature"): 1}
+
+
+def test_what_a_database_that_is_away_keeps_out_is_counted_and_nobodys_fault(store: Store) -> None:
+    away = open_store("postgresql://hub@127.0.0.1:1/hub")
+    client = client_of(away)
+    post(client)
+    (counts,) = client.application.requests._take({})  # type: ignore[attr-defined]
+    away.close()
+
+    assert (counts.counts, counts.seen.refused) == ({"unavailable": 1}, None)
+
+
+def test_how_far_the_clock_is_off_is_believed_only_where_it_is_signed(
+    store: Store, client: FlaskClient
+) -> None:
+    at = time.time() - 600
+    forged = signing.headers(BODY, timestamp=at)
+    post(client, headers={**forged, "svix-timestamp": "1"})
+    _, of_strangers = counted(client, store)
+    post(client, headers=forged)
+    _, of_the_sender = counted(client, store)
+
+    assert of_strangers.refused is not None
+    assert of_strangers.refused.clock_ahead_seconds is None
+    assert of_the_sender.refused is not None
+    assert of_the_sender.refused.clock_ahead_seconds == pytest.approx(600, abs=5)
 
 
 def test_a_store_that_is_down_is_answered_with_when_to_come_back() -> None:

@@ -168,6 +168,7 @@ def test_what_is_wrong_is_said_where_it_stands(tmp_path: Path, text: str | bytes
         (b"[]", '"order.json" must hold one JSON object'),
         (b"[" * 200_000, '"order.json" is not JSON: it is nested too deep'),
         (b'{"data": NaN}', '"order.json" is not JSON: NaN is no JSON'),
+        (b'{"data": -1e999}', '"order.json" is not JSON: -1e999 is too large a number'),
         (b'{"data": "\xe9"}', '"order.json" is not UTF-8 (byte 11); save it as UTF-8'),
         (b'"' + b"x" * 10_000_000 + b'"', '"order.json" is larger than 1 MiB'),
         (b"{}", '"order.json" does not say which "type" the event is of; add event: to this case'),

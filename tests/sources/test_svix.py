@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from werkzeug.datastructures import EnvironHeaders
 
 from hub.errors import NotConfigured, NotVerified
 from hub.sources.base import VerifiedMessage, find_source, source_types
-from hub.sources.svix import SvixSource, _check_timestamp
+from hub.sources.svix import SvixSource
 
 BODY = b'{"type":"user.created","data":{"id":"user_1"}}'
 OTHER_SECRET = "whsec_" + base64.b64encode(b"another secret, 24 bytes").decode()
@@ -166,12 +167,40 @@ def test_what_is_not_genuine_is_refused_with_its_code(headers: dict[str, str], c
     [(-300, True), (-301, False), (300, True), (301, False), (0, True), (-300.5, False), (300.5, False)],
 )
 def test_the_time_window_at_its_edges(off: float, genuine: bool) -> None:
-    now = 1_800_000_000.0
+    # The library looks at the real clock, so that one has to be inside the window.
+    sent_at = int(time.time())
+    headers = signing.headers(BODY, timestamp=sent_at)
     if genuine:
-        _check_timestamp(str(int(now)), now - off)
+        assert verify(headers=headers, now=sent_at - off).message_id == "msg_1"
         return
-    with pytest.raises(NotVerified, match="ahead of" if off > 0 else "behind"):
-        _check_timestamp(str(int(now)), now - off)
+    with pytest.raises(NotVerified, match="ahead of" if off > 0 else "behind") as refused:
+        verify(headers=headers, now=sent_at - off)
+
+    assert (refused.value.code, refused.value.clock_ahead_seconds) == ("invalid_timestamp", -off)
+
+
+def test_a_time_that_nobody_signed_says_nothing_of_the_clock() -> None:
+    headers = {**signing.headers(BODY), "svix-timestamp": "1"}
+    with pytest.raises(NotVerified) as refused:
+        verify(headers=headers)
+
+    assert (refused.value.code, refused.value.clock_ahead_seconds) == ("invalid_timestamp", None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "complete"),
+    [
+        (signing.headers(BODY), True),
+        (signing.headers(BODY, prefix="webhook", secret=OTHER_SECRET), True),
+        ({}, False),
+        ({"svix-id": "msg_1", "svix-timestamp": "1"}, False),
+        ({**signing.headers(BODY), "svix-id": "x" * 201}, False),
+    ],
+)
+def test_a_request_is_complete_where_nothing_lacks_that_a_signature_needs(
+    headers: dict[str, str], complete: bool
+) -> None:
+    assert SvixSource(given.source()).is_complete(as_received(headers)) is complete
 
 
 @pytest.mark.parametrize("off", [-295, 295])
@@ -223,11 +252,56 @@ def test_a_genuine_body_that_is_no_event_is_an_invalid_payload(body: bytes) -> N
     assert refusal(body) == "invalid_payload"
 
 
+JSON = '{"type":"user.created","data":"é"}'
+
+
 @pytest.mark.parametrize(
-    "body", [b"\xff\xfe", '{"type":"é"}'.encode("latin-1"), '{"type":"x"}'.encode("utf-16")]
+    ("body", "words"),
+    [
+        (b"", "the body is empty"),
+        (b" \r\n", "the body is empty"),
+        (gzip.compress(BODY), "the body is compressed (gzip)"),
+        (b"\x28\xb5\x2f\xfd...", "the body is compressed (zstd)"),
+        (JSON.encode("latin-1"), "the body is not UTF-8 from byte 32 on; send it as UTF-8, not as Latin-1"),
+        (JSON.encode("utf-16"), "the body is in UTF-16 or UTF-32"),
+        (JSON.encode("utf-16-le"), "the body is in UTF-16 or UTF-32"),
+        (JSON.encode("utf-16-be"), "the body is in UTF-16 or UTF-32"),
+        (JSON.encode("utf-32"), "the body is in UTF-16 or UTF-32"),
+        (JSON.encode("utf-8-sig"), "the body begins with a byte order mark"),
+        (b"payload=%7B%7D", "the body is not JSON: Expecting value in line 1, column 1"),
+        (b'{"type":\n"x",}', "the body is not JSON: "),
+        (b"<html>", "the body is not JSON: Expecting value in line 1, column 1"),
+        (b"null", "the body must be a JSON object, not nothing"),
+        (b"[]", "the body must be a JSON object, not a list"),
+        (b'"x"', "the body must be a JSON object, not text"),
+        (b"7", "the body must be a JSON object, not a number"),
+        (b"{}", 'the body must have a "type"'),
+        (b'{"type":"x","data":1e999}', "the body has a number that JSON does not have"),
+        (b'{"type":"x","data":[-1E+400]}', "the body has a number that JSON does not have"),
+        (b'{"type":"x","data":NaN}', "the body has a number that JSON does not have"),
+        (b'{"type":"x","data":-Infinity}', "the body has a number that JSON does not have"),
+        (b'{"type":"x","data":%s}' % (b"9" * 5000), "the body has a number that JSON does not have"),
+        (b'{"type":"x","data":' + b"[" * 300 + b"]" * 300 + b"}", "the body is nested more than 200 levels"),
+    ],
 )
-def test_bytes_that_are_no_utf_8_are_refused(body: bytes) -> None:
-    assert refusal(body) in ("invalid_signature", "invalid_payload")
+def test_what_is_wrong_with_a_rightly_signed_body_is_said(body: bytes, words: str) -> None:
+    with pytest.raises(NotVerified) as refused:
+        verify(body)
+
+    assert refused.value.code == "invalid_payload"
+    assert str(refused.value).startswith(words)
+
+
+@pytest.mark.parametrize("body", [gzip.compress(BODY), JSON.encode("latin-1"), b"\xff\xfe", b"\x80"])
+def test_bytes_that_are_not_rightly_signed_are_compared_by_their_secret_whatever_they_are(
+    body: bytes,
+) -> None:
+    headers = {**signing.headers(body, secret=OTHER_SECRET), "content-encoding": "gzip"}
+    with pytest.raises(NotVerified) as refused:
+        verify(body, headers)
+
+    assert refused.value.code == "invalid_signature"
+    assert "the body came compressed" in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +311,8 @@ def test_bytes_that_are_no_utf_8_are_refused(body: bytes) -> None:
         b' {"type" : "user.created" , "data" : null } ',
         b'{"type":"a","type":"user.created"}',
         b'{"type":"user.created","data":"\\ud800 \\u0000"}',
-        b'{"type":"user.created","data":[1e999, -0.0, 123456789012345678901234567890]}',
+        b'{"type":"user.created","data":[1e308, 1e-999, -0.0, 123456789012345678901234567890]}',
+        b'{"type":"user.created","data":"\\ud83d \\ude00\\ud83d"}',
         '{"type":"user.created","data":"é 😀"}'.encode(),
         b'{"type":"user.created","data":' + b"[" * 190 + b"]" * 190 + b"}",
     ],
@@ -304,7 +379,17 @@ def test_a_signing_secret_can_be_used(secret: str) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "whsec_", "x", "whsec_!!!!", "whsec_MfKQ9r8GKYqr TwjUPD8ILPZIo2LaLaSw", "sk_test_ab/cd_", "é"],
+    [
+        "",
+        "whsec_",
+        "x",
+        "=",
+        "whsec_A",
+        "whsec_!!!!",
+        "whsec_MfKQ9r8GKYqr TwjUPD8ILPZIo2LaLaSw",
+        "sk_test_ab/cd_",
+        "é",
+    ],
 )
 def test_what_is_no_signing_secret_is_said_without_showing_it(secret: str) -> None:
     problem = SvixSource.check_secret(secret)
@@ -312,6 +397,16 @@ def test_what_is_no_signing_secret_is_said_without_showing_it(secret: str) -> No
     assert problem is not None
     assert "whsec_ followed by base64" in problem
     assert not secret.removeprefix("whsec_") or secret not in problem.replace("x", "")
+
+
+@pytest.mark.parametrize(("size", "is_fine"), [(1, False), (3, False), (15, False), (16, True), (64, True)])
+def test_a_key_under_16_bytes_can_be_guessed(size: int, is_fine: bool) -> None:
+    secret = "whsec_" + base64.b64encode(b"k" * size).decode()
+    problem = SvixSource.check_secret(secret)
+
+    assert (problem is None) is is_fine
+    assert is_fine or f"its key has {size} byte" in str(problem)
+    assert SvixSource.check_secret(secret.rstrip("=")) == problem
 
 
 def test_types_are_the_files_of_the_folder() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import given
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import BaseModel
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 from hub.destinations.console import ConsoleOptions
 from hub.destinations.http.options import HttpOptions
 from hub.ingest.route import Rules, load_rules
-from hub.model.config import Config, SourceConfig
+from hub.model.config import Config
 from hub.model.destination import DestinationConfig
 from hub.model.problem import Problem
 from hub.model.routing import Route, Send
@@ -49,7 +50,7 @@ def destination(name: str, options: BaseModel | None, type_: str = "http", **mor
 
 
 def a_config(**changes: Any) -> Config:
-    clerk = SourceConfig(name="clerk", type="clerk", path=PATH, secrets=(SECRET,), ignore=("session.*",))
+    clerk = given.source(path=PATH, ignore=("session.*",))
     config = Config(
         version="1",
         sources={"clerk": clerk},

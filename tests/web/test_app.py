@@ -52,7 +52,7 @@ def test_a_path_that_a_new_configuration_names_is_a_source(world: World, client:
     assert client.post(PATH, data=body, headers=signed(body)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/webhooks", "/api/webhooks/", "/api/webhook", "//api", "/api/events/"])
+@pytest.mark.parametrize("path", ["/webhooks", "/api//webhooks", "/api/webhook", "//api", "/api/events/"])
 def test_an_unknown_path_names_the_source_paths(client: FlaskClient, path: str) -> None:
     answer = client.post(path, data=b"{}", base_url="http://localhost")
 

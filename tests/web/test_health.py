@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import signing
 from flask.testing import FlaskClient
 from given_web import KEY, World, payload
 from prometheus_client.parser import text_string_to_metric_families
@@ -100,6 +101,31 @@ def test_metrics_count_from_the_store(world: World, client: FlaskClient) -> None
     assert samples["hub_destination_paused", "crm"] == 1
     assert samples["hub_destination_paused", "log"] == 0
     assert samples["hub_config_last_reload_successful",] == 1
+
+
+def test_what_was_refused_is_counted_by_source_and_code_and_is_a_finding_and_no_trouble_of_readiness(
+    world: World, client: FlaskClient
+) -> None:
+    beat(world, 5)
+    for _ in range(5):
+        client.post("/api/webhooks", data=b"{}", headers={**signing.headers(b"another"), "svix-id": "msg_1"})
+    client.post("/api/webhooks", data=b"{}")
+    client.application.requests.flush()  # type: ignore[attr-defined]
+    lines = client.get("/metrics", headers=KEY).text.splitlines()
+
+    assert [line for line in lines if line.startswith("hub_refused_total{")] == [
+        'hub_refused_total{code="invalid_signature",source="clerk"} 5.0',
+        'hub_refused_total{code="missing_headers",source="clerk"} 1.0',
+    ]
+    assert 'hub_findings{code="refused",severity="bad"} 1.0' in lines
+    assert client.get("/readyz").status_code == 200
+    (finding,) = [
+        finding
+        for finding in client.get("/api/findings", headers=KEY).get_json()["items"]
+        if finding["code"] == "refused"
+    ]
+    assert (finding["subject"], finding["count"], finding["severity"]) == ("clerk", 5, "bad")
+    assert "5 refused since" in finding["headline"]
 
 
 def test_every_process_has_the_same_metrics(world: World, client: FlaskClient) -> None:

@@ -37,7 +37,7 @@ def test_every_page_has_words_while_there_is_nothing(signed_in: FlaskClient) -> 
 
 
 def test_a_first_deploy_shows_what_to_paste_and_what_to_set(world: World) -> None:
-    source = replace(world.config.sources["clerk"], secrets=(), missing=("CLERK_WEBHOOK_SIGNING_SECRET",))
+    source = given.source(secrets=(), missing=("CLERK_WEBHOOK_SIGNING_SECRET",))
     world.config = replace(world.config, sources={"clerk": source})
     client = world.app(public_url="https://hub.example.com").test_client()
     sign_in(client)

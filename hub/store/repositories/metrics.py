@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 
 from hub.model.delivery import State
 from hub.store.session import Repository
-from hub.store.tables import attempts, counters, deliveries, events, is_in
+from hub.store.tables import attempts, counters, deliveries, events, is_in, refusals
 
 
 class Metrics(Repository):
@@ -45,6 +45,12 @@ class Metrics(Repository):
         )
         rows = self._session.connection.execute(statement)
         return self._with_pruned("attempts", {(name, outcome): count for name, outcome, count in rows})
+
+    def refused(self) -> dict[tuple[str, str], int]:
+        """Return the number of requests ever refused, by source and code."""
+        statement = select(refusals.c.source, refusals.c.code, func.sum(refusals.c.count))
+        rows = self._session.connection.execute(statement.group_by(refusals.c.source, refusals.c.code))
+        return self._with_pruned("refused", {(source, code): int(count) for source, code, count in rows})
 
     def delivery_seconds(self, bounds: Sequence[float]) -> tuple[list[int], float]:
         """Return the number of deliveries that ever took at most each bound, and their seconds together.

@@ -213,11 +213,6 @@ class Reports(Repository):
         payload = self._payloads_with_secrets([row]).get(row.event_id)
         return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.detail), ERROR_LIMIT)
 
-    def last_received(self, source: str) -> datetime | None:
-        """Return the time at which the last event of a source came in; None where none did."""
-        newest = select(events.c.received_at).where(events.c.source == source)
-        return self._session.connection.execute(newest.order_by(events.c.id.desc()).limit(1)).scalar()
-
     def pending_destinations(self) -> list[str]:
         """Return the destinations that anything is pending for, with one look into an index for each."""
         names: list[str] = []

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, select, update
 
 from hub.model.delivery import State
 from hub.store.session import Repository
-from hub.store.tables import attempts, counters, deliveries, events, is_in
+from hub.store.tables import attempts, counters, deliveries, events, is_in, refusals
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
 """The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
@@ -30,6 +30,7 @@ class Prunable(StrEnum):
     CANCELLED = "cancelled"
     PAYLOADS = "payloads"
     EVENTS = "events"
+    REFUSALS = "refusals"
 
 
 class Retention(Repository):
@@ -57,6 +58,8 @@ class Retention(Repository):
                 return self._prune_payloads(before, limit)
             case Prunable.EVENTS:
                 return self._prune_events(before, limit)
+            case Prunable.REFUSALS:
+                return self._prune_refusals(before, limit)
 
     def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
         old = (
@@ -141,6 +144,16 @@ class Retention(Repository):
             self._count("events", labels, count)
         if rows:
             self._session.connection.execute(delete(events).where(events.c.id.in_([row.id for row in rows])))
+        return len(rows)
+
+    def _prune_refusals(self, before: datetime, limit: int) -> int:
+        key = (refusals.c.source, refusals.c.code, refusals.c.hour)
+        old = select(*key, refusals.c.count).where(refusals.c.hour < before).order_by(*key).limit(limit)
+        rows = self._session.connection.execute(self._session.locking(old, skips=True)).all()
+        for source, code, hour, count in rows:
+            self._count("refused", f"{source}\n{code}", count)
+            its_row = and_(key[0] == source, key[1] == code, key[2] == hour)
+            self._session.connection.execute(delete(refusals).where(its_row))
         return len(rows)
 
     def _count(self, name: str, labels: str, count: int) -> None:

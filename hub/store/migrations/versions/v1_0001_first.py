@@ -13,6 +13,7 @@ def upgrade() -> None:
     _attempts()
     _destinations()
     _alerts()
+    _sources_refusals()
     _workers_counters_settings()
     if op.get_bind().dialect.name == "postgresql":
         # Whoever looks for the oldest due row steps over the index entries of all that was drained since the
@@ -128,6 +129,26 @@ def _alerts() -> None:
         sa.Column("notified_at", sa.BigInteger()),
         sa.Column("notified_count", sa.BigInteger(), nullable=False, server_default=sa.text("0")),
         sa.Column("is_notified", sa.Boolean(), nullable=False, server_default=sa.text("false")),
+    )
+
+
+def _sources_refusals() -> None:
+    op.create_table(
+        "sources",
+        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("accepted_at", sa.BigInteger()),
+        sa.Column("refused_since", sa.BigInteger()),
+        sa.Column("refused_at", sa.BigInteger()),
+        sa.Column("refused", sa.Text()),
+        sa.Column("clock_ahead_seconds", sa.Float()),
+    )
+    op.create_table(
+        "refusals",
+        sa.Column("source", sa.Text(), primary_key=True),
+        sa.Column("code", sa.String(40), primary_key=True),
+        sa.Column("hour", sa.BigInteger(), primary_key=True),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
     )
 
 
