@@ -17,7 +17,7 @@ from hub.store.store import Store
 
 FLUSH_SECONDS = 10.0
 
-CLOSE_SECONDS = 3.0
+CLOSE_SECONDS = 1.5
 """The longest that the last flush may hold up the end of its process."""
 
 CLOCKS_KEPT = 99

@@ -64,6 +64,10 @@ class Hub(Flask):
             return super().wsgi_app(environ, start_response)
         return receive(incoming, source, rules, self._store, self.requests)(environ, start_response)
 
+    def close(self) -> None:
+        """Keep what was counted, for its process ends."""
+        self.requests.close()
+
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:
     """Return the app of one web process; make it after forking. It starts while the database is down, too."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Flask
 
+from hub.web.app import Hub
 from hub.web.server.limits import Limits
 from hub.web.server.web_worker import WebWorker
 
@@ -105,6 +106,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "secure_scheme_headers": {},
             "forwarder_headers": "",
             "forwarded_allow_ips": "",
+            "worker_exit": _close_app,
             "proc_name": "hub",
         }
         self._make_app = make_app
@@ -116,6 +118,12 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         return self._make_app()
+
+
+def _close_app(arbiter: Any, worker: Any) -> None:
+    """Let the app of a web process that ends keep what it counted."""
+    if isinstance(worker.wsgi, Hub):
+        worker.wsgi.close()
 
 
 def _end_with_parent(parent: int) -> Callable[[Any], None]:
