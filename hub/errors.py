@@ -9,6 +9,7 @@
     |     |- StoreMigrated    ... for good: everything is in another database
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
+    |- VariableNotSet         a message needs a variable that has no value here: it waits
     |- TemplateError          a template or condition failed while it ran
     |- SendError              an attempt did not deliver
     |  |- Retry               try again by the schedule
@@ -88,6 +89,14 @@ class NotVerified(HubError):
 
 class NotConfigured(HubError):
     """A source whose signing secret is not set: nothing can be verified, so nothing is accepted."""
+
+
+class VariableNotSet(HubError):
+    """A message cannot be sent here and now: `names` are the variables in it that are not set."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(f"not set: {', '.join(names)}")
 
 
 class TemplateError(HubError):

@@ -56,6 +56,11 @@ def enumerated(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def not_set(names: Sequence[str]) -> str:
+    """Return `A is not set`, or `A, B and C are not set`."""
+    return f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} not set"
+
+
 def capitalised(text: str) -> str:
     """Return the text with a capital first letter; one that begins with a code or a path stays as it is."""
     first_word, *_ = text.split(maxsplit=1) or [""]

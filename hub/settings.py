@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub.durations import parse_duration
 from hub.errors import SettingsError
+from hub.strings import printable
 
 PLATFORM_VARIABLES = (
     "DYNO",
@@ -25,9 +27,16 @@ PLATFORM_VARIABLES = (
 """Set by Heroku, Render, Railway and Fly in everything they run."""
 
 
+_OWN_NAME = re.compile(r"DATABASE_URL|PORT|WEB_CONCURRENCY|HUB_(?!PUBLIC_URL$)\w+")
+"""Variables that stop the start where no value could be as theirs is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The hub's settings. `environment` is the whole of it, for `${NAME}` in routes.yaml."""
+    """The hub's settings. `environment` is the whole of it, for `${NAME}` in routes.yaml.
+
+    `warnings` are sentences about what was passed over.
+    """
 
     database_url: str = field(default="sqlite:///hub.db", repr=False)
     db_connections: int = 3
@@ -46,6 +55,7 @@ class Settings:
     log_format: str = "text"
     log_level: str = "info"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_sqlite(self) -> bool:
@@ -60,7 +70,10 @@ class Settings:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of an environment; raises SettingsError with the variable and a cure."""
-    env = dict(os.environ if environment is None else environment)
+    env = read_environment(environment)
+    for name in filter(_OWN_NAME.fullmatch, env):
+        _refuse_fault(name, env[name])
+    public_url, warnings = _public_url(env.get("HUB_PUBLIC_URL") or "")
     database_url = env.get("DATABASE_URL") or "sqlite:///hub.db"
     on_sqlite = _is_sqlite(database_url)
     platform = next((name for name in PLATFORM_VARIABLES if env.get(name)), None)
@@ -78,12 +91,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         web_processes=_number(env, "WEB_CONCURRENCY", 1 if on_sqlite else 2, least=1, most=64),
         worker_threads=_number(env, "HUB_WORKER_THREADS", 16, least=1, most=256),
         password=env.get("HUB_PASSWORD") or None,
-        public_url=(env.get("HUB_PUBLIC_URL") or "").rstrip("/"),
+        public_url=public_url,
         trusted_proxies=_number(env, "HUB_TRUSTED_PROXIES", 1 if platform else 0, least=0, most=10),
         retention=_retention(retention),
         log_format=_choice(env, "HUB_LOG_FORMAT", usual_format, ("text", "json")),
         log_level=_choice(env, "HUB_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         environment=env,
+        warnings=warnings,
     )
 
 
@@ -109,6 +123,43 @@ def _host(env: Mapping[str, str]) -> str:
         raise SettingsError(
             f"HUB_BIND is {value!r}; it must be an address such as 0.0.0.0, ::1 or [::]; the port is PORT"
         ) from error
+
+
+def read_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment, that of this process by default, without white space around its values."""
+    values = os.environ if environment is None else environment
+    return {name: value.strip() for name, value in values.items()}
+
+
+def value_fault(value: str) -> str | None:
+    """Return the fault of a value that is one anywhere, as a part of a sentence; None where it has none."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return "it has quotes around it; take them off where it is set"
+    if not value.startswith("-----BEGIN ") and printable(value, instead="\0") != value:
+        return "it has a line break or another control character in it; set it again without"
+    return None
+
+
+def _refuse_fault(name: str, value: str) -> None:
+    fault = value_fault(value)
+    if fault:
+        raise SettingsError(f"{name} cannot be used: {fault}")
+
+
+def _public_url(value: str) -> tuple[str, tuple[str, ...]]:
+    """Return the address for links, empty where it is none, and the warning about that."""
+    fault = value_fault(value)
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_base = not (parts.query or parts.fragment or parts.username or re.search(r"\s", value))
+    except ValueError:
+        is_url = is_base = False
+    if not fault and not (is_url and is_base):
+        fault = "it must be a URL such as https://hub.example.com, with no ? or # in it"
+    if not value or not fault:
+        return value.rstrip("/"), ()
+    return "", (f"HUB_PUBLIC_URL cannot be used, so messages have no link: {fault}",)
 
 
 def _number(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

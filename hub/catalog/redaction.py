@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from hub import catalog
 from hub.catalog.masking import written_forms
 from hub.strings import map_strings
 
-_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|KEY|CREDENTIAL|DSN|URL", re.IGNORECASE)
-_SHORTEST = 6
+SHORTEST_SECRET = 8
 """Values of the environment shorter than this are left alone: they would garble other text."""
+
+_SHORTEST_PATH = 16
 
 _CUT = "…"
 _SHORTEST_CUT = 12
@@ -23,27 +26,42 @@ _SHORTEST_CUT = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Redaction:
-    """The secrets that must not be shown. `named` maps a value of the environment to its `${NAME}`."""
+    """The secrets that must not be shown: an event's own, and the environment's.
+
+    `named` maps a form of a value of the environment to its `${NAME}`. Those are looked for in what others
+    wrote alone, so that no value can change the hub's own words.
+    """
 
     secrets: tuple[str, ...] = ()
     named: Mapping[str, str]
 
     def text(self, value: str) -> str:
-        """Return the text without any secret, whole or cut off at its end."""
+        """Return a text that others wrote without any secret, whole or cut off at its end."""
+        shown = self.own_text(value)
+        wanted = [form for form in self.named if form in shown]
+        if not wanted:
+            return shown
+        # One pass: a name is never searched for the next secret.
+        return re.sub("|".join(map(re.escape, wanted)), lambda form: self.named[form[0]], shown)
+
+    def own_text(self, value: str) -> str:
+        """Return a text of the hub, which may quote an event, without the event's secrets."""
         shown = catalog.mask(value, self.secrets)
         for secret in self.secrets:
             shown = _without_cut(shown, secret)
-        for secret, name in self.named.items():
-            shown = shown.replace(secret, name)
         return shown
 
     def optional(self, value: str | None) -> str | None:
-        """Return the same for a text that may be missing."""
-        return None if value is None else self.text(value)
+        """Return the hub's own text, if there is one, without the event's secrets."""
+        return None if value is None else self.own_text(value)
 
     def anything(self, value: Any) -> Any:
-        """Return a JSON value with every string of it masked."""
+        """Return a JSON value of others with every string of it masked."""
         return map_strings(value, self.text)
+
+    def joined(self, other: Redaction) -> Redaction:
+        """Return a redaction of what either of two versions of the user's files takes as a secret."""
+        return Redaction(secrets=self.secrets, named={**self.named, **other.named})
 
     def of_event(self, type_: str, payload: bytes | None) -> Redaction:
         """Return a redaction of these secrets and the one-time secrets of an event's payload."""
@@ -53,15 +71,35 @@ class Redaction:
         return Redaction(secrets=tuple(chain.from_iterable(forms)), named=self.named)
 
 
-def redaction_of(environment: Mapping[str, str]) -> Redaction:
-    """Return a redaction of the secrets that routes.yaml may have taken from the environment."""
-    named = {
-        form: f"${{{name}}}"
-        for name, value in environment.items()
-        if len(value) >= _SHORTEST and _SECRET_NAME.search(name) and name != "HUB_PUBLIC_URL"
-        for form in written_forms(value)
-    }
+def redaction_of(environment: Mapping[str, str], names: Iterable[str]) -> Redaction:
+    """Return a redaction of the values that variables of these names have."""
+    named = {form: f"${{{name}}}" for name in names for form in _forms(environment.get(name) or "")}
     return Redaction(named=dict(sorted(named.items(), key=lambda item: -len(item[0]))))
+
+
+def _forms(value: str) -> set[str]:
+    """Return the forms of a value that others may repeat: itself, escaped, in base64, or a part of a URL."""
+    parts = [value, *_parts_of_url(value)]
+    forms = {form for part in parts for form in written_forms(part)}
+    forms |= {b64encode(part.encode("utf-8", "replace")).decode().rstrip("=") for part in parts}
+    return {form for form in forms if len(form) >= SHORTEST_SECRET and len(value) >= SHORTEST_SECRET}
+
+
+def _parts_of_url(value: str) -> Iterator[str]:
+    """Yield the password of a URL, its login as Basic authentication has it, and a path that may be a key."""
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        return
+    if not url.scheme or not url.netloc:
+        return
+    if url.password and len(url.password) >= SHORTEST_SECRET:
+        yield from (url.password, unquote(url.password))
+    if url.password:
+        yield f"{unquote(url.username or '')}:{unquote(url.password)}"
+    path = url.path + (f"?{url.query}" if url.query else "")
+    if len(path) >= _SHORTEST_PATH:
+        yield path
 
 
 def body_of(payload: bytes) -> dict[str, Any]:

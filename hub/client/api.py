@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -21,7 +20,7 @@ from hub.process import start
 from hub.process.logs import set_up_logs
 from hub.rules.load import load_config
 from hub.rules.reload import Serving
-from hub.settings import load_settings
+from hub.settings import load_settings, read_environment
 from hub.terminal.printing import inline
 from hub.web import create_app
 
@@ -91,7 +90,7 @@ def open_api(url: str | None) -> Iterator[Api]:
 
 
 def _remote(session: requests.Session, url: str) -> Request:
-    password = os.environ.get("HUB_PASSWORD")
+    password = read_environment().get("HUB_PASSWORD")
     if not password:
         raise HubError("set HUB_PASSWORD to the password of that hub")
     if not url.startswith(("http://", "https://")):

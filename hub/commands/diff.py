@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hub.catalog.redaction import Redaction, redaction_of
+from hub.catalog.redaction import Redaction
 from hub.client.api import api_options, open_api
 from hub.client.listing import stored_events
 from hub.humanize import counted
@@ -65,7 +65,7 @@ def command(
     with open_api(url) as api:
         for event in stored_events(api, since, counts):
             differing += changes(event, today, tomorrow, settings.public_url)
-    redaction = redaction_of(settings.environment) if show else None
+    redaction = today.redaction.joined(tomorrow.redaction) if show else None
     if as_json:
         say_json(_document(differing, counts, redaction))
     else:

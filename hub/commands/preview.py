@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from hub.catalog.redaction import Redaction, redaction_of
+from hub.catalog.redaction import Redaction
 from hub.errors import HubError
+from hub.humanize import not_set
 from hub.ingest.route import load_rules
 from hub.model.event import Event
 from hub.preview.dry_run import DryRun, dry_run
@@ -20,7 +21,7 @@ from hub.preview.renderings import Rendering
 from hub.preview.sample import build_payload, choose_source, sample_event, sample_options
 from hub.rules.load import load_config
 from hub.settings import load_settings
-from hub.terminal.printing import inline, not_set, say, say_json
+from hub.terminal.printing import inline, say, say_json
 
 
 @click.command()
@@ -50,7 +51,7 @@ def command(
     event_type, body = build_payload(event, payload, changes, now)
     sample = sample_event(event_type, body, choose_source(rules.config, source), now)
     run = dry_run(sample, rules, settings.public_url)
-    redaction = redaction_of(settings.environment).of_event(sample.type, sample.payload)
+    redaction = rules.redaction.of_event(sample.type, sample.payload)
     if as_json:
         say_json(_document(run, redaction))
     else:
@@ -86,7 +87,7 @@ def _verdicts(run: DryRun, redaction: Redaction) -> Iterator[str]:
         elif verdict.matched:
             yield f"  {click.style('✓', fg='green')} {name}"
         else:
-            reason = redaction.text(f"{inline(verdict.condition)}: {inline(verdict.value)}")
+            reason = redaction.own_text(f"{inline(verdict.condition)}: {inline(verdict.value)}")
             yield f"  {click.style('✗', fg='red')} {name}  {reason}"
     if not run.routing.routes:
         yield f"  no route takes it{'; it goes to unmatched' if run.goes_to_unmatched else ''}"
@@ -98,7 +99,9 @@ def _message(rendering: Rendering, event: Event, redaction: Redaction) -> Iterat
     destination = rendering.destination
     yield click.style(f"{rendering.route} → {destination.name} ({destination.type})", bold=True)
     if destination.missing:
-        yield click.style(f"  not configured, so it would wait: {not_set(destination.missing)}", fg="yellow")
+        yield click.style(f"  not configured, so it would wait: {destination.fault}", fg="yellow")
+    elif rendering.unset:
+        yield click.style(f"  not configured, so it would wait: {not_set(rendering.unset)}", fg="yellow")
     failure = inline(redaction.optional(rendering.failure))
     if rendering.error:
         yield click.style(f"  {failure}; nothing would be sent, the delivery would be dead", fg="red")
@@ -111,13 +114,16 @@ def _message(rendering: Rendering, event: Event, redaction: Redaction) -> Iterat
 def _document(run: DryRun, redaction: Redaction) -> dict[str, Any]:
     return {
         "event": {"type": run.event.type, "source": run.event.source},
-        "verdicts": [redaction.anything(asdict(verdict)) for verdict in run.routing.verdicts],
+        "verdicts": [
+            {**asdict(verdict), "value": redaction.optional(verdict.value)}
+            for verdict in run.routing.verdicts
+        ],
         "messages": [
             {
                 "route": rendering.route,
                 "destination": rendering.destination.name,
                 "type": rendering.destination.type,
-                "missing": list(rendering.destination.missing),
+                "missing": [*rendering.destination.missing, *rendering.unset],
                 "degraded": redaction.optional(rendering.degraded),
                 "error": redaction.optional(rendering.error),
                 "message": redaction.anything(rendering.message),

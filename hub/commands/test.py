@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hub.catalog.redaction import Redaction, redaction_of
+from hub.catalog.redaction import Redaction
 from hub.errors import ConfigError
 from hub.humanize import counted
 from hub.ingest.route import load_rules
@@ -58,8 +58,8 @@ def command(file: Path | None, word: str | None, junit_path: Path | None, as_jso
         raise click.exceptions.Exit(1)
     if not as_json:
         show_problems(problems, settings.config_path)
-    results = _Results(path, redaction_of(settings.environment), quiet=as_json)
     rules = load_rules(config)
+    results = _Results(path, rules.redaction, quiet=as_json)
     for case in chosen:
         began = time.monotonic()
         results.add(judge(case, rules, settings.public_url), time.monotonic() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,6 +18,9 @@ from hub.humanize import listed
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.problem import Code
 from hub.yamldoc import Path
+
+_FIXED = ("type", "enabled")
+"""Keys whose default holds where a variable in them is no good: nothing can be read without them."""
 
 
 class DefaultsBlock(Block):
@@ -53,11 +57,9 @@ def read_defaults(report: Report, sections: Mapping[str, Any]) -> DefaultsBlock:
     """Return the section `defaults`, with the built-in ones for all that it leaves out or has wrong."""
     if sections.get("defaults") is None:
         return DefaultsBlock()
-    unset = report.warn_unset(("defaults",), "the built-in default holds")
-    block = check_shape(
-        report, ("defaults",), DefaultsBlock, sections["defaults"], noun="the section defaults"
-    )
-    return DefaultsBlock() if unset or block is None else block
+    report.warn_unset(("defaults",), "the built-in default holds")
+    block = check_shape(report, ("defaults",), DefaultsBlock, noun="the section defaults", lenient=True)
+    return block or DefaultsBlock()
 
 
 def read_destinations(
@@ -80,17 +82,17 @@ def _read_destination(
     value = report.value_at(path)
     noun = f'the destination "{name}"'
     if not isinstance(value, dict):
-        check_shape(report, path, DestinationBlock, value, noun=noun)
+        check_shape(report, path, DestinationBlock, noun=noun)
         return SendTarget(), None
     if "type" not in value:
         message = f'{noun} has no "type"; add it: {listed(destination_types())}'
         report.error(path, Code.MISSING_KEY, message, key=True)
         return SendTarget(), None
-    if not is_fixed(report, path, "type") or not is_known_type(
+    if not is_fixed(report, *((*path, key) for key in _FIXED)) or not is_known_type(
         report, path, destination_types(), "destination"
     ):
         return SendTarget(), None
-    destination = find_destination(value["type"])
+    destination = find_destination(report.value_at((*path, "type")))
     assert destination is not None
     return _read_known_destination(report, path, destination, defaults, noun)
 
@@ -99,42 +101,49 @@ def _read_known_destination(
     report: Report, path: Path, destination: type[Destination], defaults: DefaultsBlock, noun: str
 ) -> tuple[SendTarget, DestinationConfig | None]:
     """Read a destination of a known type: the common keys are checked here, all others by its type."""
-    value: dict[str, Any] = report.value_at(path)
     common_keys, own_keys = key_names(DestinationBlock), key_names(destination.Options)
-    common_part = {key: item for key, item in value.items() if key in common_keys}
-    own_part = {key: item for key, item in value.items() if key not in common_keys}
-    common = check_shape(report, path, DestinationBlock, common_part, noun=noun, other_keys=own_keys)
+    written = {key: item for key, item in report.raw_at(path).items() if key not in common_keys}
+    common = check_shape(
+        report, path, DestinationBlock, keys=common_keys, noun=noun, other_keys=own_keys, lenient=True
+    )
     options = check_shape(
         report,
         path,
         destination.Options,
-        own_part,
+        keys=written,
         noun=f"{noun} (type {destination.type})",
         other_keys=common_keys,
     )
-    missing = report.warn_unset(path, f"{noun} waits until it is")
+    for key in _secret_keys(destination.Options):
+        report.keep_secret((*path, key))
+    report.warn_unset(path, f"{noun} waits until it is")
+    missing = tuple(
+        dict.fromkeys(
+            name for key in report.raw_at(path) if key not in _FIXED for name in report.lacking((*path, key))
+        )
+    )
     options = None if missing else options
-    if missing and common is None:
-        common = DestinationBlock(type=destination.type)
     target = SendTarget(type=destination, options=options)
     if common is None or (options is None and not missing):
         return target, None
-    return target, _destination_config(str(path[-1]), destination, common, options, missing, defaults)
+    config = _destination_config(str(path[-1]), destination, common, defaults)
+    fault = report.fault_below(path) if missing else ""
+    return target, replace(config, options=options, missing=missing, fault=fault, written=written)
+
+
+def _secret_keys(options: type[Block]) -> list[str]:
+    """Return the keys whose values are secrets."""
+    fields = options.model_fields.items()
+    return [field.alias or name for name, field in fields if "SecretStr" in str(field.annotation)]
 
 
 def _destination_config(
-    name: str,
-    destination: type[Destination],
-    common: DestinationBlock,
-    options: Any,
-    missing: tuple[str, ...],
-    defaults: DefaultsBlock,
+    name: str, destination: type[Destination], common: DestinationBlock, defaults: DefaultsBlock
 ) -> DestinationConfig:
     return DestinationConfig(
         name=name,
         type=destination.type,
-        options=options,
-        missing=missing,
+        options=None,
         enabled=common.enabled,
         retry_seconds=tuple(defaults.retry if common.retry is None else common.retry),
         timeout_seconds=common.timeout or defaults.timeout,

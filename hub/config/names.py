@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hub.config.report import Report
-from hub.humanize import did_you_mean, kind_of, listed, there_are
+from hub.humanize import did_you_mean, enumerated, kind_of, there_are
 from hub.model.problem import Code
 from hub.yamldoc import Path
 
@@ -32,24 +32,51 @@ def named_blocks(report: Report, sections: Mapping[str, Any], section: str) -> d
     return blocks
 
 
-def is_fixed(report: Report, path: Path, *keys: str) -> bool:
-    """Return whether these keys hold no unset variable; report each that does."""
+def is_fixed(report: Report, *paths: Path) -> bool:
+    """Return True where the values at these paths can be read in any environment; report what cannot."""
     fixed = True
-    for key in keys:
-        for where, names in report.unset_below((*path, key)).items():
-            message = f"{listed(names)} is not set; write {key} out or give it a default: ${{{names[0]}:-…}}"
+    for path in paths:
+        for where, names in report.needed_below(path).items():
+            key = next(step for step in reversed(where) if isinstance(step, str))
+            message = (
+                f"{enumerated(names)} may be unset, and nothing can be read without {key}: "
+                f"write it out, or give it a default: ${{{names[0]}:-…}}"
+            )
             report.error(where, Code.UNSET_VARIABLE, message)
             fixed = False
     return fixed
 
 
+def is_right(report: Report, path: Path, check: Callable[[str], tuple[Code, str] | None], fault: str) -> bool:
+    """Return whether a text that nothing can be read without is right as the file has it; report where not.
+
+    `check` returns what is wrong with a text. Where the value of a variable is wrong its default holds, and
+    `fault` is what is reported of it.
+    """
+    written = report.written_at(path)
+    if not isinstance(written, str) or report.is_undecided(path):
+        return False
+    problem = check(written)
+    if problem is not None:
+        report.error(path, *problem)
+        return False
+    value = report.value_at(path)
+    if value != written and check(value) is not None:
+        report.unusable(path, fault)
+        report.fall_back(path)
+    return True
+
+
 def is_known_type(report: Report, path: Path, known: tuple[str, ...], noun: str) -> bool:
     """Return whether the `type` of the block at a path is a known one; report it where it is none."""
+
+    def check(name: str) -> tuple[Code, str] | None:
+        if name in known:
+            return None
+        close = did_you_mean(name, known, there_are(known, "; remove it"))
+        return Code.UNKNOWN_TYPE, f'there is no {noun} type "{name}"{close}'
+
     block = report.value_at(path)
-    name = block.get("type") if isinstance(block, dict) else None
-    if not isinstance(name, str) or report.unset_below((*path, "type")) or name in known:
-        return name in known
-    close = did_you_mean(name, known, there_are(known, "; remove it"))
-    message = report.nothing_called((*path, "type"), f"{noun} type", name)
-    report.error((*path, "type"), Code.UNKNOWN_TYPE, f"{message}{close}")
-    return False
+    if not isinstance(block, dict) or "type" not in block:
+        return False
+    return is_right(report, (*path, "type"), check, f"it names no {noun} type")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from hub.config.variables import MALFORMED, Replaced, replace_all
+from hub.config.variables import MALFORMED, Replaced, places_in, replace_all
+from hub.humanize import enumerated, not_set
 from hub.model.problem import Code, Problem, Severity, error_at
+from hub.settings import value_fault
 from hub.strings import printable, shortened
 from hub.yamldoc import Document, Path
 
@@ -21,18 +23,26 @@ class Report:
 
     No message repeats what a variable holds: it may be a secret.
 
-    `value` is the document's tree with variables replaced, unset ones by nothing. Without an environment
-    `${` is text like any other.
+    `value` is the document's tree with variables replaced, unset ones by nothing; `written` has their
+    defaults alone, which is what the file says in any environment. Without an environment `${` is text like
+    any other. `problems` are those of the file, `tolerated` those of values, with which a hub starts all the
+    same.
     """
 
     def __init__(self, document: Document, environment: Mapping[str, str] | None) -> None:
         self.document = document
         self.problems: list[Problem] = []
+        self.tolerated: list[Problem] = []
         self.value: Any = document.value
+        self.written: Any = document.value
         self.variables: dict[Path, Replaced] = {}
+        self.faults: dict[Path, str] = {}
+        self.secrets: dict[str, None] = {}
+        self._places: set[Path] = set()
         if environment is not None:
             self.value, self.variables = replace_all(document.value, environment)
-        self._environment = environment or {}
+            self.written, _ = replace_all(document.value, {})
+        self.environment = environment or {}
         for path, replaced in self.variables.items():
             if replaced.malformed is not None:
                 self.error(path, Code.BAD_VARIABLE, MALFORMED, offset=replaced.malformed)
@@ -41,13 +51,43 @@ class Report:
         self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
     ) -> None:
         """Add an error about the value at a path; about its key, or one character of it, where so asked."""
-        self._add(path, code, message, Severity.ERROR, key, offset)
+        self._add(path, code, message, Severity.ERROR, offset, self.problems, key=key)
 
     def warn(
         self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
     ) -> None:
         """Add a warning, placed as an error is."""
-        self._add(path, code, message, Severity.WARNING, key, offset)
+        self._add(path, code, message, Severity.WARNING, offset, self.problems, key=key)
+
+    def unusable(self, path: Path, message: str) -> None:
+        """Report that the values of variables at a path are no good, and why, as a part of a sentence."""
+        for where in self._related(path):
+            names = self.variables[where].set
+            if names and where not in self.faults:
+                self.faults[where] = f"{enumerated(names)} cannot be used: {message}"
+                offset = self._variable_offset(where, names[0])
+                self._add(
+                    where, Code.BAD_VARIABLE, self.faults[where], Severity.ERROR, offset, self.tolerated
+                )
+
+    def fall_back(self, path: Path) -> None:
+        """Let the defaults of a text hold instead of the environment's values."""
+        _assign(self.value, path, self.written_at(path))
+
+    def leave(self, path: Path) -> None:
+        """Let `${NAME}` stay in the texts at or below a path: they are filled in later."""
+        for where in self.variables:
+            if where[: len(path)] == path:
+                self._places.add(where)
+                for tree in (self.value, self.written):
+                    _assign(tree, where, _value_at(self.document.value, where))
+
+    def keep_secret(self, path: Path) -> None:
+        """Note the variables at or below a path as secrets, which nothing may show."""
+        for where in self.variables:
+            if where[: len(path)] == path:
+                text = _value_at(self.document.value, where)
+                self.secrets |= dict.fromkeys(place.name for place in places_in(text))
 
     def unset_below(self, path: Path) -> dict[Path, tuple[str, ...]]:
         """Return the names of unset variables in each text at or below a path."""
@@ -59,8 +99,16 @@ class Report:
 
     def names_in(self, path: Path) -> tuple[str, ...]:
         """Return the names of the variables in the text at a path, set or not."""
-        replaced = self.variables.get(path)
-        return (*replaced.set, *replaced.unset) if replaced else ()
+        text = self.raw_at(path)
+        return tuple(place.name for place in places_in(text)) if path in self.variables else ()
+
+    def needed_below(self, path: Path) -> dict[Path, tuple[str, ...]]:
+        """Return the names of variables without a default in each text at or below a path."""
+        return {
+            where: replaced.needed
+            for where, replaced in self.variables.items()
+            if replaced.needed and where[: len(path)] == path
+        }
 
     def warn_unset(self, path: Path, effect: str) -> tuple[str, ...]:
         """Warn of each unset variable at or below a path, with its effect; return their names."""
@@ -72,12 +120,39 @@ class Report:
                 names[name] = None
         return tuple(names)
 
+    def check_values(self, path: Path) -> None:
+        """Report the values of variables at or below a path that are no good wherever they stand."""
+        for where in self._related(path):
+            for name in self.variables[where].set if where[: len(path)] == path else ():
+                if fault := value_fault(self.environment[name]):
+                    self.unusable(where, fault)
+
+    def lacking(self, path: Path) -> tuple[str, ...]:
+        """Return the names of variables at or below a path that are not set or no good."""
+        names: dict[str, None] = {}
+        for where, replaced in self.variables.items():
+            if where[: len(path)] == path and where not in self._places:
+                names |= dict.fromkeys(replaced.unset)
+                names |= dict.fromkeys(replaced.set if where in self.faults else ())
+        return tuple(names)
+
+    def fault_below(self, path: Path) -> str:
+        """Return in words what is wrong with the variables at or below a path; empty where nothing is."""
+        unset = dict.fromkeys(name for names in self.unset_below(path).values() for name in names)
+        faults = [fault for where, fault in self.faults.items() if where[: len(path)] == path]
+        return "; ".join([*([not_set(tuple(unset))] if unset else []), *faults])
+
     def value_at(self, path: Path) -> Any:
         """Return the value at a path that exists."""
-        value = self.value
-        for step in path:
-            value = value[step]
-        return value
+        return _value_at(self.value, path)
+
+    def written_at(self, path: Path) -> Any:
+        """Return the value at a path that exists, by the file alone."""
+        return _value_at(self.written, path)
+
+    def raw_at(self, path: Path) -> Any:
+        """Return the value at a path that exists, with `${NAME}` in its texts."""
+        return _value_at(self.document.value, path)
 
     def texts_of(self, path: Path) -> list[tuple[Path, str]]:
         """Return the texts of a key that takes one or a list, each with its path; none for a missing key."""
@@ -88,16 +163,22 @@ class Report:
         items = value if isinstance(value, list) else []
         return [((*path, index), item) for index, item in enumerate(items) if isinstance(item, str)]
 
-    def is_open(self, path: Path) -> bool:
-        """Return whether the value at a path depends on an unset or malformed variable."""
-        return any(
-            (replaced.unset or replaced.malformed is not None) and where[: len(path)] == path[: len(where)]
-            for where, replaced in self.variables.items()
-        )
+    def is_undecided(self, path: Path) -> bool:
+        """Return True where the file alone does not say the value at a path: a variable has no default."""
+        related = (self.variables[where] for where in self._related(path))
+        return any(replaced.needed or replaced.malformed is not None for replaced in related)
 
     def is_replaced(self, path: Path) -> bool:
-        """Return whether a variable is part of the text at a path: no message repeats such a text."""
-        return path in self.variables
+        """Return True where a variable is part of the text at a path: no message repeats such a text."""
+        return path in self.variables and path not in self._places
+
+    def has_variables(self, path: Path) -> bool:
+        """Return True where the value at a path has any variable in it that is replaced."""
+        return any(True for _ in self._related(path))
+
+    def has_values(self, path: Path) -> bool:
+        """Return True where the value at a path has any of the environment in it."""
+        return any(self.variables[where].set for where in self._related(path))
 
     def has_comment_behind(self, path: Path) -> bool:
         """Return whether a comment takes the place of a key's value: `channel: #sales`."""
@@ -109,29 +190,40 @@ class Report:
             return f"the variable here names no {noun}"
         return f'there is no {noun} "{name}"'
 
+    def _related(self, path: Path) -> Iterator[Path]:
+        """Yield the replaced texts at, below or above a path."""
+        for where in self.variables:
+            if where not in self._places and where[: len(path)] == path[: len(where)]:
+                yield where
+
     def _without_values(self, message: str, path: Path) -> str:
         """Return a message without the value of any variable at or below a path."""
         for where, replaced in self.variables.items():
             if where[: len(path)] == path:
                 for name in replaced.set:
-                    value = self._environment.get(name, "")
+                    value = self.environment.get(name, "")
                     message = message.replace(value, f"${{{name}}}") if len(value) >= 8 else message
         return message
 
     def _variable_offset(self, path: Path, name: str) -> int:
         """Return the offset of a variable in the text as the user wrote it."""
-        value: Any = self.document.value
-        for step in path:
-            value = value[step]
-        return max(str(value).find("${" + name), 0)
+        return max(str(self.raw_at(path)).find("${" + name), 0)
 
     def _add(
-        self, path: Path, code: Code, message: str, severity: Severity, key: bool, offset: int | None
+        self,
+        path: Path,
+        code: Code,
+        message: str,
+        severity: Severity,
+        offset: int | None,
+        problems: list[Problem],
+        *,
+        key: bool = False,
     ) -> None:
         position = self.document.key_at(path) if key else self.document.at(path)
         if offset is not None:
             position = self.document.within(path, offset)
-        self.problems.append(
+        problems.append(
             Problem(
                 file=self.document.file,
                 line=position.line,
@@ -141,6 +233,16 @@ class Report:
                 message=self._without_values(message, path),
             )
         )
+
+
+def _value_at(tree: Any, path: Path) -> Any:
+    for step in path:
+        tree = tree[step]
+    return tree
+
+
+def _assign(tree: Any, path: Path, value: Any) -> None:
+    _value_at(tree, path[:-1])[path[-1]] = value
 
 
 def unreadable(path: FilePath, message: str) -> Problem:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from hub.config.names import is_fixed
+from hub.config.names import is_fixed, is_right
 from hub.config.report import Report
 from hub.config.sends import SendTarget, read_sends
 from hub.config.shape import check_shape
@@ -20,8 +21,8 @@ from hub.model.routing import UNMATCHED, Route, Send
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Path
 
-NEVER = "false"
-"""The condition of a route that waits for a variable."""
+_FIXED = ("name", "events", "source", "stop", "enabled", "allow")
+"""Keys without which nothing can be read: a variable in them has a default."""
 
 
 class RouteBlock(Block):
@@ -62,8 +63,9 @@ def read_routes(
         message = f'routes must be a list of routes, each beginning with "- name:", not {kind_of(values)}'
         report.error(("routes",), Code.WRONG_TYPE, message)
         return ()
+    _settle_route_names(report, values)
     routes = [_read_route(report, ("routes", index), targets, sandbox) for index in range(len(values))]
-    _check_route_names(report, values)
+    _check_route_names(report, report.written_at(("routes",)))
     return tuple(route for route in routes if route is not None)
 
 
@@ -78,8 +80,9 @@ def read_send_section(
     """Return the sends of the block `unmatched` or `problems`."""
     if sections.get(section) is None:
         return ()
-    check_shape(report, (section,), model, sections[section], noun=f"the section {section}")
-    return _read_send_key(report, (section,), targets, sandbox)
+    sends = _read_send_key(report, (section,), targets, sandbox)
+    check_shape(report, (section,), model, noun=f"the section {section}", lenient=True)
+    return sends
 
 
 def _read_route(
@@ -88,14 +91,15 @@ def _read_route(
     value = report.value_at(path)
     name = value.get("name") if isinstance(value, dict) else None
     noun = f'the route "{name}"' if isinstance(name, str) and name and len(name) <= 100 else "a route"
-    fixed = is_fixed(report, path, "name", "events", "source", "stop", "enabled", "allow")
-    block = check_shape(report, path, RouteBlock, value, noun=noun)
     if not isinstance(value, dict):
+        check_shape(report, path, RouteBlock, noun=noun)
         return None
+    fixed = is_fixed(report, *((*path, key) for key in _FIXED))
     sends = _read_send_key(report, path, targets, sandbox)
-    when = _read_conditions(report, path, sandbox)
+    when, unset = _read_conditions(report, path, sandbox)
     _check_sources(report, path)
     _check_allowed(report, path)
+    block = check_shape(report, path, RouteBlock, noun=noun, lenient=True)
     if block is None or not fixed:
         return _salvaged(report, path, sends)
     return Route(
@@ -103,6 +107,7 @@ def _read_route(
         events=tuple(block.events),
         sources=tuple(block.source or ()),
         when=when,
+        unset=unset,
         sends=sends,
         stop=block.stop,
         enabled=block.enabled,
@@ -136,37 +141,63 @@ def _read_send_key(
     return read_sends(report, (*path, "send"), targets, sandbox)
 
 
-def _read_conditions(report: Report, path: Path, sandbox: Sandbox) -> tuple[str, ...]:
+def _read_conditions(
+    report: Report, path: Path, sandbox: Sandbox
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Return the conditions of a route, and of each the variables that are not set."""
     where: Path = (*path, "when")
     block = report.value_at(path)
     if not isinstance(block, dict) or "when" not in block:
-        return ()
-    if report.warn_unset(where, "this route takes nothing until it is"):
-        return (NEVER,)
+        return (), {}
+    report.leave(where)
+    report.warn_unset(where, "this route is not decided until it is")
     conditions = report.texts_of(where)
     for text_path, text in conditions:
         message = check_condition(sandbox, text) if text else None
         if message:
-            message = message.partition(":")[0] if report.is_replaced(text_path) else message
             report.error(text_path, Code.TEMPLATE_SYNTAX, message, offset=0)
-    return tuple(text for _, text in conditions)
+    unset = report.unset_below(where)
+    return tuple(text for _, text in conditions), {
+        text: unset[text_path] for text_path, text in conditions if text_path in unset
+    }
 
 
 def _check_sources(report: Report, path: Path) -> None:
     known = report.value.get("sources")
     names = list(known) if isinstance(known, dict) else []
-    for where, name in report.texts_of((*path, "source")):
-        if name not in names and not report.unset_below(where):
-            close = did_you_mean(name, names, there_are(names, "; add it under sources"))
-            message = report.nothing_called(where, "source", name)
-            report.error(where, Code.UNKNOWN_SOURCE, f"{message}{close}")
+
+    def check(name: str) -> tuple[Code, str] | None:
+        if name in names:
+            return None
+        close = did_you_mean(name, names, there_are(names, "; add it under sources"))
+        return Code.UNKNOWN_SOURCE, f'there is no source "{name}"{close}'
+
+    for where, _ in report.texts_of((*path, "source")):
+        is_right(report, where, check, "it names no source")
 
 
 def _check_allowed(report: Report, path: Path) -> None:
-    for where, code in report.texts_of((*path, "allow")):
-        if code not in set(Code):
-            close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
-            report.error(where, Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}')
+    def check(code: str) -> tuple[Code, str] | None:
+        if code in set(Code):
+            return None
+        close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
+        return Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}'
+
+    for where, _ in report.texts_of((*path, "allow")):
+        is_right(report, where, check, "it names no problem code")
+
+
+def _settle_route_names(report: Report, values: list[Any]) -> None:
+    """Let a route's own name hold where a variable gives it one that is no good, or another's."""
+    names = Counter(str(value.get("name")) for value in report.raw_at(("routes",)) if isinstance(value, dict))
+    for index, value in enumerate(values):
+        where: Path = ("routes", index, "name")
+        if isinstance(value, dict) and "name" in value and report.has_values(where):
+            name = str(value["name"])
+            if name == UNMATCHED or not name.isprintable() or name in names:
+                report.unusable(where, "it is no name of a route, or another's")
+                report.fall_back(where)
+            names[str(value["name"])] += 1
 
 
 def _check_route_names(report: Report, values: list[Any]) -> None:

@@ -1,20 +1,21 @@
 """The user's files -> Config and every problem of their shape, each with its line and column.
 
-What an unset `${NAME}` means depends on where it stands; it is a warning wherever something can wait or a gap
-can be borne, so that a first deploy and a check in CI need no secret:
+What an unset `${NAME}` means depends on where it stands. It is a warning, so that a first deploy and a check
+in CI need no secret; one whose value is no good means the same, and is an error that only `hub check` fails
+on:
 
-    signing_secret, ignore      the source waits: `missing` names the variable
+    signing_secret              the source waits: `missing` names the variable
     a destination's keys        the destination waits: `missing` names the variable
-    defaults                    the built-in default holds
-    texts of a send block       that part of the message stays empty
-    when                        the route takes nothing
-    names and types             an error (also path, events, source, to): nothing can be checked without them
+    defaults                    the default holds
+    texts of a send block       what the block owes waits: `unset` names the variable
+    when                        the route is not decided: `unset` names the variable
+    names and types             it must have a default, which holds (also path, events, source, to, template)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -35,6 +36,9 @@ from hub.model.problem import Code, Problem
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Document
 
+OWN_SECRETS = ("HUB_PASSWORD", "DATABASE_URL")
+"""Variables that are secrets although routes.yaml need not name them."""
+
 
 class RoutesFile(Block):
     """The whole of routes.yaml, section by section."""
@@ -52,12 +56,14 @@ class RoutesFile(Block):
 class ParsedFiles:
     """The user's files, parsed. `config` holds all that is right in them, whatever else is wrong.
 
-    `config` and `document`, which has the positions, are None where the YAML does not parse.
+    `config` and `document`, which has the positions, are None where the YAML does not parse. `tolerated` are
+    the problems of values of the environment: a hub starts all the same.
     """
 
     config: Config | None
     document: Document | None
     problems: tuple[Problem, ...]
+    tolerated: tuple[Problem, ...] = ()
 
 
 def parse_files(files: Files, environment: Mapping[str, str]) -> ParsedFiles:
@@ -70,7 +76,13 @@ def parse_files(files: Files, environment: Mapping[str, str]) -> ParsedFiles:
         return ParsedFiles(config=None, document=None, problems=tuple(problems))
     report = Report(document, environment)
     config = _read_sections(report, files.version, texts)
-    return ParsedFiles(config=config, document=document, problems=(*problems, *report.problems))
+    config = replace(config, environment=environment, secrets=(*report.secrets, *OWN_SECRETS))
+    return ParsedFiles(
+        config=config,
+        document=document,
+        problems=(*problems, *report.problems),
+        tolerated=tuple(report.tolerated),
+    )
 
 
 def _read_sections(report: Report, version: str, templates: Mapping[str, str]) -> Config:
@@ -116,6 +128,6 @@ def _read_top(report: Report) -> dict[str, Any]:
 def _check_version(report: Report, sections: Mapping[str, Any]) -> None:
     if "version" not in sections:
         report.error((), Code.MISSING_KEY, "the version is missing; begin the file with: version: 1")
-    elif sections["version"] != 1 or isinstance(sections["version"], bool):
+    elif report.raw_at(("version",)) != 1 or isinstance(sections["version"], bool):
         message = "this hub reads version 1 of the format; write: version: 1"
         report.error(("version",), Code.BAD_VERSION, message)

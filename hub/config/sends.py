@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hub.config.names import is_fixed, is_right
 from hub.config.report import Report
 from hub.config.shape import check_shape
 from hub.config.template_syntax import check_text, line_offset
@@ -16,8 +17,14 @@ from hub.destinations.base import Block, Destination, Inline, Structure, Templat
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
 from hub.model.routing import Send
+from hub.templating.placeholders import inside_at
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Path
+
+INSIDE = "a variable is text and cannot stand inside {{ }} or {% %}: put ${NAME} outside of them"
+
+_READ_BY_PEOPLE = ("text", "html", "subject", "recipient")
+"""Keys in which a variable is no secret: what it holds is for the readers of the message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,8 @@ def read_sends(
 ) -> tuple[Send, ...]:
     """Return the sends at a path: a destination's name, one block, or a list of either.
 
-    A variable that is unset leaves nothing in a block's texts, with a warning; in `to` it is an error.
+    `${NAME}` stays in a block's templates: what it owes waits for those that are not set, with a warning.
+    Where it is no template, as in `to`, it must have a default.
     """
     value = report.value_at(path)
     blocks = [(*path, index) for index in range(len(value))] if isinstance(value, list) else [path]
@@ -54,7 +62,7 @@ def _read_send(
 ) -> Send | None:
     value = report.value_at(path)
     if isinstance(value, str):
-        return _named(report, path, value, targets)
+        return _named(report, path, targets)
     if not isinstance(value, dict):
         message = f"a send must be a destination's name or a block with to, not {kind_of(value)}"
         report.error(path, Code.WRONG_TYPE, message)
@@ -68,50 +76,81 @@ def _read_send(
         message = f'"to" must be the name of one destination, not {kind_of(value["to"])}'
         report.error((*path, "to"), Code.WRONG_TYPE, message)
         return None
-    send = _named(report, (*path, "to"), value["to"], targets)
-    return _with_fields(report, path, send, value, targets, sandbox) if send else None
+    send = _named(report, (*path, "to"), targets)
+    return _with_fields(report, path, send, targets[send.to], sandbox) if send else None
 
 
-def _named(report: Report, path: Path, name: str, targets: Mapping[str, SendTarget]) -> Send | None:
-    if unset := report.unset_below(path):
-        variable = next(name for names in unset.values() for name in names)
-        message = f"{variable} is not set, so no destination is named; give it a default: ${{{variable}:-…}}"
-        report.error(path, Code.UNSET_VARIABLE, message)
-        return None
-    if name not in targets:
+def _named(report: Report, path: Path, targets: Mapping[str, SendTarget]) -> Send | None:
+    def check(name: str) -> tuple[Code, str] | None:
+        if name in targets:
+            return None
         close = did_you_mean(name, targets, there_are(targets, "; add it under destinations"))
-        message = report.nothing_called(path, "destination", name)
-        report.error(path, Code.UNKNOWN_DESTINATION, f"{message}{close}")
+        return Code.UNKNOWN_DESTINATION, f'there is no destination "{name}"{close}'
+
+    if not is_fixed(report, path) or not is_right(report, path, check, "it names no destination"):
         return None
-    return Send(to=name, line=report.document.at(path).line)
+    return Send(to=report.value_at(path), line=report.document.at(path).line)
 
 
-def _with_fields(
-    report: Report,
-    path: Path,
-    send: Send,
-    block: Mapping[str, Any],
-    targets: Mapping[str, SendTarget],
-    sandbox: Sandbox,
-) -> Send:
+def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, sandbox: Sandbox) -> Send:
     """Return the send with its fields, checked as far as the type of its destination is known."""
-    target = targets[send.to]
-    fields = {key: value for key, value in block.items() if key != "to"}
+    keys = [key for key in report.value_at(path) if key != "to"]
+    templates = [*_template_keys(target.type.Send)] if target.type else keys
+    for key in templates:
+        report.leave((*path, key))
+        if key not in _READ_BY_PEOPLE:
+            report.keep_secret((*path, key))
+    unset: dict[str, None] = {}
     if target.type is not None:
-        for key in fields:
-            report.warn_unset((*path, key), "that part of the message stays empty")
+        for key in keys:
+            if key in templates:
+                effect = "what this send block owes waits until it is"
+                unset |= dict.fromkeys(report.warn_unset((*path, key), effect))
+        is_fixed(report, *((*path, key) for key in keys if key not in templates))
         noun = f'a send to "{send.to}" (type {target.type.type})'
         shape = target.type.Send
+        _check_fields(report, path, shape, keys, sandbox)
         free = [key for key, field in shape.model_fields.items() if field.annotation is Any]
-        model = check_shape(report, path, shape, fields, noun=noun, other_keys=("to",), nullable=free)
-        _check_fields(report, path, shape, fields, sandbox)
+        model = check_shape(
+            report, path, shape, keys=keys, noun=noun, other_keys=("to",), nullable=free, lenient=True
+        )
         if model is not None:
-            for message in target.type.check(target.options, model):
-                _report_own(report, path, fields, message)
-    return Send(to=send.to, fields=fields, line=report.document.at(path).line)
+            _check_block(report, path, keys, target.type, target.options, model)
+    fields = {key: report.value_at((*path, key)) for key in keys}
+    return replace(send, fields=fields, unset=tuple(unset), line=report.document.at(path).line)
 
 
-def _report_own(report: Report, path: Path, fields: Mapping[str, Any], message: str) -> None:
+def _template_keys(shape: type[BaseModel]) -> Iterator[str]:
+    """Yield the keys of a send block whose texts are templates."""
+    for name, field in shape.model_fields.items():
+        if any(isinstance(mark, Structure | Inline) for mark in marks_of(field)):
+            yield field.alias or name
+
+
+def _check_block(
+    report: Report,
+    path: Path,
+    keys: Collection[str],
+    destination: type[Destination],
+    options: Block | None,
+    model: Block,
+) -> None:
+    """Report what a destination says of a whole block: of the file, and of the values of variables in it."""
+    with_values = list(destination.check(options, model))
+    by_file = with_values
+    if report.has_values(path):
+        written = destination.Send.model_validate({key: report.written_at((*path, key)) for key in keys})
+        by_file = list(destination.check(options, written))
+    for message in by_file:
+        _report_own(report, path, keys, message)
+    for message in with_values:
+        if message not in by_file:
+            report.unusable(path, message)
+            for key in keys:
+                report.fall_back((*path, key))
+
+
+def _report_own(report: Report, path: Path, fields: Collection[str], message: str) -> None:
     """Report a destination's own message, at the key that it begins with where there is one."""
     first = message.partition(" ")[0].strip('"`:,')
     where = (*path, first) if first in fields else path
@@ -119,13 +158,13 @@ def _report_own(report: Report, path: Path, fields: Mapping[str, Any], message: 
 
 
 def _check_fields(
-    report: Report, path: Path, model: type[BaseModel], fields: Mapping[str, Any], sandbox: Sandbox
+    report: Report, path: Path, model: type[BaseModel], fields: Collection[str], sandbox: Sandbox
 ) -> None:
     for name, field in model.model_fields.items():
         key = field.alias or name
         for mark in marks_of(field) if key in fields else ():
             if isinstance(mark, TemplateName):
-                _check_template_name(report, (*path, key), fields[key], mark, sandbox)
+                _check_template_name(report, (*path, key), mark, sandbox)
             elif isinstance(mark, Structure | Inline):
                 _check_texts(report, (*path, key), sandbox)
 
@@ -134,36 +173,28 @@ def _check_texts(report: Report, path: Path, sandbox: Sandbox) -> None:
     """Check every text at or below a path as a template."""
     for where, _ in report.document.texts(path):
         text = report.value_at(where)
+        inside = inside_at(text)
+        if inside is not None:
+            report.error(where, Code.BAD_VARIABLE, INSIDE, offset=inside)
+            continue
         for problem in check_text(sandbox, text):
-            message, offset = problem.message, line_offset(text, problem.line)
-            if report.is_replaced(where):
-                message = (
-                    message.partition(":")[0]
-                    if problem.code is Code.TEMPLATE_SYNTAX
-                    else "an included template is missing"
-                )
-                offset = 0
-            report.error(where, problem.code, message, offset=offset)
+            report.error(where, problem.code, problem.message, offset=line_offset(text, problem.line))
 
 
-def _check_template_name(report: Report, path: Path, name: Any, mark: TemplateName, sandbox: Sandbox) -> None:
-    if not isinstance(name, str) or report.unset_below(path):
-        return
-    wanted = [name + suffix for suffix in mark.suffixes]
-    if any(file in sandbox.templates for file in wanted):
-        return
-    if report.is_replaced(path):
-        message = f"the variable here names no template ({' or '.join(mark.suffixes)})"
-        report.error(path, Code.MISSING_TEMPLATE, message)
-        return
-    known = _template_names(mark, sandbox)
-    ending = next((suffix for suffix in mark.suffixes if name.endswith(suffix)), None)
-    if ending and name in sandbox.templates:
-        close = f'; write "{name.removesuffix(ending)}", without the ending'
-    else:
-        close = did_you_mean(name, known, there_are(known, "; add it"))
-    message = f"there is no {' and no '.join(wanted)} in the templates folder{close}"
-    report.error(path, Code.MISSING_TEMPLATE, message)
+def _check_template_name(report: Report, path: Path, mark: TemplateName, sandbox: Sandbox) -> None:
+    def check(name: str) -> tuple[Code, str] | None:
+        wanted = [name + suffix for suffix in mark.suffixes]
+        if any(file in sandbox.templates for file in wanted):
+            return None
+        known = _template_names(mark, sandbox)
+        ending = next((suffix for suffix in mark.suffixes if name.endswith(suffix)), None)
+        if ending and name in sandbox.templates:
+            close = f'; write "{name.removesuffix(ending)}", without the ending'
+        else:
+            close = did_you_mean(name, known, there_are(known, "; add it"))
+        return Code.MISSING_TEMPLATE, f"there is no {' and no '.join(wanted)} in the templates folder{close}"
+
+    is_right(report, path, check, f"it names no template ({' or '.join(mark.suffixes)})")
 
 
 def _template_names(mark: TemplateName, sandbox: Sandbox) -> set[str]:

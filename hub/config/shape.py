@@ -46,42 +46,93 @@ def check_shape(
     report: Report,
     path: Path,
     model: type[M],
-    value: Any,
     *,
     noun: str,
+    keys: Iterable[str] | None = None,
     other_keys: Iterable[str] = (),
     nullable: Iterable[str] = (),
+    lenient: bool = False,
 ) -> M | None:
     """Return the block at a path as its model, or None where it has problems, which are reported.
 
-    `value` is what to check: the block or a part of it. `noun` names it in messages (`the route "x"`);
-    `other_keys` are keys checked elsewhere, for did-you-mean; `nullable` those for which null is a value.
-    A number or boolean may come from a variable. What an unset variable stands for is not judged.
+    `noun` names the block in messages (`the route "x"`); `keys` are those to look at, None means all;
+    `other_keys` are checked elsewhere, for did-you-mean; `nullable` those for which null is a value. A number
+    or boolean may come from a variable.
+
+    What the file says is judged whether its variables are set or not, and what they hold by itself: None
+    where one is not set or no good. `lenient` lets a default hold there, the one in the text or the model's.
     """
-    if not isinstance(value, dict):
+    block = report.written_at(path)
+    if not isinstance(block, dict):
         takes = listed((*other_keys, *key_names(model)))
-        message = "is empty" if value is None else f"must have keys of its own, not be {kind_of(value)}"
-        report.error(path, Code.WRONG_TYPE, f"{noun} {message}; it takes {takes}", key=value is None)
+        message = "is empty" if block is None else f"must have keys of its own, not be {kind_of(block)}"
+        report.error(path, Code.WRONG_TYPE, f"{noun} {message}; it takes {takes}", key=block is None)
         return None
-    blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), value)
-    value = {key: item for key, item in value.items() if key not in blank}
+    chosen = set(block if keys is None else keys)
+    block = {key: item for key, item in block.items() if key in chosen}
+    blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), block)
+    block = {key: item for key, item in block.items() if key not in blank}
+    checked, errors = _validated(report, path, model, block)
+    errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in blank]
+    known_keys = (*other_keys, *key_names(model))
+    is_wrong = bool(blank)
+    for where, path_errors in _by_path(block, errors).items():
+        is_sure = any(error["type"] in _SURE for error in path_errors)
+        if is_sure or not (report.is_undecided(path + where) or (blank and not where)):
+            _explain(report, path, where, block, path_errors, noun, known_keys)
+            is_wrong = True
+    for message in _key_problems(model, {*block, *blank}):
+        report.error(path, Code.BAD_VALUE, _full_message(noun, message), key=True)
+        is_wrong = True
+    if any(report.has_variables((*path, key)) for key in block):
+        checked = _with_values(report, path, model, block, noun, lenient=lenient)
+    return None if is_wrong else checked
+
+
+def _key_problems(model: type[BaseModel], keys: Iterable[str]) -> Iterable[str]:
+    """Return what is wrong with the keys that are there, whatever they hold; the model says."""
+    check = getattr(model, "check_keys", None)
+    return check(frozenset(keys)) if check else ()
+
+
+def _with_values(
+    report: Report, path: Path, model: type[M], block: Mapping[str, Any], noun: str, *, lenient: bool
+) -> M | None:
+    """Return a block with the values of its variables; what is no good of them is reported."""
+    for key in block:
+        report.check_values((*path, key))
+    values = {key: report.value_at((*path, key)) for key in block if not report.lacking((*path, key))}
+    checked, errors = _validated(report, path, model, values)
+    for where, path_errors in _by_path(values, errors).items():
+        if path_errors[0]["type"] not in _SURE and report.has_values(path + where):
+            _, message = _message(_subject(where) or noun, _value_at(values, where), path_errors)
+            report.unusable(path + where, message)
+    lacking = [key for key in block if report.lacking((*path, key))]
+    if not lacking or not lenient:
+        return None if lacking else checked
+    for key in lacking:
+        values.pop(key, None)
+        if not report.is_undecided((*path, key)):
+            report.fall_back((*path, key))
+            values[key] = block[key]
+    return _validated(report, path, model, values)[0]
+
+
+def _validated(
+    report: Report, path: Path, model: type[M], value: dict[str, Any]
+) -> tuple[M | None, list[ErrorDetails]]:
+    """Return a block as its model, and the errors of one that is none."""
     try:
-        return model.model_validate(value)
+        return model.model_validate(value), []
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
     typed = _typed(report, path, value, errors)
-    if typed is not None:
-        try:
-            return model.model_validate(typed)
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_input=False)
-    keys = (*other_keys, *key_names(model))
-    errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in blank]
-    for where, path_errors in _by_path(value, errors).items():
-        is_sure = any(error["type"] in _SURE for error in path_errors)
-        if is_sure or not (report.is_open(path + where) or (blank and not where)):
-            _explain(report, path, where, value, path_errors, noun, keys)
-    return None
+    if typed is None:
+        return None, errors
+    try:
+        return model.model_validate(typed), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False, include_input=False)
 
 
 def key_names(model: type[BaseModel]) -> tuple[str, ...]:

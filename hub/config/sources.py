@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -13,7 +14,6 @@ from hub.config.shape import check_shape
 from hub.config.values import Duration, EventTypes, OptionalPatterns, Secrets, SourcePath, is_pattern
 from hub.destinations.base import Block
 from hub.durations import parse_duration
-from hub.humanize import enumerated
 from hub.model.config import SigningSecrets, SourceConfig
 from hub.model.problem import Code
 from hub.sources.base import find_source, source_types
@@ -42,9 +42,14 @@ def read_sources(report: Report, sections: Mapping[str, Any]) -> dict[str, Sourc
         if source is None:
             continue
         sources[name] = source
+        where: Path = ("sources", name, "path")
+        if source.path in paths and report.has_values(where):
+            report.unusable(where, f'the source "{paths[source.path]}" has that path already')
+            report.fall_back(where)
+            source = sources[name] = replace(source, path=report.value_at(where))
         if source.path in paths:
             message = f'the source "{paths[source.path]}" has this path already; give each its own'
-            report.error(("sources", name, "path"), Code.DUPLICATE_PATH, message)
+            report.error(where, Code.DUPLICATE_PATH, message)
         paths.setdefault(source.path, name)
     return sources
 
@@ -55,11 +60,11 @@ def _read_source(report: Report, name: str) -> SourceConfig | None:
     if name == "hub":
         message = 'the name "hub" is kept for what the hub itself has to say; take another'
         report.error(path, Code.BAD_NAME, message, key=True)
-    check_shape(report, path, SourceBlock, report.value_at(path), noun=f'the source "{name}"')
+    check_shape(report, path, SourceBlock, noun=f'the source "{name}"', lenient=True)
     value = report.value_at(path)
     if not isinstance(value, dict):
         return None
-    is_fixed(report, path, "type", "path")
+    is_fixed(report, (*path, "type"), (*path, "path"))
     is_known_type(report, path, source_types(), "source")
     return SourceConfig(
         name=name,
@@ -78,31 +83,29 @@ def _read_secrets(report: Report, path: Path) -> SigningSecrets:
     Of a list some may be unset: a rotation ends by removing the old secret's variable.
     """
     where: Path = (*path, "signing_secret")
+    report.keep_secret(where)
     secrets: list[str] = []
     variables: list[str] = []
-    missing: list[str] = []
     faults: list[str] = []
     for secret_path, text in report.texts_of(where):
-        names = report.names_in(secret_path)
-        variables += names
-        fault = None if report.unset_below(secret_path) else _secret_fault(report, path, text)
-        if fault is not None:
+        variables += report.names_in(secret_path)
+        fault = None if report.lacking(secret_path) else _secret_fault(report, path, text)
+        if fault is not None and report.has_values(secret_path):
+            report.unusable(secret_path, f'"signing_secret" {fault}')
+        elif fault is not None:
             report.error(secret_path, Code.BAD_VALUE, f'"signing_secret" {fault}')
-            missing += names
-            faults.append(f"{enumerated(names) or 'signing_secret'} {fault}")
-        elif text and not report.unset_below(secret_path):
+            faults.append(f'"signing_secret" {fault}')
+        elif text and not report.lacking(secret_path):
             secrets.append(text)
     effect = "that secret is left out" if secrets else f'the source "{path[-1]}" answers 503 until it is'
-    unset = report.warn_unset(where, effect)
+    report.warn_unset(where, effect)
     if secrets:
         return SigningSecrets(secrets=tuple(secrets), variables=tuple(variables))
-    if unset:
-        faults.append(f"{enumerated(unset)} {'is' if len(unset) == 1 else 'are'} not set")
     return SigningSecrets(
         secrets=(),
         variables=tuple(variables),
-        missing=(*missing, *unset),
-        fault="; ".join(faults) or "it has no signing secret",
+        missing=report.lacking(where),
+        fault="; ".join(filter(None, [report.fault_below(where), *faults])) or "it has no signing secret",
     )
 
 

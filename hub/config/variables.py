@@ -7,57 +7,42 @@ template's expression, because no name can begin with a brace. A variable that i
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.templating.placeholders import Placeholder, malformed_at, split
 from hub.yamldoc import Path
-
-_OPENING = re.compile(r"\$\$\{|\$\{(?!\{)")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 MALFORMED = 'this "${" begins no variable: write ${NAME} or ${NAME:-default}, or "$${" for the text "${"'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replaced:
-    """A text that held `${`. `set` and `unset` are the names in it; `malformed` where one has no form.
+    """A text that held `${`, in which an unset variable is nothing.
 
-    In `text` an unset variable is nothing.
+    `set` are the names in it whose values are the environment's, `unset` those that have none, and `needed`
+    those without a default. `malformed` is where one has no form.
     """
 
     text: str
     set: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
     malformed: int | None = None
 
 
 def replace(text: str, environment: Mapping[str, str]) -> Replaced:
     """Return a text with its variables replaced."""
-    pieces: list[str] = []
-    is_set: dict[str, bool] = {}
-    malformed: int | None = None
-    index = 0
-    while opening := _OPENING.search(text, index):
-        pieces.append(text[index : opening.start()])
-        index = opening.end()
-        variable = _VARIABLE.match(text, opening.start())
-        if opening[0] == "$${":
-            pieces.append("${")
-        elif variable is None:
-            malformed = opening.start() if malformed is None else malformed
-            pieces.append("${")
-        else:
-            index = variable.end()
-            value = environment.get(variable[1]) or variable[2]
-            is_set[variable[1]] = value is not None
-            pieces.append(value or "")
+    pieces = list(split(text))
+    places = places_in(text)
+    values = {place: place.value(environment) for place in places}
     return Replaced(
-        text="".join([*pieces, text[index:]]),
-        set=tuple(name for name in is_set if is_set[name]),
-        unset=tuple(name for name in is_set if not is_set[name]),
-        malformed=malformed,
+        text="".join(piece if isinstance(piece, str) else values[piece] or "" for piece in pieces),
+        set=_names(place for place in places if environment.get(place.name)),
+        unset=_names(place for place in places if values[place] is None),
+        needed=_names(place for place in places if place.default is None),
+        malformed=malformed_at(text),
     )
 
 
@@ -79,3 +64,12 @@ def replace_all(value: Any, environment: Mapping[str, str]) -> tuple[Any, dict[P
         return texts[path].text
 
     return walk(value, ()), texts
+
+
+def places_in(text: str) -> tuple[Placeholder, ...]:
+    """Return the variables in a text."""
+    return tuple(piece for piece in split(text) if isinstance(piece, Placeholder))
+
+
+def _names(places: Iterable[Placeholder]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(place.name for place in places))

@@ -59,9 +59,9 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
     claim, name = completion.claim, completion.claim.destination
     config, state = batch.configs[name], states[name]
     match completion.result:
-        case NotBegun(reason=reason):
+        case NotBegun(reason=reason, unset=unset):
             states[name] = throttle.after_take_back(config, state, claim.probe_seconds, result.now)
-            return retry.not_begun(claim, reason)
+            return retry.not_begun(claim, reason, unset)
         case Receipt() as receipt:
             states[name] = throttle.after_success(state)
             return retry.after_receipt(claim, receipt, completion.seconds)
@@ -155,7 +155,7 @@ def _next_at(
     moments += [
         settlement.due_at or result.now
         for settlement in result.settlements
-        if settlement.state is State.PENDING
+        if settlement.state is State.PENDING and not settlement.unset
     ]
     for name, waits in waiting.items():
         if not waits.due:

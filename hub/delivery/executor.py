@@ -11,15 +11,18 @@ from queue import SimpleQueue
 
 import structlog
 
+from hub.catalog.redaction import SHORTEST_SECRET
 from hub.delivery.batch import Completion
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.in_flight import InFlight
 from hub.delivery.render import render
 from hub.destinations.base import Destination, find_destination
-from hub.errors import SendError, TemplateError, Unknown
+from hub.errors import SendError, TemplateError, Unknown, VariableNotSet
 from hub.ingest.route import Rules
-from hub.model.delivery import Claim, NotBegun, Receipt, SendContext
+from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
+from hub.templating.escapes import BY_NAME
+from hub.templating.placeholders import filled
 
 log = structlog.get_logger()
 
@@ -45,8 +48,14 @@ class Executor:
         """
         try:
             claim = self._rendered(claim, config, rules)
+            message = claim.message or {}
+            if MARKS in message:
+                message = _filled(message, config, rules)
+        except VariableNotSet as error:
+            self._put_unbegun(claim, unset=error.names)
+            return
         except TemplateError as error:
-            self._put_unbegun(claim, f"template failed: {error}")
+            self._put_unbegun(claim, rules.mask(f"template failed: {error}"))
             return
         except Exception as error:
             log.exception("delivery.not_rendered", delivery=claim.id)
@@ -57,7 +66,7 @@ class Executor:
             self._put_unbegun(claim)
             return
         began_at = time.monotonic()
-        result = self._send(claim, config, at)
+        result = self._send(claim, message, config, rules, at)
         seconds = time.monotonic() - began_at
         self._completions.put(Completion(claim=claim, result=result, seconds=seconds))
 
@@ -66,10 +75,11 @@ class Executor:
         for _, destination in self._ready.values():
             destination.close()
 
-    def _put_unbegun(self, claim: Claim, reason: str | None = None) -> None:
+    def _put_unbegun(self, claim: Claim, reason: str | None = None, unset: tuple[str, ...] = ()) -> None:
         """Hand back a claim of which nothing was sent, unless the worker took it back itself."""
         if self._in_flight.take_back(claim):
-            self._completions.put(Completion(claim=claim, result=NotBegun(reason=reason)))
+            result = NotBegun(reason=reason, unset=unset)
+            self._completions.put(Completion(claim=claim, result=result))
 
     def _rendered(self, claim: Claim, config: DestinationConfig, rules: Rules) -> Claim:
         if claim.message is not None:
@@ -78,11 +88,14 @@ class Executor:
         rendered = render(
             claim.send, claim.event, claim.route, type_of(config), config.options, rules.sandbox, link
         )
-        claim = replace(claim, message=rendered.message, degraded=rendered.degraded)
+        degraded = rendered.degraded and rules.mask(rendered.degraded)
+        claim = replace(claim, message=rendered.message, degraded=degraded)
         self._in_flight.keep_message(claim)
         return claim
 
-    def _send(self, claim: Claim, config: DestinationConfig, at: datetime) -> Receipt | SendError:
+    def _send(
+        self, claim: Claim, message: Message, config: DestinationConfig, rules: Rules, at: datetime
+    ) -> Receipt | SendError:
         """Send; the one boundary where a destination's own errors become an outcome."""
         context = SendContext(
             delivery_id=claim.id,
@@ -93,10 +106,14 @@ class Executor:
             at=at,
             timeout_seconds=config.timeout_seconds,
             accepted=claim.accepted,
+            mask=rules.mask,
         )
         try:
-            return self._destination(config).send(claim.message or {}, context)
+            receipt = self._destination(config).send(message, context)
+            is_telling = len(receipt.answer) >= SHORTEST_SECRET
+            return replace(receipt, answer=rules.mask(receipt.answer)) if is_telling else receipt
         except SendError as error:
+            error.answer = rules.mask(error.answer)
             return error
         except Exception as error:
             log.exception("delivery.failed_inside", delivery=claim.id, destination=claim.destination)
@@ -135,6 +152,13 @@ class ThreadPool:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+
+
+def _filled(message: Message, config: DestinationConfig, rules: Rules) -> Message:
+    """Return a message with the values of its variables, as they are here and now."""
+    kind = type_of(config)
+    escapes = {**BY_NAME, **{escape.__name__: escape for escape in kind.escapes}}
+    return kind.finished(filled(message, rules.config.environment, escapes))
 
 
 def type_of(config: DestinationConfig) -> type[Destination]:

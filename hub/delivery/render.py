@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub import catalog
 from hub.errors import TemplateError
-from hub.model.delivery import MESSAGE_LIMIT_BYTES, Message, Rendered
+from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event, Summary
 from hub.model.routing import Send
-from hub.templating.escapes import Escape
+from hub.templating.escapes import Escape, as_json, plain
+from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
 
 
@@ -28,14 +29,19 @@ class Composer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SendRenderer:
-    """The fields of one send block, with the variables of one event in scope."""
+    """The fields of one send block, with the variables of one event in scope.
+
+    `marks` are those of its `${NAME}`, as far as they were rendered; `variables` have them, too.
+    """
 
     event: Event
     sandbox: Sandbox
     variables: Mapping[str, Any]
+    marks: Marks = field(default_factory=dict)
 
     def text(self, source: str, escape: Escape, *, name: str) -> str:
-        return self.sandbox.text(source, self.variables, escape, name=name)
+        text = self.sandbox.text(source, self.variables, escape, name=name)
+        return quoted(text, self.marks) if self.marks and escape is as_json else text
 
     def file(self, name: str, escape: Escape) -> str:
         return self.sandbox.file(name, self.variables, escape)
@@ -47,7 +53,19 @@ class SendRenderer:
         return self.sandbox.templates[name]
 
     def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
-        return self.sandbox.structure(value, self.variables, escape, name=name)
+        variables = self.variables
+        if self.exists(name):  # `${NAME}` is replaced in routes.yaml, not in the files of templates
+            variables = {key: item for key, item in variables.items() if key != MARKS}
+        return self.sandbox.structure(value, variables, escape, name=name)
+
+    def is_open(self, text: str) -> bool:
+        return is_marked(text, self.marks)
+
+    def unescaped(self, text: str) -> str:
+        return with_escape(text, self.marks, plain.__name__)
+
+    def in_json(self, text: str) -> str:
+        return with_escape(text, self.marks, as_json.__name__)
 
     def summary(self) -> Summary:
         return catalog.summarise(self.event)
@@ -76,10 +94,11 @@ def _compose(
 ) -> Message:
     if not send.fields and composer.read_by_people:
         return _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
-    seen = {**variables(event, route), "destination": send.to, "link": link}
-    message = _whole(
-        composer.compose(options, send.fields, SendRenderer(event=event, sandbox=sandbox, variables=seen))
-    )
+    marks: Marks = {}
+    seen = {**variables(event, route), "destination": send.to, "link": link, MARKS: marks}
+    renderer = SendRenderer(event=event, sandbox=sandbox, variables=seen, marks=marks)
+    message = _whole(composer.compose(options, send.fields, renderer))
+    message = with_marks(message, marks) if marks else message
     size = len(json.dumps(message, ensure_ascii=False).encode())
     if size > MESSAGE_LIMIT_BYTES:
         raise TemplateError(

@@ -98,13 +98,20 @@ def after_error(
     )
 
 
-def not_begun(claim: Claim, reason: str | None) -> Settlement:
+def not_begun(claim: Claim, reason: str | None, unset: tuple[str, ...] = ()) -> Settlement:
     """Settle a claim of which no byte was sent, as if it had never been made.
 
-    Without a `reason` it is pending again and due as before; with one no message can be made: it is dead.
+    Without a `reason` it is pending again and due as before, or once the `unset` variables are set; with one
+    no message can be made: it is dead.
     """
-    state = State.PENDING if reason is None else State.DEAD
-    return Settlement(claim=claim, state=state, reason=reason, tries=claim.tries - 1, accepted=claim.accepted)
+    return Settlement(
+        claim=claim,
+        state=State.PENDING if reason is None else State.DEAD,
+        reason=reason,
+        unset=unset,
+        tries=claim.tries - 1,
+        accepted=claim.accepted,
+    )
 
 
 def _start_of(answer: str) -> str:

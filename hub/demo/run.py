@@ -12,10 +12,11 @@ from hub.demo.fakes import Fakes, new_signing_secret
 from hub.demo.process import HubProcess, kept_environment
 from hub.demo.show import Show
 from hub.errors import HubError
+from hub.humanize import not_set
 from hub.model.config import Config
 from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
-from hub.terminal.printing import not_set, say
+from hub.terminal.printing import say
 from hub.web import new_link
 
 

@@ -16,12 +16,13 @@ from hub.demo.confine import Sample
 from hub.demo.fakes import Fakes, ReceivedMessage
 from hub.demo.process import HubProcess
 from hub.errors import HubError
+from hub.humanize import not_set
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
 from hub.model.routing import UNMATCHED, Verdict
 from hub.store.store import Store
-from hub.terminal.printing import inline, not_set, say
+from hub.terminal.printing import inline, say
 from hub.terminal.table import clip, terminal_width
 
 POLL_SECONDS = 0.05

@@ -58,6 +58,14 @@ class Block(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
+    @classmethod
+    def check_keys(cls, keys: frozenset[str]) -> Iterable[str]:
+        """Return what is wrong with the keys that are there, one sentence each, whatever they hold.
+
+        A rule over several keys stands here: a validator runs only where every value is known.
+        """
+        return ()
+
 
 class Renderer(Protocol):
     """The templates of one send block, with the variables of one event in scope.
@@ -80,6 +88,18 @@ class Renderer(Protocol):
     def source(self, name: str) -> str:
         """Return the text of such a file, unrendered: for one that holds a structure."""
 
+    def is_open(self, text: str) -> bool:
+        """Return True where a rendered text holds a `${NAME}`, whose value is known when it is sent."""
+
+    def unescaped(self, text: str) -> str:
+        """Return a text that was taken out of a rendered one, its markup and escapes undone.
+
+        Values of variables are not escaped in it, either.
+        """
+
+    def in_json(self, text: str) -> str:
+        """Return a JSON text that was made of a rendered structure: values of variables are escaped in it."""
+
     def summary(self) -> Summary:
         """Return the built-in words for the event, for everything that a send block leaves out."""
 
@@ -89,13 +109,15 @@ class Destination(ABC):
 
     `type` is the name that users write. `read_by_people` decides what follows a template that fails: people
     get the built-in message with a note, machines get nothing and the delivery is dead. `concurrency` and
-    `rate_limit` are its defaults, which users may change.
+    `rate_limit` are its defaults, which users may change. `escapes` are its own, besides those of
+    `hub.templating.escapes`, that it renders with: by them the values of variables are filled in.
     """
 
     type: ClassVar[str]
     read_by_people: ClassVar[bool] = True
     concurrency: ClassVar[int] = 4
     rate_limit: ClassVar[RateLimit | None] = None
+    escapes: ClassVar[tuple[Escape, ...]] = ()
 
     Options: ClassVar[builtins.type[Block]]
     """Its own keys of a block under `destinations:`."""
@@ -113,6 +135,7 @@ class Destination(ABC):
         """Return the message that the fields of a send block ask for; raises TemplateError.
 
         A message is a JSON object. It is composed once and kept, so that every retry sends the same bytes.
+        For each `${NAME}` it holds a mark of letters and digits, which is filled in whenever it is sent.
         `fields` is empty only for machines, who then get the event itself. `options` is None in previews of
         a destination that is not configured.
         """
@@ -124,6 +147,14 @@ class Destination(ABC):
 
         `note` says why a template was not used; `link` leads to the event on the status page, or is empty.
         """
+
+    @classmethod
+    def finished(cls, message: Message) -> Message:
+        """Return a message after the values of variables were filled in, as `send` takes it.
+
+        Raises TemplateError where one of them makes it a message that cannot be sent.
+        """
+        return message
 
     @classmethod
     def readable(cls, text: str) -> str:
@@ -138,8 +169,8 @@ class Destination(ABC):
     def send(self, message: Message, context: SendContext) -> Receipt:
         """Make one try within `context.timeout_seconds` of wall clock, which begin with this call.
 
-        Raises Retry, Reject, Pause or Unknown; their reasons hold no secret and no whole URL. It never tries
-        a second time by itself.
+        Raises Retry, Reject, Pause or Unknown; their reasons hold no secret and no whole URL, and what they
+        quote of others went through `context.mask`. It never tries a second time by itself.
         """
 
     @abstractmethod

@@ -53,6 +53,10 @@ class ConsoleDestination(Destination):
         parts = [summary.headline, f"({details})" if details else "", link, f"[{note}]" if note else ""]
         return {"text": one_line(" ".join(part for part in parts if part))}
 
+    @classmethod
+    def finished(cls, message: Message) -> Message:
+        return {**message, "text": one_line(message["text"])}
+
     def send(self, message: Message, context: SendContext) -> Receipt:
         encoding = sys.stdout.encoding or "utf-8"
         line = message["text"].encode(encoding, "replace").decode(encoding)

@@ -49,11 +49,11 @@ def assess_by_area(facts: Facts) -> Mapping[Area, list[Finding]]:
 
 
 def _configuration(facts: Facts) -> Iterator[Finding]:
-    """Every problem but the unset variables of a source or destination, which has a finding of its own."""
+    """Every problem but those of the variables of a source or destination, which has a finding of its own."""
     lacked = _lacked_variables(facts.config)
     for problem in facts.files.problems:
         variable = problem.message.partition(" ")[0]
-        if problem.code != Code.UNSET_VARIABLE or variable not in lacked:
+        if problem.code not in _OF_VARIABLES or variable not in lacked:
             yield _problem_finding(problem)
     yield from machine.proxies(facts)
     if facts.files.refused:
@@ -66,6 +66,9 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
             count=len(facts.files.refused),
             cure="mend the files; hub check prints every problem. What served before still does",
         )
+
+
+_OF_VARIABLES = (Code.UNSET_VARIABLE, Code.BAD_VARIABLE)
 
 
 def _lacked_variables(config: Config | None) -> set[str]:
@@ -112,7 +115,7 @@ def worker_finding(facts: Facts) -> Finding | None:
 def destination_finding(name: str, facts: Facts) -> Finding | None:
     """Return the finding about a destination's own state; None where it takes messages or is switched off."""
     config, state = facts.destination_config(name), facts.state(name)
-    missing = config.missing if config is not None else ()
+    missing, fault = (config.missing, config.fault) if config is not None else ((), "")
     about = partial(
         Finding, severity=FindingSeverity.BAD, subject=name, count=facts.count(State.PENDING, name)
     )
@@ -122,6 +125,7 @@ def destination_finding(name: str, facts: Facts) -> Finding | None:
                 code=FindingCode.NOT_CONFIGURED,
                 severity=FindingSeverity.NOTE,
                 headline=f"{name} is not configured",
+                reason=fault or None,
                 cure=f"set {enumerated(missing) or 'its variables'} where the hub runs",
             )
         case DestinationStatus.PAUSED:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from hub.health.assess import destination_finding, worker_finding
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
-from hub.humanize import counted
+from hub.humanize import counted, not_set
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
 from hub.model.finding import HUB, Finding
@@ -78,6 +78,9 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     lasting = lasting_reason(name, facts)
     if lasting is not None:
         return lasting
+    if delivery.unset:
+        text = f"{not_set(delivery.unset)} where the worker runs, which its message needs; set it there"
+        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=text)
     reasons = [*_of_time(name, facts), _schedule(delivery)]
     later = [reason for reason in reasons if reason.until is not None and reason.until > facts.now]
     if later:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from hub.ingest.route import Rules, match
 from hub.model.event import HUB_SOURCE, Event, new_id
-from hub.model.routing import Routing
+from hub.model.routing import Routing, Verdict
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
@@ -77,8 +77,9 @@ def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:
 def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedOut:
     """Owe the dead deliveries of a known event again, for its sender resends it; all others stay.
 
-    An event that no route took is routed by today's rules: somebody mended them and pressed Replay. Once
-    its payload is pruned nothing more is sent.
+    An event that no route took is routed by today's rules: somebody mended them and pressed Replay. Of any
+    other the routes that lacked a variable are decided again. Once its payload is pruned nothing more is
+    sent.
     """
     known, has_payload = transaction.events.known(event)
     if known.id == event.id:
@@ -89,8 +90,22 @@ def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedO
     owed = 0
     if has_payload:
         owed = transaction.events.revive_dead(known.id)
-        if routing.routes and not transaction.events.is_routed(known.id):
+        again = routing
+        if transaction.events.is_routed(known.id):
+            again = _of_undecided(transaction.events.verdicts(known.id), routing)
+        if again.routes:
             transaction.events.restore_payload(known)
-            transaction.events.set_verdicts(known.id, routing)
-            owed += transaction.events.add_deliveries(known, routing)
+            transaction.events.set_verdicts(known.id, again)
+            owed += transaction.events.add_deliveries(known, again)
     return FannedOut(event_id=known.id, duplicate=True, routes=routing.routes, deliveries=owed)
+
+
+def _of_undecided(verdicts: Sequence[Verdict], routing: Routing) -> Routing:
+    """Return the part of a routing that is about those routes which kept verdicts left undecided."""
+    undecided = {verdict.route for verdict in verdicts if verdict.unset}
+    today = {verdict.route: verdict for verdict in routing.verdicts if verdict.route in undecided}
+    return Routing(
+        routes=tuple(route for route in routing.routes if route in undecided),
+        sends=tuple(routed for routed in routing.sends if routed.route in undecided),
+        verdicts=tuple(today.get(verdict.route, verdict) for verdict in verdicts),
+    )

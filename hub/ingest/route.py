@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from hub import catalog
+from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import TemplateError
+from hub.humanize import not_set
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
 from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches
 from hub.strings import one_line
+from hub.templating.placeholders import Placeholder, bind
 from hub.templating.sandbox import Sandbox, variables
 
 REASON_LIMIT = 161
@@ -46,6 +48,28 @@ class Rules:
                 self._fitting[key] = routes
         return routes
 
+    @cached_property
+    def redaction(self) -> Redaction:
+        """The secrets of the environment, which nothing may show or keep."""
+        return redaction_of(self.config.environment, self.config.secrets)
+
+    def mask(self, text: str) -> str:
+        """Return a text that others wrote without the environment's secrets."""
+        return self.redaction.text(text)
+
+    @cached_property
+    def bound(self) -> Mapping[Placeholder, str]:
+        """The values of those variables in conditions that are set."""
+        conditions = [condition for route in self.config.routes for condition in route.when]
+        places = {place for condition in conditions for place in bind(condition)[1]}
+        values = {place: place.value(self.config.environment) for place in places}
+        return {place: value for place, value in values.items() if value is not None}
+
+    @cached_property
+    def bindings(self) -> Mapping[str, str]:
+        """The same by the identifiers that stand for them in conditions."""
+        return {place.identifier: value for place, value in self.bound.items()}
+
 
 def load_rules(config: Config) -> Rules:
     """Return the rules of a configuration."""
@@ -61,7 +85,7 @@ def match(rules: Rules, event: Event) -> Routing:
     sends: list[RoutedSend] = []
     verdicts: list[Verdict] = []
     for route in rules.fitting(event):
-        verdict = _judge(route, event, rules.sandbox)
+        verdict = _judge(route, event, rules)
         verdicts.append(verdict)
         if verdict.matched:
             sends += [RoutedSend(route=route.name, send=send) for send in route.sends]
@@ -86,25 +110,36 @@ def _fits(route: Route, event: Event) -> bool:
     return any(event_matches(pattern, event.type) for pattern in route.events)
 
 
-def _judge(route: Route, event: Event, sandbox: Sandbox) -> Verdict:
-    """Evaluate the route's conditions in order, up to the first that does not hold."""
-    scope = variables(event, route.name) if route.when else {}
+def _judge(route: Route, event: Event, rules: Rules) -> Verdict:
+    """Evaluate the route's conditions in order, up to the first that does not hold or cannot be decided."""
+    scope = {**variables(event, route.name), **rules.bindings} if route.when else {}
     for condition in route.when:
+        if unset := route.unset.get(condition):
+            reason = f"not configured: {not_set(unset)}"
+            return Verdict(route=route.name, matched=False, condition=condition, value=reason, unset=unset)
         try:
-            value = sandbox.condition(condition)(scope)
+            value = rules.sandbox.condition(condition)(scope)
         except TemplateError as error:
-            reason = f"failed: {error.message}"
+            reason = f"failed: {_without_values(error.message, rules.bound)}"
         else:
             if value:
                 continue
-            reason = _explain(condition, value, scope, sandbox)
-        return Verdict(route=route.name, matched=False, condition=condition, value=_storable(reason, event))
+            reason = _explain(condition, value, scope, rules.sandbox)
+        reason = rules.redaction.of_event(event.type, event.payload).text(reason)
+        return Verdict(
+            route=route.name,
+            matched=False,
+            condition=condition,
+            value=one_line(reason, REASON_LIMIT),
+        )
     return Verdict(route=route.name, matched=True)
 
 
-def _storable(reason: str, event: Event) -> str:
-    """Return a reason as it may be kept and shown: short, on one line, without one-time secrets."""
-    return one_line(catalog.mask(reason, catalog.secret_values(event.type, event.body)), REASON_LIMIT)
+def _without_values(message: str, bound: Mapping[Placeholder, str]) -> str:
+    """Return Jinja's message about a condition without the values of variables, which it may quote."""
+    for place, value in sorted(bound.items(), key=lambda item: -len(item[1])):
+        message = message.replace(value, f"${{{place.name}}}") if len(value) > 3 else message
+    return message
 
 
 _COMPARISON = re.compile(r"\s*([\w.\[\]\"']+)\s*(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s")

@@ -16,6 +16,7 @@ from hub.ingest.route import Rules
 from hub.maintenance.expire import EXPIRE_SECONDS, expire
 from hub.maintenance.heartbeat import HEARTBEAT_SECONDS, beat
 from hub.maintenance.prune import PRUNE_SECONDS, prune_batch
+from hub.maintenance.release import RELEASE_SECONDS, release
 from hub.maintenance.rescue import RESCUE_SECONDS, Rescue
 from hub.store.store import Store
 
@@ -95,6 +96,7 @@ def worker_tasks(
             run=lambda: beat(store, worker, last_cycle_at()),
         ),
         Task(name="rescue", every_seconds=RESCUE_SECONDS, run=lambda: rescue.run(rules())),
+        Task(name="release", every_seconds=RELEASE_SECONDS, run=lambda: release(store, rules())),
         Task(name="expire", every_seconds=EXPIRE_SECONDS, run=lambda: expire(store, rules())),
         Task(name="prune", every_seconds=PRUNE_SECONDS, run=lambda: not prune_batch(store, retention)),
         Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),

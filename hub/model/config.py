@@ -45,7 +45,9 @@ class Config:
     """The user's files, parsed and right in their shape.
 
     `version` changes with any byte of routes.yaml or a template. `templates` maps each file's path below
-    the templates folder (`slack/waitlist.j2`) to its text.
+    the templates folder (`slack/waitlist.j2`) to its text. `environment` is all of it, by which `${NAME}`
+    in conditions and messages is filled in; `secrets` are the names of those variables that stand where a
+    secret may, and that nothing shows.
     """
 
     version: str
@@ -56,6 +58,8 @@ class Config:
     problems: tuple[Send, ...] = ()
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    secrets: tuple[str, ...] = ()
 
     def sends_of(self, route: str) -> tuple[Send, ...]:
         """Return today's send blocks of the route of that name; empty where it is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +16,9 @@ Message = dict[str, Any]
 
 RAW = "raw"
 """The key of a message that is the event itself, byte for byte, and therefore not kept twice."""
+
+MARKS = "${}"
+"""The key of a message whose texts hold marks for variables of the environment, with what each stands for."""
 
 MESSAGE_LIMIT_BYTES = 256 * 1024
 """A rendered message larger than this is a render failure."""
@@ -68,13 +72,18 @@ class Claim:
     probe_seconds: float | None = None
 
 
+def _unmasked(text: str) -> str:
+    return text
+
+
 @dataclass(frozen=True, kw_only=True)
 class SendContext:
     """The facts of one attempt beside its message, for the destination that makes it.
 
     `delivery_id` stays the same over all attempts, and `attempt_number` counts them from 1. `timeout_seconds`
     is wall clock for everything, name look-up and the last body byte included. `accepted` are recipients that
-    have the message already.
+    have the message already. `mask` takes the hub's secrets out of a text that came back: whatever a reason
+    or a receipt quotes of others' words goes through it first.
     """
 
     delivery_id: str
@@ -85,6 +94,7 @@ class SendContext:
     at: datetime
     timeout_seconds: float
     accepted: tuple[str, ...] = ()
+    mask: Callable[[str], str] = field(default=_unmasked, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +115,12 @@ class Receipt:
 class NotBegun:
     """The end of a claim of which no byte was sent: it leaves no attempt.
 
-    It was taken back, or with `reason` no message can be made for it: the delivery is dead.
+    It was taken back, or with `reason` no message can be made for it: the delivery is dead. With `unset` it
+    waits for variables of those names.
     """
 
     reason: str | None = None
+    unset: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +128,16 @@ class Settlement:
     """The end of a claim: the new state of its delivery.
 
     `claim` has the message, if one was rendered. `tries` and `accepted` replace what was kept; `due_at`
-    counts where the state is pending, and None leaves it as it was. `outcome` is None where the attempt never
-    began: then no trace of it stays. `answer` is the start of what came back, on one line.
+    counts where the state is pending, and None leaves it as it was. `unset` names the variables that it waits
+    for: then it is due at no time. `outcome` is None where the attempt never began: then no trace of it
+    stays. `answer` is the start of what came back, on one line.
     """
 
     claim: Claim
     state: State
     reason: str | None
     due_at: datetime | None = None
+    unset: tuple[str, ...] = ()
     tries: int
     accepted: tuple[str, ...] = ()
     outcome: Outcome | None = None

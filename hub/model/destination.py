@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -30,13 +32,16 @@ class DestinationConfig:
     """A named place to send to.
 
     `options` is the type's own block, validated; None while `missing` names the variables that are not
-    set: such a destination is not configured, and what it is owed waits.
+    set or no good: such a destination is not configured, and what it is owed waits. `fault` says what is
+    wrong with them, without a value. `written` is the own block with `${NAME}` in it, for those who show it.
     """
 
     name: str
     type: str
     options: BaseModel | None = field(repr=False)
     missing: tuple[str, ...] = ()
+    fault: str = ""
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False)
     enabled: bool = True
     retry_seconds: tuple[float, ...]
     timeout_seconds: float

@@ -42,7 +42,10 @@ class AttemptRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRecord:
-    """A stored delivery. `payload` is its event's where its message may hold secrets of that, else None."""
+    """A stored delivery. `payload` is its event's where its message may hold secrets of that, else None.
+
+    `unset` names the variables that it waits for: then it is due at no time.
+    """
 
     id: str
     event: str
@@ -53,6 +56,7 @@ class DeliveryRecord:
     reason: str | None
     attempts: int
     due_at: datetime | None
+    unset: tuple[str, ...] = ()
     created_at: datetime
     delivered_at: datetime | None
     degraded: str | None

@@ -16,13 +16,15 @@ UNMATCHED = "unmatched"
 class Verdict:
     """The decision of a route whose `events` fit an event.
 
-    `condition` is the first that failed, as the user wrote it; `value` what it saw, or the error.
+    `condition` is the first that failed, as the user wrote it; `value` what it saw, or the error. With
+    `unset` it is not decided: the condition needs variables of those names, which were not set.
     """
 
     route: str
     matched: bool
     condition: str | None = None
     value: str | None = None
+    unset: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,22 +51,28 @@ class Routing:
 class Send:
     """A send block: a destination's name and the fields it takes beside `to`, unrendered.
 
-    `line` is where it stands in routes.yaml; 0 where it comes from elsewhere.
+    `${NAME}` stays in their texts; `unset` are those that are not set here. `line` is where it stands in
+    routes.yaml; 0 where it comes from elsewhere.
     """
 
     to: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    unset: tuple[str, ...] = field(default=(), compare=False)
     line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A rule: events, conditions on them, and the sends of each event that meets them."""
+    """A rule: events, conditions on them, and the sends of each event that meets them.
+
+    `${NAME}` stays in the conditions; `unset` has, by condition, those that are not set here.
+    """
 
     name: str
     events: tuple[str, ...]
     sources: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
+    unset: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sends: tuple[Send, ...] = ()
     stop: bool = False
     enabled: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from hub.model.destination import DestinationConfig
 from hub.model.event import Event
 from hub.preview.renderings import Rendering
 from hub.terminal.printing import indented, inline
+
+_VARIABLE, _VARIABLE_IN_WORDS = re.compile(r"%24%7B([A-Za-z0-9_]+)%7D"), r"${\1}"
+"""A `${NAME}` in a query, which encodes the braces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ def _redacted(
         event=event,
         destination=destination,
         body=redaction.text(_indented_json(str(body))),
-        url=_url(destination, redaction),
+        url=_url(destination),
     )
 
 
@@ -82,13 +86,13 @@ def _email(shown: ShownMessage) -> Iterator[str]:
 
 
 def _http(shown: ShownMessage) -> Iterator[str]:
-    message, options = shown.message, shown.destination.options
+    message, written = shown.message, shown.destination.written
     url = with_query(shown.url + (message.get("path") or ""), message.get("query", []))
-    yield f"{message.get('method', 'POST')} {inline(url)}"
+    yield f"{message.get('method', 'POST')} {inline(_VARIABLE.sub(_VARIABLE_IN_WORDS, url))}"
     own = {name.lower() for name, _ in message.get("headers", [])}
     usual = {
         "User-Agent": f"fanout-hub/{__version__}",
-        **dict.fromkeys(getattr(options, "headers", None) or (), MASK),
+        **dict.fromkeys(written.get("headers") or (), MASK),
     }
     yield from _headers(
         {
@@ -101,7 +105,7 @@ def _http(shown: ShownMessage) -> Iterator[str]:
         {
             "webhook-id": "(the delivery's id)",
             "webhook-timestamp": "(when it is sent)",
-            **({"webhook-signature": "(over id, timestamp and body)"} if _signs(options) else {}),
+            **({"webhook-signature": "(over id, timestamp and body)"} if "sign_with" in written else {}),
             "hub-event-id": shown.event.id,
             "hub-event-type": shown.event.type,
             "hub-attempt": "1",
@@ -128,21 +132,11 @@ def _headers(headers: Mapping[str, str] | Iterable[Sequence[str]]) -> Iterator[s
         yield f"  {name}: {inline(value)}"
 
 
-def _signs(options: Any) -> bool:
-    return bool(getattr(options, "secrets", ()))
-
-
-def _url(destination: DestinationConfig, redaction: Redaction) -> str:
-    """Return the URL of an HTTP request: the variable's name, or the host with the rest left out."""
-    if destination.missing:
-        return "".join(f"${{{name}}}" for name in destination.missing)
-    secret = getattr(destination.options, "url", None)
-    if secret is None:
-        return ""
-    url = secret.get_secret_value()
-    redacted = redaction.text(url)
-    if redacted != url:
-        return redacted
+def _url(destination: DestinationConfig) -> str:
+    """Return the URL of an HTTP request as it is written with variables, else its host, the rest left out."""
+    url = str(destination.written.get("url") or "")
+    if "${" in url or not url:
+        return url
     parts = urlsplit(url)
     host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     return f"{parts.scheme}://{host}" + ("/…" if parts.path.strip("/") or parts.query else "")

@@ -13,13 +13,15 @@ from hub.model.delivery import Message
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
 from hub.model.routing import Routing, Send
+from hub.templating.placeholders import shown
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
     """A send block, rendered for an event.
 
-    `message` is None where `error` says why there would be none; `degraded` why it is not the user's own.
+    `message` is None where `error` says why there would be none; `degraded` why it is not the user's own. It
+    shows `${NAME}` for every variable; `unset` names those that it would wait for.
     """
 
     route: str
@@ -27,6 +29,7 @@ class Rendering:
     message: Message | None = None
     degraded: str | None = None
     error: str | None = None
+    unset: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -54,5 +57,9 @@ def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) ->
     except TemplateError as error:
         return Rendering(route=route, destination=destination, error=f"template failed: {error}")
     return Rendering(
-        route=route, destination=destination, message=rendered.message, degraded=rendered.degraded
+        route=route,
+        destination=destination,
+        message=shown(rendered.message),
+        degraded=rendered.degraded,
+        unset=send.unset,
     )

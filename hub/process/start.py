@@ -44,6 +44,8 @@ def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     """Check everything and bring the database up to date; raises HubError with all that is wrong."""
     settings = load_settings()
     set_up_logs(settings.log_format, settings.log_level)
+    for warning in settings.warnings:
+        log.warning("settings.ignored", reason=warning)
     serving = begin(settings, lambda: _kept_files(settings), adapt)
     newer = migrate(settings)
     if newer is not None:

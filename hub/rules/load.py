@@ -18,14 +18,15 @@ from hub.rules.texts import check_config_texts
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedFiles:
-    """The user's files, parsed and checked. `lint_problems` are those that only the catalog tells.
+    """The user's files, parsed and checked. `tolerated` are problems with which a hub starts.
 
+    Those are what only the catalog tells, and values of the environment that are no good.
     `config` holds all that is right in them, whatever else is wrong; None where the YAML does not parse.
     """
 
     config: Config | None
     problems: tuple[Problem, ...]
-    lint_problems: tuple[Problem, ...] = ()
+    tolerated: tuple[Problem, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -43,7 +44,7 @@ def load_config(path: FilePath, templates: FilePath, environment: Mapping[str, s
 def usable_config(files: Files, environment: Mapping[str, str]) -> Config:
     """Do as `load_config`, with files that were read before."""
     checked = check_files(files, environment)
-    softened = (replace(problem, severity=Severity.WARNING) for problem in checked.lint_problems)
+    softened = (replace(problem, severity=Severity.WARNING) for problem in checked.tolerated)
     problems = tuple(sorted({*checked.problems, *softened}))
     if checked.config is None or not checked.is_usable:
         raise ConfigError(problems)
@@ -61,7 +62,7 @@ def read_config(
         checked = check_files(read_files(path, templates), environment)
     except ConfigError as error:
         return None, error.problems
-    problems = tuple(sorted({*checked.problems, *checked.lint_problems}))
+    problems = tuple(sorted({*checked.problems, *checked.tolerated}))
     if checked.config is None or _has_error(problems):
         return None, problems
     return replace(checked.config, warnings=problems), problems
@@ -73,14 +74,15 @@ def check_files(files: Files, environment: Mapping[str, str]) -> CheckedFiles:
     if parsed.config is None or parsed.document is None:
         return CheckedFiles(config=None, problems=presentable(parsed.problems))
     is_whole = not _has_error(parsed.problems)
-    lint_problems = [
+    tolerated = [
+        *parsed.tolerated,
         *check_routes(parsed.config, parsed.document, is_whole=is_whole),
         *check_config_texts(parsed.config, parsed.document, files.templates_folder.as_posix()),
     ]
     return CheckedFiles(
         config=parsed.config,
         problems=presentable(parsed.problems),
-        lint_problems=presentable(lint_problems),
+        tolerated=presentable(tolerated),
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub import catalog, yamldoc
-from hub.config.routes import NEVER
 from hub.config.sends import marks_of
 from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
 from hub.lint import (
@@ -101,7 +100,7 @@ class _Collector:
         return Position(line=line, column=column)
 
     def _conditions(self, path: Path, route: Route) -> Iterator[Text]:
-        if route.when and route.when != (NEVER,):
+        if route.when:
             yield from self._texts_at(path)
 
     def _texts_of_sends(self, path: Path, sends: tuple[Send, ...]) -> Iterator[Text | WholeEvent]:

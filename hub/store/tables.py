@@ -110,10 +110,9 @@ deliveries = Table(
     Column("send", Json, nullable=False, comment="the fields of its send block when it became owed"),
     Column("state", String(10), nullable=False),
     Column("reason", StorableText),
-    Column("due_at", Time, nullable=False),
-    Column(
-        "owed_since", Time, nullable=False, comment="event, operator's retry or revival: for give_up_after"
-    ),
+    Column("due_at", Time, comment="empty while it waits for a variable, as is owed_since"),
+    Column("owed_since", Time, comment="event, operator's retry or revival: for give_up_after"),
+    Column("unset", Text, comment="variables of its send block that are not set, with commas between"),
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
     Column("message", Json, comment="rendered by the first attempt"),
@@ -128,6 +127,7 @@ deliveries = Table(
     _partial("ix_deliveries_due", "state = 'pending'", "destination", "due_at", "owed_since"),
     _partial("ix_deliveries_first", "state = 'pending' AND tries = 0", "destination", "due_at"),
     _partial("ix_deliveries_sending", "state = 'sending'", "destination"),
+    _partial("ix_deliveries_unset", "unset IS NOT NULL", "unset", "id"),
     _partial("ix_deliveries_stuck", "state IN ('dead', 'held')", "state", "id"),
     _partial("ix_deliveries_dead", "state = 'dead'", "destination"),
     # All that is counted of what was delivered, which most rows are, is in this index.

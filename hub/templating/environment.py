@@ -31,6 +31,7 @@ from hub.templating.limits import (
     timed,
     within_size,
 )
+from hub.templating.placeholders import mark
 
 _FORMATTING = ("format", "format_map")
 
@@ -50,6 +51,7 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
     timed = staticmethod(timed)
     within_size = staticmethod(within_size)
+    mark = staticmethod(mark)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=Blank, trim_blocks=True, lstrip_blocks=True, **options)

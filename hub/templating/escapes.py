@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -18,6 +18,11 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 Escape = Callable[[Any], str]
 """A function from a value to the text that stands for it. A destination may bring its own."""
+
+
+def in_json(value: Any) -> str:
+    """Return the value as it stands between the quotes of a JSON text."""
+    return json.dumps(str(value), ensure_ascii=False)[1:-1]
 
 
 def plain(value: Any) -> str:
@@ -59,3 +64,12 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+BY_NAME: Mapping[str, Escape] = {
+    escape.__name__: escape for escape in (plain, html, path_segment, form_value, xml)
+} | {as_json.__name__: in_json}
+"""The escapes of this module by the names under which kept messages refer to them.
+
+Where a message is JSON the variable's quotes are in it already.
+"""

@@ -14,13 +14,14 @@ import jinja2
 from jinja2 import nodes
 
 from hub.errors import TemplateError
-from hub.model.delivery import MESSAGE_LIMIT_BYTES
+from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES
 from hub.model.event import Event
 from hub.strings import one_line
 from hub.templating.environment import LimitedEnvironment, finalize
 from hub.templating.escapes import Escape, as_json, plain
 from hub.templating.filters import as_jsonable
 from hub.templating.limits import time_limit
+from hub.templating.placeholders import bind, placed
 
 ERROR_LIMIT = 200
 """As many characters of an error as a TemplateError repeats: it may quote the payload."""
@@ -41,21 +42,23 @@ class Sandbox:
         self.templates = templates
         self._environment = LimitedEnvironment(loader=jinja2.FunctionLoader(self._load))
         self._escaped: dict[Escape, jinja2.Environment] = {}
-        self._compiled: dict[tuple[Escape | None, str], Any] = {}
+        self._compiled: dict[tuple[Escape | None, str, bool], Any] = {}
         self._files: dict[tuple[Escape, str], jinja2.Template] = {}
 
     def condition(self, source: str) -> Callable[[Variables], Any]:
         """Return an expression as a function of its variables that keeps the value's type.
 
-        A missing field is None. The function raises TemplateError where the expression fails or is none.
+        A missing field is None. Each `${NAME}` in it is looked up by the identifier of its `Placeholder`. The
+        function raises TemplateError where the expression fails or is none.
         """
 
         def evaluate(variables: Variables) -> Any:
             try:
-                compiled = self._compiled.get((None, source))
+                compiled = self._compiled.get((None, source, False))
                 if compiled is None:
-                    compiled = self._environment.compile_expression(source, undefined_to_none=False)
-                    self._compiled[None, source] = compiled
+                    expression = bind(source)[0] if "${" in source else source
+                    compiled = self._environment.compile_expression(expression, undefined_to_none=False)
+                    self._compiled[None, source, False] = compiled
                 with time_limit():
                     value = compiled(variables)
                 # Jinja finds out only when the value is used that it is not there.
@@ -66,12 +69,18 @@ class Sandbox:
         return evaluate
 
     def text(self, source: str, variables: Variables, escape: Escape, *, name: str) -> str:
-        """Render a template written in place. `name` is how errors call it (`text`, `subject`)."""
-        key = (escape, source)
+        """Render a template written in place. `name` is how errors call it (`text`, `subject`).
+
+        Where the variables have `MARKS`, each `${NAME}` of its plain text becomes a mark; elsewhere it is
+        text like any other.
+        """
+        has_places = MARKS in variables and "${" in source
+        key = (escape, source, has_places)
         try:
             template = self._compiled.get(key)
             if template is None:
-                template = self._compiled[key] = self._environment_for(escape).from_string(source)
+                tree = placed(self._environment.parse(source), escape) if has_places else source
+                template = self._compiled[key] = self._environment_for(escape).from_string(tree)
             with time_limit():
                 return _rendered(template, variables, name)
         except TemplateError:
@@ -103,9 +112,9 @@ class Sandbox:
         """
         if isinstance(value, Mapping):
             return {
-                self.structure(key, variables, plain, name=name) if isinstance(key, str) else key: (
-                    self.structure(item, variables, escape, name=f"{name}.{key}")
-                )
+                self.structure(key, _unmarked(variables), plain, name=name)
+                if isinstance(key, str)
+                else key: (self.structure(item, variables, escape, name=f"{name}.{key}"))
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
@@ -134,7 +143,7 @@ class Sandbox:
 
     def parse_condition(self, source: str) -> None:
         """Raise jinja2.TemplateSyntaxError where a condition is no expression."""
-        self._environment.compile_expression(source)
+        self._environment.compile_expression(bind(source)[0])
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
         """Return a template with its name as file name, by which errors say which of several failed."""
@@ -179,6 +188,11 @@ def whole_expression(text: str) -> str | None:
         return None
     kinds = [kind for _, kind, _ in tokens]
     return inner if kinds.count("variable_begin") == 1 and kinds[-1] == "variable_end" else None
+
+
+def _unmarked(variables: Variables) -> Variables:
+    """Return the variables of a text in which `${` means nothing."""
+    return {name: value for name, value in variables.items() if name != MARKS}
 
 
 def _rendered(template: jinja2.Template, variables: Variables, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,13 +33,6 @@ def indented(text: str, indent: str = "  ") -> Iterator[str]:
     """Yield the lines of a stranger's text, indented, without control characters."""
     for line in text.expandtabs(4).splitlines():
         yield f"{indent}{strings.printable(line, instead='?')}".rstrip()
-
-
-def not_set(names: Sequence[str]) -> str:
-    """Return `A is not set`, or `A, B and C are not set`."""
-    if len(names) == 1:
-        return f"{names[0]} is not set"
-    return f"{', '.join(names[:-1])} and {names[-1]} are not set"
 
 
 def parse_time(text: str) -> datetime:

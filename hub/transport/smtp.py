@@ -100,7 +100,8 @@ def parse_smtp_url(url: str) -> MailServer:
 class Submission:
     """One mail on its way to its recipients: `accepted` have it by now, the others were `refused`.
 
-    `answers` are the server's replies that decided, each with whom it concerned.
+    `mask` takes secrets out of what the server says. `answers` are its replies that decided, each with whom
+    it concerned.
     """
 
     server: MailServer
@@ -108,6 +109,7 @@ class Submission:
     mail: bytes
     utf8: bool
     accepted: list[str]
+    mask: Callable[[str], str] = str
     refused: list[Refusal] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
 
@@ -206,7 +208,7 @@ class Submission:
 
     def _quoted(self, reply: bytes) -> str:
         """Return a reply on one line, bounded, without the password should a server repeat it."""
-        text = reply.decode("utf-8", "replace")
+        text = self.mask(reply.decode("utf-8", "replace"))
         if len(self.server.password) > 3:
             text = text.replace(self.server.password, "…")
         return one_line(text, REPLY_LIMIT)

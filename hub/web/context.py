@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flask import current_app
 
-from hub.catalog.redaction import Redaction, redaction_of
+from hub.catalog.redaction import Redaction
 from hub.health.assess import Area, assess_by_area
 from hub.health.facts import Facts, FileFacts, errors_of, page_facts, waiting_facts
 from hub.ingest.route import Rules
@@ -46,7 +46,7 @@ class Context:
 
     def redaction(self) -> Redaction:
         """Return the environment's secrets, which nothing may show."""
-        return redaction_of(self.settings.environment)
+        return self.rules().redaction
 
     def files(self) -> FileFacts:
         """Return the facts about the user's files that this process serves, and about a refused edit."""

@@ -19,6 +19,7 @@ from hub.model.finding import Finding
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
+from hub.templating.placeholders import shown
 from hub.web.context import Health
 
 Fields = dict[str, Any]
@@ -44,7 +45,7 @@ def event(record: EventRecord, redaction: Redaction) -> Fields:
 def whole_event(record: EventRecord, redaction: Redaction) -> Fields:
     """Return an event alone: with its payload, null once it was pruned."""
     payload = None if record.payload is None else catalog.mask_body(record.type, body_of(record.payload))
-    return {**event(record, redaction), "payload": payload}
+    return {**event(record, redaction), "payload": redaction.anything(payload)}
 
 
 def delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
@@ -64,7 +65,7 @@ def delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fiel
         "created_at": record.created_at,
         "delivered_at": record.delivered_at,
         "degraded": record.degraded is not None,
-        "message": redaction.anything(record.message),
+        "message": redaction.anything(record.message and shown(record.message)),
     }
 
 
@@ -134,7 +135,7 @@ def _verdict(verdict: Verdict, redaction: Redaction) -> Fields:
 def _wait(reason: WaitReason | None, redaction: Redaction) -> Fields | None:
     if reason is None:
         return None
-    return {"code": reason.code.value, "text": redaction.text(reason.text), "until": reason.until}
+    return {"code": reason.code.value, "text": redaction.own_text(reason.text), "until": reason.until}
 
 
 def _attempt(record: AttemptRecord, redaction: Redaction) -> Fields:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -13,7 +14,7 @@ URL = "https://x.example/?a=1&ticket=abcdefghijklmnop/\"q'"
 
 def of_invitation(url: str) -> Redaction:
     body = {"type": "invitation.created", "data": {"url": url}}
-    return redaction_of({}).of_event("invitation.created", json.dumps(body).encode())
+    return redaction_of({}, ()).of_event("invitation.created", json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(
@@ -42,10 +43,49 @@ def test_text_that_only_ends_in_dots_stays() -> None:
     assert of_invitation(URL).text("see https://x… and more…") == "see https://x… and more…"
 
 
-def test_values_of_the_environment_show_as_their_names() -> None:
-    masks = redaction_of({"CRM_TOKEN": "t0psecret", "HOME": "/home/hub", "SHORT_KEY": "abc"})
+ENVIRONMENT = {
+    "CRM_TOKEN": 't0p"secret/é',
+    "HOME": "/home/hub",
+    "SHORT_KEY": "whsec_",
+    "SMTP_URL": "smtp://hub%40example.com:swordf%2Fish@mail.example.com",
+    "HOOK": "https://hooks.example.com/services/T0/B0/x?y=z",
+}
+MASKS = redaction_of(ENVIRONMENT, ("CRM_TOKEN", "SHORT_KEY", "SMTP_URL", "HOOK", "UNSET"))
 
-    assert masks.anything({"a": ["x t0psecret", {"b": "/home/hub abc"}], "n": 1}) == {
-        "a": ["x ${CRM_TOKEN}", {"b": "/home/hub abc"}],
+
+def test_values_of_the_environment_show_as_their_names() -> None:
+    text = ENVIRONMENT["CRM_TOKEN"]
+
+    assert MASKS.anything({"a": [f"x {text}", {"b": "/home/hub whsec_"}], "n": 1}) == {
+        "a": ["x ${CRM_TOKEN}", {"b": "/home/hub whsec_"}],
         "n": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (json.dumps(ENVIRONMENT["CRM_TOKEN"]), "CRM_TOKEN"),
+        (json.dumps(ENVIRONMENT["CRM_TOKEN"], ensure_ascii=False), "CRM_TOKEN"),
+        ("t0p%22secret%2F%C3%A9", "CRM_TOKEN"),
+        ("t0p&#34;secret/é", "CRM_TOKEN"),
+        (b64encode(ENVIRONMENT["CRM_TOKEN"].encode()).decode(), "CRM_TOKEN"),
+        ("535 5.7.8 swordf/ish is wrong", "SMTP_URL"),
+        ("535 5.7.8 swordf%2Fish is wrong", "SMTP_URL"),
+        ("Basic " + b64encode(b"hub@example.com:swordf/ish").decode(), "SMTP_URL"),
+        ("no such path: /services/T0/B0/x?y=z", "HOOK"),
+    ],
+)
+def test_a_value_of_the_environment_is_masked_in_every_form(text: str, name: str) -> None:
+    shown = MASKS.text(text)
+
+    assert f"${{{name}}}" in shown
+    assert "ecret" not in shown
+    assert "ish" not in shown.replace("is wrong", "")
+
+
+def test_the_hubs_own_words_are_never_masked() -> None:
+    masks = redaction_of({"TOKEN": "answered 500"}, ("TOKEN",))
+
+    assert masks.own_text("answered 500 Internal Server Error") == "answered 500 Internal Server Error"
+    assert masks.text("answered 500") == "${TOKEN}"

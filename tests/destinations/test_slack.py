@@ -389,10 +389,6 @@ def test_unescaping_undoes_escaping(text):
 @pytest.mark.parametrize(
     ("block", "problem"),
     [
-        ({}, "needs either webhook_url, or bot_token and channel"),
-        ({"webhook_url": "https://h.test/s", "bot_token": "x", "channel": "c"}, "needs either webhook_url"),
-        ({"bot_token": "xoxb-1"}, "needs both bot_token and channel"),
-        ({"channel": "sales"}, "needs both bot_token and channel"),
         ({"webhook_url": "hooks.slack.com/hunter22"}, "must be a URL like https://hooks.slack.com"),
         ({"bot_token": "hunter22 x", "channel": "c"}, "must be a token like xoxb-"),
         ({"bot_token": "x", "channel": "#"}, "must be a channel's name or id"),
@@ -403,6 +399,21 @@ def test_a_wrong_block_is_explained_without_its_values(block, problem):
         SlackOptions.model_validate(block)
 
     assert "hunter22" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "problems"),
+    [
+        ((), ["needs either webhook_url, or bot_token and channel"]),
+        (("webhook_url", "bot_token", "channel"), ["needs either webhook_url, or bot_token and channel"]),
+        (("bot_token",), ["needs both bot_token and channel to post as a bot"]),
+        (("channel", "api_url"), ["needs both bot_token and channel to post as a bot"]),
+        (("webhook_url", "api_url"), []),
+        (("bot_token", "channel"), []),
+    ],
+)
+def test_the_keys_of_a_block_are_judged_whatever_they_hold(keys, problems):
+    assert list(SlackOptions.check_keys(frozenset(keys))) == problems
 
 
 @pytest.mark.parametrize(

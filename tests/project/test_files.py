@@ -77,7 +77,7 @@ def test_requirements_install_the_hub_with_its_driver_and_name_no_index() -> Non
 
 def test_the_procfile() -> None:
     assert (CHECKOUT / "Procfile").read_text() == (
-        "release: hub migrate && hub check\nweb: hub serve\nworker: hub worker\n"
+        "release: hub check && hub migrate\nweb: hub serve\nworker: hub worker\n"
     )
 
 
@@ -86,7 +86,7 @@ def test_every_start_line_is_a_command_of_the_hub(tmp_path: Path) -> None:
     docker = re.search(r"^CMD (.*)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)
     assert docker is not None
     procfile = [line.split(": ", 1)[1] for line in (CHECKOUT / "Procfile").read_text().splitlines()]
-    lines = [*procfile, render["startCommand"], render["buildCommand"], " ".join(json.loads(docker[1]))]
+    lines = [*procfile, render["startCommand"], render["preDeployCommand"], " ".join(json.loads(docker[1]))]
     commands = {command for line in lines for command in re.findall(r"hub (\w+)", line)}
 
     assert commands == {"serve", "worker", "migrate", "check"}

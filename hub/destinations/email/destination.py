@@ -46,7 +46,8 @@ class EmailDestination(Destination):
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         message = {**_envelope(options), "subject": _subject(fields, renderer)}
         if fields.get("recipient") is not None:
-            message["to"] = [_recipient(renderer.text(fields["recipient"], plain, name="recipient"))]
+            recipient = renderer.text(fields["recipient"], plain, name="recipient")
+            message["to"] = [recipient if renderer.is_open(recipient) else _recipient(recipient)]
         text, html = _bodies(fields, renderer)
         if text is None and html is None:
             text, html = _builtin_bodies(
@@ -54,13 +55,17 @@ class EmailDestination(Destination):
             )
         if html is not None:
             html = _inlined(html)
-        message["text"] = text if text is not None else plain_text(html or "")
+        message["text"] = text if text is not None else renderer.unescaped(plain_text(html or ""))
         return message if html is None else {**message, "html": html}
 
     @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         text, html = _builtin_bodies(summary, note, link)
         return {**_envelope(options), "subject": header_text(summary.headline), "text": text, "html": html}
+
+    @classmethod
+    def finished(cls, message: Message) -> Message:
+        return {**message, "to": [_recipient(address) for address in message["to"]]}
 
     def __init__(self, options: EmailOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
@@ -78,6 +83,7 @@ class EmailDestination(Destination):
             mail=_mail(message, sender, recipients, context),
             utf8=needs_utf8(sender.address, *recipients),
             accepted=list(context.accepted),
+            mask=context.mask,
         )
         missing = [address for address in recipients if address not in context.accepted]
         if missing:

@@ -94,6 +94,10 @@ class HttpDestination(Destination):
         }
         return {"method": _method(options), "content_type": JSON_TYPE, "body": dump(body)}
 
+    @classmethod
+    def finished(cls, message: Message) -> Message:
+        return {**message, "path": below_path(message["path"])} if "path" in message else message
+
     def __init__(self, options: HttpOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         # `requests` makes the host's international letters sendable; the paths below it stay as they are.

@@ -22,6 +22,7 @@ from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.event import Summary
 from hub.model.problem import Severity
+from hub.templating.escapes import Escape
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
 
@@ -34,6 +35,7 @@ class SlackDestination(Destination):
     type: ClassVar[str] = "slack"
     concurrency: ClassVar[int] = 1
     rate_limit: ClassVar[RateLimit | None] = RateLimit(count=1, seconds=1, burst=5)
+    escapes: ClassVar[tuple[Escape, ...]] = (escape,)
     Options = SlackOptions
     Send = SlackSend
 
@@ -88,7 +90,8 @@ class SlackDestination(Destination):
             return Receipt(detail="Slack answered ok", status=200, answer=answer)
         if response.status == 200:
             raise Unknown("answered with a web page, which is not Slack's", status=200, answer=answer)
-        raise refusal_error(response.status, response.headers, word_in(answer), context.at, answer)
+        word = word_in(context.mask(answer))
+        raise refusal_error(response.status, response.headers, word, context.at, answer)
 
     def describe(self) -> str:
         return self._channel if self._token else str(urlsplit(self._webhook_url).hostname)
@@ -102,7 +105,11 @@ class SlackDestination(Destination):
             client.api_call("chat.postMessage", json={**message, "channel": self._channel})
         except SlackApiError as error:
             response = error.response
-            word = word_in(response.data.get("error")) if isinstance(response.data, dict) else ""
+            word = (
+                word_in(context.mask(str(response.data.get("error"))))
+                if isinstance(response.data, dict)
+                else ""
+            )
             if response.status_code == 200 and not word:
                 raise Unknown(
                     "answered with something that is not Slack's", status=200, answer=client.answer

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import SecretStr, field_validator
 
 from hub.destinations.base import Block, InlineText, Structure, TemplateName
 
@@ -49,14 +50,13 @@ class SlackOptions(Block):
             raise ValueError("must be a channel's name or id")
         return channel
 
-    @model_validator(mode="after")
-    def _is_webhook_or_bot(self) -> SlackOptions:
-        bot = self.bot_token is not None or self.channel is not None
-        if (self.webhook_url is not None) == bot:
-            raise ValueError("needs either webhook_url, or bot_token and channel")
-        if bot and (self.bot_token is None or self.channel is None):
-            raise ValueError("needs both bot_token and channel to post as a bot")
-        return self
+    @classmethod
+    def check_keys(cls, keys: frozenset[str]) -> Iterable[str]:
+        bot = keys & {"bot_token", "channel"}
+        if ("webhook_url" in keys) == bool(bot):
+            yield "needs either webhook_url, or bot_token and channel"
+        elif len(bot) == 1:
+            yield "needs both bot_token and channel to post as a bot"
 
 
 class SlackSend(Block):

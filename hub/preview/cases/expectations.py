@@ -41,7 +41,9 @@ def _read_expectation(report: Report, path: Path, config: Config) -> Expectation
     value = report.value_at(path)
     if isinstance(value, str):
         value = {"to": value}
-    block = check_shape(report, path, ExpectBlock, value, noun="an expected message")
+        block: ExpectBlock | None = ExpectBlock(to=value["to"])
+    else:
+        block = check_shape(report, path, ExpectBlock, noun="an expected message")
     if not isinstance(value, dict):
         return None
     _check_destination(report, path, value, config)

@@ -53,7 +53,7 @@ def _read_case(report: Report, path: Path, config: Config, events: EventReader) 
     value = report.value_at(path)
     name = value.get("name") if isinstance(value, dict) else None
     noun = f'the case "{name}"' if isinstance(name, str) and name and len(name) <= 200 else "a case"
-    block = check_shape(report, path, CaseBlock, value, noun=noun)
+    block = check_shape(report, path, CaseBlock, noun=noun)
     if not isinstance(value, dict):
         return None
     expectations = tuple(read_expectations(report, (*path, "expect"), value.get("expect"), config))

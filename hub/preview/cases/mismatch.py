@@ -31,9 +31,9 @@ class Mismatch:
         """Return it without secrets."""
         return replace(
             self,
-            message=redaction.text(self.message),
+            message=redaction.own_text(self.message),
             expected=redaction.optional(self.expected),
-            actual=redaction.optional(self.actual),
+            actual=None if self.actual is None else redaction.text(self.actual),
         )
 
 

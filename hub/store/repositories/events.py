@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from hub.errors import Conflict, NotFound
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
-from hub.model.routing import UNMATCHED, Routing
+from hub.model.routing import UNMATCHED, Routing, Verdict
 from hub.store.session import Query, Repository, to_json, to_microseconds
 from hub.store.tables import deliveries, events, is_in
 
@@ -66,6 +66,11 @@ class Events(Repository):
         ).one()
         return is_owed or any(verdict["matched"] for verdict in verdicts)
 
+    def verdicts(self, event_id: str) -> tuple[Verdict, ...]:
+        """Return what the rules said of an event that is kept."""
+        kept = self._session.connection.execute(select(events.c.verdicts).where(events.c.id == event_id))
+        return verdicts_of(kept.scalar_one())
+
     def set_verdicts(self, event_id: str, routing: Routing) -> None:
         """Keep what today's rules say of an event that is already kept, to be owed that as well."""
         verdicts = [vars(verdict) for verdict in routing.verdicts]
@@ -94,6 +99,7 @@ class Events(Repository):
             .values(
                 state=State.PENDING,
                 reason=None,
+                unset=None,
                 due_at=self._session.now,
                 owed_since=self._session.now,
                 tries=0,
@@ -129,6 +135,11 @@ class Events(Repository):
             payload=row.payload,
             received_at=row.received_at,
         )
+
+
+def verdicts_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
+    """Return verdicts as they were kept."""
+    return tuple(Verdict(**{**row, "unset": tuple(row["unset"])}) for row in rows)
 
 
 def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
@@ -176,5 +187,6 @@ def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str,
             "position": positions[route, send.to],
             "destination": send.to,
             "send": to_json(dict(send.fields)) if send.fields else "{}",
+            "unset": ",".join(send.unset) or None,
         }
         positions[route, send.to] += 1

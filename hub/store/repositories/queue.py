@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from hub.model.delivery import FINISHED, Claim, Settlement, State
 from hub.model.destination import DestinationState
@@ -242,6 +242,26 @@ class Queue(Repository):
             self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
         return len(locked), len(locked) < limit
 
+    def unset(self) -> list[tuple[str, ...]]:
+        """Return the variables that deliveries wait for, by one look into an index for each list of them."""
+        lists: list[tuple[str, ...]] = []
+        names: str | None = ""
+        while names is not None:
+            following = select(func.min(deliveries.c.unset)).where(deliveries.c.unset > names)
+            names = self._session.connection.execute(following).scalar()
+            lists += [tuple(names.split(","))] if names is not None else []
+        return lists
+
+    def release(self, names: Sequence[str], *, limit: int = 500) -> int:
+        """Make due what waited for variables of these very names; return how many, at most `limit`."""
+        ids = select(deliveries.c.id).where(deliveries.c.unset == ",".join(names)).order_by(deliveries.c.id)
+        locked = self._session.connection.execute(self._session.locking(ids.limit(limit), skips=True))
+        released = locked.scalars().all()
+        due = update(deliveries).where(deliveries.c.id.in_(released))
+        now = self._session.now
+        self._session.connection.execute(due.values(unset=None, due_at=now, owed_since=now))
+        return len(released)
+
     def _settled(self, settlement: Settlement) -> dict[str, Any]:
         claim, state = settlement.claim, settlement.state
         now = to_microseconds(self._session.now)
@@ -250,6 +270,7 @@ class Queue(Repository):
             "state": state.value,
             "reason": storable(settlement.reason),
             "due_at": to_microseconds(settlement.due_at) if settlement.due_at else None,
+            "unset": ",".join(settlement.unset) or None,
             "attempts": claim.attempts if settlement.outcome else claim.attempts - 1,
             "tries": settlement.tries,
             "accepted": to_json(settlement.accepted) if settlement.accepted else None,

@@ -22,8 +22,8 @@ from hub.errors import NotFound
 from hub.model.delivery import FINISHED, Outcome, State
 from hub.model.event import first_id
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
-from hub.model.routing import Verdict
 from hub.model.stats import Stats
+from hub.store.repositories.events import verdicts_of
 from hub.store.repositories.workers import Workers
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events, is_in
@@ -239,7 +239,7 @@ def _event_record(row: Any, states: dict[State, int]) -> EventRecord:
         message_id=row.message_id,
         type=row.type,
         received_at=row.received_at,
-        verdicts=tuple(Verdict(**verdict) for verdict in row.verdicts),
+        verdicts=verdicts_of(row.verdicts),
         payload=row.payload,
         states=states,
     )
@@ -259,6 +259,7 @@ def _delivery_record(
         reason=row.reason or row.degraded,
         attempts=row.attempts,
         due_at=row.due_at if state is State.PENDING else None,
+        unset=tuple(row.unset.split(",")) if row.unset else (),
         created_at=row.created_at,
         delivered_at=row.delivered_at,
         degraded=row.degraded,

@@ -14,8 +14,8 @@ SELECT (extract(epoch FROM now()) * 1000000)::bigint
 NOTIFY hub_wake
 
 -- name: insert_events
--- Keeps new events, and owes the deliveries of those, due now; of events whose message id is known nothing
--- changes. Answers with the ids of the new. Index: uq_events_message.
+-- Keeps new events, and owes the deliveries of those, due now or at no time while a variable is not set; of
+-- events whose message id is known nothing changes. Answers with the ids of the new. Index: uq_events_message.
 WITH new AS (
     INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
     SELECT id, source, message_id, type, substring(:payloads::bytea FROM starts_at + 1 FOR size), received_at,
@@ -29,25 +29,28 @@ WITH new AS (
 ), owed AS (
     INSERT INTO deliveries (
         id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at,
-        owed_since, created_at
+        owed_since, unset, created_at
     )
-    SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0, now, now, now
+    SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0,
+           CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset, now
     FROM json_to_recordset(:deliveries::json) AS delivery (
-        id text, event_id text, event_type text, route text, position int, destination text, send text
+        id text, event_id text, event_type text, route text, position int, destination text, send text,
+        unset text
     ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
     WHERE event_id IN (SELECT id FROM new)
 )
 SELECT id FROM new
 
 -- name: add_deliveries
--- Owes deliveries of events that are kept, due now. Index: none.
+-- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
-    created_at
+    unset, created_at
 )
-SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0, now, now, now
+SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0,
+       CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset, now
 FROM json_to_recordset(:deliveries::json) AS delivery (
-    id text, event_id text, event_type text, route text, position int, destination text, send text
+    id text, event_id text, event_type text, route text, position int, destination text, send text, unset text
 ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
 
 -- name: lock_destinations
@@ -128,17 +131,19 @@ FROM claimed JOIN events ON events.id = event_id
 ORDER BY due_at, claimed.id
 
 -- name: settle
--- Writes what became of deliveries that are locked; where the message or the due time is empty it stays.
--- Index: deliveries_pkey.
+-- Writes what became of deliveries that are locked; where the message or the due time is empty it stays. One
+-- that waits for a variable is due at no time. Index: deliveries_pkey.
 UPDATE deliveries
-SET state = new.state, reason = new.reason, due_at = COALESCE(new.due_at, deliveries.due_at),
+SET state = new.state, reason = new.reason, unset = new.unset,
+    due_at = CASE WHEN new.unset IS NULL THEN COALESCE(new.due_at, deliveries.due_at) END,
+    owed_since = CASE WHEN new.unset IS NULL THEN deliveries.owed_since END,
     attempts = new.attempts, tries = new.tries, accepted = new.accepted,
     message = COALESCE(new.message, deliveries.message),
     degraded = COALESCE(new.degraded, deliveries.degraded), delivered_at = new.delivered_at,
     finished_at = new.finished_at, token = NULL, lease_until = NULL
 FROM json_to_recordset(:rows::json) AS new (
-    id text, state text, reason text, due_at bigint, attempts int, tries int, accepted text, message text,
-    degraded text, delivered_at bigint, finished_at bigint
+    id text, state text, reason text, due_at bigint, unset text, attempts int, tries int, accepted text,
+    message text, degraded text, delivered_at bigint, finished_at bigint
 )
 WHERE deliveries.id = new.id
 

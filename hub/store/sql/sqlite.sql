@@ -2,9 +2,9 @@
 -- one name has several statements they run in order, and one of them answers.
 
 -- name: insert_events
--- Keeps new events, and owes the deliveries of those, due now; of events whose message id is known nothing
--- changes. Answers with the ids of the new. Index: uq_events_message, sqlite_autoindex_events_1,
--- ix_deliveries_event.
+-- Keeps new events, and owes the deliveries of those, due now or at no time while a variable is not set; of
+-- events whose message id is known nothing changes. Answers with the ids of the new. Index: uq_events_message,
+-- sqlite_autoindex_events_1, ix_deliveries_event.
 INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.source'), json_extract(value, '$.message_id'),
        json_extract(value, '$.type'),
@@ -16,24 +16,28 @@ ON CONFLICT (source, message_id) DO NOTHING
 RETURNING id;
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
-    created_at
+    unset, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
-       json_extract(value, '$.send'), 'pending', 0, 0, :now, :now, :now
+       json_extract(value, '$.send'), 'pending', 0, 0,
+       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
+       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
 FROM json_each(:deliveries)
 WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = json_extract(value, '$.event_id'))
 
 -- name: add_deliveries
--- Owes deliveries of events that are kept, due now. Index: none.
+-- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
-    created_at
+    unset, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
-       json_extract(value, '$.send'), 'pending', 0, 0, :now, :now, :now
+       json_extract(value, '$.send'), 'pending', 0, 0,
+       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
+       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
 FROM json_each(:deliveries)
 
 -- name: lock_destinations
@@ -98,11 +102,14 @@ WHERE state = 'sending' AND destination = :destination AND token = :token AND ev
 ORDER BY due_at, deliveries.id
 
 -- name: settle
--- Writes what became of deliveries; where the message or the due time is empty it stays.
--- Index: sqlite_autoindex_deliveries_1.
+-- Writes what became of deliveries; where the message or the due time is empty it stays. One that waits for a
+-- variable is due at no time. Index: sqlite_autoindex_deliveries_1.
 UPDATE deliveries
 SET state = json_extract(value, '$.state'), reason = json_extract(value, '$.reason'),
-    due_at = COALESCE(json_extract(value, '$.due_at'), due_at),
+    due_at = CASE WHEN json_extract(value, '$.unset') IS NULL
+             THEN COALESCE(json_extract(value, '$.due_at'), due_at) END,
+    owed_since = CASE WHEN json_extract(value, '$.unset') IS NULL THEN owed_since END,
+    unset = json_extract(value, '$.unset'),
     attempts = json_extract(value, '$.attempts'), tries = json_extract(value, '$.tries'),
     accepted = json_extract(value, '$.accepted'),
     message = COALESCE(json_extract(value, '$.message'), message),

@@ -60,8 +60,9 @@ def _deliveries() -> None:
         sa.Column("send", sa.Text(), nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("reason", sa.Text()),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("owed_since", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger()),
+        sa.Column("owed_since", sa.BigInteger()),
+        sa.Column("unset", sa.Text()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text()),
@@ -78,6 +79,7 @@ def _deliveries() -> None:
     _partial("ix_deliveries_due", "deliveries", pending, "destination", "due_at", "owed_since")
     _partial("ix_deliveries_first", "deliveries", f"{pending} AND tries = 0", "destination", "due_at")
     _partial("ix_deliveries_sending", "deliveries", "state = 'sending'", "destination")
+    _partial("ix_deliveries_unset", "deliveries", "unset IS NOT NULL", "unset", "id")
     _partial("ix_deliveries_stuck", "deliveries", "state IN ('dead', 'held')", "state", "id")
     _partial("ix_deliveries_dead", "deliveries", "state = 'dead'", "destination")
     _partial("ix_deliveries_held", "deliveries", "state = 'held'", "destination")
