@@ -50,9 +50,9 @@ _FROM_SERVER = re.compile(r"(?:FATAL|ERROR|PANIC|\w+):  (?P<words>.*)")
 """Two spaces stand behind the severity of what a server or pooler says, which may be in its own language."""
 
 
-def only_reads(reason: str) -> WritesRefused:
+def only_reads(reason: str, cure: str = _CURE_OF_READING) -> WritesRefused:
     """Return the error of a database that can be read and not written."""
-    return WritesRefused(ONLY_READS, reason=reason, cure=_CURE_OF_READING)
+    return WritesRefused(ONLY_READS, reason=reason, cure=cure)
 
 
 def no_room(reason: str) -> WritesRefused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,9 @@ from running import (
 )
 from servers.program import free_port, is_ready, wait_until
 
+from hub.errors import SettingsError
+from hub.process.start import refuse_ephemeral_disk
+from hub.settings import load_settings
 from hub.store.url import SQLITE_FORM
 
 
@@ -124,6 +128,15 @@ def test_sqlite_on_a_disk_that_a_deploy_empties(folder: Path, variable: str) -> 
     assert "PostgreSQL" in line
     assert "HUB_EPHEMERAL_DISK=accept" in line
     assert not Path("/hub.db").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="needs a volume in memory")
+def test_a_volume_in_memory_is_no_place_for_events() -> None:
+    in_memory = load_settings({"DYNO": "web.1", "DATABASE_URL": "sqlite:////dev/shm/new/hub.db"})
+    with pytest.raises(SettingsError, match="is emptied with every deploy"):
+        refuse_ephemeral_disk(in_memory)
+    refuse_ephemeral_disk(replace(in_memory, database_url="postgresql://db/hub"))
+    refuse_ephemeral_disk(replace(in_memory, platform=None))
 
 
 def test_an_ephemeral_disk_that_was_accepted(folder: Path) -> None:

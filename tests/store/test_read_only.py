@@ -95,6 +95,21 @@ def test_a_file_that_may_not_be_written_is_told_as_such(sqlite_template: Path) -
     assert "the hub's user may not write" in reason
 
 
+def test_a_file_that_may_be_written_again_is_read_as_it_is_then(sqlite_template: Path) -> None:
+    with nobodys(sqlite_template) as url, closing(open_store(url)) as store:
+        path = Path(url.removeprefix("sqlite:///"))
+        assert write_error(store) is not None
+        if os.geteuid() == NOBODY:
+            os.seteuid(0)
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+        store.write(lambda t: t.settings.set("a", "b"))
+
+        assert write_error(store) is None
+        with store.read() as snapshot:
+            assert snapshot.settings.get("a") == "b"
+
+
 def test_a_write_that_was_refused_counts_until_one_is_taken(postgres_store_url: str) -> None:
     with closing(open_store(postgres_store_url)) as store:
         with pytest.raises(WritesRefused):

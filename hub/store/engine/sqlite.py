@@ -23,7 +23,14 @@ from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
 from hub.model.stats import DatabaseStatus, DiskSpace
-from hub.store import failures, migrate
+from hub.store import migrate
+from hub.store.engine.read_only import (
+    FrozenConnection,
+    is_left_alone,
+    only_reads,
+    replace_frozen,
+    unwritable,
+)
 from hub.store.session import Session
 from hub.store.store import Listener, Store, Transaction
 from hub.store.url import SqliteUrl
@@ -89,10 +96,7 @@ class SqliteStore(Store):
             return Listener()
 
     def write_error(self, snapshot: Transaction) -> StoreError | None:
-        path = _unwritable(self.path)
-        if path is not None:
-            return failures.only_reads(f"the hub's user may not write {path}, or its volume is mounted so")
-        return super().write_error(snapshot)
+        return only_reads(self.path) or super().write_error(snapshot)
 
     def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as session:
@@ -101,7 +105,7 @@ class SqliteStore(Store):
             checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
             newer = migrate.newer_revision(connection)
         problems = [f"the file is damaged: {damage}" for damage in checked if damage != "ok"]
-        if mode != "wal":
+        if mode != "wal" and unwritable(self.path) is None:
             problems.append(
                 f"its journal mode is {mode} instead of wal: readers and writers block each other"
             )
@@ -141,8 +145,12 @@ class SqliteStore(Store):
 
     def _engine_of(self, path: Path, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:
+            refusal = None if readers or not path.exists() else only_reads(path)
+            if refusal is not None:
+                raise refusal
+            is_frozen = readers and is_left_alone(path)
             # A command that is run in the wrong folder must not make a second, empty store.
-            mode = "mode=ro&immutable=1" if readers and _is_left_alone(path) else "mode=rw"
+            mode = "mode=ro&immutable=1" if is_frozen else "mode=rw"
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?{mode}",
                 uri=True,
@@ -150,6 +158,7 @@ class SqliteStore(Store):
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
+                factory=FrozenConnection if is_frozen else sqlite3.Connection,
             )
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             if readers:
@@ -169,6 +178,8 @@ class SqliteStore(Store):
         )
         begin = _begin_deferred if readers else _begin_immediate
         event.listen(engine, "begin", begin)
+        if readers:
+            event.listen(engine, "checkout", replace_frozen)
         return engine
 
 
@@ -260,23 +271,6 @@ class _SocketListener(Listener):
             # A worker that began later listens at the same path.
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
-
-
-def _unwritable(path: Path) -> Path | None:
-    """Return the file or its folder, where this user may not write there; None where both may be written.
-
-    SQLite makes files beside the database.
-    """
-    places = (path, path.absolute().parent)
-    return next((place for place in places if not os.access(place, os.W_OK, effective_ids=True)), None)
-
-
-def _is_left_alone(path: Path) -> bool:
-    """Return True for a file that this user cannot write and nobody has open.
-
-    In WAL mode SQLite reads it only as one that never changes: it may not make the files that it needs.
-    """
-    return _unwritable(path) is not None and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _wake_path(path: Path) -> Path:
