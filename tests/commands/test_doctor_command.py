@@ -180,3 +180,13 @@ def test_a_database_that_does_not_answer_is_a_problem(run: Run) -> None:
 
     assert result.exit_code == 1
     assert "✗ database" in result.stdout
+
+
+def test_a_proxy_in_the_environment_is_worth_knowing(run: Run, environment: dict[str, str]) -> None:
+    given_life(environment["DATABASE_URL"])
+    result = run("doctor", "--json", env={**environment, "ALL_PROXY": "socks5://proxy.test"})
+
+    assert result.exit_code == 0
+    (warning, _) = findings(result)["configuration"]
+    assert warning[0] == "warning"
+    assert warning[1].startswith("ALL_PROXY in the environment")

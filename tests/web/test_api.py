@@ -321,6 +321,15 @@ def test_findings_are_those_of_the_page(world: World, client: FlaskClient) -> No
     assert by_subject["hub"]["cure"].startswith("start hub serve")
 
 
+def test_a_proxy_in_the_environment_is_a_finding(world: World) -> None:
+    client = world.app(environment={"https_proxy": "http://user:sesame@proxy.test:3128"}).test_client()
+    (proxy,) = [item for item in get(client, "/api/findings")["items"] if item["code"] == "proxy"]
+
+    assert (proxy["severity"], proxy["subject"]) == ("note", "hub")
+    assert proxy["headline"].startswith("https_proxy in the environment")
+    assert "sesame" not in str(proxy)
+
+
 @pytest.mark.parametrize(("path", "key"), [("findings", "reason"), ("destinations", "paused_reason")])
 def test_a_reason_shows_no_secret_of_the_environment(world: World, path: str, key: str) -> None:
     client = world.app(environment={"CRM_WEBHOOK_URL": CRM_URL}).test_client()
