@@ -145,7 +145,7 @@ def _attempt(record: AttemptRecord, redaction: Redaction) -> Fields:
         "outcome": record.outcome.value if record.outcome else None,
         "status": record.status,
         "detail": redaction.optional(record.detail),
-        "answer": redaction.optional(record.answer),
+        "answer": None if record.answer is None else redaction.text(record.answer),
     }
 
 

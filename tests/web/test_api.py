@@ -10,7 +10,7 @@ from typing import Any
 import given
 import pytest
 from flask.testing import FlaskClient
-from given_web import CRM_URL, KEY, World, payload
+from given_web import CRM_URL, KEY, World, a_config, payload
 from sqlalchemy import update
 
 from hub.delivery import retry
@@ -73,8 +73,8 @@ def test_a_delivery_has_the_fields_that_are_promised(world: World, client: Flask
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["created_at"])
 
 
-def test_an_attempt_has_the_start_of_its_answer(world: World) -> None:
-    client = world.app(environment={"CRM_WEBHOOK_URL": CRM_URL}).test_client()
+def test_an_attempt_has_the_start_of_its_answer(world: World, client: FlaskClient) -> None:
+    world.config = a_config(environment={"CRM_WEBHOOK_URL": CRM_URL}, secrets=("CRM_WEBHOOK_URL",))
     world.send(client, payload())
     (claim,) = given.claim(world.store, "crm")
     answer = f"you asked {CRM_URL} for <b>this</b>"
