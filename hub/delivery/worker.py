@@ -26,7 +26,7 @@ from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.cycle import run_cycle
 from hub.delivery.executor import Executor, ThreadPool
 from hub.delivery.in_flight import InFlight
-from hub.errors import StoreError, StoreMigrated, Unknown
+from hub.errors import StoreError, StoreMigrated, Unknown, WritesRefused
 from hub.ingest.route import Rules
 from hub.model.delivery import NotBegun, Outcome, Settlement, State
 from hub.model.destination import DestinationConfig
@@ -38,6 +38,9 @@ same for many as for one."""
 
 STORE_PAUSE_SECONDS = 1.0
 """How long a worker waits before it asks a database again that did not answer."""
+
+REFUSED_PAUSE_SECONDS = 4.0
+"""How much longer it waits for one that takes no writes: that lasts, and the server logs each try."""
 
 BUSY_SECONDS, BUSY_POLL_SECONDS = 60.0, 0.1
 """For so long after it last claimed something a worker looks so often, where no wake-up reaches it."""
@@ -115,6 +118,7 @@ class Worker:
             self._completions.put_back(completions)
             self._is_migrated |= isinstance(error, StoreMigrated)
             log.error("worker.store_unavailable", worker=self.id, error=str(error))
+            self._stopping.wait(REFUSED_PAUSE_SECONDS if isinstance(error, WritesRefused) else 0)
         except Exception:
             log.exception("worker.turn_failed", worker=self.id)
             self._settle_one_by_one(batch, rules)
