@@ -14,7 +14,7 @@ from hub.config.shape import check_shape
 from hub.config.values import Duration, EventTypes, OptionalPatterns, Secrets, SourcePath, is_pattern
 from hub.destinations.base import Block
 from hub.durations import parse_duration
-from hub.model.config import SigningSecrets, SourceConfig
+from hub.model.config import SHORTEST_KEY_BYTES, SigningSecrets, SourceConfig
 from hub.model.problem import Code
 from hub.sources.base import find_source, source_types
 from hub.yamldoc import Path
@@ -83,15 +83,16 @@ def _read_secrets(report: Report, path: Path) -> SigningSecrets:
     Of a list some may be unset: a rotation ends by removing the old secret's variable.
     """
     where: Path = (*path, "signing_secret")
-    report.keep_secret(where)
     secrets: list[str] = []
     variables: list[str] = []
     faults: list[str] = []
     for secret_path, text in report.texts_of(where):
         variables += report.names_in(secret_path)
+        if len(text) >= SHORTEST_KEY_BYTES:  # what is shorter may be any word, which others write, too
+            report.keep_secret(secret_path)
         fault = None if report.lacking(secret_path) else _secret_fault(report, path, text)
         if fault is not None and report.has_values(secret_path):
-            report.unusable(secret_path, f'"signing_secret" {fault}')
+            report.unusable(secret_path, f"it {fault}")
         elif fault is not None:
             report.error(secret_path, Code.BAD_VALUE, f'"signing_secret" {fault}')
             faults.append(f'"signing_secret" {fault}')

@@ -9,6 +9,9 @@ from hub.model.destination import DestinationConfig
 from hub.model.problem import Problem
 from hub.model.routing import UNMATCHED, Route, Send
 
+SHORTEST_KEY_BYTES = 16
+"""A signing key with fewer bytes can be guessed, and then anybody can sign; Svix makes keys of 24."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SigningSecrets:

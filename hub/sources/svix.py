@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hub.errors import NotConfigured, NotVerified
 from hub.humanize import counted
+from hub.model.config import SHORTEST_KEY_BYTES
 from hub.sources.base import Headers, Source, VerifiedMessage, event_type_of
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
 
 _SECRET = re.compile(r"(whsec_)?[A-Za-z0-9+/]+={0,2}")
 """The library drops what is no base64 from a secret, and with it whatever was pasted wrongly."""
-
-SHORTEST_KEY_BYTES = 16
-"""Svix makes keys of 24 bytes; one that is guessed lets anybody send events."""
 
 
 class SvixSource(Source):

@@ -385,6 +385,8 @@ def test_a_secret_that_is_no_good_is_left_out_for_a_reason_without_it(
     assert lacking.fault.startswith("OLD is not set; NEW cannot be used: ")
     assert fault in lacking.fault
     assert beside.config.sources["clerk"].signing.secrets == (SECRET,)
+    assert ("NEW" in alone.config.secrets) is (len(value) >= 16)
+    assert load_config(path, TEMPLATES, environments[0]).sources["clerk"].signing == lacking
     for parsed in (alone, beside):
         (problem,) = parsed.tolerated
         assert fault in problem.message

@@ -454,6 +454,10 @@ def test_describes_itself_by_its_host():
         ({"url": "https://x.test", "headers": {"hub-attempt": "1"}}, "hub-attempt is set by the hub itself"),
         ({"url": "https://x.test", "headers": {"a b": "1"}}, "'a b' is no name of a header"),
         ({"url": "https://x.test", "sign_with": "hunter22!"}, "must be a secret like whsec_"),
+        (
+            {"url": "https://x.test", "sign_with": "whsec_aHVudGVyMjI="},
+            "must be a secret with a key of at least",
+        ),
         ({"url": "https://x.test", "sign_with": []}, "must name at least one secret"),
         ({"url": "https://x.test", "method": "GET"}, "'POST', 'PUT', 'PATCH' or 'DELETE'"),
         ({"url": "https://x.test", "retries": 1}, "Extra inputs are not permitted"),

@@ -7,17 +7,20 @@ import binascii
 from datetime import UTC
 
 from hub.errors import Reject
+from hub.model.config import SHORTEST_KEY_BYTES
 from hub.model.delivery import SendContext
 
 
 def signing_key(secret: str) -> bytes:
-    """Return the key in a secret like whsec_MfKQ…; raises ValueError where there is none."""
+    """Return the key in a secret like whsec_MfKQ…; raises ValueError where there is none that can be used."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         key = b""
     if not key:
         raise ValueError("must be a secret like whsec_MfKQ…: base64 after whsec_")
+    if len(key) < SHORTEST_KEY_BYTES:
+        raise ValueError(f"must be a secret with a key of at least {SHORTEST_KEY_BYTES} bytes in base64")
     return key
 
 
