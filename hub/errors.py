@@ -141,7 +141,8 @@ class Retry(SendError):
     """Not delivered, but may be later: the next attempt follows by the schedule.
 
     `after_seconds` is the least the destination asked us to wait; `throttled` means it is the whole
-    destination that asked (429), which is no sign of trouble and does not count for its breaker.
+    destination that asked (429): it is held so long, no attempt of the schedule is used, and its breaker
+    does not count it. What is `about` a message never opens a breaker, and closes one as a success does.
     """
 
     def __init__(

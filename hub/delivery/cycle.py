@@ -60,7 +60,7 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
     config, state = batch.configs[name], states[name]
     match completion.result:
         case NotBegun(reason=reason, unset=unset):
-            states[name] = throttle.after_take_back(config, state, claim.probe_seconds, result.now)
+            states[name] = throttle.after_take_back(config, state, claim.probe, result.now)
             return retry.not_begun(claim, reason, unset)
         case Receipt() as receipt:
             states[name] = throttle.after_success(state)
@@ -113,10 +113,10 @@ def _requests(
             request = ClaimRequest(
                 destination=name,
                 count=count,
-                first_count=throttle.first_attempts(count, random.random()),  # noqa: S311 - taking turns
+                first_count=throttle.first_attempts(state, count, random.random()),  # noqa: S311 - taking turns
                 token=secrets.token_hex(16),
                 lease=timedelta(seconds=config.timeout_seconds) + LEASE_MARGIN,
-                probe_seconds=state.probe_seconds if state.probe_at else None,
+                probe=state.probes if state.probe_at else None,
             )
             requests.append(request)
             free -= count

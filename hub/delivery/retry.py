@@ -65,12 +65,13 @@ def after_error(
 ) -> Settlement:
     """Settle an attempt that did not deliver.
 
-    A paused destination's delivery waits without having used the attempt; an unknown outcome is resent by
+    Where the destination is paused, or asked for a rest, its delivery waits without having used the attempt:
+    the destination is held, not the delivery. An unknown outcome is resent by
     the schedule or held, as the destination's `on_unknown` says.
     """
     state, reason, due_at, tries = State.PENDING, error.reason, now, claim.tries
     match error:
-        case Pause():
+        case Pause() | Retry(throttled=True):
             tries -= 1
         case Reject():
             state = State.DEAD

@@ -10,13 +10,18 @@ import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hub.errors import Pause, Retry, SendError, Unknown
+from hub.delivery.retry import LONGEST_RETRY_AFTER_SECONDS
+from hub.errors import About, Pause, Retry, SendError, Unknown
 from hub.model.destination import DestinationConfig, DestinationState, RateLimit
 
 FAILURES_TO_OPEN = 5
-"""So many retryable failures in a row open a breaker."""
+"""So many failures of the endpoint in a row open a breaker."""
 
-FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 30.0, 300.0
+FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 5.0, 300.0
+
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 30.0, 300.0
+TRUSTED_RESTS = 9
+"""So many 429 in a row are believed to know for how long; from then on the hub rests longer each time."""
 
 CATCH_UP_SECONDS = 0.02
 """A worker that wakes a little late may make up for it; without this a limit of 1000/s is never reached."""
@@ -54,13 +59,15 @@ def allowance(
     return max(count, 0)
 
 
-def first_attempts(count: int, chance: float) -> int:
+def first_attempts(state: DestinationState, count: int, chance: float) -> int:
     """Return how many of `count` claims are for first attempts, if so many are due: half of them.
 
-    The other half is for the longest due. So neither waits for all of the other: not what is new behind old
-    retries, nor a retry behind what keeps coming. `chance`, a random number from 0 to 1, decides the odd one.
+    The other half is for what was tried before. So neither waits for all of the other: not what is new behind
+    old retries, nor a retry behind what keeps coming. `chance`, a random number from 0 to 1, decides the odd
+    one. Probes take turns: neither messages that always fail keep a breaker open, nor an endpoint that fails
+    each one's first attempt.
     """
-    return math.floor(count / 2 + chance)
+    return math.floor(count / 2 + chance) if state.probe_at is None else state.probes % 2
 
 
 def free_slots(threads: int, free: int, in_flight: int) -> int:
@@ -87,13 +94,13 @@ def after_claim(
         )
         state = replace(state, rate_limited_until=rate_limited_until)
     if state.probe_at is not None:
-        wait = min(state.probe_seconds * 2, LONGEST_PROBE_SECONDS)
-        state = replace(state, probe_seconds=wait, probe_at=now + timedelta(seconds=wait))
+        probes = state.probes + 1
+        state = replace(state, probes=probes, probe_at=now + timedelta(seconds=probe_seconds(probes)))
     return state
 
 
 def after_take_back(
-    config: DestinationConfig, state: DestinationState, probe_seconds: float | None, now: datetime
+    config: DestinationConfig, state: DestinationState, probe: int | None, now: datetime
 ) -> DestinationState:
     """Return the state once a claim was taken back: rate and probe are as if it had not been made."""
     if config.rate_limit is not None and state.rate_limited_until is not None:
@@ -101,42 +108,64 @@ def after_take_back(
             seconds=config.rate_limit.seconds / config.rate_limit.count
         )
         state = replace(state, rate_limited_until=earlier)
-    if probe_seconds is not None and state.probe_at is not None:
-        state = replace(state, probe_seconds=probe_seconds, probe_at=now)
+    if probe is not None and state.probe_at is not None:
+        state = replace(state, probes=probe, probe_at=now)
     return state
 
 
 def after_success(state: DestinationState) -> DestinationState:
     """Return the state after a success: the breaker closes."""
-    if state.failures == 0 and state.probe_at is None:
+    if state.failures == 0 and state.probe_at is None and state.throttled_count == 0:
         return state
-    return replace(state, failures=0, probe_at=None, probe_seconds=0.0)
+    return replace(state, failures=0, probe_at=None, probes=0, throttled_count=0)
 
 
 def after_failure(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
     """Return the state after a failure: it paused itself, asked for a rest (429), or failed once more.
 
-    One that rejects a message answers, and that closes its breaker. A throttled answer does not count.
+    One that refuses a message answers, and that closes its breaker. A throttled answer does not count.
     """
     match error:
         case Pause():
             return replace(state, paused_at=now, paused_reason=error.reason)
         case Retry(throttled=True):
-            rest = now + timedelta(seconds=min(error.after_seconds or 1.0, 24 * 3600.0))
-            return replace(state, throttled_until=max(rest, state.throttled_until or rest))
-        case Retry() | Unknown():
+            return _throttled(state, error.after_seconds, now)
+        case Retry(about=About.ENDPOINT) | Unknown():
             return _failed(state, now)
         case _:
             return after_success(state)
 
 
+def probe_seconds(probes: int) -> float:
+    """Return the wait for the next probe after so many: it doubles from one to the next."""
+    return float(min(FIRST_PROBE_SECONDS * 2 ** min(probes, 10), LONGEST_PROBE_SECONDS))
+
+
+def rest_seconds(count: int, asked_seconds: float | None) -> float:
+    """Return the rest of a destination after its `count`th 429 in a row: what it asked for, up to a day.
+
+    Where it did not say for how long, and from the tenth in a row in any case, the hub rests itself, twice as
+    long each time.
+    """
+    rests = count if asked_seconds is None else count - TRUSTED_RESTS
+    own = FIRST_REST_SECONDS * 2 ** min(rests - 1, 10) if rests > 0 else 0.0
+    return max(min(own, LONGEST_REST_SECONDS), min(asked_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS))
+
+
+def _throttled(state: DestinationState, asked_seconds: float | None, now: datetime) -> DestinationState:
+    """One more 429; several that were under way together, before it rested, count as one."""
+    rests_already = state.throttled_until is not None and state.throttled_until > now
+    count = state.throttled_count + (not rests_already)
+    until = now + timedelta(seconds=rest_seconds(count, asked_seconds))
+    return replace(state, throttled_count=count, throttled_until=max(until, state.throttled_until or until))
+
+
 def _failed(state: DestinationState, now: datetime) -> DestinationState:
     """One more failure. An open breaker stays as it is: each probe put off the next when it went out."""
-    state = replace(state, failures=state.failures + 1)
+    state = replace(state, failures=state.failures + 1, throttled_count=0)
     if state.failures < FAILURES_TO_OPEN or state.probe_at is not None:
         return state
-    probe_at = now + timedelta(seconds=FIRST_PROBE_SECONDS)
-    return replace(state, probe_seconds=FIRST_PROBE_SECONDS, probe_at=probe_at)
+    return replace(state, probes=0, probe_at=now + timedelta(seconds=probe_seconds(0)))
 
 
 def _start(limit: RateLimit, state: DestinationState, now: datetime) -> datetime:

@@ -53,9 +53,9 @@ class Claim:
 
     `token` fences its result: a worker that comes late with an old token changes nothing. `attempts` counts
     all that were made, this one included, `tries` those since the schedule last began anew. `message` is None
-    until an outcome was kept with it. `accepted` are recipients that need no further mail. `probe_seconds`
-    is set where the destination's breaker is open and this one attempt is to show whether it accepts again:
-    the wait between probes until then.
+    until an outcome was kept with it. `accepted` are recipients that need no further mail. `probe`
+    is set where the destination's breaker is open and this one attempt is to show that it accepts again: the
+    number of probes before it.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Claim:
     message: Message | None
     degraded: str | None
     accepted: tuple[str, ...]
-    probe_seconds: float | None = None
+    probe: int | None = None
 
 
 def _unmasked(text: str) -> str:

@@ -55,9 +55,10 @@ class DestinationConfig:
 class DestinationState:
     """The state of a destination, shared by every worker.
 
-    `failures` counts retryable ones in a row; while `probe_at` is set its breaker is open and one probe may
-    go then. `throttled_until` is the end of the rest that it asked for (429), `rate_limited_until` the
-    moment at which the hub's own limit lets the next message go. `give_up_after` counts from
+    `failures` counts those of the endpoint in a row. While `probe_at` is set its breaker is open: the next
+    probe may go then, after so many since it opened as `probes` says. `throttled_until` is the end of the
+    rest that it asked for (429) for the `throttled_count`th time in a row, `rate_limited_until` the moment at
+    which the hub's own limit lets the next message go. `give_up_after` counts from
     `available_since` if that is later.
     """
 
@@ -68,6 +69,7 @@ class DestinationState:
     paused_reason: str | None = None
     failures: int = 0
     probe_at: datetime | None = None
-    probe_seconds: float = 0.0
+    probes: int = 0
     throttled_until: datetime | None = None
+    throttled_count: int = 0
     rate_limited_until: datetime | None = None

@@ -126,6 +126,7 @@ deliveries = Table(
     Index("ix_deliveries_event", "event_id"),
     _partial("ix_deliveries_due", "state = 'pending'", "destination", "due_at", "owed_since"),
     _partial("ix_deliveries_first", "state = 'pending' AND tries = 0", "destination", "due_at"),
+    _partial("ix_deliveries_retry", "state = 'pending' AND tries > 0", "destination", "due_at"),
     _partial("ix_deliveries_sending", "state = 'sending'", "destination"),
     _partial("ix_deliveries_unset", "unset IS NOT NULL", "unset", "id"),
     _partial("ix_deliveries_stuck", "state IN ('dead', 'held')", "state", "id"),
@@ -167,8 +168,9 @@ destinations = Table(
     Column("paused_reason", StorableText),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("probe_at", Time, comment="breaker open: when the next probe may go"),
-    Column("probe_seconds", Float, nullable=False, server_default=text("0")),
+    Column("probes", Integer, nullable=False, server_default=text("0"), comment="since it opened"),
     Column("throttled_until", Time, comment="it asked for a rest (429)"),
+    Column("throttled_count", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("rate_limited_until", Time, comment="rate_limit: when the next message is due to go"),
 )
 

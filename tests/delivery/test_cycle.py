@@ -160,15 +160,15 @@ def test_what_did_not_begin_gives_back_its_rate(store: Store) -> None:
 def test_what_did_not_begin_gives_back_its_probe(store: Store) -> None:
     owe(store, 2)
     mark(store)
-    breaker_open = update(destinations).values(failures=5, probe_at=given.NOON, probe_seconds=30.0)
+    breaker_open = update(destinations).values(failures=5, probe_at=given.NOON, probes=3)
     change(store, breaker_open)
     (probe,) = (began := cycle(store)).claims
     put_off = state_of(store)
     cycle(store, completions=completed(began, NotBegun()), claims=False)
     given_back = state_of(store)
 
-    assert probe.probe_seconds == 30.0
-    assert (put_off.probe_seconds, given_back.probe_seconds, given_back.failures) == (60.0, 30.0, 5)
+    assert probe.probe == 3
+    assert (put_off.probes, given_back.probes, given_back.failures) == (4, 3, 5)
     assert len(cycle(store).claims) == 1
 
 

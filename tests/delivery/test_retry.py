@@ -84,17 +84,18 @@ def test_after_the_last_attempt_it_is_dead_and_says_so() -> None:
     assert settled.reason == "answered 500 (attempt 8 of 8, the last)"
 
 
+@pytest.mark.parametrize("error", [Retry("answered 429", throttled=True), Pause("invalid_auth")])
+def test_waiting_for_the_destination_uses_no_attempt_of_the_schedule(error: SendError) -> None:
+    settled = after(error, tries=8)
+
+    assert (settled.state, settled.tries, settled.due_at) == (State.PENDING, 7, given.NOON)
+
+
 def test_a_rejected_message_is_dead_at_once() -> None:
     settled = after(Reject("invalid_blocks", status=400))
 
     assert (settled.state, settled.reason, settled.outcome) == (State.DEAD, "invalid_blocks", Outcome.FAILED)
     assert settled.due_at is None
-
-
-def test_a_pause_uses_no_attempt_and_is_due_when_resumed() -> None:
-    settled = after(Pause("invalid_auth"), tries=8)
-
-    assert (settled.state, settled.tries, settled.due_at) == (State.PENDING, 7, given.NOON)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import given
 import pytest
 
 from hub.delivery import throttle
-from hub.errors import Pause, Reject, Retry, SendError, Unknown
+from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
 from hub.model.destination import DestinationConfig, DestinationState, RateLimit
 
 NOW = given.NOON
@@ -91,7 +91,17 @@ def test_one_destination_that_hangs_leaves_a_thread_for_another(threads: int) ->
     [(1, 0.4, 0), (1, 0.6, 1), (4, 0.0, 2), (4, 0.99, 2), (5, 0.4, 2), (5, 0.6, 3)],
 )
 def test_half_of_a_claim_is_for_first_attempts(count: int, chance: float, firsts: int) -> None:
-    assert throttle.first_attempts(count, chance) == firsts
+    assert throttle.first_attempts(STATE, count, chance) == firsts
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.99])
+def test_probes_are_in_turn_a_retry_and_a_first_attempt(chance: float) -> None:
+    state, firsts = OPEN, []
+    for _ in range(4):
+        firsts.append(throttle.first_attempts(state, 1, chance))
+        state = throttle.after_claim(DESTINATION, state, 1, NOW)
+
+    assert firsts == [0, 1, 0, 1]
 
 
 # -- breaker --------------------------------------------------------------------------------------
@@ -100,7 +110,7 @@ def test_half_of_a_claim_is_for_first_attempts(count: int, chance: float, firsts
 def test_a_breaker_opens_after_five_failures_in_a_row() -> None:
     assert allowed(after(*[FAIL] * 4)) == 4
     assert allowed(OPEN) == 0
-    assert throttle.opens_at(DESTINATION, OPEN, NOW) == later(30)
+    assert throttle.opens_at(DESTINATION, OPEN, NOW) == later(5)
 
 
 def test_a_success_between_them_begins_the_count_anew() -> None:
@@ -117,19 +127,22 @@ def test_rejected_messages_open_no_breaker() -> None:
     assert after(*[Reject("no")] * 9) == STATE
 
 
-def test_a_destination_that_rejects_a_probe_answers_and_its_breaker_closes() -> None:
-    assert after(Reject("no"), state=OPEN) == STATE
+@pytest.mark.parametrize("refused", [Reject("no"), Retry("answered 422", about=About.MESSAGE)])
+def test_a_refused_message_never_opens_a_breaker_and_closes_one(refused: SendError) -> None:
+    assert after(*[refused] * 9) == STATE
+    assert after(*[FAIL] * 4, refused, *[FAIL] * 4).probe_at is None
+    assert after(refused, state=OPEN) == STATE
 
 
 def test_one_probe_goes_at_a_time() -> None:
-    assert allowed(OPEN, now=later(29.9)) == 0
-    assert allowed(OPEN, now=later(30)) == 1
-    assert allowed(OPEN, now=later(30), in_flight=1) == 0
+    assert allowed(OPEN, now=later(4.9)) == 0
+    assert allowed(OPEN, now=later(5)) == 1
+    assert allowed(OPEN, now=later(5), in_flight=1) == 0
 
 
 def test_probes_grow_rarer_up_to_five_minutes() -> None:
     state, now, waits = OPEN, NOW, []
-    for _ in range(7):
+    for _ in range(9):
         opens_at = throttle.opens_at(DESTINATION, state, now)
         assert opens_at is not None
         waits.append((opens_at - now).total_seconds())
@@ -139,14 +152,14 @@ def test_probes_grow_rarer_up_to_five_minutes() -> None:
         assert allowed(state, now=now) == 0
         state = after(FAIL, state=state, now=now + timedelta(seconds=1))
 
-    assert waits == [30, 60, 120, 240, 300, 300, 300]
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
 def test_a_success_closes_the_breaker() -> None:
-    state = throttle.after_success(throttle.after_claim(DESTINATION, OPEN, 1, later(30)))
+    state = throttle.after_success(throttle.after_claim(DESTINATION, OPEN, 1, later(5)))
 
-    assert allowed(state, now=later(31)) == 4
-    assert (state.failures, state.probe_at, state.probe_seconds) == (0, None, 0.0)
+    assert allowed(state, now=later(6)) == 4
+    assert (state.failures, state.probe_at, state.probes) == (0, None, 0)
 
 
 def test_failures_that_come_back_late_do_not_put_the_probe_off() -> None:
@@ -168,23 +181,59 @@ def test_a_pause_lasts_until_somebody_resumes() -> None:
     assert throttle.opens_at(DESTINATION, state, NOW) is None
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [(90.0, 90.0), (None, 1.0), (10.0**9, 86400.0), (0.0, 1.0)])
+def throttled(seconds: float | None) -> Retry:
+    return Retry("429", after_seconds=seconds, throttled=True)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(90.0, 90.0), (None, 30.0), (10.0**9, 86400.0), (1.5, 1.5)])
 def test_a_throttled_answer_holds_the_destination_and_does_not_count(
     asked: float | None, seconds: float
 ) -> None:
-    state = after(*[Retry("429", after_seconds=asked, throttled=True)] * 9)
+    state = after(*[throttled(asked)] * 9)
 
     assert (state.failures, state.probe_at) == (0, None)
     assert allowed(state, now=later(seconds - 0.1)) == 0
     assert allowed(state, now=later(seconds)) == 4
 
 
-def test_the_longest_rest_counts() -> None:
-    state = after(
-        Retry("429", after_seconds=90, throttled=True), Retry("429", after_seconds=5, throttled=True)
-    )
+def rests(asked: float | None, times: int, state: DestinationState = STATE) -> list[float]:
+    """The rests of a destination that answers 429 as soon as it is sent to again."""
+    now, seconds = NOW, []
+    for _ in range(times):
+        state = after(throttled(asked), state=state, now=now)
+        assert state.throttled_until is not None
+        seconds.append((state.throttled_until - now).total_seconds())
+        now = state.throttled_until
+    return seconds
 
-    assert state.throttled_until == later(90)
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        (None, [30, 60, 120, 240, 300, 300]),
+        (0.0, [0] * 9 + [30, 60, 120, 240, 300, 300]),
+        (50.0, [50] * 9 + [50, 60, 120, 240, 300, 300]),
+        (600.0, [600] * 15),
+    ],
+)
+def test_a_destination_that_throttles_again_and_again_rests_longer(
+    asked: float | None, seconds: list[float]
+) -> None:
+    assert rests(asked, len(seconds)) == seconds
+
+
+@pytest.mark.parametrize("other", [FAIL, Reject("no"), Retry("422", about=About.MESSAGE)])
+def test_any_other_answer_begins_the_count_of_throttled_ones_anew(other: SendError) -> None:
+    state = after(other, state=after(throttled(None)), now=later(30))
+
+    assert state.throttled_count == 0
+    assert throttle.after_success(after(throttled(None))).throttled_count == 0
+
+
+def test_the_longest_rest_counts() -> None:
+    state = after(throttled(90), throttled(5))
+
+    assert (state.throttled_until, state.throttled_count) == (later(90), 1)
 
 
 # -- rate limit -----------------------------------------------------------------------------------

@@ -15,13 +15,13 @@ from typing import Any
 
 import given
 import pytest
-from servers.http_receiver import CannedResponse, Failure, HttpReceiver
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver, ReceivedRequest
 from sqlalchemy import delete, select, text, update
 from structlog.testing import capture_logs
 from working import Today, working
 
 from hub import operator
-from hub.delivery import retry, worker
+from hub.delivery import retry, throttle, worker
 from hub.delivery.batch import Completion
 from hub.errors import Retry
 from hub.ingest.fanout import fan_out, replay
@@ -274,6 +274,27 @@ def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
     assert state.failures == 5
     assert len(failing.received) == 5
     assert sum(record.attempts for record in wait_for_state(store, State.PENDING, 4)) == 5
+
+
+def test_an_endpoint_that_fails_each_first_attempt_gets_all_within_a_few_probes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "FIRST_PROBE_SECONDS", 0.05)
+    seen = set()
+
+    def respond(request: ReceivedRequest) -> CannedResponse:
+        known = request.headers["webhook-id"] in seen
+        seen.add(request.headers["webhook-id"])
+        return CannedResponse(status=200 if known else 503)
+
+    with HttpReceiver(respond=respond) as receiver:
+        rules = sending(to(receiver, retry_seconds=(0.05,) * 3))
+        for _ in range(20):
+            fan_out(given.event(), rules, store)
+        with working(store, rules):
+            records = wait_for_state(store, State.DELIVERED, 20)
+
+    assert {record.attempts for record in records} == {2}
 
 
 def probed(store: Store, name: str) -> Any:

@@ -122,7 +122,7 @@ def test_an_open_breaker_and_a_throttled_destination_do_not_stop_the_count(store
     owe(store)
     with store.read() as reading:
         later = reading.now + timedelta(hours=5)
-    state = DestinationState(name="crm", failures=9, probe_at=later, probe_seconds=300, throttled_until=later)
+    state = DestinationState(name="crm", failures=9, probe_at=later, probes=9, throttled_until=later)
     store.write(lambda t: t.destinations.save([state]))
     expire(store, rules_of())
 

@@ -134,6 +134,18 @@ def test_a_claim_has_a_share_for_first_attempts_and_fills_it_up(
     assert sorted(claim.tries for claim in claims) == tries
 
 
+def test_a_retry_does_not_wait_behind_what_is_longer_due_and_was_never_tried(store: Store) -> None:
+    for _ in range(5):
+        owe(store, "log")
+    retried = owe(store, "log")
+    of_it = deliveries.c.event_id == retried
+    store.write(
+        lambda t: t.session.connection.execute(update(deliveries).where(of_it).values(tries=1)) and None
+    )
+
+    assert [claim.event.id for claim in given.claim(store, count=1, first_count=0)] == [retried]
+
+
 def test_the_longest_due_are_first_attempts_too(store: Store) -> None:
     ids = [owe(store, "log") for _ in range(4)]
     claims = given.claim(store, count=3, first_count=1)
@@ -566,8 +578,9 @@ def test_a_destinations_state_is_kept(store: Store) -> None:
         name="log",
         failures=7,
         probe_at=moment,
-        probe_seconds=60.0,
+        probes=2,
         throttled_until=moment,
+        throttled_count=3,
         rate_limited_until=moment,
     )
     store.write(lambda t: t.destinations.save([state]))

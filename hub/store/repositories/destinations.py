@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +20,9 @@ from hub.store.session import (
     to_microseconds,
 )
 from hub.store.tables import destinations
+
+_COLUMNS = tuple(field.name for field in fields(DestinationState))
+_MOMENTS = ("available_since", "paused_at", "probe_at", "throttled_until", "rate_limited_until")
 
 
 class Destinations(Repository):
@@ -75,8 +78,9 @@ class Destinations(Repository):
                 "available_since": self._session.now,
                 "failures": 0,
                 "probe_at": None,
-                "probe_seconds": 0.0,
+                "probes": 0,
                 "throttled_until": None,
+                "throttled_count": 0,
             },
         )
 
@@ -92,29 +96,17 @@ def lock_query(names: Collection[str], due_of: Collection[str] = ()) -> Query:
 def states_of(rows: Rows) -> dict[str, DestinationState]:
     """Return the states in the rows of `lock_query`, by their names."""
     states = {}
-    for name, configured, available, paused, reason, failures, probe, seconds, throttled, limited in rows:
-        moments = [
-            None if moment is None else from_microseconds(moment)
-            for moment in (available, paused, probe, throttled, limited)
-        ]
-        states[name] = DestinationState(
-            name=name,
-            configured=bool(configured),
-            available_since=moments[0],
-            paused_at=moments[1],
-            paused_reason=reason,
-            failures=failures,
-            probe_at=moments[2],
-            probe_seconds=seconds,
-            throttled_until=moments[3],
-            rate_limited_until=moments[4],
-        )
+    for row in rows:
+        values = dict(zip(_COLUMNS, row, strict=True))
+        moments = {name: from_microseconds(values[name]) for name in _MOMENTS if values[name] is not None}
+        state = DestinationState(**values | moments | {"configured": bool(values["configured"])})
+        states[state.name] = state
     return states
 
 
 def _row(state: DestinationState) -> dict[str, Any]:
     row = dict(vars(state))
-    for name in ("available_since", "paused_at", "probe_at", "throttled_until", "rate_limited_until"):
+    for name in _MOMENTS:
         row[name] = None if row[name] is None else to_microseconds(row[name])
     row["paused_reason"] = storable(state.paused_reason)
     return row

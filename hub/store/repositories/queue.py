@@ -65,8 +65,9 @@ class Locked:
 class ClaimRequest:
     """Up to `count` due deliveries of a destination, to be claimed under a token of its own and a lease.
 
-    Of those not tried since they became owed `first_count` are taken, if so many are due; the rest is the
-    longest due of all. `probe_seconds` goes into the claims: the destination's breaker is open.
+    Of those not tried since they became owed `first_count` are taken, if so many are due, and the rest of
+    those that were tried; where one kind is too few, of the other. `probe` goes into the claims: the
+    destination's breaker is open.
     """
 
     destination: str
@@ -74,7 +75,7 @@ class ClaimRequest:
     first_count: int = 0
     token: str
     lease: timedelta
-    probe_seconds: float | None = None
+    probe: int | None = None
 
 
 @dataclass(frozen=True)
@@ -315,7 +316,7 @@ def _claim(
         message=None if message is None else json.loads(message),
         degraded=degraded,
         accepted=() if accepted is None else tuple(json.loads(accepted)),
-        probe_seconds=request.probe_seconds,
+        probe=request.probe,
     )
 
 

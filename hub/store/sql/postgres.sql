@@ -56,8 +56,8 @@ FROM json_to_recordset(:deliveries::json) AS delivery (
 -- name: lock_destinations
 -- Locks destinations in the order of their names: those of :names, and those of :due_of that something is due
 -- for. Index: destinations_pkey, ix_deliveries_due.
-SELECT name, configured, available_since, paused_at, paused_reason, failures, probe_at, probe_seconds,
-       throttled_until, rate_limited_until
+SELECT name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
+       throttled_until, throttled_count, rate_limited_until
 FROM destinations
 WHERE name = ANY (ARRAY(SELECT json_array_elements_text(:names::json)))
    OR name = ANY (ARRAY(SELECT json_array_elements_text(:due_of::json)))
@@ -94,15 +94,20 @@ WHERE name = ANY (ARRAY(SELECT json_array_elements_text(:names::json)))
 
 -- name: claim
 -- Claims what is due of one destination, each as an attempt that begins now: :first_count of those never
--- tried, then the longest due. What is chosen is locked outside of what chooses, and pending is written so
--- that no planner takes the index of all that is pending here, which it believes empty where nothing was
--- pending when it last counted. Index: ix_deliveries_first, ix_deliveries_due, deliveries_pkey.
+-- tried, the rest of those that were, and where one kind is too few the longest due of the other. What is
+-- chosen is locked outside of what chooses, and pending is written so that no planner takes the index of all
+-- that is pending here, which it believes empty where nothing was pending when it last counted.
+-- Index: ix_deliveries_first, ix_deliveries_retry, ix_deliveries_due, deliveries_pkey.
 WITH due AS MATERIALIZED (
     SELECT id, min(turn) AS turn
     FROM (
         (SELECT id, 0 AS turn FROM deliveries
          WHERE state = 'pending' AND tries = 0 AND destination = :destination AND due_at <= :now::bigint
          ORDER BY due_at LIMIT :first_count::int)
+        UNION ALL
+        (SELECT id, 0 FROM deliveries
+         WHERE state = 'pending' AND tries > 0 AND destination = :destination AND due_at <= :now::bigint
+         ORDER BY due_at LIMIT :count::int - :first_count::int)
         UNION ALL
         (SELECT id, 1 FROM deliveries
          WHERE state = 'pending' AND destination = :destination AND due_at <= :now::bigint
@@ -167,16 +172,16 @@ WHERE attempts.delivery_id = gone.delivery_id AND attempts.number = gone.number
 -- name: save_destinations
 -- Keeps the states of destinations; what has no row gets one. Index: destinations_pkey.
 INSERT INTO destinations (
-    name, configured, available_since, paused_at, paused_reason, failures, probe_at, probe_seconds,
-    throttled_until, rate_limited_until
+    name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
+    throttled_until, throttled_count, rate_limited_until
 )
 SELECT *
 FROM json_to_recordset(:rows::json) AS new (
     name text, configured boolean, available_since bigint, paused_at bigint, paused_reason text, failures int,
-    probe_at bigint, probe_seconds float, throttled_until bigint, rate_limited_until bigint
+    probe_at bigint, probes int, throttled_until bigint, throttled_count int, rate_limited_until bigint
 )
 ON CONFLICT (name) DO UPDATE
 SET configured = excluded.configured, available_since = excluded.available_since,
     paused_at = excluded.paused_at, paused_reason = excluded.paused_reason, failures = excluded.failures,
-    probe_at = excluded.probe_at, probe_seconds = excluded.probe_seconds,
-    throttled_until = excluded.throttled_until, rate_limited_until = excluded.rate_limited_until
+    probe_at = excluded.probe_at, probes = excluded.probes, throttled_until = excluded.throttled_until,
+    throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until

@@ -43,8 +43,8 @@ FROM json_each(:deliveries)
 -- name: lock_destinations
 -- Reads destinations in the order of their names, the only writer being here: those of :names, and those of
 -- :due_of that something is due for. Index: ix_deliveries_due.
-SELECT name, configured, available_since, paused_at, paused_reason, failures, probe_at, probe_seconds,
-       throttled_until, rate_limited_until
+SELECT name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
+       throttled_until, throttled_count, rate_limited_until
 FROM destinations
 WHERE name IN (SELECT value FROM json_each(:names))
    OR name IN (SELECT value FROM json_each(:due_of))
@@ -73,7 +73,8 @@ WHERE name IN (SELECT value FROM json_each(:names))
 
 -- name: claim
 -- Claims what is due of one destination, each as an attempt that begins now: :first_count of those never
--- tried, then the longest due. Index: ix_deliveries_first, ix_deliveries_due, ix_deliveries_sending.
+-- tried, the rest of those that were, and where one kind is too few the longest due of the other.
+-- Index: ix_deliveries_first, ix_deliveries_retry, ix_deliveries_due, ix_deliveries_sending.
 UPDATE deliveries
 SET state = 'sending', token = :token, lease_until = :lease_until, attempts = attempts + 1, tries = tries + 1
 WHERE id IN (
@@ -82,6 +83,12 @@ WHERE id IN (
             SELECT id, due_at, 0 AS turn FROM deliveries
             WHERE state = 'pending' AND tries = 0 AND destination = :destination AND due_at <= :now
             ORDER BY due_at LIMIT :first_count
+        )
+        UNION ALL
+        SELECT * FROM (
+            SELECT id, due_at, 0 AS turn FROM deliveries
+            WHERE state = 'pending' AND tries > 0 AND destination = :destination AND due_at <= :now
+            ORDER BY due_at LIMIT :count - :first_count
         )
         UNION ALL
         SELECT * FROM (
@@ -138,8 +145,8 @@ WHERE (delivery_id, number) IN (
 -- name: save_destinations
 -- Keeps the states of destinations; what has no row gets one. Index: sqlite_autoindex_destinations_1.
 INSERT INTO destinations (
-    name, configured, available_since, paused_at, paused_reason, failures, probe_at, probe_seconds,
-    throttled_until, rate_limited_until
+    name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
+    throttled_until, throttled_count, rate_limited_until
 )
 SELECT json_extract(value, '$.name'), json_extract(value, '$.configured'),
        json_extract(value, '$.available_since'), json_extract(value, '$.paused_at'),
@@ -151,5 +158,5 @@ WHERE true
 ON CONFLICT (name) DO UPDATE
 SET configured = excluded.configured, available_since = excluded.available_since,
     paused_at = excluded.paused_at, paused_reason = excluded.paused_reason, failures = excluded.failures,
-    probe_at = excluded.probe_at, probe_seconds = excluded.probe_seconds,
-    throttled_until = excluded.throttled_until, rate_limited_until = excluded.rate_limited_until
+    probe_at = excluded.probe_at, probes = excluded.probes, throttled_until = excluded.throttled_until,
+    throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until

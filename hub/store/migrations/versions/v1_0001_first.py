@@ -78,6 +78,7 @@ def _deliveries() -> None:
     pending, delivered = "state = 'pending'", "state = 'delivered'"
     _partial("ix_deliveries_due", "deliveries", pending, "destination", "due_at", "owed_since")
     _partial("ix_deliveries_first", "deliveries", f"{pending} AND tries = 0", "destination", "due_at")
+    _partial("ix_deliveries_retry", "deliveries", f"{pending} AND tries > 0", "destination", "due_at")
     _partial("ix_deliveries_sending", "deliveries", "state = 'sending'", "destination")
     _partial("ix_deliveries_unset", "deliveries", "unset IS NOT NULL", "unset", "id")
     _partial("ix_deliveries_stuck", "deliveries", "state IN ('dead', 'held')", "state", "id")
@@ -114,8 +115,9 @@ def _destinations() -> None:
         sa.Column("paused_reason", sa.Text()),
         sa.Column("failures", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("probe_at", sa.BigInteger()),
-        sa.Column("probe_seconds", sa.Float(), nullable=False, server_default=sa.text("0")),
+        sa.Column("probes", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("throttled_until", sa.BigInteger()),
+        sa.Column("throttled_count", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("rate_limited_until", sa.BigInteger()),
     )
 
