@@ -9,8 +9,8 @@ SETUP  := $(VENV)/.installed
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
 
-test: $(SETUP)           ## every test
-	$(BIN)/python -m pytest
+test: $(SETUP)           ## every test, on as many cores as there are, four at most
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 check: $(SETUP)          ## style, types, layers, and the shipped configuration with its tests
 	$(BIN)/ruff check .

@@ -40,7 +40,7 @@ def _expire_batch(
 ) -> bool:
     after = timedelta(seconds=config.give_up_after_seconds)
     with store.transaction() as transaction:
-        count, is_done = transaction.queue.expire(config.name, after=after, event_type=event_type)
+        count, is_done = transaction.overdue.expire(config.name, after=after, event_type=event_type)
         if count and counts_dead:
             transaction.alerts.add_dead_letters(dead_letters([], {config.name: count}))
     if count:

@@ -41,7 +41,7 @@ class Rescue:
     def _settle(self, *, counts_dead: bool) -> list[Settlement]:
         with self._store.transaction() as transaction:
             now = transaction.now
-            lapsed = transaction.queue.lapsed_claims(
+            lapsed = transaction.overdue.lapsed_claims(
                 self._configs, others_after=LEFT_TO_OTHERS_FOR, limit=BATCH
             )
             settlements = [self._settlement(claim, now) for claim in lapsed]

@@ -27,6 +27,7 @@ from hub.store.repositories.destinations import Destinations
 from hub.store.repositories.events import Events, RoutedEvent
 from hub.store.repositories.metrics import Metrics
 from hub.store.repositories.operator import Operator
+from hub.store.repositories.overdue import Overdue
 from hub.store.repositories.queue import Queue
 from hub.store.repositories.reports import Reports
 from hub.store.repositories.retention import Retention
@@ -67,6 +68,7 @@ class Transaction:
     reports = _repository(Reports)
     metrics = _repository(Metrics)
     audit = _repository(Audit)
+    overdue = _repository(Overdue)
     retention = _repository(Retention)
     secrets = _repository(Secrets)
 

@@ -11,7 +11,8 @@ from faults.hubs import Receivers
 from servers.http_receiver import HttpReceiver
 from servers.smtp_server import SmtpServer
 
-COUNTED = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
+COUNTED = "counted"
+"""The property of a test that its counts are reported as: from there they reach whoever prints them."""
 
 COLUMNS = ("times", "events", "deliveries", "unanswered", "refused", "duplicates", "unexplained", "lost")
 """The counts of most tests; `times` is how often the test did its worst. What only one counts comes after."""
@@ -26,14 +27,14 @@ def is_full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def count(request: pytest.FixtureRequest) -> Count:
+def count(request: pytest.FixtureRequest, record_property: Callable[[str, Any], None]) -> Count:
     """`count("on SQLite", times=50, events=812)`: what a test counted, for the table at the end."""
     began = time.monotonic()
 
     def keep(where: str = "", **numbers: Any) -> None:
         name = f"{request.node.name.removeprefix('test_')} {where}".rstrip()
         seconds = round(time.monotonic() - began)
-        request.config.stash.setdefault(COUNTED, []).append((name, {**numbers, "seconds": seconds}))
+        record_property(COUNTED, (name, {**numbers, "seconds": seconds}))
 
     return keep
 
@@ -44,9 +45,11 @@ def receivers() -> Iterator[Receivers]:
         yield receivers
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Return the counts as a table with a column for each word."""
-    counted = config.stash.get(COUNTED, [])
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the counts as a table with a column for each word."""
+    outcomes = (terminalreporter.getreports(outcome) for outcome in ("passed", "failed"))
+    reports = [report for reports in outcomes for report in reports if report.when == "call"]
+    counted = [value for report in reports for name, value in report.user_properties if name == COUNTED]
     if not counted:
         return
     counted_words = (word for _, numbers in counted for word in numbers)

@@ -163,7 +163,7 @@ def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store,
     owe(source)
     started = claim(source)
     copy.migrate_store(source, target, silent)
-    (orphan,) = target.write(lambda t: t.queue.lapsed_claims())
+    (orphan,) = target.write(lambda t: t.overdue.lapsed_claims())
 
     assert orphan.id == started.id
 

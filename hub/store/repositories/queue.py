@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 
 from hub.model.delivery import FINISHED, Claim, Settlement, State
 from hub.model.destination import DestinationState
@@ -28,7 +28,7 @@ from hub.store.session import (
     to_json,
     to_microseconds,
 )
-from hub.store.tables import attempts, deliveries, destinations, events, is_in
+from hub.store.tables import attempts, deliveries, is_in
 
 COUNTED = 100
 """So many at most are counted of what is due to a destination: `concurrency` may be no more."""
@@ -193,56 +193,6 @@ class Queue(Repository):
             its_attempt = (attempts.c.delivery_id == delivery_id, attempts.c.number == row.attempts + 1)
             self._session.connection.execute(delete(attempts).where(*its_attempt))
 
-    def lapsed_claims(
-        self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta(), limit: int = 500
-    ) -> list[Claim]:
-        """Return claims whose lease ran out, locked, in the order of their ids: their process died.
-
-        Those of destinations that are not `known` here only so long after, for a worker that knows them to
-        come first; None knows all.
-        """
-        ran_out = [is_in(State.SENDING), deliveries.c.lease_until < self._session.now]
-        if known is not None:
-            is_left = deliveries.c.lease_until < self._session.now - others_after
-            ran_out.append(or_(deliveries.c.destination.in_(known), is_left))
-        ids = select(deliveries.c.id).where(*ran_out).order_by(deliveries.c.id).limit(limit)
-        locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
-        if not locked:
-            return []
-        # Send block and message are not needed, and may hold what nobody can read.
-        columns = (column for column in deliveries.c if column.name not in ("send", "message"))
-        rows = self._session.connection.execute(
-            select(*columns, events.c.source, events.c.message_id, events.c.payload, events.c.received_at)
-            .join(events, events.c.id == deliveries.c.event_id)
-            .where(deliveries.c.id.in_(locked))
-            .order_by(deliveries.c.id)
-        )
-        return [_lapsed_claim(row) for row in rows]
-
-    def expire(
-        self, destination: str, *, after: timedelta, event_type: str | None = None, limit: int = 500
-    ) -> tuple[int, bool]:
-        """Let die what has waited too long for a destination; return how many, and True once that was all.
-
-        With `event_type` only what is owed for such events. Nothing does while the destination is paused, and
-        a resume begins the count anew.
-        """
-        before = self._session.now - after
-        state = select(destinations.c.paused_at, destinations.c.available_since)
-        row = self._session.connection.execute(state.where(destinations.c.name == destination)).first()
-        if row is not None and (row.paused_at is not None or (row.available_since or before) > before):
-            return 0, True
-        waited = [is_in(State.PENDING), deliveries.c.destination == destination]
-        waited += [deliveries.c.event_type == event_type] if event_type else []
-        ids = select(deliveries.c.id).where(*waited, deliveries.c.owed_since < before)
-        ids = ids.order_by(deliveries.c.due_at).limit(limit)
-        locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
-        if locked:
-            reason = "gave up: it waited longer than give_up_after"
-            dead = update(deliveries).where(deliveries.c.id.in_(locked))
-            self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
-        return len(locked), len(locked) < limit
-
     def unset(self) -> list[tuple[str, ...]]:
         """Return the variables that deliveries wait for, by one look into an index for each list of them."""
         lists: list[tuple[str, ...]] = []
@@ -317,30 +267,6 @@ def _claim(
         degraded=degraded,
         accepted=() if accepted is None else tuple(json.loads(accepted)),
         probe=request.probe,
-    )
-
-
-def _lapsed_claim(row: Any) -> Claim:
-    """The claim in a row of deliveries and their events."""
-    return Claim(
-        id=row.id,
-        token=row.token,
-        event=Event(
-            id=row.event_id,
-            source=row.source,
-            message_id=row.message_id,
-            type=row.event_type,
-            payload=row.payload or b"{}",
-            received_at=row.received_at,
-        ),
-        route=row.route,
-        destination=row.destination,
-        send=Send(to=row.destination),
-        attempts=row.attempts,
-        tries=row.tries,
-        message=None,
-        degraded=row.degraded,
-        accepted=tuple(row.accepted or ()),
     )
 
 
