@@ -164,6 +164,7 @@ VALUES = {
     "lease_until": 10**17,
     "names": '["log"]',
     "due_of": '["log", "crm"]',
+    "rows": "[]",
 }
 """A value for each name in a statement."""
 
@@ -205,15 +206,8 @@ def test_postgres_finds_what_is_due_by_index_whatever_it_counted(
             transaction.session.connection.execute(text("ANALYZE"))
         transaction.session.connection.execute(update(deliveries).values(state=State.PENDING))
 
-    def explain(transaction: Transaction) -> None:
-        for name in ("claim", "lock_destinations", "count_waiting"):
-            rows = transaction.session.connection.exec_driver_sql(
-                f"EXPLAIN {pasted(statements('postgres')[name])}"
-            )
-            plans.append([row[0] for row in rows])
-
     store.write(prepare)
-    store.write(explain)
+    store.write(lambda t: plans.extend(plans_of(t, "claim", "lock_destinations", "count_waiting")))
     store.close()
 
     assert any("Index Scan using ix_deliveries_first" in step for step in plans[0])
@@ -222,6 +216,39 @@ def test_postgres_finds_what_is_due_by_index_whatever_it_counted(
         assert not any("Seq Scan on deliveries" in step or "hashed" in step for step in plan)
     # Joined by their ids; otherwise all that is pending would be read.
     assert any("using deliveries_pkey" in step for step in plans[0])
+
+
+def plans_of(transaction: Transaction, *names: str) -> list[list[str]]:
+    """The lines of PostgreSQL's plan for each of the statements."""
+    connection, texts = transaction.session.connection, statements("postgres")
+    return [
+        [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {pasted(texts[name])}")] for name in names
+    ]
+
+
+def test_postgres_settles_by_index_while_its_tables_are_small(
+    new_postgres_database: Callable[..., str],
+) -> None:
+    store = open_store(new_postgres_database())
+    owe(store, "log")
+    claim(store)
+    plans: list[list[str]] = []
+
+    def prepare(transaction: Transaction) -> None:
+        fill(transaction)
+        columns = "delivery_id, number, destination, at"
+        copies = "SELECT delivery_id || copy, number, destination, at FROM attempts"
+        transaction.session.connection.execute(
+            text(f"INSERT INTO attempts ({columns}) {copies}, generate_series(1, {MUCH}) AS copy")
+        )
+        transaction.session.connection.execute(text("ANALYZE"))
+
+    store.write(prepare)
+    store.write(lambda t: plans.extend(plans_of(t, "settle", "close_attempts", "remove_attempts")))
+    store.close()
+
+    for plan, key in zip(plans, ("deliveries_pkey", "attempts_pkey", "attempts_pkey"), strict=True):
+        assert any(f"using {key}" in step for step in plan), plan
 
 
 def test_a_plan_for_an_empty_table_does_not_serve_a_full_one_for_long(

@@ -87,6 +87,8 @@ class PostgresStore(Store):
             pool_size=max(1, connections - 1),
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
+            # The one used last has its statements prepared and its pages at hand.
+            pool_use_lifo=True,
             # A session begins its transactions itself, together with its first statements.
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,

@@ -1,5 +1,6 @@
 -- The hot statements on PostgreSQL. Values are named :so; lists come as one JSON array, which any number of
--- rows fits and one plan serves. Times are whole microseconds since 1970.
+-- rows fits and one plan serves; where it is joined to a table it is limited to its own :count, for the planner
+-- believes in a hundred rows and would read a small table whole. Times are whole microseconds since 1970.
 
 -- name: commit
 -- Makes durable what the transaction did.
@@ -146,10 +147,14 @@ SET state = new.state, reason = new.reason, unset = new.unset,
     message = COALESCE(new.message, deliveries.message),
     degraded = COALESCE(new.degraded, deliveries.degraded), delivered_at = new.delivered_at,
     finished_at = new.finished_at, token = NULL, lease_until = NULL
-FROM json_to_recordset(:rows::json) AS new (
-    id text, state text, reason text, due_at bigint, unset text, attempts int, tries int, accepted text,
-    message text, degraded text, delivered_at bigint, finished_at bigint
-)
+FROM (
+    SELECT *
+    FROM json_to_recordset(:rows::json) AS row (
+        id text, state text, reason text, due_at bigint, unset text, attempts int, tries int, accepted text,
+        message text, degraded text, delivered_at bigint, finished_at bigint
+    )
+    LIMIT :count::int
+) AS new
 WHERE deliveries.id = new.id
 
 -- name: close_attempts
@@ -157,16 +162,21 @@ WHERE deliveries.id = new.id
 UPDATE attempts
 SET seconds = new.seconds, outcome = new.outcome, status = new.status, detail = new.detail,
     answer = new.answer
-FROM json_to_recordset(:rows::json) AS new (
-    delivery_id text, number int, seconds float, outcome text, status int, detail text,
-    answer text
-)
+FROM (
+    SELECT *
+    FROM json_to_recordset(:rows::json) AS row (
+        delivery_id text, number int, seconds float, outcome text, status int, detail text, answer text
+    )
+    LIMIT :count::int
+) AS new
 WHERE attempts.delivery_id = new.delivery_id AND attempts.number = new.number
 
 -- name: remove_attempts
 -- Removes attempts that never began. Index: attempts_pkey.
 DELETE FROM attempts
-USING json_to_recordset(:rows::json) AS gone (delivery_id text, number int)
+USING (
+    SELECT * FROM json_to_recordset(:rows::json) AS row (delivery_id text, number int) LIMIT :count::int
+) AS gone
 WHERE attempts.delivery_id = gone.delivery_id AND attempts.number = gone.number
 
 -- name: save_destinations

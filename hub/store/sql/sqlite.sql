@@ -151,8 +151,9 @@ INSERT INTO destinations (
 SELECT json_extract(value, '$.name'), json_extract(value, '$.configured'),
        json_extract(value, '$.available_since'), json_extract(value, '$.paused_at'),
        json_extract(value, '$.paused_reason'), json_extract(value, '$.failures'),
-       json_extract(value, '$.probe_at'), json_extract(value, '$.probe_seconds'),
-       json_extract(value, '$.throttled_until'), json_extract(value, '$.rate_limited_until')
+       json_extract(value, '$.probe_at'), json_extract(value, '$.probes'),
+       json_extract(value, '$.throttled_until'), json_extract(value, '$.throttled_count'),
+       json_extract(value, '$.rate_limited_until')
 FROM json_each(:rows)
 WHERE true
 ON CONFLICT (name) DO UPDATE
