@@ -27,7 +27,7 @@ from hub.errors import Retry
 from hub.ingest.fanout import fan_out, replay
 from hub.ingest.route import Rules
 from hub.model.delivery import Outcome, Receipt, State
-from hub.model.destination import DestinationConfig, OnUnknown, RateLimit
+from hub.model.destination import DestinationConfig, DestinationState, OnUnknown, RateLimit
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
 from hub.store.open import open_store
@@ -295,6 +295,29 @@ def test_an_endpoint_that_fails_each_first_attempt_gets_all_within_a_few_probes(
             records = wait_for_state(store, State.DELIVERED, 20)
 
     assert {record.attempts for record in records} == {2}
+
+
+def test_messages_that_are_refused_keep_no_other_waiting(store: Store) -> None:
+    """Five in a row would open the breaker, if they spoke of the endpoint."""
+
+    def respond(request: ReceivedRequest) -> CannedResponse:
+        return CannedResponse(status=422 if b"bad" in request.body else 200)
+
+    with HttpReceiver(respond=respond) as receiver:
+        rules = sending(to(receiver, retry_seconds=(60.0,), concurrency=1))
+        for number in range(40):
+            fan_out(given.event(data={"id": f"{'bad' if number % 4 else 'good'} {number}"}), rules, store)
+        with working(store, rules):
+            wait_for_state(store, State.DELIVERED, 10)
+            given.until(lambda: len(receiver.received) == 40)
+            state = states_of(store)["crm"]
+
+    assert (state.failures, state.probe_at) == (0, None)
+
+
+def states_of(store: Store) -> dict[str, DestinationState]:
+    with store.read() as snapshot:
+        return snapshot.destinations.all()
 
 
 def probed(store: Store, name: str) -> Any:

@@ -169,9 +169,16 @@ def test_a_worker_has_every_task_at_first_and_the_heartbeat_with_its_first_cycle
     )
     heartbeat = tasks[0]
 
-    assert [task.name for task in tasks] == ["heartbeat", "rescue", "expire", "prune", "alerts"]
+    assert [task.name for task in tasks] == [
+        "heartbeat",
+        "rescue",
+        "release",
+        "expire",
+        "prune",
+        "alerts",
+    ]
     assert [heartbeat.run() for _ in range(3)] == [False, False, True]
-    assert [task.run() is False for task in tasks[1:]] == [False] * 4
+    assert [task.run() is False for task in tasks[1:]] == [False] * 5
 
 
 def fill(store: Store, count: int) -> None:

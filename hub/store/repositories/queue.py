@@ -170,7 +170,11 @@ class Queue(Repository):
             ],
         }
         self._session.defer(
-            *(Query(name, {"rows": to_json(values), "count": len(values)}) for name, values in rows.items() if values)
+            *(
+                Query(name, {"rows": to_json(values), "count": len(values)})
+                for name, values in rows.items()
+                if values
+            )
         )
 
     def put_off(self, delivery_id: str, wait: timedelta, reason: str) -> None:
