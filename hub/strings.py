@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_JOINER = "\u200d"
+_JOINERS = "\u200c\u200d"
+_WORD_JOINER = "\u2060"
+_VARIATIONS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+"""Letters and marks that show as nothing: a name of nothing else looks like none."""
+
+_BRAILLE_BLANK = "\u2800"
+_HIDDEN_LETTER = re.compile(f"[{_VARIATIONS}{_FILLERS}{_BRAILLE_BLANK}]")
+_VARIATION = re.compile(f"[{_VARIATIONS}]")
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
+_NEWER_EMOJI = re.compile("[\U0001f300-\U0001faff]")
+"""Emoji, whether this Python's table of characters has them yet or not."""
+
+_TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
+_VIRAMA = 9
+"""The combining class of the sign behind which Indic scripts put a joiner, also at the end of a word."""
 
 
 def one_line(text: str, limit: int | None = None, *, instead: str = " ") -> str:
@@ -21,16 +38,50 @@ def one_line(text: str, limit: int | None = None, *, instead: str = " ") -> str:
 def printable(text: str, *, instead: str = " ") -> str:
     """Return the text with `instead` for every character that is not printed, line breaks included.
 
-    The joiner inside emoji stays: it can neither end a line nor turn it.
+    Where that is a space, what has no width of its own (a soft hyphen, a filler) goes without a gap. Signs
+    that words and emoji are written with stay in their places: joiners inside a word or an emoji, one
+    variation selector behind a character, the tags of a flag, a word joiner behind the signs of a link.
     """
-    if text.isprintable():
+    if text.isprintable() and not _HIDDEN_LETTER.search(text):
         return text
-    return "".join(char if char.isprintable() or char == _JOINER else instead for char in text)
+    flags = {index for flag in _FLAG.finditer(text) for index in range(*flag.span())}
+    return "".join(
+        char if index in flags else _shown(text, index, instead) for index, char in enumerate(text)
+    )
+
+
+def _shown(text: str, index: int, instead: str) -> str:
+    char, before, after = text[index], text[index - 1 : index], text[index + 1 : index + 2]
+    is_kept = _prints(char) and char not in _FILLERS + _BRAILLE_BLANK
+    if char in _JOINERS:
+        is_inside = _is_letter(before) and (_is_letter(after) or unicodedata.combining(before) == _VIRAMA)
+        is_kept = is_inside and not (before + after).isascii()
+    elif char == _WORD_JOINER:
+        is_kept = before != "" and before in ".@/:#"
+    elif _VARIATION.match(char):
+        is_kept = _is_letter(before) and not _VARIATION.match(before)
+    if is_kept:
+        return char
+    return "" if instead == " " and _has_no_width(char) else instead
+
+
+def _prints(char: str) -> bool:
+    return char.isprintable() or _NEWER_EMOJI.match(char) is not None
+
+
+def _is_letter(char: str) -> bool:
+    """Return whether a character, or none, is one that a joiner can join."""
+    return bool(char) and _prints(char) and not char.isspace() and char not in _FILLERS
+
+
+def _has_no_width(char: str) -> bool:
+    is_mark = unicodedata.category(char) == "Cf" and unicodedata.bidirectional(char) not in _TURNING
+    return is_mark or char in _FILLERS or _VARIATION.match(char) is not None
 
 
 def shortened(text: str, limit: int) -> str:
     """Return the text, cut with an ellipsis so that it has at most `limit` characters."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    return text if len(text) <= limit else text[: limit - 1].rstrip().rstrip(_JOINERS) + "…"
 
 
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:

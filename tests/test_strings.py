@@ -22,6 +22,63 @@ def test_one_line_has_nothing_that_could_end_or_turn_it(text: str, line: str) ->
     assert one_line(text) == line
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\u2764\ufe0f\u200d\U0001f525",
+        "\U0001f469\U0001f3fd\u200d\U0001f680",
+        "\u0d2e\u0d4b\u0d39\u0d28\u0d4d\u200d",
+        "\u0915\u094d\u200d\u0937",
+        "1\ufe0f\u20e3",
+        "\u845b\U000e0100\u98fe",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "\U0001fae8",
+        "evil.\u2060com",
+    ],
+    ids=[
+        *("Persian", "family", "heart on fire", "astronaut", "Malayalam", "Hindi", "keycap", "Japanese"),
+        *("Scotland", "newer emoji", "no link"),
+    ],
+)
+def test_signs_that_words_and_emoji_are_written_with_stay(name: str) -> None:
+    assert one_line(name) == name
+    assert printable(name, instead="?") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("ad\u200cmin", "admin"),
+        ("ad\u200dmin", "admin"),
+        ("\u0645\u200c\u200c\u062e", "\u0645\u062e"),
+        ("Ada\u200d", "Ada"),
+        ("M\xfcn\xadchen", "M\xfcnchen"),
+        ("a\u200bb\u2060c\ufeffd", "abcd"),
+        ("\u200fAda\u200e", "Ada"),
+        ("\u3164\u115f\uffa0", ""),
+        ("\u2800", ""),
+        ("x\ufe0f\ufe0f\U000e0101", "x\ufe0f"),
+        ("\ufe0fx", "x"),
+        ("x\U000e0041\U000e0042", "x"),
+        ("\U0001f3f4\U000e0067", "\U0001f3f4"),
+        ("a\u202eb\u2066c\u2069d", "a b c d"),
+    ],
+)
+def test_signs_that_only_hide_something_go(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+def test_what_goes_without_a_gap_is_shown_where_something_stands_for_it() -> None:
+    assert printable("M\xfcn\xadchen \u3164", instead="?") == "M\xfcn?chen ?"
+
+
+def test_a_cut_leaves_no_joiner_at_the_end() -> None:
+    assert one_line("ab\U0001f468\u200d\U0001f469", 5) == "ab\U0001f468\u200d\U0001f469"
+    assert one_line("ab\U0001f468\u200d\U0001f469 x", 5) == "ab\U0001f468…"
+
+
 def test_a_line_is_cut_to_its_limit() -> None:
     assert one_line("abc def", 6) == "abc d…"
     assert one_line("abc def", 5) == "abc…"
