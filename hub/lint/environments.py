@@ -47,7 +47,13 @@ def any_environment() -> TypeEnvironment:
 
 def _environment(name: str, data: Value, event_type: EventType | None) -> TypeEnvironment:
     type_value: Value = (Scalar(kind="text", values=(name,) if name else None, path="type"),)
-    event = {"id": TEXT, "type": type_value, "source": TEXT, "timestamp": ANY, "instance_id": TEXT}
+    event = {
+        **dict.fromkeys(("id", "source", "instance_id"), TEXT),
+        "type": type_value,
+        "timestamp": ANY,
+        # An event that no request caused has neither.
+        **dict.fromkeys(("client_ip", "user_agent"), (*TEXT, Empty.BLANK)),
+    }
     variables = {"type": type_value, "data": data, "event": (closed_record("event", event),), "route": TEXT}
     shape = (event_type.schema_name, event_type.secret, event_type.published) if event_type else None
     return TypeEnvironment(

@@ -53,7 +53,7 @@ PRINT_NONE = frozenset(
 """The filters that print the word None for null."""
 
 TEXT_FILTERS = PRINT_NONE | frozenset(
-    ("datetime", "format", "indent", "tojson", "truncate", "wordwrap", "pprint")
+    ("datetime", "format", "indent", "plain", "tojson", "truncate", "wordwrap", "pprint")
 )
 SAME_LIST = frozenset(("list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"))
 ONE_ITEM = frozenset(("first", "last", "max", "min", "random"))
@@ -66,6 +66,8 @@ BY_ATTRIBUTE = frozenset(
 READ_FIELDS: Mapping[str, tuple[str, ...]] = {
     "full_name": ("first_name", "last_name", "identifier", "username"),
     "primary_email": ("email_addresses",),
+    "primary_phone": ("phone_numbers",),
+    "primary_wallet": ("web3_wallets",),
 }
 """The fields that the hub's own filters read; one of them is enough."""
 

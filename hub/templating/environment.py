@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from hub.model.delivery import MESSAGE_LIMIT_BYTES
 from hub.templating.escapes import Escape, as_json
-from hub.templating.filters import FILTERS
+from hub.templating.filters import FILTERS, to_json_in_html
 from hub.templating.limits import (
     GROWING_FILTERS,
     GROWING_METHODS,
@@ -176,3 +176,8 @@ AVAILABLE_FILTERS: Mapping[str, Callable[..., Any]] = {
     },
 }
 """Every filter that templates and conditions have, by name."""
+
+FILTERS_IN_HTML: Mapping[str, Callable[..., Any]] = {
+    **AVAILABLE_FILTERS,
+    "tojson": _limited_filter("tojson", to_json_in_html),
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from hub.strings import shortened
+
+_LINKING = re.compile("[.@/:#](?!\u2060)")
 _HTML_IN_JSON = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&'"})
 
 
-class JsonText(Markup):
-    """The result of `tojson`, which JSON bodies do not encode a second time."""
+class JsonText(str):
+    """The result of `tojson`, which JSON bodies do not encode a second time; elsewhere it is plain text."""
 
     __slots__ = ()
 
@@ -41,20 +45,39 @@ def primary_email(user: Any) -> str:
 
     The list may be empty, and its first entry need not be the primary one.
     """
-    if not isinstance(user, Mapping):
+    return _primary(user, "email_addresses", "primary_email_address_id", "email_address")
+
+
+def primary_phone(user: Any) -> str:
+    """Return the number whose id is the user's `primary_phone_number_id`, or nothing."""
+    return _primary(user, "phone_numbers", "primary_phone_number_id", "phone_number")
+
+
+def primary_wallet(user: Any) -> str:
+    """Return the wallet whose id is the user's `primary_web3_wallet_id`, as `0x71C7…976F`, or nothing."""
+    wallet = _primary(user, "web3_wallets", "primary_web3_wallet_id", "web3_wallet")
+    return f"{wallet[:6]}…{wallet[-4:]}" if len(wallet) > 12 else wallet
+
+
+def unlinked(value: Any, limit: int | None = None) -> str:
+    """Return the text, cut to `limit` characters, with a word joiner behind each `.`, `@`, `/`, `:` and `#`.
+
+    No place makes a link or a mention of it then, and it looks the same.
+    """
+    if value is None or isinstance(value, jinja2.Undefined):
         return ""
-    wanted = user.get("primary_email_address_id")
-    addresses = user.get("email_addresses")
-    for address in addresses if isinstance(addresses, list) else ():
-        if isinstance(address, Mapping) and wanted and address.get("id") == wanted:
-            return str(address.get("email_address") or "")
-    return ""
+    text = str(value) if limit is None else shortened(str(value), limit)
+    return _LINKING.sub("\\g<0>\u2060", text)
 
 
 def to_json(value: Any, indent: int | None = None) -> JsonText:
-    """Return the value as JSON, safe inside HTML too."""
-    text = json.dumps(value, indent=indent, default=as_jsonable)
-    return JsonText(text.translate(_HTML_IN_JSON))
+    """Return the value as JSON, as people read it."""
+    return JsonText(json.dumps(value, indent=indent, ensure_ascii=False, default=as_jsonable))
+
+
+def to_json_in_html(value: Any, indent: int | None = None) -> Markup:
+    """Return the value as JSON that is safe inside HTML, in a script or an attribute."""
+    return Markup(to_json(value, indent).translate(_HTML_IN_JSON))  # noqa: S704 - without any markup
 
 
 def as_jsonable(value: Any) -> Any:
@@ -66,10 +89,24 @@ def as_jsonable(value: Any) -> Any:
     return str(value)
 
 
+def _primary(user: Any, entries_key: str, id_key: str, value_key: str) -> str:
+    """Return a value of the entry that a user names as the primary one, or nothing."""
+    if not isinstance(user, Mapping):
+        return ""
+    wanted, entries = user.get(id_key), user.get(entries_key)
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and wanted and entry.get("id") == wanted:
+            return str(entry.get(value_key) or "")
+    return ""
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "datetime": to_datetime,
     "full_name": full_name,
+    "plain": unlinked,
     "primary_email": primary_email,
+    "primary_phone": primary_phone,
+    "primary_wallet": primary_wallet,
     "tojson": to_json,
 }
 """By name; `tojson` takes the place of Jinja's."""

@@ -17,8 +17,8 @@ from hub.errors import TemplateError
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES
 from hub.model.event import Event
 from hub.strings import one_line
-from hub.templating.environment import LimitedEnvironment, finalize
-from hub.templating.escapes import Escape, as_json, plain
+from hub.templating.environment import FILTERS_IN_HTML, LimitedEnvironment, finalize
+from hub.templating.escapes import Escape, as_json, html, plain
 from hub.templating.filters import as_jsonable
 from hub.templating.limits import time_limit
 from hub.templating.placeholders import bind, placed
@@ -155,20 +155,27 @@ class Sandbox:
         if environment is None:
             # Autoescape is what marks the results of macros, blocks and super() as escaped already.
             environment = self._environment.overlay(autoescape=True, finalize=finalize(escape))
+            if escape is html:
+                environment.filters = dict(FILTERS_IN_HTML)
             self._escaped[escape] = environment
         return environment
 
 
 def variables(event: Event, route: str) -> dict[str, Any]:
     """Return the variables of a condition; a template has `destination` and `link` besides."""
-    instance_id = event.body.get("instance_id")
+    request = event.http_request
+    texts = {
+        "instance_id": event.body.get("instance_id"),
+        "client_ip": request.get("client_ip"),
+        "user_agent": request.get("user_agent"),
+    }
     return {
         "event": {
             "id": event.id,
             "type": event.type,
             "source": event.source,
             "timestamp": event.timestamp,
-            "instance_id": instance_id if isinstance(instance_id, str) else "",
+            **{name: text if isinstance(text, str) else "" for name, text in texts.items()},
         },
         "type": event.type,
         "data": event.data,

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import click
 import pytest
-from case_files import CASE, REST
+from case_files import CASE, REST, USER
 from click.testing import CliRunner
 from servers.program import ROOT
 from shell import Run, bare_environment
@@ -21,8 +21,8 @@ def test_the_shipped_cases_pass_without_a_secret_or_a_database(run: Run, tmp_pat
 
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert [line[0] for line in lines[:-1]] == ["✓"] * 16
-    assert lines[-1] == f"{ROOT}/config/routes.test.yaml: 16 cases, all passed"
+    assert [line[0] for line in lines[:-1]] == ["✓"] * 15
+    assert lines[-1] == f"{ROOT}/config/routes.test.yaml: 15 cases, all passed"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -175,6 +175,21 @@ def test_a_report_that_cannot_be_run_cases_is_one_line(run_cases) -> None:
         result.exit_code,
         result.stderr,
     ) == (1, "hub: cannot write no/such/folder.xml: No such file or directory\n")
+
+
+def test_a_name_that_is_no_link_is_expected_as_it_reads(run_cases) -> None:
+    case = CASE.replace("Ada & Bob", "St. Ives")
+    expected = (
+        "    - {to: team, equals: St. Ives signed up}\n    - {to: mail, subject: Hi St. Ives}\n    - crm\n"
+    )
+    result = run_cases(
+        case + expected,
+        routes=USER.replace("*{{ data.first_name }}*", "{{ data.first_name | plain }}").replace(
+            "Hi {{ data.first_name }}", "Hi {{ data.first_name | plain(40) }}"
+        ),
+    )
+
+    assert result.exit_code == 0, result.output
 
 
 def test_wrong_usage_exits_2(run: Run) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from hub.templating.escapes import plain
+from hub.destinations.slack.mrkdwn import escape
+from hub.templating.escapes import Escape, as_json, html, plain
 from hub.templating.sandbox import Sandbox
 
 USER = {
@@ -18,6 +19,17 @@ USER = {
 }
 
 
+PHONE = {
+    "primary_phone_number_id": "b",
+    "phone_numbers": [{"id": "a", "phone_number": "+1"}, {"id": "b", "phone_number": "+46701740605"}],
+}
+WALLET = {
+    "primary_web3_wallet_id": "a",
+    "web3_wallets": [{"id": "a", "web3_wallet": "0x71C7656EC7ab88b098defB751B7401B5f6d8976F"}],
+}
+MARKED = "see https:\u2060/\u2060/\u2060evil.\u2060test/\u2060#\u2060a @\u2060ada"
+
+
 @pytest.mark.parametrize(
     ("source", "seen", "expected"),
     [
@@ -26,6 +38,16 @@ USER = {
         ("{{ x | primary_email }}", {**USER, "email_addresses": []}, ""),
         ("{{ x | primary_email }}", {**USER, "email_addresses": "odd"}, ""),
         ("{{ x | primary_email }}", None, ""),
+        ("{{ x | primary_phone }}", PHONE, "+46701740605"),
+        ("{{ x | primary_phone }}", USER, ""),
+        ("{{ x | primary_wallet }}", WALLET, "0x71C7…976F"),
+        ("{{ x | primary_wallet }}", {**WALLET, "web3_wallets": None}, ""),
+        ("{{ x | plain }}", "see https://evil.test/#a @ada", MARKED),
+        ("{{ x | plain | plain }}", "a.b", "a.\u2060b"),
+        ("{{ x | plain(4) }}", "a.bcdef", "a.\u2060b…"),
+        ("{{ x | plain }}", None, ""),
+        ("{{ missing | plain or 'nobody' }}", None, "nobody"),
+        ("{{ x | plain }}", 1.5, "1.\u20605"),
         ("{{ x | full_name }}", USER, "Ada"),
         ("{{ x | full_name }}", {"identifier": "ada"}, "ada"),
         ("{{ x | full_name }}", {"username": "ada"}, "ada"),
@@ -42,3 +64,22 @@ USER = {
 )
 def test_filters(source: str, seen: Any, expected: str) -> None:
     assert Sandbox({}).text(source, {"x": seen}, plain, name="text") == expected
+
+
+@pytest.mark.parametrize(
+    ("escape_of_place", "expected"),
+    [
+        (plain, '{"name": "O\'Brien <!here> München"}'),
+        (escape, '{"name": "O\'Brien &lt;!here&gt; München"}'),
+        (as_json, '{"name": "O\'Brien <!here> München"}'),
+        (html, '{"name": "O\\u0027Brien \\u003c!here\\u003e München"}'),
+    ],
+    ids=["plain", "slack", "json", "html"],
+)
+def test_json_is_written_as_people_read_it_and_escaped_for_its_place(
+    escape_of_place: Escape, expected: str
+) -> None:
+    seen = {"x": {"name": "O'Brien <!here> München"}}
+
+    assert Sandbox({}).text("{{ x | tojson }}", seen, escape_of_place, name="text") == expected
+    assert Sandbox({"a.j2": "{{ x | tojson }}"}).file("a.j2", seen, escape_of_place) == expected

@@ -363,3 +363,24 @@ def test_templates_see_the_event() -> None:
     assert seen["event"]["timestamp"] == datetime(2022, 5, 31, 15, 56, 31, 514000, tzinfo=UTC)
     assert (seen["event"]["id"], seen["event"]["instance_id"]) == (event.id, "ins_1")
     assert (seen["type"], seen["data"], seen["route"]) == ("a.b", {"x": 1}, "welcome")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        (
+            {"http_request": {"client_ip": "203.0.113.24", "user_agent": "Firefox"}},
+            ("203.0.113.24", "Firefox"),
+        ),
+        ({"http_request": {"client_ip": "", "user_agent": ["Firefox"]}}, ("", "")),
+        ({"http_request": "odd"}, ("", "")),
+        ({"http_request": None}, ("", "")),
+        ("odd", ("", "")),
+        (None, ("", "")),
+    ],
+)
+def test_templates_see_the_request_behind_an_event(attributes: object, expected: tuple[str, str]) -> None:
+    body = {"type": "user.created", "data": {}, "event_attributes": attributes, "client_ip": "elsewhere"}
+    seen = variables(given.event(payload=json.dumps(body).encode()), "welcome")["event"]
+
+    assert (seen["client_ip"], seen["user_agent"]) == expected

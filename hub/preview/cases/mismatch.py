@@ -59,9 +59,9 @@ def mismatches(expectation: Expectation, actual: ActualMessage) -> Iterator[Mism
     for pattern in expectation.matches:
         if problem := _pattern_problem(pattern, actual):
             yield mismatch(problem, pattern, actual.shown)
-    if expectation.equals is not None and expectation.equals.strip() != actual.text.strip():
+    if expectation.equals is not None and _visible(expectation.equals) != _visible(actual.text):
         yield mismatch("is not what is expected", expectation.equals.strip(), actual.text.strip())
-    if expectation.subject is not None and expectation.subject != message.get("subject"):
+    if expectation.subject is not None and expectation.subject != _visible(message.get("subject") or ""):
         yield mismatch("has another subject", expectation.subject, str(message.get("subject")))
     if expectation.recipient and sorted(expectation.recipient) != sorted(message.get("to") or ()):
         recipients = ", ".join(message.get("to") or ()) or "(not configured)"
@@ -126,4 +126,9 @@ def _dumped(value: Any) -> str:
 
 def _words(text: str) -> str:
     """Return the text without regard to its line breaks."""
-    return " ".join(text.split())
+    return " ".join(_visible(text).split())
+
+
+def _visible(text: str) -> str:
+    """Return the text without white space at its ends, and without what the filter `plain` puts into it."""
+    return text.replace("\u2060", "").strip()
