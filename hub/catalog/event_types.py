@@ -72,9 +72,25 @@ def read_event(name: str) -> dict[str, Any]:
     return _read("events", name)
 
 
+def sample_data(name: str) -> dict[str, Any]:
+    """Return the data in the sample of an event type that is known to be there, made anew."""
+    data: dict[str, Any] = _with_bases(read_event(name)["sample"])
+    return data
+
+
 def read_sample(name: str) -> dict[str, Any]:
     """Return a sample that event types share, read anew."""
     return _read("samples", name)
+
+
+def _with_bases(value: Any) -> Any:
+    """Return a sample with that of NAME and the keys beside it for every `{"$base": NAME, ...}` in it."""
+    if isinstance(value, list):
+        return [_with_bases(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    base = _with_bases(read_sample(value["$base"])) if "$base" in value else {}
+    return {**base, **{key: _with_bases(item) for key, item in value.items() if key != "$base"}}
 
 
 def _read(folder: str, name: str) -> dict[str, Any]:

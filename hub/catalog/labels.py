@@ -42,6 +42,7 @@ _LABELS = {
     "to_phone_number": "To",
     "user_id": "User ID",
     "verification.status": "Verification",
+    "web3_wallet": "Wallet",
 }
 """Labels by the last names of a path; any other field is named by its own words."""
 

@@ -1,4 +1,7 @@
-"""One-time secrets of events (invitation links, codes): masked when shown, blanked once they are spent."""
+"""One-time secrets of events (invitation links, codes): masked when shown, blanked once they are spent.
+
+Those in the catalog's own samples are none: everybody has them, and who tries a template wants to see them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from urllib.parse import quote
 
 from markupsafe import escape
 
-from hub.catalog.event_types import find_event_type
+from hub.catalog.event_types import find_event_type, sample_data
 from hub.catalog.paths import Slot, Step, expand, parse, slots
 from hub.strings import map_strings
 
@@ -81,7 +84,19 @@ def _secret_slots(name: str, body: Mapping[str, Any]) -> list[Slot]:
         return []
     # Few events of a type that may hold a secret have one, and every one is asked.
     paths = [steps for key, steps in _secret_paths(name) if data.get(key) is not None]
-    return [slot for steps in paths for slot in slots(data, steps)]
+    reached = [slot for steps in paths for slot in slots(data, steps)]
+    sample_id, known = _of_sample(name) if reached else (None, frozenset())
+    if sample_id != data.get("id"):
+        return reached
+    return [(holder, key) for holder, key in reached if not known.issuperset(_texts(holder[key]))]
+
+
+@lru_cache(maxsize=1000)
+def _of_sample(name: str) -> tuple[Any, frozenset[str]]:
+    """Return the id in the sample of an event type, and the texts at its secret paths."""
+    data = sample_data(name)
+    reached = [slot for _, steps in _secret_paths(name) for slot in slots(data, steps)]
+    return data["id"], frozenset(text for holder, key in reached for text in _texts(holder[key]))
 
 
 @lru_cache(maxsize=1000)

@@ -9,7 +9,7 @@ from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
-from hub.catalog.event_types import event_types, read_event, read_sample
+from hub.catalog.event_types import event_types, read_sample, sample_data
 from hub.catalog.masking import json_bytes
 from hub.errors import HubError, NotFound
 from hub.model.event import parse_json
@@ -27,7 +27,7 @@ def sample(name: str) -> dict[str, Any]:
     if name not in event_types():
         raise NotFound(unknown_event_type(name))
     envelope = {"object": "event", "type": name, **read_sample("Envelope")}
-    return {**envelope, "data": _with_bases(read_event(name)["sample"])}
+    return {**envelope, "data": sample_data(name)}
 
 
 def sample_payload(
@@ -94,16 +94,6 @@ def unknown_event_type(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     hint = f'; did you mean "{lowered[near[0]]}"?' if near else ""
     return f'the catalog has no event type "{name[:100]}"{hint} (hub events lists them all)'
-
-
-def _with_bases(value: Any) -> Any:
-    """Return a sample with that of NAME and the keys beside it for every `{"$base": NAME, ...}` in it."""
-    if isinstance(value, list):
-        return [_with_bases(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    base = _with_bases(read_sample(value["$base"])) if "$base" in value else {}
-    return {**base, **{key: _with_bases(item) for key, item in value.items() if key != "$base"}}
 
 
 def _steps(path: str) -> list[Step]:

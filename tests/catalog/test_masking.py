@@ -22,8 +22,37 @@ def invitation(**data):
     return {"type": "invitation.created", "data": {"url": URL, **data}}
 
 
+def real(name):
+    """A body like the catalog's sample, of an event that really happened."""
+    body = catalog.sample(name)
+    return {**body, "data": {**body["data"], "id": "a_real_one"}}
+
+
+@pytest.mark.parametrize("name", WITH_SECRETS)
+def test_what_stands_in_the_catalogs_own_sample_is_no_secret(name):
+    body = catalog.sample(name)
+    payload = json.dumps(body).encode()
+
+    assert catalog.secret_values(name, body) == ()
+    assert catalog.mask_body(name, body) == body
+    assert catalog.blank_secrets(name, payload) is payload
+
+
+def test_what_somebody_put_into_a_sample_is_a_secret():
+    body = catalog.sample("email.created")
+    body["data"]["data"]["otp_code"] = "918273"
+
+    assert catalog.secret_values("email.created", body) == ("918273",)
+    assert catalog.mask_body("email.created", body)["data"]["data"]["otp_code"] == MASK
+
+
+def test_the_samples_code_in_a_real_event_is_a_secret():
+    assert "514982" in catalog.secret_values("email.created", real("email.created"))
+    assert "514982" not in json.dumps(catalog.mask_body("email.created", real("email.created")))
+
+
 def test_the_secrets_of_an_event_come_longest_first():
-    values = catalog.secret_values("email.created", catalog.sample("email.created"))
+    values = catalog.secret_values("email.created", real("email.created"))
 
     assert len(values) == 4
     assert values[-1] == "514982"
@@ -92,7 +121,7 @@ def test_a_secret_of_a_wrong_type_is_masked_whole():
 
 @pytest.mark.parametrize("name", WITH_SECRETS)
 def test_a_blanked_payload_holds_no_secret(name):
-    body = catalog.sample(name)
+    body = real(name)
     payload = json.dumps(body).encode()
     blanked = catalog.blank_secrets(name, payload)
     secrets = catalog.secret_values(name, body)

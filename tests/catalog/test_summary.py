@@ -49,9 +49,11 @@ def test_every_event_type_says_something_of_its_sample(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_secret_is_shown(name):
-    text = repr(summary(name))
+    body = catalog.sample(name)
+    body["data"]["id"] = "a_real_one"
+    text = repr(catalog.summarise(event(name, body)))
 
-    assert not [secret for secret in catalog.secret_values(name, catalog.sample(name)) if secret in text]
+    assert not [secret for secret in catalog.secret_values(name, body) if secret in text]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,17 @@ def test_no_secret_is_shown(name):
 )
 def test_the_headline_says_what_happened(name, assignments, headline):
     assert summary(name, assignments).headline == headline
+
+
+WALLET = "0x71C7656EC7ab88b098defB751B7401B5f6d8976F"
+
+
+def test_a_sign_up_with_nothing_but_a_wallet_is_told_by_it():
+    nothing = {f"data.{name}": [] for name in ("email_addresses", "phone_numbers", "external_accounts")}
+    nothing |= {"data.first_name": None, "data.last_name": None}
+    shown = fields("user.created", {**nothing, "data.web3_wallets": [{"id": "w", "web3_wallet": WALLET}]})
+
+    assert shown["Wallet"] == WALLET
 
 
 def test_a_new_user_is_told_by_name_and_primary_email():
@@ -137,9 +150,10 @@ def test_a_field_reads_well(name, assignments, label, value):
 
 
 def test_a_secret_quoted_in_another_field_is_masked():
-    url = catalog.sample("invitation.created")["data"]["url"]
+    url = "https://accounts.example.com/accept?ticket=abc"
+    changes = {"data.url": url, "data.email_address": f"see {url}"}
 
-    assert fields("invitation.created", {"data.email_address": f"see {url}"})["Email"] == "see ••••••"
+    assert fields("invitation.created", changes)["Email"] == "see ••••••"
 
 
 @pytest.mark.parametrize(
