@@ -8,7 +8,7 @@ import given
 import pytest
 from servers.http_receiver import HttpReceiver
 from servers.program import ROOT
-from shell import bare_environment, shipped_environment
+from shell import bare_environment
 
 
 def configured(tmp_path, routes, **templates):
@@ -31,8 +31,15 @@ routes:
     return bare_environment(HUB_CONFIG="routes.yaml", HUB_TEMPLATES="templates")
 
 
+def welcoming(tmp_path):
+    """The environment of the shipped files with their route `welcome` switched on."""
+    shipped = (ROOT / "config/routes.yaml").read_text(encoding="utf-8")
+    (tmp_path / "welcoming.yaml").write_text(shipped.replace("    enabled: false\n", ""), encoding="utf-8")
+    return bare_environment(HUB_CONFIG="welcoming.yaml", HUB_TEMPLATES=str(ROOT / "templates"))
+
+
 def test_every_message_of_an_event_is_shown_without_any_secret_or_database(run, tmp_path):
-    result = run("preview", "user.created")
+    result = run("preview", "user.created", env=welcoming(tmp_path))
 
     assert result.exit_code == 0, result.output
     text = result.stdout
@@ -44,7 +51,26 @@ def test_every_message_of_an_event_is_shown_without_any_secret_or_database(run, 
     assert "    To: mara.lindqvist@example.com\n    Subject: Welcome, Mara!\n" in text
     assert "  text/plain\n    Welcome, Mara!\n" in text
     assert "  text/html\n    <!DOCTYPE html>" in text
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["welcoming.yaml"]
+
+
+def test_nobody_is_welcomed_as_shipped(run):
+    result = run("preview", "user.created")
+
+    assert result.exit_code == 0, result.output
+    assert "email" not in "".join(line for line in result.stdout.splitlines() if "→" in line)
+
+
+def test_the_code_of_the_catalogs_own_sample_is_shown(run, tmp_path):
+    env = configured(
+        tmp_path, "  - {name: own, events: email.created, send: {to: log, text: '{{ data.data.otp_code }}'}}"
+    )
+
+    shown = run("preview", "email.created", env=env).stdout
+    changed = run("preview", "email.created", "--set", "data.data.otp_code=918273", env=env).stdout
+
+    assert "[log] 514982" in shown
+    assert "[log] ••••••" in changed
 
 
 def test_a_route_that_does_not_match_says_what_its_condition_saw(run):
@@ -74,7 +100,7 @@ def test_a_template_that_fails_shows_what_would_happen_instead(run, tmp_path):
     shutil.copytree(ROOT / "templates", tmp_path / "own" / "templates")
     for name in ("email/welcome.txt.j2", "http/contact.j2"):
         (tmp_path / "own" / "templates" / name).write_text("{{ 1 / 0 }}")
-    env = shipped_environment(HUB_LOG_LEVEL="info") | {"HUB_TEMPLATES": "own/templates"}
+    env = welcoming(tmp_path) | {"HUB_LOG_LEVEL": "info", "HUB_TEMPLATES": "own/templates"}
 
     result = run("preview", "user.created", env=env)
 
@@ -210,8 +236,8 @@ def test_control_characters_of_strangers_do_not_reach_the_terminal(run):
     assert not [char for char in result.stdout if not char.isprintable() and char != "\n"]
 
 
-def test_json_is_for_tools(run):
-    document = json.loads(run("preview", "user.created", "--json").stdout)
+def test_json_is_for_tools(run, tmp_path):
+    document = json.loads(run("preview", "user.created", "--json", env=welcoming(tmp_path)).stdout)
 
     assert document["event"] == {"type": "user.created", "source": "clerk"}
     assert [verdict["matched"] for verdict in document["verdicts"]] == [True, True]
@@ -221,7 +247,7 @@ def test_json_is_for_tools(run):
 
 
 def test_the_html_of_a_mail_can_be_written_to_a_file(run, tmp_path):
-    result = run("preview", "user.created", "--html", "mail.html")
+    result = run("preview", "user.created", "--html", "mail.html", env=welcoming(tmp_path))
 
     assert result.exit_code == 0
     assert (tmp_path / "mail.html").read_text().startswith("<!DOCTYPE html>")
