@@ -163,7 +163,22 @@ class Retry(SendError):
 
 
 class Reject(SendError):
-    """This message can never be accepted: the delivery is dead at once."""
+    """This message can never be accepted: the delivery is dead at once.
+
+    `form` means that only its form cannot, its blocks or sizes: plainer ones are sent before it is dead.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        form: bool = False,
+        status: int | None = None,
+        accepted: Sequence[str] = (),
+        answer: str = "",
+    ) -> None:
+        self.form = form
+        super().__init__(reason, status=status, accepted=accepted, answer=answer)
 
 
 class Pause(SendError):

@@ -87,7 +87,7 @@ def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
         "state": _coloured(item["state"]),
         "reason": inline(item["reason"]),
         "waits": wait_in_words(item["why"], now),
-        "degraded": "the built-in message stands in for the template's" if item["degraded"] else "",
+        "degraded": "it went out in another form than its send block has" if item["degraded"] else "",
         "created": item["created_at"],
         "delivered": item["delivered_at"],
     }

@@ -15,9 +15,9 @@ from hub.catalog.redaction import SHORTEST_SECRET
 from hub.delivery.batch import Completion
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.in_flight import InFlight
-from hub.delivery.render import render
+from hub.delivery.render import plainer, render
 from hub.destinations.base import Destination, find_destination
-from hub.errors import SendError, TemplateError, Unknown, VariableNotSet
+from hub.errors import Reject, Retry, SendError, TemplateError, Unknown, VariableNotSet
 from hub.ingest.route import Rules
 from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
@@ -46,8 +46,9 @@ class Executor:
         Until `begin` it may be taken back, from then on it is being sent: never both. Where that comes too
         late, no attempt was made, and a message that was rendered is kept.
         """
+        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
         try:
-            claim = self._rendered(claim, config, rules)
+            claim = self._rendered(claim, config, rules, link)
             message = claim.message or {}
             if MARKS in message:
                 message = _filled(message, config, rules)
@@ -66,7 +67,10 @@ class Executor:
             self._put_unbegun(claim)
             return
         began_at = time.monotonic()
-        result = self._send(claim, message, config, rules, at)
+        result = self._send(claim, message, config, rules, at, config.timeout_seconds)
+        if isinstance(result, Reject) and result.form:
+            ends_at = began_at + config.timeout_seconds
+            claim, result = self._send_plainer(claim, config, rules, at, result, ends_at, link)
         seconds = time.monotonic() - began_at
         self._completions.put(Completion(claim=claim, result=result, seconds=seconds))
 
@@ -81,10 +85,9 @@ class Executor:
             result = NotBegun(reason=reason, unset=unset)
             self._completions.put(Completion(claim=claim, result=result))
 
-    def _rendered(self, claim: Claim, config: DestinationConfig, rules: Rules) -> Claim:
+    def _rendered(self, claim: Claim, config: DestinationConfig, rules: Rules, link: str) -> Claim:
         if claim.message is not None:
             return claim
-        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
         rendered = render(
             claim.send, claim.event, claim.route, type_of(config), config.options, rules.sandbox, link
         )
@@ -93,8 +96,43 @@ class Executor:
         self._in_flight.keep_message(claim)
         return claim
 
+    def _send_plainer(
+        self,
+        claim: Claim,
+        config: DestinationConfig,
+        rules: Rules,
+        at: datetime,
+        refusal: Reject,
+        ends_at: float,
+        link: str,
+    ) -> tuple[Claim, Receipt | SendError]:
+        """Send a message whose form was refused in plainer forms, until one is taken or the time is over.
+
+        The claim then has the message that was sent last, or is to be sent by the next attempt.
+        """
+        result: Receipt | SendError = refusal
+        kind, reason = type_of(config), rules.mask(refusal.reason)
+        kept = claim.message or {}
+        for form in plainer(kept, claim.send, claim.event, kind, config.options, link, reason):
+            claim = replace(claim, message=form.message, degraded=form.degraded)
+            remaining_seconds = ends_at - time.monotonic()
+            if remaining_seconds <= 0:
+                late = f"{refusal.reason}; no time was left to send it in a plainer form"
+                return claim, Retry(late, status=refusal.status, answer=refusal.answer)
+            message = _filled(form.message, config, rules) if MARKS in form.message else form.message
+            result = self._send(claim, message, config, rules, at, remaining_seconds)
+            if not (isinstance(result, Reject) and result.form):
+                break
+        return claim, result
+
     def _send(
-        self, claim: Claim, message: Message, config: DestinationConfig, rules: Rules, at: datetime
+        self,
+        claim: Claim,
+        message: Message,
+        config: DestinationConfig,
+        rules: Rules,
+        at: datetime,
+        timeout_seconds: float,
     ) -> Receipt | SendError:
         """Send; the one boundary where a destination's own errors become an outcome."""
         context = SendContext(
@@ -104,7 +142,7 @@ class Executor:
             payload=claim.event.payload,
             attempt_number=claim.attempts,
             at=at,
-            timeout_seconds=config.timeout_seconds,
+            timeout_seconds=timeout_seconds,
             accepted=claim.accepted,
             mask=rules.mask,
         )

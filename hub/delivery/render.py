@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,6 +25,8 @@ class Composer(Protocol):
     def compose(self, options: Any, fields: Mapping[str, Any], renderer: Any) -> Message: ...
 
     def compose_builtin(self, options: Any, summary: Summary, note: str | None, link: str) -> Message: ...
+
+    def text_alone(self, message: Message) -> Message | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,8 @@ class SendRenderer:
 
     def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
         variables = self.variables
-        if self.exists(name):  # `${NAME}` is replaced in routes.yaml, not in the files of templates
+        file = name.partition("[")[0]
+        if self.exists(file):  # `${NAME}` is replaced in routes.yaml, not in the files of templates
             variables = {key: item for key, item in variables.items() if key != MARKS}
         return self.sandbox.structure(value, variables, escape, name=name)
 
@@ -84,9 +87,26 @@ def render(
     except TemplateError as error:
         if not composer.read_by_people:
             raise
-        note = f"template failed: {error}"
-        summary = catalog.summarise(event)
-        return Rendered(message=_whole(composer.compose_builtin(options, summary, note, link)), degraded=note)
+        return _builtin(event, composer, options, link, f"template failed: {error}")
+
+
+def plainer(
+    message: Message, send: Send, event: Event, composer: Composer, options: Any, link: str, reason: str
+) -> Iterator[Rendered]:
+    """Yield what to send in place of a message whose form was refused, one after the other, for that reason.
+
+    The text alone comes first, then the built-in message, where it was not that already.
+    """
+    text = composer.text_alone(message)
+    if text is not None:
+        yield Rendered(message=text, degraded=f"{reason}; its text was sent alone")
+    if send.fields:
+        yield _builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
+
+
+def _builtin(event: Event, composer: Composer, options: Any, link: str, note: str) -> Rendered:
+    summary = catalog.summarise(event)
+    return Rendered(message=_whole(composer.compose_builtin(options, summary, note, link)), degraded=note)
 
 
 def _compose(

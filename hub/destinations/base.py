@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol
 
@@ -30,24 +31,44 @@ class Inline:
         self.filled = filled
 
 
+@dataclass(frozen=True, kw_only=True)
+class Flaw:
+    """A part of a structure that its place would refuse: at a path in it, about the key there or its value.
+
+    `is_sure` is false for what may only be newer than this hub.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+    is_sure: bool = True
+    is_about_key: bool = False
+
+
+StructureCheck = Callable[[Any], Iterable[Flaw]]
+"""A look at a structure as it is written, its templates unrendered."""
+
+
 class Structure:
     """Mark of a field of a send block that is a structure whose strings are templates.
 
     `is_body` is False where it stands beside the content of the message, as headers do.
     """
 
-    def __init__(self, *, is_body: bool = True) -> None:
+    def __init__(self, *, is_body: bool = True, check: StructureCheck | None = None) -> None:
         self.is_body = is_body
+        self.check = check
 
 
 class TemplateName:
     """Mark of a field of a send block that names files under `templates/`.
 
     The field's text and each of the suffixes make a file name; at least one of those files must exist.
+    `check` is for those of them that hold a structure.
     """
 
-    def __init__(self, *suffixes: str) -> None:
+    def __init__(self, *suffixes: str, check: StructureCheck | None = None) -> None:
         self.suffixes = suffixes
+        self.check = check
 
 
 InlineText = Annotated[str, Inline()]
@@ -155,6 +176,14 @@ class Destination(ABC):
         Raises TemplateError where one of them makes it a message that cannot be sent.
         """
         return message
+
+    @classmethod
+    def text_alone(cls, message: Message) -> Message | None:
+        """Return the message with nothing but its text; None where it has nothing else.
+
+        It is sent where the place refuses the form of the whole one: `Reject` with `form`.
+        """
+        return None
 
     @classmethod
     def readable(cls, text: str) -> str:

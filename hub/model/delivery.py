@@ -149,7 +149,7 @@ class Settlement:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """A message; `degraded` is the reason where it is the built-in one in place of the user's."""
+    """A message; `degraded` is the reason where it is not as its send block has it."""
 
     message: Message
     degraded: str | None = None

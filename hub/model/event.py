@@ -71,13 +71,6 @@ class Event:
         return self.body.get("data") or {}
 
     @property
-    def http_request(self) -> dict[str, Any]:
-        """The request behind it, as its sender saw it: `client_ip`, `user_agent`; empty where none was."""
-        attributes = self.body.get("event_attributes")
-        request = attributes.get("http_request") if isinstance(attributes, dict) else None
-        return request if isinstance(request, dict) else {}
-
-    @property
     def timestamp(self) -> datetime:
         """The moment it happened, by its sender (in milliseconds; below 1e11 in seconds), else of receipt."""
         value = self.body.get("timestamp")

@@ -48,6 +48,7 @@ class Code(StrEnum):
     BAD_RATE_LIMIT = "bad-rate-limit"
     BAD_PATTERN = "bad-pattern"
     BAD_SEND = "bad-send"
+    BAD_BLOCKS = "bad-blocks"
     DUPLICATE_NAME = "duplicate-name"
     DUPLICATE_PATH = "duplicate-path"
 

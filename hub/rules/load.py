@@ -13,6 +13,7 @@ from hub.errors import ConfigError
 from hub.lint import check_routes
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
+from hub.rules.structures import check_config_structures
 from hub.rules.texts import check_config_texts
 
 
@@ -20,7 +21,8 @@ from hub.rules.texts import check_config_texts
 class CheckedFiles:
     """The user's files, parsed and checked. `tolerated` are problems with which a hub starts.
 
-    Those are what only the catalog tells, and values of the environment that are no good.
+    Those are what only the catalog tells, values of the environment that are no good, and what is known here
+    of a place's limits.
     `config` holds all that is right in them, whatever else is wrong; None where the YAML does not parse.
     """
 
@@ -74,10 +76,12 @@ def check_files(files: Files, environment: Mapping[str, str]) -> CheckedFiles:
     if parsed.config is None or parsed.document is None:
         return CheckedFiles(config=None, problems=presentable(parsed.problems))
     is_whole = not _has_error(parsed.problems)
+    templates_folder = files.templates_folder.as_posix()
     tolerated = [
         *parsed.tolerated,
         *check_routes(parsed.config, parsed.document, is_whole=is_whole),
-        *check_config_texts(parsed.config, parsed.document, files.templates_folder.as_posix()),
+        *check_config_texts(parsed.config, parsed.document, templates_folder),
+        *check_config_structures(parsed.config, parsed.document, templates_folder),
     ]
     return CheckedFiles(
         config=parsed.config,

@@ -51,6 +51,14 @@ def check_config_texts(config: Config, document: Document, templates_folder: str
     return [collector.problem(diagnostic) for diagnostic in diagnostics]
 
 
+def send_paths(document: Document, path: Path) -> list[Path]:
+    """Return the path of each entry of the sends at a path: of one, or of a list."""
+    value: Any = document.value
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else value[step]
+    return [(*path, index) for index in range(len(value))] if isinstance(value, list) else [path]
+
+
 class _Collector:
     """The texts of a configuration by their locations, and the documents that they are in."""
 
@@ -104,19 +112,13 @@ class _Collector:
             yield from self._texts_at(path)
 
     def _texts_of_sends(self, path: Path, sends: tuple[Send, ...]) -> Iterator[Text | WholeEvent]:
-        blocks = self._block_paths(path)
+        blocks = send_paths(self._document, path)
         # A block with a problem of its own is none of the sends: which one is missing is not known.
         for block_path, send in zip(blocks, sends, strict=True) if len(blocks) == len(sends) else ():
             destination = self._config.destinations.get(send.to)
             destination_class = find_destination(destination.type) if destination else None
             if destination_class is not None:
                 yield from self._texts_of_send(block_path, send, destination_class)
-
-    def _block_paths(self, path: Path) -> list[Path]:
-        value: Any = self._document.value
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else value[step]
-        return [(*path, index) for index in range(len(value))] if isinstance(value, list) else [path]
 
     def _texts_of_send(
         self, path: Path, send: Send, destination: type[Destination]

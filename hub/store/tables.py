@@ -116,7 +116,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
     Column("message", Json, comment="rendered by the first attempt"),
-    Column("degraded", StorableText, comment="why the built-in message went instead"),
+    Column("degraded", StorableText, comment="why it went out in another form"),
     Column("accepted", Json, comment="recipients that have it already"),
     Column("token", String(40), comment="who may settle it while it is being sent"),
     Column("lease_until", Time),

@@ -163,7 +163,9 @@ class Sandbox:
 
 def variables(event: Event, route: str) -> dict[str, Any]:
     """Return the variables of a condition; a template has `destination` and `link` besides."""
-    request = event.http_request
+    attributes = event.body.get("event_attributes")
+    sent = attributes.get("http_request") if isinstance(attributes, dict) else None
+    request = sent if isinstance(sent, dict) else {}
     texts = {
         "instance_id": event.body.get("instance_id"),
         "client_ip": request.get("client_ip"),

@@ -22,6 +22,9 @@ TEXT_LIMIT = 3000
 HEADER_LIMIT = 150
 FIELDS_LIMIT = 10
 FIELD_LIMIT = 2000
+EXPLANATIONS = {
+    "invalid_blocks": {"errors": ["must be less than 76 characters [json-pointer:/blocks/0/text/text]"]}
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +123,7 @@ class SlackReceiver:
         if parent and self._find(parent) is None:
             error = "message_not_found"
         if channel is None or error:
-            return _api_response(error=error)
+            return _api_response(error=error, **EXPLANATIONS.get(error, {}))
         message = replace(_message(channel, body), ts=self._stamp(), thread_ts=parent)
         self.inbox.add(message)
         return _api_response(channel=channel, ts=message.ts)
@@ -164,6 +167,8 @@ def error_of(body: Mapping[str, Any]) -> str:
 def _block_is_valid(block: Any) -> bool:
     if not isinstance(block, dict) or not isinstance(block.get("type"), str):
         return False
+    if not all(_element_is_valid(element) for element in _elements_in(block)):
+        return False
     fields = block.get("fields", [])
     if block["type"] == "section" and not fields and "text" not in block:
         return False
@@ -177,6 +182,39 @@ def _block_is_valid(block: Any) -> bool:
         and all(_text_is_valid(text, FIELD_LIMIT) for text in fields)
         and all(_text_is_valid(text, TEXT_LIMIT) for text in elements if text.get("type") != "image")
     )
+
+
+def _elements_in(block: Mapping[str, Any]) -> Iterable[Any]:
+    """The elements in a block, an image block among them; None for a list that must not be empty."""
+    if block["type"] == "image":
+        yield block
+    if block["type"] in ("actions", "context"):
+        yield from block.get("elements") or [None]
+    if "accessory" in block:
+        yield block["accessory"]
+
+
+def _element_is_valid(element: Any) -> bool:
+    if not isinstance(element, dict):
+        return False
+    if element.get("type") == "image":
+        url = element.get("image_url", "")
+        return (
+            url.startswith("https://")
+            and ".invalid/" not in url
+            and 0 < len(element.get("alt_text", "")) <= 2000
+        )
+    if element.get("type") == "button":
+        url, value = element.get("url", "https://"), element.get("value", "x")
+        is_link = url.startswith("https://") and len(url) <= 3000
+        return is_link and 0 < len(value) <= 2000 and _text_is_valid(element.get("text"), 75)
+    if element.get("type") == "overflow":
+        options = element.get("options") or []
+        return 0 < len(options) <= 5 and all(
+            _text_is_valid(option.get("text"), 75) and 0 < len(option.get("value", "")) <= 150
+            for option in options
+        )
+    return True
 
 
 def _text_is_valid(text: Any, limit: int) -> bool:
@@ -204,5 +242,5 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 
 
 def _api_response(*, error: str = "", **values: Any) -> CannedResponse:
-    document = {"ok": False, "error": error} if error else {"ok": True, **values}
+    document = {"ok": False, "error": error, **values} if error else {"ok": True, **values}
     return CannedResponse(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})

@@ -12,10 +12,10 @@ from slack_sdk.errors import SlackApiError
 
 from hub import yamldoc
 from hub.destinations.base import Block, Destination, Renderer
-from hub.destinations.slack.blocks import BLOCKS_LIMIT, builtin, fallback, fit
+from hub.destinations.slack.blocks import builtin, fallback, fit, rendered
 from hub.destinations.slack.client import Bot
 from hub.destinations.slack.errors import is_page, refusal_error, word_in
-from hub.destinations.slack.mrkdwn import cut, escape, unescape
+from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown, unescape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
@@ -35,7 +35,7 @@ class SlackDestination(Destination):
     type: ClassVar[str] = "slack"
     concurrency: ClassVar[int] = 1
     rate_limit: ClassVar[RateLimit | None] = RateLimit(count=1, seconds=1, burst=5)
-    escapes: ClassVar[tuple[Escape, ...]] = (escape,)
+    escapes: ClassVar[tuple[Escape, ...]] = (escape, escape_markdown)
     Options = SlackOptions
     Send = SlackSend
 
@@ -44,12 +44,6 @@ class SlackDestination(Destination):
         assert isinstance(send, SlackSend)
         if send.template is not None and (send.text is not None or send.blocks is not None):
             yield "template excludes text and blocks: it is the whole message"
-        if send.blocks is not None and not 0 < len(send.blocks) <= BLOCKS_LIMIT:
-            yield f"blocks must have 1 to {BLOCKS_LIMIT} entries"
-        if send.blocks and not all(
-            isinstance(block, dict) and isinstance(block.get("type"), str) for block in send.blocks
-        ):
-            yield "each of blocks must be a mapping with a type, such as section"
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
@@ -61,6 +55,15 @@ class SlackDestination(Destination):
     @classmethod
     def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
         return _fitted(*builtin(summary, note, link))
+
+    @classmethod
+    def finished(cls, message: Message) -> Message:
+        return _fitted(message["text"], message.get("blocks", []))
+
+    @classmethod
+    def text_alone(cls, message: Message) -> Message | None:
+        text = {key: value for key, value in message.items() if key != "blocks"}
+        return text if text != message else None
 
     @classmethod
     def readable(cls, text: str) -> str:
@@ -146,12 +149,9 @@ def _fitted(text: str, blocks: list[dict[str, Any]]) -> Message:
 
 
 def _rendered_blocks(name: str, value: Any, renderer: Renderer) -> list[dict[str, Any]]:
-    rendered = renderer.structure(value, escape, name=name)
-    blocks = rendered.get("blocks") if isinstance(rendered, dict) else rendered
+    blocks = rendered(value.get("blocks") if isinstance(value, dict) else value, renderer, name)
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise TemplateError(name, None, "must be a list of blocks")
-    if len(blocks) > BLOCKS_LIMIT:
-        raise TemplateError(name, None, f"has {len(blocks)} blocks; Slack takes at most {BLOCKS_LIMIT}")
     return blocks
 
 

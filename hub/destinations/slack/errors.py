@@ -6,6 +6,7 @@ https://docs.slack.dev/reference/methods/chat.postMessage (200 and `ok: false` w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +17,9 @@ from hub.transport.http import retry_after_seconds
 
 MESSAGE_ERRORS = frozenset(
     {
+        "attachment_payload_limit_exceeded",
         "invalid_arguments",
+        "invalid_attachments",
         "invalid_blocks",
         "invalid_blocks_format",
         "invalid_payload",
@@ -26,7 +29,10 @@ MESSAGE_ERRORS = frozenset(
         "too_many_attachments",
     }
 )
-"""Slack's words for: this message can never be accepted."""
+"""Slack's words for: this message can never be accepted in this form.
+
+One image that Slack cannot fetch is enough for `invalid_blocks`.
+"""
 
 DESTINATION_ERRORS: Mapping[str, str] = {
     "account_inactive": "the bot's app or workspace is gone; install it again and set the new token",
@@ -65,18 +71,26 @@ def is_page(answer: str) -> bool:
     return answer.lstrip("\ufeff \t\r\n").startswith("<")
 
 
+def explanation_in(answer: str) -> str:
+    """Return Slack's sentence on what is wrong in a bot's message; nothing where that could be anything."""
+    try:
+        errors = json.loads(answer)["errors"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return first if isinstance(first, str) and re.fullmatch(r"[\w .,:/()\[\]'-]{1,150}", first) else ""
+
+
 def refusal_error(
     status: int, headers: Mapping[str, Any], word: str, now: datetime, answer: str
 ) -> SendError:
     """Return the error that a refusal with Slack's word for it stands for; `answer` is all that came."""
-    error = _error(status, headers, word, now, is_from_slack=not is_page(answer))
+    error = _error(status, headers, word, now, answer)
     error.answer = answer
     return error
 
 
-def _error(
-    status: int, headers: Mapping[str, Any], word: str, now: datetime, *, is_from_slack: bool
-) -> SendError:
+def _error(status: int, headers: Mapping[str, Any], word: str, now: datetime, answer: str) -> SendError:
     reason = f"Slack answered {status} {word}".rstrip() if status != 200 else f"Slack answered {word}"
     if word in DESTINATION_ERRORS:
         return Pause(f"{reason}: {DESTINATION_ERRORS[word]}", status=status)
@@ -84,8 +98,9 @@ def _error(
         return Pause(
             f"{reason}: it does not take messages here; check the destination's address", status=status
         )
-    if word in MESSAGE_ERRORS or (status in (400, 413) and is_from_slack):
-        return Reject(reason, status=status)
+    if word in MESSAGE_ERRORS or (status in (400, 413) and not is_page(answer)):
+        reason = ": ".join(filter(None, (reason, explanation_in(answer))))
+        return Reject(reason, form=True, status=status)
     if word in UNKNOWN_ERRORS and status == 200:
         return Unknown(reason, status=status)
     if 300 <= status < 400:

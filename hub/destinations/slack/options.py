@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, field_validator
 
 from hub.destinations.base import Block, InlineText, Structure, TemplateName
+from hub.destinations.slack.shapes import check_blocks
 
 SLACK_API_URL = "https://slack.com/api/"
 
@@ -63,8 +64,8 @@ class SlackSend(Block):
     """A send block to a destination of type `slack`. `text` beside blocks is what notifications show."""
 
     text: InlineText | None = None
-    blocks: Annotated[list[Any] | None, Structure()] = None
-    template: Annotated[str, TemplateName(".j2", ".blocks.yaml")] | None = None
+    blocks: Annotated[list[Any] | None, Structure(check=check_blocks)] = None
+    template: Annotated[str, TemplateName(".j2", ".blocks.yaml", check=check_blocks)] | None = None
 
 
 def _is_url(url: str) -> bool:
