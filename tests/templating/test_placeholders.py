@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 import given
 import pytest
@@ -268,3 +269,22 @@ def test_a_recipient_is_known_when_it_is_sent() -> None:
     ]
     with pytest.raises(TemplateError, match="exactly one valid address"):
         kind("email").finished(sent("email", fields, {"WHO": "a@b.example, c@d.example"}))
+
+
+def test_a_form_a_query_and_headers_have_their_variables_before_they_are_encoded() -> None:
+    fields = {
+        "form": {"To": "${NAME} & {{ data.name }}"},
+        "query": {"key": "${NAME}"},
+        "headers": {"Authorization": "Bearer ${PLAIN}"},
+    }
+    message = sent("http", fields)
+
+    assert message["form"] == [["To", f"{EVIL} & <Ada>"]]
+    assert message["query"] == [["key", EVIL]]
+    assert message["headers"] == [["Authorization", "Bearer plain words"]]
+
+
+def test_a_body_of_a_form_has_them_encoded() -> None:
+    fields = {"body": "To=${NAME}&x=1", "content_type": "application/x-www-form-urlencoded"}
+
+    assert parse_qs(sent("http", fields)["body"]) == {"To": [EVIL], "x": ["1"]}
