@@ -117,8 +117,13 @@ class SendError(HubError):
     """An attempt that did not deliver.
 
     `status` is the protocol's answer code where there was one, `answer` the words of it, as they came;
-    `accepted` the recipients that did get the message all the same.
+    `accepted` the recipients that did get the message all the same. `throttled` means that the whole
+    destination asked for a rest (429): it is held, for `after_seconds` at least where it said for how long,
+    and its breaker does not count the answer.
     """
+
+    throttled: bool = False
+    after_seconds: float | None = None
 
     def __init__(
         self, reason: str, *, status: int | None = None, accepted: Sequence[str] = (), answer: str = ""
@@ -140,9 +145,8 @@ class About(Enum):
 class Retry(SendError):
     """Not delivered, but may be later: the next attempt follows by the schedule.
 
-    `after_seconds` is the least the destination asked us to wait; `throttled` means it is the whole
-    destination that asked (429): it is held so long, no attempt of the schedule is used, and its breaker
-    does not count it. What is `about` a message never opens a breaker, and closes one as a success does.
+    `after_seconds` is the least the destination asked us to wait; where it is `throttled` no attempt of the
+    schedule is used. What is `about` a message never opens a breaker, and closes one as a success does.
     """
 
     def __init__(

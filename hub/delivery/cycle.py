@@ -63,7 +63,10 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
             states[name] = throttle.after_take_back(config, state, claim.probe, result.now)
             return retry.not_begun(claim, reason, unset)
         case Receipt() as receipt:
-            states[name] = throttle.after_success(state)
+            if receipt.throttled:
+                states[name] = throttle.after_throttling(state, receipt.after_seconds, result.now)
+            else:
+                states[name] = throttle.after_success(state)
             return retry.after_receipt(claim, receipt, completion.seconds)
         case error:
             states[name] = throttle.after_failure(state, error, result.now)

@@ -128,12 +128,20 @@ def after_failure(state: DestinationState, error: SendError, now: datetime) -> D
     match error:
         case Pause():
             return replace(state, paused_at=now, paused_reason=error.reason)
-        case Retry(throttled=True):
-            return _throttled(state, error.after_seconds, now)
+        case SendError(throttled=True):
+            return after_throttling(state, error.after_seconds, now)
         case Retry(about=About.ENDPOINT) | Unknown():
             return _failed(state, now)
         case _:
             return after_success(state)
+
+
+def after_throttling(state: DestinationState, asked_seconds: float | None, now: datetime) -> DestinationState:
+    """Return the state after one more 429; several that were under way together count as one."""
+    rests_already = state.throttled_until is not None and state.throttled_until > now
+    count = state.throttled_count + (not rests_already)
+    until = now + timedelta(seconds=rest_seconds(count, asked_seconds))
+    return replace(state, throttled_count=count, throttled_until=max(until, state.throttled_until or until))
 
 
 def probe_seconds(probes: int) -> float:
@@ -150,14 +158,6 @@ def rest_seconds(count: int, asked_seconds: float | None) -> float:
     rests = count if asked_seconds is None else count - TRUSTED_RESTS
     own = FIRST_REST_SECONDS * 2 ** min(rests - 1, 10) if rests > 0 else 0.0
     return max(min(own, LONGEST_REST_SECONDS), min(asked_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS))
-
-
-def _throttled(state: DestinationState, asked_seconds: float | None, now: datetime) -> DestinationState:
-    """One more 429; several that were under way together, before it rested, count as one."""
-    rests_already = state.throttled_until is not None and state.throttled_until > now
-    count = state.throttled_count + (not rests_already)
-    until = now + timedelta(seconds=rest_seconds(count, asked_seconds))
-    return replace(state, throttled_count=count, throttled_until=max(until, state.throttled_until or until))
 
 
 def _failed(state: DestinationState, now: datetime) -> DestinationState:

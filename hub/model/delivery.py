@@ -102,13 +102,15 @@ class Receipt:
     """A destination's word that it has the message.
 
     `detail` is one line for people, `status` the protocol's code, `answer` the words of it, as they came;
-    `accepted` the recipients of a mail.
+    `accepted` the recipients of a mail. `throttled` and `after_seconds` are as in SendError.
     """
 
     detail: str
     status: int | None = None
     accepted: tuple[str, ...] = ()
     answer: str = ""
+    throttled: bool = False
+    after_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 import given
+import pytest
 from sqlalchemy import delete, func, select, update
 
 from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.delivery.cycle import run_cycle
-from hub.errors import Pause, Retry, Unknown
+from hub.errors import Pause, Reject, Retry, Unknown
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import Claim, NotBegun, Outcome, Receipt, State
 from hub.model.destination import DestinationConfig, DestinationState, RateLimit
@@ -409,3 +410,20 @@ def test_a_claim_names_its_lease(store: Store) -> None:
 
     assert isinstance(claim, Claim)
     assert 20 < remaining <= CRM.timeout_seconds + 15
+
+
+@pytest.mark.parametrize("is_delivered", [True, False])
+def test_what_a_429_means_for_the_delivery_does_not_end_the_rest(store: Store, is_delivered: bool) -> None:
+    owe(store, 2, "crm")
+    started = cycle(store, replace(CRM, concurrency=1))
+    result: Any = Receipt(detail="429", status=429, throttled=True, after_seconds=90.0)
+    if not is_delivered:
+        result = Reject("429", status=429)
+        result.throttled, result.after_seconds = True, 90.0
+    ended = cycle(store, completions=completed(started, result))
+
+    assert [settlement.state for settlement in ended.settlements] == [
+        State.DELIVERED if is_delivered else State.DEAD
+    ]
+    assert ended.claims == []
+    assert ended.next_at == ended.now + timedelta(seconds=90)

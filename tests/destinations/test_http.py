@@ -267,11 +267,12 @@ def test_a_send_with_headers_alone_passes_the_event_on(renderer):
 # -- what an answer means -------------------------------------------------------------------------
 
 
-def judged(status, *, on_status=None, path=None, on_status_of_send=None):
+def judged(status, *, on_status=None, path=None, on_status_of_send=None, headers=None):
     message = {"method": "POST", "content_type": "a/b", "body": "", "on_status": on_status_of_send or {}}
     if path:
         message["path"] = path
-    with HttpReceiver([CannedResponse(status=status, body=b"the\nanswer")]) as receiver:
+    answer = CannedResponse(status=status, body=b"the\nanswer", headers=headers or {})
+    with HttpReceiver([answer]) as receiver:
         place = destination(receiver.url, on_status=on_status or {})
         try:
             return place.send(message, attempt())
@@ -330,6 +331,22 @@ def test_on_status_of_a_send_adds_to_the_destinations_and_wins(renderer):
     results = [judged(status, on_status=rules, on_status_of_send=kept) for status in (404, 409, 401)]
 
     assert [type(result) for result in results] == [Reject, Receipt, Pause]
+
+
+@pytest.mark.parametrize(
+    ("rules", "kind"),
+    [
+        ({}, Retry),
+        ({"429": "delivered"}, Receipt),
+        ({"4xx": "dead"}, Reject),
+        ({"429": "unknown"}, Unknown),
+        ({"429": "pause"}, Pause),
+    ],
+)
+def test_a_429_holds_the_destination_whatever_on_status_says(rules, kind):
+    result = judged(429, on_status=rules, headers={"Retry-After": "90"})
+
+    assert (type(result), result.throttled, result.after_seconds) == (kind, True, 90.0)
 
 
 def test_a_redirect_that_on_status_judges_is_still_not_followed():

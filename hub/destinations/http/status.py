@@ -12,7 +12,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
-from hub.errors import About, Pause, Reject, Retry, Unknown
+from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
 from hub.model.delivery import Receipt
 from hub.strings import one_line
 from hub.transport.http import HttpResponse, retry_after_seconds
@@ -46,30 +46,35 @@ def judge(response: HttpResponse, on_status: Mapping[str, Any], has_path: bool, 
 
     `on_status` is what users wrote; the number wins over its class. A 429 holds the destination in any case.
     """
-    status, answer = response.status, response.text
-    throttled = status == HTTPStatus.TOO_MANY_REQUESTS
-    after_seconds = retry_after_seconds(response.headers, now)
+    status = response.status
     ruled = on_status.get(str(status), on_status.get(f"{status // 100}xx"))
     meaning = Meaning(ruled) if ruled else _usual(status)
     reason = _reason(status) + (f": {meaning}, by on_status" if ruled else "")
+    throttled = status == HTTPStatus.TOO_MANY_REQUESTS
+    after_seconds = retry_after_seconds(response.headers, now)
+    if meaning is Meaning.DELIVERED:
+        return Receipt(
+            detail=reason,
+            status=status,
+            answer=response.text,
+            throttled=throttled,
+            after_seconds=after_seconds,
+        )
+    error = _error(meaning, reason, status, has_path)
+    error.answer, error.throttled, error.after_seconds = response.text, throttled, after_seconds
+    raise error
+
+
+def _error(meaning: Meaning, reason: str, status: int, has_path: bool) -> SendError:
     match meaning:
-        case Meaning.DELIVERED:
-            return Receipt(detail=reason, status=status, answer=answer)
         case Meaning.DEAD:
-            raise Reject(reason, status=status, answer=answer)
+            return Reject(reason, status=status)
         case Meaning.PAUSE:
-            raise Pause(reason, status=status, answer=answer)
+            return Pause(reason, status=status)
         case Meaning.UNKNOWN:
-            raise Unknown(reason, status=status, answer=answer)
+            return Unknown(reason, status=status)
     is_about_message = status in MESSAGE_STATUSES or (has_path and status in PATH_STATUSES)
-    raise Retry(
-        reason,
-        status=status,
-        throttled=throttled,
-        after_seconds=after_seconds,
-        about=About.MESSAGE if is_about_message else About.ENDPOINT,
-        answer=answer,
-    )
+    return Retry(reason, status=status, about=About.MESSAGE if is_about_message else About.ENDPOINT)
 
 
 def _usual(status: int) -> Meaning:
