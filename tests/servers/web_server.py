@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -125,6 +126,11 @@ class WebServer:
 
     def descriptors(self) -> int:
         return self._worker.num_fds()
+
+    def may_have_descriptors(self, count: int) -> None:
+        """Let the process have so many more than now, as if others had taken the rest."""
+        _, hard = resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE, (self.descriptors() + count, hard))
 
     def megabytes(self) -> float:
         return self._worker.memory_info().rss / 1024 / 1024

@@ -83,6 +83,7 @@ def test_who_does_not_take_an_answer_or_never_closes_is_cut_off(hasty: WebServer
     before = hasty.descriptors()
     with SlowClients(hasty.port, kind, 5):
         began = time.monotonic()
+        wait_until(lambda: hasty.descriptors() > before, "the connections", 5)
         wait_until(lambda: hasty.descriptors() <= before, "their end", 10)
 
         assert time.monotonic() - began < 2 * UNTAKEN_SECONDS + CLOSING_SECONDS + SLACK_SECONDS
@@ -140,6 +141,14 @@ def test_at_the_limit_of_connections_the_oldest_makes_room(hasty: WebServer) -> 
         assert b" 200 " in newcomer.recv(65536)
         assert clients.connections[0].recv(1) == b""
         newcomer.close()
+
+
+def test_where_no_descriptor_is_free_the_oldest_makes_room(tmp_path: Path) -> None:
+    with WebServer(tmp_path) as server:
+        server.may_have_descriptors(20)
+        with SlowClients(server.port, "silent", 40):
+            assert server.slowest_answer(2) < LONGEST_SECONDS
+        assert "Traceback" not in server.log
 
 
 def test_unfinished_bodies_hold_no_more_memory_than_they_may(hasty: WebServer) -> None:
