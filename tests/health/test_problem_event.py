@@ -84,3 +84,25 @@ def test_a_message_stays_short_whatever_happens() -> None:
         {"label": "Page", "text": "https://hub.example.com"},
     ]
     assert all(len(line["text"]) < 200 for line in data["lines"])
+
+
+def test_a_message_about_a_source_tells_nothing_of_a_destination_of_its_name() -> None:
+    headline = "crm: 30 refused since 11:59, no signature fits KEY; the last accepted came 11:58 UTC"
+    finding = Finding(
+        code=FindingCode.REFUSED,
+        severity=FindingSeverity.BAD,
+        subject="crm",
+        headline=headline,
+        since=NOW - timedelta(minutes=1),
+        cure="compare KEY with the signing secret",
+    )
+    refused = Notice(alert=alert(AlertKind.TURNED_AWAY, "crm"), finding=finding)
+    over = Notice(alert=alert(AlertKind.SILENT, "crm", since=None), finding=None)
+    counts = {("crm", State.PENDING): 3, ("crm", State.DEAD): 2}
+    data = problem_data([refused, over], with_counts(counts), "")
+
+    assert [(line["label"], line["text"]) for line in data["lines"]] == [
+        ("Problem", headline),
+        ("To do", "Compare KEY with the signing secret"),
+        ("Over", "crm sends again"),
+    ]
