@@ -29,7 +29,8 @@ PATIENCE = {
     AlertKind.FAILING: timedelta(seconds=60),
     AlertKind.RELOAD: timedelta(seconds=5),
     AlertKind.DISK: timedelta(0),
-    AlertKind.TURNED_AWAY: timedelta(seconds=5),
+    # What another process accepted meanwhile may be told up to 10 s late.
+    AlertKind.TURNED_AWAY: timedelta(seconds=20),
     AlertKind.SILENT: timedelta(0),
 }
 """So long each must have lasted: what belongs together is told together, and a hiccup is no alert."""
