@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from hub.model.delivery import MESSAGE_LIMIT_BYTES
-from hub.templating.escapes import Escape, as_json
+from hub.templating.escapes import Escape, as_json, html
 from hub.templating.filters import FILTERS, to_json_in_html
 from hub.templating.limits import (
     GROWING_FILTERS,
@@ -181,3 +181,18 @@ FILTERS_IN_HTML: Mapping[str, Callable[..., Any]] = {
     **AVAILABLE_FILTERS,
     "tojson": _limited_filter("tojson", to_json_in_html),
 }
+
+
+def filters_for(escape: Escape) -> dict[str, Callable[..., Any]]:
+    """Return the filters of templates with an escape: `e` and its like are that, and not HTML's anywhere."""
+    if escape is html:
+        return dict(FILTERS_IN_HTML)
+    if escape is as_json:
+        return dict(AVAILABLE_FILTERS)
+
+    def escaped(value: Any) -> Markup:
+        empty = value is None or isinstance(value, jinja2.Undefined)
+        return value if isinstance(value, Markup) else Markup("" if empty else escape(value))  # noqa: S704
+
+    own = dict.fromkeys(("e", "escape", "forceescape"), _limited_filter("escape", escaped))
+    return {**AVAILABLE_FILTERS, **own}

@@ -17,8 +17,8 @@ from hub.errors import TemplateError
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES
 from hub.model.event import Event
 from hub.strings import one_line
-from hub.templating.environment import FILTERS_IN_HTML, LimitedEnvironment, finalize
-from hub.templating.escapes import Escape, as_json, html, plain
+from hub.templating.environment import LimitedEnvironment, filters_for, finalize
+from hub.templating.escapes import Escape, as_json, plain
 from hub.templating.filters import as_jsonable
 from hub.templating.limits import time_limit
 from hub.templating.placeholders import bind, placed
@@ -155,8 +155,7 @@ class Sandbox:
         if environment is None:
             # Autoescape is what marks the results of macros, blocks and super() as escaped already.
             environment = self._environment.overlay(autoescape=True, finalize=finalize(escape))
-            if escape is html:
-                environment.filters = dict(FILTERS_IN_HTML)
+            environment.filters = filters_for(escape)
             self._escaped[escape] = environment
         return environment
 

@@ -183,6 +183,14 @@ def test_what_a_body_prints_is_escaped_for_its_type(renderer, content_type, prin
     assert (message["body"], message["content_type"]) == (f"Name={printed}&A=b", content_type)
 
 
+@pytest.mark.parametrize("printed", ["data.name | e", "data.name | escape", "data.name | forceescape"])
+def test_an_escape_by_hand_is_that_of_the_place(renderer, printed):
+    fields = {"body": f"Name={{{{ {printed} }}}}", "content_type": "application/x-www-form-urlencoded"}
+    message = composed(renderer, fields, data={"name": "x&To=+1999"})
+
+    assert message["body"] == "Name=x%26To%3D%2B1999"
+
+
 @pytest.mark.parametrize("field", ["form", "query", "headers"])
 def test_entries_are_left_out_sent_empty_or_repeated(renderer, field):
     fields = {
