@@ -135,7 +135,7 @@ def value_fault(value: str) -> str | None:
     """Return the fault of a value that is one anywhere, as a part of a sentence; None where it has none."""
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return "it has quotes around it; take them off where it is set"
-    if not value.startswith("-----BEGIN ") and printable(value, instead="\0") != value:
+    if not value.startswith("-----BEGIN ") and printable(value, instead="") != value:
         return "it has a line break or another control character in it; set it again without"
     return None
 

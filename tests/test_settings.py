@@ -119,3 +119,64 @@ def test_no_secret_shows() -> None:
     shown = repr(load_settings({"DATABASE_URL": POSTGRES, "HUB_PASSWORD": "swordfish", "API_KEY": "sk_1"}))
 
     assert not [secret for secret in ("hunter2", "swordfish", "sk_1") if secret in shown]
+
+
+# -- values that are no good ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "HUB_PASSWORD", "PORT", "HUB_CONFIG", "HUB_OF_A_LATER_RELEASE"]
+)
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ('"swordfish"', "it has quotes around it; take them off where it is set"),
+        ("'swordfish'", "it has quotes around it; take them off where it is set"),
+        ("sword\nfish", "it has a line break or another control character in it; set it again without"),
+        ("sword\x00fish", "it has a line break or another control character in it; set it again without"),
+    ],
+)
+def test_a_value_that_is_no_good_stops_the_start_with_one_sentence(name: str, value: str, fault: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: value})
+
+    assert str(refused.value) == f"{name} cannot be used: {fault}"
+
+
+def test_white_space_around_a_value_is_taken_off() -> None:
+    settings = load_settings(
+        {"HUB_PASSWORD": " swordfish\n", "PORT": "5000 ", "DATABASE_URL": " \n", "A": "\tx "}
+    )
+
+    assert (settings.password, settings.port, settings.database_url) == (
+        "swordfish",
+        5000,
+        "sqlite:///hub.db",
+    )
+    assert settings.environment["A"] == "x"
+    assert load_settings({"HUB_PASSWORD": " "}).password is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hub.example.com",
+        "'https://hub.example.com'",
+        "https://hub.ex\nample.com",
+        "https://hub.example.com?a",
+        "https:///x",
+        "ftp://hub.example.com",
+        "https://hub.example.com:x",
+    ],
+)
+def test_a_public_url_that_is_none_counts_as_unset(value: str) -> None:
+    settings = load_settings({"HUB_PUBLIC_URL": value})
+
+    assert settings.public_url == ""
+    assert [warning.partition(",")[0] for warning in settings.warnings] == ["HUB_PUBLIC_URL cannot be used"]
+
+
+def test_a_public_url_may_have_a_path() -> None:
+    settings = load_settings({"HUB_PUBLIC_URL": " https://example.com/hub/ "})
+
+    assert (settings.public_url, settings.warnings) == ("https://example.com/hub", ())

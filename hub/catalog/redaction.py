@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote_plus, unquote, urlsplit
 
 from hub import catalog
 from hub.catalog.masking import written_forms
@@ -79,10 +79,16 @@ def redaction_of(environment: Mapping[str, str], names: Iterable[str]) -> Redact
 
 def _forms(value: str) -> set[str]:
     """Return the forms of a value that others may repeat: itself, escaped, in base64, or a part of a URL."""
-    parts = [value, *_parts_of_url(value)]
-    forms = {form for part in parts for form in written_forms(part)}
-    forms |= {b64encode(part.encode("utf-8", "replace")).decode().rstrip("=") for part in parts}
-    return {form for form in forms if len(form) >= SHORTEST_SECRET and len(value) >= SHORTEST_SECRET}
+    parts = [value, *_parts_of_url(value)] if len(value) >= SHORTEST_SECRET else []
+    escaped = {form for part in parts for form in written_forms(part)}
+    escaped |= {quote_plus(part, errors="replace") for part in parts}
+    # Header lines are bytes, which servers read as Latin-1; what was escaped may stand in JSON.
+    escaped |= {part.encode("utf-8", "replace").decode("latin-1") for part in parts}
+    in_json = {
+        json.dumps(form, ensure_ascii=is_ascii)[1:-1] for form in escaped for is_ascii in (True, False)
+    }
+    encoded = {b64encode(part.encode("utf-8", "replace")).decode().rstrip("=") for part in parts}
+    return {form for form in escaped | in_json | encoded if len(form) >= SHORTEST_SECRET}
 
 
 def _parts_of_url(value: str) -> Iterator[str]:

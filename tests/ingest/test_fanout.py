@@ -279,3 +279,26 @@ def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Stor
     with store.read() as snapshot:
         assert result.deliveries == 1
         assert snapshot.reports.event(event.id).payload == event.payload
+
+
+def test_a_resend_decides_the_routes_that_lacked_a_variable_and_only_those(store: Store) -> None:
+    condition = "data.id == ${ADMIN}"
+    other = given.route("other", ("*",), "log")
+    lacking = given.route("admins", ("*",), "log", when=(condition,), unset={condition: ("ADMIN",)})
+    decided = given.route("admins", ("*",), "log", when=(condition,))
+    event = given.event(data={"id": "user_1"})
+    first = fan_out(event, given.rules(lacking, other), store)
+    again = fan_out(replace(event, id="evt_again"), given.rules(lacking, other), store)
+    configured = given.rules(decided, other, environment={"ADMIN": "user_1"})
+    mended = fan_out(replace(event, id="evt_mended"), configured, store)
+    once_more = fan_out(replace(event, id="evt_once_more"), configured, store)
+    with store.read() as snapshot:
+        owed = snapshot.reports.deliveries(event=event.id)
+        verdicts = snapshot.reports.event(event.id).verdicts
+
+    assert [result.deliveries for result in (first, again, mended, once_more)] == [1, 0, 1, 0]
+    assert sorted(record.route for record in owed) == ["admins", "other"]
+    assert [(verdict.route, verdict.matched, verdict.unset) for verdict in verdicts] == [
+        ("admins", True, ()),
+        ("other", True, ()),
+    ]

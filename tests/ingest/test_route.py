@@ -184,3 +184,56 @@ def test_data_of_any_shape_is_routed(data: Any) -> None:
     rules = given.rules(given.route("r", ("*",), when=("data.a.b == 1",)), given.route("all", ("*",)))
 
     assert taken(rules, event) == ["all"]
+
+
+# -- variables in conditions ----------------------------------------------------------------------
+
+
+def of_condition(condition: str, *unset: str, **environment: str) -> Rules:
+    route = given.route("all", ("*",), when=(condition,), unset={condition: unset} if unset else {})
+    return given.rules(route, environment=environment)
+
+
+def test_a_route_that_lacks_a_variable_is_not_decided() -> None:
+    (verdict,) = match(of_condition("data.id == ${ADMIN}", "ADMIN"), given.event()).verdicts
+
+    assert (verdict.matched, verdict.unset) == (False, ("ADMIN",))
+    assert (verdict.condition, verdict.value) == ("data.id == ${ADMIN}", "not configured: ADMIN is not set")
+
+
+def test_a_condition_before_it_decides_all_the_same() -> None:
+    route = given.route("all", ("*",), when=("false", "${A}"), unset={"${A}": ("A",)})
+    (verdict,) = match(given.rules(route), given.event()).verdicts
+
+    assert (verdict.condition, verdict.unset) == ("false", ())
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("${SECRET} == data.id", "it is False"),
+        ("data.id == ${SECRET}", 'data.id is "user_1"'),
+        ("data.id + ${SECRET} + 1", 'failed: can only concatenate str (not "int") to str'),
+        ("data.text == 'x'", 'data.text is "say ${SECRET}!"'),
+        ("data.nothing[${SECRET}]", "it is missing"),
+        ("(1).__class__[${SECRET}]", "it is missing"),
+    ],
+)
+def test_no_verdict_holds_the_value_of_a_variable(condition: str, value: str) -> None:
+    route = given.route("all", ("*",), when=(condition,))
+    rules = given.rules(route, environment={"SECRET": "swordfish"}, secrets=("SECRET",))
+    event = given.event(data={"id": "user_1", "text": "say swordfish!"})
+    (verdict,) = match(rules, event).verdicts
+
+    assert verdict.matched is False
+    assert verdict.condition == condition
+    assert "swordfish" not in str(verdict)
+    assert verdict.value == value
+
+
+def test_an_error_that_quotes_a_variable_names_it() -> None:
+    condition = "data.id in ${LIST} | batch(${LIST})"
+    rules = of_condition(condition, LIST="seven words")
+    (verdict,) = match(rules, given.event()).verdicts
+
+    assert "seven" not in str(verdict)

@@ -224,7 +224,7 @@ def test_routes_are_readable_with_their_warnings_and_without_secrets(world: Worl
     assert "no route sends to growth" in text
     assert "invitation.*" in text
     assert "the event itself, byte for byte" in text
-    assert "${MY_TOKEN} }} waits" in text
+    assert "{{ data.email_address }} waits" in text
 
 
 def test_pages_say_which_version_serves_since_when_and_why_an_edit_does_not(
