@@ -1,25 +1,42 @@
-"""Acts of an operator: retry, cancel, resolve, pause, resume, and a test message."""
+"""Acts of an operator: retry, cancel, resolve, replay, pause, resume, and a test message.
+
+Each but the test is kept in the audit, in the same transaction, and logged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
 
 from hub import catalog
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, NotFound, StoreError
 from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitReason, lasting_reason, why
-from hub.ingest.fanout import hub_event
-from hub.ingest.route import Rules
+from hub.humanize import did_you_mean, there_are
+from hub.ingest.fanout import FannedOut, hub_event
+from hub.ingest.route import Rules, match
+from hub.model.audit import COMMAND_LINE, Act, Actor, AuditEntry, new_entry
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
+from hub.model.finding import HUB
 from hub.model.records import DeliveryRecord
 from hub.model.routing import RoutedSend, Routing, Send
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
+from hub.strings import one_line
 
 RETRY_BATCH = 500
+
+NAME_SHOWN = 60
+"""So many characters of a name that is not known are said again."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
 
 _RETRYABLE = (State.DEAD, State.CANCELLED, State.PENDING)
 _REFUSALS = {
@@ -29,7 +46,7 @@ _REFUSALS = {
 }
 
 
-def retry(store: Store, rules: Rules, delivery_id: str) -> DeliveryRecord:
+def retry(store: Store, rules: Rules, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
     """Owe a delivery again under its id, to be rendered anew. Raises NotFound or Conflict.
 
     It is rendered from today's send block, or from the kept one where that is gone.
@@ -39,7 +56,7 @@ def retry(store: Store, rules: Rules, delivery_id: str) -> DeliveryRecord:
         _retry(transaction, rules, delivery_id)
         return transaction.reports.delivery(delivery_id)
 
-    record = store.write(work)
+    record = _act(store, _entry(Act.RETRY, actor, delivery_id), work)
     store.wake()
     return record
 
@@ -51,10 +68,12 @@ def retry_all(
     state: State = State.DEAD,
     destination: str | None = None,
     since: datetime | None = None,
+    actor: Actor = COMMAND_LINE,
 ) -> int:
     """Retry every delivery in a state and return their number. Raises Conflict for other states."""
     if state not in (State.DEAD, State.CANCELLED):
         raise Conflict("only dead or cancelled deliveries can be retried together")
+    entry = _entry(Act.RETRY, actor, destination or HUB)
 
     def work(transaction: Transaction) -> tuple[int, str | None]:
         ids = transaction.operator.delivery_ids(state, destination, since, after, RETRY_BATCH)
@@ -65,6 +84,8 @@ def retry_all(
                 retried += 1
             except Conflict:
                 continue
+        if retried:
+            transaction.audit.add(replace(entry, changed=retried))
         return retried, ids[-1] if ids else None
 
     total = 0
@@ -76,10 +97,12 @@ def retry_all(
             break
         after = last
     store.wake()
+    if total:
+        _log(replace(entry, changed=total))
     return total
 
 
-def cancel(store: Store, delivery_id: str) -> DeliveryRecord:
+def cancel(store: Store, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
     """End a delivery that is not wanted any more. Raises NotFound or Conflict."""
 
     def work(transaction: Transaction) -> DeliveryRecord:
@@ -88,10 +111,10 @@ def cancel(store: Store, delivery_id: str) -> DeliveryRecord:
             raise Conflict(f"it cannot be cancelled: it is {row.state}")
         return _finish(transaction, row, State.CANCELLED, "cancelled by an operator")
 
-    return store.write(work)
+    return _act(store, _entry(Act.CANCEL, actor, delivery_id), work)
 
 
-def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
+def resolve(store: Store, delivery_id: str, as_: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
     """Decide on a held delivery: `delivered` (somebody saw it) or `retry` (send the same bytes again)."""
     if as_ not in ("delivered", "retry"):
         raise Conflict("say as=delivered or as=retry")
@@ -105,9 +128,34 @@ def resolve(store: Store, delivery_id: str, as_: str) -> DeliveryRecord:
         transaction.operator.requeue(delivery_id)
         return transaction.reports.delivery(delivery_id)
 
-    record = store.write(work)
+    record = _act(store, _entry(Act.RESOLVE, actor, delivery_id), work)
     store.wake()
     return record
+
+
+def replay(
+    event_id: str,
+    rules: Rules,
+    store: Store,
+    actor: Actor = COMMAND_LINE,
+) -> FannedOut:
+    """Route a kept event again by today's rules: new deliveries beside the old ones.
+
+    Raises NotFound, or Conflict where its payload is pruned or blanked.
+    """
+    with store.read() as snapshot:
+        event = snapshot.events.to_replay(event_id)
+    routing = match(rules, event)
+
+    def work(transaction: Transaction) -> FannedOut:
+        transaction.events.to_replay(event_id)
+        transaction.events.set_verdicts(event_id, routing)
+        owed = transaction.events.add_deliveries(event, routing)
+        return FannedOut(event_id=event_id, duplicate=False, routes=routing.routes, deliveries=owed)
+
+    fanned_out = _act(store, _entry(Act.REPLAY, actor, event_id, changed=len(routing.sends)), work)
+    store.wake()
+    return fanned_out
 
 
 def wait_of_delivery(store: Store, rules: Rules, record: DeliveryRecord) -> WaitReason | None:
@@ -122,26 +170,26 @@ def wait_of_destination(store: Store, rules: Rules, name: str) -> WaitReason | N
         return lasting_reason(name, waiting_facts(snapshot, rules.config))
 
 
-def pause(store: Store, rules: Rules, name: str) -> DestinationState:
+def pause(store: Store, rules: Rules, name: str, actor: Actor = COMMAND_LINE) -> DestinationState:
     """Let a destination wait until it is resumed. Raises NotFound."""
 
     def work(transaction: Transaction) -> DestinationState:
-        _require_destination(transaction, rules, name)
+        require_destination(name, rules, transaction)
         transaction.destinations.pause(name, "paused by an operator")
         return transaction.destinations.all()[name]
 
-    return store.write(work)
+    return _act(store, _entry(Act.PAUSE, actor, name), work)
 
 
-def resume(store: Store, rules: Rules, name: str) -> DestinationState:
+def resume(store: Store, rules: Rules, name: str, actor: Actor = COMMAND_LINE) -> DestinationState:
     """Let a destination go on, its breaker closed. Raises NotFound."""
 
     def work(transaction: Transaction) -> DestinationState:
-        _require_destination(transaction, rules, name)
+        require_destination(name, rules, transaction)
         transaction.destinations.resume(name)
         return transaction.destinations.all()[name]
 
-    state = store.write(work)
+    state = _act(store, _entry(Act.RESUME, actor, name), work)
     store.wake()
     return state
 
@@ -152,8 +200,7 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
     Raises NotFound for a name that is not configured.
     """
     if destination not in rules.config.destinations:
-        known = ", ".join(sorted(rules.config.destinations))
-        raise NotFound(f"there is no destination {destination}; there are {known}")
+        raise no_destination(destination, rules.config.destinations)
     data = {"destination": destination, "message": "If you can read this, the hub reaches you."}
     event = hub_event(catalog.TEST, data, datetime.now(UTC))
     routing = Routing(sends=(RoutedSend(route="send-test", send=Send(to=destination)),))
@@ -193,6 +240,57 @@ def _finish(transaction: Transaction, row: Any, state: State, reason: str) -> De
     return transaction.reports.delivery(row.id)
 
 
-def _require_destination(transaction: Transaction, rules: Rules, name: str) -> None:
-    if name not in rules.config.destinations and name not in transaction.destinations.all():
-        raise NotFound(f"there is no destination {name}")
+def require_destination(name: str, rules: Rules, snapshot: Transaction) -> None:
+    """Raise NotFound, with the names there are, for a destination that never was in the configuration."""
+    known = {*rules.config.destinations, *snapshot.destinations.all()}
+    if name not in known:
+        raise no_destination(name, known)
+
+
+def no_destination(name: str, known: Collection[str]) -> NotFound:
+    """Return the error for a name that is no destination, with the one that is meant or those there are."""
+    advice = did_you_mean(name, known, there_are(known, "; there is none yet"))
+    return NotFound(f'there is no destination "{one_line(name, NAME_SHOWN)}"{advice}')
+
+
+# -- the audit ----------------------------------------------------------------------------------------
+
+
+def keep_entry(store: Store, act: Act, actor: Actor) -> None:
+    """Keep and log an act that is no work on the store; where that takes no write the log stands for it."""
+    entry = _entry(act, actor, HUB)
+    try:
+        store.write(lambda transaction: transaction.audit.add(entry))
+    except StoreError as error:
+        _log(entry, error=str(error))
+    else:
+        _log(entry)
+
+
+def _entry(act: Act, actor: Actor, subject: str, changed: int = 1) -> AuditEntry:
+    return new_entry(act, actor, datetime.now(UTC), subject, changed)
+
+
+def _act(store: Store, entry: AuditEntry, work: Callable[[Transaction], T]) -> T:
+    """Do an operator's work and keep who did it, both or neither; then log it."""
+
+    def audited(transaction: Transaction) -> T:
+        result = work(transaction)
+        transaction.audit.add(entry)
+        return result
+
+    result = store.write(audited)
+    _log(entry)
+    return result
+
+
+def _log(entry: AuditEntry, **more: str) -> None:
+    log.info(
+        "operator.acted",
+        act=entry.act.value,
+        subject=entry.subject,
+        by=entry.actor.by.value,
+        address=entry.actor.address,
+        changed=entry.changed,
+        **more,
+    )

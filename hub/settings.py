@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from hub.durations import parse_duration
 from hub.errors import SettingsError
-from hub.strings import printable
+from hub.strings import is_loopback, printable
 
 PLATFORM_VARIABLES = (
     "DYNO",
@@ -66,6 +66,12 @@ class Settings:
         """The address by which this machine's own commands reach the hub."""
         loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
         return f"http://{netloc(loopback.get(self.host, self.host), self.port)}"
+
+    @property
+    def is_only_local(self) -> bool:
+        """True where only this machine reaches the hub: it listens on loopback, and has no public address."""
+        public_host = urlsplit(self.public_url).hostname
+        return is_loopback(self.host) and (public_host is None or is_loopback(public_host))
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

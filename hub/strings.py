@@ -1,7 +1,8 @@
-"""Text written by strangers, made fit for one line, and a change to every string in a JSON value."""
+"""Text written by strangers, made fit to be shown, and a change to every string in a JSON value."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -23,6 +24,10 @@ _NEWER_EMOJI = re.compile("[\U0001f300-\U0001faff]")
 _TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 _VIRAMA = 9
 """The combining class of the sign behind which Indic scripts put a joiner, also at the end of a word."""
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 
 
 def one_line(text: str, limit: int | None = None, *, instead: str = " ") -> str:
@@ -79,6 +84,13 @@ def _has_no_width(char: str) -> bool:
     return is_mark or char in _FILLERS or _VARIATION.match(char) is not None
 
 
+def visible(text: str) -> str:
+    """Return the text with `\\u202e` for what is not seen and could forge what is: controls, but for line
+    breaks and tabs, marks that turn the writing direction, and halves of a surrogate pair.
+    """
+    return _UNSEEN.sub(lambda char: f"\\u{ord(char[0]):04x}", text)
+
+
 def shortened(text: str, limit: int) -> str:
     """Return the text, cut with an ellipsis so that it has at most `limit` characters."""
     return text if len(text) <= limit else text[: limit - 1].rstrip().rstrip(_JOINERS) + "…"
@@ -98,3 +110,11 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
                 container[key] = dict(item) if isinstance(item, Mapping) else list(item)
                 open_containers.append(container[key])
     return top[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Return True for a host that is this machine, by its address or its name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

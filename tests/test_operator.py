@@ -199,7 +199,7 @@ def test_a_destination_that_is_gone_from_the_configuration_can_be_resumed(store:
 
     assert operator.resume(store, KEPT, "old").paused_at is None
     for act in (operator.pause, operator.resume):
-        with pytest.raises(NotFound, match="there is no destination never"):
+        with pytest.raises(NotFound, match='there is no destination "never"'):
             act(store, KEPT, "never")
 
 
@@ -211,5 +211,5 @@ def test_a_test_message_is_owed_to_one_destination(store: Store) -> None:
 
     assert (record.type, record.route, record.destination) == ("hub.test", "send-test", "log")
     assert (event.source, event.type) == ("hub", "hub.test")
-    with pytest.raises(NotFound, match="there is no destination never; there are log"):
+    with pytest.raises(NotFound, match='there is no destination "never"; there is only log'):
         operator.send_test(store, KEPT, "never")

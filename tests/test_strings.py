@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.strings import map_strings, one_line, printable
+from hub.strings import is_loopback, map_strings, one_line, printable, visible
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,42 @@ def test_what_goes_without_a_gap_is_shown_where_something_stands_for_it() -> Non
 def test_a_cut_leaves_no_joiner_at_the_end() -> None:
     assert one_line("ab\U0001f468\u200d\U0001f469", 5) == "ab\U0001f468\u200d\U0001f469"
     assert one_line("ab\U0001f468\u200d\U0001f469 x", 5) == "ab\U0001f468…"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Zo\u00eb\tline\n\u4e2d \u00a0", "Zo\u00eb\tline\n\u4e2d \u00a0"),
+        ("a\u202eb", "a\\u202eb"),
+        ("\x00\x1b[31m\x7f\x9b\r", "\\u0000\\u001b[31m\\u007f\\u009b\\u000d"),
+        ("\u2066x\u2069\u200f\u2028\ufeff", "\\u2066x\\u2069\\u200f\\u2028\\ufeff"),
+        ("\ud83d", "\\ud83d"),
+        (
+            "\U0001f469\u200d\U0001f680 \u0645\u06cc\u200c\u062e",
+            "\U0001f469\u200d\U0001f680 \u0645\u06cc\u200c\u062e",
+        ),
+    ],
+)
+def test_what_is_not_seen_is_made_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "is_this_machine"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("hub.localhost", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine(host: str, is_this_machine: bool) -> None:
+    assert is_loopback(host) is is_this_machine
 
 
 def test_a_line_is_cut_to_its_limit() -> None:

@@ -6,23 +6,24 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 import requests
 
-from hub.client.url import origin
+from hub.client.url import is_in_clear, origin
 from hub.errors import Conflict, HubError, NotFound
-from hub.ingest.route import load_rules
+from hub.humanize import counted
 from hub.process import start
 from hub.process.logs import set_up_logs
-from hub.rules.load import load_config
-from hub.rules.reload import Serving
-from hub.settings import load_settings, read_environment
-from hub.terminal.printing import inline
+from hub.rules.reload import Serving, current, kept_files
+from hub.settings import Settings, load_settings, read_environment
+from hub.store.store import Store
+from hub.terminal.printing import inline, say
 from hub.web import create_app
+from hub.web.access import COMMAND_LINE_MARK
 
 TIMEOUT_SECONDS = 30
 
@@ -33,10 +34,27 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def api_options(command: Command) -> Command:
-    """Add `--url` and `--json`, which every command of an operator takes."""
-    url = click.option("--url", help="A hub far away, with HUB_PASSWORD set; else the local database.")
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON, for tools.")
-    return url(as_json(command))
+    """Add `--url`, `--insecure` and `--json`, which every command of an operator takes.
+
+    What the first two ask for arrives as the command's `hub`, for `open_api`.
+    """
+
+    @click.option("--url", help="A hub far away, with HUB_PASSWORD set; else the local database.")
+    @click.option("--insecure", is_flag=True, help="Send HUB_PASSWORD to an http:// address in clear.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the API's JSON, for tools.")
+    @wraps(command)
+    def with_hub(url: str | None, insecure: bool, **arguments: Any) -> Any:
+        return command(hub=RemoteHub(url=url, may_be_in_clear=insecure) if url else None, **arguments)
+
+    return cast(Command, with_hub)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteHub:
+    """A hub far away. The password goes to it in clear only where that was asked for."""
+
+    url: str
+    may_be_in_clear: bool = False
 
 
 class Api:
@@ -73,28 +91,47 @@ class Api:
 
 
 @contextmanager
-def open_api(url: str | None) -> Iterator[Api]:
-    """Yield the API of the hub at a URL, or of the local database; raise HubError where it is not there."""
-    if url:
+def open_api(hub: RemoteHub | None) -> Iterator[Api]:
+    """Yield the API of a hub far away, or of the local database; raise HubError where it is not there."""
+    if hub:
         with requests.Session() as session:
-            yield Api(_remote(session, url), f"the hub at {origin(url)}")
+            yield Api(_remote(session, hub), f"the hub at {origin(hub.url)}")
         return
     settings = load_settings()
     set_up_logs(settings.log_format, "warning")
     with closing(start.open_existing(settings)) as store:
-        config = load_config(settings.config_path, settings.templates_path, settings.environment)
-        serving = Serving(rules=load_rules(config), since=datetime.now(UTC))
+        serving = version_that_serves(settings, store)
         password = secrets.token_urlsafe()
         app = create_app(store, lambda: serving, replace(settings, password=password))
         yield Api(_in_process(app.test_client(), password), "the local hub")
 
 
-def _remote(session: requests.Session, url: str) -> Request:
-    password = read_environment().get("HUB_PASSWORD")
+def version_that_serves(settings: Settings, store: Store) -> Serving:
+    """Return the version of the user's files by which the local hub works; a bad edit is a line of warning.
+
+    Raises ConfigError where no version can serve.
+    """
+    serving = current(settings, lambda: kept_files(store))
+    if serving.refused:
+        problems = counted(len(serving.facts().refused), "error")
+        say(f"hub: the last edit has {problems} and does not serve (hub check prints all)", err=True)
+    return serving
+
+
+def _remote(session: requests.Session, hub: RemoteHub) -> Request:
+    url, password = hub.url, read_environment().get("HUB_PASSWORD")
     if not password:
         raise HubError("set HUB_PASSWORD to the password of that hub")
     if not url.startswith(("http://", "https://")):
         raise HubError("--url must begin with https:// or http://")
+    if not hub.may_be_in_clear and is_in_clear(url):
+        raise HubError(
+            f"HUB_PASSWORD would go to {origin(url)} in clear, so nothing was sent: use an https:// address, "
+            "or --insecure where nobody can listen on the way"
+        )
+
+    # A loopback address is spoken to directly: a proxy of the environment would get the password in clear.
+    session.trust_env = not url.startswith("http://") or hub.may_be_in_clear
 
     def authorise(request: requests.PreparedRequest) -> requests.PreparedRequest:
         # Given as `auth`: a netrc entry for the host would replace a mere header. A header is Latin-1.
@@ -122,8 +159,13 @@ def _remote(session: requests.Session, url: str) -> Request:
 
 def _in_process(client: Any, password: str) -> Request:
     def request(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {password}"}
-        response = client.open(path, method=method, query_string=query, headers=headers)
+        response = client.open(
+            path,
+            method=method,
+            query_string=query,
+            headers={"Authorization": f"Bearer {password}"},
+            environ_overrides={COMMAND_LINE_MARK: True},
+        )
         return response.status_code, response.data
 
     return request

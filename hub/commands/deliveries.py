@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import click
 
-from hub.client.api import api_options, open_api
+from hub.client.api import RemoteHub, api_options, open_api
 from hub.client.listing import list_deliveries
 from hub.humanize import ago
 from hub.model.delivery import State
@@ -39,11 +39,11 @@ def command(
     destination: str | None,
     event: str | None,
     limit: int,
-    url: str | None,
+    hub: RemoteHub | None,
     as_json: bool,
 ) -> None:
     """List deliveries, newest first, or show the delivery ID with its attempts and its message."""
-    with open_api(url) as api:
+    with open_api(hub) as api:
         if delivery_id is not None:
             shown = api.call("GET", f"/api/deliveries/{quote(delivery_id, safe='')}")
         else:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
 
 from hub.catalog.redaction import Redaction
-from hub.client.api import api_options, open_api
+from hub.client.api import RemoteHub, api_options, open_api
 from hub.client.listing import stored_events
 from hub.humanize import counted
 from hub.ingest.route import Rules, load_rules
-from hub.preview.diff import Change, ChangeKind, changes, grouped, message_diff
+from hub.model.destination import DestinationConfig
+from hub.preview.diff import Change, ChangeKind, changes, message_diff
 from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
-from hub.terminal.printing import inline, say, say_json
+from hub.terminal.printing import inline, say
 
 IDS_SHOWN = 3
 MESSAGES_SHOWN = 10
@@ -48,7 +53,7 @@ def command(
     since: str,
     show: bool,
     exit_code: bool,
-    url: str | None,
+    hub: RemoteHub | None,
     as_json: bool,
 ) -> None:
     """Run stored events through today's configuration and through OTHER, and print what would be different:
@@ -60,18 +65,19 @@ def command(
     settings = load_settings()
     today = _rules(settings, settings.config_path, settings.templates_path)
     tomorrow = _rules(settings, other, templates or settings.templates_path)
-    differing: list[Change] = []
-    counts: Counter[str] = Counter()
-    with open_api(url) as api:
-        for event in stored_events(api, since, counts):
-            differing += changes(event, today, tomorrow, settings.public_url)
     redaction = today.redaction.joined(tomorrow.redaction) if show else None
-    if as_json:
-        say_json(_document(differing, counts, redaction))
-    else:
-        for line in _page(differing, counts, since, redaction):
-            say(line)
-    if exit_code and differing:
+    counts: Counter[str] = Counter()
+    with open_api(hub) as api:
+        differing = (
+            change
+            for event in stored_events(api, since, counts)
+            for change in changes(event, today, tomorrow, settings.public_url)
+        )
+        if as_json:
+            differs = _print_json(differing, counts, redaction)
+        else:
+            differs = _print_page(differing, counts, since, redaction)
+    if exit_code and differs:
         raise click.exceptions.Exit(1)
 
 
@@ -79,29 +85,52 @@ def _rules(settings: Settings, path: Path, templates: Path) -> Rules:
     return load_rules(load_config(path, templates, settings.environment))
 
 
-def _page(
-    differing: list[Change], counts: Counter[str], since: str, redaction: Redaction | None
-) -> Iterator[str]:
-    """Yield the page; with messages where there is a redaction for them."""
-    for group in grouped(differing):
-        yield _heading(group)
-        if redaction:
-            for change in group[:MESSAGES_SHOWN]:
-                yield from _message(change, redaction)
-            if len(group) > MESSAGES_SHOWN:
-                yield f"    and {len(group) - MESSAGES_SHOWN} more like these; --json has all"
-    if differing:
-        yield ""
-    yield _summary(differing, counts, since)
+@dataclass
+class _Group:
+    """The changes of one kind, route and destination: their number, and as much of them as is shown."""
+
+    destination: DestinationConfig
+    count: int = 0
+    ids: list[str] = field(default_factory=list)
+    messages: list[list[str]] = field(default_factory=list)
+
+    def add(self, change: Change, redaction: Redaction | None) -> None:
+        self.count += 1
+        if len(self.ids) < IDS_SHOWN:
+            self.ids.append(change.event.id)
+        if redaction and len(self.messages) < MESSAGES_SHOWN:
+            self.messages.append(list(_message(change, redaction)))
 
 
-def _heading(group: list[Change]) -> str:
-    first, ids = group[0], [change.event.id for change in group]
-    sign, colour = _SIGNS[first.kind]
-    more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
-    destination = first.destination
-    title = f"{sign}{len(group)}  {first.route} → {destination.name} ({destination.type})"
-    return f"{click.style(title, fg=colour)}  {', '.join(ids[:IDS_SHOWN])}{more}"
+def _print_page(
+    differing: Iterable[Change], counts: Counter[str], since: str, redaction: Redaction | None
+) -> bool:
+    """Print what differs, with messages where there is a redaction for them; return True where anything does.
+
+    What is not shown is counted and let go: there may be more events than memory.
+    """
+    groups: dict[tuple[str, str, ChangeKind], _Group] = {}
+    for change in differing:
+        key = (change.route, change.destination.name, change.kind)
+        groups.setdefault(key, _Group(destination=change.destination)).add(change, redaction)
+    for (route, _, kind), group in sorted(groups.items()):
+        say(_heading(route, kind, group))
+        for line in chain.from_iterable(group.messages):
+            say(line)
+        if redaction and group.count > MESSAGES_SHOWN:
+            say(f"    and {group.count - MESSAGES_SHOWN} more like these; --json has all")
+    if groups:
+        say()
+    say(_summary(groups, counts, since))
+    return bool(groups)
+
+
+def _heading(route: str, kind: ChangeKind, group: _Group) -> str:
+    sign, colour = _SIGNS[kind]
+    more = f" and {group.count - IDS_SHOWN} more" if group.count > IDS_SHOWN else ""
+    destination = group.destination
+    title = f"{sign}{group.count}  {route} → {destination.name} ({destination.type})"
+    return f"{click.style(title, fg=colour)}  {', '.join(group.ids)}{more}"
 
 
 def _message(change: Change, redaction: Redaction) -> Iterator[str]:
@@ -117,23 +146,30 @@ def _message(change: Change, redaction: Redaction) -> Iterator[str]:
             yield f"      {click.style(line, fg=colour, dim=line.startswith('@@'))}"
 
 
-def _summary(differing: list[Change], counts: Counter[str], since: str) -> str:
+def _summary(groups: Mapping[tuple[str, str, ChangeKind], _Group], counts: Counter[str], since: str) -> str:
     events = f"{counted(counts['events'], 'event')} since {inline(since)}"
     if counts["pruned"]:
         events += f" ({counts['pruned']:,} more are pruned)"
-    if not differing:
+    if not groups:
         return f"no difference in {events}"
-    kinds = Counter((change.destination.type, change.kind) for change in differing)
+    kinds: Counter[tuple[str, ChangeKind]] = Counter()
+    for (_, _, kind), group in groups.items():
+        kinds[group.destination.type, kind] += group.count
     totals = (f"{_SIGNS[kind][0]}{count} {type_}" for (type_, kind), count in sorted(kinds.items()))
     return f"{', '.join(totals)}: {events}"
 
 
-def _document(differing: list[Change], counts: Counter[str], redaction: Redaction | None) -> dict[str, Any]:
-    return {
-        "events": counts["events"],
-        "pruned": counts["pruned"],
-        "changes": [_item(change, redaction) for change in differing],
-    }
+def _print_json(differing: Iterable[Change], counts: Counter[str], redaction: Redaction | None) -> bool:
+    """Print one document, each change as soon as it is known; return True where there is any."""
+    separator = ""
+    say('{\n  "changes": [', ends_line=False)
+    for change in differing:
+        text = json.dumps(_item(change, redaction), indent=2)
+        say(f"{separator}\n{indent(text, '    ')}", ends_line=False)
+        separator = ","
+    say("\n  ]," if separator else "],")
+    say(f'  "events": {counts["events"]},\n  "pruned": {counts["pruned"]}\n}}')
+    return bool(separator)
 
 
 def _item(change: Change, redaction: Redaction | None) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import click
 
-from hub.errors import StoreError
+from hub.errors import ConfigError, StoreError
 from hub.health.doctor import CheckResult, Level, examine
 from hub.health.facts import Facts, FileFacts, doctor_facts, without_store
 from hub.humanize import counted
 from hub.process import start
-from hub.rules.load import read_config
+from hub.rules.reload import current, kept_files
 from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say, say_json
 from hub.transport.http import ignored_proxies
@@ -32,9 +33,7 @@ def command(as_json: bool) -> None:
     Works whether or not the hub runs, and changes nothing. Exit code 1 means that something needs you.
     """
     settings = load_settings()
-    config, problems = read_config(settings.config_path, settings.templates_path, settings.environment)
-    ignored = ignored_proxies(settings.environment)
-    facts = _look_up(FileFacts(config=config, problems=tuple(problems), ignored=ignored), settings)
+    facts = _look_up(settings)
     results = list(examine(facts, settings.config_path.as_posix()))
     is_good = all(result.level is not Level.PROBLEM for result in results)
     if as_json:
@@ -46,12 +45,21 @@ def command(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _look_up(files: FileFacts, settings: Settings) -> Facts:
+def _look_up(settings: Settings) -> Facts:
     try:
         with closing(start.open_existing(settings)) as store:
-            return doctor_facts(store, files, settings)
+            return doctor_facts(store, _files(settings, lambda: kept_files(store)), settings)
     except StoreError as error:
-        return without_store(files, error)
+        return without_store(_files(settings, lambda: None), error)
+
+
+def _files(settings: Settings, kept: Callable[[], str | None]) -> FileFacts:
+    """Return the facts about the version that serves; with every problem where none can."""
+    ignored = ignored_proxies(settings.environment)
+    try:
+        return replace(current(settings, kept).facts(), ignored=ignored)
+    except ConfigError as error:
+        return FileFacts(config=None, problems=error.problems, ignored=ignored)
 
 
 def _as_json(result: CheckResult) -> dict[str, str]:

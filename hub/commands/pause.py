@@ -6,16 +6,16 @@ from urllib.parse import quote
 
 import click
 
-from hub.client.api import api_options, open_api
+from hub.client.api import RemoteHub, api_options, open_api
 from hub.terminal.printing import say, say_json
 
 
 @click.command()
 @click.argument("name")
 @api_options
-def command(name: str, url: str | None, as_json: bool) -> None:
+def command(name: str, hub: RemoteHub | None, as_json: bool) -> None:
     """Let the destination NAME wait: what it is owed stays pending until `hub resume`."""
-    with open_api(url) as api:
+    with open_api(hub) as api:
         destination = api.call("POST", f"/api/destinations/{quote(name, safe='')}/pause")
     if as_json:
         say_json(destination)

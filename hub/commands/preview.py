@@ -85,7 +85,8 @@ def _verdicts(run: DryRun, redaction: Redaction) -> Iterator[str]:
         if verdict is None:
             yield f"  {click.style('·', dim=True)} {name} is not tried: {list(verdicts)[-1]} stops before it"
         elif verdict.matched:
-            yield f"  {click.style('✓', fg='green')} {name}"
+            unowed = f"  {verdict.unowed}, so nothing is owed there" if verdict.unowed else ""
+            yield f"  {click.style('✓', fg='green')} {name}{unowed}"
         else:
             reason = redaction.own_text(f"{inline(verdict.condition)}: {inline(verdict.value)}")
             yield f"  {click.style('✗', fg='red')} {name}  {reason}"

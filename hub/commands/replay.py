@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from hub.client.api import Api, api_options, open_api
+from hub.client.api import Api, RemoteHub, api_options, open_api
 from hub.humanize import counted
 from hub.terminal.batch import run_batch
 from hub.terminal.printing import inline, say, say_json
@@ -16,9 +16,9 @@ from hub.terminal.printing import inline, say, say_json
 @click.command()
 @click.argument("event_ids", metavar="EVENT_ID...", nargs=-1, required=True)
 @api_options
-def command(event_ids: tuple[str, ...], url: str | None, as_json: bool) -> None:
+def command(event_ids: tuple[str, ...], hub: RemoteHub | None, as_json: bool) -> None:
     """Route events again by today's rules: new deliveries beside the old ones."""
-    with open_api(url) as api:
+    with open_api(hub) as api:
         run_batch(event_ids, partial(_replay, api, as_json))
 
 

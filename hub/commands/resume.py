@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from hub.client.api import api_options, open_api
+from hub.client.api import RemoteHub, api_options, open_api
 from hub.terminal.printing import say, say_json
 from hub.terminal.wait import obstacle_in_words
 
@@ -15,9 +15,9 @@ from hub.terminal.wait import obstacle_in_words
 @click.command()
 @click.argument("name")
 @api_options
-def command(name: str, url: str | None, as_json: bool) -> None:
+def command(name: str, hub: RemoteHub | None, as_json: bool) -> None:
     """Let the destination NAME go on: what waited for it is sent now."""
-    with open_api(url) as api:
+    with open_api(hub) as api:
         destination = api.call("POST", f"/api/destinations/{quote(name, safe='')}/resume")
     if as_json:
         say_json(destination)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from hub.client.api import Api, api_options, open_api
+from hub.client.api import Api, RemoteHub, api_options, open_api
 from hub.terminal.batch import run_batch
 from hub.terminal.printing import say, say_json
 from hub.terminal.wait import obstacle_in_words
@@ -25,7 +25,7 @@ def command(
     state: str | None,
     destination: str | None,
     since: str | None,
-    url: str | None,
+    hub: RemoteHub | None,
     as_json: bool,
 ) -> None:
     """Send deliveries again under their ids, rendered anew by today's routes.
@@ -36,7 +36,7 @@ def command(
         raise click.UsageError("name the deliveries to retry, or say --state dead for all dead letters")
     if delivery_ids and (destination or since):
         raise click.UsageError("--destination and --since go with --state dead")
-    with open_api(url) as api:
+    with open_api(hub) as api:
         if state is None:
             run_batch(delivery_ids, partial(_retry, api, as_json))
             return

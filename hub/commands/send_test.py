@@ -9,16 +9,15 @@ from datetime import datetime
 import click
 
 from hub import operator
+from hub.client.api import version_that_serves
 from hub.errors import HubError
 from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitReason, why
 from hub.humanize import ago
-from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
 from hub.process import start
-from hub.rules.load import load_config
 from hub.settings import load_settings
 from hub.store.store import Store
 from hub.terminal.printing import inline, say
@@ -38,13 +37,13 @@ def command(destination: str, no_wait: bool) -> None:
     Waits up to 15 s for the outcome and exits 1, saying why, if it was not delivered.
     """
     settings = load_settings()
-    config = load_config(settings.config_path, settings.templates_path, settings.environment)
     with closing(start.open_existing(settings)) as store:
-        delivery_id = operator.send_test(store, load_rules(config), destination)
+        rules = version_that_serves(settings, store).rules
+        delivery_id = operator.send_test(store, rules, destination)
         say(delivery_id)
         if no_wait:
             return
-        problem = _outcome(store, delivery_id, config)
+        problem = _outcome(store, delivery_id, rules.config)
     if problem:
         raise HubError(problem)
     say(f"delivered to {destination}")

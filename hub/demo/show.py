@@ -194,6 +194,8 @@ def _console_message(line: str) -> ReceivedMessage:
 
 
 def _why_nothing(verdicts: Sequence[Verdict]) -> str:
+    if unowed := [verdict.unowed for verdict in verdicts if verdict.unowed]:
+        return f"nothing is owed for it: {'; '.join(unowed)}"
     reasons = [f"{verdict.route}: {inline(verdict.value)}" for verdict in verdicts if not verdict.matched]
     return f"no route takes this sample ({'; '.join(reasons)})" if reasons else "nothing is owed for it"
 

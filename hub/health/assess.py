@@ -29,6 +29,7 @@ class Area(StrEnum):
     DATABASE = "database"
     DISK = "disk"
     CLOCK = "clock"
+    ACCESS = "access"
     WORKER = "worker"
     DESTINATIONS = "destinations"
     DELIVERIES = "deliveries"
@@ -113,7 +114,7 @@ def worker_finding(facts: Facts) -> Finding | None:
 
 
 def destination_finding(name: str, facts: Facts) -> Finding | None:
-    """Return the finding about a destination's own state; None where it takes messages or is switched off."""
+    """Return the finding about a destination's own state; None where it takes messages."""
     config, state = facts.destination_config(name), facts.state(name)
     missing, fault = (config.missing, config.fault) if config is not None else ((), "")
     about = partial(
@@ -149,6 +150,14 @@ def destination_finding(name: str, facts: Facts) -> Finding | None:
                 headline=f"{name} is no longer in the configuration",
                 cure=f"put it back, or cancel them: hub deliveries --destination {name} --state pending",
             )
+        case DestinationStatus.DISABLED:
+            return about(
+                code=FindingCode.SWITCHED_OFF,
+                severity=FindingSeverity.WATCH,
+                headline=f"{name} is switched off",
+                reason="routes.yaml says enabled: false",
+                cure=f"switch it on, or cancel them: hub deliveries --destination {name} --state pending",
+            )
         case _:
             return None
 
@@ -172,13 +181,13 @@ def _destinations(facts: Facts) -> Iterator[Finding]:
     pending = {name for name, state in counts if state is State.PENDING and counts[name, state]}
     for name in (*facts.config.destinations, *sorted(pending - set(facts.config.destinations))):
         finding = destination_finding(name, facts)
-        if finding is not None:
+        if finding is not None and (finding.code is not FindingCode.SWITCHED_OFF or finding.count):
             yield finding
 
 
 def _deliveries(facts: Facts) -> Iterator[Finding]:
-    if facts.audit is not None and facts.audit.abandoned:
-        yield _abandoned(facts.audit.abandoned)
+    if facts.rows is not None and facts.rows.abandoned:
+        yield _abandoned(facts.rows.abandoned)
     for (name, state), count in sorted(facts.store.counts.items() if facts.store is not None else ()):
         if state is State.DEAD and count:
             yield _dead(name, count, facts)
@@ -234,6 +243,7 @@ _JUDGES: Mapping[Area, Callable[[Facts], Iterator[Finding]]] = {
     Area.DATABASE: machine.database,
     Area.DISK: machine.disk,
     Area.CLOCK: machine.clock,
+    Area.ACCESS: machine.access,
     Area.WORKER: _worker,
     Area.DESTINATIONS: _destinations,
     Area.DELIVERIES: _deliveries,

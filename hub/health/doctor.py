@@ -10,6 +10,7 @@ from hub.health.assess import Area, assess_by_area
 from hub.health.facts import Facts
 from hub.health.machine import connections_in_words, disk_in_words, sum_in_words
 from hub.humanize import counted, span
+from hub.model.config import Config
 from hub.model.finding import Finding, FindingSeverity
 
 NO_FUTURE = "nothing in the store is in the future"
@@ -79,15 +80,24 @@ def _all_right(area: Area, facts: Facts) -> str:
             age = max((facts.now - facts.store.worker_seen_at).total_seconds(), 0.0)
             return f"gave its last sign of life {span(age)} ago"
         case Area.DESTINATIONS:
-            names = ", ".join(facts.config.destinations) if facts.config is not None and facts.store else ""
-            return f"{names}: all accept" if names else ""
+            return _accepting(facts.config) if facts.config is not None and facts.store else ""
         case Area.DELIVERIES:
             return "none is stuck" if facts.store is not None else ""
         case Area.ACCOUNTS:
-            books = facts.audit.accounts if facts.audit is not None else None
+            books = facts.rows.accounts if facts.rows is not None else None
             return f"{books.owed:,} owed = {sum_in_words(books.states)}" if books is not None else ""
         case _:
             return ""
+
+
+def _accepting(config: Config) -> str:
+    destinations = config.destinations.values()
+    accepting, off = ([one.name for one in destinations if one.enabled is on] for on in (True, False))
+    parts = (
+        f"{', '.join(accepting)}: all accept" if accepting else "",
+        f"switched off: {', '.join(off)}" if off else "",
+    )
+    return "; ".join(filter(None, parts))
 
 
 def _machine(area: Area, facts: Facts) -> str:

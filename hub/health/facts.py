@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hub.errors import StoreError, StoreMigrated
 from hub.model.alert import Alert
@@ -20,6 +20,12 @@ from hub.store.store import Store, Transaction
 
 REFUSED_EDIT = "config_refusal"
 """The shared value that holds the problems of the last edit, one a line; empty where it serves."""
+
+UNTRUSTED_PROXY = "untrusted_proxy"
+"""The shared value that holds the time when a proxy's header last came, though no proxy is to be trusted."""
+
+PROXY_REMEMBERED = timedelta(days=1)
+SHORTEST_PASSWORD = 12
 
 Counts = Mapping[tuple[str, State], int]
 
@@ -55,7 +61,7 @@ class StoreFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditFacts:
+class RowFacts:
     """The part that costs a look at every row.
 
     `abandoned` counts deliveries that a dead worker was sending. `newest_at` is the latest moment in the
@@ -65,6 +71,14 @@ class AuditFacts:
     accounts: Accounts
     abandoned: int
     newest_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessFacts:
+    """The ways in. `has_untrusted_proxy` says that a proxy's headers came while none is trusted."""
+
+    has_short_password: bool = False
+    has_untrusted_proxy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +95,8 @@ class Facts:
     error: StoreError | None = None
     database: DatabaseStatus | None = None
     connections_wanted: int = 0
-    audit: AuditFacts | None = None
+    rows: RowFacts | None = None
+    access: AccessFacts | None = None
 
     @property
     def config(self) -> Config | None:
@@ -179,10 +194,10 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
     database = store.status()
     refusal = _write_refusal(store)
     with store.read() as snapshot:
-        audit = AuditFacts(
-            accounts=snapshot.audit.accounts(),
-            abandoned=snapshot.audit.abandoned(),
-            newest_at=snapshot.audit.newest_at(),
+        rows = RowFacts(
+            accounts=snapshot.invariant.accounts(),
+            abandoned=snapshot.invariant.abandoned(),
+            newest_at=snapshot.invariant.newest_at(),
         )
         return Facts(
             now=snapshot.now,
@@ -191,7 +206,8 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
             error=store.write_error(snapshot) or refusal,
             database=database,
             connections_wanted=(settings.web_processes + 1) * settings.db_connections,
-            audit=audit,
+            rows=rows,
+            access=access_facts(snapshot, settings),
         )
 
 
@@ -209,6 +225,17 @@ def _write_refusal(store: Store) -> StoreError | None:
     except StoreError as error:
         return error
     return None
+
+
+def access_facts(snapshot: Transaction, settings: Settings) -> AccessFacts:
+    """Look up what says whether the ways in are safe. Raises StoreError."""
+    is_short = settings.password is not None and len(settings.password) < SHORTEST_PASSWORD
+    seen_at = snapshot.settings.get(UNTRUSTED_PROXY) if settings.trusted_proxies == 0 else None
+    return AccessFacts(
+        has_short_password=is_short and not settings.is_only_local,
+        has_untrusted_proxy=seen_at is not None
+        and snapshot.now - datetime.fromisoformat(seen_at) < PROXY_REMEMBERED,
+    )
 
 
 def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:

@@ -1,11 +1,11 @@
-"""Findings about what the hub stands on: database, disk, clock, and rows that do not add up."""
+"""Findings about what the hub stands on: database, disk, clock, ways in, and rows that do not add up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from hub.health import senders
-from hub.health.facts import Facts
+from hub.health.facts import SHORTEST_PASSWORD, Facts
 from hub.humanize import byte_size, capitalised, enumerated, span
 from hub.model.delivery import State
 from hub.model.finding import Finding, FindingCode, FindingSeverity
@@ -128,7 +128,7 @@ def clock(facts: Facts) -> Iterator[Finding]:
     """Judge this machine's clock against the database's, the senders', and the moments in the store."""
     yield from senders.clocks(facts)
     ahead = (facts.database.clock_ahead_seconds if facts.database is not None else None) or 0.0
-    newest_at = facts.audit.newest_at if facts.audit is not None else None
+    newest_at = facts.rows.newest_at if facts.rows is not None else None
     newest = (newest_at - facts.now).total_seconds() if newest_at is not None else 0.0
     reason = None
     if newest > CLOCK_OFF_SECONDS:
@@ -147,11 +147,33 @@ def clock(facts: Facts) -> Iterator[Finding]:
     )
 
 
+def access(facts: Facts) -> Iterator[Finding]:
+    """Judge the ways in: the password's length is the only protection that it has."""
+    if facts.access is None:
+        return
+    if facts.access.has_short_password:
+        yield Finding(
+            code=FindingCode.PASSWORD,
+            severity=FindingSeverity.WATCH,
+            headline=f"HUB_PASSWORD has under {SHORTEST_PASSWORD} characters",
+            reason="it opens page, API and metrics, and others than this machine can try it",
+            cure="set a longer one, such as openssl rand -base64 24 prints, and restart",
+        )
+    if facts.access.has_untrusted_proxy:
+        yield Finding(
+            code=FindingCode.UNTRUSTED_PROXY,
+            severity=FindingSeverity.NOTE,
+            headline="Requests come through a proxy, and HUB_TRUSTED_PROXIES is 0",
+            reason="audit and limits have its address instead of the client's, and cookies go without https",
+            cure="set HUB_TRUSTED_PROXIES=1; where no proxy is, somebody made its headers up: then leave it",
+        )
+
+
 def accounts(facts: Facts) -> Iterator[Finding]:
     """Judge the invariant. The owed were counted with the events: that is no mere sum of what is there."""
-    if facts.audit is None:
+    if facts.rows is None:
         return
-    books = facts.audit.accounts
+    books = facts.rows.accounts
     stored = sum(books.states.values())
     headlines = [
         f"{discrepancy.count:,} {discrepancy.description}, such as {discrepancy.example}"

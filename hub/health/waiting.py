@@ -59,6 +59,7 @@ _NEED_SOMEBODY = (
 _CODES = {
     DestinationStatus.PAUSED: WaitCode.PAUSED,
     DestinationStatus.NOT_CONFIGURED: WaitCode.NOT_CONFIGURED,
+    DestinationStatus.DISABLED: WaitCode.SWITCHED_OFF,
     DestinationStatus.REMOVED: WaitCode.REMOVED,
 }
 
@@ -91,9 +92,6 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
 def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
     """Return why all that a destination is owed waits until somebody acts; None where it need not."""
     status = status_of(destination, facts)
-    if status is DestinationStatus.DISABLED:
-        text = f"{destination} is switched off: routes.yaml says enabled: false"
-        return WaitReason(code=WaitCode.SWITCHED_OFF, text=text)
     finding = destination_finding(destination, facts)
     if finding is not None and status in _CODES:
         return WaitReason(code=_CODES[status], text=_in_words(finding))

@@ -54,32 +54,12 @@ def hub_event(type_: str, data: Mapping[str, Any], now: datetime) -> Event:
     )
 
 
-def replay(event_id: str, rules: Rules, store: Store) -> FannedOut:
-    """Route a kept event again by today's rules: new deliveries beside the old ones.
-
-    Raises NotFound, or Conflict where its payload is pruned or blanked.
-    """
-    with store.read() as snapshot:
-        event = snapshot.events.to_replay(event_id)
-    routing = match(rules, event)
-
-    def work(transaction: Transaction) -> FannedOut:
-        transaction.events.to_replay(event_id)
-        transaction.events.set_verdicts(event_id, routing)
-        owed = transaction.events.add_deliveries(event, routing)
-        return FannedOut(event_id=event_id, duplicate=False, routes=routing.routes, deliveries=owed)
-
-    fanned_out = store.write(work)
-    store.wake()
-    return fanned_out
-
-
 def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedOut:
     """Owe the dead deliveries of a known event again, for its sender resends it; all others stay.
 
-    An event that no route took is routed by today's rules: somebody mended them and pressed Replay. Of any
-    other the routes that lacked a variable are decided again. Once its payload is pruned nothing more is
-    sent.
+    An event that no route owes to any destination, because none took it or all that it goes to was switched
+    off, is routed by today's rules: somebody mended them and pressed Replay. Of any other the routes that
+    lacked a variable are decided again. Once its payload is pruned nothing more is sent.
     """
     known, has_payload = transaction.events.known(event)
     if known.id == event.id:

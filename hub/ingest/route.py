@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import TemplateError
-from hub.humanize import not_set
+from hub.humanize import enumerated, not_set
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
 from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches
@@ -96,6 +96,9 @@ def match(rules: Rules, event: Event) -> Routing:
         sends = [RoutedSend(route=UNMATCHED, send=send) for send in rules.config.unmatched]
     # Nothing is owed to a destination with `enabled: false`.
     owed = tuple(routed for routed in sends if rules.config.destinations[routed.send.to].enabled)
+    if len(owed) < len(sends):
+        unowed = [routed for routed in sends if not rules.config.destinations[routed.send.to].enabled]
+        verdicts = [_less(verdict, unowed) for verdict in verdicts]
     return Routing(routes=routes, sends=owed, verdicts=tuple(verdicts))
 
 
@@ -132,7 +135,17 @@ def _judge(route: Route, event: Event, rules: Rules) -> Verdict:
             condition=condition,
             value=one_line(reason, REASON_LIMIT),
         )
-    return Verdict(route=route.name, matched=True)
+    return Verdict(route=route.name, matched=True, owed=len(route.sends))
+
+
+def _less(verdict: Verdict, unowed: Sequence[RoutedSend]) -> Verdict:
+    """Return the verdict without the sends to destinations that are switched off, and with their names."""
+    off = [routed.send.to for routed in unowed if routed.route == verdict.route]
+    if not off:
+        return verdict
+    names = list(dict.fromkeys(off))
+    text = f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} switched off"
+    return replace(verdict, owed=verdict.owed - len(off), unowed=text)
 
 
 def _without_values(message: str, bound: Mapping[Placeholder, str]) -> str:

@@ -24,10 +24,13 @@ class FindingCode(StrEnum):
     DATABASE = "database"
     DISK = "disk"
     CLOCK = "clock"
+    PASSWORD = "password"  # noqa: S105
+    UNTRUSTED_PROXY = "untrusted_proxy"
     NO_WORKER = "no_worker"
     PAUSED = "paused"
     FAILING = "failing"
     REMOVED = "removed"
+    SWITCHED_OFF = "switched_off"
     ABANDONED = "abandoned"
     DEAD = "dead"
     HELD = "held"
@@ -42,7 +45,13 @@ class FindingSeverity(StrEnum):
     NOTE = "note"
 
 
-WAITING_CODES = (FindingCode.PAUSED, FindingCode.FAILING, FindingCode.NOT_CONFIGURED, FindingCode.REMOVED)
+WAITING_CODES = (
+    FindingCode.PAUSED,
+    FindingCode.FAILING,
+    FindingCode.NOT_CONFIGURED,
+    FindingCode.REMOVED,
+    FindingCode.SWITCHED_OFF,
+)
 """Findings whose `count` are the deliveries that wait because of it."""
 
 

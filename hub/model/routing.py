@@ -17,7 +17,8 @@ class Verdict:
     """The decision of a route whose `events` fit an event.
 
     `condition` is the first that failed, as the user wrote it; `value` what it saw, or the error. With
-    `unset` it is not decided: the condition needs variables of those names, which were not set.
+    `unset` it is not decided: the condition needs variables of those names, which were not set. `owed` are
+    the deliveries that it makes; `unowed` says why it makes fewer than it has sends: `crm is switched off`.
     """
 
     route: str
@@ -25,6 +26,8 @@ class Verdict:
     condition: str | None = None
     value: str | None = None
     unset: tuple[str, ...] = ()
+    owed: int = 0
+    unowed: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
-from itertools import groupby
 
 from hub.catalog.redaction import Redaction
 from hub.ingest.route import Rules, match
@@ -63,15 +61,6 @@ def changes(event: Event, today: Rules, tomorrow: Rules, public_url: str = "") -
         for key in sorted({*before, *after})
         if not _same(before.get(key), after.get(key))
     ]
-
-
-def grouped(items: Iterable[Change]) -> list[list[Change]]:
-    """Return the changes of one kind, route and destination together, in the order of their names."""
-
-    def key(change: Change) -> tuple[str, str, str]:
-        return change.route, change.destination.name, change.kind
-
-    return [list(group) for _, group in groupby(sorted(items, key=key), key)]
 
 
 def message_diff(change: Change, redaction: Redaction) -> list[str]:

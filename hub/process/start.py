@@ -18,11 +18,10 @@ from hub.errors import SettingsError, StoreUnavailable, WritesRefused
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
 from hub.maintenance.runner import Maintenance, worker_tasks
-from hub.model.config import Config
 from hub.model.destination import OnUnknown
 from hub.process.logs import set_up_logs
 from hub.process.supervisor import StopSignals, end_with_parent
-from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files
+from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files, unchanged
 from hub.settings import Settings, load_settings, netloc
 from hub.store.copy import refuse_migrated
 from hub.store.open import open_store
@@ -33,11 +32,6 @@ from hub.web.app import Hub
 from hub.web.sessions import keep_session_key
 
 log = structlog.get_logger()
-
-
-def unchanged(config: Config) -> Config:
-    """Return the configuration as the files have it; the demo has another."""
-    return config
 
 
 def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:

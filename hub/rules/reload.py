@@ -14,7 +14,7 @@ import structlog
 
 from hub.config.files import Files, FileStats, read_files, stat_files
 from hub.errors import ConfigError, StoreError
-from hub.health.facts import REFUSED_EDIT
+from hub.health.facts import REFUSED_EDIT, FileFacts, errors_of
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
@@ -39,6 +39,11 @@ log = structlog.get_logger()
 Adapt = Callable[[Config], Config]
 
 
+def unchanged(config: Config) -> Config:
+    """Return the configuration as the files have it; the demo has another."""
+    return config
+
+
 @dataclass(frozen=True, kw_only=True)
 class Serving:
     """The version of the user's files that serves; `refused` are the problems of a later one."""
@@ -47,9 +52,26 @@ class Serving:
     since: datetime
     refused: tuple[Problem, ...] = ()
 
+    def facts(self) -> FileFacts:
+        """Return the facts about it that health is judged by."""
+        config = self.rules.config
+        return FileFacts(config=config, problems=config.warnings, refused=errors_of(self.refused))
+
 
 def begin(settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt) -> Serving:
-    """Return the version to serve at the start: the files, or where they are bad the last good ones.
+    """Return the version to serve at the start, as `current` has it, and log its problems."""
+    serving = current(settings, kept_files, adapt)
+    if serving.refused:
+        _log_problems(serving.refused)
+        version = serving.rules.config.version
+        log.error("config.refused", problems=len(serving.refused), serving=version)
+    else:
+        _log_problems(serving.rules.config.warnings)
+    return serving
+
+
+def current(settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt = unchanged) -> Serving:
+    """Return the version that serves: the files, or where they are bad the last good ones.
 
     `kept_files` gives those, and is called only for them. Raises ConfigError with every problem where none
     were kept.
@@ -63,10 +85,7 @@ def begin(settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt
         kept = _kept_config(settings, kept_files)
         if kept is None:
             raise
-        _log_problems(error.problems)
-        log.error("config.refused", problems=len(error.problems), serving=kept.version)
         return Serving(rules=load_rules(adapt(kept)), since=since, refused=error.problems)
-    _log_problems(config.warnings)
     return Serving(rules=load_rules(adapt(config)), since=since)
 
 
@@ -168,14 +187,14 @@ class Reloader:
         # Also where this process knows of none: what was kept may be from before a restart.
         if self._keep(REFUSED_EDIT, "") and was_refused:
             log.info("config.refusal_over", serving=files.version)
-        self._keep(KEPT_FILES, _as_kept(files))
+        self._keep(KEPT_FILES, as_kept(files))
 
     def _swap(self, files: Files, config: Config) -> None:
         rules = load_rules(self._adapt(config))
         self._before_swap(rules)
         self._serving = Serving(rules=rules, since=datetime.now(UTC))
         self._keep(REFUSED_EDIT, "")
-        if self._keep(KEPT_FILES, _as_kept(files)):
+        if self._keep(KEPT_FILES, as_kept(files)):
             _log_problems(config.warnings)
             log.info("config.reloaded", serving=files.version)
 
@@ -221,7 +240,8 @@ def _kept_config(settings: Settings, kept_files: Callable[[], str | None]) -> Co
         return None
 
 
-def _as_kept(files: Files) -> str:
+def as_kept(files: Files) -> str:
+    """Return files as the store keeps them."""
     templates = {name: _text(content) for name, content in files.templates.items()}
     return json.dumps({"routes": _text(files.content), "templates": templates}, sort_keys=True)
 

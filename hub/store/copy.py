@@ -22,6 +22,7 @@ from hub.store.store import MIGRATED_CODE, MIGRATED_MESSAGE, Store, Transaction
 from hub.store.tables import (
     alerts,
     attempts,
+    audit,
     counters,
     deliveries,
     destinations,
@@ -39,9 +40,9 @@ ROWS_AT_ONCE = 200
 _BATCH_BYTES = 8 * 1024 * 1024
 """The most bytes that one transaction writes, and one row more: an event may have 1 MiB."""
 
-LARGE = (events, deliveries, attempts)
+LARGE = (events, deliveries, attempts, audit)
 SMALL = (destinations, sources, refusals, counters, alerts, settings)
-"""All tables but `workers`, which has heartbeats of processes that work on the source."""
+"""All tables but `workers` and `wrong_keys`, which have what is true of the source for a minute."""
 
 _IS_CLAIMED = "NEW.state = 'sending' AND OLD.state <> 'sending'"
 

@@ -25,6 +25,7 @@ from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.destinations import Destinations
 from hub.store.repositories.events import Events, RoutedEvent
+from hub.store.repositories.invariant import Invariant
 from hub.store.repositories.metrics import Metrics
 from hub.store.repositories.operator import Operator
 from hub.store.repositories.overdue import Overdue
@@ -35,6 +36,7 @@ from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.sources import Sources
 from hub.store.repositories.workers import Workers
+from hub.store.repositories.wrong_keys import WrongKeys
 from hub.store.session import Session
 
 T = TypeVar("T")
@@ -65,10 +67,12 @@ class Transaction:
     operator = _repository(Operator)
     alerts = _repository(Alerts)
     settings = _repository(SharedValues)
+    audit = _repository(Audit)
+    wrong_keys = _repository(WrongKeys)
     reports = _repository(Reports)
     metrics = _repository(Metrics)
-    audit = _repository(Audit)
     overdue = _repository(Overdue)
+    invariant = _repository(Invariant)
     retention = _repository(Retention)
     secrets = _repository(Secrets)
 

@@ -229,3 +229,25 @@ alerts = Table(
     Column("notified_count", BigInteger, nullable=False, server_default=text("0")),
     Column("is_notified", Boolean, nullable=False, server_default=text("false"), comment="recovery is owed"),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("act", String(10), nullable=False),
+    Column("subject", Text, nullable=False, comment="a delivery, an event, a destination or the hub"),
+    Column("actor", String(20), nullable=False, comment="session, key or command line"),
+    Column("address", Text, comment="empty on the command line"),
+    Column("changed", BigInteger, nullable=False, comment="deliveries, or keys that were refused"),
+    Index("ix_audit_subject", "subject", "id"),
+    _partial("ix_audit_refused", "act = 'refused'", "id"),
+)
+
+wrong_keys = Table(
+    "wrong_keys",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("since", Time, nullable=False, comment="the beginning of its minute"),
+    Column("count", BigInteger, nullable=False),
+)

@@ -13,10 +13,10 @@ import click
 from hub import strings
 
 
-def say(line: str = "", *, err: bool = False) -> None:
+def say(line: str = "", *, err: bool = False, ends_line: bool = True) -> None:
     """Print a line; a character that the terminal's encoding lacks becomes `?` instead of an error."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    click.echo(line.encode(encoding, "replace").decode(encoding), err=err)
+    click.echo(line.encode(encoding, "replace").decode(encoding), err=err, nl=ends_line)
 
 
 def say_json(value: Any) -> None:

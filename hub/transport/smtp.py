@@ -7,7 +7,6 @@ RFC 5321 section 4.2.1: a reply 4yz means later, 5yz never.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import smtplib
 import socket
@@ -19,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
-from hub.strings import one_line
+from hub.strings import is_loopback, one_line
 from hub.transport.deadline import Deadline, connect, tls_context
 from hub.transport.failures import connection_reason, root_cause
 from hub.transport.smtp_replies import sender_error
@@ -91,7 +90,7 @@ def parse_smtp_url(url: str) -> MailServer:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not (user + password).isascii():
         raise ValueError("must have a user and password of ASCII characters: SMTP logins take no others")
-    tls = _tls(parts.scheme, dict(query), encrypted=bool(user) and not _is_loopback(host))
+    tls = _tls(parts.scheme, dict(query), encrypted=bool(user) and not is_loopback(host))
     default = 465 if tls is Tls.IMPLICIT else 587 if user else 25
     return MailServer(host=host, port=port or default, tls=tls, user=user, password=password)
 
@@ -294,13 +293,6 @@ def _tls(scheme: str, query: dict[str, str], *, encrypted: bool) -> Tls:
     if asked is not None:
         return Tls.NEVER if asked == "never" else Tls.REQUIRED
     return Tls.REQUIRED if encrypted else Tls.OFFERED
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _own_name() -> str:

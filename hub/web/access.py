@@ -4,78 +4,71 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
+import secrets
 import time
 from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
     Flask,
-    Response,
     abort,
     current_app,
+    flash,
+    g,
     make_response,
     redirect,
-    render_template,
     request,
     session,
     url_for,
 )
-from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]
 from werkzeug.wrappers import Response as AnyResponse
 
+from hub import __version__
+from hub.errors import StoreError
+from hub.model.audit import COMMAND_LINE, Act, Actor, By
+from hub.operator import keep_entry
+from hub.web.address import address_of, network_of
 from hub.web.context import context
 from hub.web.links import take_link
-from hub.web.sessions import COOKIE_NAME, LONGEST_LIFETIME, configure, share_key
+from hub.web.markup import render_page
+from hub.web.sessions import COOKIE_NAME, LONGEST_LIFETIME, configure, end_session, has_ended, share_key
 
-LOGIN_LIMIT = "10/minute;50/hour"
-"""Wrong passwords from one address; wrong keys of the API are counted apart, by the same measure."""
+COMMAND_LINE_MARK = "hub.command_line"
+"""Marks, in the WSGI environment, a request that a command of this machine makes; no header can set it."""
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 blueprint = Blueprint("access", __name__)
 
 
-def _client_address() -> str:
-    """Return the client as limits count it: one address, or the /64 that one customer has of IPv6."""
-    address = request.remote_addr or ""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
+def init_app(app: Flask, path: str) -> None:
+    """Set up sessions and form tokens for pages below a path.
 
-
-def init_app(app: Flask) -> None:
-    """Set up sessions and form tokens; each guard asks for the token itself, for it knows who needs one."""
-    configure(app)
+    Each guard asks for the token itself, for it knows who needs one.
+    """
+    configure(app, path)
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
     )
     CSRFProtect(app)
-    app.context_processor(lambda: {"signed_in": signed_in()})
+    app.context_processor(lambda: {"signed_in": _is_shown_as_signed_in(), "version": __version__})
 
 
-def limit(app: Flask, *guarded: Blueprint) -> None:
-    """Let nobody guess the password, at the form or as a key; only wrong ones are counted."""
-    limiter = Limiter(_client_address, app=app, storage_uri="memory://", key_prefix="hub")
-    login_limit = limiter.limit(LOGIN_LIMIT, methods=["POST"], deduct_when=_is_refused)
-    app.view_functions["access.login"] = login_limit(login)
-    for guarded_blueprint in guarded:
-        limiter.limit(LOGIN_LIMIT, deduct_when=_is_wrong_key)(guarded_blueprint)
+def actor() -> Actor:
+    """Return who makes this request, for the audit."""
+    if COMMAND_LINE_MARK in request.environ:
+        return COMMAND_LINE
+    by = By.KEY if "Authorization" in request.headers else By.SESSION
+    return Actor(by=by, address=address_of(request.remote_addr))
 
 
-def _is_refused(response: Response) -> bool:
-    return response.status_code == 401
-
-
-def _is_wrong_key(response: Response) -> bool:
-    return _is_refused(response) and "Authorization" in request.headers
+def _refuse(by: By) -> None:
+    """Count a wrong password, key or link; one too many of its address is answered 429 here."""
+    if context().key_limit.add(Actor(by=by, address=network_of(request.remote_addr))):
+        abort(429)
 
 
 # -- guards ---------------------------------------------------------------------------------------
@@ -85,6 +78,7 @@ def require_key() -> None:
     """Let a request to the API pass with the password as a Bearer token, or a session with its form token."""
     if "Authorization" in request.headers:
         if not _has_key():
+            _refuse(By.KEY)
             abort(401)
         return
     if COOKIE_NAME not in request.cookies:
@@ -107,11 +101,28 @@ def require_session() -> AnyResponse | None:
 
 
 def signed_in() -> bool:
-    """True for a session that was opened not too long ago by the password that is set now, or without one."""
+    """True for a session that was opened not too long ago by the password that is set now, or without one.
+
+    Nobody may have ended it, in this process or another. Raises StoreError.
+    """
+    if "signed_in" not in g:
+        g.signed_in = _is_fresh() and not has_ended(context().store, str(session.get("id")))
+    return bool(g.signed_in)
+
+
+def _is_fresh() -> bool:
     since = session.get("since")
     if not isinstance(since, int) or not 0 <= time.time() - since < LONGEST_LIFETIME.total_seconds():
         return False
     return hmac.compare_digest(str(session.get("fingerprint")), _password_fingerprint())
+
+
+def _is_shown_as_signed_in() -> bool:
+    """As `signed_in`; False while the store cannot tell, for a page that says so must be shown."""
+    try:
+        return signed_in()
+    except StoreError:
+        return False
 
 
 def _has_key() -> bool:
@@ -140,8 +151,8 @@ def _check_form_token() -> None:
 
 
 def _to_login() -> AnyResponse:
-    path = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    target = url_for("access.login", next=None if path == "/" else path)
+    path, start = own_path(), url_for("pages.status")
+    target = url_for("access.login", next=None if request.method != "GET" or path == start else path)
     if "HX-Request" in request.headers:
         response = make_response("", 401)
         response.headers["HX-Redirect"] = url_for("access.login")
@@ -161,17 +172,18 @@ def login() -> AnyResponse:
         _check_form_token()
         if _is_password(request.form.get("password", "")):
             _sign_in()
-            return redirect(_own_path(request.form.get("next", "")), 303)
+            return redirect(_own_target(request.form.get("next", "")), 303)
+        _refuse(By.SESSION)
         wrong = True
     if signed_in():
-        return redirect(_own_path(request.args.get("next", "")), 303)
-    page = render_template(
+        return redirect(_own_target(request.args.get("next", "")), 303)
+    return render_page(
         "login.html",
+        401 if wrong else 200,
         has_password=context().settings.password is not None,
         wrong=wrong,
-        next=_own_path(request.values.get("next", "")),
+        next=_own_target(request.values.get("next", "")),
     )
-    return make_response(page.encode("utf-8", "replace"), 401 if wrong else 200)
 
 
 @blueprint.get("/login/<token>")
@@ -180,31 +192,52 @@ def open_link(token: str) -> AnyResponse:
     share_key(current_app, context().store)
     if signed_in():
         return redirect(url_for("pages.status"), 303)
-    if request.method == "GET" and take_link(context().store, token):
-        _sign_in()
-        return redirect(url_for("pages.status"), 303)
-    page = render_template("link.html", has_password=context().settings.password is not None)
-    return make_response(page, 410)
+    if request.method == "GET":
+        if take_link(context().store, token):
+            _sign_in()
+            return redirect(url_for("pages.status"), 303)
+        _refuse(By.SESSION)
+    return render_page("link.html", 410, has_password=context().settings.password is not None)
 
 
 @blueprint.post("/logout")
 def logout() -> AnyResponse:
-    """Forget the session."""
+    """End the session, in every process."""
     share_key(current_app, context().store)
     _check_form_token()
-    session.clear()
+    if signed_in():
+        _sign_out(str(session["id"]))
+    else:
+        session.clear()
     return redirect(url_for("access.login"), 303)
 
 
 def _sign_in() -> None:
     session.clear()
     session.permanent = True
+    session["id"] = secrets.token_hex(16)
     session["since"] = int(time.time())
     session["fingerprint"] = _password_fingerprint()
+    keep_entry(context().store, Act.SIGN_IN, actor())
 
 
-def _own_path(target: str) -> str:
+def _sign_out(session_id: str) -> None:
+    session.clear()
+    try:
+        end_session(context().store, session_id)
+    except StoreError:
+        flash("Signed out in this browser. The database takes no change now, so a copy of the session lasts.")
+    keep_entry(context().store, Act.SIGN_OUT, actor())
+
+
+def own_path() -> str:
+    """Return the path and query of this request as a browser asks for it, below the hub's own path."""
+    return request.root_path + request.full_path.rstrip("?")
+
+
+def _own_target(target: str) -> str:
     """Return the target if it is a path of our own, else the status page."""
-    is_path = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    start = url_for("pages.status")
+    is_path = target.startswith(start) and not target.startswith(("//", "/\\")) and target.isprintable()
     parts = urlsplit(target) if is_path else None
-    return target if parts and not parts.scheme and not parts.netloc else url_for("pages.status")
+    return target if parts and not parts.scheme and not parts.netloc else start

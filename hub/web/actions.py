@@ -11,7 +11,6 @@ from hub import operator
 from hub.errors import Conflict
 from hub.health.waiting import WaitCode
 from hub.humanize import counted, sentence
-from hub.ingest import fanout
 from hub.model.records import DeliveryRecord
 from hub.web import access
 from hub.web.api import known_destination
@@ -28,7 +27,7 @@ def replay(event_id: str) -> Response:
     known_id("event", event_id)
 
     def act() -> str:
-        replayed = fanout.replay(event_id, here.rules(), here.store)
+        replayed = operator.replay(event_id, here.rules(), here.store, access.actor())
         if not replayed.deliveries:
             return "Routed again by today's rules: no route takes it, so nothing new is owed."
         return f"Routed again: {counted(replayed.deliveries, 'new delivery', 'new deliveries')}."
@@ -42,7 +41,7 @@ def retry(delivery_id: str) -> Response:
     known_id("delivery", delivery_id)
 
     def act() -> str:
-        record = operator.retry(here.store, here.rules(), delivery_id)
+        record = operator.retry(here.store, here.rules(), delivery_id, access.actor())
         return _unless_it_waits("It will be sent again now, rendered by today's rules.", record)
 
     return _done(act, url_for("pages.delivery", delivery_id=delivery_id))
@@ -53,7 +52,7 @@ def cancel(delivery_id: str) -> Response:
     known_id("delivery", delivery_id)
 
     def act() -> str:
-        operator.cancel(context().store, delivery_id)
+        operator.cancel(context().store, delivery_id, access.actor())
         return "Cancelled: it will not be sent."
 
     return _done(act, url_for("pages.delivery", delivery_id=delivery_id))
@@ -65,7 +64,7 @@ def resolve(delivery_id: str) -> Response:
     chosen = request.form.get("as", "")
 
     def act() -> str:
-        record = operator.resolve(context().store, delivery_id, chosen)
+        record = operator.resolve(context().store, delivery_id, chosen, access.actor())
         if chosen == "delivered":
             return "Resolved as delivered."
         return _unless_it_waits("The same message will be sent again now.", record)
@@ -79,7 +78,7 @@ def pause(name: str) -> Response:
     known_destination(here, name)
 
     def act() -> str:
-        operator.pause(here.store, here.rules(), name)
+        operator.pause(here.store, here.rules(), name, access.actor())
         return f"{name} is paused: what it is owed waits."
 
     return _done(act, url_for("pages.destinations"))
@@ -91,7 +90,7 @@ def resume(name: str) -> Response:
     known_destination(here, name)
 
     def act() -> str:
-        operator.resume(here.store, here.rules(), name)
+        operator.resume(here.store, here.rules(), name, access.actor())
         reason = operator.wait_of_destination(here.store, here.rules(), name)
         if reason is not None:
             return f"{name} is not paused any more, but what it is owed waits: {reason.text}."

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify
 
 from hub import operator
-from hub.errors import NotFound
-from hub.ingest import fanout
 from hub.model.delivery import State
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
+from hub.web.paging import answer_page, page_of
 from hub.web.parameters import known_id
 
-WHOLE_EVENTS = 100
-"""So many events with their payloads, of at most 1 MiB each, are answered at once."""
+LARGEST_PAYLOAD = 2**31
+"""More bytes than any payload has."""
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 blueprint.before_request(access.require_key)
@@ -23,20 +20,24 @@ blueprint.before_request(access.require_key)
 
 @blueprint.get("/events")
 def events() -> Response:
-    """Answer a page of events; with `payload=true` each with its payload, and then fewer at once."""
+    """Answer a page of events; with `payload=true` each with its payload."""
     parameters.only("type", "since", "payload", "limit", "before")
-    whole = parameters.flag("payload")
-    with context().store.read() as snapshot:
-        limit = min(parameters.limit(), WHOLE_EVENTS) if whole else parameters.limit()
+    here, limit, whole = context(), parameters.limit(), parameters.flag("payload")
+    type_, before = parameters.text("type"), parameters.before()
+    with here.store.read() as snapshot:
+        since = parameters.since(snapshot.now)
+        sizes = snapshot.reports.event_sizes(type_=type_, since=since, limit=limit + 1, before=before)
+        chosen = page_of(sizes if whole else [(event_id, 0) for event_id, _ in sizes], limit)
         records = snapshot.reports.events(
-            type_=parameters.text("type"),
-            since=parameters.since(snapshot.now),
-            limit=limit + 1,
-            before=parameters.before(),
+            type_=type_,
+            since=since,
+            limit=len(chosen.ids),
+            before=before,
+            largest=LARGEST_PAYLOAD if whole else 0,
         )
     serialize = serializers.whole_event if whole else serializers.event
-    redaction = context().redaction()
-    return _page([serialize(record, redaction) for record in records], limit)
+    redaction = here.redaction()
+    return answer_page(((record.id, serialize(record, redaction)) for record in records), chosen.next)
 
 
 @blueprint.get("/events/<event_id>")
@@ -51,7 +52,7 @@ def replay(event_id: str) -> Response:
     """Route an event again by today's rules."""
     parameters.only()
     here = context()
-    replayed = fanout.replay(known_id("event", event_id), here.rules(), here.store)
+    replayed = operator.replay(known_id("event", event_id), here.rules(), here.store, access.actor())
     return jsonify(event=replayed.event_id, routes=list(replayed.routes), deliveries=replayed.deliveries)
 
 
@@ -60,16 +61,18 @@ def deliveries() -> Response:
     parameters.only("state", "destination", "event", "limit", "before")
     here, limit = context(), parameters.limit()
     with here.store.read() as snapshot:
-        records = snapshot.reports.deliveries(
+        sizes = snapshot.reports.delivery_sizes(
             state=parameters.state(),
-            destination=parameters.text("destination"),
-            event=parameters.text("event"),
+            destination=parameters.destination(here.rules(), snapshot),
+            event=parameters.event(snapshot),
             limit=limit + 1,
             before=parameters.before(),
         )
+        chosen = page_of(sizes, limit)
+        records = snapshot.reports.deliveries_of(chosen.ids)
         facts = here.waiting_facts(snapshot)
-    redaction = here.redaction()
-    return _page([serializers.delivery(record, redaction, facts) for record in records], limit)
+    items = serializers.deliveries(records, here.redaction(), facts)
+    return answer_page(((item["id"], item) for item in items), chosen.next)
 
 
 @blueprint.get("/deliveries/<delivery_id>")
@@ -81,14 +84,14 @@ def delivery(delivery_id: str) -> Response:
 def retry(delivery_id: str) -> Response:
     parameters.only()
     here = context()
-    operator.retry(here.store, here.rules(), known_id("delivery", delivery_id))
+    operator.retry(here.store, here.rules(), known_id("delivery", delivery_id), access.actor())
     return _delivery(delivery_id)
 
 
 @blueprint.post("/deliveries/<delivery_id>/cancel")
 def cancel(delivery_id: str) -> Response:
     parameters.only()
-    operator.cancel(context().store, known_id("delivery", delivery_id))
+    operator.cancel(context().store, known_id("delivery", delivery_id), access.actor())
     return _delivery(delivery_id)
 
 
@@ -96,7 +99,9 @@ def cancel(delivery_id: str) -> Response:
 def resolve(delivery_id: str) -> Response:
     parameters.only("as")
     known_id("delivery", delivery_id)
-    operator.resolve(context().store, delivery_id, parameters.choice("as", ("delivered", "retry")))
+    operator.resolve(
+        context().store, delivery_id, parameters.choice("as", ("delivered", "retry")), access.actor()
+    )
     return _delivery(delivery_id)
 
 
@@ -106,13 +111,17 @@ def retry_all() -> Response:
     parameters.only("state", "destination", "since")
     here = context()
     state = parameters.state(default=State.DEAD) or State.DEAD
-    destination = parameters.text("destination")
     with here.store.read() as snapshot:
         since = parameters.since(snapshot.now)
-        known = {*here.rules().config.destinations, *snapshot.destinations.all()}
-    if destination is not None and destination not in known:
-        raise NotFound(f"there is no destination {destination}")
-    retried = operator.retry_all(here.store, here.rules(), state=state, destination=destination, since=since)
+        destination = parameters.destination(here.rules(), snapshot)
+    retried = operator.retry_all(
+        here.store,
+        here.rules(),
+        state=state,
+        destination=destination,
+        since=since,
+        actor=access.actor(),
+    )
     return jsonify(retried=retried)
 
 
@@ -129,7 +138,7 @@ def destinations() -> Response:
 def pause(name: str) -> Response:
     parameters.only()
     here = context()
-    operator.pause(here.store, here.rules(), known_destination(here, name))
+    operator.pause(here.store, here.rules(), known_destination(here, name), access.actor())
     return _destination(here, name)
 
 
@@ -137,7 +146,7 @@ def pause(name: str) -> Response:
 def resume(name: str) -> Response:
     parameters.only()
     here = context()
-    operator.resume(here.store, here.rules(), known_destination(here, name))
+    operator.resume(here.store, here.rules(), known_destination(here, name), access.actor())
     return _destination(here, name)
 
 
@@ -151,6 +160,23 @@ def findings() -> Response:
     return jsonify(items=[serializers.finding(finding) for finding in health.all_findings()], next=None)
 
 
+@blueprint.get("/audit")
+def audit() -> Response:
+    """Answer who did what, and who failed to get in."""
+    parameters.only("subject", "act", "limit", "before")
+    limit, subject = parameters.limit(), parameters.text("subject")
+    with context().store.read() as snapshot:
+        entries = snapshot.audit.entries(
+            subjects=[subject] if subject else [],
+            act=parameters.act(),
+            limit=limit + 1,
+            before=parameters.before(),
+        )
+    chosen = page_of([(entry.id, 0) for entry in entries], limit)
+    items = ((entry.id, serializers.audit_entry(entry)) for entry in entries[:limit])
+    return answer_page(items, chosen.next)
+
+
 @blueprint.get("/stats")
 def stats() -> Response:
     parameters.only()
@@ -162,7 +188,7 @@ def known_destination(here: Context, name: str) -> str:
     """Return the name of one of today's destinations; raises NotFound."""
     names = here.rules().config.destinations
     if name not in names:
-        raise NotFound(f"there is no destination of that name; there are {', '.join(names) or 'none'}")
+        raise operator.no_destination(name, names)
     return name
 
 
@@ -178,10 +204,3 @@ def _destination(here: Context, name: str) -> Response:
     with here.store.read() as snapshot:
         health = here.health(snapshot)
     return jsonify(serializers.destination(health, name))
-
-
-def _page(items: list[dict[str, Any]], limit: int) -> Response:
-    """Answer a page of a list that was read one item further, to know whether another page follows."""
-    more = len(items) > limit
-    items = items[:limit]
-    return jsonify(items=items, next=items[-1]["id"] if more else None)

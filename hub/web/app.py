@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 from flask.json.provider import DefaultJSONProvider
@@ -20,6 +21,8 @@ from hub.settings import Settings
 from hub.store.store import Store
 from hub.web import access, actions, api, error_handlers, health, metrics, pages
 from hub.web.context import Context
+from hub.web.key_limit import KeyLimit
+from hub.web.proxies import FORWARDED, UntrustedProxies
 from hub.web.sessions import HubSessions
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+HTTPS_ONLY = "max-age=31536000"
+"""For a year the browser comes by https alone, once it did: https://www.rfc-editor.org/rfc/rfc6797."""
 
 
 class HubJson(DefaultJSONProvider):
@@ -48,13 +54,19 @@ class Hub(Flask):
 
     json_provider_class = HubJson
 
-    def __init__(self, store: Store, rules: Callable[[], Rules]) -> None:
+    def __init__(self, store: Store, rules: Callable[[], Rules], path: str) -> None:
         super().__init__("hub.web")
         self._store = store
         self._rules = rules
         self.requests = RequestCounter(store)
+        self._path = path
+        self.untrusted_proxies: UntrustedProxies | None = None
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self.untrusted_proxies is not None and not environ.keys().isdisjoint(FORWARDED):
+            self.untrusted_proxies.notice()
+        if self._path:
+            _mount(self._path, environ)
         # Flask's own asks an app for its limits; and it is not to hold what holds it.
         incoming = PlainRequest(environ, populate_request=False)
         rules = self._rules()
@@ -71,8 +83,9 @@ class Hub(Flask):
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:
     """Return the app of one web process; make it after forking. It starts while the database is down, too."""
-    context = Context(store=store, serving=serving, settings=settings)
-    app = Hub(store, context.rules)
+    context = Context(store=store, serving=serving, settings=settings, key_limit=KeyLimit(store))
+    path = urlsplit(settings.public_url).path.rstrip("/")
+    app = Hub(store, context.rules, path)
     # Flask reads FLASK_DEBUG by itself: errors would be passed on to gunicorn.
     app.config["DEBUG"] = False
     app.extensions["hub"] = context
@@ -81,17 +94,26 @@ def create_app(store: Store, serving: Callable[[], Serving], settings: Settings)
     app.session_interface = HubSessions(store)
     app.before_request(_take_body)
     app.after_request(_protect)
-    access.init_app(app)
+    access.init_app(app, path)
     error_handlers.init_app(app)
     for module in (health, metrics, api, access, pages, actions):
         app.register_blueprint(module.blueprint)
-    access.limit(app, api.blueprint, metrics.blueprint)
-    if settings.trusted_proxies:
+    if settings.trusted_proxies == 0:
+        app.untrusted_proxies = UntrustedProxies(store)
+    else:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's documented way to wrap an app
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
     return app
+
+
+def _mount(path: str, environ: WSGIEnvironment) -> None:
+    """Serve below a path, for a proxy in front that takes it off as for one that leaves it on."""
+    asked = environ.get("PATH_INFO", "")
+    if asked == path or asked.startswith(f"{path}/"):
+        environ["PATH_INFO"] = asked.removeprefix(path) or "/"
+    environ["SCRIPT_NAME"] = path
 
 
 def _take_body() -> None:
@@ -107,6 +129,8 @@ def _protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = HTTPS_ONLY
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     return response

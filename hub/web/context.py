@@ -9,7 +9,7 @@ from flask import current_app
 
 from hub.catalog.redaction import Redaction
 from hub.health.assess import Area, assess_by_area
-from hub.health.facts import Facts, FileFacts, errors_of, page_facts, waiting_facts
+from hub.health.facts import Facts, FileFacts, access_facts, page_facts, waiting_facts
 from hub.ingest.route import Rules
 from hub.model.finding import Finding
 from hub.model.stats import Stats
@@ -17,6 +17,7 @@ from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store, Transaction
 from hub.transport.http import ignored_proxies
+from hub.web.key_limit import KeyLimit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Context:
     store: Store
     serving: Callable[[], Serving]
     settings: Settings
+    key_limit: KeyLimit
 
     def rules(self) -> Rules:
         return self.serving().rules
@@ -50,14 +52,7 @@ class Context:
 
     def files(self) -> FileFacts:
         """Return the facts about the user's files that this process serves, and about a refused edit."""
-        serving = self.serving()
-        config = serving.rules.config
-        return FileFacts(
-            config=config,
-            problems=config.warnings,
-            refused=errors_of(serving.refused),
-            ignored=ignored_proxies(self.settings.environment),
-        )
+        return replace(self.serving().facts(), ignored=ignored_proxies(self.settings.environment))
 
     def waiting_facts(self, snapshot: Transaction) -> Facts:
         """Return the facts that say why deliveries wait."""
@@ -67,6 +62,7 @@ class Context:
         """Return the store in numbers, with the facts about the hub's health and the findings from them."""
         stats = snapshot.reports.stats()
         facts = page_facts(self.store, snapshot, self.files(), stats)
+        facts = replace(facts, access=access_facts(snapshot, self.settings))
         redaction = self.redaction()
         findings = {
             area: [_redacted(finding, redaction) for finding in judged]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from flask_limiter import RateLimitExceeded
+from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from hub.errors import Conflict, HubError, NotFound, StoreError
 from hub.ingest.receive import known_paths
 from hub.web.context import context
+from hub.web.markup import render_page
 
 RETRY_AFTER_SECONDS = 5
 LIMITED_SECONDS = 60
@@ -72,7 +72,7 @@ def _http_error(error: HTTPException) -> Response:
     for name, value in error.get_headers(request.environ):
         if name in ("Allow", "WWW-Authenticate"):
             response.headers[name] = value
-    if isinstance(error, RateLimitExceeded):
+    if status == 429:
         response.headers["Retry-After"] = str(LIMITED_SECONDS)
     return response
 
@@ -92,8 +92,7 @@ def _hub_error(error: HubError) -> Response:
 def _refused(status: int, words: str, sources: list[str] | None = None) -> Response:
     if wants_page():
         title = _TITLES.get(status, "Refused")
-        page = render_template("refused.html", status=status, title=title, words=words)
-        return make_response(page.encode("utf-8", "replace"), status)
+        return render_page("refused.html", status, status=status, title=title, words=words)
     code, _ = _words(status)
     body = {"error": code, "message": words}
     return make_response(jsonify(body if sources is None else {**body, "sources": sources}), status)

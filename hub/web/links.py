@@ -29,7 +29,10 @@ def new_link(store: Store, *, lifetime: timedelta = LIFETIME) -> str:
 
 
 def take_link(store: Store, token: str) -> bool:
-    """Use up the token of a link; True where it was good."""
+    """Use up the token of a link; True where it was good. One that is no link's costs no write."""
+    with store.read() as snapshot:
+        if snapshot.settings.get(_name(token)) is None:
+            return False
 
     def work(transaction: Transaction) -> bool:
         expires_at = transaction.settings.pop(_name(token))

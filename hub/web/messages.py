@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.destinations.base import find_destination
 from hub.model.delivery import RAW, Message
+from hub.web.markup import pretty
 
 ToText = Callable[[str], str]
 
@@ -76,7 +77,7 @@ def _words(item: Any, to_text: ToText) -> str:
 
 def _pretty(body: str) -> str:
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return pretty(json.loads(body))
     except (ValueError, RecursionError):
         return body
 

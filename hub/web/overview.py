@@ -90,8 +90,10 @@ def _link(finding: Finding) -> tuple[str, str, Mapping[str, str]]:
     match finding.code:
         case FindingCode.RELOAD_REFUSED:
             return "All problems", "pages.routes", {}
-        case FindingCode.PAUSED | FindingCode.FAILING | FindingCode.NOT_CONFIGURED | FindingCode.REMOVED:
+        case FindingCode.PAUSED | FindingCode.FAILING | FindingCode.NOT_CONFIGURED:
             return "Destinations", "pages.destinations", {}
+        case FindingCode.REMOVED | FindingCode.SWITCHED_OFF:
+            return "Show them", "pages.deliveries", {"state": "pending", "destination": finding.subject}
         case FindingCode.DEAD | FindingCode.HELD:
             state = finding.code.value
             return "Show them", "pages.deliveries", {"state": state, "destination": finding.subject}

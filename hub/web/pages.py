@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, request
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
 from hub.humanize import ago, counted, span, utc
+from hub.model.audit import Act
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
 from hub.model.event import Event
 from hub.model.records import EventRecord
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
+from hub.web.markup import pretty, render_page
 from hub.web.messages import parts
 from hub.web.overview import overview
+from hub.web.paging import page_of
 from hub.web.parameters import known_id
 
 PAGE_SIZE = 50
 LAST_EVENTS = 8
 EVENT_DELIVERIES = 200
+HISTORY = 20
+"""The most acts that the page of an event or a delivery shows; /audit has all."""
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
@@ -81,16 +85,22 @@ def event(event_id: str) -> Response:
     redaction = here.redaction()
     with here.store.read() as snapshot:
         record = snapshot.reports.event(known_id("event", event_id))
-        owed = snapshot.reports.deliveries(event=record.id, limit=EVENT_DELIVERIES)
+        sizes = snapshot.reports.delivery_sizes(
+            state=None, destination=None, event=record.id, limit=EVENT_DELIVERIES, before=None
+        )
+        owed = snapshot.reports.deliveries_of([delivery_id for delivery_id, _ in sizes], messages=False)
         facts = here.waiting_facts(snapshot)
+        history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
     whole = serializers.whole_event(record, redaction)
     return page(
         "event.html",
         now=facts.now,
         event={**whole, **_summary(record, redaction)},
-        payload=None if whole["payload"] is None else _pretty(whole["payload"]),
+        payload=None if whole["payload"] is None else pretty(whole["payload"]),
         meaning=_meaning(record.type),
-        deliveries=[serializers.delivery(delivery, redaction, facts) for delivery in owed],
+        unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),
+        deliveries=list(serializers.deliveries(owed, redaction, facts)),
+        history=history,
     )
 
 
@@ -98,13 +108,16 @@ def event(event_id: str) -> Response:
 def deliveries() -> Response:
     here = context()
     redaction = here.redaction()
-    state, name, before = parameters.state(), parameters.text("destination"), parameters.before()
+    state, before = parameters.state(), parameters.before()
     with here.store.read() as snapshot:
-        records = snapshot.reports.deliveries(
-            state=state, destination=name, limit=PAGE_SIZE + 1, before=before
+        name = parameters.destination(here.rules(), snapshot)
+        sizes = snapshot.reports.delivery_sizes(
+            state=state, destination=name, event=None, limit=PAGE_SIZE + 1, before=before
         )
+        chosen = page_of(sizes, PAGE_SIZE)
+        records = snapshot.reports.deliveries_of(chosen.ids, messages=False)
         facts, known = here.waiting_facts(snapshot), snapshot.destinations.all()
-    items = [serializers.delivery(record, redaction, facts) for record in records[:PAGE_SIZE]]
+    items = list(serializers.deliveries(records, redaction, facts))
     return page(
         "deliveries.html",
         now=facts.now,
@@ -114,7 +127,7 @@ def deliveries() -> Response:
         states=list(State),
         names=sorted({*here.rules().config.destinations, *known}),
         before=before,
-        next=items[-1]["id"] if len(records) > PAGE_SIZE else None,
+        next=chosen.next,
     )
 
 
@@ -125,6 +138,7 @@ def delivery(delivery_id: str) -> Response:
     with here.store.read() as snapshot:
         record = snapshot.reports.delivery(known_id("delivery", delivery_id))
         facts = here.waiting_facts(snapshot)
+        history = snapshot.audit.entries(subjects=[record.id], limit=HISTORY)
     whole = serializers.whole_delivery(record, redaction, facts)
     destination = here.rules().config.destinations.get(record.destination)
     return page(
@@ -134,7 +148,8 @@ def delivery(delivery_id: str) -> Response:
         parts_of_message=parts(whole["message"], destination.type if destination else None)
         if whole["message"]
         else [],
-        message=_pretty(whole["message"]) if whole["message"] else None,
+        message=pretty(whole["message"]) if whole["message"] else None,
+        history=history,
     )
 
 
@@ -143,7 +158,30 @@ def destinations() -> Response:
     here = context()
     with here.store.read() as snapshot:
         health = here.health(snapshot)
-    return page("destinations.html", now=health.facts.now, destinations=serializers.destinations(health))
+        items = serializers.destinations(health)
+        latest = {item["name"]: snapshot.audit.entries(subjects=[item["name"]], limit=1) for item in items}
+    return page("destinations.html", now=health.facts.now, destinations=items, latest=latest)
+
+
+@blueprint.get("/audit")
+def audit() -> Response:
+    subject, act, before = parameters.text("subject"), parameters.act(), parameters.before()
+    with context().store.read() as snapshot:
+        entries = snapshot.audit.entries(
+            subjects=[subject] if subject else [], act=act, limit=PAGE_SIZE + 1, before=before
+        )
+        now = snapshot.now
+    shown = entries[:PAGE_SIZE]
+    return page(
+        "audit.html",
+        now=now,
+        entries=shown,
+        subject=subject,
+        act=act,
+        acts=list(Act),
+        before=before,
+        next=shown[-1].id if len(entries) > PAGE_SIZE else None,
+    )
 
 
 @blueprint.get("/routes")
@@ -161,9 +199,8 @@ def routes() -> Response:
 
 
 def page(template: str, **values: Any) -> Response:
-    """Answer a page in UTF-8; `?` stands for what UTF-8 cannot carry (half a surrogate pair in a payload)."""
-    live = request.full_path.rstrip("?")
-    return make_response(render_template(template, live=live, **values).encode("utf-8", "replace"))
+    """Answer a page; `live` is its own path, by which it refreshes itself."""
+    return render_page(template, live=access.own_path(), **values)
 
 
 def _listed(record: EventRecord, redaction: Redaction) -> serializers.Fields:
@@ -171,16 +208,14 @@ def _listed(record: EventRecord, redaction: Redaction) -> serializers.Fields:
 
 
 def _summary(record: EventRecord, redaction: Redaction) -> serializers.Fields:
-    """Return the event in words, without secrets; nothing once the payload is pruned."""
-    if record.payload is None:
-        return {"headline": None, "fields": []}
+    """Return the event in words, without secrets; only its kind where its payload is not at hand."""
     summary = catalog.summarise(
         Event(
             id=record.id,
             source=record.source,
             message_id=record.message_id,
             type=record.type,
-            payload=record.payload,
+            payload=record.payload or b"{}",
             received_at=record.received_at,
         )
     )
@@ -202,8 +237,4 @@ def _address(here: Context, source: SourceConfig) -> str:
 def _fields(fields: Any, redaction: Redaction) -> list[tuple[str, str]]:
     """Return a send block's fields as the user wrote them: texts as they are, structures as JSON."""
     redacted = redaction.anything(dict(fields))
-    return [(name, value if isinstance(value, str) else _pretty(value)) for name, value in redacted.items()]
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return [(name, value if isinstance(value, str) else pretty(value)) for name, value in redacted.items()]

@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 
 from flask import request
 
+from hub import operator
 from hub.durations import parse_duration
 from hub.errors import NotFound
+from hub.ingest.route import Rules
+from hub.model.audit import Act
 from hub.model.delivery import State
+from hub.store.store import Transaction
 from hub.web.error_handlers import BadParameter
 
 USUAL_LIMIT, LARGEST_LIMIT = 50, 500
@@ -52,6 +56,30 @@ def state(default: State | None = None, among: Collection[State] = tuple(State))
     if value not in among:
         raise BadParameter(f"state is {_quoted(value)}; it must be one of {', '.join(among)}")
     return State(value)
+
+
+def destination(rules: Rules, snapshot: Transaction) -> str | None:
+    """Return the name of a destination that is asked for; raises NotFound for one that never was."""
+    name = text("destination")
+    if name is not None:
+        operator.require_destination(name, rules, snapshot)
+    return name
+
+
+def event(snapshot: Transaction) -> str | None:
+    """Return the id of an event that is asked for; raises NotFound where there is none."""
+    event_id = text("event")
+    if event_id is not None and not snapshot.events.is_known(event_id):
+        raise NotFound(f"there is no event {_quoted(event_id)}")
+    return event_id
+
+
+def act() -> Act | None:
+    """Return the act that is asked for."""
+    value = text("act")
+    if value is not None and value not in tuple(Act):
+        raise BadParameter(f"act is {_quoted(value)}; it must be one of {', '.join(Act)}")
+    return None if value is None else Act(value)
 
 
 def before() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
 from hub.health.waiting import WaitReason, lasting_reason, why
 from hub.humanize import sentence
+from hub.model.audit import AuditEntry
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
 from hub.model.finding import Finding
@@ -48,9 +50,17 @@ def whole_event(record: EventRecord, redaction: Redaction) -> Fields:
     return {**event(record, redaction), "payload": redaction.anything(payload)}
 
 
-def delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
+def deliveries(records: Iterable[DeliveryRecord], redaction: Redaction, facts: Facts) -> Iterator[Fields]:
+    """Yield deliveries as lists have them; the secrets of an event are looked for once."""
+    of_event: dict[str, Redaction] = {}
+    for record in records:
+        if record.event not in of_event:
+            of_event[record.event] = redaction.of_event(record.type, record.payload)
+        yield _delivery(record, of_event[record.event], facts)
+
+
+def _delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
     """Return a delivery as lists have it. `facts` say why it waits."""
-    redaction = redaction.of_event(record.type, record.payload)
     return {
         "id": record.id,
         "event": record.event,
@@ -73,7 +83,7 @@ def whole_delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -
     """Return a delivery alone: with its attempts, oldest first."""
     redaction_of_event = redaction.of_event(record.type, record.payload)
     return {
-        **delivery(record, redaction, facts),
+        **_delivery(record, redaction_of_event, facts),
         "attempt_list": [_attempt(attempt, redaction_of_event) for attempt in record.attempt_list],
     }
 
@@ -88,6 +98,18 @@ def destinations(health: Health) -> list[Fields]:
 def destination(health: Health, name: str) -> Fields:
     """Return one destination that is known."""
     return next(fields for fields in destinations(health) if fields["name"] == name)
+
+
+def audit_entry(entry: AuditEntry) -> Fields:
+    """Return who did what."""
+    return {
+        "at": entry.at,
+        "act": entry.act.value,
+        "subject": entry.subject,
+        "by": entry.actor.by.value,
+        "address": entry.actor.address,
+        "changed": entry.changed,
+    }
 
 
 def finding(judged: Finding) -> Fields:
@@ -129,6 +151,7 @@ def _verdict(verdict: Verdict, redaction: Redaction) -> Fields:
         "matched": verdict.matched,
         "condition": verdict.condition,
         "value": redaction.optional(verdict.value),
+        "unowed": verdict.unowed,
     }
 
 
@@ -172,12 +195,12 @@ def _destination(name: str, health: Health) -> Fields:
 
 def _advice(name: str, status: DestinationStatus, health: Health) -> str | None:
     """Return what to do, where there is something to do; a pause's reason stands beside it."""
-    if status is DestinationStatus.DISABLED:
-        return "Nothing is owed to it while routes.yaml says enabled: false."
     for judged in health.findings.get(Area.DESTINATIONS, ()):
         if judged.subject == name:
             reason = "" if status is DestinationStatus.PAUSED else sentence(judged.reason)
-            return " ".join(filter(None, (reason, sentence(judged.cure))))
+            return " ".join(filter(None, (reason, sentence(judged.waiting), sentence(judged.cure))))
+    if status is DestinationStatus.DISABLED:
+        return "Nothing is owed to it while routes.yaml says enabled: false."
     return None
 
 

@@ -16,7 +16,9 @@ import pytest
 from shell import Served, bare_environment, shipped_environment
 from sqlalchemy import delete
 
+from hub.config.files import Files
 from hub.ingest.request_counter import RequestCounter
+from hub.rules.reload import KEPT_FILES, as_kept
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.tables import deliveries
@@ -146,6 +148,45 @@ def test_a_bad_configuration_hides_nothing_of_the_store(run: Run, environment: d
     by_check = findings(result)
     assert "unknown-destination" in by_check["configuration"][0][1]
     assert [level for level, _ in by_check["accounts"]] == ["good"]
+
+
+UNKNOWN_FIELD = GOOD.replace("send: log", 'send: {to: log, text: "{{ data.emial }}"}')
+
+
+def test_what_only_the_catalog_finds_hides_nothing_for_the_hub_runs_with_it(
+    run: Run, environment: dict[str, str], sqlite_url: str
+) -> None:
+    given_life(sqlite_url)
+    Path("routes.yaml").write_text(UNKNOWN_FIELD)
+    result = run("doctor", "--json", env=environment)
+    by_check = findings(result)
+
+    assert result.exit_code == 0
+    assert by_check["configuration"][0][0] == "warning"
+    assert "unknown-field" in by_check["configuration"][0][1]
+    assert by_check["destinations"] == [("good", "log: all accept")]
+    assert by_check["sources"] == [("good", "clerk: every signing secret is set")]
+
+
+def test_beside_a_refused_edit_the_version_that_serves_is_looked_at(
+    run: Run, environment: dict[str, str], sqlite_url: str
+) -> None:
+    given_life(sqlite_url)
+    files = Files(
+        path=Path("routes.yaml"),
+        templates_folder=Path("none"),
+        content=GOOD.encode(),
+        templates={},
+    )
+    with closing(open_store(sqlite_url)) as store:
+        store.write(lambda transaction: transaction.settings.set(KEPT_FILES, as_kept(files)))
+    Path("routes.yaml").write_text(GOOD.replace("send: log", "send: lag"))
+    result = run("doctor", "--json", env=environment)
+    by_check = findings(result)
+
+    assert result.exit_code == 1
+    assert by_check["configuration"][0][1].startswith("An edit of the configuration was refused")
+    assert by_check["destinations"] == [("good", "log: all accept")]
 
 
 def test_a_missing_database_is_named(run: Run) -> None:

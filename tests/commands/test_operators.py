@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import requests
 from servers.http_receiver import CannedResponse, HttpReceiver
 from servers.program import PASSWORD
 from shell import bare_environment, shipped_environment
@@ -149,8 +150,21 @@ def test_json_is_what_the_api_says(operate):
         (("deliveries", "../stats"), "hub: there is nothing"),
         (("retry", ABSENT), f"hub: {ABSENT}: there is no delivery {ABSENT}\n"),
         (("replay", "evt_000000000000"), "hub: evt_000000000000: there is no event evt_000000000000\n"),
-        (("pause", "crn"), "hub: there is no destination of that name; there are crm, gone, team\n"),
-        (("resume", "crn"), "hub: there is no destination of that name; there are crm, gone, team\n"),
+        (("pause", "crn"), 'hub: there is no destination "crn"; did you mean "crm"?\n'),
+        (("resume", "crn"), 'hub: there is no destination "crn"; did you mean "crm"?\n'),
+        (("deliveries", "--destination", "crn"), 'hub: there is no destination "crn"; did you mean "crm"?\n'),
+        (
+            ("deliveries", "--destination", "nope"),
+            'hub: there is no destination "nope"; there are crm, gone, team\n',
+        ),
+        (
+            ("deliveries", "--event", "evt_000000000000"),
+            "hub: there is no event 'evt_000000000000'\n",
+        ),
+        (
+            ("retry", "--state", "dead", "--destination", "crn"),
+            'hub: there is no destination "crn"; did you mean "crm"?\n',
+        ),
         (("retry", "--state", "dead", "--since", "soon"), "hub: since is 'soon'; say a time such as"),
     ],
 )
@@ -204,6 +218,8 @@ def test_a_wrong_password_is_one_clear_line(run, served, env, message):
     [
         ("http://127.0.0.1:9", "no hub answers at http://127.0.0.1:9; is the --url right, and the hub up?"),
         ("127.0.0.1:8000", "--url must begin with https:// or http://"),
+        ("http://hub.example.com", "HUB_PASSWORD would go to http://hub.example.com in clear"),
+        ("http://127.0.0.1@hub.example.com/x", "HUB_PASSWORD would go to http://hub.example.com in clear"),
         ("http://[", "no hub answers at that --url"),
     ],
 )
@@ -213,6 +229,25 @@ def test_no_hub_there_is_one_clear_line(run, url, message):
     assert result.exit_code == 1
     assert result.stderr.startswith(f"hub: {message}")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_password_goes_in_clear_only_where_that_was_asked_for(run):
+    url = "http://192.0.2.1:9"
+    environment = bare_environment(HUB_PASSWORD=PASSWORD, http_proxy="http://127.0.0.1:9")
+    refused = run("deliveries", "--url", url, env=environment)
+    tried = run("deliveries", "--url", url, "--insecure", env=environment)
+
+    assert (refused.exit_code, tried.exit_code) == (1, 1)
+    assert "--insecure" in refused.stderr
+    assert tried.stderr.startswith("hub: no hub answers at http://192.0.2.1:9")
+
+
+def test_no_proxy_of_the_environment_gets_the_password(run):
+    with HttpReceiver([CannedResponse(body=b"<html>")]) as proxy, HttpReceiver([CannedResponse()]) as other:
+        environment = bare_environment(HUB_PASSWORD=PASSWORD, http_proxy=proxy.url)
+        run("deliveries", "--url", other.url, env=environment)
+
+        assert (len(proxy.received), len(other.received)) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +274,29 @@ def test_what_another_server_says_is_one_clear_line(run, response, message):
 
 
 # -- the local database -----------------------------------------------------------------------------
+
+
+def test_an_act_on_the_command_line_is_in_the_audit(operate, served):
+    operate("pause", "gone")
+    operate("resume", "gone")
+    answer = requests.get(
+        f"{served.url}/api/audit?subject=gone&limit=2",
+        headers={"Authorization": f"Bearer {PASSWORD}"},
+        timeout=5,
+    )
+    items = answer.json()["items"]
+
+    assert [item["act"] for item in items] == ["resume", "pause"]
+    assert {(item["by"], item["address"]) for item in items} <= {("command line", None), ("key", "127.0.0.1")}
+
+
+def test_a_bad_edit_on_disk_is_a_line_of_warning(run, served, tmp_path):
+    (tmp_path / "broken.yaml").write_text("version: 2\n")
+    result = run("pause", "crm", env={**served.environment, "HUB_CONFIG": str(tmp_path / "broken.yaml")})
+    run("resume", "crm", env=served.environment)
+
+    assert (result.exit_code, result.stdout) == (0, "crm is paused: what it is owed waits\n")
+    assert result.stderr == "hub: the last edit has 1 error and does not serve (hub check prints all)\n"
 
 
 @pytest.mark.parametrize("arguments", [("deliveries",), ("prune",), ("pause", "crm"), ("send-test", "log")])

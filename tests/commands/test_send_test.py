@@ -60,7 +60,7 @@ def test_an_unknown_destination_is_one_clear_line(run, sqlite_url):
     result = run("send-test", "tem", env=shipped_environment(DATABASE_URL=sqlite_url))
 
     assert result.exit_code == 1
-    assert result.stderr == "hub: there is no destination tem; there are crm, log, mail, team\n"
+    assert result.stderr == 'hub: there is no destination "tem"; did you mean "team"?\n'
 
 
 def test_no_configuration_is_one_clear_line(run, sqlite_url):

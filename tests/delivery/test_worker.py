@@ -24,7 +24,7 @@ from hub import operator
 from hub.delivery import retry, throttle, worker
 from hub.delivery.batch import Completion
 from hub.errors import Retry
-from hub.ingest.fanout import fan_out, replay
+from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import Outcome, Receipt, State
 from hub.model.destination import DestinationConfig, DestinationState, OnUnknown, RateLimit
@@ -134,7 +134,7 @@ def test_a_replay_arrives_under_another_id(store: Store) -> None:
     with HttpReceiver() as receiver, working(store, rules := sending(to(receiver))):
         fanned_out = fan_out(given.event(), rules, store)
         receiver.wait_for(1)
-        replay(fanned_out.event_id, rules, store)
+        operator.replay(fanned_out.event_id, rules, store)
         first, second = receiver.wait_for(2)
 
     assert first.body == second.body

@@ -319,7 +319,7 @@ def reckon(database_url: str, sender: Sender, receivers: Receivers) -> Reckoning
     unknown = {record.id: _unknown(database_url, record.id) for record in records if record.id in twice}
     store = open_store(database_url)
     with store.read() as snapshot:
-        accounts = snapshot.audit.accounts()
+        accounts = snapshot.invariant.accounts()
     store.close()
     return Reckoning(
         events=len(sender.accepted),

@@ -9,7 +9,7 @@ from typing import Any
 
 import given
 
-from hub.health.facts import AuditFacts, Facts, FileFacts, StoreFacts
+from hub.health.facts import Facts, FileFacts, RowFacts, StoreFacts
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.stats import Accounts, DatabaseStatus, DiskSpace
@@ -29,14 +29,14 @@ STORE = StoreFacts(
     counts={("crm", State.DELIVERED): 2, ("crm", State.PENDING): 3},
     worker_seen_at=NOW - timedelta(seconds=4),
 )
-AUDIT = AuditFacts(accounts=ACCOUNTS, abandoned=0, newest_at=NOW - timedelta(seconds=4))
+ROWS = RowFacts(accounts=ACCOUNTS, abandoned=0, newest_at=NOW - timedelta(seconds=4))
 WELL = Facts(
     now=NOW,
     files=FileFacts(config=CONFIG),
     store=STORE,
     database=SQLITE,
     connections_wanted=9,
-    audit=AUDIT,
+    rows=ROWS,
 )
 
 
@@ -65,5 +65,5 @@ def on_postgres(**changes: Any) -> Facts:
     return replace(WELL, database=replace(POSTGRES, **changes))
 
 
-def with_audit(**changes: Any) -> Facts:
-    return replace(WELL, audit=replace(AUDIT, **changes))
+def with_rows(**changes: Any) -> Facts:
+    return replace(WELL, rows=replace(ROWS, **changes))

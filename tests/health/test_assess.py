@@ -17,17 +17,17 @@ from given_health import (
     SQLITE,
     WELL,
     on_postgres,
-    with_audit,
     with_counts,
     with_disk,
     with_files,
+    with_rows,
     with_state,
     with_store,
 )
 
 from hub.errors import StoreUnavailable, WritesRefused
 from hub.health.assess import Area, assess, assess_by_area
-from hub.health.facts import Facts, FileFacts
+from hub.health.facts import AccessFacts, Facts, FileFacts
 from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
@@ -40,6 +40,7 @@ BAD, WATCH, NOTE = FindingSeverity.BAD, FindingSeverity.WATCH, FindingSeverity.N
 CODE = FindingCode
 MINUTE = timedelta(minutes=1)
 LACKING = given.config(destinations=(given.destination("crm", options=None, missing=("CRM_URL", "CRM_KEY")),))
+SWITCHED_OFF = given.config(destinations=(given.destination("log"), given.destination("crm", enabled=False)))
 DIED = Alert(kind=AlertKind.DIED, subject="crm", since=NOW - MINUTE, reason="HTTP 503", count=1)
 
 
@@ -88,7 +89,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
     (on_postgres(problems=("it only reads",)), CODE.DATABASE, BAD, "hub", "PostgreSQL 16: it only reads"),
     (with_store(is_migrated=True), CODE.DATABASE, BAD, "hub", "This database has moved to another"),
     (
-        replace(WELL, store=None, database=None, audit=None, error=AWAY),
+        replace(WELL, store=None, database=None, rows=None, error=AWAY),
         CODE.DATABASE,
         BAD,
         "hub",
@@ -142,14 +143,14 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "This machine is 4 min ahead of the database",
     ),
     (
-        with_audit(newest_at=NOW + timedelta(seconds=90)),
+        with_rows(newest_at=NOW + timedelta(seconds=90)),
         CODE.CLOCK,
         WATCH,
         "hub",
         "The store holds a moment 1",
     ),
     (
-        with_audit(newest_at=NOW + timedelta(hours=1)),
+        with_rows(newest_at=NOW + timedelta(hours=1)),
         CODE.CLOCK,
         BAD,
         "hub",
@@ -198,7 +199,28 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "old",
         "old is no longer in the configuration; 1 delivery waits",
     ),
-    (with_audit(abandoned=2), CODE.ABANDONED, BAD, "hub", "2 deliveries are still marked as being sent"),
+    (
+        with_files(config=SWITCHED_OFF),
+        CODE.SWITCHED_OFF,
+        WATCH,
+        "crm",
+        "crm is switched off: routes.yaml says enabled: false; 3 deliveries wait",
+    ),
+    (
+        replace(WELL, access=AccessFacts(has_short_password=True)),
+        CODE.PASSWORD,
+        WATCH,
+        "hub",
+        "HUB_PASSWORD has under 12 characters",
+    ),
+    (
+        replace(WELL, access=AccessFacts(has_untrusted_proxy=True)),
+        CODE.UNTRUSTED_PROXY,
+        NOTE,
+        "hub",
+        "Requests come through a proxy, and HUB_TRUSTED_PROXIES is 0",
+    ),
+    (with_rows(abandoned=2), CODE.ABANDONED, BAD, "hub", "2 deliveries are still marked as being sent"),
     (with_counts({("crm", State.DEAD): 2}), CODE.DEAD, WATCH, "crm", "2 deliveries to crm died"),
     (
         with_counts({("crm", State.HELD): 1}),
@@ -208,14 +230,14 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "1 delivery to crm is held: the message",
     ),
     (
-        with_audit(accounts=replace(ACCOUNTS, owed=6)),
+        with_rows(accounts=replace(ACCOUNTS, owed=6)),
         CODE.ACCOUNTS,
         BAD,
         "hub",
         "6 owed, but 5 = 2 delivered + 0 dead + 0 held + 0 cancelled + 3 pending + 0 sending",
     ),
     (
-        with_audit(
+        with_rows(
             accounts=replace(
                 ACCOUNTS,
                 discrepancies=(Discrepancy(description="rows are odd", count=1, example="dlv_1"),),
@@ -342,7 +364,7 @@ def test_a_removed_destination_that_is_owed_nothing_more_is_all_right() -> None:
 
 def test_a_destination_that_is_switched_off_is_all_right_though_it_is_paused() -> None:
     config = given.config(destinations=(given.destination("crm", enabled=False),))
-    facts = with_state(paused_at=NOW, paused_reason="no")
+    facts = with_store(counts={}, states={"crm": DestinationState(name="crm", paused_at=NOW)})
 
     assert assess(replace(facts, files=FileFacts(config=config))) == ()
 

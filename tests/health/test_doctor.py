@@ -98,6 +98,16 @@ def test_a_finding_takes_the_place_of_the_good_line(
     assert (result.level, result.text, result.advice) == (level, text, advice)
 
 
+def test_destinations_that_are_switched_off_are_not_said_to_accept() -> None:
+    off = {name: replace(config, enabled=name != "crm") for name, config in WELL.config.destinations.items()}
+    calm = with_counts({})
+    report = results(replace(calm, files=FileFacts(config=replace(WELL.config, destinations=off))))
+
+    assert [result.text for result in report if result.check == "destinations"] == [
+        "log: all accept; switched off: crm"
+    ]
+
+
 def test_a_configuration_with_warnings_is_good_all_the_same() -> None:
     report = results(with_files(problems=(UNUSED,)))
 

@@ -128,7 +128,7 @@ def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
             if record.type != "user.created"
         ]
         assert owed == [("problems", "mail")] * 2
-        assert snapshot.audit.accounts().discrepancies == ()
+        assert snapshot.invariant.accounts().discrepancies == ()
 
 
 def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None:

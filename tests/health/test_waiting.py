@@ -195,7 +195,10 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         delivery(),
         facts(replace(CRM, enabled=False)),
         WaitCode.SWITCHED_OFF,
-        "crm is switched off: routes.yaml says enabled: false",
+        (
+            "crm is switched off: routes.yaml says enabled: false; switch it on, or cancel them: "
+            "hub deliveries --destination crm --state pending"
+        ),
         None,
     ),
     "a destination that is gone": (

@@ -13,11 +13,12 @@ import markupsafe
 import pytest
 
 from hub.errors import Conflict, NotFound
-from hub.ingest.fanout import fan_out, replay
+from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import State
 from hub.model.event import Event
 from hub.model.routing import Routing, Send, Verdict
+from hub.operator import replay
 from hub.store.repositories.retention import Prunable
 from hub.store.store import Store
 
@@ -129,6 +130,38 @@ def test_what_only_the_unmatched_block_took_is_routed_again(store: Store) -> Non
 
     assert (first.routes, first.deliveries) == ((), 1)
     assert (result.routes, result.deliveries) == (("all",), 1)
+
+
+def with_crm(is_on: bool) -> Rules:
+    destinations = (given.destination("log"), given.destination("crm", enabled=is_on))
+    return given.rules(given.route("all", ("*",), "crm"), destinations=destinations)
+
+
+def test_an_event_whose_destinations_were_all_switched_off_is_routed_again(store: Store) -> None:
+    event = given.event()
+    first = fan_out(event, with_crm(is_on=False), store)
+    still_off = fan_out(replace(event, id="evt_other"), with_crm(is_on=False), store)
+    switched_on = fan_out(replace(event, id="evt_third"), with_crm(is_on=True), store)
+    again = fan_out(replace(event, id="evt_fourth"), with_crm(is_on=True), store)
+
+    assert (first.routes, first.deliveries) == (("all",), 0)
+    assert (still_off.duplicate, still_off.deliveries) == (True, 0)
+    assert (switched_on.duplicate, switched_on.deliveries) == (True, 1)
+    assert again.deliveries == 0
+    assert states(store, event.id) == {State.PENDING: 1}
+
+
+def test_an_event_that_is_owed_to_one_of_its_destinations_is_not_routed_again(store: Store) -> None:
+    destinations = (given.destination("log"), given.destination("crm", enabled=False))
+    half = given.rules(given.route("all", ("*",), "crm", "log"), destinations=destinations)
+    both = given.rules(
+        given.route("all", ("*",), "crm", "log"),
+        destinations=(given.destination("log"), given.destination("crm")),
+    )
+    event = given.event()
+    fan_out(event, half, store)
+
+    assert fan_out(replace(event, id="evt_other"), both, store).deliveries == 0
 
 
 def test_an_event_that_a_route_once_took_is_never_routed_again_by_a_duplicate(store: Store) -> None:

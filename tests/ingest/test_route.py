@@ -91,6 +91,25 @@ def test_nothing_is_owed_to_a_destination_that_is_switched_off() -> None:
 
     assert [(routed.route, routed.send.to) for routed in routing.sends] == [("a", "log")]
     assert routing.routes == ("a", "b")
+    assert [(verdict.matched, verdict.owed, verdict.unowed) for verdict in routing.verdicts] == [
+        (True, 1, "off is switched off"),
+        (True, 0, "off is switched off"),
+    ]
+
+
+def test_destinations_that_are_switched_off_are_named_once() -> None:
+    destinations = tuple(given.destination(name, enabled=name == "log") for name in ("log", "crm", "mail"))
+    rules = given.rules(
+        given.route("a", ("*",), "crm", "mail", "crm"),
+        given.route("b", ("*",), "log"),
+        destinations=destinations,
+    )
+    verdicts = match(rules, given.event()).verdicts
+
+    assert [(verdict.owed, verdict.unowed) for verdict in verdicts] == [
+        (0, "crm and mail are switched off"),
+        (1, None),
+    ]
 
 
 def test_the_unmatched_block_takes_what_no_route_takes() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from given_web import KEY, PASSWORD, World
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from hub.web import new_link
@@ -78,11 +79,14 @@ def test_a_login_without_its_forms_token_is_refused(client: FlaskClient) -> None
     assert not is_in(client)
 
 
-def test_the_tenth_wrong_password_in_a_minute_is_the_last(client: FlaskClient) -> None:
+WRONG = {"Authorization": "Bearer no"}
+
+
+def test_wrong_passwords_are_told_to_wait_from_the_eleventh_in_a_minute(client: FlaskClient) -> None:
     token = form_token(client)
     wrong = {"password": "no", "csrf_token": token}
     statuses = [client.post("/login", data=wrong).status_code for _ in range(11)]
-    answer = client.post("/login", data={"password": PASSWORD, "csrf_token": token}, headers=PAGE)
+    answer = client.post("/login", data=wrong, headers=PAGE)
 
     assert statuses == [401] * 10 + [429]
     assert answer.status_code == 429
@@ -90,12 +94,44 @@ def test_the_tenth_wrong_password_in_a_minute_is_the_last(client: FlaskClient) -
     assert "wait a minute" in answer.text
 
 
-def test_wrong_keys_are_limited_and_right_ones_are_not(client: FlaskClient) -> None:
-    assert [client.get("/api/stats", headers=KEY).status_code for _ in range(20)] == [200] * 20
-    wrong = {"Authorization": "Bearer no"}
-    assert [client.get("/api/stats", headers=wrong).status_code for _ in range(11)] == [401] * 10 + [429]
-    assert client.get("/api/stats", headers=KEY).status_code == 429
-    assert client.get("/api/stats", headers=KEY, environ_base={"REMOTE_ADDR": "192.0.2.9"}).status_code == 200
+def test_a_right_password_or_key_is_never_refused_for_wrong_ones(client: FlaskClient) -> None:
+    wrong = [client.get("/api/stats", headers=WRONG).status_code for _ in range(15)]
+
+    assert wrong == [401] * 10 + [429] * 5
+    assert client.get("/api/stats", headers=KEY).status_code == 200
+    assert sign_in(client).status_code == 303
+    assert is_in(client)
+
+
+def test_wrong_keys_are_counted_for_all_processes_and_for_each_address(world: World) -> None:
+    first, second = world.app().test_client(), world.app().test_client()
+    wrong = [client.get("/api/stats", headers=WRONG).status_code for client in [first, second] * 6]
+    other = second.get("/api/stats", headers=WRONG, environ_base={"REMOTE_ADDR": "192.0.2.9"})
+
+    assert wrong == [401] * 10 + [429] * 2
+    assert other.status_code == 401
+
+
+def test_links_that_open_nothing_are_limited_like_wrong_passwords(client: FlaskClient) -> None:
+    statuses = [client.get(f"/login/guess-{number}").status_code for number in range(11)]
+
+    assert statuses == [410] * 10 + [429]
+
+
+def test_nothing_is_written_for_a_link_that_is_none(read_only_world: World) -> None:
+    assert not take_link(read_only_world.store, "guess")
+
+
+def test_the_password_opens_a_hub_whose_database_takes_no_writes(read_only_world: World) -> None:
+    client = read_only_world.app().test_client()
+    with capture_logs() as lines:
+        answer = sign_in(client)
+    acts = [line for line in lines if line["event"] == "operator.acted"]
+
+    assert answer.status_code == 303
+    assert is_in(client)
+    assert [(line["act"], "error" in line) for line in acts] == [("sign-in", True)]
+    assert client.get("/api/stats", headers=WRONG).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -206,6 +242,39 @@ def test_signing_out_ends_the_session(client: FlaskClient) -> None:
     assert not is_in(client)
 
 
+def test_a_session_that_was_signed_out_is_over_in_every_process(world: World) -> None:
+    client, other = world.app().test_client(), world.app().test_client()
+    sign_in(client)
+    cookie = client.get_cookie("hub_session")
+    assert cookie is not None
+    other.set_cookie("hub_session", cookie.value)
+    was_in = is_in(other)
+    client.post("/logout", data={"csrf_token": form_token(client, "/")})
+    other.set_cookie("hub_session", cookie.value)
+
+    assert was_in
+    assert not is_in(other)
+    assert other.get("/api/stats").status_code == 401
+
+
+def test_another_session_goes_on_when_one_is_signed_out(world: World) -> None:
+    one, other = world.app().test_client(), world.app().test_client()
+    sign_in(one)
+    sign_in(other)
+    one.post("/logout", data={"csrf_token": form_token(one, "/")})
+
+    assert is_in(other)
+
+
+def test_a_page_that_only_refreshes_itself_does_not_keep_its_session_alive(client: FlaskClient) -> None:
+    sign_in(client)
+    looked, refreshed = client.get("/"), client.get("/", headers={"HX-Request": "true"})
+
+    assert refreshed.status_code == 200
+    assert "hub_session=" in "".join(looked.headers.getlist("Set-Cookie"))
+    assert "Set-Cookie" not in refreshed.headers
+
+
 def test_a_new_password_ends_every_session(world: World) -> None:
     client = world.app().test_client()
     sign_in(client)
@@ -249,6 +318,24 @@ def test_the_cookie_is_secure_where_a_trusted_proxy_says_https(
     assert ("Secure" in cookie) is secure
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "only_https"),
+    [
+        (1, {"X-Forwarded-Proto": "https"}, "max-age=31536000"),
+        (1, {"X-Forwarded-Proto": "http"}, None),
+        (0, {"X-Forwarded-Proto": "https"}, None),
+    ],
+)
+def test_a_browser_that_came_by_https_is_to_come_by_nothing_else(
+    world: World, proxies: int, headers: dict[str, Any], only_https: str | None
+) -> None:
+    client = world.app(trusted_proxies=proxies).test_client()
+    for path in ("/login", "/healthz", "/nope"):
+        answer = client.get(path, headers=headers)
+
+        assert answer.headers.get("Strict-Transport-Security") == only_https
 
 
 def test_a_live_page_whose_session_ended_goes_to_the_login(client: FlaskClient) -> None:

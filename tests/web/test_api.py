@@ -140,6 +140,7 @@ def test_an_event_tells_why_a_route_did_not_take_it(world: World, client: FlaskC
             "matched": False,
             "condition": "data.status == 'accepted'",
             "value": 'data.status is "pending"',
+            "unowed": None,
         }
     ]
     assert event["deliveries"] == {}

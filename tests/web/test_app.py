@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
+from given import until
 from given_web import KEY, PATH, World, payload, signed
+from structlog.testing import capture_logs
 
+from hub.health.facts import UNTRUSTED_PROXY
 from hub.store.open import open_store
 from hub.web.app import CONTENT_SECURITY_POLICY
 
@@ -133,6 +137,58 @@ def test_nothing_anybody_sends_gets_a_5xx(world: World, path: str, proxies: int)
             )
 
             assert answer.status_code < 500, (hostile, method)
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_proxy_that_nobody_told_the_hub_of_is_told_once(world: World, proxies: int) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    with capture_logs() as lines:
+        for process in (world.app(trusted_proxies=proxies), world.app(trusted_proxies=proxies)):
+            for _ in range(3):
+                process.test_client().get("/healthz", headers=forwarded)
+            until(lambda: proxies or is_proxy_known(world))
+            for thread in threading.enumerate():
+                if thread.name == "untrusted-proxy":
+                    thread.join()
+    names = [line["event"] for line in lines]
+    findings = world.app(trusted_proxies=proxies).test_client().get("/api/findings", headers=KEY).get_json()
+    codes = [finding["code"] for finding in findings["items"]]
+
+    assert names == ([] if proxies else ["proxy.not_trusted"])
+    assert ("untrusted_proxy" in codes) is (proxies == 0)
+
+
+def is_proxy_known(world: World) -> bool:
+    with world.store.read() as snapshot:
+        return snapshot.settings.get(UNTRUSTED_PROXY) is not None
+
+
+def test_without_a_proxy_nothing_is_told_of_one(world: World, client: FlaskClient) -> None:
+    client.get("/healthz")
+    codes = [finding["code"] for finding in client.get("/api/findings", headers=KEY).get_json()["items"]]
+
+    assert "untrusted_proxy" not in codes
+
+
+@pytest.mark.parametrize(
+    ("password", "host", "public_url", "is_short"),
+    [
+        ("a", "0.0.0.0", "", True),
+        ("eleven-long", "::", "", True),
+        ("twelve-longs", "0.0.0.0", "", False),
+        ("a", "127.0.0.1", "", False),
+        ("a", "::1", "http://localhost:8000", False),
+        ("a", "127.0.0.1", "https://hub.example.com", True),
+    ],
+)
+def test_a_short_password_that_others_can_try_is_a_finding(
+    world: World, password: str, host: str, public_url: str, is_short: bool
+) -> None:
+    client = world.app(password=password, host=host, public_url=public_url).test_client()
+    answer = client.get("/api/findings", headers={"Authorization": f"Bearer {password}"})
+    findings = {finding["code"]: finding["severity"] for finding in answer.get_json()["items"]}
+
+    assert findings.get("password") == ("watch" if is_short else None)
 
 
 def test_a_page_takes_no_more_than_a_source_does(client: FlaskClient) -> None:

@@ -32,6 +32,8 @@ def test_every_page_has_words_while_there_is_nothing(signed_in: FlaskClient) -> 
         "/deliveries": "Nothing is owed yet",
         "/deliveries?state=dead": "No dead letters",
         "/deliveries?state=held&destination=crm": "No delivery is like that",
+        "/audit": "Kept for 90 days",
+        "/audit?act=pause": "Nobody did that",
     }.items():
         assert words in signed_in.get(path).text
 
@@ -203,7 +205,7 @@ def test_half_a_surrogate_pair_does_not_break_a_page(world: World, signed_in: Fl
 
     for path in ("/", "/events", f"/events/{sent['event']}", "/deliveries"):
         assert signed_in.get(path).status_code == 200
-    assert "a?b@example.com" in signed_in.get(f"/events/{sent['event']}").text
+    assert "a\\ud800b@example.com" in signed_in.get(f"/events/{sent['event']}").text
 
 
 def test_routes_are_readable_with_their_warnings_and_without_secrets(world: World) -> None:
@@ -277,3 +279,36 @@ def test_a_delivery_shows_what_came_back(world: World, signed_in: FlaskClient) -
     page = signed_in.get(f"/deliveries/{claim.id}").text
 
     assert "<small>&lt;b&gt;moved&lt;/b&gt; away</small>" in page
+
+
+def test_an_event_says_that_what_it_matched_is_switched_off(world: World, client: FlaskClient) -> None:
+    off = {name: replace(config, enabled=False) for name, config in world.config.destinations.items()}
+    world.config = replace(world.config, destinations=off)
+    sent = world.send(client, payload())
+    sign_in(client)
+    text = client.get(f"/events/{sent['event']}").text
+    (verdict,) = client.get(f"/api/events/{sent['event']}").get_json()["verdicts"]
+
+    assert (sent["routes"], sent["deliveries"]) == (["waitlist"], 0)
+    assert "crm and log are switched off" in text
+    assert "no route took it" not in text
+    assert (verdict["matched"], verdict["unowed"]) == (True, "crm and log are switched off")
+
+
+def test_pages_say_what_waits_for_a_destination_that_is_switched_off(
+    world: World, signed_in: FlaskClient
+) -> None:
+    world.send(signed_in, payload())
+    off = {**world.config.destinations, "crm": replace(world.config.destinations["crm"], enabled=False)}
+    world.config = replace(world.config, destinations=off)
+
+    assert "crm is switched off" in signed_in.get("/").text
+    for path in ("/", "/destinations"):
+        assert "1 delivery waits" in signed_in.get(path).text, path
+
+
+def test_an_unknown_destination_is_told_with_the_one_that_is_meant(signed_in: FlaskClient) -> None:
+    answer = signed_in.get("/deliveries?destination=crn", headers={"Accept": "text/html"})
+
+    assert answer.status_code == 404
+    assert "There is no destination &#34;crn&#34;; did you mean &#34;crm&#34;?" in answer.text

@@ -53,8 +53,13 @@ class Events(Repository):
         row = self._session.connection.execute(statement).one()
         return replace(event, id=row[0], received_at=row[1]), bool(row[2])
 
+    def is_known(self, event_id: str) -> bool:
+        """Return True where there is an event of that id."""
+        statement = select(events.c.id).where(events.c.id == event_id)
+        return self._session.connection.execute(statement).first() is not None
+
     def is_routed(self, event_id: str) -> bool:
-        """Return True where any route ever took this event; the `unmatched` block does not count.
+        """Return True where any route ever owed this event to a destination; `unmatched` does not count.
 
         Deliveries are pruned, and a replay overwrites the verdicts: both are asked.
         """
@@ -64,7 +69,7 @@ class Events(Repository):
         verdicts, is_owed = self._session.connection.execute(
             select(events.c.verdicts, owed.exists()).where(events.c.id == event_id)
         ).one()
-        return is_owed or any(verdict["matched"] for verdict in verdicts)
+        return is_owed or any(verdict["owed"] for verdict in verdicts)
 
     def verdicts(self, event_id: str) -> tuple[Verdict, ...]:
         """Return what the rules said of an event that is kept."""

@@ -10,8 +10,10 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     bindparam,
+    case,
     func,
     literal,
+    null,
     select,
     union_all,
 )
@@ -36,9 +38,10 @@ _EVENT_COLUMNS = (
     events.c.type,
     events.c.received_at,
     events.c.verdicts,
-    events.c.payload,
 )
 
+LISTED_PAYLOAD_BYTES = 16 * 1024
+"""A list says whom an event is about for payloads up to this size; one event alone has all of its own."""
 
 ERRORS_LOOKED_AT, ERROR_LIMIT = 50, 200
 """So many deliveries of a destination are asked for their last error, which is cut to so many characters."""
@@ -74,20 +77,31 @@ class Reports(Repository):
         since: datetime | None = None,
         limit: int = 50,
         before: str | None = None,
+        largest: int = LISTED_PAYLOAD_BYTES,
     ) -> list[EventRecord]:
-        """Return events, newest first; `before` is the id after which a page begins."""
-        statement = select(*_EVENT_COLUMNS)
-        if type_:
-            statement = statement.where(events.c.type == type_)
-        if since:
-            statement = statement.where(events.c.id >= first_id("evt", since))
+        """Return events, newest first, without payloads of more bytes than `largest`.
+
+        `before` is the id after which a page begins.
+        """
+        payload = case((func.length(events.c.payload) <= largest, events.c.payload)).label("payload")
+        statement = _events(select(*_EVENT_COLUMNS, payload), type_, since)
         rows = self._session.connection.execute(_page(statement, events.c.id, limit, before)).all()
         states = self._states_of([row.id for row in rows])
         return [_event_record(row, states.get(row.id, {})) for row in rows]
 
+    def event_sizes(
+        self, *, type_: str | None, since: datetime | None, limit: int, before: str | None
+    ) -> list[tuple[str, int]]:
+        """Return the ids of the same events, each with the bytes of its payload."""
+        size = func.coalesce(func.length(events.c.payload), 0)
+        statement = _events(select(events.c.id, size), type_, since)
+        rows = self._session.connection.execute(_page(statement, events.c.id, limit, before))
+        return [(event_id, count) for event_id, count in rows]
+
     def event(self, event_id: str) -> EventRecord:
         """Return one event; raises NotFound."""
-        row = self._session.connection.execute(select(*_EVENT_COLUMNS).where(events.c.id == event_id)).first()
+        statement = select(*_EVENT_COLUMNS, events.c.payload).where(events.c.id == event_id)
+        row = self._session.connection.execute(statement).first()
         if row is None:
             raise NotFound(f"there is no event {event_id}")
         return _event_record(row, self._states_of([event_id]).get(event_id, {}))
@@ -115,6 +129,43 @@ class Reports(Repository):
         before: str | None = None,
     ) -> list[DeliveryRecord]:
         """Return deliveries, newest first; `before` is the id after which a page begins."""
+        chosen = self._chosen(state, destination, event, limit, before)
+        return self._deliveries(chosen, deliveries.c.message)
+
+    def delivery_sizes(
+        self,
+        *,
+        state: State | None,
+        destination: str | None,
+        event: str | None,
+        limit: int,
+        before: str | None,
+    ) -> list[tuple[str, int]]:
+        """Return the ids of the same deliveries, each with the bytes that reading it takes."""
+        sizes = (func.coalesce(func.length(column), 0) for column in (deliveries.c.message, events.c.payload))
+        statement = (
+            select(deliveries.c.id, deliveries.c.event_type, *sizes)
+            .outerjoin(events, events.c.id == deliveries.c.event_id)
+            .where(deliveries.c.id.in_(self._chosen(state, destination, event, limit, before)))
+            .order_by(deliveries.c.id.desc())
+        )
+        return [
+            (delivery_id, message + (payload if catalog.has_secrets(type_) else 0))
+            for delivery_id, type_, message, payload in self._session.connection.execute(statement)
+        ]
+
+    def deliveries_of(self, ids: Sequence[str], *, messages: bool = True) -> list[DeliveryRecord]:
+        """Return these deliveries, newest first; without their messages where those are not wanted."""
+        return self._deliveries(ids, deliveries.c.message if messages else null().label("message"))
+
+    def _chosen(
+        self,
+        state: State | None,
+        destination: str | None,
+        event: str | None,
+        limit: int,
+        before: str | None,
+    ) -> Select[Any]:
         sort_key: ColumnElement[str] = deliveries.c.id
         conditions = []
         if state:
@@ -126,8 +177,12 @@ class Reports(Repository):
             sort_key = deliveries.c.id.concat("")
         if event:
             conditions.append(deliveries.c.event_id == event)
-        chosen = _page(select(deliveries.c.id).where(*conditions), sort_key, limit, before)
-        statement = select(deliveries).where(deliveries.c.id.in_(chosen)).order_by(deliveries.c.id.desc())
+        return _page(select(deliveries.c.id).where(*conditions), sort_key, limit, before)
+
+    def _deliveries(self, chosen: Select[Any] | Sequence[str], message: Any) -> list[DeliveryRecord]:
+        others = [column for column in deliveries.c if column is not deliveries.c.message]
+        statement = select(*others, message).where(deliveries.c.id.in_(chosen))
+        statement = statement.order_by(deliveries.c.id.desc())
         rows = self._session.connection.execute(statement).all()
         payloads = self._payloads_with_secrets(rows)
         return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
@@ -224,6 +279,14 @@ class Reports(Repository):
             name = self._session.connection.execute(following).scalar()
             names += [name] if name is not None else []
         return names
+
+
+def _events(statement: Select[Any], type_: str | None, since: datetime | None) -> Select[Any]:
+    if type_:
+        statement = statement.where(events.c.type == type_)
+    if since:
+        statement = statement.where(events.c.id >= first_id("evt", since))
+    return statement
 
 
 def _page(statement: Select[Any], column: Any, limit: int, before: str | None) -> Select[Any]:

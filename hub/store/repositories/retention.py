@@ -10,14 +10,17 @@ from enum import StrEnum
 from sqlalchemy import and_, delete, func, select, update
 
 from hub.model.delivery import State
+from hub.model.event import first_id
 from hub.store.session import Repository
-from hub.store.tables import attempts, counters, deliveries, events, is_in, refusals
+from hub.store.tables import attempts, audit, counters, deliveries, events, is_in, refusals
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
 """The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
 
 IDS_KEPT = timedelta(days=90)
 """The time that a message id is remembered, so that a late resend is still recognised."""
+
+AUDIT_KEPT = timedelta(days=90)
 
 PRUNE_BATCH = 500
 """The most rows of a kind that one transaction removes: requests wait no longer than that."""
@@ -31,6 +34,7 @@ class Prunable(StrEnum):
     PAYLOADS = "payloads"
     EVENTS = "events"
     REFUSALS = "refusals"
+    AUDIT = "audit"
 
 
 class Retention(Repository):
@@ -41,6 +45,8 @@ class Retention(Repository):
         before = self._session.now - retention
         if kind is Prunable.EVENTS:
             before = self._session.now - max(IDS_KEPT, retention)
+        if kind is Prunable.AUDIT:
+            before = self._session.now - AUDIT_KEPT
         return self.prune(kind, before, PRUNE_BATCH)
 
     def prune(self, kind: Prunable, before: datetime, limit: int) -> int:
@@ -60,6 +66,8 @@ class Retention(Repository):
                 return self._prune_events(before, limit)
             case Prunable.REFUSALS:
                 return self._prune_refusals(before, limit)
+            case Prunable.AUDIT:
+                return self._prune_audit(before, limit)
 
     def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
         old = (
@@ -155,6 +163,13 @@ class Retention(Repository):
             its_row = and_(key[0] == source, key[1] == code, key[2] == hour)
             self._session.connection.execute(delete(refusals).where(its_row))
         return len(rows)
+
+    def _prune_audit(self, before: datetime, limit: int) -> int:
+        old = select(audit.c.id).where(audit.c.id < first_id("aud", before)).order_by(audit.c.id).limit(limit)
+        ids = self._session.connection.execute(self._session.locking(old, skips=True)).scalars().all()
+        if ids:
+            self._session.connection.execute(delete(audit).where(audit.c.id.in_(ids)))
+        return len(ids)
 
     def _count(self, name: str, labels: str, count: int) -> None:
         self._session.upsert(

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _alerts()
     _sources_refusals()
     _workers_counters_settings()
+    _audit()
     if op.get_bind().dialect.name == "postgresql":
         # Whoever looks for the oldest due row steps over the index entries of all that was drained since the
         # last vacuum. The usual fifth of the table lets them become hundreds of thousands.
@@ -153,6 +154,27 @@ def _sources_refusals() -> None:
         sa.Column("hour", sa.BigInteger(), primary_key=True),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
+    )
+
+
+def _audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("act", sa.String(10), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(20), nullable=False),
+        sa.Column("address", sa.Text()),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("ix_audit_subject", "audit", ["subject", "id"])
+    _partial("ix_audit_refused", "audit", "act = 'refused'", "id")
+    op.create_table(
+        "wrong_keys",
+        sa.Column("address", sa.Text(), primary_key=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
     )
 
 

@@ -18,7 +18,7 @@ from hub.ingest import fanout
 from hub.model.delivery import Receipt, State
 from hub.model.event import Event
 from hub.model.stats import Accounts
-from hub.store.repositories import audit
+from hub.store.repositories import invariant
 from hub.store.repositories.retention import Prunable
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries, events
@@ -31,9 +31,9 @@ RULES = given.rules(
 LEASE = timedelta(seconds=25)
 
 
-def accounts(store: Store, rows_at_once: int = audit.ROWS_AT_ONCE) -> Accounts:
+def accounts(store: Store, rows_at_once: int = invariant.ROWS_AT_ONCE) -> Accounts:
     with store.read() as snapshot:
-        return snapshot.audit.accounts(rows_at_once)
+        return snapshot.invariant.accounts(rows_at_once)
 
 
 def take_in(store: Store, **changes: Any) -> Event:
@@ -76,7 +76,7 @@ def lived_in(store: Store) -> Store:
     later = take_in(store)
     attempt(store, Reject("no"), "crm")
     fanout.fan_out(replace(later, id="evt_again"), RULES, store)
-    fanout.replay(first.id, RULES, store)
+    operator.replay(first.id, RULES, store)
     with store.read() as snapshot:
         waiting = snapshot.reports.deliveries(state=State.PENDING)
     operator.cancel(store, waiting[0].id)
@@ -171,8 +171,8 @@ def test_damage_is_found(lived_in: Store, description: str) -> None:
 
 def test_every_rule_is_seen_to_find_something() -> None:
     rules = {
-        **audit._event_rules(audit._events_with_counts().subquery()),
-        **audit._delivery_rules(audit._deliveries_with_attempts().subquery()),
+        **invariant._event_rules(invariant._events_with_counts().subquery()),
+        **invariant._delivery_rules(invariant._deliveries_with_attempts().subquery()),
     }
 
     assert set(rules) == set(DAMAGE)
@@ -181,8 +181,8 @@ def test_every_rule_is_seen_to_find_something() -> None:
 def test_a_reader_keeps_no_writer_waiting(lived_in: Store, open_stores: Callable[..., Store]) -> None:
     other = open_stores()
     with lived_in.read() as snapshot:
-        before = snapshot.audit.accounts()
+        before = snapshot.invariant.accounts()
         take_in(other)
-        after = snapshot.audit.accounts()
+        after = snapshot.invariant.accounts()
 
     assert after == before
