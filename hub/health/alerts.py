@@ -31,6 +31,7 @@ PATIENCE = {
     AlertKind.DISK: timedelta(0),
     # What another process accepted meanwhile may be told up to 10 s late.
     AlertKind.TURNED_AWAY: timedelta(seconds=20),
+    AlertKind.UNKNOWN_PATH: timedelta(seconds=20),
     AlertKind.SILENT: timedelta(0),
 }
 """So long each must have lasted: what belongs together is told together, and a hiccup is no alert."""
@@ -41,6 +42,7 @@ _KINDS = {
     FindingCode.RELOAD_REFUSED: AlertKind.RELOAD,
     FindingCode.DISK: AlertKind.DISK,
     FindingCode.REFUSED: AlertKind.TURNED_AWAY,
+    FindingCode.UNKNOWN_PATH: AlertKind.UNKNOWN_PATH,
     FindingCode.SILENT: AlertKind.SILENT,
 }
 _OF_BROKEN_DESTINATIONS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)

@@ -48,7 +48,7 @@ class StoreFacts:
     """The store's part. `counts` are deliveries by destination and state, as far as they were counted.
 
     `last_errors` are of destinations whose breaker is open. `alerts` tell when deliveries began to die, and
-    of what.
+    of what. `astray` are signed requests of this hour and the last at a path that no source has.
     """
 
     states: Mapping[str, DestinationState]
@@ -56,6 +56,7 @@ class StoreFacts:
     worker_seen_at: datetime | None
     last_errors: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    astray: int = 0
     alerts: tuple[Alert, ...] = ()
     is_migrated: bool = False
 
@@ -248,6 +249,7 @@ def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:
         worker_seen_at=snapshot.workers.last_seen_at(),
         last_errors={name: error for name, error in last_errors.items() if error is not None},
         sources=snapshot.sources.all(),
+        astray=snapshot.sources.astray(),
         alerts=tuple(snapshot.alerts.all()),
         is_migrated=snapshot.settings.get(MIGRATED) is not None,
     )

@@ -24,6 +24,7 @@ _OVER = {
     AlertKind.RELOAD: "The configuration is as its files have it again",
     AlertKind.DISK: "The disk has room again",
     AlertKind.TURNED_AWAY: "{name} is accepted again",
+    AlertKind.UNKNOWN_PATH: "Signed requests no longer come to a path that no source has",
     AlertKind.SILENT: "{name} sends again",
 }
 

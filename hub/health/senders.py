@@ -28,6 +28,22 @@ def sources(facts: Facts) -> Iterator[Finding]:
             yield _refused(source, state.refused, state.accepted_at, facts.now)
         elif source.signing.secrets:
             yield from _silent(source, state.accepted_at, facts.now)
+    yield from _astray(facts)
+
+
+def _astray(facts: Facts) -> Iterator[Finding]:
+    """Judge the signed requests that no source took, for the path that they came to is none's."""
+    count = facts.store.astray if facts.store is not None else 0
+    if count >= REFUSED_AT_LEAST and facts.config is not None:
+        paths = enumerated(sorted(source.path for source in facts.config.sources.values()))
+        yield Finding(
+            code=FindingCode.UNKNOWN_PATH,
+            severity=FindingSeverity.WATCH,
+            headline=f"{count:,} signed requests came to a path that no source has",
+            reason="of this hour and the last",
+            count=count,
+            cure=f"see the URL of the endpoint in the sender's dashboard; requests are received at {paths}",
+        )
 
 
 def clocks(facts: Facts) -> Iterator[Finding]:

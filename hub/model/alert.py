@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     RELOAD = "reload"
     DISK = "disk"
     TURNED_AWAY = "turned_away"
+    UNKNOWN_PATH = "unknown_path"
     SILENT = "silent"
 
 

@@ -20,6 +20,7 @@ class FindingCode(StrEnum):
     PROXY = "proxy"
     NOT_CONFIGURED = "not_configured"
     REFUSED = "refused"
+    UNKNOWN_PATH = "unknown_path"
     SILENT = "silent"
     DATABASE = "database"
     DISK = "disk"

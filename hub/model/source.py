@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 
+NO_SOURCE, UNKNOWN_PATH = "", "unknown_path"
+"""Name and code by which signed requests are counted that come to a path which no source has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refusals:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from hub.errors import Conflict, HubError, NotFound, StoreError
 from hub.ingest.receive import known_paths
+from hub.ingest.request_counter import RequestCounter
+from hub.model.source import NO_SOURCE, UNKNOWN_PATH
+from hub.sources.base import source_of
 from hub.web.context import context
 from hub.web.markup import render_page
 
@@ -66,6 +71,7 @@ def _http_error(error: HTTPException) -> Response:
     sources = known_paths(context().rules().config) if request.url_rule is None and status == 404 else None
     if sources is not None:
         words = _unknown_path(sources)
+        _count_if_signed()
     if isinstance(error, CSRFError):
         words = CSRF_WORDS
     response = _refused(status, words, sources)
@@ -96,6 +102,14 @@ def _refused(status: int, words: str, sources: list[str] | None = None) -> Respo
     code, _ = _words(status)
     body = {"error": code, "message": words}
     return make_response(jsonify(body if sources is None else {**body, "sources": sources}), status)
+
+
+def _count_if_signed() -> None:
+    """Count a request that has all that a source's signature needs: its sender has the wrong address."""
+    sources = context().rules().config.sources.values()
+    if any(source_of(source).is_complete(request.headers) for source in sources):
+        requests: RequestCounter = current_app.requests  # type: ignore[attr-defined]  # it is a Hub
+        requests.refuse(NO_SOURCE, UNKNOWN_PATH, time.time(), is_complete=False, clock_ahead_seconds=None)
 
 
 def _unknown_path(sources: list[str]) -> str:

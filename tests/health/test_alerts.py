@@ -180,6 +180,11 @@ TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
             )
         ],
     ),
+    "signed requests at a path that is none's are told": (
+        [alert(AlertKind.UNKNOWN_PATH, "")],
+        seen(astray=7),
+        ["7 signed requests came to a path that no source has"],
+    ),
     "a few of them are not": ([], seen(sources=accepted(MINUTE, refused=4)), []),
     "that they are accepted again is told": (
         [notified(TURNED_AWAY, MINUTE, subject="clerk")],

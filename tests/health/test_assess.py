@@ -256,6 +256,13 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "An edit of the configuration was refused: routes.yaml:4:1: error[x]: no, and 2 more problems",
     ),
     (
+        with_store(astray=5),
+        CODE.UNKNOWN_PATH,
+        WATCH,
+        "hub",
+        "5 signed requests came to a path that no source has",
+    ),
+    (
         with_source(accepted_at=NOW - timedelta(hours=2)),
         CODE.SILENT,
         WATCH,

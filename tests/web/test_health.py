@@ -128,6 +128,20 @@ def test_what_was_refused_is_counted_by_source_and_code_and_is_a_finding_and_no_
     assert "5 refused since" in finding["headline"]
 
 
+def test_a_signed_request_at_a_path_that_no_source_has_is_counted(world: World, client: FlaskClient) -> None:
+    for _ in range(5):
+        client.post("/api/webhook", data=b"{}", headers=signing.headers(b"{}"))
+    client.post("/api/webhook", data=b"{}")
+    client.get("/nothing")
+    client.application.requests.flush()  # type: ignore[attr-defined]
+    lines = client.get("/metrics", headers=KEY).text.splitlines()
+
+    assert [line for line in lines if line.startswith("hub_refused_total{")] == [
+        'hub_refused_total{code="unknown_path",source=""} 5.0'
+    ]
+    assert 'hub_findings{code="unknown_path",severity="watch"} 1.0' in lines
+
+
 def test_every_process_has_the_same_metrics(world: World, client: FlaskClient) -> None:
     world.send(client, payload())
     client.post("/api/destinations/crm/pause", headers=KEY)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from hub.model.source import Refusals, SourceCounts, SourceState, merge
+from hub.model.source import NO_SOURCE, UNKNOWN_PATH, Refusals, SourceCounts, SourceState, merge
 from hub.store.session import Repository
 from hub.store.tables import refusals, sources
 
@@ -20,6 +20,15 @@ class Sources(Repository):
         """Return the state of every source that any request came to, by name."""
         rows = self._session.connection.execute(select(sources))
         return {row.name: _state(row) for row in rows}
+
+    def astray(self) -> int:
+        """Return the number of signed requests in this hour and the last at a path that no source has."""
+        statement = select(func.sum(refusals.c.count)).where(
+            refusals.c.source == NO_SOURCE,
+            refusals.c.code == UNKNOWN_PATH,
+            refusals.c.hour >= _hour(self._session.now) - timedelta(hours=1),
+        )
+        return int(self._session.connection.execute(statement).scalar() or 0)
 
     def add(self, counts: Sequence[SourceCounts]) -> None:
         """Add what one process saw to the states, and to the numbers of this hour."""
