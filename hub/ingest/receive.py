@@ -21,9 +21,6 @@ from hub.sources.base import find_source, source_of
 from hub.store.store import Store
 
 BODY_LIMIT_BYTES = 1024 * 1024
-DRAIN_LIMIT_BYTES = 8 * 1024 * 1024
-"""As much of a body that is too large is read and thrown away: closing on an upload loses the 413."""
-
 RETRY_AFTER_SECONDS = 5
 
 UNAVAILABLE = "unavailable"
@@ -83,26 +80,15 @@ def _accept(request: Request, source: SourceConfig, rules: Rules, store: Store, 
 
 
 def read_body(request: Request) -> bytes | None:
-    """Return the raw body; None where it is too large, after reading on so that the sender sees the response.
+    """Return the raw body; None where it is too large.
 
     Raises BadRequest for a body that cannot be read to its end: a chunk that is none, a sender that left.
     """
     try:
-        body = request.stream.read(BODY_LIMIT_BYTES + 1)
-        if len(body) <= BODY_LIMIT_BYTES:
-            return bytes(body)
-        _drain(request, len(body))
+        body = bytes(request.stream.read(BODY_LIMIT_BYTES + 1))
     except Exception as error:  # the server's own stream: gunicorn raises more than OSError
         raise BadRequest("the body broke off") from error
-    return None
-
-
-def _drain(request: Request, drained: int) -> None:
-    while drained < DRAIN_LIMIT_BYTES:
-        chunk = request.stream.read(64 * 1024)
-        if not chunk:
-            break
-        drained += len(chunk)
+    return body if len(body) <= BODY_LIMIT_BYTES else None
 
 
 def known_paths(config: Config) -> list[str]:

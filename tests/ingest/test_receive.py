@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from hub.ingest.receive import read_body
 from hub.ingest.route import Rules
 from hub.model.source import SourceState
 from hub.process.logs import set_up_logs
@@ -142,21 +140,6 @@ def test_a_mebibyte_is_accepted_and_more_is_not(store: Store, client: FlaskClien
     assert fits.status_code == 200
     assert (too_large.status_code, too_large.json["error"]) == (413, "payload_too_large")
     assert stored(store) == 1
-
-
-class Incoming:
-    """The part of a request that `read_body` sees."""
-
-    def __init__(self, body: bytes) -> None:
-        self.stream = io.BytesIO(body)
-
-
-@pytest.mark.parametrize(("mebibytes", "read"), [(2, 2), (8, 8), (20, 8)])
-def test_a_body_that_is_too_large_is_read_so_that_the_answer_arrives(mebibytes: int, read: int) -> None:
-    incoming = Incoming(b"x" * (mebibytes * 1024 * 1024))
-
-    assert read_body(incoming) is None  # type: ignore[arg-type]
-    assert abs(incoming.stream.tell() - read * 1024 * 1024) <= 64 * 1024
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"])

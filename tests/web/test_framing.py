@@ -79,12 +79,13 @@ def test_a_head_has_a_limit() -> None:
 
 def test_a_large_body_is_read_to_its_end_and_not_kept() -> None:
     framing, piece = Framing(), b"x" * 65536
-    buffer = bytearray(POST + b"Content-Length: %d\r\n\r\n" % (2 * BODY_LIMIT_BYTES))
+    head = POST + b"Content-Length: %d\r\n\r\n" % (2 * BODY_LIMIT_BYTES)
+    buffer = bytearray(head)
     for _ in range(2 * BODY_LIMIT_BYTES // len(piece)):
-        assert (framing.advance(buffer), buffer) == (Arrival.PARTIAL, b"")
+        assert (framing.advance(buffer), buffer) == (Arrival.PARTIAL, head)
         buffer += piece
 
-    assert (framing.advance(buffer), buffer) == (Arrival.LARGE_BODY, b"")
+    assert framing.advance(buffer) is Arrival.LARGE_BODY
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,18 @@ def test_a_body_without_end_is_read_so_far(head: bytes) -> None:
         buffer += piece
         sent += len(piece)
 
-    assert len(buffer) == 0
+    assert len(buffer) < 2 * BODY_LIMIT_BYTES
     assert DRAIN_LIMIT_BYTES <= sent <= DRAIN_LIMIT_BYTES + 2 * 65536
+
+
+@pytest.mark.parametrize("head", [POST + b"Content-Length: 99999999\r\n\r\n", CHUNKED + b"fffffff\r\n"])
+def test_the_app_is_shown_that_a_body_is_too_large(head: bytes) -> None:
+    framing, buffer = Framing(), bytearray(head)
+    while framing.advance(buffer) is Arrival.PARTIAL:
+        buffer += b"x" * DRAIN_LIMIT_BYTES
+    request = Request(Config(), IterUnreader([bytes(buffer)]), ("127.0.0.1", 1))
+
+    assert len(request.body.read(BODY_LIMIT_BYTES + 1)) == BODY_LIMIT_BYTES + 1
 
 
 def test_who_waits_to_be_asked_for_a_large_body_is_answered() -> None:

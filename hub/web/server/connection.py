@@ -16,8 +16,6 @@ from hub.web.server.registry import Registry
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-REFUSALS = {Arrival.LONG_HEAD: refusals.LONG_HEAD, Arrival.LARGE_BODY: refusals.LARGE_BODY}
-
 
 class Phase(Enum):
     """A request is to come or is coming; a thread has it; its answer goes out; that was the last one."""
@@ -120,8 +118,8 @@ class Connection(asyncio.BufferedProtocol):
         before = len(self._buffer)
         arrival = self._framing.advance(self._buffer)
         self._registry.release(self, before - len(self._buffer))
-        if arrival in REFUSALS:
-            self._refuse(REFUSALS[arrival])
+        if arrival is Arrival.LONG_HEAD:
+            self._refuse(refusals.LONG_HEAD)
         elif arrival is not Arrival.PARTIAL:
             self._is_kept = arrival is Arrival.WHOLE
             self._hand_over(self._framing.size if self._is_kept else len(self._buffer))
@@ -178,7 +176,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _break_off(self) -> None:
         """End a connection on which no more will come."""
-        if self._framing.has_head:
+        if self._framing.head_size:
             self._refuse(refusals.BROKEN_OFF)
         else:
             self._transport.close()
@@ -222,7 +220,7 @@ class Connection(asyncio.BufferedProtocol):
         self.abort()
 
     def _has_head(self) -> bool:
-        return self._phase is Phase.RECEIVING and self._framing.has_head
+        return self._phase is Phase.RECEIVING and self._framing.head_size > 0
 
     def shed(self) -> None:
         if self._has_head():

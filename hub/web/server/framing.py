@@ -15,8 +15,11 @@ CHUNKED_LIMIT_BYTES = 2 * BODY_LIMIT_BYTES
 
 CHUNK_LINE_LIMIT_BYTES = 8 * 1024
 
+READ_AHEAD_BYTES = 64 * 1024
+"""gunicorn reads more of a body than it is asked for, by a KiB or more."""
+
 DRAIN_LIMIT_BYTES = 16 * 1024 * 1024
-"""As much of a body that is too large is read and thrown away: closing on an upload loses the 413."""
+"""As much of a body that is too large is read and thrown away: closing on an upload loses the answer."""
 
 # A name begins its line, and no space stands before the colon: what else there is, the parser refuses.
 LENGTH = re.compile(rb"\ncontent-length:[ \t]*([^\r\n]*)", re.IGNORECASE)
@@ -43,6 +46,10 @@ class Body(Protocol):
     def is_large(self) -> bool:
         """True as soon as it is too large."""
 
+    @property
+    def excess(self) -> bytes:
+        """A beginning of such a body that is too large by itself."""
+
     def advance(self, buffer: bytearray, position: int) -> tuple[Arrival, int]:
         """Read on from a position; returns it with the one that was reached."""
 
@@ -50,12 +57,13 @@ class Body(Protocol):
 class Framing:
     """One request, which begins where the buffer does.
 
-    `size` are its bytes, once it is whole. A body that is too large is taken out of the buffer as it comes.
+    `size` are its bytes, once it is whole. A body that is too large is taken out of the buffer as it comes;
+    at its end another stands there that is shorter and too large as well, for the app to refuse.
     """
 
     def __init__(self) -> None:
         self.size = 0
-        self.has_head = False
+        self.head_size = 0
         self.expects_continue = False
         self._body: Body | None = None
         self._drained = 0
@@ -79,20 +87,23 @@ class Framing:
             is_bare = buffer.count(b"\n") != buffer.count(b"\r\n")
             return Arrival.UNCLEAR if is_bare else Arrival.PARTIAL
         head = bytes(buffer[: end + 2])
-        self.has_head = True
-        self.size = end + 4
+        self.head_size = self.size = end + 4
         expectations = [value.strip().lower() for value in EXPECTATION.findall(head)]
         self.expects_continue = expectations == [b"100-continue"] and b" HTTP/1.1\r\n" in head
         self._body = _body_of(head) if expectations in ([], [b"100-continue"]) else None
         return None if self._body else Arrival.UNCLEAR
 
     def _drain(self, buffer: bytearray, arrival: Arrival) -> Arrival:
-        self._drained += self.size
-        del buffer[: self.size]
-        self.size = 0
+        assert self._body is not None
+        self._drained += self.size - self.head_size
+        del buffer[self.head_size : self.size]
+        self.size = self.head_size
         # Who waits to be asked for the body is answered instead.
         is_over = self.expects_continue or self._drained > DRAIN_LIMIT_BYTES
-        return Arrival.PARTIAL if arrival is Arrival.PARTIAL and not is_over else Arrival.LARGE_BODY
+        if arrival is Arrival.PARTIAL and not is_over:
+            return Arrival.PARTIAL
+        buffer[self.head_size :] = self._body.excess
+        return Arrival.LARGE_BODY
 
 
 def _body_of(head: bytes) -> Body | None:
@@ -109,6 +120,8 @@ def _body_of(head: bytes) -> Body | None:
 
 class _Length:
     """A body of a known length."""
+
+    excess = bytes(BODY_LIMIT_BYTES + READ_AHEAD_BYTES)
 
     def __init__(self, length: int) -> None:
         self._missing = length
@@ -128,6 +141,8 @@ class _Chunks:
         self._data_ends = False
         self._in_trailers = False
         self._data = self._raw = 0
+
+    excess = b"%x\r\n" % len(_Length.excess) + _Length.excess
 
     @property
     def is_large(self) -> bool:

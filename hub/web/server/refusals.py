@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from hub.ingest.receive import BODY_LIMIT_BYTES, RETRY_AFTER_SECONDS
+from hub.ingest.receive import RETRY_AFTER_SECONDS
 
 
 def _refusal(status: HTTPStatus, code: str, message: str, *fields: str) -> bytes:
@@ -25,11 +25,6 @@ BROKEN_OFF = _refusal(
 )
 LATE = _refusal(
     HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "the body did not arrive in time; send it again"
-)
-LARGE_BODY = _refusal(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "payload_too_large",
-    f"a body may have at most {BODY_LIMIT_BYTES // 1024 // 1024} MiB",
 )
 LONG_HEAD = _refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "request line and headers are too long"
