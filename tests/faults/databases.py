@@ -40,6 +40,17 @@ class Postgres:
         folder = parse_qs(urlsplit(self.url).query)["host"][0]
         return str(next(Path(folder).glob(".s.PGSQL.*[0-9]")))
 
+    @property
+    def log(self) -> str:
+        return Path(self._folder, "data/log").read_text(errors="replace")
+
+    def become_standby(self) -> None:
+        """Begin as one that waits for a primary, from the next start on."""
+        data = Path(self._folder, "data")
+        signal_file = data / "standby.signal"
+        signal_file.touch()
+        shutil.chown(signal_file, data.stat().st_uid)
+
     def stop(self) -> None:
         """As a restart of the server for an update: transactions are aborted, connections closed."""
         self._end(signal.SIGINT)

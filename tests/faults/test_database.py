@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import requests
 from faults.conftest import Count
 from faults.databases import Postgres, Way
 from faults.hubs import LEASE_SECONDS, Hub, Receivers, Sender, reckon, settle, wait_until
+
+from hub.errors import WritesRefused
+from hub.store.open import open_store
 
 SENDER_WAITS_SECONDS = 15
 """So long Svix waits for an answer."""
@@ -80,3 +84,25 @@ def test_a_database_that_hangs_is_answered_503_before_the_sender_gives_up(
 
 def answers_503(hub: Hub) -> bool:
     return requests.get(f"{hub.url}/readyz", timeout=SENDER_WAITS_SECONDS).status_code == 503
+
+
+@pytest.mark.full
+def test_a_standby_is_read_and_its_log_does_not_fill(postgres: Postgres) -> None:
+    with closing(open_store(postgres.url)) as store:
+        store.migrate()
+    postgres.stop()
+    postgres.become_standby()
+    postgres.start()
+    with closing(open_store(postgres.url)) as store:
+        assert store.migrate() is None
+        with store.read() as snapshot:
+            error = store.write_error(snapshot)
+        with pytest.raises(WritesRefused, match="the database only reads"):
+            store.try_to_write()
+        listener = store.listen(lambda: None)
+        time.sleep(5)
+        listener.close()
+
+    assert error is not None
+    assert error.reason == "it is a standby of another"
+    assert postgres.log.count("cannot execute LISTEN during recovery") <= 3

@@ -56,7 +56,8 @@ _STATUS = text(
 _WRITABLE = text("SELECT current_setting('transaction_read_only') = 'off', pg_is_in_recovery()")
 """A transaction that says nothing about it has what server, role or database say; a standby only reads."""
 
-_RECONNECT_SECONDS = 1.0
+_RECONNECT_SECONDS, _LONGEST_RECONNECT_SECONDS = 1.0, 15.0
+"""Between two tries to listen, twice as long after each: a standby refuses all, and logs each."""
 
 
 class PostgresStore(Store):
@@ -230,6 +231,7 @@ class _NotifyListener(Listener):
         self._on_wake = on_wake
         self._closed = threading.Event()
         self._connects_at = float("-inf")
+        self._pause_seconds = _RECONNECT_SECONDS
         self._connection: Any = None
         self._connect_aside()
 
@@ -278,7 +280,8 @@ class _NotifyListener(Listener):
         from hub.store.engine import driver
 
         while not self._closed.wait(self._connects_at - time.monotonic()):
-            self._connects_at = time.monotonic() + _RECONNECT_SECONDS
+            self._connects_at = time.monotonic() + self._pause_seconds
+            self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_RECONNECT_SECONDS)
             with contextlib.suppress(psycopg.Error), contextlib.ExitStack() as unless_kept:
                 connection = psycopg.connect(**self._parameters, autocommit=True)
                 unless_kept.callback(connection.close)
@@ -287,6 +290,7 @@ class _NotifyListener(Listener):
                 connection.execute(f"LISTEN {_CHANNEL}")
                 if not self._closed.is_set():
                     unless_kept.pop_all()
+                    self._pause_seconds = _RECONNECT_SECONDS
                     self._connection = connection
                     self._on_wake()
                     return
