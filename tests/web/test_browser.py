@@ -12,6 +12,7 @@ import pytest
 from given_web import PASSWORD, World, destination, payload
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from servers.http_receiver import CannedResponse, HttpReceiver
+from test_below_a_path import proxied
 from werkzeug.serving import make_server
 from working import working
 
@@ -165,3 +166,35 @@ def test_a_page_says_when_the_hub_no_longer_answers(browser: Browser, hub: Hub) 
     page.clock.run_for(6_000)
     expect(page.locator("#stale")).to_be_hidden()
     context.close()
+
+
+def test_below_a_path_everything_is_found_behind_a_proxy_that_takes_it_off(
+    browser: Browser, world: World
+) -> None:
+    server = make_server("127.0.0.1", 0, world.app(), threaded=True)
+    url = f"http://127.0.0.1:{server.port}/tools/hub"
+    server.app = proxied(world.app(public_url=url), is_taken_off=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    failures: list[str] = []
+    page = browser.new_page()
+    page.on("response", lambda response: failures.append(response.url) if response.status >= 400 else None)
+    page.clock.install()
+    page.goto(f"{url}/destinations")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{url}/destinations")
+    crm = page.locator("article", has_text="crm.example.com")
+    crm.get_by_role("button", name="Pause").click()
+    expect(crm.locator(".state")).to_have_text("paused")
+    page.get_by_role("link", name="Status").click()
+    with page.expect_response(lambda response: "hx-request" in response.request.headers):
+        page.clock.run_for(6_000)
+    page.get_by_role("link", name="Audit").click()
+    expect(page.get_by_role("cell", name="pause")).to_be_visible()
+    has_style = page.evaluate("getComputedStyle(document.querySelector('.sheet')).borderRadius")
+    page.close()
+    server.shutdown()
+    thread.join()
+
+    assert (failures, has_style) == ([], "12px")
