@@ -13,39 +13,18 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
-from hub.errors import Pause, Reject, Retry, SendError, Unknown
-from hub.strings import is_loopback, one_line
+from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
+from hub.strings import one_line
 from hub.transport.deadline import Deadline, connect, tls_context
 from hub.transport.failures import connection_reason, root_cause
-from hub.transport.smtp_replies import sender_error
+from hub.transport.smtp_replies import is_about_mail, sender_error
+from hub.transport.smtp_url import MailServer, Tls
 
 REPLY_LIMIT = 160
 QUIT_SECONDS = 1.0
 """The time that a server may take to say goodbye: by then every mail is settled."""
-
-
-class Tls(StrEnum):
-    """The moment from which a connection is encrypted."""
-
-    IMPLICIT = "from the start"
-    REQUIRED = "by STARTTLS or not at all"
-    OFFERED = "by STARTTLS where it is offered"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MailServer:
-    """A server that mail is submitted to, as an smtp_url names it."""
-
-    host: str
-    port: int
-    tls: Tls
-    user: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +39,11 @@ class Refusal:
     def is_final(self) -> bool:
         return self.code >= 500
 
+    @property
+    def about(self) -> About:
+        """The recipient or the mail where the reply speaks of those: the server lives."""
+        return About.MESSAGE if is_about_mail(self.code, self.reply) else About.ENDPOINT
+
     def __str__(self) -> str:
         return f"{self.address} ({self.code} {self.reply})"
 
@@ -72,27 +56,6 @@ def envelope_address(address: str) -> str:
     """
     local, _, domain = address.rpartition("@")
     return f'"{local}"@{domain}' if ".." in local or local.endswith(".") else address
-
-
-def parse_smtp_url(url: str) -> MailServer:
-    """Return the server of `smtp://user:password@host:port?starttls=never|required` or `smtps://…`.
-
-    Raises ValueError with one sentence, which holds nothing of the URL.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname or "", parts.port
-        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-    except ValueError:
-        raise ValueError(_SHAPE) from None
-    if parts.scheme not in ("smtp", "smtps") or not host or parts.path not in ("", "/") or parts.fragment:
-        raise ValueError(_SHAPE)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if not (user + password).isascii():
-        raise ValueError("must have a user and password of ASCII characters: SMTP logins take no others")
-    tls = _tls(parts.scheme, dict(query), encrypted=bool(user) and not is_loopback(host))
-    default = 465 if tls is Tls.IMPLICIT else 587 if user else 25
-    return MailServer(host=host, port=port or default, tls=tls, user=user, password=password)
 
 
 @dataclass(kw_only=True)
@@ -276,23 +239,9 @@ class _Client(smtplib.SMTP):
         return self.getreply()
 
 
-_SHAPE = "must look like smtp://user:password@host:587, special characters in it percent-encoded"
-
-
 def _expect(code: int, answer: tuple[int, bytes]) -> None:
     if answer[0] != code:
         raise smtplib.SMTPResponseException(*answer)
-
-
-def _tls(scheme: str, query: dict[str, str], *, encrypted: bool) -> Tls:
-    asked = query.pop("starttls", None)
-    if query or asked not in (None, "never", "required") or (asked and scheme == "smtps"):
-        raise ValueError("may have only ?starttls=never or ?starttls=required behind smtp://")
-    if scheme == "smtps":
-        return Tls.IMPLICIT
-    if asked is not None:
-        return Tls.NEVER if asked == "never" else Tls.REQUIRED
-    return Tls.REQUIRED if encrypted else Tls.OFFERED
 
 
 def _own_name() -> str:

@@ -140,6 +140,15 @@ def reply_kind(code: int, reply: str, recipient: str = "") -> ReplyKind:
     return ReplyKind.MAIL
 
 
+def is_about_mail(code: int, reply: str) -> bool:
+    """Return True where a reply 4yz speaks of its recipient or its mail: the server lives, and takes others.
+
+    By RFC 3463 x.1, x.2 and x.6 do; without such a code the reply 450 does, a mailbox that is busy.
+    """
+    enhanced = _enhanced_code(reply)
+    return enhanced[2:3] in ("1", "2", "6") if enhanced else code == 450
+
+
 def _own_words(reply: str, recipient: str) -> str:
     words = " ".join(reply.lower().split())
     local, _, domain = recipient.lower().rpartition("@")

@@ -14,7 +14,7 @@ from hub import catalog
 from hub.destinations.email.destination import EmailDestination
 from hub.destinations.email.mime import Mailbox, build_mail, header_text, mailboxes
 from hub.destinations.email.options import EmailOptions, EmailSend
-from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
+from hub.errors import About, Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event, Summary
 
 A, B = "a@x.test", "b@x.test"
@@ -215,6 +215,21 @@ def test_a_reply_about_the_sender_concerns_the_destination_at_every_step(step, r
     assert (type(error), error.status, error.accepted) == (kind, int(reply[:3]), ())
     assert error.answer.endswith(reply)
     assert getattr(error, "after_seconds", None) == (3600.0 if kind is Retry else None)
+
+
+@pytest.mark.parametrize(
+    ("replies", "about"),
+    [
+        ({A: "450 4.2.0 later", B: "450 busy"}, About.MESSAGE),
+        ({A: "450 4.2.0 later", B: "451 4.3.0 down"}, About.ENDPOINT),
+        ({A: "450 4.2.0 later"}, About.MESSAGE),
+    ],
+)
+def test_recipients_that_are_refused_for_now_open_no_breaker(replies, about):
+    with SmtpServer(script=Script(rcpt=replies)) as server:
+        error, _ = failure(destination(server), PLAIN)
+
+    assert (type(error), error.about) == (Retry, about)
 
 
 def test_what_every_recipients_server_said_is_the_answer():

@@ -45,7 +45,8 @@ from hub.destinations.slack.client import Bot
 from hub.store.engine import driver
 from hub.transport.deadline import connect, deadline_after, tls_context
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse
-from hub.transport.smtp import Submission, parse_smtp_url
+from hub.transport.smtp import Submission
+from hub.transport.smtp_url import parse_smtp_url
 from hub.web.server.memory_socket import MemorySocket
 from hub.web.server.serve import GUNICORN_VARIABLES
 

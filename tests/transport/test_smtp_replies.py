@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.errors import Pause, Retry
-from hub.transport.smtp_replies import ReplyKind, reply_kind, sender_error
+from hub.transport.smtp_replies import ReplyKind, is_about_mail, reply_kind, sender_error
 
 MAIL, QUOTA, PACE, SENDER = ReplyKind.MAIL, ReplyKind.QUOTA, ReplyKind.PACE, ReplyKind.SENDER
 
@@ -112,3 +112,23 @@ def test_what_is_about_the_sender_holds_or_pauses_the_destination() -> None:
     assert isinstance(sender, Pause)
     assert "check from and the account of smtp_url" in sender.reason
     assert sender_error(550, b"5.1.1 no such user", "it answered 550") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "reply", "is_about"),
+    [
+        (450, "4.2.0 Greylisted", True),
+        (452, "4.2.2 The email account that you tried to reach is over quota.", True),
+        (450, "4.1.1 unverified", True),
+        (451, "4.6.0 later", True),
+        (450, "mailbox busy", True),
+        (451, "4.3.0 local error", False),
+        (450, "4.7.1 client host rejected", False),
+        (451, "local error", False),
+        (452, "4.3.1 insufficient storage", False),
+    ],
+)
+def test_a_recipient_that_is_refused_for_now_is_no_server_that_is_down(
+    code: int, reply: str, is_about: bool
+) -> None:
+    assert is_about_mail(code, reply) is is_about

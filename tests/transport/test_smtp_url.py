@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.transport.smtp import Tls, parse_smtp_url
+from hub.transport.smtp_url import Tls, parse_smtp_url
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hub.destinations.email.mime import (
 )
 from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.destinations.email.plain_text import plain_text
-from hub.errors import Reject, Retry, TemplateError
+from hub.errors import About, Reject, Retry, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.templating.escapes import html as html_escape
@@ -172,7 +172,9 @@ def _receipt(submission: Submission) -> Receipt:
     temporary = [refusal for refusal in submission.refused if not refusal.is_final]
     if temporary:
         reason = f"refused for now: {_listed(temporary)}"
-        raise Retry(reason, status=temporary[0].code, accepted=accepted, answer=answer)
+        is_endpoint = any(refusal.about is About.ENDPOINT for refusal in temporary)
+        about = About.ENDPOINT if is_endpoint else About.MESSAGE
+        raise Retry(reason, status=temporary[0].code, about=about, accepted=accepted, answer=answer)
     if not submission.refused:
         detail = f"accepted for {', '.join(accepted)}"
         return Receipt(detail=detail, status=250, accepted=accepted, answer=answer)

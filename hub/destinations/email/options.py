@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import Block, Inline, InlineText, TemplateName
 from hub.destinations.email.mime import Mailbox, mailboxes
-from hub.transport.smtp import MailServer, parse_smtp_url
+from hub.transport.smtp_url import MailServer, parse_smtp_url
 
 
 class EmailOptions(Block):
