@@ -12,7 +12,7 @@ from hub.errors import TemplateError
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event, Summary
 from hub.model.routing import Send
-from hub.templating.escapes import Escape, as_json, plain
+from hub.templating.escapes import Escape, as_json
 from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
 
@@ -64,11 +64,8 @@ class SendRenderer:
     def is_open(self, text: str) -> bool:
         return is_marked(text, self.marks)
 
-    def unescaped(self, text: str) -> str:
-        return with_escape(text, self.marks, plain.__name__)
-
-    def in_json(self, text: str) -> str:
-        return with_escape(text, self.marks, as_json.__name__)
+    def within(self, text: str, escape: Escape) -> str:
+        return with_escape(text, self.marks, escape.__name__) if self.marks else text
 
     def summary(self) -> Summary:
         return catalog.summarise(self.event)

@@ -112,14 +112,12 @@ class Renderer(Protocol):
     def is_open(self, text: str) -> bool:
         """Return True where a rendered text holds a `${NAME}`, whose value is known when it is sent."""
 
-    def unescaped(self, text: str) -> str:
-        """Return a text that was taken out of a rendered one, its markup and escapes undone.
+    def within(self, text: str, escape: Escape) -> str:
+        """Return a text of another kind that was made of rendered ones, to be filled in with its own escape.
 
-        Values of variables are not escaped in it, either.
+        So values of variables are escaped in it as all else is: `plain` for a text that was taken out of
+        markup, `as_json` for a structure that was dumped.
         """
-
-    def in_json(self, text: str) -> str:
-        """Return a JSON text that was made of a rendered structure: values of variables are escaped in it."""
 
     def summary(self) -> Summary:
         """Return the built-in words for the event, for everything that a send block leaves out."""

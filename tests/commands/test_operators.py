@@ -133,7 +133,7 @@ def test_a_resume_says_what_else_keeps_it_waiting(operate):
     assert result.exit_code == 0
     assert result.stdout == (
         "team is not paused any more; it waits: "
-        "team is not configured; set SLACK_WEBHOOK_URL where the hub runs\n"
+        "team is not configured: SLACK_WEBHOOK_URL is not set; set SLACK_WEBHOOK_URL where the hub runs\n"
     )
 
 

@@ -31,7 +31,8 @@ def test_a_destination_that_is_not_configured_names_the_variable(run, served):
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "hub: not delivered yet: team is not configured; set SLACK_WEBHOOK_URL where the hub runs\n"
+        "hub: not delivered yet: team is not configured: SLACK_WEBHOOK_URL is not set; "
+        "set SLACK_WEBHOOK_URL where the hub runs\n"
     )
 
 

@@ -193,6 +193,15 @@ def test_a_body_of_another_type_has_its_escape(content_type: str, expected: str)
     assert sent("http", fields)["body"].startswith(expected)
 
 
+def test_words_taken_out_of_blocks_are_escaped_where_they_go() -> None:
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": "a ${NAME}"}]}
+    message = sent("slack", {"blocks": [{"type": "rich_text", "elements": [section]}]})
+    (rendered,) = message["blocks"][0]["elements"][0]["elements"]
+
+    assert rendered["text"].startswith('a a"b\\c<&')
+    assert message["text"].startswith('a a"b\\c&lt;&amp;')
+
+
 def test_in_the_file_of_a_template_it_is_text_like_any_other() -> None:
     files = {
         "slack/x.j2": "${PLAIN}",

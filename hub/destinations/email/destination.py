@@ -55,7 +55,7 @@ class EmailDestination(Destination):
             )
         if html is not None:
             html = _inlined(html)
-        message["text"] = text if text is not None else renderer.unescaped(plain_text(html or ""))
+        message["text"] = text if text is not None else renderer.within(plain_text(html or ""), plain)
         return message if html is None else {**message, "html": html}
 
     @classmethod

@@ -43,7 +43,7 @@ def escape_for(content_type: str) -> Escape:
 def rendered_body(fields: Mapping[str, Any], renderer: Renderer, content_type: str) -> str | None:
     """Return the rendered body; None where there is nothing to render."""
     if "json" in fields:
-        return renderer.in_json(dump(renderer.structure(fields["json"], as_json, name="json")))
+        return renderer.within(dump(renderer.structure(fields["json"], as_json, name="json")), as_json)
     escape = escape_for(content_type)
     if fields.get("body") is not None:
         name, body = "body", renderer.text(fields["body"], escape, name="body")

@@ -136,7 +136,8 @@ def _message(text: str, blocks: list[dict[str, Any]], renderer: Renderer) -> Mes
     text = text.strip()
     if not text and not blocks:
         raise TemplateError("text", None, "renders to nothing, which Slack does not take")
-    return _fitted(text or fallback(blocks) or escape(renderer.summary().headline), blocks)
+    words = text or renderer.within(fallback(blocks), escape) or escape(renderer.summary().headline)
+    return _fitted(words, blocks)
 
 
 def _fitted(text: str, blocks: list[dict[str, Any]]) -> Message:
