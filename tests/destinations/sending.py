@@ -218,6 +218,7 @@ class HttpContract(SendingContract):
         assert type(error) is self.REFUSED.get(status, Retry)
         assert error.status == status
         assert str(status) in error.reason
+        assert error.answer.startswith("\x1b[31m")
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed(self, status):
