@@ -101,7 +101,7 @@ def halting(store: Store, receiver: HttpReceiver, point: str, number: signal.Sig
 
 def wait_until_halted(process: subprocess.Popen[str]) -> None:
     halted = psutil.STATUS_STOPPED
-    given.until(lambda: process.poll() is not None or psutil.Process(process.pid).status() == halted, 15)
+    given.until(lambda: process.poll() is not None or psutil.Process(process.pid).status() == halted, 30)
     assert process.poll() is None, process.communicate()[0]
 
 
