@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SETUP  := $(VENV)/.installed
+LOCK   := requirements.lock
 
-.PHONY: run test check schema faults bench clean
+.PHONY: run test check schema faults bench lock clean
 
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
@@ -29,6 +30,15 @@ faults: $(SETUP)         ## the fault tests at full length: processes killed, th
 
 bench: $(SETUP)          ## the figures, each as a ratio measured in one run
 	$(BIN)/python -m bench
+
+lock: $(SETUP)           ## the versions that platforms and the container install, brought up to date
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
+	$(BIN)/pip-compile --quiet --upgrade --extra postgres --generate-hashes --strip-extras --allow-unsafe \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file $(LOCK).new pyproject.toml
+	{ sed '/^[^#]/,$$d' $(LOCK); cat $(LOCK).new; } > $(LOCK).all && mv $(LOCK).all $(LOCK) && rm $(LOCK).new
+	{ sed '/==/d' requirements.txt; sed -n 's/^\([^ ]*==[^ ]*\).*/\1/p' $(LOCK); } > $(LOCK).pins
+	mv $(LOCK).pins requirements.txt
 
 # From the root folder: .python-version is for platforms, and pyenv would insist on it here.
 $(SETUP): pyproject.toml
