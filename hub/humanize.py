@@ -74,11 +74,17 @@ def sentence(text: str | None) -> str:
     return capitalised(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return `; did you mean "growth"?` where a known name is close, else another ending of the sentence."""
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is written most like this one; None where none is close."""
     folded = {candidate.lower(): candidate for candidate in sorted(set(known))}
     close = difflib.get_close_matches(name.lower()[:200], folded, n=1, cutoff=0.6)
-    return f'; did you mean "{folded[close[0]]}"?' if close else otherwise
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return `; did you mean "growth"?` where a known name is close, else another ending of the sentence."""
+    close = closest(name, known)
+    return f'; did you mean "{close}"?' if close else otherwise
 
 
 def there_are(names: Iterable[str], otherwise: str) -> str:

@@ -77,15 +77,17 @@ def assign(body: dict[str, Any], path: str, value: Any) -> None:
     node: Any = body
     walked = ""
     for step, following in pairwise(steps):
+        step = _index_in(node, step)
         _check_step(node, step, walked, path)
         _make(node, step, [] if isinstance(following, int) else {})
         node = node[step]
         walked = _joined(walked, step)
-    _check_step(node, steps[-1], walked, path)
-    if isinstance(node, list) and steps[-1] == len(node):
+    last = _index_in(node, steps[-1])
+    _check_step(node, last, walked, path)
+    if isinstance(node, list) and last == len(node):
         node.append(value)
     else:
-        node[steps[-1]] = value
+        node[last] = value
 
 
 def unknown_event_type(name: str) -> str:
@@ -108,6 +110,11 @@ def check_start(body: Mapping[str, Any], path: str) -> None:
     first = _steps(path)[0]
     if first not in _ENVELOPE and first not in body:
         raise HubError(f'"{path}": an event has no "{first}"; write data.{path}')
+
+
+def _index_in(node: Any, step: Step) -> Step:
+    """Return a step into a list as an index: `a.0` is `a[0]`, as in templates."""
+    return int(step) if isinstance(node, list) and isinstance(step, str) and step.isdigit() else step
 
 
 def _check_step(node: Any, step: Step, walked: str, path: str) -> None:

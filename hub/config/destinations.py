@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hub.config.names import is_fixed, is_known_type, named_blocks
+from hub.config.names import check_allowed, is_fixed, is_known_type, named_blocks
 from hub.config.report import Report
 from hub.config.sends import SendTarget
 from hub.config.shape import check_shape, key_names
-from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry
+from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry, TextList, TimeZone
 from hub.destinations.base import Block, Destination, destination_types, find_destination
 from hub.humanize import listed
 from hub.model.destination import DestinationConfig, OnUnknown
@@ -32,6 +32,7 @@ class DefaultsBlock(Block):
     )
     timeout: AttemptDuration = Field(default=10.0, description="wall clock for one attempt")
     give_up_after: Duration = Field(default=3 * 86400.0, description="what waited so long is dead")
+    timezone: TimeZone = Field(default="UTC", description="of times in messages, such as Europe/Berlin")
 
 
 class DestinationBlock(Block):
@@ -51,6 +52,8 @@ class DestinationBlock(Block):
     on_unknown: Literal["resend", "hold"] = Field(
         default=OnUnknown.RESEND.value, description="what to do when a message may or may not have arrived"
     )
+    timezone: TimeZone | None = Field(default=None, description="overrules defaults.timezone")
+    allow: TextList = Field(default=[], description="codes of problems that are fine here")
 
 
 def read_defaults(report: Report, sections: Mapping[str, Any]) -> DefaultsBlock:
@@ -101,6 +104,7 @@ def _read_known_destination(
     report: Report, path: Path, destination: type[Destination], defaults: DefaultsBlock, noun: str
 ) -> tuple[SendTarget, DestinationConfig | None]:
     """Read a destination of a known type: the common keys are checked here, all others by its type."""
+    check_allowed(report, path)
     common_keys, own_keys = key_names(DestinationBlock), key_names(destination.Options)
     written = {key: item for key, item in report.raw_at(path).items() if key not in common_keys}
     common = check_shape(
@@ -151,4 +155,5 @@ def _destination_config(
         concurrency=common.concurrency or destination.concurrency,
         rate_limit=common.rate_limit or destination.rate_limit,
         on_unknown=OnUnknown(common.on_unknown),
+        timezone=common.timezone or defaults.timezone,
     )

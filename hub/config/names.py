@@ -80,3 +80,16 @@ def is_known_type(report: Report, path: Path, known: tuple[str, ...], noun: str)
     if not isinstance(block, dict) or "type" not in block:
         return False
     return is_right(report, (*path, "type"), check, f"it names no {noun} type")
+
+
+def check_allowed(report: Report, path: Path) -> None:
+    """Report each code that the block at a path allows and that there is none of."""
+
+    def check(code: str) -> tuple[Code, str] | None:
+        if code in set(Code):
+            return None
+        close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
+        return Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}'
+
+    for where, _ in report.texts_of((*path, "allow")):
+        is_right(report, where, check, "it names no problem code")

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.config.variables import MALFORMED, Replaced, places_in, replace_all
 from hub.humanize import enumerated, not_set
-from hub.model.problem import Code, Problem, Severity, error_at
+from hub.model.problem import Code, Problem, Severity, allowed_codes, error_at
 from hub.settings import value_fault
 from hub.strings import printable, shortened
 from hub.yamldoc import Document, Path
@@ -21,18 +21,22 @@ LONGEST_MESSAGE = 1000
 class Report:
     """A document with its variables replaced, and the problems found in it so far.
 
-    No message repeats what a variable holds: it may be a secret.
+    No message repeats what a variable holds: it may be a secret. A warning that the block around it allows is
+    left out.
 
     `value` is the document's tree with variables replaced, unset ones by nothing; `written` has their
     defaults alone, which is what the file says in any environment. Without an environment `${` is text like
-    any other. `problems` are those of the file, `tolerated` those of values, with which a hub starts all the
-    same.
+    any other. `problems` are those of the file, `tolerated` those of values, and doubts about what has the
+    right shape and is surely not meant: a hub starts with them all the same. `misnamed` has the sections that
+    are there under a name that is none: what they hold is not known.
     """
 
     def __init__(self, document: Document, environment: Mapping[str, str] | None) -> None:
         self.document = document
         self.problems: list[Problem] = []
         self.tolerated: list[Problem] = []
+        self.error_paths: set[Path] = set()
+        self.misnamed: set[str | None] = set()
         self.value: Any = document.value
         self.written: Any = document.value
         self.variables: dict[Path, Replaced] = {}
@@ -51,6 +55,7 @@ class Report:
         self, path: Path, code: Code, message: str, *, key: bool = False, offset: int | None = None
     ) -> None:
         """Add an error about the value at a path; about its key, or one character of it, where so asked."""
+        self.error_paths.add(path)
         self._add(path, code, message, Severity.ERROR, offset, self.problems, key=key)
 
     def warn(
@@ -88,6 +93,13 @@ class Report:
             if where[: len(path)] == path:
                 text = _value_at(self.document.value, where)
                 self.secrets |= dict.fromkeys(place.name for place in places_in(text))
+
+    def doubt(
+        self, path: Path, code: Code, message: str, severity: Severity, *, offset: int | None = None
+    ) -> None:
+        """Add a doubt about the value at a path, placed as an error is; none beside an error about it."""
+        if path not in self.error_paths and code not in allowed_codes(self.value, path):
+            self._add(path, code, message, severity, offset, self.tolerated)
 
     def unset_below(self, path: Path) -> dict[Path, tuple[str, ...]]:
         """Return the names of unset variables in each text at or below a path."""
@@ -220,6 +232,8 @@ class Report:
         *,
         key: bool = False,
     ) -> None:
+        if severity is Severity.WARNING and code in allowed_codes(self.value, path):
+            return
         position = self.document.key_at(path) if key else self.document.at(path)
         if offset is not None:
             position = self.document.within(path, offset)

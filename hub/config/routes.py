@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hub.config.names import is_fixed, is_right
+from hub.config.names import check_allowed, is_fixed, is_right
 from hub.config.report import Report
 from hub.config.sends import SendTarget, read_sends
 from hub.config.shape import check_shape
@@ -98,10 +98,10 @@ def _read_route(
     sends = _read_send_key(report, path, targets, sandbox)
     when, unset = _read_conditions(report, path, sandbox)
     _check_sources(report, path)
-    _check_allowed(report, path)
+    check_allowed(report, path)
     block = check_shape(report, path, RouteBlock, noun=noun, lenient=True)
     if block is None or not fixed:
-        return _salvaged(report, path, sends)
+        return _salvaged(report, path, when, sends)
     return Route(
         name=block.name,
         events=tuple(block.events),
@@ -116,13 +116,14 @@ def _read_route(
     )
 
 
-def _salvaged(report: Report, path: Path, sends: tuple[Send, ...]) -> Route:
+def _salvaged(report: Report, path: Path, when: tuple[str, ...], sends: tuple[Send, ...]) -> Route:
     """Return as much of a route with problems as can still be checked; such a route never runs."""
     value = report.value_at(path)
     return Route(
         name=str(value.get("name")),
         events=tuple(text for _, text in report.texts_of((*path, "events")) if is_pattern(text)),
         sources=tuple(text for _, text in report.texts_of((*path, "source"))),
+        when=when,
         sends=sends,
         allow=tuple(text for _, text in report.texts_of((*path, "allow"))),
         line=report.document.at(path).line,
@@ -153,9 +154,9 @@ def _read_conditions(
     report.warn_unset(where, "this route is not decided until it is")
     conditions = report.texts_of(where)
     for text_path, text in conditions:
-        message = check_condition(sandbox, text) if text else None
-        if message:
-            report.error(text_path, Code.TEMPLATE_SYNTAX, message, offset=0)
+        problem = check_condition(sandbox, text) if text else None
+        if problem:
+            report.error(text_path, problem.code, problem.message, offset=problem.offset)
     unset = report.unset_below(where)
     return tuple(text for _, text in conditions), {
         text: unset[text_path] for text_path, text in conditions if text_path in unset
@@ -167,24 +168,13 @@ def _check_sources(report: Report, path: Path) -> None:
     names = list(known) if isinstance(known, dict) else []
 
     def check(name: str) -> tuple[Code, str] | None:
-        if name in names:
+        if name in names or "sources" in report.misnamed:
             return None
         close = did_you_mean(name, names, there_are(names, "; add it under sources"))
         return Code.UNKNOWN_SOURCE, f'there is no source "{name}"{close}'
 
     for where, _ in report.texts_of((*path, "source")):
         is_right(report, where, check, "it names no source")
-
-
-def _check_allowed(report: Report, path: Path) -> None:
-    def check(code: str) -> tuple[Code, str] | None:
-        if code in set(Code):
-            return None
-        close = did_you_mean(code, set(Code), "; take one from the brackets of a problem")
-        return Code.UNKNOWN_CODE, f'there is no problem code "{code}"{close}'
-
-    for where, _ in report.texts_of((*path, "allow")):
-        is_right(report, where, check, "it names no problem code")
 
 
 def _settle_route_names(report: Report, values: list[Any]) -> None:

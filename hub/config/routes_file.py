@@ -23,14 +23,15 @@ from pydantic import Field
 from hub import yamldoc
 from hub.config.destinations import read_defaults, read_destinations
 from hub.config.files import Files
+from hub.config.plausibility import check_plausibility
 from hub.config.report import Report
 from hub.config.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
-from hub.config.shape import key_names
+from hub.config.shape import key_meant, key_names
 from hub.config.sources import read_sources
 from hub.config.template_files import decode_templates
 from hub.config.template_syntax import check_templates
 from hub.destinations.base import Block
-from hub.humanize import did_you_mean, kind_of, listed
+from hub.humanize import kind_of, listed
 from hub.model.config import Config
 from hub.model.problem import Code, Problem
 from hub.templating.sandbox import Sandbox
@@ -92,15 +93,18 @@ def _read_sections(report: Report, version: str, templates: Mapping[str, str]) -
     defaults = read_defaults(report, sections)
     destinations, targets = read_destinations(report, sections, defaults)
     sandbox = Sandbox(templates)
-    return Config(
+    config = Config(
         version=version,
         sources=sources,
         destinations=destinations,
         routes=read_routes(report, sections, targets, sandbox),
         unmatched=read_send_section(report, sections, "unmatched", UnmatchedBlock, targets, sandbox),
         problems=read_send_section(report, sections, "problems", ProblemsBlock, targets, sandbox),
+        timezone=defaults.timezone,
         templates=templates,
     )
+    check_plausibility(report, targets)
+    return config
 
 
 def _read_top(report: Report) -> dict[str, Any]:
@@ -117,9 +121,11 @@ def _read_top(report: Report) -> dict[str, Any]:
     known = key_names(RoutesFile)
     for name in value:
         if name not in known:
-            close = did_you_mean(name, set(known) - set(value), f"; there are {listed(known)}")
+            meant = key_meant(name, known, value)
+            close = f'; did you mean "{meant}"?' if meant else f"; there are {listed(known)}"
             report.error((name,), Code.UNKNOWN_KEY, f'there is no section "{name}"{close}', key=True)
-    if "sources" not in value:
+            report.misnamed.add(meant)
+    if "sources" not in value and "sources" not in report.misnamed:
         message = "there is no sources section, so nothing could be received; add it"
         report.error((), Code.MISSING_KEY, message)
     return value

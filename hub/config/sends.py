@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from hub.config.names import is_fixed, is_right
 from hub.config.report import Report
 from hub.config.shape import check_shape
-from hub.config.template_syntax import check_text, line_offset
+from hub.config.template_syntax import check_text, no_template
 from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
@@ -84,18 +84,28 @@ def _named(report: Report, path: Path, targets: Mapping[str, SendTarget]) -> Sen
     def check(name: str) -> tuple[Code, str] | None:
         if name in targets:
             return None
-        close = did_you_mean(name, targets, there_are(targets, "; add it under destinations"))
-        return Code.UNKNOWN_DESTINATION, f'there is no destination "{name}"{close}'
+        message = f'there is no destination "{name}"{_destination_meant(name, targets)}'
+        return Code.UNKNOWN_DESTINATION, message
 
-    if not is_fixed(report, path) or not is_right(report, path, check, "it names no destination"):
+    if "destinations" in report.misnamed or not is_fixed(report, path):
+        return None
+    if not is_right(report, path, check, "it names no destination"):
         return None
     return Send(to=report.value_at(path), line=report.document.at(path).line)
+
+
+def _destination_meant(name: str, targets: Collection[str]) -> str:
+    if "@" in name:
+        return '; "to" names a destination, an address of a mail goes under "recipient"'
+    if "://" in name or name.startswith("#"):
+        return '; "to" names one: put the address or channel into a block under destinations'
+    return did_you_mean(name, targets, there_are(targets, "; add it under destinations"))
 
 
 def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, sandbox: Sandbox) -> Send:
     """Return the send with its fields, checked as far as the type of its destination is known."""
     keys = [key for key in report.value_at(path) if key != "to"]
-    templates = [*_template_keys(target.type.Send)] if target.type else keys
+    templates = [*template_keys(target.type.Send)] if target.type else keys
     for key in templates:
         report.leave((*path, key))
         if key not in _READ_BY_PEOPLE:
@@ -120,7 +130,7 @@ def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, san
     return replace(send, fields=fields, unset=tuple(unset), line=report.document.at(path).line)
 
 
-def _template_keys(shape: type[BaseModel]) -> Iterator[str]:
+def template_keys(shape: type[BaseModel]) -> Iterator[str]:
     """Yield the keys of a send block whose texts are templates."""
     for name, field in shape.model_fields.items():
         if any(isinstance(mark, Structure | Inline) for mark in marks_of(field)):
@@ -142,7 +152,7 @@ def _check_block(
         written = destination.Send.model_validate({key: report.written_at((*path, key)) for key in keys})
         by_file = list(destination.check(options, written))
     for message in by_file:
-        _report_own(report, path, keys, message)
+        _report_own(report, path, keys, destination.Send, message)
     for message in with_values:
         if message not in by_file:
             report.unusable(path, message)
@@ -150,10 +160,17 @@ def _check_block(
                 report.fall_back((*path, key))
 
 
-def _report_own(report: Report, path: Path, fields: Collection[str], message: str) -> None:
+def _report_own(
+    report: Report, path: Path, fields: Collection[str], shape: type[BaseModel], message: str
+) -> None:
     """Report a destination's own message, at the key that it begins with where there is one."""
     first = message.partition(" ")[0].strip('"`:,')
     where = (*path, first) if first in fields else path
+    text = report.raw_at(where) if first in fields and first not in template_keys(shape) else None
+    opening = no_template(where, text) if isinstance(text, str) else None
+    if opening is not None:
+        report.error(where, Code.NOT_A_TEMPLATE, opening[1], offset=opening[0])
+        return
     report.error(where, Code.BAD_SEND, message, key=first in fields)
 
 
@@ -178,7 +195,7 @@ def _check_texts(report: Report, path: Path, sandbox: Sandbox) -> None:
             report.error(where, Code.BAD_VARIABLE, INSIDE, offset=inside)
             continue
         for problem in check_text(sandbox, text):
-            report.error(where, problem.code, problem.message, offset=line_offset(text, problem.line))
+            report.error(where, problem.code, problem.message, offset=problem.offset)
 
 
 def _check_template_name(report: Report, path: Path, mark: TemplateName, sandbox: Sandbox) -> None:

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.config.report import Report
-from hub.humanize import did_you_mean, kind_of, listed
+from hub.config.synonyms import synonym
+from hub.config.template_syntax import no_template
+from hub.humanize import closest, kind_of, listed
 from hub.model.problem import Code
 from hub.yamldoc import Path
 from hub.yamldoc.nodes import plain_value
@@ -73,15 +75,17 @@ def check_shape(
     blank = _report_blanks(report, path, set(key_names(model)) - set(nullable), block)
     block = {key: item for key, item in block.items() if key not in blank}
     checked, errors = _validated(report, path, model, block)
-    errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in blank]
     known_keys = (*other_keys, *key_names(model))
+    misnamed = _misnamed(errors, known_keys, block)
+    there = {*blank, *misnamed}
+    errors = [error for error in errors if error["type"] != "missing" or error["loc"][-1] not in there]
     is_wrong = bool(blank)
     for where, path_errors in _by_path(block, errors).items():
         is_sure = any(error["type"] in _SURE for error in path_errors)
         if is_sure or not (report.is_undecided(path + where) or (blank and not where)):
             _explain(report, path, where, block, path_errors, noun, known_keys)
             is_wrong = True
-    for message in _key_problems(model, {*block, *blank}):
+    for message in _key_problems(model, {*block, *blank}) if not misnamed else ():
         report.error(path, Code.BAD_VALUE, _full_message(noun, message), key=True)
         is_wrong = True
     if any(report.has_variables((*path, key)) for key in block):
@@ -133,6 +137,18 @@ def _validated(
         return model.model_validate(typed), []
     except ValidationError as error:
         return None, error.errors(include_url=False, include_input=False)
+
+
+def key_meant(name: str, keys: Iterable[str], block: Iterable[str]) -> str | None:
+    """Return the key that was meant by one that there is none of: a word of another tool, or misspelled."""
+    free = set(keys) - set(block)
+    return synonym(name, free) or closest(name, free)
+
+
+def _misnamed(errors: list[ErrorDetails], keys: Iterable[str], block: Mapping[str, Any]) -> set[str | None]:
+    """Return the keys that are there under another name: that they are missing is no problem of its own."""
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    return {key_meant(str(loc[0]), keys, block) for loc in unknown if len(loc) == 1} - {None}
 
 
 def key_names(model: type[BaseModel]) -> tuple[str, ...]:
@@ -205,11 +221,17 @@ def _explain(
     elif first["type"] == "extra_forbidden":
         close = "; remove it"
         if len(where) == 1:
-            close = did_you_mean(str(where[-1]), set(keys) - set(block), f"; it takes {listed(keys)}")
+            meant = key_meant(str(where[-1]), keys, block)
+            close = f'; did you mean "{meant}"?' if meant else f"; it takes {listed(keys)}"
         message = f'{noun} has no key "{where[-1]}"{close}'
         report.error(path + where, Code.UNKNOWN_KEY, message, key=True)
     else:
-        code, message = _message(_subject(where) or noun, _value_at(block, where), errors)
+        value = _value_at(block, where)
+        opening = no_template(path + where, value) if isinstance(value, str) else None
+        if opening is not None:
+            report.error(path + where, Code.NOT_A_TEMPLATE, opening[1], offset=opening[0])
+            return
+        code, message = _message(_subject(where) or noun, value, errors)
         report.error(path + where, code, message, key=not where)
 
 

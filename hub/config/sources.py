@@ -8,10 +8,18 @@ from typing import Any
 
 from pydantic import Field
 
-from hub.config.names import is_fixed, is_known_type, named_blocks
+from hub.config.names import check_allowed, is_fixed, is_known_type, named_blocks
 from hub.config.report import Report
 from hub.config.shape import check_shape
-from hub.config.values import Duration, EventTypes, OptionalPatterns, Secrets, SourcePath, is_pattern
+from hub.config.values import (
+    Duration,
+    EventTypes,
+    OptionalPatterns,
+    Secrets,
+    SourcePath,
+    TextList,
+    is_pattern,
+)
 from hub.destinations.base import Block
 from hub.durations import parse_duration
 from hub.model.config import SHORTEST_KEY_BYTES, SigningSecrets, SourceConfig
@@ -31,6 +39,7 @@ class SourceBlock(Block):
     max_silence: Duration | None = Field(
         default=None, description="tell when nothing genuine came for so long; left out: never"
     )
+    allow: TextList = Field(default=[], description="codes of problems that are fine here")
 
 
 def read_sources(report: Report, sections: Mapping[str, Any]) -> dict[str, SourceConfig]:
@@ -64,7 +73,8 @@ def _read_source(report: Report, name: str) -> SourceConfig | None:
     value = report.value_at(path)
     if not isinstance(value, dict):
         return None
-    is_fixed(report, (*path, "type"), (*path, "path"))
+    is_fixed(report, *((*path, key) for key in ("type", "path", "allow")))
+    check_allowed(report, path)
     is_known_type(report, path, source_types(), "source")
     return SourceConfig(
         name=name,

@@ -12,6 +12,7 @@ from hub.durations import UNIT_SECONDS, parse_duration
 from hub.humanize import kind_of
 from hub.model.destination import RateLimit
 from hub.model.problem import Code
+from hub.templating.times import time_zone
 
 _DURATION = re.compile(r"[0-9]{1,8}[smhd]")
 _RATE_LIMIT = re.compile(r"([0-9]{1,6})/([smh])")
@@ -56,6 +57,13 @@ def _rate_limit(value: Any) -> RateLimit:
         message = "write a rate limit such as 50/s, 100/m or 1000/h: a number above zero, a slash, a unit"
         raise _problem(Code.BAD_RATE_LIMIT, message)
     return RateLimit(count=int(matched[1]), seconds=float(UNIT_SECONDS[matched[2]]))
+
+
+def _time_zone(value: Any) -> str:
+    try:
+        return time_zone(value)
+    except ValueError as error:
+        raise _problem(Code.BAD_VALUE, str(error)) from None
 
 
 def _one_or_list(value: Any) -> Any:
@@ -169,5 +177,6 @@ EventTypes = Annotated[
     PlainValidator(_extra_events),
     WithJsonSchema({"anyOf": [{"type": "array", "items": _PATTERN_SCHEMA}, {"type": "object"}]}),
 ]
+TimeZone = Annotated[str, PlainValidator(_time_zone), WithJsonSchema(_TEXT)]
 Retry = Annotated[list[Duration], Field(max_length=50)]
 TextList = Annotated[list[str], BeforeValidator(_one_or_list), WithJsonSchema(_one_or_more(_TEXT))]

@@ -23,6 +23,7 @@ from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendCon
 from hub.model.destination import DestinationConfig
 from hub.templating.escapes import BY_NAME
 from hub.templating.placeholders import filled
+from hub.templating.times import ZONE
 
 log = structlog.get_logger()
 
@@ -88,6 +89,7 @@ class Executor:
     def _rendered(self, claim: Claim, config: DestinationConfig, rules: Rules, link: str) -> Claim:
         if claim.message is not None:
             return claim
+        ZONE.set(config.timezone)
         rendered = render(
             claim.send, claim.event, claim.route, type_of(config), config.options, rules.sandbox, link
         )

@@ -80,7 +80,7 @@ def render(
     machines (`read_by_people` false) TemplateError is raised.
     """
     try:
-        return Rendered(message=_compose(send, event, route, composer, options, sandbox, link))
+        return Rendered(message=compose(send, event, route, composer, options, sandbox, link))
     except TemplateError as error:
         if not composer.read_by_people:
             raise
@@ -106,9 +106,10 @@ def _builtin(event: Event, composer: Composer, options: Any, link: str, note: st
     return Rendered(message=_whole(composer.compose_builtin(options, summary, note, link)), degraded=note)
 
 
-def _compose(
+def compose(
     send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
 ) -> Message:
+    """Return the message of the user's own words; raises TemplateError."""
     if not send.fields and composer.read_by_people:
         return _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
     marks: Marks = {}

@@ -17,6 +17,7 @@ from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, ev
 from hub.strings import one_line
 from hub.templating.placeholders import Placeholder, bind
 from hub.templating.sandbox import Sandbox, variables
+from hub.templating.times import ZONE
 
 REASON_LIMIT = 161
 """The most characters that are kept of the reason why a condition failed."""
@@ -84,6 +85,7 @@ def match(rules: Rules, event: Event) -> Routing:
     """
     sends: list[RoutedSend] = []
     verdicts: list[Verdict] = []
+    ZONE.set(rules.config.timezone)
     for route in rules.fitting(event):
         verdict = _judge(route, event, rules)
         verdicts.append(verdict)
@@ -123,7 +125,7 @@ def _judge(route: Route, event: Event, rules: Rules) -> Verdict:
         try:
             value = rules.sandbox.condition(condition)(scope)
         except TemplateError as error:
-            reason = f"failed: {_without_values(error.message, rules.bound)}"
+            reason = f"failed: {without_values(error.message, rules.bound)}"
         else:
             if value:
                 continue
@@ -148,7 +150,7 @@ def _less(verdict: Verdict, unowed: Sequence[RoutedSend]) -> Verdict:
     return replace(verdict, owed=verdict.owed - len(off), unowed=text)
 
 
-def _without_values(message: str, bound: Mapping[Placeholder, str]) -> str:
+def without_values(message: str, bound: Mapping[Placeholder, str]) -> str:
     """Return Jinja's message about a condition without the values of variables, which it may quote."""
     for place, value in sorted(bound.items(), key=lambda item: -len(item[1])):
         message = message.replace(value, f"${{{place.name}}}") if len(value) > 3 else message

@@ -8,7 +8,7 @@ from jinja2 import nodes
 
 from hub.lint.diagnostics import Observation, Observations
 from hub.lint.positions import start
-from hub.lint.states import key_of
+from hub.lint.states import Key, key_of
 from hub.lint.values import (
     ANY,
     MISSING,
@@ -26,35 +26,45 @@ from hub.lint.values import (
 )
 from hub.model.problem import Code
 
-_PYTHON = {"text": str, "number": float, "boolean": bool}
+PYTHON = {"text": str, "number": float, "boolean": bool}
+"""The types behind the kinds of scalars."""
 
 
 class Strictness(Enum):
-    """The right of an expression to lack a field: none, or it is tested for truth, or for being there."""
+    """The right of an expression to lack a field.
+
+    It has none, or is tested for truth, or for emptiness (`default`), or asks whether the field is there
+    (`is defined`).
+    """
 
     STRICT = 0
     TESTED = 1
     GUARDED = 2
+    ASKED = 3
 
 
 class Access:
     """Access to the fields of values in one text.
 
     In conditions a failure is no more than a route that does not match, so there emptiness breaks nothing.
+    `known_paths` are the fields that some type of event has: any other that a text asks for may come one day.
     """
 
-    def __init__(self, observations: Observations, *, is_condition: bool) -> None:
+    def __init__(
+        self, observations: Observations, *, is_condition: bool, known_paths: frozenset[str] = frozenset()
+    ) -> None:
         self.observations = observations
         self._is_condition = is_condition
+        self._known_paths = known_paths
 
     def field(
-        self, base: Value, name: str, node: nodes.Node, strictness: Strictness, *, key_only: bool = False
+        self, base: Value, name: str, node: nodes.Node, strictness: Strictness, *, is_called: bool = False
     ) -> Value:
-        """Return the value of `.name`; with `key_only` that of `["name"]`, which is no method."""
+        """Return the value of `.name`, a key; of what `is_called`, `.name()`, a method too."""
         values: list[Value] = []
         lacking: list[Scalar | Listing | Record] = []
         for alternative in base:
-            value = _field_of(alternative, name, key_only)
+            value = _field_of(alternative, name, is_called)
             if value is not None:
                 values.append(value)
             elif isinstance(alternative, Scalar | Listing | Record):
@@ -65,6 +75,8 @@ class Access:
         if any(present(value) for value in values):
             self.observations.add_right((node.lineno, name))
             return union((*values, MISSING))
+        if strictness is Strictness.ASKED:
+            return self._asked(lacking, name)
         self._observe_lack(lacking, name, node, strictness)
         return ANY if strictness is Strictness.STRICT else MISSING
 
@@ -89,10 +101,16 @@ class Access:
                 offset=start(node),
                 site=(node.lineno, effect),
                 code=Code.EMPTY_VALUE,
-                subject="".join(key) if key else "this value",
+                subject=_written(key) if key else "this value",
                 detail=effect,
             )
         )
+
+    def _asked(self, lacking: list[Scalar | Listing | Record], name: str) -> Value:
+        """Return the value of a field that is asked for: anything, where no type of event has it yet."""
+        is_known = any(f"{holder.path}.{name}" in self._known_paths for holder in lacking)
+        is_data = any(isinstance(holder, Record) and holder.path.startswith("data") for holder in lacking)
+        return ANY if is_data and not is_known else MISSING
 
     def _observe_lack(
         self,
@@ -124,13 +142,22 @@ def names_in(value: Value) -> set[str]:
     return {name for alternative in value if isinstance(alternative, Record) for name in alternative.names}
 
 
-def _field_of(alternative: Alternative, name: str, key_only: bool) -> Value | None:
+def _field_of(alternative: Alternative, name: str, is_called: bool) -> Value | None:
     if isinstance(alternative, Empty):
         return (alternative,) if alternative is Empty.UNLIKELY else MISSING
     if isinstance(alternative, Anything | Row):
         return ANY
     if isinstance(alternative, Record):
         value = alternative.read(name)
-        return ANY if value is None and not key_only and hasattr(dict, name) else value
-    python = list if isinstance(alternative, Listing) else _PYTHON[alternative.kind]
-    return ANY if not key_only and hasattr(python, name) else None
+        return ANY if value is None and is_called and hasattr(dict, name) else value
+    python = list if isinstance(alternative, Listing) else PYTHON[alternative.kind]
+    return ANY if is_called and hasattr(python, name) else None
+
+
+def _written(key: Key) -> str:
+    """Return a key as a template writes it."""
+    text = ""
+    for step in key:
+        is_below_filter = " | " in text.rpartition(")")[2] and not step.startswith(" | ")
+        text = f"({text}){step}" if is_below_filter else text + step
+    return text

@@ -10,7 +10,7 @@ from jinja2 import nodes
 
 from hub.catalog import event_types
 from hub.lint.diagnostics import Diagnostic
-from hub.lint.environments import TypeEnvironment, any_environment, environment_of
+from hub.lint.environments import TypeEnvironment, any_environment, environment_of, paths_of
 from hub.lint.messages import (
     Use,
     UsedText,
@@ -54,8 +54,11 @@ class _View:
     """The events that a scope's texts see: each with the state that its conditions leave."""
 
     states: Mapping[TypeEnvironment, FlowState]
-    conditions: tuple[str, ...]
-    allow: tuple[str, ...]
+    scope: Scope
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return tuple(condition.source for condition in self.scope.conditions)
 
 
 class _Checker:
@@ -101,7 +104,7 @@ class _Checker:
             alive = {environment: state for environment, state in states.items() if state is not None}
             used = self._used_text(condition)
             for environment, state in alive.items():
-                analysis = analyse(parsed, state)
+                analysis = analyse(parsed, state, _known_paths(parsed, scope))
                 states[environment] = analysis.after
                 used.uses.append(Use(environment=environment, analysis=analysis, allow=scope.allow))
             if not any(states.values()):
@@ -115,8 +118,7 @@ class _Checker:
                 for environment, state in states.items()
                 if state is not None
             },
-            conditions=tuple(condition.source for condition in scope.conditions),
-            allow=scope.allow,
+            scope=scope,
         )
 
     def _read(self, text: Text, view: _View) -> None:
@@ -125,17 +127,19 @@ class _Checker:
             return
         used = self._used_text(text)
         for environment, state in view.states.items():
-            analysis = self._analysis(parsed, environment, state, view.conditions)
-            used.uses.append(Use(environment=environment, analysis=analysis, allow=view.allow))
+            analysis = self._analysis(parsed, environment, state, view)
+            allow = (*view.scope.allow, *text.allow)
+            used.uses.append(Use(environment=environment, analysis=analysis, allow=allow))
 
     def _analysis(
-        self, text: ParsedText, environment: TypeEnvironment, state: FlowState, conditions: tuple[str, ...]
+        self, text: ParsedText, environment: TypeEnvironment, state: FlowState, view: _View
     ) -> Analysis:
         """Analyse a template once: types that it cannot tell apart share the analysis."""
-        shape = environment if conditions or text.mentions_type else environment.shape
-        key = (id(text), shape, conditions)
+        shape = environment if view.conditions or text.mentions_type else environment.shape
+        known_paths = _known_paths(text, view.scope)
+        key = (id(text), shape, view.conditions, known_paths)
         if key not in self._analyses:
-            self._analyses[key] = analyse(text, state)
+            self._analyses[key] = analyse(text, state, known_paths)
         return self._analyses[key]
 
     def _used_text(self, text: Text) -> UsedText:
@@ -169,7 +173,8 @@ class _Checker:
         """
         secrets = {environment: secret_in(environment.variables["data"]) for environment in view.states}
         with_secret = [environment for environment, secret in secrets.items() if secret]
-        if not with_secret or len(with_secret) < len(secrets) or Code.ONE_TIME_SECRET in view.allow:
+        is_allowed = Code.ONE_TIME_SECRET in (*view.scope.allow, *event.allow)
+        if not with_secret or len(with_secret) < len(secrets) or is_allowed:
             return
         secret = secrets[with_secret[0]]
         self._diagnostics.append(
@@ -187,3 +192,8 @@ class _Checker:
             return diagnostic
         source = self._sources[diagnostic.location]
         return replace(diagnostic, offset=original_offset(source, diagnostic.offset))
+
+
+def _known_paths(text: ParsedText, scope: Scope) -> frozenset[str]:
+    """Return the fields that some type of the scope has, for a text that asks for fields."""
+    return paths_of(scope.event_types) if text.asks else frozenset()

@@ -42,6 +42,10 @@ class Observation:
     known: frozenset[str] = frozenset()
     weak: bool = False
 
+    @property
+    def is_of_emptiness(self) -> bool:
+        return self.code is Code.EMPTY_VALUE
+
 
 class Observations:
     """A collection of observations, and of the sites that are right."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.catalog import find_event_type
 from hub.catalog.event_types import EventType, Schema
-from hub.catalog.fields import secret_paths
+from hub.catalog.fields import fields_of, secret_paths
 from hub.lint.values import ANY, BOOLEAN, MISSING, NULL, TEXT, Empty, Listing, Record, Scalar, Value, union
 
 _KINDS = {"string": "text", "integer": "number", "number": "number", "boolean": "boolean"}
@@ -76,6 +76,13 @@ def data_of(event_type: EventType) -> Value:
     secrets = secret_paths(event_type)
     reader = _SchemaReader(event_type.schema.get("$defs", {}), secrets)
     return reader.value(event_type.schema, "data")
+
+
+@cache
+def paths_of(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the paths of the fields that any of these event types has."""
+    types = filter(None, map(find_event_type, names))
+    return frozenset(field.path for event_type in types for field in fields_of(event_type))
 
 
 class _SchemaReader:

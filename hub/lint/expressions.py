@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import nodes
@@ -10,8 +10,8 @@ from jinja2 import nodes
 from hub.lint import comparisons, filters
 from hub.lint.access import Access, Strictness, names_in
 from hub.lint.diagnostics import Observation, Observations
-from hub.lint.narrowing import assume
-from hub.lint.parsing import GLOBALS
+from hub.lint.narrowing import STRICTNESS_OF_TESTS, assume
+from hub.lint.parsing import GLOBALS, ParsedText
 from hub.lint.states import FlowState, key_of, subscript_of
 from hub.lint.values import (
     ANY,
@@ -48,16 +48,14 @@ class TooComplex(Exception):
 class Evaluator:
     """The evaluation of one text's expressions.
 
-    `late` are names that the text, or one it extends, sets somewhere; `steps` is how many it may take.
+    `known_paths` are those of `Access`.
     """
 
-    def __init__(
-        self, observations: Observations, *, late: Mapping[str, Value], is_condition: bool, steps: int
-    ) -> None:
+    def __init__(self, observations: Observations, text: ParsedText, known_paths: frozenset[str]) -> None:
         self.observations = observations
-        self.access = Access(observations, is_condition=is_condition)
-        self._late = late
-        self._steps = steps
+        self.access = Access(observations, is_condition=text.is_condition, known_paths=known_paths)
+        self._late = text.late
+        self._steps = text.steps
 
     def value(
         self, node: nodes.Node | None, state: FlowState, strictness: Strictness = Strictness.STRICT
@@ -69,8 +67,10 @@ class Evaluator:
         evaluate = _EVALUATORS.get(type(node)) if node is not None else None
         if node is None or evaluate is None:
             return self._unfollowed(node, state)
-        value = evaluate(self, node, state, strictness)
         key = key_of(node) if state.facts else None
+        if key and state.facts.get(key) == ANY:
+            return ANY  # no event has such a field yet, and the text has asked for it
+        value = evaluate(self, node, state, strictness)
         return state.facts.get(key, value) if key else value
 
     def test(self, node: nodes.Node, state: FlowState) -> Value:
@@ -100,7 +100,7 @@ class Evaluator:
             return ANY
         if node.name in self._late:
             return self._late[node.name]
-        if strictness is Strictness.GUARDED:
+        if strictness in (Strictness.GUARDED, Strictness.ASKED):
             return MISSING
         self.observations.add(
             Observation(
@@ -124,7 +124,7 @@ class Evaluator:
             return base
         step = subscript_of(node)
         if isinstance(step, str):
-            return self.access.field(base, step, node, strictness, key_only=True)
+            return self.access.field(base, step, node, strictness)
         if step is not None:
             return union(self.access.item(alternative, step, node, strictness) for alternative in base)
         self.value(node.arg, state)
@@ -143,7 +143,7 @@ class Evaluator:
         if called.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
             return self._get(called, str(node.args[0].value), arguments, state)
         base = self.value(called.node, state, strictness)
-        self.access.field(base, called.attr, called, strictness)
+        self.access.field(base, called.attr, called, strictness, is_called=True)
         effect = f".{called.attr}() fails"
         self.access.observe_empty(called.node, base, effect, Empty.NULL, Empty.MISSING)
         if called.attr == "items" and not arguments:
@@ -155,9 +155,9 @@ class Evaluator:
         base = self.value(called.node, state, Strictness.TESTED)
         is_object = any(isinstance(alternative, Record) for alternative in base)
         if not is_object or "get" in names_in(base):
-            self.access.field(base, "get", called, Strictness.TESTED)
+            self.access.field(base, "get", called, Strictness.TESTED, is_called=True)
             return ANY
-        field = self.access.field(base, name, called, Strictness.GUARDED, key_only=True)
+        field = self.access.field(base, name, called, Strictness.GUARDED)
         otherwise = arguments[1] if len(arguments) > 1 else constant(None)
         rest = defined(field)
         return union((rest, otherwise)) if len(rest) < len(field) else field
@@ -172,8 +172,7 @@ class Evaluator:
         return filters.filtered(self.access, node, value, arguments, keywords, strictness)
 
     def _test(self, node: nodes.Test, state: FlowState, strictness: Strictness) -> Value:
-        guards = node.name in ("defined", "undefined", "none")
-        value = self.value(node.node, state, Strictness.GUARDED if guards else strictness)
+        value = self.value(node.node, state, STRICTNESS_OF_TESTS.get(node.name, strictness))
         arguments = [self.value(argument, state) for argument in node.args]
         op = comparisons.TEST_OPERATORS.get(node.name)
         if op is None or len(arguments) != 1 or is_any(value) or not value:
@@ -204,7 +203,8 @@ class Evaluator:
                 self.access.observe_empty(node, value, effect, Empty.NULL, Empty.MISSING)
             return comparisons.EITHER
         # Facts of tests before it are left out: only what the field can never be is a mistake.
-        bare = FlowState(names=state.names)
+        asked = {key: value for key, value in state.facts.items() if value == ANY}
+        bare = FlowState(names=state.names, facts=asked)
         for side, literal in comparisons.literals(left_node, op, right_node):
             comparisons.observe_impossible(self.observations, self.value(side, bare), literal)
         return comparisons.compared(left_value, op, right_node, right_value)

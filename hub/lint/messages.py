@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from hub.catalog import fields_of, find_event_type
 from hub.humanize import did_you_mean, listed
+from hub.lint.access import PYTHON
 from hub.lint.diagnostics import Diagnostic, Observation, Site
 from hub.lint.environments import TypeEnvironment
+from hub.lint.filters import READ_FIELDS
+from hub.lint.meanings import PERSON, VARIABLES, advice_on_member
 from hub.lint.statements import Analysis
 from hub.model.problem import Code, Severity
 
@@ -77,7 +80,11 @@ def _grouped(uses: list[Use]) -> dict[tuple[object, ...], _Observed]:
     seen = {f'"{use.environment.type}"' for use in uses}
     grouped: dict[tuple[object, ...], _Observed] = {}
     for use in uses:
-        for observation in use.analysis.observations:
+        observations = use.analysis.observations
+        wrong = {observation.offset for observation in observations if not observation.is_of_emptiness}
+        for observation in observations:
+            if observation.is_of_emptiness and observation.offset in wrong:
+                continue  # what is not there at all is not also empty
             is_right = observation.site in right_sites or (
                 _is_of_type(observation) and observation.detail in seen
             )
@@ -133,8 +140,7 @@ def _message(observations: list[Observation], environments: Environments) -> str
     if first.code is Code.UNKNOWN_FIELD:
         return _unknown_field(observations, environments)
     if first.code is Code.UNKNOWN_VARIABLE:
-        close = did_you_mean(first.subject, first.known, f"; there are {listed(sorted(first.known))}")
-        return f'nothing is called "{first.subject}" here{close}'
+        return f'nothing is called "{first.subject}" here{_variable_meant(first, environments)}'
     if first.code is Code.IMPOSSIBLE_COMPARISON:
         return _impossible(observations, environments)
     if first.code is Code.EMPTY_VALUE:
@@ -152,27 +158,70 @@ def _of(environments: Environments) -> str:
     )
 
 
+def _variable_meant(observation: Observation, environments: Environments) -> str:
+    name = observation.subject
+    if name in VARIABLES:
+        return f"; {VARIABLES[name]}"
+    there_are = f"; there are {listed(sorted(observation.known))}"
+    return _elsewhere(name, environments) or did_you_mean(name, observation.known, there_are)
+
+
 def _unknown_field(observations: list[Observation], environments: Environments) -> str:
     observation = observations[0]
     holder, _, name = observation.subject.rpartition(".")
     if observation.detail.startswith("filter "):
         reads = f'which the filter "{observation.detail.removeprefix("filter ")}" reads'
         return f"{_have(environments)} no {observation.subject}, {reads}"
-    if observation.detail == "list":
-        return f"{holder}{_of(environments)} is a list; take {holder}[0].{name}, or loop over it"
     if observation.detail:
-        return f'{holder}{_of(environments)} is {_KINDS[observation.detail]} and has no "{name}"'
+        return _no_member(observation, holder, name, _of(environments))
+    if observation.subject in ("event.data", "event.object"):
+        return f"there is no {observation.subject}; did you mean data?"
     if not observation.subject.startswith("data"):
         return f"there is no {observation.subject}{_close(observation.subject, observation.known)}"
     shared = frozenset.intersection(*(observation.known for observation in observations))
     known = frozenset.union(*(observation.known for observation in observations))
-    elsewhere = _elsewhere(name, environments)
-    close = _close(observation.subject, shared) or _close(observation.subject, known)
-    # A field of that very name is what was meant, unless it is only one of many.
-    meant = (close or elsewhere) if "[]" in elsewhere else (elsewhere or close)
-    return (
-        f"{_have(environments)} no {observation.subject}{meant or _there_is(environments, shared or known)}"
+    meant = (
+        _person_filter(holder, name, shared or known)
+        or _field_meant(observation.subject, shared, known, environments)
+        or _there_is(environments, shared or known)
     )
+    return f"{_have(environments)} no {observation.subject}{meant}"
+
+
+def _field_meant(
+    subject: str, shared: frozenset[str], known: frozenset[str], environments: Environments
+) -> str:
+    """Return the question for another field, or for a method; empty where none is near."""
+    name = subject.rpartition(".")[2]
+    if name in ("items", "keys", "values"):
+        return f"; a method needs brackets: {subject}()"
+    elsewhere = _elsewhere(name, environments)
+    close = _close(subject, shared) or _close(subject, known)
+    # A field of that very name is what was meant, unless it is only one of many.
+    return (close or elsewhere) if "[0]" in elsewhere else (elsewhere or close)
+
+
+def _no_member(observation: Observation, holder: str, name: str, owners: str) -> str:
+    """Return the message about a field of a list, a text, a number or a boolean."""
+    is_list = observation.detail == "list"
+    kind = "a list" if is_list else _KINDS[observation.detail]
+    advice = advice_on_member(holder, name)
+    if advice:
+        return f'{holder}{owners} is {kind} and has no "{name}"; write {advice}'
+    if callable(getattr(list if is_list else PYTHON[observation.detail], name, None)):
+        return f"{holder}{owners} is {kind}, whose method needs brackets: {holder}.{name}()"
+    if is_list:
+        return f"{holder}{owners} is a list; take {holder}[0].{name}, or loop over it"
+    return f'{holder}{owners} is {kind} and has no "{name}"'
+
+
+def _person_filter(holder: str, name: str, known: frozenset[str]) -> str:
+    """Return the filter of persons that was meant by a field, where the object is a person."""
+    for filter_name, names in PERSON.items():
+        is_person = any(f"{holder}.{field}" in known for field in READ_FIELDS[filter_name])
+        if name in names and is_person:
+            return f"; did you mean {holder} | {filter_name}?"
+    return ""
 
 
 def _have(environments: Environments) -> str:
@@ -196,7 +245,7 @@ def _elsewhere(name: str, environments: Environments) -> str:
         paths.append({field.path for field in fields if field.path.rpartition(".")[2] == name})
     common = set.intersection(*paths) if paths else set()
     best = min(common, key=lambda path: (path.count("."), len(path), path), default="")
-    return f"; did you mean {best}?" if best else ""
+    return f"; did you mean {best.replace('[]', '[0]')}?" if best else ""
 
 
 def _there_is(environments: Environments, known: frozenset[str]) -> str:

@@ -9,7 +9,13 @@ from jinja2 import nodes
 from hub.lint.access import Strictness
 from hub.lint.comparisons import TEST_OPERATORS, constants_of, is_equality, matching
 from hub.lint.states import FlowState, join, key_of
-from hub.lint.values import Empty, Value, defined, falsy, is_any, present, truthy, without
+from hub.lint.values import ANY, Empty, Value, defined, falsy, is_any, present, truthy, without
+
+STRICTNESS_OF_TESTS = {
+    "defined": Strictness.ASKED,
+    "undefined": Strictness.ASKED,
+    "none": Strictness.GUARDED,
+}
 
 Evaluate = Callable[[nodes.Node, FlowState, Strictness], Value]
 """Gives the value of an expression."""
@@ -61,15 +67,24 @@ def _compared(
 def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: FlowState) -> FlowState | None:
     if node.name in TEST_OPERATORS and len(node.args) == 1:
         return _compared(evaluate, node.node, TEST_OPERATORS[node.name], node.args[0], holds, state)
-    if node.name not in ("defined", "undefined", "none"):
+    if node.name not in STRICTNESS_OF_TESTS:
         return state
-    value = evaluate(node.node, state, Strictness.GUARDED)
+    value = evaluate(node.node, state, STRICTNESS_OF_TESTS[node.name])
     if is_any(value):
-        return state
+        return _asked(evaluate, node.node, state) if holds == (node.name == "defined") else state
     positive = without(value, Empty.NULL) if node.name == "none" else defined(value)
     negative = tuple(alternative for alternative in value if alternative not in positive)
     rest = positive if holds == (node.name == "defined") else negative
     return _learn(evaluate, node.node, rest, state)
+
+
+def _asked(evaluate: Evaluate, node: nodes.Node, state: FlowState) -> FlowState:
+    """Return the state behind a field that the catalog does not know: it may be anything from there on."""
+    while isinstance(node, nodes.Getattr | nodes.Getitem) and is_any(evaluate(node, state, Strictness.ASKED)):
+        key = key_of(node)
+        state = state.learn(key, ANY) if key else state
+        node = node.node
+    return state
 
 
 def _learn(evaluate: Evaluate, node: nodes.Node, value: Value, state: FlowState) -> FlowState | None:

@@ -37,6 +37,11 @@ class ParsedText:
         return 500 + STEPS_PER_NODE * sum(1 for _ in self.tree.find_all(nodes.Node))
 
     @cached_property
+    def asks(self) -> bool:
+        """True where it asks for fields that may not be there."""
+        return any(test.name in ("defined", "undefined") for test in self.tree.find_all(nodes.Test))
+
+    @cached_property
     def mentions_type(self) -> bool:
         """True where it can tell types of events with the same fields apart; to print the type is nothing."""
         harmless = {id(node) for output in self.tree.find_all(nodes.Output) for node in output.nodes}

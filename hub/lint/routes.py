@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from hub.catalog import event_types
-from hub.humanize import did_you_mean
+from hub.humanize import did_you_mean, enumerated
 from hub.lint.texts import ANY_TYPE
 from hub.model.config import Config, SourceConfig
-from hub.model.problem import Code, Problem, Severity
+from hub.model.problem import Code, Problem, Severity, allowed_codes
 from hub.model.routing import Route, event_matches
 from hub.sources.base import find_source
 from hub.yamldoc import Document, Path
@@ -63,7 +64,8 @@ def _unknown_events(config: Config, document: Document) -> Iterator[Problem]:
 def _unknown_ignored(config: Config, document: Document) -> Iterator[Problem]:
     for source in config.sources.values():
         known = _known_types([source])
-        if known is not None and source.ignore:
+        allow = allowed_codes(document.value, ("sources", source.name))
+        if known is not None and source.ignore and Code.UNKNOWN_EVENT not in allow:
             yield from _unmatched_patterns(document, ("sources", source.name, "ignore"), source.ignore, known)
 
 
@@ -97,26 +99,42 @@ def _unused_destinations(config: Config, document: Document) -> Iterator[Problem
     sends = [send for route in config.routes for send in route.sends]
     used = {send.to for send in [*sends, *config.unmatched, *config.problems]}
     for name in config.destinations:
-        if name not in used:
+        path: Path = ("destinations", name)
+        if name not in used and Code.UNUSED_DESTINATION not in allowed_codes(document.value, path):
             message = f'nothing is ever sent to the destination "{name}"; name it in a route, or remove it'
-            path = ("destinations", name)
             yield _problem(document, path, Code.UNUSED_DESTINATION, message, Severity.WARNING)
 
 
 def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]:
-    """Yield the routes whose every event an earlier route takes and stops."""
+    """Yield the routes whose every event earlier routes take and stop."""
     paths = route_paths(document)
     stops: list[Route] = []
     for path, route in zip(paths, config.routes, strict=True):
-        earlier = next((stop for stop in stops if _covers(stop, route, config)), None)
-        if earlier is not None and Code.UNREACHABLE_ROUTE not in route.allow:
-            message = (
-                f'no event gets here: the route "{earlier.name}" in line {earlier.line} takes them all '
-                "and has stop: true; move this route above it"
+        earlier = _covering(stops, route, config) if route.enabled else []
+        if earlier and Code.UNREACHABLE_ROUTE not in route.allow:
+            names = enumerated([f'"{stop.name}" in line {stop.line}' for stop in earlier])
+            taken = (
+                "the route {} takes them all and has" if len(earlier) == 1 else "{} take them all and have"
             )
+            them = "it" if len(earlier) == 1 else "them"
+            message = f"no event gets here: {taken.format(names)} stop: true; move this route above {them}"
             yield _problem(document, path, Code.UNREACHABLE_ROUTE, message, Severity.WARNING)
         if route.stop and route.enabled and not route.when:
             stops.append(route)
+
+
+def _covering(stops: list[Route], route: Route, config: Config) -> list[Route]:
+    """Return the first route that takes every event of another, or those that do so together."""
+    alone = next((stop for stop in stops if _covers(stop, route, config)), None)
+    if alone is not None:
+        return [alone]
+    wanted = _arrivals(route, config)
+    taking = [(stop, wanted & _arrivals(stop, config)) for stop in stops]
+    if not wanted or any(event_type == ANY_TYPE for _, event_type in wanted):
+        return []
+    if not wanted <= set().union(*(taken for _, taken in taking)):
+        return []
+    return [stop for stop, taken in taking if taken]
 
 
 def _covers(stop: Route, route: Route, config: Config) -> bool:
@@ -125,6 +143,15 @@ def _covers(stop: Route, route: Route, config: Config) -> bool:
     if stop.sources and not wanted <= set(stop.sources):
         return False
     return all(_matches_any(stop.events, pattern) for pattern in route.events)
+
+
+def _arrivals(route: Route, config: Config) -> set[tuple[str, str]]:
+    """Return source and type of every event that a route can match, ANY_TYPE where a source may send any."""
+    return {
+        (source, event_type)
+        for source in route.sources or config.sources
+        for event_type in event_types_of(replace(route, sources=(source,)), config)
+    }
 
 
 def _matches_any(patterns: Iterable[str], event_type: str) -> bool:

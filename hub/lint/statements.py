@@ -49,10 +49,13 @@ class Analysis:
     after: FlowState | None = None
 
 
-def analyse(text: ParsedText, state: FlowState) -> Analysis:
-    """Read a text from a state on. One that is nested too deep, or takes too many steps, is left alone."""
+def analyse(text: ParsedText, state: FlowState, known_paths: frozenset[str] = frozenset()) -> Analysis:
+    """Read a text from a state on. One that is nested too deep, or takes too many steps, is left alone.
+
+    `known_paths` are the fields that other types of events of its scope have.
+    """
     observations = Observations()
-    evaluator = Evaluator(observations, late=text.late, is_condition=text.is_condition, steps=text.steps)
+    evaluator = Evaluator(observations, text, known_paths)
     after: FlowState | None = state
     try:
         if text.is_condition:

@@ -15,12 +15,14 @@ class Text:
 
     Texts of one `location` are one text, read for several scopes. `noun` is its name in messages; `needed_by`
     ends the message about a value that may be empty (`the subject needs it`), left out where any may be.
+    Problems with a code in `allow` are not reported of this use of it.
     """
 
     location: Hashable
     source: str
     noun: str = "this template"
     needed_by: str = ""
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class WholeEvent:
     location: Hashable
     recipient: str
     advice: str
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

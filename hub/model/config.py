@@ -59,6 +59,7 @@ class Config:
     routes: tuple[Route, ...]
     unmatched: tuple[Send, ...] = ()
     problems: tuple[Send, ...] = ()
+    timezone: str = "UTC"
     templates: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

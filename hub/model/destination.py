@@ -49,6 +49,7 @@ class DestinationConfig:
     concurrency: int
     rate_limit: RateLimit | None = None
     on_unknown: OnUnknown = OnUnknown.RESEND
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Severity(StrEnum):
@@ -29,7 +30,7 @@ class Problem:
 
 
 class Code(StrEnum):
-    """A kind of problem: users name it under a route's `allow`, tools sort by it."""
+    """A kind of problem: users name it under `allow`, tools sort by it."""
 
     UNREADABLE_FILE = "unreadable-file"
     YAML_SYNTAX = "yaml-syntax"
@@ -61,6 +62,11 @@ class Code(StrEnum):
     UNKNOWN_ROUTE = "unknown-route"
     UNKNOWN_CODE = "unknown-code"
 
+    NOT_A_TEMPLATE = "not-a-template"
+    NOT_MEANT = "not-meant"
+    SECRET_IN_FILE = "secret-in-file"  # noqa: S105 - the code of a problem
+    PLAIN_HTTP = "plain-http"
+
     MISSING_TEMPLATE = "missing-template"
     TEMPLATE_SYNTAX = "template-syntax"
 
@@ -75,8 +81,26 @@ class Code(StrEnum):
     NEVER_TRUE = "never-true"
     EMPTY_VALUE = "empty-value"
     ONE_TIME_SECRET = "one-time-secret"  # noqa: S105 - the code of a problem
+    TEMPLATE_FAILS = "template-fails"
 
 
 def error_at(file: str, line: int, column: int, code: Code, message: str) -> Problem:
     """Return a problem that is an error."""
     return Problem(file=file, line=line, column=column, severity=Severity.ERROR, code=code, message=message)
+
+
+def allowed_codes(value: Any, path: tuple[str | int, ...]) -> frozenset[str]:
+    """Return the codes that the route, destination or source around a path allows.
+
+    `value` is the tree of routes.yaml, whose shape may be wrong.
+    """
+    block = value
+    for step in path[:2]:
+        is_there = isinstance(block, dict) and step in block
+        is_there = is_there or (isinstance(block, list) and isinstance(step, int) and step < len(block))
+        block = block[step] if is_there else None
+    if path[:1] not in (("routes",), ("destinations",), ("sources",)) or not isinstance(block, dict):
+        return frozenset()
+    allow = block.get("allow")
+    codes = allow if isinstance(allow, list) else [allow]
+    return frozenset(code for code in codes if isinstance(code, str))

@@ -14,6 +14,7 @@ from hub.model.destination import DestinationConfig
 from hub.model.event import Event
 from hub.model.routing import Routing, Send
 from hub.templating.placeholders import shown
+from hub.templating.times import ZONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) ->
     destination = rules.config.destinations[send.to]
     composer = find_destination(destination.type)
     assert composer is not None
+    ZONE.set(destination.timezone)
     try:
         rendered = render(send, event, route, composer, destination.options, rules.sandbox, link)
     except TemplateError as error:

@@ -11,6 +11,7 @@ import click
 from hub import catalog
 from hub.errors import HubError
 from hub.humanize import kind_of
+from hub.lint import unknown_path
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event, new_id, parse_json
 
@@ -52,15 +53,20 @@ def build_payload(
     if base is None and catalog.find_event_type(event_type) is None:
         reason = catalog.unknown_event_type(event_type)
         raise click.UsageError(f"{reason}; for one of your own, give --payload")
+    assignments = dict(map(_parse_change, changes))
     try:
-        return event_type, catalog.sample_payload(
+        payload = catalog.sample_payload(
             event_type,
-            dict(map(_parse_change, changes)),
+            assignments,
             base=base,
             timestamp_ms=int(now.timestamp() * 1000) if base is None else None,
         )
     except HubError as error:
         raise click.BadParameter(str(error), param_hint="'--set'") from error
+    body = catalog.sample(event_type) if base is None else base
+    for message in filter(None, (unknown_path(event_type, body, path) for path in assignments)):
+        raise click.BadParameter(message, param_hint="'--set'")
+    return event_type, payload
 
 
 def sample_event(event_type: str, payload: bytes, source: SourceConfig, now: datetime) -> Event:

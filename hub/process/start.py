@@ -22,6 +22,7 @@ from hub.model.destination import OnUnknown
 from hub.process.logs import set_up_logs
 from hub.process.supervisor import StopSignals, end_with_parent
 from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files, unchanged
+from hub.rules.trial import START_SECONDS
 from hub.settings import Settings, load_settings, netloc
 from hub.store.copy import refuse_migrated
 from hub.store.open import open_store
@@ -40,7 +41,7 @@ def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     set_up_logs(settings.log_format, settings.log_level)
     for warning in settings.warnings:
         log.warning("settings.ignored", reason=warning)
-    serving = begin(settings, lambda: _kept_files(settings), adapt)
+    serving = begin(settings, lambda: _kept_files(settings), adapt, trial_seconds=START_SECONDS)
     newer = migrate(settings)
     if newer is not None:
         log.warning("database.newer", revision=newer)

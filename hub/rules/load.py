@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -12,23 +12,26 @@ from hub.config.routes_file import parse_files
 from hub.errors import ConfigError
 from hub.lint import check_routes
 from hub.model.config import Config
-from hub.model.problem import Problem, Severity
+from hub.model.problem import Code, Problem, Severity
 from hub.rules.structures import check_config_structures
 from hub.rules.texts import check_config_texts
+from hub.rules.trial import CHECK_SECONDS, try_samples
+from hub.yamldoc import Document
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedFiles:
     """The user's files, parsed and checked. `tolerated` are problems with which a hub starts.
 
-    Those are what only the catalog tells, values of the environment that are no good, and what is known here
-    of a place's limits.
+    Those are what only the catalog tells, values of the environment that are no good, what is known here of a
+    place's limits, and what has the right shape and is surely not meant.
     `config` holds all that is right in them, whatever else is wrong; None where the YAML does not parse.
     """
 
     config: Config | None
     problems: tuple[Problem, ...]
     tolerated: tuple[Problem, ...] = ()
+    document: Document | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -43,9 +46,9 @@ def load_config(path: FilePath, templates: FilePath, environment: Mapping[str, s
     return usable_config(read_files(path, templates), environment)
 
 
-def usable_config(files: Files, environment: Mapping[str, str]) -> Config:
-    """Do as `load_config`, with files that were read before."""
-    checked = check_files(files, environment)
+def usable_config(files: Files, environment: Mapping[str, str], *, trial_seconds: float = 0.0) -> Config:
+    """Do as `load_config`, with files that were read before; samples are tried for so long."""
+    checked = tried(check_files(files, environment), files, trial_seconds)
     softened = (replace(problem, severity=Severity.WARNING) for problem in checked.tolerated)
     problems = tuple(sorted({*checked.problems, *softened}))
     if checked.config is None or not checked.is_usable:
@@ -61,9 +64,10 @@ def read_config(
     A problem that only the catalog tells counts in full.
     """
     try:
-        checked = check_files(read_files(path, templates), environment)
+        files = read_files(path, templates)
     except ConfigError as error:
         return None, error.problems
+    checked = tried(check_files(files, environment), files, CHECK_SECONDS)
     problems = tuple(sorted({*checked.problems, *checked.tolerated}))
     if checked.config is None or _has_error(problems):
         return None, problems
@@ -87,7 +91,43 @@ def check_files(files: Files, environment: Mapping[str, str]) -> CheckedFiles:
         config=parsed.config,
         problems=presentable(parsed.problems),
         tolerated=presentable(tolerated),
+        document=parsed.document,
     )
+
+
+def tried(checked: CheckedFiles, files: Files, seconds: float) -> CheckedFiles:
+    """Return the files with the problems that samples meet in so many seconds; as they are for none.
+
+    A mistake is told once: no failure where an error stands already, and no doubt where a failure does.
+    """
+    if not seconds or checked.config is None or checked.document is None:
+        return checked
+    folder = files.templates_folder.as_posix()
+    failures = presentable(try_samples(checked.config, checked.document, folder, seconds))
+    failing = {_line(failure) for failure in failures if failure.severity is Severity.ERROR}
+    known = (*checked.problems, *checked.tolerated, *failures)
+    failures = tuple(failure for failure in failures if not _is_told(failure, known))
+    rest = tuple(
+        problem
+        for problem in checked.tolerated
+        if problem.code != Code.EMPTY_VALUE or _line(problem) not in failing
+    )
+    return replace(checked, tolerated=(*rest, *failures))
+
+
+def _is_told(failure: Problem, known: Iterable[Problem]) -> bool:
+    """Return whether a problem of the same line tells the mistake: an error, or a warning of a variant."""
+    return any(
+        problem is not failure
+        and _line(problem) == _line(failure)
+        and (problem.severity is Severity.ERROR or problem.code != Code.TEMPLATE_FAILS)
+        and (problem.severity is Severity.ERROR or failure.severity is Severity.WARNING)
+        for problem in known
+    )
+
+
+def _line(problem: Problem) -> tuple[str, int]:
+    return problem.file, problem.line
 
 
 def _has_error(problems: tuple[Problem, ...]) -> bool:

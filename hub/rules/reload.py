@@ -58,9 +58,11 @@ class Serving:
         return FileFacts(config=config, problems=config.warnings, refused=errors_of(self.refused))
 
 
-def begin(settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt) -> Serving:
+def begin(
+    settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt, *, trial_seconds: float = 0.0
+) -> Serving:
     """Return the version to serve at the start, as `current` has it, and log its problems."""
-    serving = current(settings, kept_files, adapt)
+    serving = current(settings, kept_files, adapt, trial_seconds=trial_seconds)
     if serving.refused:
         _log_problems(serving.refused)
         version = serving.rules.config.version
@@ -70,17 +72,24 @@ def begin(settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt
     return serving
 
 
-def current(settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt = unchanged) -> Serving:
+def current(
+    settings: Settings,
+    kept_files: Callable[[], str | None],
+    adapt: Adapt = unchanged,
+    *,
+    trial_seconds: float = 0.0,
+) -> Serving:
     """Return the version that serves: the files, or where they are bad the last good ones.
+
+    Samples are tried for so long, and what they meet is a warning.
 
     `kept_files` gives those, and is called only for them. Raises ConfigError with every problem where none
     were kept.
     """
     since = datetime.now(UTC)
     try:
-        config = usable_config(
-            read_files(settings.config_path, settings.templates_path), settings.environment
-        )
+        files = read_files(settings.config_path, settings.templates_path)
+        config = usable_config(files, settings.environment, trial_seconds=trial_seconds)
     except ConfigError as error:
         kept = _kept_config(settings, kept_files)
         if kept is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub import catalog, yamldoc
@@ -21,7 +21,7 @@ from hub.lint import (
     route_paths,
 )
 from hub.model.config import Config
-from hub.model.problem import Problem
+from hub.model.problem import Problem, allowed_codes
 from hub.model.routing import Route, Send
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Document, Path
@@ -121,6 +121,13 @@ class _Collector:
                 yield from self._texts_of_send(block_path, send, destination_class)
 
     def _texts_of_send(
+        self, path: Path, send: Send, destination: type[Destination]
+    ) -> Iterator[Text | WholeEvent]:
+        allow = tuple(allowed_codes(self._document.value, ("destinations", send.to)))
+        for text in self._all_texts_of_send(path, send, destination):
+            yield replace(text, allow=allow)
+
+    def _all_texts_of_send(
         self, path: Path, send: Send, destination: type[Destination]
     ) -> Iterator[Text | WholeEvent]:
         is_rendered = False

@@ -1,12 +1,14 @@
 """Jinja's sandbox as users' templates and conditions run in it: keys before attributes, and limits on cost.
 
-A name after a dot is a key of that name first (`data.items` is the payload's). Python's internals are out of
-reach. Every loop, call, filter and operator that can take long or make something huge asks `limits` first.
+A name after a dot is the key of that name (`data.items` is the payload's), undefined where there is none;
+only what is called at once (`data.items()`) is a method. Python's internals are out of reach. Every loop,
+call, filter and operator that can take long or make something huge asks `limits` first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import wraps
 from types import BuiltinMethodType
 from typing import Any
@@ -35,6 +37,12 @@ from hub.templating.placeholders import mark
 
 _FORMATTING = ("format", "format_map")
 
+_CALLED = "()"
+"""The end of an attribute's name in a syntax tree where the attribute is called at once."""
+
+_DATA = (str, bytes, int, float, list, tuple, set, range, datetime)
+"""The types of values whose methods are no keys; other objects with attributes are Jinja's own."""
+
 _PASSED = (Context, nodes.EvalContext, jinja2.Environment)
 """Jinja puts one of these before a filter's value where the filter asks for it; no template has them."""
 
@@ -59,7 +67,10 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
         self.globals.pop("lipsum", None)
 
     def compile(self, source: Any, name: Any = None, filename: Any = None, *args: Any, **options: Any) -> Any:
-        """Compile a template or its syntax tree, to which the limits of loops and of `~` are added."""
+        """Compile a template or its syntax tree, to which the limits of loops and of `~` are added.
+
+        What is called at once is marked there: a name that is not called is no method.
+        """
         tree = self.parse(source, name, filename) if isinstance(source, str) else source
         self._add_limits(tree)
         return super().compile(tree, name, filename, *args, **options)
@@ -86,24 +97,30 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        if isinstance(obj, str) and attribute in _FORMATTING:
+        if isinstance(obj, Mapping) and not attribute.endswith(_CALLED):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        name = attribute.removesuffix(_CALLED)
+        if isinstance(obj, str) and name in _FORMATTING:
             check_format(obj)
-        return super().getattr(obj, attribute)
+        value = super().getattr(obj, name)
+        if name == attribute and isinstance(obj, _DATA) and callable(value):
+            return self.undefined(obj=obj, name=name)
+        return value
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         # Jinja falls back from a missing key to an attribute; a payload has no attributes.
         if isinstance(obj, Mapping) and isinstance(argument, str):
             return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
-        if isinstance(obj, str) and argument in _FORMATTING:
-            check_format(obj)
+        if isinstance(obj, _DATA) and isinstance(argument, str):
+            return self.undefined(obj=obj, name=argument)
         return super().getitem(obj, argument)
 
     def _add_limits(self, tree: nodes.Template) -> None:
-        for node in list(tree.find_all((nodes.For, nodes.Concat))):
+        for node in list(tree.find_all((nodes.For, nodes.Concat, nodes.Call))):
             if isinstance(node, nodes.For):
                 node.iter = _call("timed", node.iter)
+            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+                node.node.attr += _CALLED
             elif isinstance(node, nodes.Concat):
                 node.nodes = [_call("within_size", operand) for operand in node.nodes]
         tree.set_environment(self)

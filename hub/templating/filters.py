@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from hub.strings import shortened
+from hub.templating.times import to_datetime
 
 _LINKING = re.compile("[.@/:#](?!\u2060)")
 _HTML_IN_JSON = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&'"})
@@ -21,15 +21,6 @@ class JsonText(str):
     """The result of `tojson`, which JSON bodies do not encode a second time; elsewhere it is plain text."""
 
     __slots__ = ()
-
-
-def to_datetime(value: Any, form: str = "%Y-%m-%d %H:%M UTC") -> str:
-    """Return a time as text, in UTC. Takes Clerk's milliseconds, seconds (below 1e11), or a datetime."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime(form)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2.5e14:
-        return ""
-    return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC).strftime(form)
 
 
 def full_name(person: Any) -> str:

@@ -19,6 +19,7 @@ from hub.model.event import Event
 from hub.strings import one_line
 from hub.templating.environment import LimitedEnvironment, filters_for, finalize
 from hub.templating.escapes import Escape, as_json, plain
+from hub.templating.failures import plain_words
 from hub.templating.filters import as_jsonable
 from hub.templating.limits import time_limit
 from hub.templating.placeholders import bind, placed
@@ -127,9 +128,15 @@ class Sandbox:
         if escape is as_json:
             expression = whole_expression(value)
             if expression is not None:
-                return _jsonable(self.condition(expression)(variables), name)
+                return _jsonable(self._value(expression, variables, name), name)
             return self.text(value, variables, plain, name=name)
         return self.text(value, variables, escape, name=name)
+
+    def _value(self, expression: str, variables: Variables, name: str) -> Any:
+        try:
+            return self.condition(expression)(variables)
+        except TemplateError as error:
+            raise TemplateError(name, None, error.message) from error
 
     @property
     def syntax(self) -> jinja2.Environment:
@@ -240,4 +247,4 @@ def _located(name: str, error: Exception, templates: Collection[str]) -> Templat
 
 
 def _message(error: Exception) -> str:
-    return one_line(str(error), ERROR_LIMIT) or type(error).__name__
+    return one_line(plain_words(error), ERROR_LIMIT) or type(error).__name__

@@ -60,6 +60,10 @@ class Document:
         column = index - line_begins + (node.column if line_begins == 0 else 1)
         return Position(line=node.line + before.count("\n"), column=column)
 
+    def style(self, path: Path) -> str:
+        """Return the quote of a text, `|` or `>`; nothing for one without any."""
+        return self._node(path).style
+
     def comment_follows(self, path: Path) -> bool:
         """Return whether a comment begins in the place of this key's value: `channel: #sales`."""
         key = self.key_at(path)

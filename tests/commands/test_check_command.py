@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 
 from hub.commands.check import command
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+KEYS = "signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, allow: secret-in-file"
 HEAD = f"""\
 version: 1
 sources:
-  clerk: {{type: clerk, path: /a, signing_secret: {SECRET}, extra_events: [plan.changed]}}
-  other: {{type: svix, path: /b, signing_secret: {SECRET}}}
+  clerk: {{type: clerk, path: /a, {KEYS}, extra_events: [plan.changed]}}
+  other: {{type: svix, path: /b, {KEYS}}}
 destinations: {{log: {{type: console}}}}
 unmatched: {{send: log}}
 """

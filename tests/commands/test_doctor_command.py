@@ -28,7 +28,7 @@ Run = Callable[..., Any]
 GOOD = """\
 version: 1
 sources:
-  clerk: {type: clerk, path: /api/webhooks, signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${S:-whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}"}
 destinations:
   log: {type: console}
 routes:

@@ -9,7 +9,7 @@ from hub.rules.load import load_config, read_config
 
 TEXT = """\
 version: 1
-sources: {clerk: {type: clerk, path: /a, signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}}
+sources: {clerk: {type: clerk, path: /a, signing_secret: "${S:-whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}"}}
 destinations:
   crm: {type: http, url: "https://crm.test/?1=x", on_status: {404: delivered, 4xx: dead}}
 unmatched:

@@ -21,9 +21,20 @@ from hub.rules.load import load_config, read_config
 CONFIGS = Path(__file__).parent / "configs"
 TEMPLATES = CONFIGS / "templates"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-ENVIRONMENT = {"SET": "set", "BAD_URL": "sekret-value-of-a-variable"}
+ENVIRONMENT = {
+    "SET": "set",
+    "BAD_URL": "sekret-value-of-a-variable",
+    "SECRET": SECRET,
+    "TEAM_HOOK": "https://hooks.slack.com/services/T/B/X",
+    "SMTP": "smtp://localhost",
+    "SMTPS_587": "smtps://mail.example.com:587",
+    "PLAIN_URL": "http://crm.example.com/secret-path",
+}
 
-SOURCES = f"version: 1\nsources: {{clerk: {{type: clerk, path: /api/webhooks, signing_secret: {SECRET}}}}}\n"
+SOURCES = f"""\
+version: 1
+sources: {{clerk: {{type: clerk, path: /api/webhooks, signing_secret: {SECRET}, allow: secret-in-file}}}}
+"""
 
 
 def write(tmp_path: Path, text: str | bytes) -> Path:
@@ -287,7 +298,7 @@ def test_types_outside_the_catalog_are_declared_under_extra_events(tmp_path: Pat
     text = """
 version: 1
 sources:
-  clerk: {type: clerk, path: /a, signing_secret: SECRET, extra_events: EXTRA}
+  clerk: {type: clerk, path: /a, signing_secret: SECRET, allow: secret-in-file, extra_events: EXTRA}
 destinations: {log: {type: console}}
 routes: [{name: a, events: [plan.changed, "plan.*"], send: log}]
 """.replace("SECRET", SECRET)
@@ -458,7 +469,7 @@ def template_problems(tmp_path: Path, files: dict[str, str | bytes]) -> list[str
         (
             "a.j2",
             "x\n\n{{ x | datetim }}",
-            'a.j2:3:1: error[template-syntax]: there is no filter "datetim"; did you',
+            'a.j2:3:8: error[template-syntax]: there is no filter "datetim"; did you',
         ),
         (
             "a.j2",

@@ -57,8 +57,10 @@ def written(folder: Path, events: str, template: str, when: str = "") -> tuple[P
     route = {"name": "r", "events": events.split(", "), "send": [{"to": "log", "template": "t"}]}
     routes = {
         "version": 1,
-        "sources": {"clerk": {"type": "clerk", "path": "/a", "signing_secret": SECRET}},
-        "destinations": {"log": {"type": "console"}},
+        "sources": {
+            "clerk": {"type": "clerk", "path": "/a", "signing_secret": SECRET, "allow": "secret-in-file"}
+        },
+        "destinations": {"log": {"type": "console", "allow": "template-fails"}},
         "routes": [{**route, "when": when} if when else route],
     }
     path = folder / "routes.yaml"
@@ -130,6 +132,7 @@ def test_the_texts_of_a_structure_in_a_file_are_templates(tmp_path: Path) -> Non
     routes["destinations"]["team"] = {
         "type": "slack",
         "webhook_url": "https://hooks.slack.com/services/T/B/X",
+        "allow": ["secret-in-file", "template-fails"],
     }
     routes["routes"][0]["send"].append({"to": "team", "template": "card"})
     path.write_text(json.dumps(routes))

@@ -19,14 +19,18 @@ EXAMPLES = [
     (code, block) for code, part in PARTS for block in re.findall(r"```yaml\n(.*?)```", part, re.DOTALL)
 ]
 
+ENVIRONMENT = {
+    "CLERK_WEBHOOK_SIGNING_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "HOOK": "https://hooks.slack.com/services/a/b/c",
+}
 REST = {
     "version": "version: 1",
     "sources": """\
 sources:
-  clerk: {type: clerk, path: /api/webhooks, signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}""",
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}""",
     "destinations": """\
 destinations:
-  team: {type: slack, webhook_url: https://hooks.slack.com/services/a/b/c}
+  team: {type: slack, webhook_url: "${HOOK}"}
   log: {type: console}
 problems: {send: [team, log]}""",
 }
@@ -50,10 +54,10 @@ def test_an_example_has_this_one_problem(tmp_path: Path, code: str, fragment: st
     if fragment.startswith("- "):
         routes.write_text(whole(""))
         tests.write_text(fragment)
-        _, problems = read_cases(tests, load_config(routes, CHECKOUT / "templates", {}))
+        _, problems = read_cases(tests, load_config(routes, CHECKOUT / "templates", ENVIRONMENT))
     else:
         routes.write_text(whole(fragment))
-        _, problems = read_config(routes, CHECKOUT / "templates", {})
+        _, problems = read_config(routes, CHECKOUT / "templates", ENVIRONMENT)
 
     assert [problem.code for problem in problems] == [code], [str(problem) for problem in problems]
 
@@ -61,7 +65,7 @@ def test_an_example_has_this_one_problem(tmp_path: Path, code: str, fragment: st
 def test_what_stands_around_an_example_is_right(tmp_path: Path) -> None:
     (tmp_path / "routes.yaml").write_text(whole(""))
 
-    assert read_config(tmp_path / "routes.yaml", CHECKOUT / "templates", {})[1] == ()
+    assert read_config(tmp_path / "routes.yaml", CHECKOUT / "templates", ENVIRONMENT)[1] == ()
     assert yaml.safe_load(whole("")).keys() == {"version", "sources", "destinations", "problems"}
 
 

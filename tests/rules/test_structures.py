@@ -10,9 +10,9 @@ from hub.rules.load import load_config, read_config
 HEAD = """\
 version: 1
 sources:
-  clerk: {type: clerk, path: /api/webhooks, signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${S:-whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}"}
 destinations:
-  team: {type: slack, webhook_url: https://hooks.slack.com/services/a/b/c}
+  team: {type: slack, webhook_url: "${H:-https://hooks.slack.com/services/a/b/c}", allow: template-fails}
 routes:
 """
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from hub.destinations.slack.mrkdwn import escape
+from hub.errors import TemplateError
 from hub.templating.escapes import Escape, as_json, html, plain
 from hub.templating.sandbox import Sandbox
+from hub.templating.times import DEFAULT_ZONE, ZONE
 
 USER = {
     "first_name": "Ada",
@@ -55,6 +57,12 @@ MARKED = "see https:\u2060/\u2060/\u2060evil.\u2060test/\u2060#\u2060a @\u2060ad
         ("{{ x | datetime }}", 1654012591514, "2022-05-31 15:56 UTC"),
         ("{{ x | datetime('%Y') }}", 1654012591, "2022"),
         ("{{ x | datetime }}", datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02 03:04 UTC"),
+        ("{{ x | datetime('%H:%M %Z', 'Europe/Berlin') }}", 1654012591514, "17:56 CEST"),
+        ("{{ x | datetime('%H:%M', timezone='America/New_York') }}", 1654012591514, "11:56"),
+        ("{{ x | datetime('Europe/Berlin') }}", "soon", None),
+        ("{{ x | datetime('%H', 'Europe/Berln') }}", 1, None),
+        ("{{ x | datetime('%H', 7) }}", 1, None),
+        ("{{ x | datetime('%H', '../../etc/passwd') }}", 1, None),
         ("{{ x | datetime }}", "soon", ""),
         ("{{ x | datetime }}", True, ""),
         ("{{ x | datetime }}", float("nan"), ""),
@@ -62,8 +70,56 @@ MARKED = "see https:\u2060/\u2060/\u2060evil.\u2060test/\u2060#\u2060a @\u2060ad
         ("{{ missing | datetime }}{{ missing | full_name }}{{ missing | primary_email }}", None, ""),
     ],
 )
-def test_filters(source: str, seen: Any, expected: str) -> None:
-    assert Sandbox({}).text(source, {"x": seen}, plain, name="text") == expected
+def test_filters(source: str, seen: Any, expected: str | None) -> None:
+    def rendered() -> str:
+        return Sandbox({}).text(source, {"x": seen}, plain, name="text")
+
+    if expected is None:
+        with pytest.raises(TemplateError):
+            rendered()
+    else:
+        assert expected == rendered()
+
+
+def test_times_are_in_the_zone_of_whoever_reads_them_in_macros_too() -> None:
+    sandbox = Sandbox({"m.j2": "{% macro at(t) %}{{ t | datetime('%H:%M') }}{% endmacro %}"})
+    source = "{% import 'm.j2' as m %}{{ m.at(x) }} {{ x | datetime }}"
+    texts = []
+    for zone in ("Europe/Berlin", "Asia/Tokyo"):
+        ZONE.set(zone)
+        texts.append(sandbox.text(source, {"x": 1654012591514}, plain, name="text"))
+    ZONE.set(DEFAULT_ZONE)
+
+    assert texts == ["17:56 2022-05-31 17:56 CEST", "00:56 2022-06-01 00:56 JST"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{{ x | datetime('%H', 'Europe/Berln') }}", 'there is no time zone "Europe/Berln"; did you mean'),
+        (
+            "{{ x | datetime('Asia/Tokyo') }}",
+            "the form comes before the zone: datetime('%H:%M', 'Asia/Tokyo')",
+        ),
+        ("{{ 'a' + x }}", '"+" puts no number behind a text; write "~" to put texts together'),
+        ("{{ x + 'a' }}", '"+" does not go with a number and a text; write "~" to put texts together'),
+        ("{{ x - none }}", '"-" does not go with a number and null'),
+        ("{{ x < 'a' }}", '"<" does not go with a number and a text'),
+        ("{{ 'a' | replace('a') }}", '"replace" needs more in its brackets: "new"'),
+        ("{{ 'a' | upper(1) }}", '"upper" takes at most 0 in its brackets'),
+        ("{{ 'a' | truncate(size=3) }}", '"truncate" takes no "size"'),
+        ("{{ 'a'.replace('b') }}", '"replace" needs 2 in its brackets'),
+        ("{% for i in x %}{% endfor %}", "a number cannot be looped over"),
+        ("{{ x | length }}", "a number has no length"),
+        ("{{ x() }}", "a number cannot be called; leave the brackets out"),
+        ("{{ {}.plan.startswith('p') }}", 'an object has no "plan"'),
+    ],
+)
+def test_an_error_speaks_the_words_of_templates(source: str, message: str) -> None:
+    with pytest.raises(TemplateError) as raised:
+        Sandbox({}).text(source, {"x": 5}, plain, name="text")
+
+    assert message in raised.value.message
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,6 @@ WIDE = "a width in this format is too large"
         ("{{ '%1000000000d' | format(1) }}", WIDE),
         ("{{ '{:1000000000}'.format(1) }}", WIDE),
         ("{{ '{:{w}}'.format(1, w=10**9) }}", WIDE),
-        ("{{ '{:1000000000}'['format'](1) }}", WIDE),
         ("{{ ('{:1000000000}' | attr('format'))(1) }}", WIDE),
         ("{{ '{a:1000000000}'.format_map({'a': 1}) }}", WIDE),
     ],

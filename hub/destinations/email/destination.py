@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -26,6 +27,8 @@ from hub.templating.escapes import plain
 from hub.transport.deadline import Resolver, deadline_after, system_resolver
 from hub.transport.smtp import Refusal, Submission
 
+_EXPRESSION = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}", re.DOTALL)
+
 
 class EmailDestination(Destination):
     """A mailbox or several, the same each time, or the one that the send block names."""
@@ -41,6 +44,8 @@ class EmailDestination(Destination):
             yield "template excludes text and html: it is the whole body"
         if send.recipient is not None and not send.recipient.strip():
             yield "recipient must not be empty; leave it out to mail to the destination's addresses"
+        elif send.recipient is not None and not _may_be_address(send.recipient):
+            yield _no_address(send.recipient)
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
@@ -117,6 +122,28 @@ def _recipient(rendered: str) -> str:
     except ValueError as error:
         message = f"does not render to exactly one valid address: {error}"
         raise TemplateError("recipient", None, message) from error
+
+
+def _may_be_address(template: str) -> bool:
+    """Return whether a recipient may render to one address, whatever its expressions stand for."""
+    if "{%" in template:
+        return True
+    for stand_in in ("ada@example.com", "ada", "example.com"):
+        try:
+            valid_address(_EXPRESSION.sub(stand_in, template))
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _no_address(template: str) -> str:
+    written = _EXPRESSION.sub("", template)
+    if "," in written or ";" in written:
+        return "recipient is one address; write a send block for each of several"
+    if "<" in written:
+        return "recipient is the address alone, without a name and without < >"
+    return "recipient is no address; write one, or an expression that gives one"
 
 
 def _bodies(fields: Mapping[str, Any], renderer: Renderer) -> tuple[str | None, str | None]:

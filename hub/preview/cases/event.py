@@ -12,6 +12,7 @@ from hub import catalog
 from hub.config.report import Report
 from hub.errors import HubError
 from hub.humanize import did_you_mean, there_are
+from hub.lint import unknown_path
 from hub.model.event import Event
 from hub.model.problem import Code
 from hub.yamldoc import Path
@@ -48,12 +49,13 @@ class EventReader:
         body = self._body(path, value)
         if body is None or source is None:
             return None
-        self._change(path, value.get("set"), body, is_sample=value.get("payload") is None)
+        type_name = str(value.get("event") or body.get("type"))
+        self._change(path, value.get("set"), body, type_name, is_sample=value.get("payload") is None)
         return Event(
             id=EVENT_ID,
             source=source,
             message_id="msg_test",
-            type=str(value.get("event") or body.get("type")),
+            type=type_name,
             payload=catalog.json_bytes(body),
             received_at=self._now,
         )
@@ -67,14 +69,20 @@ class EventReader:
             return None
         return name if isinstance(name, str) else None
 
-    def _change(self, path: Path, changes: Any, body: dict[str, Any], *, is_sample: bool) -> None:
+    def _change(
+        self, path: Path, changes: Any, body: dict[str, Any], type_name: str, *, is_sample: bool
+    ) -> None:
         for target, item in changes.items() if isinstance(changes, dict) else ():
+            unknown = unknown_path(type_name, body, target)
             try:
                 if is_sample:
                     catalog.check_start(body, target)
                 catalog.assign(body, target, deepcopy(item))
             except HubError as error:
                 self._report.error((*path, "set", target), Code.BAD_PATH, str(error), key=True)
+            else:
+                if unknown:
+                    self._report.error((*path, "set", target), Code.UNKNOWN_FIELD, unknown, key=True)
 
     def _body(self, path: Path, value: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the event's body before `set`, None where there is none, which is reported."""

@@ -1,0 +1,43 @@
+"""Keys as other tools call them, and as routes.yaml does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+_MEANT: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("if", "condition", "conditions", "filter", "filters", "where", "unless"), ("when",)),
+    **dict.fromkeys(("on", "event", "trigger", "triggers", "event_type", "event_types"), ("events",)),
+    **dict.fromkeys(("to", "then", "do", "actions", "action", "notify", "deliver"), ("send",)),
+    **dict.fromkeys(("destination", "destinations", "target", "targets", "receiver"), ("to", "send")),
+    **dict.fromkeys(("receivers", "sinks", "outputs", "notifiers", "services"), ("destinations",)),
+    **dict.fromkeys(("rules", "flows", "workflows", "subscriptions"), ("routes",)),
+    **dict.fromkeys(("inputs", "endpoints", "webhooks"), ("sources",)),
+    **dict.fromkeys(("id", "title"), ("name", "subject")),
+    **dict.fromkeys(("content", "message", "msg", "plain"), ("text", "body", "json")),
+    **dict.fromkeys(("payload", "data"), ("json", "text")),
+    **dict.fromkeys(("recipients", "rcpt", "mail_to", "email_to", "address"), ("recipient", "to")),
+    **dict.fromkeys(("sender", "from_email", "mail_from"), ("from",)),
+    **dict.fromkeys(("url", "uri", "webhook", "hook_url", "webhook_uri"), ("webhook_url", "url", "path")),
+    **dict.fromkeys(("endpoint", "target_url"), ("url", "webhook_url", "path")),
+    **dict.fromkeys(("smtp", "host", "server", "dsn", "smarthost"), ("smtp_url", "url")),
+    **dict.fromkeys(("token", "api_token", "access_token", "slack_token"), ("bot_token",)),
+    **dict.fromkeys(("secret", "signing_key", "webhook_secret", "key"), ("signing_secret", "sign_with")),
+    "signing_secret": ("sign_with",),
+    "webhook_url": ("url",),
+    **dict.fromkeys(("retries", "max_retries", "backoff", "retry_schedule"), ("retry",)),
+    **dict.fromkeys(("rate", "ratelimit", "throttle"), ("rate_limit",)),
+    **dict.fromkeys(("workers", "parallel", "max_concurrency"), ("concurrency",)),
+    **dict.fromkeys(("tz", "time_zone", "timeZone"), ("timezone",)),
+    **dict.fromkeys(("kind", "provider"), ("type",)),
+    **dict.fromkeys(("disabled", "active"), ("enabled",)),
+    **dict.fromkeys(("verb", "http_method"), ("method",)),
+    **dict.fromkeys(("contentType", "mime_type"), ("content_type",)),
+    "break": ("stop",),
+    "room": ("channel",),
+}
+"""By another tool's word: ours, the likeliest first."""
+
+
+def synonym(name: str, keys: Collection[str]) -> str | None:
+    """Return the key among these that another tool calls so; None where there is none."""
+    return next((key for key in _MEANT.get(name, ()) if key in keys), None)
