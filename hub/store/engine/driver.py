@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg.adapt import Transformer
 from psycopg.generators import fetch_many, send
-from psycopg.pq import Conninfo, ConnStatus, ExecStatus
+from psycopg.pq import Conninfo, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
+from sqlalchemy.exc import InvalidatePoolError
 
 from hub.store import failures
 
@@ -122,20 +123,6 @@ class Connection(psycopg.Connection[Any]):
             self.pgconn.send_query_prepared(name, parameters, formats)
         yield None
 
-    def is_cut(self) -> bool:
-        """Return True where the other end has hung up; asks nobody, for that can be seen from here.
-
-        On a connection that nobody uses there is nothing to read but that, or a notice.
-        """
-        poll = select.poll()
-        try:
-            poll.register(self.pgconn.socket, select.POLLIN)
-            while poll.poll(0):
-                self.pgconn.consume_input()
-        except psycopg.Error:
-            return True
-        return self.pgconn.status != ConnStatus.OK
-
     def plans_are_old(self) -> bool:
         """Return True where it is time to discard them; then they count as new."""
         now = time.monotonic()
@@ -184,6 +171,24 @@ def is_direct(connection: psycopg.Connection[Any]) -> bool:
     """
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     return row is not None and row[0] == connection.info.backend_pid
+
+
+def replace_cut(connection: Connection, record: Any, proxy: Any) -> None:
+    """Let SQLAlchemy's pool replace a connection that was cut while it was idle, and all as old.
+
+    Asks nobody, so nothing was sent: on a connection that nobody uses there is nothing to read but that, or a
+    notice. A new one is taken as it is.
+    """
+    if not record.info:
+        record.info["is_used"] = True
+        return
+    poll = select.poll()
+    try:
+        poll.register(connection.pgconn.socket, select.POLLIN)
+        while poll.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
 
 
 def connect(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> Connection:

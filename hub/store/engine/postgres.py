@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import StoreError
@@ -94,7 +93,7 @@ class PostgresStore(Store):
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
         )
-        event.listen(engine, "checkout", _replace_cut)
+        event.listen(engine, "checkout", driver.replace_cut)
         super().__init__(url, engine, (*parts.warnings, *warnings))
         self._waker = Waker(self._notify)
 
@@ -206,14 +205,6 @@ def _driver() -> Any:
             "PostgreSQL needs its driver: pip install 'fanout-hub[postgres]' (requirements.txt does)"
         ) from error
     return driver
-
-
-def _replace_cut(connection: Any, record: Any, proxy: Any) -> None:
-    """Let the pool replace a connection that was cut while it was idle, and all as old: nothing was sent."""
-    if not record.info:
-        record.info["is_used"] = True
-    elif connection.is_cut():
-        raise InvalidatePoolError
 
 
 def _begun(connection: Connection, isolation: str) -> RemoteSession:
