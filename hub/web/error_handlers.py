@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
+import structlog
 from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, HTTPException
@@ -18,6 +21,9 @@ from hub.web.markup import render_page
 
 RETRY_AFTER_SECONDS = 5
 LIMITED_SECONDS = 60
+OUTAGE_SECONDS = 10.0
+
+log = structlog.get_logger()
 
 _WORDS = {
     400: ("bad_request", "the request cannot be understood"),
@@ -47,10 +53,27 @@ class BadParameter(HubError):
     """A request asks with a parameter that cannot be used."""
 
 
+class OutageLog:
+    """A line about a store that does not answer, at most one in ten seconds: strangers ask at any rate."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due_at = float("-inf")
+        self._untold = 0
+
+    def tell(self, error: StoreError) -> None:
+        """Log the error with the number of requests that met one, once it is time again."""
+        self._untold += 1
+        if self._clock() >= self._due_at:
+            self._due_at = self._clock() + OUTAGE_SECONDS
+            log.error("store.unavailable", error=str(error), requests=self._untold)
+            self._untold = 0
+
+
 def init_app(app: Flask) -> None:
     """Answer every error of the app in words."""
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(HubError, _hub_error)
+    app.register_error_handler(HubError, partial(_hub_error, OutageLog()))
 
 
 def wants_page() -> bool:
@@ -83,9 +106,9 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
-def _hub_error(error: HubError) -> Response:
+def _hub_error(outages: OutageLog, error: HubError) -> Response:
     if isinstance(error, StoreError):
-        current_app.logger.error("store.unavailable error=%s", error)
+        outages.tell(error)
         response = _refused(503, f"{error.headline}; try again in a moment")
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response

@@ -1,16 +1,22 @@
 """Stored events, taken through another configuration."""
 
 import json
+import weakref
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import given
 import pytest
 from shell import ROUTES, bare_environment
 
 from hub import catalog
+from hub.commands.diff import _print_json, _print_page
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import load_rules
 from hub.model.event import Event, new_id
+from hub.preview.diff import Change
+from hub.preview.renderings import Rendering
 from hub.rules.load import load_config
 from hub.store.open import open_store
 
@@ -206,3 +212,20 @@ def test_more_events_than_one_page_has_are_all_read(run, stored, tmp_path):
     store.close()
 
     assert "233 events since 7d" in run("diff", "other.yaml", env=environment).stdout
+
+
+@pytest.mark.parametrize("print_all", [_print_json, partial(_print_page, since="7d")])
+def test_what_is_not_shown_is_let_go(capsys, print_all):
+    alive = []
+
+    def differing():
+        destination = given.destination("log")
+        for number in range(200):
+            rendering = Rendering(route=f"r{number % 3}", destination=destination)
+            alive.append(weakref.ref(change := Change(event=given.event(), before=None, after=rendering)))
+            yield change
+            del change, rendering
+            assert sum(ref() is not None for ref in alive) <= 2
+
+    assert print_all(differing(), Counter(), redaction=None)
+    assert "r2" in capsys.readouterr().out

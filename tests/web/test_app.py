@@ -11,9 +11,11 @@ from given import until
 from given_web import KEY, PATH, World, payload, signed
 from structlog.testing import capture_logs
 
+from hub.errors import StoreUnavailable
 from hub.health.facts import UNTRUSTED_PROXY
 from hub.store.open import open_store
 from hub.web.app import CONTENT_SECURITY_POLICY
+from hub.web.error_handlers import OutageLog
 
 
 def test_a_genuine_event_is_answered_once_it_is_kept(world: World, client: FlaskClient) -> None:
@@ -196,6 +198,27 @@ def test_a_page_takes_no_more_than_a_source_does(client: FlaskClient) -> None:
 
     assert answer.status_code == 413
     assert answer.get_json()["error"] == "payload_too_large"
+
+
+def test_a_store_that_does_not_answer_is_a_log_line_in_ten_seconds_however_many_ask(world: World) -> None:
+    world.store = open_store("sqlite:////nowhere/at/all/hub.db")
+    client = world.app().test_client()
+    with capture_logs() as lines:
+        statuses = {client.get(path).status_code for path in ("/login", "/", "/login/x") for _ in range(10)}
+
+    assert statuses == {503}
+    assert [(line["event"], line["requests"]) for line in lines] == [("store.unavailable", 1)]
+
+
+def test_what_was_not_logged_of_an_outage_is_counted_with_the_next() -> None:
+    now = [0.0]
+    outages = OutageLog(lambda: now[0])
+    with capture_logs() as lines:
+        for seconds in (0, 1, 2, 11):
+            now[0] = seconds
+            outages.tell(StoreUnavailable("it does not answer"))
+
+    assert [line["requests"] for line in lines] == [1, 3]
 
 
 def test_the_app_starts_and_answers_while_the_database_is_down(world: World) -> None:

@@ -113,6 +113,15 @@ def test_who_fails_to_get_in_is_one_entry_with_a_count(client: FlaskClient) -> N
     ]
 
 
+def test_a_process_that_ends_keeps_what_it_has_counted(world: World, client: FlaskClient) -> None:
+    for _ in range(15):
+        client.get("/api/stats", headers={"Authorization": "Bearer no"})
+    before = audit(client)
+    client.application.close()  # type: ignore[attr-defined]  # it is a Hub
+
+    assert [entry["changed"] for entry in before + audit(client)] == [10, 15]
+
+
 def test_no_password_or_key_is_kept(world: World, client: FlaskClient) -> None:
     sign_in(client, "nearly the password")
     client.get("/api/stats", headers={"Authorization": "Bearer nearly the password"})
