@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import given
 import pytest
 import yaml
 from servers.slack_receiver import error_of
 
+from hub.delivery.render import render
 from hub.destinations.slack.block_kit import BLOCKS, ELEMENTS, UNTYPED
 from hub.destinations.slack.blocks import fit
 from hub.destinations.slack.destination import SlackDestination
 from hub.destinations.slack.mrkdwn import cut
 from hub.destinations.slack.shapes import check_blocks
+from hub.model.routing import Send
+from hub.templating.escapes import BY_NAME
+from hub.templating.placeholders import filled
+from hub.templating.sandbox import Sandbox
 
 LONG = "x" * 4000
 HOSTILE = "<!channel> a&b [x](https://evil.test) `y`"
@@ -192,6 +198,29 @@ def test_only_texts_are_escaped(renderer: Any) -> None:
     )
     assert (image["image_url"], image["alt_text"]) == (PICTURE, "<a>&b")
     assert header["text"]["text"] == section["text"]["text"] == "&lt;a&gt;&amp;b"
+
+
+def test_the_value_of_a_variable_is_escaped_for_its_place_too() -> None:
+    blocks = [
+        {"type": "actions", "elements": [button(url="https://x.test/?a=${TEAM}")]},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "${TEAM}"}},
+    ]
+    send = Send(to="team", fields={"text": "hi", "blocks": blocks})
+    rendered = render(send, given.event(), "all", SlackDestination, None, Sandbox({}), "")
+    escapes = {**BY_NAME, **{escape.__name__: escape for escape in SlackDestination.escapes}}
+    actions, section = filled(rendered.message, {"TEAM": "a&b"}, escapes)["blocks"]
+
+    assert actions["elements"][0]["url"] == "https://x.test/?a=a&b"
+    assert section["text"]["text"] == "a&amp;b"
+
+
+def test_a_file_of_blocks_has_no_variables() -> None:
+    source = "blocks:\n- {type: header, text: {type: plain_text, text: '${TEAM}'}}\n"
+    send = Send(to="team", fields={"template": "a"})
+    sandbox = Sandbox({"a.blocks.yaml": source})
+    rendered = render(send, given.event(), "all", SlackDestination, None, sandbox, "")
+
+    assert rendered.message["blocks"][0]["text"]["text"] == "${TEAM}"
 
 
 def test_rich_text_is_words_and_a_markdown_block_has_escapes_of_its_own(renderer: Any) -> None:

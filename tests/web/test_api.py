@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from given_web import CRM_URL, KEY, World, payload
 from sqlalchemy import update
 
+from hub import catalog
 from hub.delivery import retry
 from hub.model.delivery import Receipt
 from hub.store.tables import deliveries
@@ -362,6 +363,17 @@ def test_stats_count_by_state_and_destination(world: World, client: FlaskClient)
     assert stats["deliveries"]["pending"] == 2
     assert stats["by_destination"] == {"crm": {"pending": 1}, "log": {"pending": 1}}
     assert stats["worker_beat_seconds"] is None
+
+
+def test_the_code_of_the_catalogs_own_sample_is_no_secret(world: World, client: FlaskClient) -> None:
+    sample = world.send(client, catalog.sample_payload("email.created"), "msg_sample")
+    real = catalog.sample_payload("email.created", {"data.id": "ema_real", "data.data.otp_code": "918273"})
+    event = world.send(client, real, "msg_real")
+
+    shown = get(client, f"/api/events/{sample['event']}")["payload"]["data"]
+    masked = get(client, f"/api/events/{event['event']}")["payload"]["data"]
+    assert (shown["data"]["otp_code"], shown["subject"]) == ("514982", "514982 is your verification code")
+    assert masked["data"]["otp_code"] == masked["subject"] == catalog.MASK
 
 
 def test_no_answer_shows_a_one_time_secret_or_a_destinations_address(
