@@ -31,6 +31,10 @@ _OWN_NAME = re.compile(r"DATABASE_URL|PORT|WEB_CONCURRENCY|HUB_(?!PUBLIC_URL$)\w
 """Variables that stop the start where no value could be as theirs is."""
 
 
+QUOTES = "\"'"
+"""What an env file may leave around a value."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The hub's settings. `environment` is the whole of it, for `${NAME}` in routes.yaml.
@@ -139,7 +143,7 @@ def read_environment(environment: Mapping[str, str] | None = None) -> dict[str, 
 
 def value_fault(value: str) -> str | None:
     """Return the fault of a value that is one anywhere, as a part of a sentence; None where it has none."""
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+    if len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES:
         return "it has quotes around it; take them off where it is set"
     if not value.startswith("-----BEGIN ") and printable(value, instead="") != value:
         return "it has a line break or another control character in it; set it again without"

@@ -57,6 +57,11 @@ class Redaction:
 
     def anything(self, value: Any) -> Any:
         """Return a JSON value of others with every string of it masked."""
+        if not self.secrets:
+            # Most hold no secret, and a payload may have a hundred thousand strings.
+            text = json.dumps(value, ensure_ascii=False)
+            if not any(form in text for form in self.named):
+                return value
         return map_strings(value, self.text)
 
     def joined(self, other: Redaction) -> Redaction:
@@ -87,12 +92,20 @@ def _forms(value: str) -> set[str]:
     in_json = {
         json.dumps(form, ensure_ascii=is_ascii)[1:-1] for form in escaped for is_ascii in (True, False)
     }
-    encoded = {b64encode(part.encode("utf-8", "replace")).decode().rstrip("=") for part in parts}
+    encoded = {form for part in parts for form in _in_base64(part.encode("utf-8", "replace"))}
     return {form for form in escaped | in_json | encoded if len(form) >= SHORTEST_SECRET}
 
 
+def _in_base64(value: bytes) -> Iterator[str]:
+    """Yield a value as it stands in the base64 of any text around it, such as `user:password` (Basic)."""
+    for before in range(3):
+        encoded = b64encode(b"-" * before + value).decode()
+        # Six bits make a character: those that it shares with what is around it are left out.
+        yield encoded[-(-before * 8 // 6) : (before + len(value)) * 8 // 6]
+
+
 def _parts_of_url(value: str) -> Iterator[str]:
-    """Yield the password of a URL, its login as Basic authentication has it, and a path that may be a key."""
+    """Yield the password of a URL, and a path that may be a key."""
     try:
         url = urlsplit(value)
     except ValueError:
@@ -101,8 +114,6 @@ def _parts_of_url(value: str) -> Iterator[str]:
         return
     if url.password and len(url.password) >= SHORTEST_SECRET:
         yield from (url.password, unquote(url.password))
-    if url.password:
-        yield f"{unquote(url.username or '')}:{unquote(url.password)}"
     path = url.path + (f"?{url.query}" if url.query else "")
     if len(path) >= _SHORTEST_PATH:
         yield path

@@ -10,7 +10,7 @@ from typing import Any
 from hub.config.variables import MALFORMED, Replaced, places_in, replace_all
 from hub.humanize import enumerated, not_set
 from hub.model.problem import Code, Problem, Severity, allowed_codes, error_at
-from hub.settings import value_fault
+from hub.settings import QUOTES, value_fault
 from hub.strings import printable, shortened
 from hub.yamldoc import Document, Path
 
@@ -131,6 +131,15 @@ class Report:
                 self.warn(where, Code.UNSET_VARIABLE, message, offset=self._variable_offset(where, name))
                 names[name] = None
         return tuple(names)
+
+    def warn_quotes(self, path: Path) -> None:
+        """Warn of values at or below a path, where any text is right, that an env file left quotes around."""
+        for where, replaced in self.variables.items():
+            for name in replaced.set if where[: len(path)] == path else ():
+                value = self.environment[name]
+                if len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES:
+                    message = f"{name} has quotes around its value, which are sent too; are they meant?"
+                    self.warn(where, Code.BAD_VARIABLE, message, offset=self._variable_offset(where, name))
 
     def check_values(self, path: Path) -> None:
         """Report the values of variables at or below a path that are no good wherever they stand."""

@@ -152,6 +152,7 @@ def _read_conditions(
         return (), {}
     report.leave(where)
     report.warn_unset(where, "this route is not decided until it is")
+    report.warn_quotes(where)
     conditions = report.texts_of(where)
     for text_path, text in conditions:
         problem = check_condition(sandbox, text) if text else None

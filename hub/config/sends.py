@@ -116,6 +116,7 @@ def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, san
             if key in templates:
                 effect = "what this send block owes waits until it is"
                 unset |= dict.fromkeys(report.warn_unset((*path, key), effect))
+                report.warn_quotes((*path, key))
         is_fixed(report, *((*path, key) for key in keys if key not in templates))
         noun = f'a send to "{send.to}" (type {target.type.type})'
         shape = target.type.Send

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hub.delivery.render import render
-from hub.destinations.base import find_destination
+from hub.destinations.base import Block, Destination, find_destination
 from hub.errors import TemplateError
 from hub.ingest.route import Rules
 from hub.model.delivery import Message
@@ -55,7 +55,8 @@ def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) ->
     assert composer is not None
     ZONE.set(destination.timezone)
     try:
-        rendered = render(send, event, route, composer, destination.options, rules.sandbox, link)
+        options = destination.options or _known_options(destination, composer)
+        rendered = render(send, event, route, composer, options, rules.sandbox, link)
     except TemplateError as error:
         return Rendering(route=route, destination=destination, error=f"template failed: {error}")
     return Rendering(
@@ -65,3 +66,9 @@ def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) ->
         degraded=rendered.degraded,
         unset=send.unset,
     )
+
+
+def _known_options(destination: DestinationConfig, kind: type[Destination]) -> Block:
+    """Return what is known of a destination that is not configured: the values without a variable."""
+    known = {key: value for key, value in destination.written.items() if "${" not in str(value)}
+    return kind.Options.model_construct(**known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 
 import pytest
@@ -73,6 +74,8 @@ def test_values_of_the_environment_show_as_their_names() -> None:
         ("535 5.7.8 swordf/ish is wrong", "SMTP_URL"),
         ("535 5.7.8 swordf%2Fish is wrong", "SMTP_URL"),
         ("Basic " + b64encode(b"hub@example.com:swordf/ish").decode(), "SMTP_URL"),
+        ("Basic " + b64encode(b"h:swordf/ish").decode(), "SMTP_URL"),
+        ("AUTH PLAIN " + b64encode(b"\0hub\0swordf/ish").decode(), "SMTP_URL"),
         ("no such path: /services/T0/B0/x?y=z", "HOOK"),
     ],
 )
@@ -82,6 +85,7 @@ def test_a_value_of_the_environment_is_masked_in_every_form(text: str, name: str
     assert f"${{{name}}}" in shown
     assert "ecret" not in shown
     assert "ish" not in shown.replace("is wrong", "")
+    assert len(re.sub(r"\$\{\w+\}", "", shown)) < 40
 
 
 def test_the_hubs_own_words_are_never_masked() -> None:

@@ -301,3 +301,29 @@ def test_a_request_is_shown_with_its_query_headers_and_form(run, tmp_path):
     assert "    x-team: mine\n    X-Tag: a\n    X-Tag: b\n" in result.stdout
     assert "X-Team" not in result.stdout
     assert "  form\n    To: +4930\n    Body: Mara & all\n" in result.stdout
+
+
+@pytest.mark.parametrize("token", ["", "t0ken-of-the-crm"])
+def test_a_variable_is_shown_by_its_name_and_where_it_stands(run, tmp_path, token):
+    env = configured(
+        tmp_path,
+        "  - name: own\n    events: user.created\n    send: {to: crm, path: '/x/${TEAM}',"
+        " json: {a: '${KEY}'}, query: {k: '${KEY}'}, headers: {X-Key: '${KEY}'}}",
+    )
+    routes = (tmp_path / "routes.yaml").read_text()
+    with_token = routes.replace("{X-Team: growth}", '{Authorization: "Bearer ${TOKEN}"}, method: PUT')
+    (tmp_path / "routes.yaml").write_text(with_token)
+    env |= {"CRM_WEBHOOK_URL": "https://crm.test/hooks/s3cret", "TOKEN": token, "KEY": "k3y-of-the-crm"}
+    result = run("preview", "user.created", env=env)
+    as_json = json.loads(run("preview", "user.created", "--json", env=env).stdout)
+
+    assert result.exit_code == 0, result.output
+    assert "  PUT ${CRM_WEBHOOK_URL}/x/${TEAM}?k=${KEY}\n" in result.stdout
+    assert "    X-Key: ${KEY}\n" in result.stdout
+    assert '"a": "${KEY}"' in result.stdout
+    assert "k3y-of" not in result.output + str(as_json)
+    waits = [line for line in result.stdout.splitlines() if "not configured" in line]
+    assert waits == [
+        f"  not configured, so it would wait: {'TEAM is not set' if token else 'TOKEN is not set'}"
+    ]
+    assert as_json["messages"][0]["missing"] == (["TEAM"] if token else ["TOKEN", "TEAM"])

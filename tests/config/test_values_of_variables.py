@@ -146,6 +146,15 @@ def test_what_keys_say_without_any_value_is_checked_whether_variables_are_set(
     ]
 
 
+def test_quotes_around_a_text_are_asked_about(tmp_path: Path) -> None:
+    (problem,) = of_places(tmp_path, TEXT='"hello"').warnings
+
+    assert (problem.severity, problem.message) == (
+        Severity.WARNING,
+        "TEXT has quotes around its value, which are sent too; are they meant?",
+    )
+
+
 def test_secrets_are_known_by_where_they_stand(tmp_path: Path) -> None:
     text = (
         PLACES + "  - {name: b, events: user.created, send: {to: crm, json: {k: '${PD}'}, path: '/${P}'}}\n"

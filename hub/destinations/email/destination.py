@@ -101,10 +101,12 @@ class EmailDestination(Destination):
 
 
 def _envelope(options: Block | None) -> Message:
-    """Return from and to as they are today, kept with the message; nothing in previews without options."""
+    """Return from and to as they are today, kept with the message; in previews those that are known."""
     if not isinstance(options, EmailOptions):
         return {}
-    return {"from": options.sender, "to": options.recipients}
+    known = options.model_fields_set
+    envelope: Message = {"from": options.sender} if "sender" in known else {}
+    return {**envelope, "to": options.recipients} if "to" in known else envelope
 
 
 def _subject(fields: Mapping[str, Any], renderer: Renderer) -> str:
