@@ -17,6 +17,8 @@ from hub.store.store import Store
 from hub.terminal.printing import say
 
 WIDTH = 30
+NOUNS = {"audit": "entries of the audit"}
+"""The nouns for tables whose name is none of many rows."""
 
 
 @click.command()
@@ -40,7 +42,7 @@ def command(source: str, target: str, undo: bool) -> None:
             say("FROM goes on: start the hub there again. TO holds a part of a copy; remove it.")
             return
         counts = copy.migrate_store(from_store, to_store, _show_progress)
-    moved = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    moved = ", ".join(f"{count:,} {NOUNS.get(name, name)}" for name, count in counts.items())
     say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
 
 
