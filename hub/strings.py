@@ -25,6 +25,9 @@ _TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "P
 _VIRAMA = 9
 """The combining class of the sign behind which Indic scripts put a joiner, also at the end of a word."""
 
+_PLAIN = (int, float, type(None))
+"""Most of a dense payload; to ask of one whether it is a mapping takes long."""
+
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
@@ -106,7 +109,7 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
         for key, item in list(container.items() if isinstance(container, dict) else enumerate(container)):
             if isinstance(item, str):
                 container[key] = change(item)
-            elif isinstance(item, Mapping | list | tuple):
+            elif not isinstance(item, _PLAIN) and isinstance(item, Mapping | list | tuple):
                 container[key] = dict(item) if isinstance(item, Mapping) else list(item)
                 open_containers.append(container[key])
     return top[0]

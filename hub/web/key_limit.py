@@ -22,6 +22,9 @@ ALLOWED = 10
 BURST, PER_SECOND = 20.0, 1.0
 """Wrong ones that are written at once; more than these wait for the next time that all are written."""
 
+APART = 50
+"""So many addresses at a time are written apart, others together: on SQLite nobody else writes meanwhile."""
+
 FLUSH_SECONDS = 10.0
 
 log = structlog.get_logger()
@@ -61,7 +64,8 @@ class KeyLimit:
         with self._lock:
             window = self._window(actor.address or "")
             window.count += 1
-            self._unwritten[actor if len(self._unwritten) < ADDRESSES_KEPT else _other(actor)] += 1
+            is_apart = actor in self._unwritten or len(self._unwritten) < APART
+            self._unwritten[actor if is_apart else _other(actor)] += 1
             if window.count > ALLOWED or not self._may_write():
                 self._plan_flush()
                 return window.count > ALLOWED
