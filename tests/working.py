@@ -41,6 +41,7 @@ def working(
             last_cycle_at=lambda: worker.last_cycle_at,
             retention=retention,
             public_url=PUBLIC_URL,
+            calm_seconds=0.0,
         )
     )
     thread = threading.Thread(target=worker.run)

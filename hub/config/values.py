@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.durations import UNIT_SECONDS, parse_duration
 from hub.humanize import kind_of
+from hub.model.delivery import LONGEST_TIMEOUT_SECONDS
 from hub.model.destination import RateLimit
 from hub.model.problem import Code
 from hub.templating.times import time_zone
@@ -46,7 +47,7 @@ def duration_seconds(value: Any) -> float:
 
 def _attempt_seconds(value: Any) -> float:
     seconds = duration_seconds(value)
-    if seconds > 600:
+    if seconds > LONGEST_TIMEOUT_SECONDS:
         raise _problem(Code.BAD_DURATION, "one attempt may take at most 10m")
     return seconds
 

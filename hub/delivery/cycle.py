@@ -13,13 +13,10 @@ from hub import catalog
 from hub.delivery import retry, throttle
 from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.health.alerts import dead_letters
-from hub.model.delivery import FINISHED, NotBegun, Receipt, Settlement, State
+from hub.model.delivery import FINISHED, LEASE_MARGIN, NotBegun, Receipt, Settlement, State
 from hub.model.destination import DestinationState
 from hub.store.repositories.queue import ClaimRequest, Waiting
 from hub.store.store import Store, Transaction
-
-LEASE_MARGIN = timedelta(seconds=15)
-"""A lease lasts for an attempt's time-out and this: a worker that is silent for longer has died."""
 
 States = dict[str, DestinationState]
 
@@ -36,7 +33,10 @@ def run_cycle(store: Store, batch: Batch) -> CycleResult:
         result = CycleResult(
             now=transaction.session.now, lacks_row=len(locked.waiting) < len(batch.destinations)
         )
-        states = dict(locked.states)
+        states = {
+            name: throttle.believed(batch.configs[name], state, result.now)
+            for name, state in locked.states.items()
+        }
         owned = [completion for completion in batch.completions if completion.claim.id in locked.owned]
         result.late = [claim for claim in claims if claim.id not in locked.owned]
         result.settlements = [_settlement(completion, batch, states, result) for completion in owned]

@@ -38,6 +38,12 @@ def next_attempt(
     return now + timedelta(seconds=wait)
 
 
+def longest_wait(destination: DestinationConfig) -> timedelta:
+    """Return the longest time for which an attempt can put the next one off."""
+    longest = max(destination.retry_seconds, default=0.0) * (1 + JITTER)
+    return timedelta(seconds=max(longest, LONGEST_RETRY_AFTER_SECONDS))
+
+
 def after_receipt(claim: Claim, receipt: Receipt, seconds: float | None) -> Settlement:
     """Settle an attempt that delivered."""
     return Settlement(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hub.delivery.retry import LONGEST_RETRY_AFTER_SECONDS
 from hub.errors import About, Pause, Retry, SendError, Unknown
@@ -25,6 +26,25 @@ TRUSTED_RESTS = 9
 
 CATCH_UP_SECONDS = 0.02
 """A worker that wakes a little late may make up for it; without this a limit of 1000/s is never reached."""
+
+
+def believed(config: DestinationConfig, state: DestinationState, now: datetime) -> DestinationState:
+    """Return a state without the moments that lie further ahead than they can.
+
+    A clock that was ahead wrote them, and they would silence the destination until its time comes.
+    """
+    limit = config.rate_limit
+    full_bucket_seconds = 0.0 if limit is None else limit.burst * limit.seconds / limit.count
+    bounds = {
+        "rate_limited_until": full_bucket_seconds + CATCH_UP_SECONDS,
+        "probe_at": LONGEST_PROBE_SECONDS,
+        "throttled_until": LONGEST_RETRY_AFTER_SECONDS,
+    }
+    latest = {name: now + timedelta(seconds=seconds) for name, seconds in bounds.items()}
+    beyond: dict[str, Any] = {
+        name: now for name, moment in latest.items() if (getattr(state, name) or now) > moment
+    }
+    return replace(state, **beyond) if beyond else state
 
 
 def opens_at(config: DestinationConfig, state: DestinationState, now: datetime) -> datetime | None:

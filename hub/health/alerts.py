@@ -163,12 +163,12 @@ def _as_of_now(key: AlertKey, known: Alert | None, finding: Finding | None, now:
 def _is_due(alert: Alert, now: datetime) -> bool:
     if alert.since is None:
         return alert.is_notified
-    rested = alert.notified_at is None or now - alert.notified_at >= AT_MOST_EVERY
+    rested = _is_past(alert, AT_MOST_EVERY, now)
     if not alert.is_notified:
         return rested and now - alert.since >= PATIENCE[alert.kind]
     if alert.kind in DEAD_LETTER_KINDS:
         return rested and alert.count > alert.notified_count
-    return alert.notified_at is None or now - alert.notified_at >= AGAIN_AFTER
+    return _is_past(alert, AGAIN_AFTER, now)
 
 
 def _sends_for(notice: Notice, config: Config, broken: set[str]) -> tuple[int, ...]:
@@ -192,4 +192,9 @@ def _is_forgotten(alert: Alert, now: datetime) -> bool:
     """An alert that is over, and told so, is remembered for an hour, in case it begins anew."""
     if alert.since is not None or alert.is_notified:
         return False
-    return alert.notified_at is None or now - alert.notified_at >= AT_MOST_EVERY
+    return _is_past(alert, AT_MOST_EVERY, now)
+
+
+def _is_past(alert: Alert, wait: timedelta, now: datetime) -> bool:
+    """Return True where it was told so long ago; what lies as far ahead was told by a clock that was."""
+    return alert.notified_at is None or abs(now - alert.notified_at) >= wait

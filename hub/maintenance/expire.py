@@ -10,6 +10,7 @@ from hub import catalog
 from hub.delivery.worker import is_available
 from hub.health.alerts import dead_letters
 from hub.ingest.route import Rules
+from hub.maintenance.clock import SteadyClock
 from hub.model.destination import DestinationConfig
 from hub.store.store import Store
 
@@ -19,11 +20,14 @@ EXPIRE_SECONDS = 60.0
 log = structlog.get_logger()
 
 
-def expire(store: Store, rules: Rules) -> bool:
+def expire(store: Store, rules: Rules, clock: SteadyClock) -> bool:
     """Let die what has waited too long, a batch for each destination; return True once that was all."""
     alerted = {send.to for send in rules.config.problems}
-    available = [config for config in rules.config.destinations.values() if is_available(config)]
-    are_done = [_expire(store, config, alerted) for config in available]
+    are_done = [
+        _expire(store, config, alerted)
+        for config in rules.config.destinations.values()
+        if is_available(config) and clock.has_been_steady(timedelta(seconds=config.give_up_after_seconds))
+    ]
     return all(are_done)
 
 

@@ -13,6 +13,7 @@ import structlog
 from hub.errors import StoreError, StoreMigrated
 from hub.health.notifier import Notifier
 from hub.ingest.route import Rules
+from hub.maintenance.clock import CALM_SECONDS, MEND_SECONDS, SteadyClock, mend
 from hub.maintenance.expire import EXPIRE_SECONDS, expire
 from hub.maintenance.heartbeat import HEARTBEAT_SECONDS, beat
 from hub.maintenance.prune import PRUNE_SECONDS, prune_batch
@@ -86,9 +87,14 @@ def worker_tasks(
     last_cycle_at: Callable[[], datetime | None],
     retention: timedelta,
     public_url: str,
+    calm_seconds: float = CALM_SECONDS,
 ) -> list[Task]:
-    """Return what every worker process does beside its worker; the store decides where several meet."""
+    """Return what every worker process does beside its worker; the store decides where several meet.
+
+    `calm_seconds` is how long the clock must have been steady before anything ends by age.
+    """
     rescue, notifier = Rescue(store), Notifier(store, public_url)
+    clock = SteadyClock(store, calm_seconds)
     return [
         Task(
             name="heartbeat",
@@ -97,7 +103,12 @@ def worker_tasks(
         ),
         Task(name="rescue", every_seconds=RESCUE_SECONDS, run=lambda: rescue.run(rules())),
         Task(name="release", every_seconds=RELEASE_SECONDS, run=lambda: release(store, rules())),
-        Task(name="expire", every_seconds=EXPIRE_SECONDS, run=lambda: expire(store, rules())),
-        Task(name="prune", every_seconds=PRUNE_SECONDS, run=lambda: not prune_batch(store, retention)),
+        Task(name="expire", every_seconds=EXPIRE_SECONDS, run=lambda: expire(store, rules(), clock)),
+        Task(
+            name="prune",
+            every_seconds=PRUNE_SECONDS,
+            run=lambda: not (clock.has_been_steady(retention) and prune_batch(store, retention)),
+        ),
+        Task(name="clock", every_seconds=MEND_SECONDS, run=lambda: mend(store, rules())),
         Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,15 @@ MARKS = "${}"
 
 MESSAGE_LIMIT_BYTES = 256 * 1024
 """A rendered message larger than this is a render failure."""
+
+
+LONGEST_TIMEOUT_SECONDS = 600.0
+"""An attempt may take at most so long: `timeout` is no longer."""
+
+LEASE_MARGIN = timedelta(seconds=15)
+"""A lease lasts for an attempt's time-out and this: a worker that is silent for longer has died."""
+
+LONGEST_LEASE = timedelta(seconds=LONGEST_TIMEOUT_SECONDS) + LEASE_MARGIN
 
 
 class State(StrEnum):

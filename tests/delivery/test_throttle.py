@@ -297,3 +297,31 @@ def test_a_limit_says_when_the_next_may_go() -> None:
     assert opens_at is not None
     assert later(0.97) <= opens_at <= later(1)
     assert allowed(state, config=config, now=opens_at) == 1
+
+
+# -- clocks ---------------------------------------------------------------------------------------
+
+AHEAD = later(86400 * 2)
+LIMITED = replace(DESTINATION, rate_limit=RateLimit(count=60, seconds=60, burst=10))
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"), [("rate_limited_until", 10.0), ("probe_at", 300.0), ("throttled_until", 86400.0)]
+)
+def test_a_moment_further_ahead_than_it_can_be_counts_as_now(name: str, longest: float) -> None:
+    possible = replace(STATE, **{name: later(longest)})
+    impossible = replace(STATE, **{name: later(longest + 1)})
+
+    assert throttle.believed(LIMITED, possible, NOW) == possible
+    assert getattr(throttle.believed(LIMITED, impossible, NOW), name) == NOW
+    assert allowed(throttle.believed(LIMITED, replace(STATE, **{name: AHEAD}), NOW), config=LIMITED) > 0
+
+
+def test_a_destination_that_is_as_far_ahead_as_it_can_be_is_believed() -> None:
+    state, sent = STATE, 0
+    while count := allowed(state, config=replace(LIMITED, concurrency=100)):
+        state = throttle.after_claim(LIMITED, state, count, NOW)
+        sent += count
+
+    assert sent == 10
+    assert throttle.believed(LIMITED, state, NOW) == state

@@ -23,6 +23,7 @@ from hub.health.facts import REFUSED_EDIT
 from hub.health.notifier import Notifier
 from hub.ingest.fanout import fan_out
 from hub.ingest.request_counter import RequestCounter
+from hub.maintenance.clock import SteadyClock
 from hub.maintenance.expire import expire
 from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
@@ -151,7 +152,7 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     notify(store)
     ages_ago = given.NOON - timedelta(days=9000)
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
-    expire(store, RULES)
+    expire(store, RULES, SteadyClock(store, 0.0))
     with store.read() as snapshot:
         assert [record.state for record in snapshot.reports.deliveries(destination="mail")] == [State.DEAD]
         assert [alert.subject for alert in snapshot.alerts.all()] == ["crm"]
@@ -161,7 +162,7 @@ def test_deliveries_that_waited_too_long_are_told(store: Store) -> None:
     owe(store)
     mark(store)
     change(store, update(deliveries).values(owed_since=given.NOON - timedelta(days=9000)))
-    expire(store, RULES)
+    expire(store, RULES, SteadyClock(store, 0.0))
     age(store)
     notify(store)
 

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from hub import catalog
 from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules
+from hub.maintenance.clock import SteadyClock
 from hub.maintenance.expire import expire
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
@@ -62,7 +63,7 @@ def dead_letters(store: Store) -> dict[str, int]:
 
 def test_what_waited_too_long_is_dead_with_the_reason_and_what_did_not_waits_on(store: Store) -> None:
     late, early = owe(store, hours=1.01), owe(store, hours=0.9)
-    is_done = expire(store, rules_of())
+    is_done = expire(store, rules_of(), SteadyClock(store, 0.0))
     with store.read() as reading:
         kept = {record.event: record for record in reading.reports.deliveries()}
 
@@ -74,7 +75,7 @@ def test_what_waited_too_long_is_dead_with_the_reason_and_what_did_not_waits_on(
 @pytest.mark.parametrize("state", [State.SENDING, State.HELD, State.DELIVERED, State.CANCELLED])
 def test_only_what_waits_is_given_up(store: Store, state: State) -> None:
     change(store, owe(store), state=state)
-    expire(store, rules_of())
+    expire(store, rules_of(), SteadyClock(store, 0.0))
 
     assert dead(store) == 0
 
@@ -84,8 +85,8 @@ def test_nothing_is_given_up_of_a_destination_that_cannot_be_sent_to(
     store: Store, changes: dict[str, Any]
 ) -> None:
     owe(store, hours=900)
-    expire(store, rules_of(replace(CRM, **changes)))
-    expire(store, rules_of(MAIL))
+    expire(store, rules_of(replace(CRM, **changes)), SteadyClock(store, 0.0))
+    expire(store, rules_of(MAIL), SteadyClock(store, 0.0))
 
     assert dead(store) == 0
 
@@ -93,11 +94,11 @@ def test_nothing_is_given_up_of_a_destination_that_cannot_be_sent_to(
 def test_while_it_is_paused_nothing_is_given_up_and_a_resume_begins_the_count_anew(store: Store) -> None:
     owe(store, hours=900)
     store.write(lambda t: t.destinations.pause("crm", "by an operator"))
-    expire(store, rules_of())
+    expire(store, rules_of(), SteadyClock(store, 0.0))
     assert dead(store) == 0
 
     store.write(lambda t: t.destinations.resume("crm"))
-    expire(store, rules_of())
+    expire(store, rules_of(), SteadyClock(store, 0.0))
     assert dead(store) == 0
 
     with store.read() as reading:
@@ -105,7 +106,7 @@ def test_while_it_is_paused_nothing_is_given_up_and_a_resume_begins_the_count_an
             reading.destinations.all()["crm"], available_since=reading.now - timedelta(hours=2)
         )
     store.write(lambda t: t.destinations.save([long_ago]))
-    expire(store, rules_of())
+    expire(store, rules_of(), SteadyClock(store, 0.0))
     assert dead(store) == 1
 
 
@@ -113,7 +114,7 @@ def test_a_destination_that_is_configured_again_begins_the_count_anew(store: Sto
     owe(store, hours=900)
     for is_configured in (True, False, True):
         store.write(lambda t, now=is_configured: t.destinations.mark_configured({"crm": now}))
-    expire(store, rules_of())
+    expire(store, rules_of(), SteadyClock(store, 0.0))
 
     assert dead(store) == 0
 
@@ -124,7 +125,7 @@ def test_an_open_breaker_and_a_throttled_destination_do_not_stop_the_count(store
         later = reading.now + timedelta(hours=5)
     state = DestinationState(name="crm", failures=9, probe_at=later, probes=9, throttled_until=later)
     store.write(lambda t: t.destinations.save([state]))
-    expire(store, rules_of())
+    expire(store, rules_of(), SteadyClock(store, 0.0))
 
     assert dead(store) == 1
 
@@ -133,7 +134,7 @@ def test_each_run_takes_a_batch_of_each_destination_until_that_was_all(store: St
     owe(store, BATCH + 1)
     owe(store, 3, name="mail")
     with capture_logs() as logs:
-        is_done = [expire(store, rules_of(CRM, MAIL)) for _ in range(3)]
+        is_done = [expire(store, rules_of(CRM, MAIL), SteadyClock(store, 0.0)) for _ in range(3)]
 
     assert is_done == [False, True, True]
     assert dead(store) == BATCH + 4
@@ -146,11 +147,11 @@ def test_each_run_takes_a_batch_of_each_destination_until_that_was_all(store: St
 
 def test_dead_letters_are_counted_where_problems_are_told(store: Store) -> None:
     owe(store, 3)
-    expire(store, rules_of(CRM, MAIL))
+    expire(store, rules_of(CRM, MAIL), SteadyClock(store, 0.0))
     assert dead_letters(store) == {}
 
     owe(store, 3)
-    expire(store, rules_of(CRM, MAIL, problems=[Send(to="mail")]))
+    expire(store, rules_of(CRM, MAIL, problems=[Send(to="mail")]), SteadyClock(store, 0.0))
     assert dead_letters(store) == {"crm": 3}
 
 
@@ -161,7 +162,7 @@ def test_what_was_to_tell_of_problems_dies_without_being_one(store: Store, count
     owe(store, count, name="mail", of=hub_event(catalog.PROBLEM, {"headline": "crm fails"}, now))
     owe(store, 3, name="mail")
     rules = rules_of(CRM, MAIL, problems=[Send(to="mail")])
-    given.until(lambda: expire(store, rules))
+    given.until(lambda: expire(store, rules, SteadyClock(store, 0.0)))
 
     assert dead(store) == count + 3
     assert dead_letters(store) == {"mail": 3}

@@ -18,6 +18,7 @@ from hub.delivery.cycle import run_cycle
 from hub.errors import Conflict, NotFound, Reject, Retry
 from hub.health.notifier import Notifier
 from hub.ingest.fanout import fan_out
+from hub.maintenance.clock import SteadyClock
 from hub.maintenance.expire import expire
 from hub.maintenance.prune import prune_batch
 from hub.maintenance.rescue import Rescue
@@ -73,7 +74,7 @@ def test_whatever_workers_do_at_once_none_waits_in_a_circle(postgres_store_url: 
         while time.monotonic() < ends_at:
             lose_some(store)
             rescue.run(its_rules)
-            expire(store, its_rules)
+            expire(store, its_rules, SteadyClock(store, 0.0))
             prune_batch(store, timedelta(0))
             notifier.notify(its_rules)
             done["rescues"] += 1

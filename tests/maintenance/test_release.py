@@ -14,6 +14,7 @@ from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitCode, why
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
+from hub.maintenance.clock import SteadyClock
 from hub.maintenance.expire import expire
 from hub.maintenance.release import release
 from hub.model.delivery import State
@@ -82,7 +83,7 @@ def test_it_stands_outside_of_give_up_after(store: Store) -> None:
         transaction.session.connection.execute(
             update(deliveries).where(deliveries.c.owed_since.is_not(None)).values(owed_since=since)
         )
-    expire(store, today)
+    expire(store, today, SteadyClock(store, 0.0))
 
     assert [record.state for record in records(store)] == [State.PENDING, State.DEAD]
 

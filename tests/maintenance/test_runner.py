@@ -166,6 +166,7 @@ def test_a_worker_has_every_task_at_first_and_the_heartbeat_with_its_first_cycle
         last_cycle_at=lambda: beats.pop() if beats else datetime.now(UTC),
         retention=timedelta(days=30),
         public_url="",
+        calm_seconds=0.0,
     )
     heartbeat = tasks[0]
 
@@ -175,10 +176,11 @@ def test_a_worker_has_every_task_at_first_and_the_heartbeat_with_its_first_cycle
         "release",
         "expire",
         "prune",
+        "clock",
         "alerts",
     ]
     assert [heartbeat.run() for _ in range(3)] == [False, False, True]
-    assert [task.run() is False for task in tasks[1:]] == [False] * 5
+    assert [task.run() is False for task in tasks[1:]] == [False] * 6
 
 
 def fill(store: Store, count: int) -> None:
@@ -210,6 +212,7 @@ def test_much_to_prune_keeps_the_other_tasks_from_nothing_and_a_stop_does_not_wa
         last_cycle_at=last_cycle_at,
         retention=timedelta(days=1),
         public_url="",
+        calm_seconds=0.0,
     )
     with maintaining(*tasks):
         given.until(lambda: waiting and waiting[-1] < 3 * PRUNE_BATCH)

@@ -81,6 +81,7 @@ class Destinations(Repository):
                 "probes": 0,
                 "throttled_until": None,
                 "throttled_count": 0,
+                "rate_limited_until": None,
             },
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 
-from hub.model.delivery import Claim, State
+from hub.model.delivery import LONGEST_LEASE, Claim, State
 from hub.model.event import Event
 from hub.model.routing import Send
 from hub.store.session import Repository
@@ -23,12 +23,16 @@ class Overdue(Repository):
     ) -> list[Claim]:
         """Return claims whose lease ran out, locked, in the order of their ids: their process died.
 
+        A lease that ends later than any can was written by a clock that was ahead, and counts as run out.
+
         Those of destinations that are not `known` here only so long after, for a worker that knows them to
         come first; None knows all.
         """
-        ran_out = [is_in(State.SENDING), deliveries.c.lease_until < self._session.now]
+        now = self._session.now
+        has_lapsed = or_(deliveries.c.lease_until < now, deliveries.c.lease_until > now + LONGEST_LEASE)
+        ran_out = [is_in(State.SENDING), has_lapsed]
         if known is not None:
-            is_left = deliveries.c.lease_until < self._session.now - others_after
+            is_left = deliveries.c.lease_until < now - others_after
             ran_out.append(or_(deliveries.c.destination.in_(known), is_left))
         ids = select(deliveries.c.id).where(*ran_out).order_by(deliveries.c.id).limit(limit)
         locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
@@ -67,6 +71,18 @@ class Overdue(Repository):
             dead = update(deliveries).where(deliveries.c.id.in_(locked))
             self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
         return len(locked), len(locked) < limit
+
+    def bring_forward(self, destination: str, longest_wait: timedelta, *, limit: int = 500) -> int:
+        """Make due what is due later than `longest_wait` from now; return how many, at most `limit`."""
+        now = self._session.now
+        put_off = (is_in(State.PENDING), deliveries.c.destination == destination)
+        ids = select(deliveries.c.id).where(*put_off, deliveries.c.due_at > now + longest_wait)
+        ids = ids.order_by(deliveries.c.due_at).limit(limit)
+        locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
+        if locked:
+            due = update(deliveries).where(deliveries.c.id.in_(locked))
+            self._session.connection.execute(due.values(due_at=now))
+        return len(locked)
 
 
 def _lapsed_claim(row: Any) -> Claim:

@@ -9,6 +9,8 @@ from sqlalchemy import delete, func, select
 from hub.store.session import Repository
 from hub.store.tables import workers
 
+CLOCKS_APART_AT_MOST = timedelta(minutes=1)
+
 
 class Workers(Repository):
     """One row for each worker: the time of its last cycle."""
@@ -25,5 +27,11 @@ class Workers(Repository):
         self._session.connection.execute(delete(workers).where(workers.c.id == worker))
 
     def last_seen_at(self) -> datetime | None:
-        """Return the last heartbeat of any worker; None where none runs."""
-        return self._session.connection.execute(select(func.max(workers.c.seen_at))).scalar()
+        """Return the last heartbeat of any worker; None where none runs.
+
+        One of a clock that was ahead is no sign of life.
+        """
+        latest = select(func.max(workers.c.seen_at)).where(
+            workers.c.seen_at < self._session.now + CLOCKS_APART_AT_MOST
+        )
+        return self._session.connection.execute(latest).scalar()
