@@ -603,6 +603,16 @@ def test_the_built_in_mail_of_every_event_can_be_built(event_type):
     assert b"https://hub.test/e/1" in raw
 
 
+def test_no_name_is_a_link_in_the_built_in_mail():
+    summary = Summary(headline="New user", fields=(("Name", "evil.test"), ("Email", "ada@evil.test")))
+    message = EmailDestination.compose_builtin(None, summary, None, "")
+
+    for body in (message["text"], message["html"]):
+        assert "evil.\u2060test" in body
+        assert "ada@evil.test" in body
+        assert body.count("evil.test") == 1
+
+
 def test_the_built_in_mail_escapes_every_word():
     evil = "<script>x</script>{headline}{0}"
     summary = Summary(headline=evil, fields=((evil, evil), ("Empty", "")))

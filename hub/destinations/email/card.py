@@ -6,8 +6,11 @@ from markupsafe import Markup, escape
 
 from hub.model.event import Summary
 from hub.strings import one_line
+from hub.templating.filters import unlinked
 
 VALUE_LIMIT = 500
+_NAMES = ("Name", "Organization", "Username")
+"""The labels of what strangers call themselves."""
 
 # Mail clients know tables and styles inside elements; little else holds everywhere.
 _PAGE = Markup(
@@ -80,8 +83,10 @@ def lines(summary: Summary, note: str | None, link: str) -> str:
 
 
 def _fields(summary: Summary) -> list[tuple[str, str]]:
-    return [
+    fields = [
         (one_line(label, 60), one_line(value, VALUE_LIMIT))
         for label, value in summary.fields
         if value.strip()
     ]
+    # Mail programs make a link of "evil.example" wherever it stands.
+    return [(label, unlinked(value) if label in _NAMES else value) for label, value in fields]
