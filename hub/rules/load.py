@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path as FilePath
 
 from hub.config.files import Files, read_files
@@ -13,6 +14,7 @@ from hub.errors import ConfigError
 from hub.lint import check_routes
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
+from hub.rules.apart import apart
 from hub.rules.structures import check_config_structures
 from hub.rules.texts import check_config_texts
 from hub.rules.trial import CHECK_SECONDS, try_samples
@@ -47,8 +49,8 @@ def load_config(path: FilePath, templates: FilePath, environment: Mapping[str, s
 
 
 def usable_config(files: Files, environment: Mapping[str, str], *, trial_seconds: float = 0.0) -> Config:
-    """Do as `load_config`, with files that were read before; samples are tried for so long."""
-    checked = tried(check_files(files, environment), files, trial_seconds)
+    """Do as `load_config`, with files that were read before; samples are tried for so long, in a child."""
+    checked = tried(check_files(files, environment), files, trial_seconds, in_child=True)
     softened = (replace(problem, severity=Severity.WARNING) for problem in checked.tolerated)
     problems = tuple(sorted({*checked.problems, *softened}))
     if checked.config is None or not checked.is_usable:
@@ -95,15 +97,17 @@ def check_files(files: Files, environment: Mapping[str, str]) -> CheckedFiles:
     )
 
 
-def tried(checked: CheckedFiles, files: Files, seconds: float) -> CheckedFiles:
+def tried(checked: CheckedFiles, files: Files, seconds: float, *, in_child: bool = False) -> CheckedFiles:
     """Return the files with the problems that samples meet in so many seconds; as they are for none.
 
     A mistake is told once: no failure where an error stands already, and no doubt where a failure does.
     """
     if not seconds or checked.config is None or checked.document is None:
         return checked
-    folder = files.templates_folder.as_posix()
-    failures = presentable(try_samples(checked.config, checked.document, folder, seconds))
+    try_all = partial(
+        try_samples, checked.config, checked.document, files.templates_folder.as_posix(), seconds
+    )
+    failures = presentable(_problems_of_child(try_all) if in_child else try_all())
     failing = {_line(failure) for failure in failures if failure.severity is Severity.ERROR}
     known = (*checked.problems, *checked.tolerated, *failures)
     failures = tuple(failure for failure in failures if not _is_told(failure, known))
@@ -113,6 +117,11 @@ def tried(checked: CheckedFiles, files: Files, seconds: float) -> CheckedFiles:
         if problem.code != Code.EMPTY_VALUE or _line(problem) not in failing
     )
     return replace(checked, tolerated=(*rest, *failures))
+
+
+def _problems_of_child(work: Callable[[], list[Problem]]) -> list[Problem]:
+    items = apart(lambda: [vars(problem) for problem in work()]) or []
+    return [Problem(**{**item, "severity": Severity(item["severity"])}) for item in items]
 
 
 def _is_told(failure: Problem, known: Iterable[Problem]) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from hub import catalog
 from hub.catalog.variants import Body, declared_fields, is_free, variants
@@ -50,7 +51,10 @@ class _TimeUp(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """The conditions and send blocks of one route, with their paths, and the types of events they see."""
+    """The conditions and send blocks of one route, with their paths, and the types of events they see.
+
+    Routes that have all but their names and places in common have the same `key`.
+    """
 
     route: str
     source: str
@@ -58,6 +62,11 @@ class _Case:
     conditions: tuple[tuple[Path, str], ...]
     sends: tuple[tuple[Path, Send], ...]
     event_types: tuple[str, ...]
+
+    @cached_property
+    def key(self) -> str:
+        sends = [(send.to, send.fields) for _, send in self.sends]
+        return repr(([source for _, source in self.conditions], sends))
 
 
 def try_samples(config: Config, document: Document, templates_folder: str, seconds: float) -> list[Problem]:
@@ -120,11 +129,12 @@ def _case(config: Config, document: Document, path: Path, route: Route) -> _Case
 
 @dataclass(frozen=True, kw_only=True)
 class _Outcome:
-    """A body that was tried, the paths that were read of it, and whether it met the conditions."""
+    """A body that was tried, the paths that were read of it, and whether it met the conditions and passed."""
 
     body: Body
     paths: frozenset[str]
     is_met: bool
+    passes: bool
 
 
 class _Trial:
@@ -136,62 +146,71 @@ class _Trial:
         self._failures = failures
         self._ends_at = ends_at
         self._rules = load_rules(config)
-        self._passed: dict[object, _Outcome] = {}
+        self._passed: dict[tuple[str, str], _Outcome] = {}
+        self._passed_wholly: set[tuple[str, str]] = set()
         self._slow: set[Path] = set()
 
     def run(self, cases: list[_Case]) -> None:
         """Try the samples of all cases, then their variants: what time does not allow are variants."""
         outcomes: dict[tuple[int, str], _Outcome] = {}
-        for number, case in enumerate(cases):
-            for type_name in case.event_types:
-                if self._is_over(cases[number:]):
-                    return
-                outcomes[number, type_name] = self._try_sample(case, type_name)
-        for number, case in enumerate(cases):
-            for type_name in case.event_types:
-                outcome = outcomes[number, type_name]
-                for change, variant in variants(type_name, outcome.body, outcome.paths):
-                    if self._is_over(cases[number:]):
-                        return
-                    self._try(case, type_name, variant, change)
-
-    def _is_over(self, rest: list[_Case]) -> bool:
-        is_over = time.monotonic() > self._ends_at
-        self.untried = rest if is_over else []
-        return is_over
+        try:
+            for number, case in enumerate(cases):
+                self.untried = cases[number:]
+                for type_name in case.event_types:
+                    outcomes[number, type_name] = self._try_sample(case, type_name)
+            for number, case in enumerate(cases):
+                self.untried = cases[number:]
+                for type_name in case.event_types:
+                    self._try_variants(case, type_name, outcomes[number, type_name])
+        except _TimeUp:
+            return
+        self.untried = []
 
     def _try_sample(self, case: _Case, type_name: str) -> _Outcome:
-        """Try the sample, and where it does not meet the conditions, one near it that does."""
-        sample = catalog.sample(type_name)
-        outcome = self._try(case, type_name, sample, "")
-        if outcome.is_met:
-            return outcome
+        """Try the sample, and where it does not meet the conditions, one near it that does.
 
-        def first_unmet(body: Body, paths: set[str]) -> int | None:
-            return self._first_unmet(case, self._event(case, type_name, body, paths))[0]
-
-        conditions = [source for _, source in case.conditions]
-        met = meeting(type_name, sample, conditions, first_unmet, self._rules.sandbox.syntax)
-        return outcome if met is None else self._try(case, type_name, met, "")
-
-    def _try(self, case: _Case, type_name: str, body: Body, change: str) -> _Outcome:
-        """Try a body. One that passed a route passes every route with the same conditions and send blocks."""
-        key = (type_name, change, repr(case.conditions), repr([send for _, send in case.sends]))
+        One that passed a route passes every route with the same conditions and send blocks.
+        """
+        key = (type_name, case.key)
         if key in self._passed:
             return self._passed[key]
+        sample = catalog.sample(type_name)
+        outcome = self._try(case, type_name, sample, "")
+        if not outcome.is_met:
+
+            def first_unmet(body: Body, paths: set[str]) -> int | None:
+                return self._first_unmet(case, self._event(case, type_name, body, paths))[0]
+
+            conditions = [source for _, source in case.conditions]
+            met = meeting(type_name, sample, conditions, first_unmet, self._rules.sandbox.syntax)
+            outcome = outcome if met is None else self._try(case, type_name, met, "")
+        if outcome.passes:
+            self._passed[key] = outcome
+        return outcome
+
+    def _try_variants(self, case: _Case, type_name: str, outcome: _Outcome) -> None:
+        key = (type_name, case.key)
+        if key not in self._passed_wholly:
+            changes = variants(type_name, outcome.body, outcome.paths)
+            results = [self._try(case, type_name, body, change).passes for change, body in changes]
+            if outcome.passes and all(results):
+                self._passed_wholly.add(key)
+
+    def _try(self, case: _Case, type_name: str, body: Body, change: str) -> _Outcome:
         paths: set[str] = set()
         event = self._event(case, type_name, body, paths)
         unmet, error = self._first_unmet(case, event)
-        if unmet is not None:
-            if error is not None:
-                place = self._failures.place_of_condition(case.conditions[unmet][0])
-                self._add(case.route, place, error, event, paths, change)
-            return _Outcome(body=body, paths=frozenset(paths), is_met=False)
-        passes = [self._passes(case, path, send, event, paths, change) for path, send in case.sends]
-        outcome = _Outcome(body=body, paths=frozenset(paths), is_met=True)
-        if all(passes):
-            self._passed[key] = outcome
-        return outcome
+        if unmet is None:
+            results = [self._passes(case, path, send, event, paths, change) for path, send in case.sends]
+            return _Outcome(body=body, paths=frozenset(paths), is_met=True, passes=all(results))
+        if error is not None:
+            place = self._failures.place_of_condition(case.conditions[unmet][0])
+            self._add(case.route, place, error, event, paths, change)
+        return _Outcome(body=body, paths=frozenset(paths), is_met=False, passes=error is None)
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._ends_at:
+            raise _TimeUp
 
     def _event(self, case: _Case, type_name: str, body: Body, paths: set[str]) -> Event:
         """Return an event with that body; `paths` gets the fields that are read of its data."""
@@ -209,6 +228,7 @@ class _Trial:
 
     def _first_unmet(self, case: _Case, event: Event) -> tuple[int | None, TemplateError | None]:
         """Return the index of the first condition that does not hold, and its error where it fails."""
+        self._check_time()
         ZONE.set(self._config.timezone)
         scope = {**variables(event, case.route), **self._rules.bindings}
         for index, (_, condition) in enumerate(case.conditions):
@@ -228,6 +248,7 @@ class _Trial:
         composer = find_destination(destination.type) if destination else None
         if destination is None or composer is None or not send.fields or path in self._slow:
             return True
+        self._check_time()
         ZONE.set(destination.timezone)
         began_at = time.monotonic()
         try:

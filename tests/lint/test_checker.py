@@ -20,7 +20,7 @@ from hub.errors import TemplateError
 from hub.lint.filters import FAIL_ON_MISSING, FAIL_ON_NULL, PRINT_NONE
 from hub.model.problem import Problem, Severity
 from hub.rules.load import load_config, read_config
-from hub.templating.escapes import plain
+from hub.templating.escapes import html
 from hub.templating.filters import FILTERS
 from hub.templating.sandbox import Sandbox
 
@@ -179,7 +179,7 @@ def outcome(name: str, data: dict[str, None]) -> str:
     more = " | list" if name in LAZY else ""
     try:
         shown = Sandbox({}).text(
-            f"{{{{ data.x | {name}{ARGUMENTS.get(name, '')}{more} }}}}", {"data": data}, plain, name="text"
+            f"{{{{ data.x | {name}{ARGUMENTS.get(name, '')}{more} }}}}", {"data": data}, html, name="text"
         )
     except TemplateError:
         return "fails"
