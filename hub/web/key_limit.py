@@ -69,7 +69,8 @@ class KeyLimit:
             if window.count > ALLOWED or not self._may_write():
                 self._plan_flush()
                 return window.count > ALLOWED
-        total = self._write(actor)
+            is_first = window.count == 1
+        total = self._write(actor, is_told=is_first)
         with self._lock:
             window.count = max(window.count, total)
             return window.count > ALLOWED
@@ -80,15 +81,15 @@ class KeyLimit:
             self._is_flush_planned = False
             unwritten, self._unwritten = self._unwritten, Counter()
         if unwritten:
-            self._keep(unwritten)
+            self._keep(unwritten, is_told=True)
 
-    def _write(self, actor: Actor) -> int:
+    def _write(self, actor: Actor, *, is_told: bool) -> int:
         """Write the wrong keys of one address, and return how many all processes saw in its minute."""
         with self._lock:
             count = self._unwritten.pop(actor, 0)
-        return self._keep(Counter({actor: count})) if count else 0
+        return self._keep(Counter({actor: count}), is_told=is_told) if count else 0
 
-    def _keep(self, counts: Counter[Actor]) -> int:
+    def _keep(self, counts: Counter[Actor], *, is_told: bool) -> int:
         def work(transaction: Transaction) -> int:
             total = 0
             # In one order everywhere, so that two processes do not wait for each other.
@@ -97,12 +98,15 @@ class KeyLimit:
                 transaction.audit.add_refused(actor, counts[actor])
             return total
 
-        log.warning("access.refused", count=counts.total(), address=_in_words(counts))
+        refused = {"count": counts.total(), "address": _in_words(counts)}
         try:
-            return self._store.write(work)
+            total = self._store.write(work)
         except StoreError as error:
-            log.warning("access.refusals_not_kept", error=str(error))
+            log.warning("access.refused", **refused, error=str(error))
             return 0
+        if is_told:
+            log.warning("access.refused", **refused)
+        return total
 
     def _window(self, address: str) -> _Window:
         now = self._clock()

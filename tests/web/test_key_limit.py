@@ -61,11 +61,16 @@ def test_one_address_has_too_many_from_the_eleventh_until_its_minute_is_over(
     assert (other, later) == ([False], [True])
 
 
-def test_all_that_one_address_tries_is_one_entry(limit: KeyLimit, store: Store) -> None:
-    wrong(limit, "192.0.2.1", 500)
-    limit.flush()
+def test_all_that_one_address_tries_is_one_entry_and_two_log_lines(limit: KeyLimit, store: Store) -> None:
+    with capture_logs() as lines:
+        wrong(limit, "192.0.2.1", 500)
+        limit.flush()
 
     assert refused(store) == [("192.0.2.1", 500)]
+    assert [(line["event"], line["count"]) for line in lines] == [
+        ("access.refused", 1),
+        ("access.refused", 490),
+    ]
 
 
 def test_what_many_addresses_try_costs_few_writes_and_log_lines(limit: KeyLimit, store: Store) -> None:
