@@ -67,6 +67,7 @@ class _Collector:
         self._document = document
         self._folder = templates_folder
         self._documents: dict[str, Document | None] = {document.file: document}
+        self._first_paths: dict[Position, Path] = {}
 
     def scopes(self) -> Iterator[Scope]:
         """Yield the scope of each route, then those of `unmatched` and `problems`."""
@@ -148,7 +149,9 @@ class _Collector:
     def _texts_at(self, path: Path, needed_by: str = "") -> Iterator[Text]:
         """Yield the texts at or below a path of routes.yaml."""
         for text_path, source in self._document.texts(path):
-            location = TextLocation(file=self._document.file, path=text_path)
+            # What aliases repeat is one text, with one place.
+            first_path = self._first_paths.setdefault(self._document.at(text_path), text_path)
+            location = TextLocation(file=self._document.file, path=first_path)
             yield Text(location=location, source=source, noun="this route", needed_by=needed_by)
 
     def _texts_of_files(self, name: str, mark: TemplateName) -> Iterator[Text]:

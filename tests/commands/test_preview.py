@@ -202,6 +202,7 @@ def test_a_payload_that_is_no_such_event_is_wrong_usage(run, tmp_path, content, 
         ("data.first_name", "must be a path"),
         ("first_name=Ada", "write data.first_name"),
         ("data.first_name.x=1", "set data.first_name itself"),
+        ("data.frist_name=Ada", "user.created has no data.frist_name; did you mean data.first_name?"),
     ],
 )
 def test_a_change_that_leads_nowhere_is_wrong_usage(run, change, message):

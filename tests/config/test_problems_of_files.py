@@ -740,3 +740,36 @@ def test_any_values_in_any_block_load_or_are_a_problem(
     text = yaml.safe_dump(whole, allow_unicode=True)
 
     assert_bounded(tmp_path_factory.getbasetemp(), text.encode("utf-8", "replace"))
+
+
+def test_a_destination_has_the_time_zone_of_defaults_unless_its_own(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        SOURCES + "defaults: {timezone: Europe/Berlin}\n"
+        "destinations: {a: {type: console}, b: {type: console, timezone: Asia/Tokyo}}\n"
+        "unmatched: {send: [a, b]}\n",
+    )
+
+    assert config.timezone == "Europe/Berlin"
+    assert [config.destinations[name].timezone for name in "ab"] == ["Europe/Berlin", "Asia/Tokyo"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "destinations: {a: {type: email, smtp_url: 'smtps://m.test:587', from: a@x.test, to: a@x.test}}\n"
+            "unmatched: {send: a}\n"
+        ),
+        "destinations: {a: {type: http, url: 'https://x.webhook.office.com/a'}}\nunmatched: {send: a}\n",
+        "destinations: {a: {type: http, url: 'https://x.test'}}\nunmatched: {send: {to: a, json: '[1]'}}\n",
+    ],
+)
+def test_what_is_surely_not_meant_fails_a_check_and_stops_no_start(tmp_path: Path, text: str) -> None:
+    checked, problems = read_config(write(tmp_path, SOURCES + text), TEMPLATES, {})
+
+    assert (checked, [(problem.code, problem.severity) for problem in problems]) == (
+        None,
+        [("not-meant", Severity.ERROR)],
+    )
+    assert [warning.severity for warning in load(tmp_path, SOURCES + text).warnings] == [Severity.WARNING]

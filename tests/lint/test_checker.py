@@ -126,6 +126,20 @@ def test_a_template_of_two_routes_is_checked_for_both(tmp_path: Path) -> None:
     assert [described(problem).partition(";")[0] for problem in one] == [other]
 
 
+def test_a_text_that_an_alias_repeats_is_told_once_for_all_its_events(tmp_path: Path) -> None:
+    path, templates = written(tmp_path, "user.created", "x")
+    head = path.read_text().partition(', "routes"')[0]
+    created = (
+        '{"name": "a", "events": "user.created", "send": {"to": "log", "text": &text "{{ data.frist }}"}}'
+    )
+    updated = '{"name": "b", "events": "user.updated", "send": {"to": "log", "text": *text}}'
+    path.write_text(f'{head}, "routes": [{created}, {updated}]}}')
+
+    assert [described(problem).partition("] ")[2] for problem in read_config(path, templates, {})[1]] == [
+        'user.created, user.updated have no data.frist; "hub events user.created" lists what it has'
+    ]
+
+
 def test_the_texts_of_a_structure_in_a_file_are_templates(tmp_path: Path) -> None:
     path, templates = written(tmp_path, "waitlistEntry.created", "x")
     routes = json.loads(path.read_text())

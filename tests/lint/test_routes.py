@@ -129,3 +129,32 @@ def test_the_same_message_twice_is_found(tmp_path: Path) -> None:
         'duplicate-send this sends the same message to "log" a second time; remove it'
     ]
     assert problems_of(tmp_path, sends.replace("ALLOW", ", allow: duplicate-send")) == []
+
+
+def test_stops_that_cover_a_route_together_are_named_together(tmp_path: Path) -> None:
+    first = route("a", "user.created", "source: clerk, stop: true")
+    second = route("b", "[user.updated, user.deleted]", "source: clerk, stop: true")
+    covered = route("c", "user.*", "source: clerk")
+
+    assert problems_of(tmp_path, first + second + covered) == [
+        (
+            'unreachable-route no event gets here: "a" in line 8 and "b" in line 9 take them all and have '
+            "stop: true; move this route above them"
+        )
+    ]
+    assert problems_of(tmp_path, first + covered) == []
+    assert problems_of(tmp_path, first + second + route("c", "user.*")) == []
+    assert problems_of(tmp_path, first + second + route("c", "user.*", "source: clerk, enabled: false")) == []
+
+
+def test_what_a_destination_or_a_source_allows_is_not_told(tmp_path: Path) -> None:
+    allowing = HEAD.replace("type: console", "type: console, allow: [unused-destination, one-time-secret]")
+    secret = "  - {name: a, events: invitation.created, send: {to: log, text: '{{ data.url }}'}}\n"
+    ignoring = HEAD.replace("type: clerk,", "type: clerk, ignore: [usr.created],")
+    allowed = ignoring.replace("allow: secret-in-file", "allow: [secret-in-file, unknown-event]")
+
+    assert [problem.partition(" ")[0] for problem in problems_of(tmp_path, secret)] == ["one-time-secret"]
+    assert problems_of(tmp_path, secret, allowing) == []
+    assert problems_of(tmp_path, "", allowing.replace("unmatched: {send: log}", "")) == []
+    assert [problem.partition(" ")[0] for problem in problems_of(tmp_path, "", ignoring)] == ["unknown-event"]
+    assert problems_of(tmp_path, "", allowed) == []

@@ -222,3 +222,41 @@ def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
     assert [str(problem) for problem in problems] == [
         f"{path}:1:1: error[unreadable-file]: the tests cannot be read: there is no such file"
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("data.frist_name", "user.created has no data.frist_name; did you mean data.first_name?"),
+        ("data.primary_email", "user.created has no data.primary_email; did you mean data | primary_email?"),
+        ("data.email_addresses[0].emial", "user.created has no data.email_addresses[].emial; there are"),
+        ("data.email_addresses.0.emial", "user.created has no data.email_addresses[].emial; there are"),
+    ],
+)
+def test_a_path_that_the_event_does_not_have_is_a_problem_as_in_a_template(
+    tmp_path: Path, path: str, message: str
+) -> None:
+    cases, (problem,) = read(tmp_path, f"{HEAD}  set: {{'{path}': x}}\n  expect: []\n")
+
+    assert cases[0].name == "one"
+    assert problem.startswith(f"3:9: error[unknown-field]: {message}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("data.first_name", "data.public_metadata.seats.most", "data.email_addresses.0.email_address"),
+        *("data.scim.directory_id", "timestamp", "event_attributes.http_request.client_ip"),
+    ],
+)
+def test_a_path_that_the_event_may_have_is_none(tmp_path: Path, path: str) -> None:
+    assert read(tmp_path, f"{HEAD}  set: {{'{path}': x}}\n  expect: []\n")[1] == []
+
+
+def test_what_a_payload_has_may_be_set_whatever_the_catalog_says(tmp_path: Path) -> None:
+    (tmp_path / "new.json").write_text(json.dumps({"type": "user.created", "data": {"nick": "a"}}))
+    case = "- {name: one, payload: new.json, set: {data.nick: b, data.nock: c}, expect: []}\n"
+
+    assert [problem.partition(";")[0] for problem in read(tmp_path, case)[1]] == [
+        "1:54: error[unknown-field]: user.created has no data.nock"
+    ]
