@@ -172,16 +172,22 @@ class Executor:
 class ThreadPool:
     """Threads that render and send; unlike those of the library, one that hangs lets its process end."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, name: str = "send") -> None:
         self._size = size
+        self._name = name
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._idle: SimpleQueue[None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job as soon as a thread is free; it raises nothing."""
+        # Where little is to do few threads do it: what they need is at hand.
         if len(self._threads) < self._size:
-            self._threads.append(threading.Thread(target=self._run, name="send", daemon=True))
-            self._threads[-1].start()
+            if self._idle.empty():
+                self._threads.append(threading.Thread(target=self._run, name=self._name, daemon=True))
+                self._threads[-1].start()
+            else:
+                self._idle.get()
         self._jobs.put(job)
 
     def close(self) -> None:
@@ -192,6 +198,8 @@ class ThreadPool:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            if len(self._threads) < self._size:
+                self._idle.put(None)
 
 
 def _filled(message: Message, config: DestinationConfig, rules: Rules) -> Message:

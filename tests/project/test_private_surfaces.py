@@ -276,7 +276,8 @@ def test_gunicorns_threads_serve_in_run() -> None:
     assert worker.alive is True
     assert worker.is_parent_alive() is True
     assert worker.notify() is None
-    assert (worker.tpool, worker.app) == (None, None)
+    assert worker.app is None
+    assert worker.cfg.keepalive == 620
     assert {"run", "handle_exit", "init_process"} <= set(vars(ThreadWorker))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import socket
+import threading
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, cast
@@ -27,7 +29,7 @@ class Phase(Enum):
 
 
 Handle = Callable[[Callable[[bool], None]], None]
-"""Handles the request in a connection's socket, and then calls in the loop: may another request follow?"""
+"""Has a thread handle the request in a connection's socket, which then calls: may another request follow?"""
 
 Connect = Callable[[MemorySocket, Any, Any], Handle]
 """Returns what handles the requests of a connection, of its socket, the client's address and ours."""
@@ -36,15 +38,24 @@ Connect = Callable[[MemorySocket, Any, Any], Handle]
 class Connection(asyncio.BufferedProtocol):
     """One client. Whatever it does or leaves undone, it costs a socket and what it has sent, but no thread.
 
-    `read_buffer` may be shared with others: what is read is taken out of it at once.
+    Most answers are sent whole by the thread that made them, and the loop notes so when it next looks at the
+    connection; so a request costs it one turn. What both of them touch they touch under a lock, which also
+    keeps the descriptor theirs while a thread sends. `read_buffer` may be shared with other connections: what
+    is read is taken out of it at once.
     """
 
-    def __init__(self, registry: Registry, connect: Connect, read_buffer: memoryview) -> None:
+    def __init__(
+        self, registry: Registry, connect: Connect, read_buffer: memoryview, client: socket.socket
+    ) -> None:
         self.buffered_bytes = 0
         self._registry = registry
         self._connect = connect
         self._read_buffer = read_buffer
-        self._time = asyncio.get_running_loop().time
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._is_answered = False
+        self._is_lost = False
         self._socket = MemorySocket()
         self._buffer = bytearray()
         self._framing = Framing()
@@ -53,12 +64,13 @@ class Connection(asyncio.BufferedProtocol):
         self._is_kept = True
         self._is_idle = False
         self._has_ended = False
+        self._is_writable = True
         self._handled_bytes = self._untaken_bytes = 0
         self._answer_ends = math.inf
 
     @property
     def is_handled(self) -> bool:
-        return self._phase is Phase.HANDLED
+        return self._phase is Phase.HANDLED and not self._is_answered
 
     # -- asyncio's calls ------------------------------------------------------------------------------
 
@@ -73,6 +85,8 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
+        with self._lock:
+            self._is_lost = True
         self._registry.remove(self)
         self._buffer.clear()
 
@@ -82,20 +96,26 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, count: int) -> None:
         if self._phase is Phase.CLOSING:
             return
-        if self._phase is not Phase.RECEIVING:
-            # Pipelined: it is read on once the answer before is taken.
+        with self._lock:
+            self._buffer += self._read_buffer[:count]
+            is_pipelined = self.is_handled or self._phase is Phase.ANSWERING
+        if is_pipelined:
+            # It is read on once the answer before is taken.
             self._transport.pause_reading()
-        elif self._is_idle:
-            self._receive_within(self._registry.limits.request_seconds)
-        self._is_idle = False
-        self._buffer += self._read_buffer[:count]
+        else:
+            self._note_answer()
+            if self._is_idle:
+                self._receive_within(self._registry.limits.request_seconds)
+            self._is_idle = False
         self._registry.buffer(self, count)
         if self._phase is Phase.RECEIVING:
             self._advance()
 
     def eof_received(self) -> bool:
         """Return True to keep the other direction open."""
-        self._has_ended = True
+        with self._lock:
+            self._has_ended = True
+        self._note_answer()
         if self._phase is Phase.RECEIVING:
             self._break_off()
         return self._phase in (Phase.HANDLED, Phase.ANSWERING)
@@ -107,7 +127,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- from a request to its answer -----------------------------------------------------------------
 
     def _receive_within(self, seconds: float) -> None:
-        self._enter(Phase.RECEIVING, min(self._time() + seconds, self._registry.receive_ends))
+        self._enter(Phase.RECEIVING, min(self._loop.time() + seconds, self._registry.receive_ends))
 
     def _enter(self, phase: Phase, deadline: float) -> None:
         self._phase = phase
@@ -132,17 +152,48 @@ class Connection(asyncio.BufferedProtocol):
         del request[size:]
         self._handled_bytes = size
         self._framing = Framing()
+        self._is_writable = not self._transport.get_write_buffer_size()
         self._socket.put(request)
+        self._is_answered = False
         self._enter(Phase.HANDLED, math.inf)
         self._handle(self._answer)
 
     def _answer(self, is_kept: bool) -> None:
+        """Send the answer from its thread, and tell the loop where there is more to do."""
         answer = self._socket.take_answer()
+        is_kept = is_kept and self._is_kept
+        with self._lock:
+            taken = self._send_now(answer)
+            is_over = is_kept and taken == len(answer)
+            self._is_answered = is_over and not self._buffer and not self._has_ended
+            if self._is_answered:
+                return
+        # The loop of a process that stops may be gone.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._go_on, answer[taken:], is_kept)
+
+    def _send_now(self, answer: bytes) -> int:
+        """Return the number of bytes that were sent; none where the loop will find out why not."""
+        if self._is_lost or not self._is_writable:
+            return 0
+        try:
+            return self._client.send(answer, socket.MSG_DONTWAIT)
+        except OSError:
+            return 0
+
+    def _note_answer(self) -> None:
+        """Wait for the next request after an answer that its thread sent alone."""
+        if self._phase is Phase.HANDLED and self._is_answered:
+            self._registry.release(self, self._handled_bytes)
+            self._is_idle = True
+            self._receive_within(self._registry.limits.idle_seconds)
+
+    def _go_on(self, rest: bytes, is_kept: bool) -> None:
         if self._transport.is_closing():
             return
         self._registry.release(self, self._handled_bytes)
-        self._is_kept = self._is_kept and is_kept
-        self._send(answer)
+        self._is_kept = is_kept
+        self._send(rest)
 
     def _refuse(self, answer: bytes) -> None:
         self._is_kept = False
@@ -153,8 +204,8 @@ class Connection(asyncio.BufferedProtocol):
         limits = self._registry.limits
         self._transport.write(answer)
         self._untaken_bytes = self._transport.get_write_buffer_size()
-        self._answer_ends = self._time() + limits.answer_seconds
-        self._enter(Phase.ANSWERING, self._time() + limits.untaken_seconds)
+        self._answer_ends = self._loop.time() + limits.answer_seconds
+        self._enter(Phase.ANSWERING, self._loop.time() + limits.untaken_seconds)
         if not self._untaken_bytes:
             self._finish_answer()
 
@@ -186,7 +237,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._has_ended:
             self._transport.close()
             return
-        self._enter(Phase.CLOSING, self._time() + self._registry.limits.closing_seconds)
+        self._enter(Phase.CLOSING, self._loop.time() + self._registry.limits.closing_seconds)
         self._transport.resume_reading()
         # Who has reset the connection has none to shut down.
         with contextlib.suppress(OSError):
@@ -199,6 +250,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- the registry's calls -------------------------------------------------------------------------
 
     def check(self, now: float) -> None:
+        self._note_answer()
         if self._phase is Phase.ANSWERING:
             self._watch_answer(now)
         if now >= self._deadline:
@@ -223,6 +275,10 @@ class Connection(asyncio.BufferedProtocol):
         return self._phase is Phase.RECEIVING and self._framing.head_size > 0
 
     def shed(self) -> None:
+        self._note_answer()
+        if not self.buffered_bytes:
+            return
+        self._registry.note("evicted")
         if self._has_head():
             self._refuse(refusals.OVERLOADED)
         else:
@@ -235,6 +291,7 @@ class Connection(asyncio.BufferedProtocol):
         self.abort()
 
     def stop(self, deadline: float) -> None:
+        self._note_answer()
         if self._phase is Phase.RECEIVING:
             self._deadline = min(self._deadline, deadline)
 

@@ -29,7 +29,7 @@ class Member(Protocol):
         """Do what a deadline that has passed demands."""
 
     def shed(self) -> None:
-        """Give up the request that is on its way, and its bytes."""
+        """Give up what it buffers."""
 
     def evict(self) -> None:
         """Close it at once, so that others have its place."""
@@ -85,7 +85,6 @@ class Registry:
         self._buffered_bytes += count
         while self._buffered_bytes > self.limits.buffer_bytes and (oldest := self._oldest(1)):
             oldest.shed()
-            self.note("evicted")
 
     def release(self, member: Member, count: int) -> None:
         member.buffered_bytes -= count

@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from hub.delivery.executor import ThreadPool
 from hub.web.server.connection import Connection, Handle
 from hub.web.server.memory_socket import MemorySocket
 from hub.web.server.registry import Registry
@@ -43,6 +43,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._loop = asyncio.get_running_loop()
         self._registry = Registry(self.app.limits)
         self._read_buffer = memoryview(bytearray(READ_BYTES))
+        self._threads = ThreadPool(self.cfg.threads, "web")
         self._arrivals: set[asyncio.Task[Any]] = set()
         stopping = asyncio.Event()
         self._loop.add_signal_handler(signal.SIGTERM, stopping.set)
@@ -70,7 +71,6 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._check()
             await asyncio.sleep(CHECK_SECONDS / 10)
         self._registry.abort_all()
-        self.tpool.shutdown(wait=False, cancel_futures=True)
 
     def _accept(self, listener: Any) -> None:
         try:
@@ -84,7 +84,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not self._registry.make_room():
             client.close()
             return
-        make = partial(Connection, self._registry, self._connect, self._read_buffer)
+        make = partial(Connection, self._registry, self._connect, self._read_buffer, client)
         arrival = self._loop.create_task(self._loop.connect_accepted_socket(make, client))
         self._arrivals.add(arrival)
         arrival.add_done_callback(self._forget)
@@ -98,22 +98,15 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _connect(self, socket: MemorySocket, client: Any, own: Any) -> Handle:
         conn = TConn(self.cfg, socket, client, own)
         conn.data_ready = True
-        return partial(self._submit, conn)
+        return lambda answer: self._threads.submit(lambda: self._run_one(conn, answer))
 
-    def _submit(self, conn: TConn, answer: Callable[[bool], None]) -> None:
-        future = self.tpool.submit(self._run_one, conn)
-        future.add_done_callback(partial(self._report, answer))
-
-    def _run_one(self, conn: TConn) -> bool:
-        """Handle a request in a thread; return True if another may follow.
+    def _run_one(self, conn: TConn, answer: Callable[[bool], None]) -> None:
+        """Handle a request in a thread, and say if another may follow.
 
         None may where the parser saw its end elsewhere: the answers after it would be those of others.
         """
-        is_kept = self.handle(conn)
-        return bool(is_kept) and not conn.sock.unread_bytes and not conn.parser.unreader.buf.getvalue()
-
-    def _report(self, answer: Callable[[bool], None], future: Future[bool]) -> None:
-        is_kept = not future.cancelled() and not future.exception() and future.result()
-        # The loop of a process that stops may be gone.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(answer, is_kept)
+        is_kept = False
+        with contextlib.suppress(SystemExit):
+            is_kept = self.handle(conn) and not conn.sock.unread_bytes
+            is_kept = is_kept and not conn.parser.unreader.buf.getvalue()
+        answer(is_kept)
