@@ -250,7 +250,11 @@ class Reports(Repository):
         """
         waiting = (
             select(deliveries.c.id)
-            .where(is_in(State.PENDING), deliveries.c.destination == destination)
+            .where(
+                is_in(State.PENDING),
+                deliveries.c.destination == destination,
+                deliveries.c.due_at.is_not(None),
+            )
             .order_by(deliveries.c.due_at.desc())
             .limit(ERRORS_LOOKED_AT)
             .subquery()
