@@ -12,6 +12,7 @@ from hub.errors import ConfigError
 from hub.health.facts import REFUSED_EDIT
 from hub.ingest.route import Rules
 from hub.model.config import Config
+from hub.model.problem import Severity
 from hub.rules.reload import (
     KEEP_AGAIN_SECONDS,
     KEPT_FILES,
@@ -202,7 +203,7 @@ def test_what_was_never_good_does_not_start(world: World) -> None:
         world.begin()
 
 
-def test_a_change_of_the_environment_can_make_the_last_good_files_bad(world: World) -> None:
+def test_no_change_of_the_environment_makes_the_last_good_files_bad(world: World) -> None:
     world.settle()
     world.settings.config_path.write_text("version: 2")
     world.settings = Settings(
@@ -210,9 +211,13 @@ def test_a_change_of_the_environment_can_make_the_last_good_files_bad(world: Wor
         templates_path=world.settings.templates_path,
         environment={"SECRET": "no secret"},
     )
+    serving = world.begin()
+    (source,) = serving.rules.config.sources.values()
 
-    with pytest.raises(ConfigError, match="version"):
-        world.begin()
+    assert [problem.code for problem in serving.refused if problem.severity is Severity.ERROR] == [
+        *("missing-key", "bad-version")
+    ]
+    assert (source.signing.secrets, source.signing.missing) == ((), ("SECRET",))
 
 
 def test_each_edit_is_logged_once_by_all_processes_together(
