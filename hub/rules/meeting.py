@@ -9,12 +9,21 @@ import jinja2
 from jinja2 import nodes
 
 from hub import catalog
+from hub.catalog.fields import Field
 from hub.catalog.variants import Body, declared_fields, variants, with_value
 from hub.errors import HubError
 
 MOST_TRIES = 400
 DEEPEST = 4
 """As many fields at most are changed together."""
+
+_KINDS: tuple[tuple[str, tuple[type, ...], tuple[Any, ...]], ...] = (
+    ("string", (str,), ("x",)),
+    ("boolean", (bool,), (True, False)),
+    ("integer", (int, float), (1, 0)),
+    ("number", (int, float), (1, 0)),
+)
+"""JSON's names of types with Python's types, and values of theirs."""
 
 FirstUnmet = Callable[[Body, set[str]], int | None]
 """Gives the index of the first condition that a body does not meet, and adds the paths that were read."""
@@ -60,14 +69,24 @@ class _Search:
     def _candidates(self, body: Body, paths: set[str], unmet: int) -> Iterator[Body]:
         fields = declared_fields(self._type_name)
         for path in sorted(paths):
-            field = fields.get(path)
-            enum = field.enum if field else ()
-            for value in dict.fromkeys((*enum, *self._constants[unmet], True, False, 1, "x")):
+            for value in _possible(fields.get(path), self._constants[unmet]):
                 candidate = with_value(body, path, value) or _with_new(body, path, value)
                 if candidate is not None:
                     yield candidate
         for _, variant in variants(self._type_name, body, paths):
             yield variant
+
+
+def _possible(field: Field | None, constants: tuple[Any, ...]) -> Iterator[Any]:
+    """Yield values that a field may have, those that the condition names first."""
+    if field and field.enum:
+        yield from field.enum
+        return
+    types = field.types if field else ("string", "boolean", "integer")
+    for name, kinds, others in _KINDS:
+        if name in types:
+            yield from (value for value in constants if type(value) in kinds)
+            yield from others
 
 
 def _with_new(body: Body, path: str, value: Any) -> Body | None:
