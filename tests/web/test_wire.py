@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -114,6 +115,17 @@ def test_twenty_pipelined_requests_are_answered_in_turn(served: WebServer) -> No
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
     assert answers(served, b"".join(requests * 6) + HEALTH + last) == [200, 400, 400] * 6 + [200, 200]
+
+
+def test_requests_that_come_while_another_is_handled_are_answered(served: WebServer) -> None:
+    with served.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number in range(200):
+            received = b""
+            for _ in range(1 + number % 3):
+                connection.sendall(HEALTH)
+            while received.count(b"HTTP/1.1 200 ") < 1 + number % 3:
+                received += connection.recv(65536)
 
 
 def test_who_asks_before_sending_a_body_is_told_to_go_on(served: WebServer) -> None:

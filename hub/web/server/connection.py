@@ -155,6 +155,9 @@ class Connection(asyncio.BufferedProtocol):
         self._is_writable = not self._transport.get_write_buffer_size()
         self._socket.put(request)
         self._is_answered = False
+        if not self._buffer:
+            # The loop may not hear of the answer before it reads on.
+            self._transport.resume_reading()
         self._enter(Phase.HANDLED, math.inf)
         self._handle(self._answer)
 
