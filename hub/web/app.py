@@ -77,7 +77,7 @@ class Hub(Flask):
     def close(self) -> None:
         """Keep what was counted, for its process ends."""
         self.requests.close()
-        self.extensions["hub"].key_limit.flush()
+        self.extensions["hub"].key_limit.close()
 
 
 def create_app(store: Store, serving: Callable[[], Serving], settings: Settings) -> Hub:

@@ -57,7 +57,7 @@ class KeyLimit:
         self._windows: dict[str, _Window] = {}
         self._unwritten: Counter[Actor] = Counter()
         self._allowance, self._refilled_at = BURST, clock()
-        self._is_flush_planned = False
+        self._timer: threading.Timer | None = None
 
     def add(self, actor: Actor) -> bool:
         """Count a wrong key; return True where its address has had too many within a minute."""
@@ -78,10 +78,18 @@ class KeyLimit:
     def flush(self) -> None:
         """Write what waits to be written, in one transaction."""
         with self._lock:
-            self._is_flush_planned = False
+            self._timer = None
             unwritten, self._unwritten = self._unwritten, Counter()
         if unwritten:
             self._keep(unwritten, is_told=True)
+
+    def close(self) -> None:
+        """Write what waits to be written now, for the process ends."""
+        with self._lock:
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            self.flush()
 
     def _write(self, actor: Actor, *, is_told: bool) -> int:
         """Write the wrong keys of one address, and return how many all processes saw in its minute."""
@@ -128,11 +136,10 @@ class KeyLimit:
         return True
 
     def _plan_flush(self) -> None:
-        if not self._is_flush_planned:
-            self._is_flush_planned = True
-            timer = threading.Timer(self._flush_seconds, self.flush)
-            timer.daemon = True
-            timer.start()
+        if self._timer is None:
+            self._timer = threading.Timer(self._flush_seconds, self.flush)
+            self._timer.daemon = True
+            self._timer.start()
 
 
 def _other(actor: Actor) -> Actor:

@@ -20,7 +20,9 @@ from hub.web.sessions import keep_session_key
 def world(tmp_path: Path) -> Iterator[World]:
     store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
     store.migrate()
-    yield World(store=store, config=a_config(), settings=Settings(password=PASSWORD))
+    world = World(store=store, config=a_config(), settings=Settings(password=PASSWORD))
+    yield world
+    world.close()
     store.close()
 
 

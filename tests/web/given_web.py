@@ -27,6 +27,7 @@ from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
 from hub.web import create_app
+from hub.web.app import Hub
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSWORD = "correct horse battery"
@@ -98,6 +99,7 @@ class World:
     settings: Settings
     refused: tuple[Problem, ...] = ()
     _rules: dict[int, Rules] = field(default_factory=dict)
+    _apps: list[Hub] = field(default_factory=list)
 
     def serving(self) -> Serving:
         return Serving(rules=self.rules(), since=SINCE, refused=self.refused)
@@ -108,7 +110,14 @@ class World:
         return self._rules[id(self.config)]
 
     def app(self, **changes: Any) -> Flask:
-        return create_app(self.store, self.serving, replace(self.settings, **changes))
+        app = create_app(self.store, self.serving, replace(self.settings, **changes))
+        self._apps.append(app)
+        return app
+
+    def close(self) -> None:
+        """End what the apps have begun in the background."""
+        for app in self._apps:
+            app.close()
 
     def send(self, client: FlaskClient, body: bytes, message_id: str = "msg_1") -> dict[str, Any]:
         """One genuine event through the front door; returns what was answered."""
