@@ -20,7 +20,7 @@ from hub.terminal.printing import inline, say
 
 @click.command()
 @sample_options
-@click.option("--url", help="Where the hub serves; http://127.0.0.1:8000 by default, or PORT there.")
+@click.option("--url", help="Where the hub serves; by default on this machine, as HUB_BIND and PORT have it.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, help="Post it so many times.")
 def command(
     event: str | None,
