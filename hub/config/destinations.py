@@ -127,7 +127,7 @@ def _read_known_destination(
         )
     )
     options = None if missing else options
-    target = SendTarget(type=destination, options=options)
+    target = SendTarget(type=destination, options=options, is_fixed=not report.has_values(path))
     if common is None or (options is None and not missing):
         return target, None
     config = _destination_config(str(path[-1]), destination, common, defaults)

@@ -75,6 +75,10 @@ class Report:
                     where, Code.BAD_VARIABLE, self.faults[where], Severity.ERROR, offset, self.tolerated
                 )
 
+    def tolerate(self, path: Path, code: Code, message: str) -> None:
+        """Report an error about the value at a path that comes of the environment: a hub starts with it."""
+        self._add(path, code, message, Severity.ERROR, None, self.tolerated)
+
     def fall_back(self, path: Path) -> None:
         """Let the defaults of a text hold instead of the environment's values."""
         _assign(self.value, path, self.written_at(path))

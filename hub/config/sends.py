@@ -31,11 +31,13 @@ _READ_BY_PEOPLE = ("text", "html", "subject", "recipient")
 class SendTarget:
     """A destination as a send block refers to it.
 
-    `type` is None where it is not known, `options` where they are not right or not complete.
+    `type` is None where it is not known, `options` where they are not right or not complete. `is_fixed` tells
+    that no value of the environment is in them.
     """
 
     type: type[Destination] | None = None
     options: Block | None = None
+    is_fixed: bool = True
 
 
 def read_sends(
@@ -126,7 +128,7 @@ def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, san
             report, path, shape, keys=keys, noun=noun, other_keys=("to",), nullable=free, lenient=True
         )
         if model is not None:
-            _check_block(report, path, keys, target.type, target.options, model)
+            _check_block(report, path, keys, target.type, target, model)
     fields = {key: report.value_at((*path, key)) for key in keys}
     return replace(send, fields=fields, unset=tuple(unset), line=report.document.at(path).line)
 
@@ -143,22 +145,25 @@ def _check_block(
     path: Path,
     keys: Collection[str],
     destination: type[Destination],
-    options: Block | None,
+    target: SendTarget,
     model: Block,
 ) -> None:
     """Report what a destination says of a whole block: of the file, and of the values of variables in it."""
+    options = target.options
     with_values = list(destination.check(options, model))
     by_file = with_values
-    if report.has_values(path):
+    if report.has_values(path) or not target.is_fixed:
         written = destination.Send.model_validate({key: report.written_at((*path, key)) for key in keys})
-        by_file = list(destination.check(options, written))
+        by_file = list(destination.check(options if target.is_fixed else None, written))
     for message in by_file:
         _report_own(report, path, keys, destination.Send, message)
     for message in with_values:
-        if message not in by_file:
+        if message not in by_file and report.has_values(path):
             report.unusable(path, message)
             for key in keys:
                 report.fall_back((*path, key))
+        elif message not in by_file:
+            report.tolerate(path, Code.BAD_SEND, message)
 
 
 def _report_own(

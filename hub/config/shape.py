@@ -112,14 +112,14 @@ def _with_values(
             _, message = _message(_subject(where) or noun, _value_at(values, where), path_errors)
             report.unusable(path + where, message)
     lacking = [key for key in block if report.lacking((*path, key))]
-    if not lacking or not lenient:
-        return None if lacking else checked
-    for key in lacking:
+    if not lacking:
+        return checked
+    for key in lacking if lenient else ():
         values.pop(key, None)
         if not report.is_undecided((*path, key)):
             report.fall_back((*path, key))
             values[key] = block[key]
-    return _validated(report, path, model, values)[0]
+    return _validated(report, path, model, values)[0] if lenient else None
 
 
 def _validated(

@@ -146,6 +146,20 @@ def test_what_keys_say_without_any_value_is_checked_whether_variables_are_set(
     ]
 
 
+def test_what_only_a_value_makes_wrong_in_another_block_stops_no_start(tmp_path: Path) -> None:
+    text = SOURCES + "destinations: {crm: {type: http, url: '${URL}'}}\n"
+    text += "unmatched: {send: {to: crm, query: {key: x}}}\n"
+    environment = {"URL": "https://crm.example.com?key=y"}
+
+    problem = "[bad-send]: query has 'key', which the destination's url has already; keep one"
+
+    assert [str(warning).partition(": ")[2] for warning in load(tmp_path, text, environment).warnings][
+        -1
+    ] == (f"warning{problem}")
+    assert messages(tmp_path, text, environment)[-1] == f"error{problem}"
+    assert f"error{problem}" in messages(tmp_path, text.replace("${URL}", environment["URL"]), {})
+
+
 def test_quotes_around_a_text_are_asked_about(tmp_path: Path) -> None:
     (problem,) = of_places(tmp_path, TEXT='"hello"').warnings
 
