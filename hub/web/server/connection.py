@@ -72,8 +72,6 @@ class Connection(asyncio.BufferedProtocol):
     def is_handled(self) -> bool:
         return self._phase is Phase.HANDLED and not self._is_answered
 
-    # -- asyncio's calls ------------------------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         # It calls back once all is written.
@@ -123,8 +121,6 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         if self._phase is Phase.ANSWERING:
             self._finish_answer()
-
-    # -- from a request to its answer -----------------------------------------------------------------
 
     def _receive_within(self, seconds: float) -> None:
         self._enter(Phase.RECEIVING, min(self._loop.time() + seconds, self._registry.receive_ends))
@@ -249,8 +245,6 @@ class Connection(asyncio.BufferedProtocol):
     def _drop_buffer(self) -> None:
         self._registry.release(self, len(self._buffer))
         self._buffer = bytearray()
-
-    # -- the registry's calls -------------------------------------------------------------------------
 
     def check(self, now: float) -> None:
         self._note_answer()
