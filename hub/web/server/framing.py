@@ -11,7 +11,10 @@ from hub.ingest.receive import BODY_LIMIT_BYTES
 HEAD_LIMIT_BYTES = 64 * 1024
 
 CHUNKED_LIMIT_BYTES = 2 * BODY_LIMIT_BYTES
-"""A chunked body with its sizes, extensions and trailers; a sender of very small chunks reaches it first."""
+"""A chunked body with its sizes, extensions and trailers."""
+
+CHUNK_LINES_LIMIT = 32 * 1024
+"""Two for each chunk: a MiB in chunks of 64 bytes. To follow smaller ones would be much work."""
 
 CHUNK_LINE_LIMIT_BYTES = 8 * 1024
 
@@ -140,13 +143,14 @@ class _Chunks:
         self._missing = 0
         self._data_ends = False
         self._in_trailers = False
-        self._data = self._raw = 0
+        self._data = self._raw = self._lines = 0
 
     excess = b"%x\r\n" % len(_Length.excess) + _Length.excess
 
     @property
     def is_large(self) -> bool:
-        return self._data > BODY_LIMIT_BYTES or self._raw > CHUNKED_LIMIT_BYTES
+        is_long = self._raw > CHUNKED_LIMIT_BYTES or self._lines > CHUNK_LINES_LIMIT
+        return is_long or self._data > BODY_LIMIT_BYTES
 
     def advance(self, buffer: bytearray, position: int) -> tuple[Arrival, int]:
         began = position
@@ -168,6 +172,9 @@ class _Chunks:
 
     def _take(self, line: bytes) -> Arrival | None:
         """Take the line behind data, that of a size, or a trailer; returns None to go on."""
+        self._lines += 1
+        if self._lines > CHUNK_LINES_LIMIT:
+            return Arrival.LARGE_BODY
         if self._in_trailers:
             return None if line else Arrival.WHOLE
         if self._data_ends:
