@@ -23,7 +23,7 @@ from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SigningSecrets, SourceConfig
 from hub.model.destination import DestinationConfig
 from hub.model.routing import Route, Send
-from hub.process.logs import set_up_logs
+from hub.process.logs import set_up_server_logs
 from hub.process.start import make_app, run_worker
 from hub.rules.reload import Serving
 from hub.settings import Settings
@@ -142,7 +142,7 @@ Serve = Callable[..., None]
 @contextmanager
 def web(settings: Settings, rules: Rules, serve: Serve = serve_web) -> Iterator[int]:
     """The hub's web processes; yields the port."""
-    set_up_logs("json", settings.log_level)
+    set_up_server_logs("json", settings.log_level)
     listener = listen("127.0.0.1", 0)
     serving = Serving(rules=rules, since=datetime.now(UTC))
 
@@ -189,7 +189,7 @@ class _Threads(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 @contextmanager
 def worker(settings: Settings, rules: Rules) -> Iterator[int]:
     """One worker process of the hub; yields its pid."""
-    set_up_logs("json", settings.log_level)
+    set_up_server_logs("json", settings.log_level)
     serving = Serving(rules=rules, since=datetime.now(UTC))
     with forked(lambda: run_worker(settings, serving, None, ends_with_parent=True)) as (pid,):
         yield pid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -13,9 +14,17 @@ import click
 from hub import __version__
 from hub.errors import ConfigError, HubError
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a file that standard output was redirected to."""
+
 
 class Commands(click.Group):
     """The commands, each loaded only when it is asked for: most need neither Flask nor a database."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run, with /dev/null for each standard stream that the caller closed."""
+        open_standard_streams()
+        return super().main(*arguments, **options)
 
     def list_commands(self, context: click.Context) -> list[str]:
         package = importlib.import_module("hub.commands")
@@ -40,8 +49,28 @@ class Commands(click.Group):
             click.echo(f"hub: {error}", err=True)
         except BrokenPipeError:
             # Whoever read our output has seen enough (`hub deliveries | head`).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _print_no_more()
+        except OSError as error:
+            if error.filename is not None or error.errno not in FULL:
+                raise
+            _print_no_more()
+            click.echo(f"hub: the output cannot be written: {error.strerror}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _print_no_more() -> None:
+    """Keep Python from writing the rest when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_standard_streams() -> None:
+    """Open /dev/null where a standard stream is closed: a database would get its number, then our words."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 @click.command(cls=Commands)

@@ -6,29 +6,52 @@ import contextlib
 import json
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO, cast
 
 import structlog
 
+from hub.process.log_queue import QueuedStream, queue_standard_error
+
+Fields = MutableMapping[str, Any]
+
+
+def set_up_server_logs(form: str, level: str) -> None:
+    """Do as `set_up_logs` does, for a process that serves and its children: no reader of stderr stops them.
+
+    Loggers are made once, for that costs as much as a line: nothing is set up anew after this.
+    """
+    render = _as_json if form == "json" else _as_text
+    queue_standard_error(lambda count: render(None, "error", {"event": "log.dropped", "count": count}) + "\n")
+    set_up_logs(form, level)
+
 
 def set_up_logs(form: str, level: str) -> None:
     """Send everything that is logged to stderr; `form` is `text` or `json`."""
-    render = _as_json if form == "json" else _as_text
-    stderr = cast(TextIO, _Forgiving(sys.stderr))
-    logger = structlog.WriteLogger(stderr)
+    is_queued = isinstance(sys.stderr, QueuedStream)
+    stream = sys.stderr if is_queued else cast(TextIO, _Forgiving(sys.stderr))
+    output = _Output(stream)
     structlog.configure(
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.add_log_level,
-            structlog.processors.ExceptionRenderer(),
-            render,
-        ],
+        processors=[_as_json if form == "json" else _as_text],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *names: logger,
-        cache_logger_on_first_use=False,
+        logger_factory=lambda *names: output,
+        cache_logger_on_first_use=is_queued,
     )
-    logging.basicConfig(stream=stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+
+
+class _Output:
+    """The end of a line's way; it has no lock that a child could inherit or a signal's handler wait for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._write = stream.write
+
+    def msg(self, line: str) -> None:
+        self._write(line + "\n")
+
+    debug = info = warning = error = critical = msg
 
 
 class _Forgiving:
@@ -40,27 +63,41 @@ class _Forgiving:
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError):
             self._stream.write(text)
+            self._stream.flush()
         return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.flush()
+        """Nothing waits here."""
 
 
-def _as_json(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:
+_with_exception = structlog.processors.ExceptionRenderer()
+_encode = json.JSONEncoder(default=str).encode
+
+
+def _as_json(logger: Any, level: str, fields: Fields) -> str:
     """`{"event": "event.received", "at": …, "level": …, …}`."""
-    ordered = {"event": None, "at": None, "level": None, **fields}
-    return json.dumps({key: value for key, value in ordered.items() if value is not None}, default=str)
+    if "exc_info" in fields:
+        fields = _with_exception(logger, level, fields)
+    now = time.time_ns()
+    at = f"{_date_and_time(now // 10**9)}.{now // 1000 % 10**6:06}Z"
+    line = {"event": fields.pop("event"), "at": at, "level": level, **fields}
+    return _encode({key: value for key, value in line.items() if value is not None})
 
 
-def _as_text(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:
+def _as_text(logger: Any, level: str, fields: Fields) -> str:
     """`10:03:07 event.received source=clerk …`; a value cannot forge a field or a line."""
-    at, level, name = fields.pop("at"), fields.pop("level"), fields.pop("event")
-    exception = fields.pop("exception", None)
-    shown = "".join(f" {key}={_quoted(value)}" for key, value in fields.items() if value is not None)
+    if "exc_info" in fields:
+        fields = _with_exception(logger, level, fields)
+    name, exception = fields.pop("event"), fields.pop("exception", None)
+    shown = "".join([f" {key}={_quoted(value)}" for key, value in fields.items() if value is not None])
     mark = f" {level.upper()}" if level in ("warning", "error", "critical") else ""
     trace = f"\n{exception}" if exception else ""
-    return f"{at[11:19]}{mark} {name}{shown}{trace}"
+    return f"{_date_and_time(int(time.time()))[11:]}{mark} {name}{shown}{trace}"
+
+
+@lru_cache(maxsize=1)
+def _date_and_time(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _quoted(value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +18,8 @@ from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
 from hub.maintenance.runner import Maintenance, worker_tasks
 from hub.model.destination import OnUnknown
-from hub.process.logs import set_up_logs
+from hub.process.log_queue import end_process
+from hub.process.logs import set_up_server_logs
 from hub.process.supervisor import StopSignals, end_with_parent
 from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files, unchanged
 from hub.rules.trial import START_SECONDS
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     """Check everything and bring the database up to date; raises HubError with all that is wrong."""
     settings = load_settings()
-    set_up_logs(settings.log_format, settings.log_level)
+    set_up_server_logs(settings.log_format, settings.log_level)
     for warning in settings.warnings:
         log.warning("settings.ignored", reason=warning)
     serving = begin(settings, lambda: _kept_files(settings), adapt, trial_seconds=START_SECONDS)
@@ -158,7 +158,7 @@ def run_worker(
         public_url=settings.public_url,
     )
     maintenance = Maintenance(tasks)
-    StopSignals(worker.stop, lambda: os._exit(1))
+    StopSignals(worker.stop, lambda: end_process(1))
     if ends_with_parent:
         end_with_parent(worker.stop)
     maintenance.start()

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from hub.process.log_queue import end_process
+
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 """A process that dies is started again after a pause that grows while it keeps dying."""
 
@@ -136,7 +138,7 @@ def _start(child: _Child, signals: _Signals) -> None:
         traceback.print_exc()
     finally:
         _flush()
-        os._exit(status)
+        end_process(status)
 
 
 def _flush() -> None:
@@ -195,6 +197,6 @@ def end_with_parent(stop: Callable[[], None], grace_seconds: float = STOP_SECOND
             time.sleep(0.5)
         stop()
         time.sleep(grace_seconds)
-        os._exit(1)
+        end_process(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
