@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -28,6 +29,9 @@ ERROR_LIMIT = 200
 """As many characters of an error as a TemplateError repeats: it may quote the payload."""
 
 Variables = Mapping[str, Any]
+
+_LINE_ENDS = frozenset("\r\n")
+"""Jinja writes the ends of lines its own way, and takes off the last."""
 
 _UNNAMED = "<template>"
 """Jinja's file name for a template that was written in place."""
@@ -75,6 +79,8 @@ class Sandbox:
         Where the variables have `MARKS`, each `${NAME}` of its plain text becomes a mark; elsewhere it is
         text like any other.
         """
+        if "{" not in source and not _LINE_ENDS & set(source):
+            return source
         has_places = MARKS in variables and "${" in source
         key = (escape, source, has_places)
         try:
@@ -191,6 +197,7 @@ def variables(event: Event, route: str) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=4096)
 def whole_expression(text: str) -> str | None:
     """Return the expression of a string that is nothing but one `{{ expression }}`; None for any other."""
     stripped = text.strip()
