@@ -103,7 +103,8 @@ def plainer(
 
 def _builtin(event: Event, composer: Composer, options: Any, link: str, note: str) -> Rendered:
     summary = catalog.summarise(event)
-    return Rendered(message=_whole(composer.compose_builtin(options, summary, note, link)), degraded=note)
+    message, _ = _whole(composer.compose_builtin(options, summary, note, link))
+    return Rendered(message=message, degraded=note)
 
 
 def compose(
@@ -111,24 +112,26 @@ def compose(
 ) -> Message:
     """Return the message of the user's own words; raises TemplateError."""
     if not send.fields and composer.read_by_people:
-        return _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
+        message, _ = _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
+        return message
     marks: Marks = {}
-    seen = {**variables(event, route), "destination": send.to, "link": link, MARKS: marks}
+    # Where nothing is rendered the payload need not be read.
+    seen = variables(event, route) if send.fields else {}
+    seen |= {"destination": send.to, "link": link, MARKS: marks}
     renderer = SendRenderer(event=event, sandbox=sandbox, variables=seen, marks=marks)
-    message = _whole(composer.compose(options, send.fields, renderer))
-    message = with_marks(message, marks) if marks else message
-    size = len(json.dumps(message, ensure_ascii=False).encode())
+    message, size = _whole(composer.compose(options, send.fields, renderer))
     if size > MESSAGE_LIMIT_BYTES:
         raise TemplateError(
             send.to,
             None,
             f"the message has {size // 1024} KiB; at most {MESSAGE_LIMIT_BYTES // 1024} are sent",
         )
-    return message
+    return with_marks(message, marks) if marks else message
 
 
-def _whole(message: Message) -> Message:
-    """The message without lone surrogates: a payload may hold them, UTF-8 cannot."""
+def _whole(message: Message) -> tuple[Message, int]:
+    """The message without lone surrogates, which UTF-8 cannot hold, and its size in bytes."""
     text = json.dumps(message, ensure_ascii=False)
-    scrubbed = text.encode("utf-8", "replace").decode()
-    return message if scrubbed == text else json.loads(scrubbed)
+    octets = text.encode("utf-8", "replace")
+    scrubbed = octets.decode()
+    return (message if scrubbed == text else json.loads(scrubbed)), len(octets)
