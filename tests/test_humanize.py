@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.humanize import ago, byte_size, counted, enumerated, sentence, span, utc
+from hub.humanize import ago, byte_size, counted, enumerated, not_set, sentence, span, utc
 
 NOW = datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC)
 
@@ -72,3 +72,8 @@ def test_enumerated(names: tuple[str, ...], words: str) -> None:
 )
 def test_a_sentence_has_a_capital_where_it_begins_with_a_word(text: str | None, words: str) -> None:
     assert sentence(text) == words
+
+
+def test_missing_variables_are_listed() -> None:
+    assert not_set(["A"]) == "A is not set"
+    assert not_set(["A", "B", "C"]) == "A, B and C are not set"

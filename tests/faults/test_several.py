@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -136,16 +137,17 @@ def test_machines_share_the_work_and_its_limits(
         hub(tmp_path / "ahead", url, receiver, AHEAD, "web", *workers) as ahead,
         hub(tmp_path / "behind", url, receiver, BEHIND, "web", *workers) as behind,
     ):
+        began_at = time.monotonic()
         senders = [Sender(machine, pause_seconds=0.0, limit=events) for machine in (ahead, behind)]
         with senders[0], senders[1]:
             wait_until(lambda: all(len(sender.accepted) == events for sender in senders), "all events", 120)
         before = await_open(url, ledger)
-        probed_at = time.monotonic()
+        opened_for, probed_at = time.monotonic() - began_at, time.monotonic()
         probe_now(url)
         wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 15)
         wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", events + 60)
         probed = len(ledger.began["/broken"])
-        minutes = (time.monotonic() - probed_at) / 60
+        probed_for = time.monotonic() - probed_at
         ledger.is_broken = False
         probe_now(url)
         settle(url, 60)
@@ -167,9 +169,16 @@ def test_machines_share_the_work_and_its_limits(
     assert len(ledger.began["/crm"]) == len(ledger.began["/paced"]) == 2 * events
     assert ledger.most["/crm"] <= CONCURRENCY
     assert ledger.busiest("/paced", 2) < 1.5 * 2 * PER_SECOND
-    assert before <= 5 + 3  # five open it, while three more may be under way
-    assert 1 <= probed - before <= 1 + minutes  # the second comes a minute after the first
+    # Five open it, while three more may be under way; then come the probes.
+    assert before <= 5 + 3 + probes_within(opened_for, 5)
+    assert 1 <= probed - before <= 1 + probes_within(probed_for, 10)
     assert clocks_apart(url) > 300
+
+
+def probes_within(seconds: float, first_after_seconds: float) -> int:
+    """The probes that may go in so long, each after twice the wait of the one before."""
+    waits = accumulate(min(first_after_seconds * 2**number, 300) for number in range(12))
+    return sum(1 for moment in waits if moment <= seconds)
 
 
 def await_open(url: str, ledger: Ledger) -> int:

@@ -232,7 +232,10 @@ def test_a_condition_before_it_decides_all_the_same() -> None:
     [
         ("${SECRET} == data.id", "it is False"),
         ("data.id == ${SECRET}", 'data.id is "user_1"'),
-        ("data.id + ${SECRET} + 1", 'failed: can only concatenate str (not "int") to str'),
+        (
+            "data.id + ${SECRET} + 1",
+            'failed: "+" puts no number behind a text; write "~" to put texts together',
+        ),
         ("data.text == 'x'", 'data.text is "say ${SECRET}!"'),
         ("data.nothing[${SECRET}]", "it is missing"),
         ("(1).__class__[${SECRET}]", "it is missing"),

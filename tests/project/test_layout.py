@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -171,3 +172,10 @@ def names_in(tree: ast.AST) -> Iterable[tuple[str, int]]:
                 yield name, node.lineno
             case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 yield name, node.lineno
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """They are imported by their names alone: a second of one name is not collected beside the first."""
+    names = Counter(path.name for path in (CHECKOUT / "tests").rglob("test_*.py"))
+
+    assert [name for name, count in names.items() if count > 1] == []

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from hub.terminal.printing import indented, inline, not_set, parse_time
+from hub.terminal.printing import indented, inline, parse_time
 from hub.terminal.table import clip, table
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -36,8 +36,3 @@ def test_text_of_strangers_cannot_act_on_the_terminal():
     assert inline("a\x1b[31m\nb\u202e\u2028 c\ud800") == "a [31m b c"
     assert list(indented("a\x1b[2J\n\tb")) == ["  a?[2J", "      b"]
     assert clip("abcdef", 4) == "abc…"
-
-
-def test_missing_variables_are_listed():
-    assert not_set(["A"]) == "A is not set"
-    assert not_set(["A", "B", "C"]) == "A, B and C are not set"
