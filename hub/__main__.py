@@ -21,10 +21,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 class Commands(click.Group):
     """The commands, each loaded only when it is asked for: most need neither Flask nor a database."""
 
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run, with /dev/null for each standard stream that the caller closed."""
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Begin, with /dev/null for each standard stream that the caller closed."""
         open_standard_streams()
-        return super().main(*arguments, **options)
+        return super().make_context(*arguments, **options)
 
     def list_commands(self, context: click.Context) -> list[str]:
         package = importlib.import_module("hub.commands")
