@@ -6,6 +6,7 @@
     |- StoreError             the database refuses
     |  |- StoreUnavailable    ... for now: try again later
     |     |- WritesRefused    ... what is written: it can be read
+    |     |  |- FileRefused   ... until somebody acts: it was replaced under the hub, or is damaged
     |     |- StoreMigrated    ... for good: everything is in another database
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
@@ -67,6 +68,10 @@ class StoreUnavailable(StoreError):
 
 class WritesRefused(StoreUnavailable):
     """The database answers, and takes nothing new: it only reads, or has no room."""
+
+
+class FileRefused(WritesRefused):
+    """The database's file is not the one that the hub opened, or is damaged: a person has to act."""
 
 
 class StoreMigrated(StoreUnavailable):

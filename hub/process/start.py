@@ -13,7 +13,7 @@ import click
 import structlog
 
 from hub.delivery.worker import Worker
-from hub.errors import SettingsError, StoreUnavailable, WritesRefused
+from hub.errors import FileRefused, SettingsError, StoreUnavailable, WritesRefused
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
 from hub.maintenance.runner import Maintenance, worker_tasks
@@ -42,9 +42,13 @@ def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     for warning in settings.warnings:
         log.warning("settings.ignored", reason=warning)
     serving = begin(settings, lambda: _kept_files(settings), adapt, trial_seconds=START_SECONDS)
-    newer = migrate(settings)
-    if newer is not None:
-        log.warning("database.newer", revision=newer)
+    try:
+        newer = migrate(settings)
+        if newer is not None:
+            log.warning("database.newer", revision=newer)
+    except FileRefused as error:
+        # Every answer and page says so: a hub that is not there tells nobody.
+        log.error("database.refused", reason=str(error))
     return settings, serving
 
 

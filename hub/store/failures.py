@@ -6,17 +6,20 @@ import re
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 
-from hub.errors import StoreError, StoreUnavailable, WritesRefused
+from hub.errors import FileRefused, StoreError, StoreUnavailable, WritesRefused
 from hub.store.group_commit import Collided, ConnectionCut
 
 UNREACHABLE = "the database cannot be reached"
 REFUSES_HUB = "the database refuses this hub"
 REFUSES_NOW = "the database refuses everything for now"
 ONLY_READS, NO_ROOM = "the database only reads", "the database has no room left"
+REPLACED = "the database's file was replaced while the hub runs"
+DAMAGED = "the database's file is damaged"
 
 _CURE_OF_ADDRESS = "start it, or correct the address in DATABASE_URL"
 _CURE_OF_LOGIN = "correct user, password, name or options in DATABASE_URL, or what that user may do there"
 _CURE_OF_NOW = "the hub goes on by itself as soon as it takes something again"
+_CURE_OF_FILE = "stop the hub, restore as docs/deploy.md says under Restore, and start it"
 _CURE_OF_READING = "name the server that writes in DATABASE_URL, or let this one write again"
 
 _UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
@@ -27,7 +30,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 _READS_ONLY, _DISK_FULL = "25006", "53100"
 
-_SQLITE_FULL, _SQLITE_READONLY, _SQLITE_BUSY = 13, 8, (5, 6)
+_SQLITE_FULL, _SQLITE_READONLY, _SQLITE_BUSY, _SQLITE_CORRUPT = 13, 8, (5, 6), 11
 """https://www.sqlite.org/rescode.html"""
 
 _WORDS_OF_NOW = re.compile(
@@ -60,6 +63,21 @@ def no_room(reason: str) -> WritesRefused:
     return WritesRefused(
         NO_ROOM, reason=reason, cure="make room on its disk; a lower HUB_RETENTION keeps less"
     )
+
+
+def replaced(reason: str) -> FileRefused:
+    """Return the error of a SQLite file in whose place another stands."""
+    return file_refused(REPLACED, reason)
+
+
+def damaged(reason: str) -> FileRefused:
+    """Return the error of a SQLite file whose pages do not fit each other."""
+    return file_refused(DAMAGED, reason)
+
+
+def file_refused(headline: str, reason: str) -> FileRefused:
+    """Return the error of a SQLite file that somebody has to restore."""
+    return FileRefused(headline, reason=reason, cure=_CURE_OF_FILE)
 
 
 def refuses_now(reason: str) -> StoreUnavailable:
@@ -106,6 +124,8 @@ def translated(error: DBAPIError) -> StoreError | None:
         return no_room(message)
     if isinstance(error, _UNAVAILABLE):
         return refuses_now(message) if code else _of_sqlite(error, message)
+    if _sqlite_code(error) == _SQLITE_CORRUPT:
+        return damaged(message)
     if type(error) is DatabaseError:
         return StoreError(
             "the database cannot be used",
@@ -117,12 +137,16 @@ def translated(error: DBAPIError) -> StoreError | None:
 
 def _of_sqlite(error: DBAPIError, message: str) -> StoreUnavailable:
     """Return the error by SQLite's code, whose last byte says which; psycopg's without a code have none."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    code = _sqlite_code(error)
     if code == _SQLITE_READONLY:
         return only_reads(message)
     if code == _SQLITE_FULL:
         return no_room(message)
     return refuses_now(message) if code in _SQLITE_BUSY else unreachable(message)
+
+
+def _sqlite_code(error: DBAPIError) -> int:
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
 
 
 def first_line(text: str) -> str:

@@ -254,8 +254,12 @@ class Store(ABC):
             if refusal is None:
                 raise
             if isinstance(refusal, WritesRefused):
-                self._refusal, self._refused_at = refusal, time.monotonic()
+                self._met(refusal)
             raise refusal from error
+
+    def _met(self, refusal: WritesRefused) -> None:
+        """Remember what a statement met."""
+        self._refusal, self._refused_at = refusal, time.monotonic()
 
 
 def _migrated(error: sqlalchemy_errors.DBAPIError) -> StoreMigrated | None:

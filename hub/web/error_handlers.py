@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from hub.errors import Conflict, HubError, NotFound, StoreError
+from hub.errors import Conflict, FileRefused, HubError, NotFound, StoreError
 from hub.ingest.receive import known_paths
 from hub.ingest.request_counter import RequestCounter
 from hub.model.source import NO_SOURCE, UNKNOWN_PATH
@@ -109,7 +109,8 @@ def _http_error(error: HTTPException) -> Response:
 def _hub_error(outages: OutageLog, error: HubError) -> Response:
     if isinstance(error, StoreError):
         outages.tell(error)
-        response = _refused(503, f"{error.headline}; try again in a moment")
+        advice = error.cure if isinstance(error, FileRefused) else "try again in a moment"
+        response = _refused(503, f"{error.headline}; {advice}")
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
     if isinstance(error, BadParameter):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import secrets
 import shutil
 import socket
 import sqlite3
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +15,13 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from hub.errors import StoreError
+from hub.errors import FileRefused, StoreError, WritesRefused
 from hub.model.stats import DatabaseStatus, DiskSpace
-from hub.store import migrate
+from hub.store import failures, migrate
+from hub.store.engine.open_files import OpenFiles, WatchedConnection
 from hub.store.engine.read_only import (
     FrozenConnection,
     is_left_alone,
@@ -31,15 +29,13 @@ from hub.store.engine.read_only import (
     replace_frozen,
     unwritable,
 )
+from hub.store.engine.wake_socket import SocketListener, wake_path
 from hub.store.session import Session
 from hub.store.store import Listener, Store, Transaction
 from hub.store.url import SqliteUrl
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
-_LISTEN_SECONDS = 0.5
 _DAMAGES_SHOWN = 5
-_SOCKET_PATH_LIMIT = 90
-"""A Unix socket's path has room for 104 to 108 bytes, by platform."""
 
 
 class SqliteStore(Store):
@@ -55,11 +51,24 @@ class SqliteStore(Store):
     def __init__(self, url: str, parts: SqliteUrl, *, durable: bool) -> None:
         self.path = parts.path
         self._synchronous = "FULL" if durable else "NORMAL"
+        self._files = OpenFiles(self.path)
         super().__init__(url, self._engine_of(self.path, readers=False), parts.warnings)
         self._read_engine = self._engine_of(self.path, readers=True)
         self._wake_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._wake_socket.setblocking(False)
-        self._wake_path = str(_wake_path(self.path))
+        self._wake_path = str(wake_path(self.path))
+
+    def migrate(self) -> str | None:
+        """Do as every store; reads all of the file. Raises FileRefused where it is damaged."""
+        self._files.begin()
+        newer = super().migrate()
+        with self._translated(), self._reader() as session:
+            damages = _damages(session.connection, 1)
+        if damages:
+            refusal = failures.damaged(damages[0])
+            self._files.refuse(refusal)
+            raise refusal
+        return newer
 
     def _upgrade(self) -> str | None:
         if not self.path.parent.is_dir():
@@ -75,6 +84,7 @@ class SqliteStore(Store):
             return migrate.upgrade(connection)
 
     def check_schema(self) -> str | None:
+        self._files.may_open()
         if not self.path.exists():
             raise StoreError(
                 f"there is no database at {self.path.absolute()}; run this where `hub serve` runs, "
@@ -89,22 +99,21 @@ class SqliteStore(Store):
 
     def listen(self, on_wake: Callable[[], None]) -> Listener:
         try:
-            return _SocketListener(_wake_path(self.path), on_wake)
+            return SocketListener(wake_path(self.path), on_wake)
         except OSError:
             # In a folder that only reads, for one. A worker that looks by itself still delivers.
             self.has_wake_ups = False
             return Listener()
 
     def write_error(self, snapshot: Transaction) -> StoreError | None:
-        return only_reads(self.path) or super().write_error(snapshot)
+        return self._file_refusal() or only_reads(self.path) or super().write_error(snapshot)
 
     def status(self) -> DatabaseStatus:
         with self._translated(), self._reader() as session:
             connection = session.connection
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-            checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGES_SHOWN})").scalars().all()
+            problems = [f"the file is damaged: {damage}" for damage in _damages(connection, _DAMAGES_SHOWN)]
             newer = migrate.newer_revision(connection)
-        problems = [f"the file is damaged: {damage}" for damage in checked if damage != "ok"]
         if mode != "wal" and unwritable(self.path) is None:
             problems.append(
                 f"its journal mode is {mode} instead of wal: readers and writers block each other"
@@ -135,16 +144,43 @@ class SqliteStore(Store):
 
     @contextmanager
     def _writer(self) -> Iterator[Session]:
+        self._raise_file_refusal()
         with self._engine.begin() as connection:
             yield Session(connection)
+        # What was committed into a file that nobody finds again is not to be acknowledged.
+        self._raise_file_refusal()
 
     @contextmanager
     def _reader(self) -> Iterator[Session]:
         with self._read_engine.begin() as connection:
             yield Session(connection)
 
+    def _met(self, refusal: WritesRefused) -> None:
+        super()._met(refusal)
+        if isinstance(refusal, FileRefused):
+            self._files.refuse(refusal)
+
+    def _raise_file_refusal(self) -> None:
+        refusal = self._file_refusal()
+        if refusal is not None:
+            raise refusal
+
+    def _file_refusal(self) -> FileRefused | None:
+        """Return why the file takes nothing more; what a deleted `-wal` has is brought into the file."""
+        refusal = self._files.refusal()
+        if refusal is not None and self._files.lacks_wal_alone:
+            # It is open still, and nobody has begun another.
+            with contextlib.suppress(StoreError, SQLAlchemyError, sqlite3.Error):
+                connection = self._engine.raw_connection()
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                finally:
+                    connection.close()
+        return refusal
+
     def _engine_of(self, path: Path, *, readers: bool) -> Engine:
         def connect() -> sqlite3.Connection:
+            self._files.may_open()
             refusal = None if readers or not path.exists() else only_reads(path)
             if refusal is not None:
                 raise refusal
@@ -158,13 +194,16 @@ class SqliteStore(Store):
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
-                factory=FrozenConnection if is_frozen else sqlite3.Connection,
+                factory=FrozenConnection if is_frozen else WatchedConnection,
             )
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             if readers:
                 connection.execute("PRAGMA query_only=1")
             else:
                 _use_wal(connection)
+            if isinstance(connection, WatchedConnection):
+                connection.execute("PRAGMA schema_version").fetchone()
+                self._files.opened(connection)
             return connection
 
         engine = create_engine(
@@ -216,6 +255,16 @@ def _has_begun(driver: sqlite3.Connection, deadline: float) -> bool:
     return True
 
 
+def _damages(connection: Connection, most: int) -> list[str]:
+    """Return what does not fit in the file, as SQLite says it, a line each."""
+    damages = connection.exec_driver_sql(f"PRAGMA quick_check({most})").scalars().all()
+    return [
+        " ".join(damage.replace("*** in database main ***", "").split())
+        for damage in damages
+        if damage != "ok"
+    ]
+
+
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Switch the file to WAL: it is kept there, but a transaction cannot, so no migration does.
 
@@ -232,51 +281,3 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-class _SocketListener(Listener):
-    """A listener for datagrams on a Unix socket beside the database file."""
-
-    def __init__(self, path: Path, on_wake: Callable[[], None]) -> None:
-        self._path = path
-        self._closed = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(_LISTEN_SECONDS)
-        # Bound aside and then put in its place: workers may begin at the same moment.
-        aside = path.with_name(f"{path.name}.{secrets.token_hex(3)}")
-        try:
-            self._socket.bind(str(aside))
-            aside.chmod(0o600)
-            self._inode = aside.stat().st_ino
-            aside.replace(path)
-        except OSError:
-            self._socket.close()
-            raise
-        self._thread = threading.Thread(target=self._run, args=(on_wake,), name="wake", daemon=True)
-        self._thread.start()
-
-    def _run(self, on_wake: Callable[[], None]) -> None:
-        while not self._closed:
-            with contextlib.suppress(TimeoutError):
-                self._socket.recv(16)
-                on_wake()
-
-    def close(self) -> None:
-        self._closed = True
-        with contextlib.suppress(OSError):
-            self._socket.sendto(b"!", str(self._path))
-        self._thread.join(timeout=_LISTEN_SECONDS * 2)
-        self._socket.close()
-        with contextlib.suppress(OSError):
-            # A worker that began later listens at the same path.
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
-
-
-def _wake_path(path: Path) -> Path:
-    """Return a path beside the database, or in the temporary folder where that is too long for a socket."""
-    beside = path.absolute().with_name(path.name + "-wake")
-    if len(os.fsencode(beside)) <= _SOCKET_PATH_LIMIT:
-        return beside
-    digest = hashlib.sha256(os.fsencode(beside)).hexdigest()[:24]
-    return Path(tempfile.gettempdir()) / f"hub-{os.getuid()}-{digest}"
