@@ -12,6 +12,7 @@
     |- NotConfigured          a source without its secret: 503
     |- VariableNotSet         a message needs a variable that has no value here: it waits
     |- TemplateError          a template or condition failed while it ran
+    |  |- VersionUnusable     ... because this process cannot use its files; another may
     |- SendError              an attempt did not deliver
     |  |- Retry               try again by the schedule
     |  |- Reject              this message can never be accepted
@@ -116,6 +117,10 @@ class TemplateError(HubError):
         self.line = line
         self.message = message
         super().__init__(f"{template}:{line}: {message}" if line else f"{template}: {message}")
+
+
+class VersionUnusable(TemplateError):
+    """A version of the user's files is not known here, or its template is one for another release."""
 
 
 class SendError(HubError):

@@ -222,16 +222,19 @@ def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
         raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
     if row.blanked:
         raise Conflict("it cannot be retried: its event's one-time secrets were removed")
-    transaction.operator.requeue(delivery_id, _todays_fields(row, rules))
+    transaction.operator.requeue(delivery_id, *_todays_fields(row, rules))
 
 
-def _todays_fields(row: Any, rules: Rules) -> Mapping[str, Any]:
-    """Return the fields of today's send block at its position, else of the first, else the kept ones."""
+def _todays_fields(row: Any, rules: Rules) -> tuple[Mapping[str, Any], str | None]:
+    """Return the fields of today's send block at its position, else of the first, else the kept ones.
+
+    With them comes the version of the files that have their templates.
+    """
     sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
     if not sends:
-        fields: Mapping[str, Any] = row.send
-        return fields
-    return sends[row.position if row.position < len(sends) else 0].fields
+        return row.send, row.version
+    send = sends[row.position if row.position < len(sends) else 0]
+    return send.fields, rules.config.version
 
 
 def _finish(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:

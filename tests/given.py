@@ -109,6 +109,11 @@ def routing(*names: str, route: str = "all") -> Routing:
     return Routing(routes=(route,), sends=sends)
 
 
+def of_version(send: Send, version: str, route: str = "all") -> Routing:
+    """Return the routing of an event to one send block by a version of the files."""
+    return Routing(routes=(route,), sends=(RoutedSend(route=route, send=send),), version=version)
+
+
 def keep(transaction: Transaction, event: Event, routing: Routing) -> bool:
     """Keep an event with what the rules say of it; False where it is known."""
     (is_new,) = transaction.events.insert([RoutedEvent(event=event, routing=routing)])

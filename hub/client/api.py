@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +15,12 @@ import click
 import requests
 
 from hub.client.url import is_in_clear, origin
-from hub.errors import Conflict, HubError, NotFound
+from hub.errors import Conflict, HubError, NotFound, StoreError
 from hub.humanize import counted
 from hub.process import start
 from hub.process.logs import set_up_logs
-from hub.rules.reload import Serving, current, kept_files
+from hub.rules.reload import Serving, current
+from hub.rules.versions import kept_files, register_if_new
 from hub.settings import Settings, load_settings, read_environment
 from hub.store.store import Store
 from hub.terminal.printing import inline, say
@@ -101,6 +103,8 @@ def open_api(hub: RemoteHub | None) -> Iterator[Api]:
     set_up_logs(settings.log_format, "warning")
     with closing(start.open_existing(settings)) as store:
         serving = version_that_serves(settings, store)
+        with contextlib.suppress(StoreError):  # where nothing can be written, nothing can be owed either
+            register_if_new(store, serving.files)
         password = secrets.token_urlsafe()
         app = create_app(store, lambda: serving, replace(settings, password=password))
         yield Api(_in_process(app.test_client(), password), "the local hub")

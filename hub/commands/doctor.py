@@ -13,7 +13,8 @@ from hub.health.doctor import CheckResult, Level, examine
 from hub.health.facts import Facts, FileFacts, doctor_facts, without_store
 from hub.humanize import counted
 from hub.process import start
-from hub.rules.reload import current, kept_files
+from hub.rules.reload import current
+from hub.rules.versions import kept_files
 from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say, say_json
 from hub.transport.http import ignored_proxies
@@ -53,7 +54,7 @@ def _look_up(settings: Settings) -> Facts:
         return without_store(_files(settings, lambda: None), error)
 
 
-def _files(settings: Settings, kept: Callable[[], str | None]) -> FileFacts:
+def _files(settings: Settings, kept: Callable[[], bytes | None]) -> FileFacts:
     """Return the facts about the version that serves; with every problem where none can."""
     ignored = ignored_proxies(settings.environment)
     try:

@@ -17,7 +17,7 @@ from hub.store.store import Store
 from hub.terminal.printing import say
 
 WIDTH = 30
-NOUNS = {"audit": "entries of the audit"}
+NOUNS = {"audit": "entries of the audit", "versions": "versions of the files"}
 """The nouns for tables whose name is none of many rows."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 
 from hub import yamldoc
-from hub.config.regular_files import read_regular
 from hub.config.report import unreadable
 from hub.config.template_files import read_templates, template_paths
 from hub.errors import ConfigError
@@ -36,6 +38,24 @@ class Files:
             digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
             digest.update(hashlib.sha256(content).digest())
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The content of all files, as the store keeps a version."""
+        templates = {name: content.decode("latin-1") for name, content in self.templates.items()}
+        content = json.dumps({"routes": self.content.decode("latin-1"), "templates": templates})
+        return zlib.compress(content.encode())
+
+
+def unpack(packed: bytes, path: FilePath, templates_folder: FilePath) -> Files:
+    """Return the files of a version that was kept, as if they were at these paths."""
+    parts = json.loads(zlib.decompress(packed))
+    return Files(
+        path=path,
+        templates_folder=templates_folder,
+        content=parts["routes"].encode("latin-1"),
+        templates={name: content.encode("latin-1") for name, content in parts["templates"].items()},
+    )
 
 
 def read_files(path: FilePath, templates: FilePath) -> Files:
@@ -65,7 +85,8 @@ def _stat(path: FilePath) -> tuple[str, int, int, int]:
 
 def _read_routes_file(path: FilePath) -> bytes:
     try:
-        return read_regular(path, yamldoc.FILE_LIMIT_BYTES + 1)
+        with path.open("rb") as file:
+            return file.read(yamldoc.FILE_LIMIT_BYTES + 1)
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         message = f"the configuration cannot be read: {reason}; set HUB_CONFIG or name the file"

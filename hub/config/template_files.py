@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hub import yamldoc
-from hub.config.regular_files import read_regular
 from hub.model.problem import Code, Problem, error_at
 
 SUFFIXES = (".j2", ".yaml")
 FILE_LIMIT_BYTES = 256 * 1024
-TOTAL_LIMIT_BYTES = 8 * 1024 * 1024
+TOTAL_LIMIT_BYTES = 4 * 1024 * 1024
+"""The database keeps every version of them that served."""
 
 
 def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
@@ -30,7 +30,8 @@ def read_templates(folder: Path) -> tuple[dict[str, bytes], list[Problem]]:
             continue
         total += len(content)
         if total > TOTAL_LIMIT_BYTES:
-            message = f"the templates have more than {TOTAL_LIMIT_BYTES // 1024**2} MiB together; remove some"
+            limit = f"the templates have more than {TOTAL_LIMIT_BYTES // 1024**2} MiB together"
+            message = f"{limit}, and the database keeps every version that served; remove some"
             problems.append(error_at(folder.as_posix(), 1, 1, Code.UNREADABLE_FILE, message))
             break
         contents[path.relative_to(folder).as_posix()] = content
@@ -65,9 +66,11 @@ def _read(folder: Path, path: Path) -> bytes | str:
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             return "this link leads out of the templates folder; put the file itself here"
+        if not path.is_file():
+            return "this is no plain file; remove it"
         size = path.stat().st_size
         if size > FILE_LIMIT_BYTES:
             return f"the template has {size // 1024} KiB; at most {FILE_LIMIT_BYTES // 1024} KiB are read"
-        return read_regular(path, FILE_LIMIT_BYTES)
+        return path.read_bytes()
     except OSError as error:
         return f"the template cannot be read: {(error.strerror or 'unknown error').lower()}"

@@ -59,9 +59,10 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
     claim, name = completion.claim, completion.claim.destination
     config, state = batch.configs[name], states[name]
     match completion.result:
-        case NotBegun(reason=reason, unset=unset):
+        case NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds):
             states[name] = throttle.after_take_back(config, state, claim.probe, result.now)
-            return retry.not_begun(claim, reason, unset)
+            due_at = None if wait_seconds is None else result.now + timedelta(seconds=wait_seconds)
+            return retry.not_begun(claim, reason, unset, due_at)
         case Receipt() as receipt:
             if receipt.throttled:
                 states[name] = throttle.after_throttling(state, receipt.after_seconds, result.now)

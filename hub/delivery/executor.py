@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import SimpleQueue
 
 import structlog
@@ -15,15 +15,32 @@ from hub.catalog.redaction import SHORTEST_SECRET
 from hub.delivery.batch import Completion
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.in_flight import InFlight
-from hub.delivery.render import plainer, render
+from hub.delivery.render import builtin, plainer, render
+from hub.delivery.versions import Versions
 from hub.destinations.base import Destination, find_destination
-from hub.errors import Reject, Retry, SendError, TemplateError, Unknown, VariableNotSet
+from hub.errors import (
+    Reject,
+    Retry,
+    SendError,
+    StoreError,
+    TemplateError,
+    Unknown,
+    VariableNotSet,
+    VersionUnusable,
+)
 from hub.ingest.route import Rules
 from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
 from hub.templating.escapes import BY_NAME
 from hub.templating.placeholders import filled
 from hub.templating.times import ZONE
+
+HANDOVER = timedelta(minutes=10)
+"""So long after an event a process that has the files of its version, or understands them, is waited for: two
+releases run side by side, or the store was away when a version began to serve."""
+
+ELSEWHERE_SECONDS = 5.0
+"""The wait of a delivery that another process is to claim."""
 
 log = structlog.get_logger()
 
@@ -34,9 +51,12 @@ class Executor:
     A destination that is sent to stays ready, with its connections, until its configuration changes.
     """
 
-    def __init__(self, in_flight: InFlight, completions: CompletionQueue, public_url: str) -> None:
+    def __init__(
+        self, in_flight: InFlight, completions: CompletionQueue, versions: Versions, public_url: str
+    ) -> None:
         self._in_flight = in_flight
         self._completions = completions
+        self._versions = versions
         self._public_url = public_url
         self._lock = threading.Lock()
         self._ready: dict[str, tuple[DestinationConfig, Destination]] = {}
@@ -49,7 +69,7 @@ class Executor:
         """
         link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
         try:
-            claim = self._rendered(claim, config, rules, link)
+            claim = self._rendered(claim, config, rules, at, link)
             message = claim.message or {}
             if MARKS in message:
                 message = _filled(message, config, rules)
@@ -57,7 +77,12 @@ class Executor:
             self._put_unbegun(claim, unset=error.names)
             return
         except TemplateError as error:
-            self._put_unbegun(claim, rules.mask(f"template failed: {error}"))
+            waits = isinstance(error, VersionUnusable) and _may_go_elsewhere(claim, rules, at)
+            wait_seconds = ELSEWHERE_SECONDS if waits else None
+            self._put_unbegun(claim, rules.mask(f"template failed: {error}"), wait_seconds=wait_seconds)
+            return
+        except StoreError:
+            self._put_unbegun(claim, wait_seconds=ELSEWHERE_SECONDS)
             return
         except Exception as error:
             log.exception("delivery.not_rendered", delivery=claim.id)
@@ -80,19 +105,34 @@ class Executor:
         for _, destination in self._ready.values():
             destination.close()
 
-    def _put_unbegun(self, claim: Claim, reason: str | None = None, unset: tuple[str, ...] = ()) -> None:
+    def _put_unbegun(
+        self,
+        claim: Claim,
+        reason: str | None = None,
+        unset: tuple[str, ...] = (),
+        wait_seconds: float | None = None,
+    ) -> None:
         """Hand back a claim of which nothing was sent, unless the worker took it back itself."""
         if self._in_flight.take_back(claim):
-            result = NotBegun(reason=reason, unset=unset)
+            result = NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds)
             self._completions.put(Completion(claim=claim, result=result))
 
-    def _rendered(self, claim: Claim, config: DestinationConfig, rules: Rules, link: str) -> Claim:
+    def _rendered(
+        self, claim: Claim, config: DestinationConfig, rules: Rules, at: datetime, link: str
+    ) -> Claim:
+        """Return the claim with its message, made of the files of the version that decided it."""
         if claim.message is not None:
             return claim
         ZONE.set(config.timezone)
-        rendered = render(
-            claim.send, claim.event, claim.route, type_of(config), config.options, rules.sandbox, link
-        )
+        kind, sandbox = type_of(config), rules.sandbox
+        try:
+            if claim.send.fields and claim.version not in (None, rules.config.version):
+                sandbox = self._versions.sandbox(claim.version)
+            rendered = render(claim.send, claim.event, claim.route, kind, config.options, sandbox, link)
+        except VersionUnusable as error:
+            if not kind.read_by_people or _may_go_elsewhere(claim, rules, at):
+                raise
+            rendered = builtin(claim.event, kind, config.options, link, f"template failed: {error}")
         degraded = rendered.degraded and rules.mask(rendered.degraded)
         claim = replace(claim, message=rendered.message, degraded=degraded)
         self._in_flight.keep_message(claim)
@@ -200,6 +240,11 @@ class ThreadPool:
             job()
             if len(self._threads) < self._size:
                 self._idle.put(None)
+
+
+def _may_go_elsewhere(claim: Claim, rules: Rules, at: datetime) -> bool:
+    """Return True where another process may be able to render what this one is not."""
+    return claim.version != rules.config.version and at - claim.event.received_at < HANDOVER
 
 
 def _filled(message: Message, config: DestinationConfig, rules: Rules) -> Message:

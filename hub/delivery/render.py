@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub import catalog
-from hub.errors import TemplateError
+from hub.errors import TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event, Summary
 from hub.model.routing import Send
@@ -77,14 +77,14 @@ def render(
     """The message that a send block asks for.
 
     Where its templates fail, people get the built-in message with a note of the failure instead; for
-    machines (`read_by_people` false) TemplateError is raised.
+    machines (`read_by_people` false) TemplateError is raised. So is VersionUnusable for both.
     """
     try:
         return Rendered(message=compose(send, event, route, composer, options, sandbox, link))
     except TemplateError as error:
-        if not composer.read_by_people:
+        if not composer.read_by_people or isinstance(error, VersionUnusable):
             raise
-        return _builtin(event, composer, options, link, f"template failed: {error}")
+        return builtin(event, composer, options, link, f"template failed: {error}")
 
 
 def plainer(
@@ -98,10 +98,11 @@ def plainer(
     if text is not None:
         yield Rendered(message=text, degraded=f"{reason}; its text was sent alone")
     if send.fields:
-        yield _builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
+        yield builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
 
 
-def _builtin(event: Event, composer: Composer, options: Any, link: str, note: str) -> Rendered:
+def builtin(event: Event, composer: Composer, options: Any, link: str, note: str) -> Rendered:
+    """Return the built-in message, with a note why it is not the user's own."""
     summary = catalog.summarise(event)
     message, _ = _whole(composer.compose_builtin(options, summary, note, link))
     return Rendered(message=message, degraded=note)

@@ -105,16 +105,19 @@ def after_error(
     )
 
 
-def not_begun(claim: Claim, reason: str | None, unset: tuple[str, ...] = ()) -> Settlement:
+def not_begun(
+    claim: Claim, reason: str | None, unset: tuple[str, ...] = (), due_at: datetime | None = None
+) -> Settlement:
     """Settle a claim of which no byte was sent, as if it had never been made.
 
     Without a `reason` it is pending again and due as before, or once the `unset` variables are set; with one
-    no message can be made: it is dead.
+    no message can be made: it is dead. With `due_at` another process may make it: it is pending until then.
     """
     return Settlement(
         claim=claim,
-        state=State.PENDING if reason is None else State.DEAD,
+        state=State.PENDING if reason is None or due_at else State.DEAD,
         reason=reason,
+        due_at=due_at,
         unset=unset,
         tries=claim.tries - 1,
         accepted=claim.accepted,

@@ -15,7 +15,6 @@ from hub.health.problem_event import headline, problem_data
 from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules
 from hub.model.alert import Alert
-from hub.model.event import Event
 from hub.model.finding import FindingCode
 from hub.model.routing import RoutedSend, Routing
 from hub.store.repositories.events import RoutedEvent
@@ -48,21 +47,19 @@ class Notifier:
                 facts = with_counts(facts, snapshot, _subjects(decision))
             self._log_undeliverable(decision.undeliverable)
             if set(decision.alerts) != set(facts.alerts):
-                self._owe(facts, decision)
+                self._owe(facts, decision, rules.config.version)
         except StoreError as error:
             log.warning("problems.not_looked_for", error=str(error))
 
-    def _owe(self, facts: Facts, decision: Decision) -> None:
+    def _owe(self, facts: Facts, decision: Decision, version: str) -> None:
         """Keep the memory and owe the messages, unless another process changed the memory meanwhile."""
-        events = [
-            (_event(notification, facts, self._page), notification) for notification in decision.notifications
-        ]
-        if not self._store.write(lambda transaction: _save(transaction, facts.alerts, decision, events)):
+        owed = [_owed(notification, facts, self._page, version) for notification in decision.notifications]
+        if not self._store.write(lambda transaction: _save(transaction, facts.alerts, decision, owed)):
             return
-        for event, notification in events:
-            names = [send.to for send in notification.sends]
+        for routed in owed:
+            names, event = [sent.send.to for sent in routed.routing.sends], routed.event
             log.warning("problems.told", event_id=event.id, destinations=names, what=event.data["headline"])
-        if events:
+        if owed:
             self._store.wake()
 
     def _log_undeliverable(self, notices: Sequence[Notice]) -> None:
@@ -96,18 +93,19 @@ def _save(
     transaction: Transaction,
     known: Sequence[Alert],
     decision: Decision,
-    events: Sequence[tuple[Event, Notification]],
+    owed: Sequence[RoutedEvent],
 ) -> bool:
     """Return False where others notified, or deliveries died, since the facts were looked up."""
     transaction.alerts.lock()
     if set(transaction.alerts.all()) != set(known):
         return False
     transaction.alerts.save(decision.alerts, decision.forgotten)
-    for event, notification in events:
-        routing = Routing(sends=tuple(RoutedSend(route=ROUTE, send=send) for send in notification.sends))
-        transaction.events.insert([RoutedEvent(event=event, routing=routing)])
+    for routed in owed:
+        transaction.events.insert([routed])
     return True
 
 
-def _event(notification: Notification, facts: Facts, page: str) -> Event:
-    return hub_event(catalog.PROBLEM, problem_data(notification.notices, facts, page), facts.now)
+def _owed(notification: Notification, facts: Facts, page: str, version: str) -> RoutedEvent:
+    sends = tuple(RoutedSend(route=ROUTE, send=send) for send in notification.sends)
+    event = hub_event(catalog.PROBLEM, problem_data(notification.notices, facts, page), facts.now)
+    return RoutedEvent(event=event, routing=Routing(sends=sends, version=version))

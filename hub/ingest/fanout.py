@@ -88,4 +88,5 @@ def _of_undecided(verdicts: Sequence[Verdict], routing: Routing) -> Routing:
         routes=tuple(route for route in routing.routes if route in undecided),
         sends=tuple(routed for routed in routing.sends if routed.route in undecided),
         verdicts=tuple(today.get(verdict.route, verdict) for verdict in verdicts),
+        version=routing.version,
     )

@@ -101,7 +101,7 @@ def match(rules: Rules, event: Event) -> Routing:
     if len(owed) < len(sends):
         unowed = [routed for routed in sends if not rules.config.destinations[routed.send.to].enabled]
         verdicts = [_less(verdict, unowed) for verdict in verdicts]
-    return Routing(routes=routes, sends=owed, verdicts=tuple(verdicts))
+    return Routing(routes=routes, sends=owed, verdicts=tuple(verdicts), version=rules.config.version)
 
 
 def is_ignored(source: SourceConfig, event_type: str) -> bool:

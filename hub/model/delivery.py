@@ -62,9 +62,9 @@ class Claim:
 
     `token` fences its result: a worker that comes late with an old token changes nothing. `attempts` counts
     all that were made, this one included, `tries` those since the schedule last began anew. `message` is None
-    until an outcome was kept with it. `accepted` are recipients that need no further mail. `probe`
-    is set where the destination's breaker is open and this one attempt is to show that it accepts again: the
-    number of probes before it.
+    until an outcome was kept with it. `accepted` are recipients that need no further mail. `version` of the
+    user's files decided it and has its templates; None where any do. `probe` is set where the destination's
+    breaker is open and this one attempt is to show that it accepts again: the number of probes before it.
     """
 
     id: str
@@ -72,6 +72,7 @@ class Claim:
     event: Event
     route: str
     destination: str
+    version: str | None = None
     send: Send
     attempts: int
     tries: int
@@ -127,11 +128,12 @@ class NotBegun:
     """The end of a claim of which no byte was sent: it leaves no attempt.
 
     It was taken back, or with `reason` no message can be made for it: the delivery is dead. With `unset` it
-    waits for variables of those names.
+    waits for variables of those names, with `wait_seconds` so long for another process that can make it.
     """
 
     reason: str | None = None
     unset: tuple[str, ...] = ()
+    wait_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,16 @@ from hub.model.routing import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class EventRecord:
-    """A stored event. `payload` is None once it was pruned; `states` counts its deliveries by state."""
+    """A stored event. `payload` is None once it was pruned; `states` counts its deliveries by state.
+
+    `version` is that of the user's files, which decided the verdicts; None where no rules did.
+    """
 
     id: str
     source: str
     message_id: str
     type: str
+    version: str | None = None
     received_at: datetime
     verdicts: tuple[Verdict, ...]
     payload: bytes | None = field(default=None, repr=False)
@@ -44,7 +48,8 @@ class AttemptRecord:
 class DeliveryRecord:
     """A stored delivery. `payload` is its event's where its message may hold secrets of that, else None.
 
-    `unset` names the variables that it waits for: then it is due at no time.
+    `unset` names the variables that it waits for: then it is due at no time. `version` is that of the user's
+    files, which decided it; None where no rules did.
     """
 
     id: str
@@ -52,6 +57,7 @@ class DeliveryRecord:
     type: str
     route: str
     destination: str
+    version: str | None = None
     state: State
     reason: str | None
     attempts: int

@@ -43,11 +43,13 @@ class Routing:
     """The outcome for one event.
 
     `routes` names those that take it, `sends` makes a delivery each, and `verdicts` has all routes that fit.
+    `version` is that of the user's files, which decided; None where no rules did.
     """
 
     routes: tuple[str, ...] = ()
     sends: tuple[RoutedSend, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    version: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import click
 import structlog
 
 from hub.delivery.worker import Worker
-from hub.errors import FileRefused, SettingsError, StoreUnavailable, WritesRefused
+from hub.errors import FileRefused, SettingsError, StoreError, StoreUnavailable, WritesRefused
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
 from hub.maintenance.runner import Maintenance, worker_tasks
@@ -21,8 +21,9 @@ from hub.model.destination import OnUnknown
 from hub.process.log_queue import end_process
 from hub.process.logs import set_up_server_logs
 from hub.process.supervisor import StopSignals, end_with_parent
-from hub.rules.reload import Adapt, Reloader, Serving, begin, kept_files, unchanged
+from hub.rules.reload import Adapt, Reloader, Serving, begin, unchanged
 from hub.rules.trial import START_SECONDS
+from hub.rules.versions import kept_files, register
 from hub.settings import Settings, load_settings, netloc
 from hub.store.copy import refuse_migrated
 from hub.store.open import open_store
@@ -49,6 +50,10 @@ def prepare(adapt: Adapt = unchanged) -> tuple[Settings, Serving]:
     except FileRefused as error:
         # Every answer and page says so: a hub that is not there tells nobody.
         log.error("database.refused", reason=str(error))
+    store = open_store(settings.database_url, settings.db_connections)
+    # Where the database only reads, the processes try again.
+    with closing(store), contextlib.suppress(StoreError):
+        register(store, serving.files)
     return settings, serving
 
 
@@ -82,7 +87,7 @@ def open_existing(settings: Settings) -> Store:
     return store
 
 
-def _kept_files(settings: Settings) -> str | None:
+def _kept_files(settings: Settings) -> bytes | None:
     with closing(open_existing(settings)) as store:
         return kept_files(store)
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import threading
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
 
-from hub.config.files import Files, FileStats, read_files, stat_files
+from hub.config.files import Files, FileStats, read_files, stat_files, unpack
 from hub.errors import ConfigError, StoreError
 from hub.health.facts import REFUSED_EDIT, FileFacts, errors_of
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
 from hub.rules.load import usable_config
+from hub.rules.versions import kept_files, register, register_use
 from hub.settings import Settings
 from hub.store.store import Store
 
@@ -31,8 +31,8 @@ SETTLE_SECONDS = 0.5
 KEEP_AGAIN_SECONDS = 5.0
 """The time between two tries to keep what a store did not take: a database that only reads logs each."""
 
-KEPT_FILES = "config_files"
-"""The name of the shared value that holds the last good files."""
+SEE_SECONDS = 600.0
+"""The time between two words of a process to the store that it goes by its version: it is not pruned then."""
 
 log = structlog.get_logger()
 
@@ -46,10 +46,14 @@ def unchanged(config: Config) -> Config:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """The version of the user's files that serves; `refused` are the problems of a later one."""
+    """The version of the user's files that serves; `refused` are the problems of a later one.
+
+    `files` is None for rules made by hand, which no store keeps.
+    """
 
     rules: Rules
     since: datetime
+    files: Files | None = None
     refused: tuple[Problem, ...] = ()
 
     def facts(self) -> FileFacts:
@@ -59,7 +63,7 @@ class Serving:
 
 
 def begin(
-    settings: Settings, kept_files: Callable[[], str | None], adapt: Adapt, *, trial_seconds: float = 0.0
+    settings: Settings, kept_files: Callable[[], bytes | None], adapt: Adapt, *, trial_seconds: float = 0.0
 ) -> Serving:
     """Return the version to serve at the start, as `current` has it, and log its problems."""
     serving = current(settings, kept_files, adapt, trial_seconds=trial_seconds)
@@ -74,7 +78,7 @@ def begin(
 
 def current(
     settings: Settings,
-    kept_files: Callable[[], str | None],
+    kept_files: Callable[[], bytes | None],
     adapt: Adapt = unchanged,
     *,
     trial_seconds: float = 0.0,
@@ -91,11 +95,12 @@ def current(
         files = read_files(settings.config_path, settings.templates_path)
         config = usable_config(files, settings.environment, trial_seconds=trial_seconds)
     except ConfigError as error:
-        kept = _kept_config(settings, kept_files)
+        kept = _last_good(settings, kept_files)
         if kept is None:
             raise
-        return Serving(rules=load_rules(adapt(kept)), since=since, refused=error.problems)
-    return Serving(rules=load_rules(adapt(config)), since=since)
+        files, config = kept
+        return Serving(rules=load_rules(adapt(config)), since=since, files=files, refused=error.problems)
+    return Serving(rules=load_rules(adapt(config)), since=since, files=files)
 
 
 class Reloader:
@@ -122,8 +127,8 @@ class Reloader:
         self._stats: FileStats = ()
         self._changed_at = float("-inf")
         self._is_read = False
-        self._unkept: dict[str, str] = {}
-        self._keeps_at = float("-inf")
+        self._unkept: str | None = None
+        self._keeps_at = self._sees_at = float("-inf")
 
     def serving(self) -> Serving:
         """Return the version that serves now."""
@@ -147,12 +152,10 @@ class Reloader:
         if stats != self._stats:
             self._stats, self._changed_at, self._is_read = stats, clock, False
         elif not self._is_read and clock - self._changed_at >= SETTLE_SECONDS:
-            self._read()
-        elif self._unkept and clock >= self._keeps_at:
-            # The store was away: a restart with a bad edit would serve older files than these.
+            self._read_if_kept(clock)
+        elif clock >= self._keeps_at and (self._unkept is not None or clock >= self._sees_at):
             self._keeps_at = clock + KEEP_AGAIN_SECONDS
-            for name, value in list(self._unkept.items()):
-                self._keep(name, value)
+            self._keep_again(clock)
 
     def _catch_up(self) -> None:
         """Serve what was edited since the parent of this process read the files."""
@@ -160,10 +163,13 @@ class Reloader:
             files = read_files(*self._paths)
             if files.version != self.rules().config.version:
                 serving = begin(self._settings, lambda: kept_files(self._store), self._adapt)
+                register(self._store, serving.files)
                 self._before_swap(serving.rules)
                 self._serving = serving
         except ConfigError as error:
             self._serving = replace(self._serving, refused=error.problems)
+        except StoreError:
+            pass  # the watch reads them again
 
     def _run(self) -> None:
         while True:
@@ -174,19 +180,34 @@ class Reloader:
                 log.exception("config.not_read")
             time.sleep(POLL_SECONDS)
 
+    def _read_if_kept(self, clock: float) -> None:
+        """Read the files; they serve once the store has them, for deliveries name them."""
+        try:
+            self._read()
+        except StoreError:
+            self._changed_at = clock + KEEP_AGAIN_SECONDS - SETTLE_SECONDS
+
+    def _keep_again(self, clock: float) -> None:
+        """Tell the store what it missed while it was away, and which version this process goes by."""
+        if self._unkept is not None:
+            self._keep_refusal(self._unkept)
+        if clock >= self._sees_at:
+            with contextlib.suppress(StoreError):
+                register_use(self._store, self._serving.files)
+                self._sees_at = clock + SEE_SECONDS
+
     def _read(self) -> None:
         try:
             files = read_files(*self._paths)
             if stat_files(*self._paths) != self._stats:
                 return
-            self._is_read = True
             if files.version == self.rules().config.version:
                 self._serves_already(files)
             else:
                 self._swap(files, usable_config(files, self._settings.environment))
         except ConfigError as error:
-            self._is_read = True
             self._refuse(error.problems)
+        self._is_read = True
 
     def _serves_already(self, files: Files) -> None:
         """Forget a refusal: a bad edit was taken back, or nothing changed since the process began."""
@@ -194,16 +215,17 @@ class Reloader:
         if was_refused:
             self._serving = replace(self._serving, refused=())
         # Also where this process knows of none: what was kept may be from before a restart.
-        if self._keep(REFUSED_EDIT, "") and was_refused:
+        if self._keep_refusal("") and was_refused:
             log.info("config.refusal_over", serving=files.version)
-        self._keep(KEPT_FILES, as_kept(files))
+        register(self._store, files)
 
     def _swap(self, files: Files, config: Config) -> None:
-        rules = load_rules(self._adapt(config))
-        self._before_swap(rules)
-        self._serving = Serving(rules=rules, since=datetime.now(UTC))
-        self._keep(REFUSED_EDIT, "")
-        if self._keep(KEPT_FILES, as_kept(files)):
+        serving = Serving(rules=load_rules(self._adapt(config)), since=datetime.now(UTC), files=files)
+        is_first = register(self._store, files)
+        self._before_swap(serving.rules)
+        self._serving = serving
+        self._keep_refusal("")
+        if is_first:
             _log_problems(config.warnings)
             log.info("config.reloaded", serving=files.version)
 
@@ -211,18 +233,18 @@ class Reloader:
         is_known = problems == self._serving.refused
         if not is_known:
             self._serving = replace(self._serving, refused=problems)
-        if self._keep(REFUSED_EDIT, "\n".join(map(str, problems))) and not is_known:
+        if self._keep_refusal("\n".join(map(str, problems))) and not is_known:
             _log_problems(problems)
             log.error("config.refused", problems=len(problems), serving=self.rules().config.version)
 
-    def _keep(self, name: str, value: str) -> bool:
-        """Keep a value in the store; return whether no other process has done so before."""
+    def _keep_refusal(self, problems: str) -> bool:
+        """Keep the problems of a refused edit, or none; return False where another process did so before."""
         try:
-            is_first = self._store.write(lambda transaction: transaction.settings.set(name, value))
+            is_first = self._store.write(lambda transaction: transaction.settings.set(REFUSED_EDIT, problems))
         except StoreError:
-            self._unkept[name] = value
+            self._unkept = problems
             return True
-        self._unkept.pop(name, None)
+        self._unkept = None
         return is_first
 
 
@@ -234,36 +256,13 @@ def _log_problems(problems: Iterable[Problem]) -> None:
             log.warning("config.warning", problem=str(problem))
 
 
-def kept_files(store: Store) -> str | None:
-    """Return the last good files, as the store has them."""
-    with store.read() as snapshot:
-        return snapshot.settings.get(KEPT_FILES)
-
-
-def _kept_config(settings: Settings, kept_files: Callable[[], str | None]) -> Config | None:
-    """Return the last good configuration; None where there is none that is good in today's environment."""
+def _last_good(settings: Settings, kept_files: Callable[[], bytes | None]) -> tuple[Files, Config] | None:
+    """Return the last good files; None where there are none that are good in today's environment."""
     try:
         kept = kept_files()
-        return usable_config(_from_kept(kept, settings), settings.environment) if kept else None
+        if kept is None:
+            return None
+        files = unpack(kept, settings.config_path, settings.templates_path)
+        return files, usable_config(files, settings.environment)
     except (StoreError, ConfigError):
         return None
-
-
-def as_kept(files: Files) -> str:
-    """Return files as the store keeps them."""
-    templates = {name: _text(content) for name, content in files.templates.items()}
-    return json.dumps({"routes": _text(files.content), "templates": templates}, sort_keys=True)
-
-
-def _from_kept(kept: str, settings: Settings) -> Files:
-    parts = json.loads(kept)
-    return Files(
-        path=settings.config_path,
-        templates_folder=settings.templates_path,
-        content=b64decode(parts["routes"]),
-        templates={name: b64decode(content) for name, content in parts["templates"].items()},
-    )
-
-
-def _text(content: bytes) -> str:
-    return b64encode(content).decode()

@@ -31,6 +31,7 @@ from hub.store.tables import (
     refusals,
     settings,
     sources,
+    versions,
 )
 
 MIGRATED, MIGRATING = "migrated", "migrating"
@@ -40,7 +41,10 @@ ROWS_AT_ONCE = 200
 _BATCH_BYTES = 8 * 1024 * 1024
 """The most bytes that one transaction writes, and one row more: an event may have 1 MiB."""
 
-LARGE = (events, deliveries, attempts, audit)
+VERSIONS_AT_ONCE = 10
+"""A version of the user's files may have 4 MiB."""
+
+LARGE = (events, deliveries, attempts, audit, versions)
 SMALL = (destinations, sources, refusals, counters, alerts, settings)
 """All tables but `workers` and `wrong_keys`, which have what is true of the source for a minute."""
 
@@ -84,7 +88,8 @@ def migrate_store(
         time.sleep(0.2)
     source.write(lambda transaction: _close(transaction, None, _WRITES))
     for table in LARGE:
-        _copy(source, target, table, progress, rows_at_once)
+        at_once = min(rows_at_once, VERSIONS_AT_ONCE) if table is versions else rows_at_once
+        _copy(source, target, table, progress, at_once)
     for table in SMALL:
         _replace(source, target, table)
     counts = _compare(source, target)

@@ -35,6 +35,7 @@ from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.sources import Sources
+from hub.store.repositories.versions import Versions
 from hub.store.repositories.workers import Workers
 from hub.store.repositories.wrong_keys import WrongKeys
 from hub.store.session import Session
@@ -67,6 +68,7 @@ class Transaction:
     operator = _repository(Operator)
     alerts = _repository(Alerts)
     settings = _repository(SharedValues)
+    versions = _repository(Versions)
     audit = _repository(Audit)
     wrong_keys = _repository(WrongKeys)
     reports = _repository(Reports)

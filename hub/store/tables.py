@@ -85,6 +85,7 @@ events = Table(
     Column("source", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("type", Text, nullable=False),
+    Column("version", String(16), comment="of the user's files, which decided its verdicts"),
     Column("payload", LargeBinary, comment="as it came; empty once pruned"),
     Column("received_at", Time, nullable=False),
     Column("verdicts", Json, nullable=False, comment="what each route whose events fit said of it"),
@@ -107,6 +108,7 @@ deliveries = Table(
         "position", Integer, nullable=False, comment="which of its route's send blocks to its destination"
     ),
     Column("destination", Text, nullable=False),
+    Column("version", String(16), comment="of the user's files, which decided it and renders it"),
     Column("send", Json, nullable=False, comment="the fields of its send block when it became owed"),
     Column("state", String(10), nullable=False),
     Column("reason", StorableText),
@@ -215,6 +217,15 @@ settings = Table(
     metadata,
     Column("name", Text, primary_key=True, comment="such as session_key"),
     Column("value", Text, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("version", String(16), primary_key=True),
+    Column("files", LargeBinary, nullable=False, comment="routes.yaml and the templates, as they were"),
+    Column("served_at", Time, nullable=False, comment="when it last began to; 1970 where it never did"),
+    Column("seen_at", Time, nullable=False, comment="when a process last said that it goes by it"),
 )
 
 alerts = Table(

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 
-from hub.errors import TemplateError
+from hub.errors import TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES
 from hub.model.event import Event
 from hub.strings import one_line
@@ -69,7 +69,7 @@ class Sandbox:
                 # Jinja finds out only when the value is used that it is not there.
                 return None if isinstance(value, jinja2.Undefined) else value
             except Exception as error:
-                raise TemplateError(source, None, _message(error)) from error
+                raise _kind(error)(source, None, _message(error)) from error
 
         return evaluate
 
@@ -142,7 +142,7 @@ class Sandbox:
         try:
             return self.condition(expression)(variables)
         except TemplateError as error:
-            raise TemplateError(name, None, error.message) from error
+            raise type(error)(name, None, error.message) from error
 
     @property
     def syntax(self) -> jinja2.Environment:
@@ -240,7 +240,7 @@ def _jsonable(value: Any, name: str) -> Any:
 def _located(name: str, error: Exception, templates: Collection[str]) -> TemplateError:
     """Return the error with the deepest template, and the line in it, that its trace names."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return TemplateError(error.name or name, error.lineno, _message(error))
+        return VersionUnusable(error.name or name, error.lineno, _message(error))
     line = None
     trace = error.__traceback__
     while trace is not None:
@@ -251,6 +251,10 @@ def _located(name: str, error: Exception, templates: Collection[str]) -> Templat
             name = name if file == _UNNAMED else file
         trace = trace.tb_next
     return TemplateError(name, line, _message(error))
+
+
+def _kind(error: Exception) -> type[TemplateError]:
+    return VersionUnusable if isinstance(error, jinja2.TemplateSyntaxError) else TemplateError
 
 
 def _message(error: Exception) -> str:

@@ -38,6 +38,7 @@ def event(record: EventRecord, redaction: Redaction) -> Fields:
         "message_id": record.message_id,
         "type": record.type,
         "received_at": record.received_at,
+        "version": record.version,
         "routes": [verdict.route for verdict in record.verdicts if verdict.matched],
         "verdicts": [_verdict(verdict, redaction) for verdict in record.verdicts],
         "deliveries": {state.value: record.states.get(state, 0) for state in State if state in record.states},

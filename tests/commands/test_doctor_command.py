@@ -18,7 +18,7 @@ from sqlalchemy import delete
 
 from hub.config.files import Files
 from hub.ingest.request_counter import RequestCounter
-from hub.rules.reload import KEPT_FILES, as_kept
+from hub.rules.versions import register
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.tables import deliveries
@@ -179,7 +179,7 @@ def test_beside_a_refused_edit_the_version_that_serves_is_looked_at(
         templates={},
     )
     with closing(open_store(sqlite_url)) as store:
-        store.write(lambda transaction: transaction.settings.set(KEPT_FILES, as_kept(files)))
+        register(store, files)
     Path("routes.yaml").write_text(GOOD.replace("send: log", "send: lag"))
     result = run("doctor", "--json", env=environment)
     by_check = findings(result)

@@ -534,6 +534,16 @@ def test_a_link_out_of_the_templates_folder_is_refused(tmp_path: Path) -> None:
     assert [f"a.j2:1:1: error[unreadable-file]: {expected}"] == problems
 
 
+def test_more_than_4_mib_of_templates_are_refused_for_the_database_keeps_them(tmp_path: Path) -> None:
+    templates = {f"{number:02}.j2": "x" * (256 * 1024) for number in range(16)}
+
+    assert template_problems(tmp_path, templates) == []
+
+    (problem,) = template_problems(tmp_path, {"one.j2": "x"})
+
+    assert "the templates have more than 4 MiB together, and the database keeps every version" in problem
+
+
 def test_a_configuration_needs_no_templates_folder(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, SOURCES), tmp_path / "nowhere", {})
 

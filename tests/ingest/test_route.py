@@ -79,7 +79,7 @@ def test_sources_are_told_apart() -> None:
 def test_a_route_that_is_switched_off_takes_nothing_and_says_nothing() -> None:
     routing = match(given.rules(given.route("off", ("*",), enabled=False)), given.event())
 
-    assert routing == Routing()
+    assert routing == Routing(version="1")
 
 
 def test_nothing_is_owed_to_a_destination_that_is_switched_off() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -10,9 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 from journeys.serving import Serving, serving, signed
+from servers.http_receiver import CannedResponse, HttpReceiver
 from servers.program import PASSWORD, wait_until
 
 from hub import catalog
@@ -26,6 +29,7 @@ destinations:
 routes:
   - {name: first, events: user.created, send: log}
 """
+LOAD_THREADS = 4
 LATEST_SECONDS = 10
 """It takes less than two; the machine may be busy."""
 
@@ -50,8 +54,9 @@ def reload_successful(hub: Serving) -> str:
 
 
 @contextmanager
-def load_of(hub: Serving) -> Iterator[list[int]]:
+def load_of(hub: Serving, per_second: float = float("inf")) -> Iterator[list[int]]:
     """Events all the time, from several threads; the status of every answer is kept."""
+    pause_seconds = LOAD_THREADS / per_second
     statuses: list[int] = []
     ends = threading.Event()
 
@@ -61,8 +66,9 @@ def load_of(hub: Serving) -> Iterator[list[int]]:
                 body = catalog.sample_payload("user.created", {})
                 url = f"{hub.url}/api/webhooks"
                 statuses.append(session.post(url, data=body, headers=signed(body), timeout=20).status_code)
+                time.sleep(pause_seconds)
 
-    threads = [threading.Thread(target=send) for _ in range(4)]
+    threads = [threading.Thread(target=send) for _ in range(LOAD_THREADS)]
     for thread in threads:
         thread.start()
     try:
@@ -111,6 +117,61 @@ def test_a_good_edit_serves_without_a_lost_request_and_a_bad_one_is_refused(
         wait_until(lambda: routes_of(hub) == ["fourth"], "the mended file to serve", LATEST_SECONDS)
 
         assert reload_successful(hub) == "1.0"
+
+
+RENAMED = """\
+version: 1
+sources:
+  clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+destinations:
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}"}
+routes:
+  - {name: NAME, events: user.created, send: [{to: crm, template: http/NAME}]}
+"""
+
+
+def rename(folder: Path, name: str, before: str = "") -> None:
+    """Rename the template, and name it so in its route."""
+    templates = folder / "templates/http"
+    templates.mkdir(parents=True, exist_ok=True)
+    (templates / f"{name}.j2").write_text(f'{{"by": "{name}"}}')
+    edit(folder, RENAMED.replace("NAME", name))
+    (templates / f"{before}.j2").unlink(missing_ok=True)
+
+
+def test_edits_that_rename_a_template_kill_no_delivery(tmp_path: Path, sqlite_url: str) -> None:
+    names = ["a", "b", "c", "d"]
+    rename(tmp_path, names[0])
+    slow = HttpReceiver(respond=lambda request: time.sleep(0.05) or CannedResponse())
+    with slow as receiver:
+        environment = {"HUB_TEMPLATES": str(tmp_path / "templates"), "CRM_WEBHOOK_URL": receiver.url}
+        routes = RENAMED.replace("NAME", names[0])
+        with serving(tmp_path, routes, sqlite_url, environment) as hub:
+            with load_of(hub, per_second=100) as statuses:
+                for before, name in itertools.pairwise(names):
+                    time.sleep(0.5)
+                    rename(tmp_path, name, before)
+                    wait_until(lambda name=name: routes_of(hub) == [name], "the edit", LATEST_SECONDS)
+            states = lambda: hub.api("stats")["deliveries"]  # noqa: E731
+            wait_until(lambda: not states()["pending"] + states()["sending"], "all to be sent", 30)
+            owed, counted = {}, states()
+            for item in all_of(hub, "deliveries"):
+                owed[item["id"]] = f'{{"by": "{item["route"]}"}}'.encode()
+    sent = {request.headers["webhook-id"]: request.body for request in receiver.received}
+    print(f"{len(statuses)} requests")
+
+    assert set(statuses) == {200}
+    assert (counted["dead"], counted["delivered"]) == (0, len(owed))
+    assert sent == owed
+    assert set(owed.values()) == {f'{{"by": "{name}"}}'.encode() for name in names}
+
+
+def all_of(hub: Serving, noun: str) -> Iterator[dict[str, Any]]:
+    before = ""
+    while before is not None:
+        page = hub.api(f"{noun}?limit=500&before={before}" if before else f"{noun}?limit=500")
+        yield from page["items"]
+        before = page["next"]
 
 
 def web_pid(hub: Serving) -> int:

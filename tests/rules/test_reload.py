@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, select
 
+from hub.config.files import unpack
 from hub.errors import ConfigError
 from hub.health.facts import REFUSED_EDIT
 from hub.ingest.route import Rules
@@ -15,16 +17,17 @@ from hub.model.config import Config
 from hub.model.problem import Severity
 from hub.rules.reload import (
     KEEP_AGAIN_SECONDS,
-    KEPT_FILES,
+    SEE_SECONDS,
     SETTLE_SECONDS,
     Reloader,
     Serving,
     begin,
-    kept_files,
 )
+from hub.rules.versions import kept_files
 from hub.settings import Settings
 from hub.store.open import open_store
 from hub.store.store import Store
+from hub.store.tables import versions
 
 ROUTES = """\
 version: 1
@@ -88,6 +91,13 @@ def world(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
     store.migrate()
     yield World(tmp_path, store)
     store.close()
+
+
+def kept_versions(world: World) -> list[str]:
+    """The versions that the store has, in the order in which they began to serve."""
+    with world.store.read() as snapshot:
+        rows = select(versions.c.version).order_by(versions.c.served_at)
+        return list(snapshot.session.connection.execute(rows).scalars())
 
 
 def test_a_good_edit_serves_once_it_has_settled(world: World) -> None:
@@ -240,14 +250,22 @@ def test_each_edit_is_logged_once_by_all_processes_together(
     assert [log.count(name) for name in ("config.reloaded", "config.refused", "config.problem")] == [1, 1, 1]
 
 
-def test_an_edit_serves_while_the_store_is_away(world: World) -> None:
+def test_an_edit_serves_once_the_store_has_it_for_deliveries_name_it(world: World) -> None:
     world.settle()
-    Path(world.store.url.removeprefix("sqlite:///")).rename(world.settings.config_path.with_suffix(".gone"))
+    database = Path(world.store.url.removeprefix("sqlite:///"))
+    away = database.rename(database.with_suffix(".gone"))
     world.store.close()
     world.write("second")
     world.settle()
+    away.rename(database)
+    world.reloader.poll(world.clock + KEEP_AGAIN_SECONDS - 0.1)
+
+    assert world.route == "first"
+
+    world.reloader.poll(world.clock + KEEP_AGAIN_SECONDS)
 
     assert world.route == "second"
+    assert world.reloader.rules().config.version in kept_versions(world)
 
 
 def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) -> None:
@@ -268,11 +286,10 @@ def test_what_the_store_missed_while_it_was_away_it_is_told_again(world: World) 
 def test_the_last_good_files_are_kept_by_whoever_starts(world: World) -> None:
     world.settle()
 
-    with world.store.read() as snapshot:
-        kept = snapshot.settings.get(KEPT_FILES)
+    kept = unpack(kept_files(world.store) or b"", world.settings.config_path, world.settings.templates_path)
 
-    assert kept is not None
-    assert "version: 1" not in kept
+    assert kept == world.reloader.serving().files
+    assert kept.version == world.reloader.rules().config.version
 
 
 def kept_refusal(world: World) -> str | None:
@@ -300,3 +317,42 @@ def test_what_was_refused_at_a_start_is_kept_for_all_to_tell(world: World) -> No
 
     assert world.refused == ["template-syntax"]
     assert "template-syntax" in (kept_refusal(world) or "")
+
+
+def test_a_version_is_in_the_store_before_it_serves(world: World) -> None:
+    world.settle()
+    kept: list[list[str]] = []
+    world.reloader = Reloader(
+        world.settings, world.store, world.begin(), same, lambda rules: kept.append(kept_versions(world))
+    )
+    world.settle()
+    world.edit_template("second")
+    world.settle()
+
+    assert kept == [kept_versions(world)]
+    assert kept[0][1] == world.reloader.rules().config.version
+
+
+def test_a_version_that_serves_again_is_the_last_good_one(world: World) -> None:
+    world.settle()
+    for name in ("second", "first"):
+        world.write(name)
+        world.settle()
+    world.edit_template("{{ data.id ")
+
+    assert world.begin().rules.config.routes[0].name == "first"
+    assert len(kept_versions(world)) == 2
+
+
+def test_a_process_tells_from_time_to_time_which_version_it_goes_by(world: World) -> None:
+    world.settle()
+    world.reloader.poll(world.clock)
+    with world.store.transaction() as transaction:
+        transaction.session.connection.execute(delete(versions))
+    world.reloader.poll(world.clock + SEE_SECONDS - 1)
+
+    assert kept_versions(world) == []
+
+    world.reloader.poll(world.clock + SEE_SECONDS)
+
+    assert kept_versions(world) == [world.reloader.rules().config.version]

@@ -10,16 +10,20 @@ from typing import Any
 
 import given
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.delivery import retry
 from hub.errors import NotFound, Retry
 from hub.maintenance.prune import prune_batch
 from hub.model.delivery import Receipt, State
-from hub.model.event import Event
-from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS, Prunable
+from hub.model.event import Event, new_id
+from hub.store.repositories.retention import (
+    DELIVERY_SECONDS_BOUNDS,
+    VERSIONS_KEPT,
+    Prunable,
+)
 from hub.store.store import Store
-from hub.store.tables import deliveries
+from hub.store.tables import deliveries, versions
 
 LONG_AGO = given.NOON - timedelta(days=1000)
 LATER = given.NOON + timedelta(days=100_000)
@@ -165,6 +169,49 @@ def test_counters_never_fall(store: Store) -> None:
     assert before[3] == pytest.approx(4.8)
     with store.read() as snapshot:
         assert snapshot.reports.events() == []
+
+
+def kept_versions(store: Store) -> list[str]:
+    with store.read() as snapshot:
+        return list(snapshot.session.connection.execute(select(versions.c.version)).scalars())
+
+
+def given_versions(store: Store, count: int, age: timedelta) -> list[str]:
+    """Versions in the order in which they began to serve, none used for so long."""
+    names = [f"version {number:02}" for number in range(count)]
+    for name in names:
+        store.write(lambda t, name=name: t.versions.serve(name, b"files"))
+    store.write(lambda t: t.session.connection.execute(update(versions).values(seen_at=t.now - age)))
+    return names
+
+
+def test_a_version_goes_with_its_last_delivery_and_the_last_ten_stay(store: Store) -> None:
+    names = given_versions(store, VERSIONS_KEPT + 3, timedelta(days=40))
+    routing = replace(given.routing("log"), version=names[1])
+    store.write(lambda t: given.keep(t, given.event(), routing))
+    old_id = new_id("dlv", datetime.now(UTC) - timedelta(days=40))
+    store.write(lambda t: t.session.connection.execute(update(deliveries).values(id=old_id)))
+    prune_batch(store, timedelta(days=30))
+
+    assert sorted(kept_versions(store)) == [names[1], *names[3:]]
+
+    (claim,) = given.claim(store)
+    store.write(lambda t: t.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.2)]))
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    store.write(lambda t: t.session.connection.execute(update(deliveries).values(finished_at=long_ago)))
+    prune_batch(store, timedelta(days=30))
+
+    assert sorted(kept_versions(store)) == names[3:]
+
+
+@pytest.mark.parametrize(("retention_hours", "age_hours"), [(720, 719), (1, 23)])
+def test_a_version_that_a_process_went_by_lately_stays(
+    store: Store, retention_hours: int, age_hours: int
+) -> None:
+    names = given_versions(store, VERSIONS_KEPT + 3, timedelta(hours=age_hours))
+    prune_batch(store, timedelta(hours=retention_hours))
+
+    assert sorted(kept_versions(store)) == names
 
 
 def test_processes_that_prune_at_once_count_everything_once(open_stores: Callable[..., Store]) -> None:

@@ -144,6 +144,7 @@ def test_an_event_tells_why_a_route_did_not_take_it(world: World, client: FlaskC
             "unowed": None,
         }
     ]
+    assert event["version"] == world.config.version
     assert event["deliveries"] == {}
     assert event["payload"]["data"] == {"status": "pending"}
     assert "payload" not in get(client, "/api/events")["items"][0]

@@ -68,6 +68,17 @@ def test_an_event_shows_verdicts_and_masks_its_secrets(world: World, signed_in: 
     assert "••••••" in text
 
 
+def test_event_and_delivery_name_the_version_that_decided(world: World, signed_in: FlaskClient) -> None:
+    sent = world.send(signed_in, payload(email_address="ada@example.com"))
+    version = world.config.version
+    world.config = replace(world.config, version="another")
+    with world.store.read() as snapshot:
+        delivery = snapshot.reports.deliveries(event=sent["event"])[0]
+
+    assert f"Version <code>{version}</code>" in signed_in.get(f"/events/{sent['event']}").text
+    assert f"<code>{version}</code>" in signed_in.get(f"/deliveries/{delivery.id}").text
+
+
 def test_a_pruned_event_says_so_and_has_no_replay(world: World, signed_in: FlaskClient) -> None:
     sent = world.send(signed_in, payload("user.created"))
     world.store.write(

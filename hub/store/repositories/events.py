@@ -81,7 +81,9 @@ class Events(Repository):
         verdicts = [vars(verdict) for verdict in routing.verdicts]
         owed = events.c.owed + len(routing.sends)
         self._session.connection.execute(
-            update(events).where(events.c.id == event_id).values(verdicts=verdicts, owed=owed)
+            update(events)
+            .where(events.c.id == event_id)
+            .values(verdicts=verdicts, owed=owed, version=routing.version)
         )
 
     def restore_payload(self, event: Event) -> None:
@@ -161,6 +163,7 @@ def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
                 "source": event.source,
                 "message_id": event.message_id,
                 "type": event.type,
+                "version": new.routing.version,
                 "starts_at": starts_at,
                 "size": size,
                 "received_at": to_microseconds(event.received_at),
@@ -191,6 +194,7 @@ def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str,
             "route": route,
             "position": positions[route, send.to],
             "destination": send.to,
+            "version": routed.routing.version,
             "send": to_json(dict(send.fields)) if send.fields else "{}",
             "unset": ",".join(send.unset) or None,
         }

@@ -31,10 +31,13 @@ class Operator(Repository):
             raise NotFound(f"there is no delivery {delivery_id}")
         return row
 
-    def requeue(self, delivery_id: str, fields: Mapping[str, Any] | None = None) -> None:
+    def requeue(
+        self, delivery_id: str, fields: Mapping[str, Any] | None = None, version: str | None = None
+    ) -> None:
         """Owe a delivery anew: due now, its schedule begun again, with the same message.
 
-        With the `fields` of a send block its message is rendered again, from them.
+        With the `fields` of a send block its message is rendered again, from them and the files of their
+        `version`.
         """
         now = self._session.now
         values: dict[str, Any] = {
@@ -46,7 +49,8 @@ class Operator(Repository):
             "tries": 0,
         }
         if fields is not None:
-            values |= {"send": dict(fields), "message": None, "degraded": None, "finished_at": None}
+            values |= {"send": dict(fields), "version": version}
+            values |= {"message": None, "degraded": None, "finished_at": None}
         self._session.connection.execute(
             update(deliveries).where(deliveries.c.id == delivery_id).values(values)
         )

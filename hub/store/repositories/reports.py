@@ -36,6 +36,7 @@ _EVENT_COLUMNS = (
     events.c.source,
     events.c.message_id,
     events.c.type,
+    events.c.version,
     events.c.received_at,
     events.c.verdicts,
 )
@@ -305,6 +306,7 @@ def _event_record(row: Any, states: dict[State, int]) -> EventRecord:
         source=row.source,
         message_id=row.message_id,
         type=row.type,
+        version=row.version,
         received_at=row.received_at,
         verdicts=verdicts_of(row.verdicts),
         payload=row.payload,
@@ -322,6 +324,7 @@ def _delivery_record(
         type=row.event_type,
         route=row.route,
         destination=row.destination,
+        version=row.version,
         state=state,
         reason=row.reason or row.degraded,
         attempts=row.attempts,

@@ -12,7 +12,7 @@ from sqlalchemy import and_, delete, func, select, update
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.store.session import Repository
-from hub.store.tables import attempts, audit, counters, deliveries, events, is_in, refusals
+from hub.store.tables import attempts, audit, counters, deliveries, events, is_in, refusals, versions
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
 """The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
@@ -21,6 +21,12 @@ IDS_KEPT = timedelta(days=90)
 """The time that a message id is remembered, so that a late resend is still recognised."""
 
 AUDIT_KEPT = timedelta(days=90)
+
+VERSIONS_KEPT = 10
+"""So many versions of the user's files stay, the last that served, though no delivery names them."""
+
+IN_USE = timedelta(days=1)
+"""A process says much more often that it goes by a version."""
 
 PRUNE_BATCH = 500
 """The most rows of a kind that one transaction removes: requests wait no longer than that."""
@@ -35,6 +41,7 @@ class Prunable(StrEnum):
     EVENTS = "events"
     REFUSALS = "refusals"
     AUDIT = "audit"
+    VERSIONS = "versions"
 
 
 class Retention(Repository):
@@ -47,6 +54,8 @@ class Retention(Repository):
             before = self._session.now - max(IDS_KEPT, retention)
         if kind is Prunable.AUDIT:
             before = self._session.now - AUDIT_KEPT
+        if kind is Prunable.VERSIONS:
+            before = self._session.now - max(IN_USE, retention)
         return self.prune(kind, before, PRUNE_BATCH)
 
     def prune(self, kind: Prunable, before: datetime, limit: int) -> int:
@@ -68,6 +77,8 @@ class Retention(Repository):
                 return self._prune_refusals(before, limit)
             case Prunable.AUDIT:
                 return self._prune_audit(before, limit)
+            case Prunable.VERSIONS:
+                return self._prune_versions(before)
 
     def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
         old = (
@@ -170,6 +181,24 @@ class Retention(Repository):
         if ids:
             self._session.connection.execute(delete(audit).where(audit.c.id.in_(ids)))
         return len(ids)
+
+    def _prune_versions(self, before: datetime) -> int:
+        """Remove versions that no process goes by and no delivery names, but for the last that served.
+
+        Deliveries that are younger than the last use of a version cannot name it: most are never looked at.
+        """
+        newest = select(versions.c.version).order_by(versions.c.served_at.desc()).limit(VERSIONS_KEPT)
+        unused = (versions.c.seen_at < before, versions.c.version.not_in(newest))
+        last_use = self._session.connection.execute(
+            select(func.max(versions.c.seen_at)).where(*unused)
+        ).scalar()
+        if last_use is None:
+            return 0
+        older = deliveries.c.id < first_id("dlv", last_use + IN_USE)
+        named = select(deliveries.c.version).where(older, deliveries.c.version.is_not(None)).distinct()
+        return self._session.connection.execute(
+            delete(versions).where(*unused, versions.c.version.not_in(named))
+        ).rowcount
 
     def _count(self, name: str, labels: str, count: int) -> None:
         self._session.upsert(

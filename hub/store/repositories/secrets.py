@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import Row, Table, select, update
 
 from hub import catalog
 from hub.catalog.masking import written_forms
-from hub.catalog.redaction import Redaction, body_of
+from hub.catalog.redaction import Redaction
 from hub.model.delivery import FINISHED
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events
@@ -39,7 +40,7 @@ class Secrets(Repository):
     def _blank(self, event: Row[Any]) -> None:
         if event.payload is None or event.blanked:
             return
-        secrets = catalog.secret_values(event.type, body_of(event.payload))
+        secrets = catalog.secret_values(event.type, json.loads(event.payload))
         if not secrets:
             return
         self._session.connection.execute(

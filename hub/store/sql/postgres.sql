@@ -18,25 +18,25 @@ NOTIFY hub_wake
 -- Keeps new events, and owes the deliveries of those, due now or at no time while a variable is not set; of
 -- events whose message id is known nothing changes. Answers with the ids of the new. Index: uq_events_message.
 WITH new AS (
-    INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
-    SELECT id, source, message_id, type, substring(:payloads::bytea FROM starts_at + 1 FOR size), received_at,
-           verdicts, owed
+    INSERT INTO events (id, source, message_id, type, version, payload, received_at, verdicts, owed)
+    SELECT id, source, message_id, type, version, substring(:payloads::bytea FROM starts_at + 1 FOR size),
+           received_at, verdicts, owed
     FROM json_to_recordset(:events::json) AS event (
-        id text, source text, message_id text, type text, starts_at int, size int, received_at bigint,
-        verdicts text, owed int
+        id text, source text, message_id text, type text, version text, starts_at int, size int,
+        received_at bigint, verdicts text, owed int
     )
     ON CONFLICT (source, message_id) DO NOTHING
     RETURNING id
 ), owed AS (
     INSERT INTO deliveries (
-        id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at,
+        id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
         owed_since, unset, created_at
     )
-    SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0,
+    SELECT delivery.id, event_id, event_type, route, position, destination, version, send, 'pending', 0, 0,
            CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset, now
     FROM json_to_recordset(:deliveries::json) AS delivery (
-        id text, event_id text, event_type text, route text, position int, destination text, send text,
-        unset text
+        id text, event_id text, event_type text, route text, position int, destination text, version text,
+        send text, unset text
     ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
     WHERE event_id IN (SELECT id FROM new)
 )
@@ -45,13 +45,14 @@ SELECT id FROM new
 -- name: add_deliveries
 -- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
-    id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
-    unset, created_at
+    id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
+    owed_since, unset, created_at
 )
-SELECT delivery.id, event_id, event_type, route, position, destination, send, 'pending', 0, 0,
+SELECT delivery.id, event_id, event_type, route, position, destination, version, send, 'pending', 0, 0,
        CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset, now
 FROM json_to_recordset(:deliveries::json) AS delivery (
-    id text, event_id text, event_type text, route text, position int, destination text, send text, unset text
+    id text, event_id text, event_type text, route text, position int, destination text, version text, send text,
+    unset text
 ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
 
 -- name: lock_destinations
@@ -131,7 +132,7 @@ WITH due AS MATERIALIZED (
     INSERT INTO attempts (delivery_id, number, destination, at)
     SELECT id, attempts, destination, :now::bigint FROM claimed
 )
-SELECT claimed.id, token, route, send, attempts, tries, message, degraded, accepted,
+SELECT claimed.id, token, route, claimed.version, send, attempts, tries, message, degraded, accepted,
        events.id, source, message_id, type, payload, received_at
 FROM claimed JOIN events ON events.id = event_id
 ORDER BY due_at, claimed.id

@@ -5,9 +5,9 @@
 -- Keeps new events, and owes the deliveries of those, due now or at no time while a variable is not set; of
 -- events whose message id is known nothing changes. Answers with the ids of the new. Index: uq_events_message,
 -- sqlite_autoindex_events_1, ix_deliveries_event.
-INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)
+INSERT INTO events (id, source, message_id, type, version, payload, received_at, verdicts, owed)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.source'), json_extract(value, '$.message_id'),
-       json_extract(value, '$.type'),
+       json_extract(value, '$.type'), json_extract(value, '$.version'),
        substr(:payloads, json_extract(value, '$.starts_at') + 1, json_extract(value, '$.size')),
        json_extract(value, '$.received_at'), json_extract(value, '$.verdicts'), json_extract(value, '$.owed')
 FROM json_each(:events)
@@ -15,12 +15,12 @@ WHERE true
 ON CONFLICT (source, message_id) DO NOTHING
 RETURNING id;
 INSERT INTO deliveries (
-    id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
-    unset, created_at
+    id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
+    owed_since, unset, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
-       json_extract(value, '$.send'), 'pending', 0, 0,
+       json_extract(value, '$.version'), json_extract(value, '$.send'), 'pending', 0, 0,
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
 FROM json_each(:deliveries)
@@ -30,12 +30,12 @@ WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
 -- name: add_deliveries
 -- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
-    id, event_id, event_type, route, position, destination, send, state, attempts, tries, due_at, owed_since,
-    unset, created_at
+    id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
+    owed_since, unset, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
-       json_extract(value, '$.send'), 'pending', 0, 0,
+       json_extract(value, '$.version'), json_extract(value, '$.send'), 'pending', 0, 0,
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
 FROM json_each(:deliveries)
@@ -102,7 +102,7 @@ WHERE id IN (
 INSERT INTO attempts (delivery_id, number, destination, at)
 SELECT id, attempts, destination, :now
 FROM deliveries WHERE state = 'sending' AND destination = :destination AND token = :token;
-SELECT deliveries.id, token, route, send, attempts, tries, message, degraded, accepted,
+SELECT deliveries.id, token, route, deliveries.version, send, attempts, tries, message, degraded, accepted,
        events.id, source, message_id, type, payload, received_at
 FROM deliveries CROSS JOIN events
 WHERE state = 'sending' AND destination = :destination AND token = :token AND events.id = event_id

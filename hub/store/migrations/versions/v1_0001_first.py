@@ -15,6 +15,7 @@ def upgrade() -> None:
     _alerts()
     _sources_refusals()
     _workers_counters_settings()
+    _versions()
     _audit()
     if op.get_bind().dialect.name == "postgresql":
         # Whoever looks for the oldest due row steps over the index entries of all that was drained since the
@@ -37,6 +38,7 @@ def _events() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("version", sa.String(16)),
         sa.Column("payload", sa.LargeBinary()),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("verdicts", sa.Text(), nullable=False),
@@ -58,6 +60,7 @@ def _deliveries() -> None:
         sa.Column("route", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("version", sa.String(16)),
         sa.Column("send", sa.Text(), nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("reason", sa.Text()),
@@ -175,6 +178,16 @@ def _audit() -> None:
         sa.Column("address", sa.Text(), primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
+    )
+
+
+def _versions() -> None:
+    op.create_table(
+        "versions",
+        sa.Column("version", sa.String(16), primary_key=True),
+        sa.Column("files", sa.LargeBinary(), nullable=False),
+        sa.Column("served_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
     )
 
 
