@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from contextlib import ExitStack, closing
@@ -11,6 +10,7 @@ import click
 
 from hub.errors import SettingsError, StoreError
 from hub.process import start
+from hub.settings import read_environment
 from hub.store import copy
 from hub.store.open import open_store
 from hub.store.store import Store
@@ -69,7 +69,7 @@ def _url(argument: str, name: str) -> str:
     variable = argument.removeprefix("env:")
     if not re.fullmatch(r"[A-Za-z_]\w*", variable):
         raise SettingsError(f"{name} begins with env: and names no variable, as env:NEW_DATABASE_URL does")
-    url = os.environ.get(variable, "").strip()
+    url = read_environment().get(variable, "")
     if not url:
         raise SettingsError(
             f"{name} is {argument}, but the variable {variable} is not set here; export it first"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from hub.config.sends import SendTarget, template_keys
 from hub.config.shape import key_names
 from hub.config.template_syntax import no_template
 from hub.model.problem import Code, Severity
+from hub.strings import is_loopback
 from hub.yamldoc import Path
 
 _SECRET_KEYS = frozenset(
@@ -140,7 +140,7 @@ def _retired_doubt(path: Path, parts: SplitResult) -> _Doubt | None:
 
 
 def _plain_doubt(path: Path, parts: SplitResult) -> _Doubt | None:
-    if parts.scheme != "http" or path[-1] == "proxy" or _is_loopback(parts.hostname or ""):
+    if parts.scheme != "http" or path[-1] == "proxy" or is_loopback(parts.hostname or ""):
         return None
     message = "http:// sends events and secrets in clear over the network; write https://"
     return Code.PLAIN_HTTP, message, Severity.WARNING
@@ -151,15 +151,6 @@ _OF_URLS: tuple[Callable[[Path, SplitResult], _Doubt | None], ...] = (
     _retired_doubt,
     _plain_doubt,
 )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_json_text(report: Report, path: Path) -> None:
