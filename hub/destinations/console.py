@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from hub.destinations.base import Block, Destination, InlineText, Renderer, TemplateName
-from hub.errors import Retry
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.event import Summary
 from hub.strings import one_line
 from hub.templating.escapes import plain
-
-_printing = threading.Lock()
+from hub.transport.standard_output import print_within
 
 
 class ConsoleOptions(Block):
@@ -58,13 +54,7 @@ class ConsoleDestination(Destination):
         return {**message, "text": one_line(message["text"])}
 
     def send(self, message: Message, context: SendContext) -> Receipt:
-        encoding = sys.stdout.encoding or "utf-8"
-        line = message["text"].encode(encoding, "replace").decode(encoding)
-        try:
-            with _printing:
-                print(f"[{self.name}] {line}", flush=True)
-        except (OSError, ValueError) as error:
-            raise Retry("standard output is closed") from error
+        print_within(context.timeout_seconds, f"[{self.name}] {message['text']}")
         return Receipt(detail="printed")
 
     def describe(self) -> str:
