@@ -145,7 +145,7 @@ def delivery(delivery_id: str) -> Response:
         "delivery.html",
         now=facts.now,
         delivery=whole,
-        version=record.version,
+        decided_by=record.version,
         parts_of_message=parts(whole["message"], destination.type if destination else None)
         if whole["message"]
         else [],

@@ -12,6 +12,7 @@ from given_web import World, payload
 from sqlalchemy import insert, update
 from test_access import form_token, sign_in
 
+from hub import __version__
 from hub.delivery import retry
 from hub.errors import Reject
 from hub.model.problem import Problem, Severity
@@ -75,8 +76,11 @@ def test_event_and_delivery_name_the_version_that_decided(world: World, signed_i
     with world.store.read() as snapshot:
         delivery = snapshot.reports.deliveries(event=sent["event"])[0]
 
-    assert f"Version <code>{version}</code>" in signed_in.get(f"/events/{sent['event']}").text
-    assert f"<code>{version}</code>" in signed_in.get(f"/deliveries/{delivery.id}").text
+    pages = [signed_in.get(path).text for path in (f"/events/{sent['event']}", f"/deliveries/{delivery.id}")]
+
+    assert f"Version <code>{version}</code>" in pages[0]
+    assert f"<code>{version}</code>" in pages[1]
+    assert all(f"hub {__version__}<" in page for page in pages)
 
 
 def test_a_pruned_event_says_so_and_has_no_replay(world: World, signed_in: FlaskClient) -> None:
