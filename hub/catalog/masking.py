@@ -16,6 +16,7 @@ from markupsafe import escape
 
 from hub.catalog.event_types import find_event_type, sample_data
 from hub.catalog.paths import Slot, Step, expand, parse, slots
+from hub.model.event import shallow
 from hub.strings import map_strings
 
 MASK = "••••••"
@@ -66,7 +67,7 @@ def blank_secrets(name: str, payload: bytes) -> bytes:
     if not has_secrets(name):
         return payload
     try:
-        body = json.loads(payload)
+        body = json.loads(shallow(payload.decode()))
     except (ValueError, RecursionError):
         # Nothing that was accepted looks like this; what cannot be searched is not kept.
         return b"{}"

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus, unquote, urlsplit
 
 from hub import catalog
 from hub.catalog.masking import written_forms
+from hub.model.event import shallow
 from hub.strings import map_strings
 
 SHORTEST_SECRET = 8
@@ -121,7 +122,7 @@ def _parts_of_url(value: str) -> Iterator[str]:
 
 def body_of(payload: bytes) -> dict[str, Any]:
     """Return a payload as its object, empty where it is none."""
-    body = json.loads(payload)
+    body = json.loads(shallow(payload.decode()))
     return body if isinstance(body, dict) else {}
 
 

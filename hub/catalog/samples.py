@@ -12,7 +12,7 @@ from typing import Any
 from hub.catalog.event_types import event_types, read_sample, sample_data
 from hub.catalog.masking import json_bytes
 from hub.errors import HubError, NotFound
-from hub.model.event import parse_json
+from hub.model.event import parse_json, shallow
 
 Step = str | int
 
@@ -59,11 +59,9 @@ def read_body(content: bytes) -> dict[str, Any]:
     if len(content) > BODY_LIMIT_BYTES:
         raise HubError("is larger than 1 MiB, the most that a sender may post")
     try:
-        body = parse_json(content.decode("utf-8"))
+        body = parse_json(shallow(content.decode("utf-8")))
     except UnicodeDecodeError as error:
         raise HubError(f"is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
-    except RecursionError as error:
-        raise HubError("is not JSON: it is nested too deep") from error
     except ValueError as error:
         raise HubError(f"is not JSON: {error}") from error
     if not isinstance(body, dict):

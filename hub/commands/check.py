@@ -28,7 +28,7 @@ def command(file: Path | None, templates: Path | None, strict: bool, as_json: bo
     Needs no secret and no database. Exit code 1 means that there are errors.
     """
     settings = load_settings()
-    if file is not None and not file.is_file():
+    if file is not None and not file.exists():
         raise NoSuchFile(f"there is no file {file}; name a routes.yaml")
     path = file or settings.config_path
     config, problems = read_config(path, templates or settings.templates_path, settings.environment)

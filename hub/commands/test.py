@@ -48,7 +48,7 @@ def command(file: Path | None, word: str | None, junit_path: Path | None, as_jso
     database. Exit code 1 means that a case failed, that a file has errors, or that there was no case.
     """
     settings = load_settings()
-    if file is not None and not file.is_file():
+    if file is not None and not file.exists():
         raise NoSuchFile(f"there is no file {file}; name a routes.test.yaml")
     path = file or settings.config_path.with_suffix(".test.yaml")
     config, cases, problems = _read(settings, path)

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 
 from hub import yamldoc
+from hub.config.regular_files import read_regular
 from hub.config.report import unreadable
 from hub.config.template_files import read_templates, template_paths
 from hub.errors import ConfigError
@@ -85,8 +86,7 @@ def _stat(path: FilePath) -> tuple[str, int, int, int]:
 
 def _read_routes_file(path: FilePath) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(yamldoc.FILE_LIMIT_BYTES + 1)
+        return read_regular(path, yamldoc.FILE_LIMIT_BYTES + 1)
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         message = f"the configuration cannot be read: {reason}; set HUB_CONFIG or name the file"

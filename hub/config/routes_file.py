@@ -125,6 +125,11 @@ def _read_top(report: Report) -> dict[str, Any]:
             close = f'; did you mean "{meant}"?' if meant else f"; there are {listed(known)}"
             report.error((name,), Code.UNKNOWN_KEY, f'there is no section "{name}"{close}', key=True)
             report.misnamed.add(meant)
+        elif name != "version" and report.raw_at((name,)) is None:
+            # The file may have been cut off here: a hub that went on would drop what stood below.
+            report.error(
+                (name,), Code.BAD_VALUE, f"{name} is empty; fill it, or take its line away", key=True
+            )
     if "sources" not in value and "sources" not in report.misnamed:
         message = "there is no sources section, so nothing could be received; add it"
         report.error((), Code.MISSING_KEY, message)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hub import yamldoc
+from hub.config.regular_files import read_regular
 from hub.model.problem import Code, Problem, error_at
 
 SUFFIXES = (".j2", ".yaml")
@@ -66,11 +67,9 @@ def _read(folder: Path, path: Path) -> bytes | str:
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             return "this link leads out of the templates folder; put the file itself here"
-        if not path.is_file():
-            return "this is no plain file; remove it"
         size = path.stat().st_size
         if size > FILE_LIMIT_BYTES:
             return f"the template has {size // 1024} KiB; at most {FILE_LIMIT_BYTES // 1024} KiB are read"
-        return path.read_bytes()
+        return read_regular(path, FILE_LIMIT_BYTES)
     except OSError as error:
         return f"the template cannot be read: {(error.strerror or 'unknown error').lower()}"

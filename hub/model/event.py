@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,11 @@ from typing import Any
 
 HUB_SOURCE = "hub"
 """The source of the hub's own events; no source in routes.yaml may be called so."""
+
+DEPTH_LIMIT = 100
+"""Brackets within brackets that conditions and templates see: far deeper nothing can be written again."""
+
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,6 +38,29 @@ parse_json: Callable[[str], Any] = json.JSONDecoder(parse_float=_finite, parse_c
 """Reads JSON as RFC 8259 has it. Raises ValueError also for NaN, Infinity and a number beyond all floats, as
 1e999 is, and RecursionError for what is nested too deep.
 """
+
+
+def shallow(payload: str) -> str:
+    """Return JSON with null for each list and object below `DEPTH_LIMIT` levels; the same text without such.
+
+    Whoever may write into an event could nest it so deep that nothing reads it.
+    """
+    if payload.count("[") + payload.count("{") <= DEPTH_LIMIT:
+        return payload
+    kept: list[str] = []
+    level = position = 0
+    for token in _STRING_OR_BRACKET.finditer(payload):
+        if token[0] in ("[", "{"):
+            level += 1
+            if level == DEPTH_LIMIT + 1:
+                kept.append(payload[position : token.start()])
+        elif token[0] in ("]", "}"):
+            level -= 1
+            if level == DEPTH_LIMIT:
+                kept.append("null")
+                position = token.end()
+    rest = payload[position:] if level <= DEPTH_LIMIT else ""
+    return "".join([*kept, rest])
 
 
 def new_id(prefix: str, now: datetime) -> str:
@@ -61,8 +90,8 @@ class Event:
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """The payload, parsed."""
-        body = json.loads(self.payload)
+        """The payload, parsed; below `DEPTH_LIMIT` levels it is null."""
+        body = json.loads(shallow(self.payload.decode()))
         return body if isinstance(body, dict) else {}
 
     @property

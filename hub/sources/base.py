@@ -9,18 +9,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from json import JSONDecodeError
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from hub.discovery import find_class, type_names
 from hub.errors import NotVerified
 from hub.humanize import kind_of
 from hub.model.config import SourceConfig
-from hub.model.event import parse_json
+from hub.model.event import parse_json, shallow
 
-_DEPTH_LIMIT = 200
-"""Brackets within brackets: a body nested deeper could not be written again without recursing too far."""
-
-_TOO_DEEP = f"the body is nested more than {_DEPTH_LIMIT} levels deep"
 _COMPRESSED = "the body is compressed ({}); whoever sends it must send plain JSON"
 _UTF_16 = "the body is in UTF-16 or UTF-32; send it as UTF-8"
 _FORMATS = (
@@ -107,13 +103,11 @@ def event_type_of(body: bytes) -> str:
     The error says what is wrong with the body, and shows nothing of it.
     """
     try:
-        parsed = parse_json(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        parsed = parse_json(shallow(body.decode("utf-8")))
+    except ValueError as error:
         raise NotVerified("invalid_payload", _fault(body, error)) from error
     if not isinstance(parsed, dict):
         raise NotVerified("invalid_payload", f"the body must be a JSON object, not {kind_of(parsed)}")
-    if _is_too_deep(parsed):
-        raise NotVerified("invalid_payload", _TOO_DEEP)
     event_type = parsed.get("type")
     if not isinstance(event_type, str) or not 1 <= len(event_type) <= 200 or not event_type.isprintable():
         raise NotVerified(
@@ -136,21 +130,5 @@ def _fault(body: bytes, error: Exception) -> str:
             return f"the body is not UTF-8 from byte {error.start + 1} on; send it as UTF-8, not as Latin-1"
         case JSONDecodeError():
             return f"the body is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-        case RecursionError():
-            return _TOO_DEEP
         case _:
             return "the body has a number that JSON does not have (NaN, Infinity) or that is too large"
-
-
-def _is_too_deep(parsed: Any) -> bool:
-    level = [parsed]
-    for _ in range(_DEPTH_LIMIT):
-        level = [
-            item
-            for value in level
-            if isinstance(value, dict | list)
-            for item in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return False
-    return True

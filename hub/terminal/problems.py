@@ -41,7 +41,9 @@ def count_problems(problems: Sequence[Problem]) -> str:
 
 
 def _text_of(file: str) -> str:
-    """Return the text of a file; nothing where it cannot be read, which is the problem then."""
+    """Return the text of a regular file; nothing where it cannot be read, which is the problem then."""
+    if not Path(file).is_file():
+        return ""
     try:
         with Path(file).open("rb") as opened:
             return opened.read(SHOWN_BYTES).decode("utf-8-sig", "replace")

@@ -1,11 +1,14 @@
-"""Ids sort by the time they were made at."""
+"""Ids sort by the time they were made at; what nobody could read is not seen."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from datetime import UTC, datetime, timedelta
 
-from hub.model.event import first_id, new_id
+import pytest
+
+from hub.model.event import DEPTH_LIMIT, Event, first_id, new_id, shallow
 
 
 def test_ids_sort_by_the_microsecond_and_are_never_the_same() -> None:
@@ -37,3 +40,32 @@ def test_processes_that_were_forked_from_one_make_different_ids() -> None:
         process.join()
 
     assert random_parts[0] != random_parts[1]
+
+
+def nested(levels: int, inner: str = "") -> str:
+    return "[" * levels + inner + "]" * levels
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (nested(100), nested(100)),
+        (nested(101), nested(100, "null")),
+        (nested(99, '[[1], 2, {"a": [3]}]'), nested(99, "[null, 2, null]")),
+        (f'{{"a": {nested(3000)}, "b": 1}}', f'{{"a": {nested(99, "null")}, "b": 1}}'),
+        (nested(99, r'["[[\"[[", "\\", {"]": 1}]'), nested(99, r'["[[\"[[", "\\", null]')),
+        ("[" * 200, "[" * 100),
+        (json.dumps([[1]] * 200), json.dumps([[1]] * 200)),
+    ],
+)
+def test_below_a_hundred_levels_there_is_null(payload: str, expected: str) -> None:
+    assert shallow(payload) == expected
+
+
+def test_an_event_keeps_its_bytes_and_shows_what_can_be_read() -> None:
+    payload = f'{{"type": "x", "data": {{"a": {nested(3000)}, "b": 1}}}}'.encode()
+    at = datetime(2026, 11, 26, tzinfo=UTC)
+    event = Event(id="evt_1", source="clerk", message_id="m", type="x", payload=payload, received_at=at)
+
+    assert event.payload == payload
+    assert event.data == {"a": json.loads(nested(DEPTH_LIMIT - 2, "null")), "b": 1}

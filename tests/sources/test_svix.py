@@ -215,8 +215,11 @@ def test_a_request_outside_the_window_is_refused(off: int) -> None:
     assert refusal(headers=signing.headers(BODY, timestamp=time.time() + off)) == "invalid_timestamp"
 
 
-def nested(depth: int) -> bytes:
-    return b'{"type":"x","data":' + b"[" * depth + b"]" * depth + b"}"
+@pytest.mark.parametrize("depth", [98, 300, 3_000, 100_000])
+def test_a_body_is_an_event_however_deep_a_stranger_nested_it(depth: int) -> None:
+    body = b'{"type":"x","data":' + b"[" * depth + b"]" * depth + b"}"
+
+    assert verify(body).type == "x"
 
 
 @pytest.mark.parametrize(
@@ -242,8 +245,6 @@ def nested(depth: int) -> bytes:
         b'{"type":"x","data":%s}' % (b"9" * 5000),
         b'{"type":"x"',
         b'\xef\xbb\xbf{"type":"x"}',
-        nested(200),
-        nested(100_000),
         b'{"a":' * 100_000,
     ],
 )
@@ -281,7 +282,6 @@ JSON = '{"type":"user.created","data":"é"}'
         (b'{"type":"x","data":NaN}', "the body has a number that JSON does not have"),
         (b'{"type":"x","data":-Infinity}', "the body has a number that JSON does not have"),
         (b'{"type":"x","data":%s}' % (b"9" * 5000), "the body has a number that JSON does not have"),
-        (b'{"type":"x","data":' + b"[" * 300 + b"]" * 300 + b"}", "the body is nested more than 200 levels"),
     ],
 )
 def test_what_is_wrong_with_a_rightly_signed_body_is_said(body: bytes, words: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from hub import catalog
+from hub.config.regular_files import read_regular
 from hub.config.report import Report
 from hub.errors import HubError
 from hub.humanize import did_you_mean, there_are
@@ -116,8 +117,7 @@ class EventReader:
         if not isinstance(name, str):
             return None
         try:
-            with (self._folder / name).open("rb") as file:
-                return catalog.read_body(file.read(catalog.BODY_LIMIT_BYTES + 1))
+            return catalog.read_body(read_regular(self._folder / name, catalog.BODY_LIMIT_BYTES + 1))
         except HubError as error:
             message = f'"{name}" {error}'
         except (OSError, ValueError) as error:

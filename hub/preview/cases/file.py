@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from hub import yamldoc
+from hub.config.regular_files import read_regular
 from hub.config.report import Report, presentable, unreadable
 from hub.config.shape import check_shape
 from hub.humanize import kind_of
@@ -22,8 +23,7 @@ from hub.yamldoc import Path
 def read_cases(path: FilePath, config: Config) -> tuple[tuple[Case, ...], tuple[Problem, ...]]:
     """Return the valid cases of a file and the problems of all others."""
     try:
-        with path.open("rb") as file:
-            content = file.read(yamldoc.FILE_LIMIT_BYTES + 1)
+        content = read_regular(path, yamldoc.FILE_LIMIT_BYTES + 1)
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         return (), (unreadable(path, f"the tests cannot be read: {reason}"),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from typing import Any
 
@@ -10,7 +9,7 @@ from sqlalchemy import Row, Table, select, update
 
 from hub import catalog
 from hub.catalog.masking import written_forms
-from hub.catalog.redaction import Redaction
+from hub.catalog.redaction import Redaction, body_of
 from hub.model.delivery import FINISHED
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events
@@ -40,7 +39,7 @@ class Secrets(Repository):
     def _blank(self, event: Row[Any]) -> None:
         if event.payload is None or event.blanked:
             return
-        secrets = catalog.secret_values(event.type, json.loads(event.payload))
+        secrets = catalog.secret_values(event.type, body_of(event.payload))
         if not secrets:
             return
         self._session.connection.execute(
