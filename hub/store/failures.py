@@ -30,7 +30,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 _READS_ONLY, _DISK_FULL = "25006", "53100"
 
-_SQLITE_FULL, _SQLITE_READONLY, _SQLITE_BUSY, _SQLITE_CORRUPT = 13, 8, (5, 6), 11
+_SQLITE_FULL, _SQLITE_READONLY, _SQLITE_BUSY, _SQLITE_CORRUPT, _SQLITE_CANTOPEN = 13, 8, (5, 6), 11, 14
 """https://www.sqlite.org/rescode.html"""
 
 _WORDS_OF_NOW = re.compile(
@@ -78,6 +78,20 @@ def damaged(reason: str) -> FileRefused:
 def file_refused(headline: str, reason: str) -> FileRefused:
     """Return the error of a SQLite file that somebody has to restore."""
     return FileRefused(headline, reason=reason, cure=_CURE_OF_FILE)
+
+
+def not_opened(place: object) -> StoreUnavailable:
+    """Return the error of a SQLite file that cannot be opened, for which this user lacks a right there."""
+    return StoreUnavailable(
+        "the database's file cannot be opened",
+        reason=f"the hub's user may not write {place}",
+        cure="give the file and its folder to the user that the hub runs as, or name another in DATABASE_URL",
+    )
+
+
+def is_not_opened(error: DBAPIError) -> bool:
+    """Return True where SQLite cannot open the file, or one that it makes beside it."""
+    return _sqlite_code(error) == _SQLITE_CANTOPEN
 
 
 def refuses_now(reason: str) -> StoreUnavailable:

@@ -252,12 +252,15 @@ class Store(ABC):
         except sqlalchemy_errors.TimeoutError as error:
             raise failures.refuses_now("all database connections are in use") from error
         except sqlalchemy_errors.DBAPIError as error:
-            refusal = _migrated(error) or failures.translated(error)
+            refusal = _migrated(error) or self._refusal_of(error)
             if refusal is None:
                 raise
             if isinstance(refusal, WritesRefused):
                 self._met(refusal)
             raise refusal from error
+
+    def _refusal_of(self, error: sqlalchemy_errors.DBAPIError) -> StoreError | None:
+        return failures.translated(error)
 
     def _met(self, refusal: WritesRefused) -> None:
         """Remember what a statement met."""

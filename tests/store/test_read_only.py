@@ -12,7 +12,7 @@ from pathlib import Path
 import given
 import pytest
 
-from hub.errors import WritesRefused
+from hub.errors import StoreUnavailable, WritesRefused
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store
@@ -93,6 +93,27 @@ def test_a_file_that_may_not_be_written_is_told_as_such(sqlite_template: Path) -
         assert not store.has_wake_ups
     assert reason is not None
     assert "the hub's user may not write" in reason
+
+
+@pytest.mark.parametrize("files", [(), ("hub.db", "hub.db-wal")])
+def test_a_folder_that_may_not_be_written_is_named(sqlite_template: Path, files: tuple[str, ...]) -> None:
+    with nobodys(sqlite_template) as url:
+        folder = Path(url.removeprefix("sqlite:///")).parent
+        if os.geteuid() == NOBODY:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        (folder / "hub.db").chmod(0o666)
+        (folder / "hub.db-wal").touch(0o666)
+        for name in {"hub.db", "hub.db-wal"} - set(files):
+            (folder / name).unlink()
+        folder.chmod(0o555)
+        if os.getuid() == 0:
+            os.seteuid(NOBODY)
+        with closing(open_store(url)) as store, pytest.raises(StoreUnavailable) as refused:
+            store.migrate()
+
+    expected = f"the database's file cannot be opened: the hub's user may not write {folder}; give the file"
+    assert str(refused.value).startswith(expected)
 
 
 def test_a_file_that_may_be_written_again_is_read_as_it_is_then(sqlite_template: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import FileRefused, StoreError, WritesRefused
@@ -79,6 +79,8 @@ class SqliteStore(Store):
         except FileExistsError:
             pass
         except OSError as error:
+            if isinstance(error, PermissionError):
+                raise failures.not_opened(self.path.absolute().parent) from error
             raise StoreError(f"cannot make the database {self.path}: {error.strerror}") from error
         with self._translated(), self._engine.begin() as connection:
             return migrate.upgrade(connection)
@@ -92,6 +94,10 @@ class SqliteStore(Store):
             )
         with self._translated(), self._reader() as session:
             return migrate.check(session.connection)
+
+    def _refusal_of(self, error: DBAPIError) -> StoreError | None:
+        place = unwritable(self.path) if failures.is_not_opened(error) else None
+        return super()._refusal_of(error) if place is None else failures.not_opened(place)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
