@@ -8,6 +8,7 @@
     |     |- WritesRefused    ... what is written: it can be read
     |     |  |- FileRefused   ... until somebody acts: it was replaced under the hub, or is damaged
     |     |- StoreMigrated    ... for good: everything is in another database
+    |- NotStorable            a value that no database keeps
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
     |- VariableNotSet         a message needs a variable that has no value here: it waits
@@ -77,6 +78,10 @@ class FileRefused(WritesRefused):
 
 class StoreMigrated(StoreUnavailable):
     """The database was moved to another, where senders will be answered once DATABASE_URL names it."""
+
+
+class NotStorable(HubError):
+    """A value that no database keeps, whenever it is tried: NUL, half a surrogate pair, a huge number."""
 
 
 class NotVerified(HubError):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hub.errors import SendError
 from hub.model.delivery import Claim, NotBegun, Receipt, Settlement
 from hub.model.destination import DestinationConfig, DestinationState
+
+_NOT_KEPT = "the database could not keep what came back; the hub's log says more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,20 @@ class Completion:
     claim: Claim
     result: Receipt | SendError | NotBegun
     seconds: float | None = None
+
+
+def without_words(completion: Completion) -> Completion:
+    """Return a completion that means the same without the message and without what others said."""
+    claim, result = replace(completion.claim, message=None, degraded=None), completion.result
+    match result:
+        case Receipt():
+            result = replace(result, detail=_NOT_KEPT, answer="")
+        case NotBegun(reason=str()):
+            result = replace(result, reason=_NOT_KEPT)
+        case SendError():
+            result = copy(result)
+            result.reason, result.answer = _NOT_KEPT, ""
+    return replace(completion, claim=claim, result=result)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from functools import partial
 
 import structlog
 
-from hub.delivery.batch import Batch, Completion, CycleResult
+from hub.delivery.batch import Batch, Completion, CycleResult, without_words
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.cycle import run_cycle
 from hub.delivery.executor import Executor, ThreadPool
@@ -195,11 +195,11 @@ class Worker:
     def _settle_one_by_one(self, batch: Batch, rules: Rules) -> None:
         """Settle what a cycle failed at, so that one delivery does not stop all others.
 
-        What fails alone is settled without its message, and what fails again is let go: once its lease runs
-        out it counts as a dead worker's.
+        What fails alone is settled without its message and its answer, and what fails again is let go: once
+        its lease runs out it counts as a dead worker's.
         """
         for completion in batch.completions:
-            bare = replace(completion, claim=replace(completion.claim, message=None, degraded=None))
+            bare = without_words(completion)
             if not (self._settles(completion, batch, rules) or self._settles(bare, batch, rules)):
                 self._in_flight.remove(completion.claim)
 

@@ -104,6 +104,14 @@ def refuses_hub(reason: str) -> StoreError:
     return StoreError(REFUSES_HUB, reason=reason, cure=_CURE_OF_LOGIN)
 
 
+def lacks_letters(encoding: str) -> StoreError:
+    """Return the error of a PostgreSQL database that has no place for every letter."""
+    return StoreError(
+        f"the database keeps text as {encoding}, which lacks letters that names have",
+        cure="make one with ENCODING 'UTF8' and name it in DATABASE_URL",
+    )
+
+
 def unreachable(reason: str) -> StoreUnavailable:
     """Return the error of a database that does not answer."""
     return StoreUnavailable(UNREACHABLE, reason=reason, cure=_CURE_OF_ADDRESS)

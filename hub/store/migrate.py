@@ -31,7 +31,6 @@ def upgrade(connection: Connection) -> str | None:
     current = _current(connection)
     if current is None:
         _refuse_other_tables(connection)
-        _refuse_encoding(connection)
     elif current not in _revisions():
         _refuse_foreign(current)
         return current
@@ -78,18 +77,6 @@ def _refuse_other_tables(connection: Connection) -> None:
     if taken:
         raise StoreError(
             f"the database has another program's table {taken[0]}; name another database in DATABASE_URL"
-        )
-
-
-def _refuse_encoding(connection: Connection) -> None:
-    """Refuse a PostgreSQL that has no place for every letter; SQLite always has."""
-    if connection.dialect.name != "postgresql":
-        return
-    encoding = connection.execute(sqlalchemy.text("SHOW server_encoding")).scalar_one()
-    if encoding != "UTF8":
-        raise StoreError(
-            f"the database keeps text as {encoding}, which lacks letters that names have; "
-            "make one with ENCODING 'UTF8' and name it in DATABASE_URL"
         )
 
 

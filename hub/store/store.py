@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy import exc as sqlalchemy_errors
 
-from hub.errors import StoreError, StoreMigrated, StoreUnavailable, WritesRefused
+from hub.errors import NotStorable, StoreError, StoreMigrated, StoreUnavailable, WritesRefused
 from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store import failures, migrate
 from hub.store.group_commit import GroupCommit
@@ -47,6 +47,8 @@ REFUSAL_SECONDS = 60.0
 
 MIGRATED_CODE, MIGRATED_MESSAGE = "HUBMV", "this database has moved to another; set DATABASE_URL to that one"
 """The error of a store that was migrated to another: by the code on PostgreSQL, in words on SQLite."""
+
+_NOT_STORABLE = "it holds a character or a number that the database cannot keep"
 
 
 def _repository(kind: Callable[[Session], T]) -> cached_property[T]:
@@ -249,6 +251,8 @@ class Store(ABC):
             yield
             if writes:
                 self._refusal = None
+        except (UnicodeError, OverflowError, sqlalchemy_errors.DataError) as error:
+            raise NotStorable(_NOT_STORABLE) from error
         except sqlalchemy_errors.TimeoutError as error:
             raise failures.refuses_now("all database connections are in use") from error
         except sqlalchemy_errors.DBAPIError as error:

@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from hub.errors import Conflict, FileRefused, HubError, NotFound, StoreError
+from hub.errors import Conflict, FileRefused, HubError, NotFound, NotStorable, StoreError
 from hub.ingest.receive import known_paths
 from hub.ingest.request_counter import RequestCounter
 from hub.model.source import NO_SOURCE, UNKNOWN_PATH
@@ -113,7 +113,7 @@ def _hub_error(outages: OutageLog, error: HubError) -> Response:
         response = _refused(503, f"{error.headline}; {advice}")
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
-    if isinstance(error, BadParameter):
+    if isinstance(error, BadParameter | NotStorable):
         return _refused(400, str(error))
     status = {NotFound: 404, Conflict: 409}.get(type(error), 500)
     return _refused(status, str(error) if status < 500 else _words(500)[1])

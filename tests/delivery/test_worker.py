@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from working import Today, working
 from hub import operator
 from hub.delivery import retry, throttle, worker
 from hub.delivery.batch import Completion
-from hub.errors import Retry
+from hub.errors import Reject, Retry
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import Outcome, Receipt, State
@@ -445,6 +445,43 @@ def test_a_result_whose_message_cannot_be_kept_is_settled_without_it_and_its_nei
 
     assert {name: record.message for name, record in kept.items()} == {"crm": None, "erp": {"text": "hello"}}
     assert [outcomes(record) for record in kept.values()] == [[Outcome.DELIVERED]] * 2
+    assert receiver.received == []
+
+
+REFUSE_ANSWERS = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF strpos(concat(NEW.answer, NEW.detail), '東京') > 0 THEN
+            RAISE untranslatable_character USING MESSAGE = 'character has no equivalent in encoding "LATIN1"';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON attempts FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
+
+@pytest.mark.usefixtures("plain_log")
+@pytest.mark.parametrize(
+    ("result", "state", "outcome"),
+    [
+        (Receipt(detail="東京", status=250, answer="東京"), State.DELIVERED, Outcome.DELIVERED),
+        (Reject("東京", status=550, answer="東京"), State.DEAD, Outcome.FAILED),
+    ],
+)
+def test_an_answer_that_the_database_refuses_settles_its_delivery_all_the_same(
+    new_postgres_database: Callable[..., str], result: Receipt | Reject, state: State, outcome: Outcome
+) -> None:
+    with closing(open_store(new_postgres_database())) as store, HttpReceiver() as receiver:
+        store.write(lambda t: t.session.connection.exec_driver_sql(REFUSE_ANSWERS) and None)
+        rules = sending(to(receiver))
+        fan_out(given.event(), rules, store)
+        (claim,) = given.claim(store, "crm")
+        claim = replace(claim, message={"text": "hello"})
+        with working(store, rules) as running:
+            running._completions.put(Completion(claim=claim, seconds=0.1, result=result))
+            wait_for_state(store, state)
+        (attempt,) = only(store).attempt_list
+
+    assert (attempt.outcome, attempt.status, attempt.answer) == (outcome, result.status, None)
     assert receiver.received == []
 
 

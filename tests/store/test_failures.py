@@ -152,11 +152,3 @@ def test_a_full_disk_is_no_room(sqlite_url: str) -> None:
         store.write(lambda t: t.settings.set("a", "b"))
         with store.read() as snapshot:
             assert store.write_error(snapshot) is None
-
-
-def test_a_database_whose_text_is_not_unicode_is_refused(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    url = postgres_url.replace("/postgres?", "/latin?")
-    with closing(open_store(url)) as store, pytest.raises(StoreError, match="keeps text as LATIN1"):
-        store.migrate()

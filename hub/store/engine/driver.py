@@ -208,6 +208,10 @@ def connect(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> Conne
         elif calls:
             connection.preamble = (f"SELECT {calls}".encode(),)
         connection.commit()
+        encoding = connection.info.parameter_status("server_encoding")
     except (psycopg.Error, OSError, ValueError) as error:
         raise failures.while_connecting(str(error)) from error
+    if encoding not in ("UTF8", None):
+        connection.close()
+        raise failures.lacks_letters(encoding)
     return connection

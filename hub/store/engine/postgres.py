@@ -34,9 +34,21 @@ _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{_STATEMENT_SECONDS}s",
+    "lock_timeout": "0",
+    "default_transaction_deferrable": "off",
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "row_security": "on",
 }
-"""They override the server's own. A process that is halted or cut off within a transaction keeps its locks,
-and all others waiting, no longer than that.
+"""They override what server, database and role say. A process that is halted or cut off within a transaction
+keeps its locks, and all others waiting, no longer than the time-outs. `search_path` stays theirs, by which
+people choose the schema, and `default_transaction_read_only`, by which providers stop all writes.
 """
 
 _STATUS = text(
@@ -103,6 +115,8 @@ class PostgresStore(Store):
             # Another process may be at it, and an index of millions of rows takes its time.
             driver: Any = connection.connection.driver_connection
             driver.answer_seconds = None
+            for statement in driver.preamble:
+                connection.exec_driver_sql(statement.decode())
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
