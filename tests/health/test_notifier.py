@@ -106,6 +106,18 @@ def headlines(store: Store) -> list[str]:
     return [given.json.loads(record.payload or b"{}")["data"]["headline"] for record in problem_events(store)]
 
 
+def test_what_is_told_names_the_version_whose_words_it_has(store: Store) -> None:
+    owe(store)
+    send_all(store, Reject("gone"))
+    age(store)
+    notify(store)
+    (told,) = problem_events(store)
+    with store.read() as snapshot:
+        (delivery,) = snapshot.reports.deliveries(event=told.id)
+
+    assert (told.version, delivery.version) == (CONFIG.version, CONFIG.version)
+
+
 def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
     owe(store)
     send_all(store, Retry("HTTP 503"))
