@@ -179,6 +179,23 @@ def test_a_file_that_is_gone_is_refused(world: World) -> None:
     assert (world.route, world.refused) == ("first", ["unreadable-file"])
 
 
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_ends_no_watch(world: World) -> None:
+    world.settle()
+    for path in (world.settings.config_path, world.template):
+        text = path.read_text()
+        path.unlink()
+        os.mkfifo(path)
+        world.settle()
+
+        assert (world.route, world.refused) == ("first", ["unreadable-file"])
+
+        path.unlink()
+        path.write_text(text)
+        world.settle()
+
+        assert (world.route, world.refused) == ("first", [])
+
+
 def test_the_same_bytes_written_again_change_nothing(world: World) -> None:
     world.settle()
     before = world.reloader.serving()
