@@ -187,7 +187,8 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_ends_no_watch(world: World
         os.mkfifo(path)
         world.settle()
 
-        assert (world.route, world.refused) == ("first", ["unreadable-file"])
+        assert world.route == "first"
+        assert "unreadable-file" in world.refused
 
         path.unlink()
         path.write_text(text)
