@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 import click
 
+from hub.client.api import version_that_serves
 from hub.client.sender import Acknowledgement, post_event
 from hub.client.url import origin
-from hub.errors import HubError
+from hub.errors import ConfigError, HubError, StoreError
 from hub.humanize import counted
-from hub.model.config import SourceConfig
+from hub.model.config import Config, SourceConfig
 from hub.preview.sample import build_payload, choose_source, sample_options
+from hub.process import start
 from hub.rules.load import load_config
-from hub.settings import load_settings
+from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say
 
 
@@ -32,7 +36,7 @@ def command(
 ) -> None:
     """Post a signed sample of EVENT to a running hub, as Clerk would, each time under a new message id."""
     settings = load_settings()
-    config = load_config(settings.config_path, settings.templates_path, settings.environment)
+    config = _config(settings)
     sender = choose_source(config, source)
     if not sender.signing.secrets:
         raise HubError(
@@ -46,6 +50,16 @@ def command(
         if response.status != 200 or "deliveries" not in response.body:
             raise HubError(_refusal(response, url, sender))
         say(_accepted(response, event_type))
+
+
+def _config(settings: Settings) -> Config:
+    """Return the configuration on disk, or where that is broken the one that the local hub serves."""
+    try:
+        return load_config(settings.config_path, settings.templates_path, settings.environment)
+    except ConfigError:
+        with contextlib.suppress(StoreError), closing(start.open_existing(settings)) as store:
+            return version_that_serves(settings, store).rules.config
+        raise
 
 
 def _accepted(response: Acknowledgement, event_type: str) -> str:

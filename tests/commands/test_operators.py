@@ -300,6 +300,35 @@ def test_a_bad_edit_on_disk_is_a_line_of_warning(run, served, tmp_path):
     assert re.fullmatch(warning, result.stderr)
 
 
+@pytest.mark.parametrize("broken", ["version: 2\n", "routes: [\n", None])
+def test_while_the_file_on_disk_is_broken_every_command_goes_by_what_serves(
+    run, served, triggered, delivery_of, tmp_path, broken
+):
+    event = triggered("user.created")
+    delivery = delivery_of(event, "delivered")["id"]
+    path = tmp_path / "broken.yaml"
+    if broken is not None:
+        path.write_text(broken)
+    environment = {**served.environment, "HUB_CONFIG": str(path)}
+    commands = {
+        ("pause", "crm"): "crm is paused",
+        ("resume", "crm"): "crm goes on",
+        ("deliveries", "--limit", "1"): "dlv_",
+        ("deliveries", delivery): "user.created to crm",
+        ("replay", event): "1 new delivery",
+        ("retry", "--state", "dead", "--since", "1s"): "will be sent again",
+        ("send-test", "crm"): "delivered to crm",
+        ("trigger", "user.created", "--url", served.url): "1 delivery",
+    }
+    results = {arguments: run(*arguments, env=environment) for arguments in commands}
+
+    for arguments, words in commands.items():
+        result = results[arguments]
+        assert (result.exit_code, result.stderr.count("\n")) == (0, 1), (arguments, result.output)
+        assert words in result.stdout
+        assert "the last edit has" in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [("deliveries",), ("prune",), ("pause", "crm"), ("send-test", "log")])
 def test_a_database_that_is_not_there_is_one_clear_line(run, tmp_path, arguments):
     result = run(*arguments)
