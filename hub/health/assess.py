@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
 from hub.health import machine, senders
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
-from hub.humanize import counted, enumerated, span
+from hub.humanize import ago, counted, enumerated, span
 from hub.model.alert import DEAD_LETTER_KINDS
 from hub.model.config import Config
 from hub.model.delivery import State
@@ -67,7 +67,20 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
             count=len(facts.files.refused),
             cure="mend the files; hub check prints every problem. What served before still does",
         )
+    looked_at = facts.files.looked_at
+    if facts.has_worker and looked_at is not None and facts.now - looked_at > WATCH_SILENT_AFTER:
+        yield Finding(
+            code=FindingCode.WATCH_STUCK,
+            severity=FindingSeverity.WATCH,
+            headline=f"The files were last looked at {ago(looked_at, facts.now)}",
+            reason="no edit is taken up: the disk or the network folder under them may not answer",
+            since=looked_at,
+            cure="see that routes.yaml and the templates can be read, then start the hub again",
+        )
 
+
+WATCH_SILENT_AFTER = timedelta(minutes=5)
+"""A watch says every minute that it looks."""
 
 _OF_VARIABLES = (Code.UNSET_VARIABLE, Code.BAD_VARIABLE)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from hub.health.assess import Area, assess_by_area
 from hub.health.facts import Facts
 from hub.health.machine import connections_in_words, disk_in_words, sum_in_words
-from hub.humanize import counted, span
+from hub.humanize import ago, counted, span
 from hub.model.config import Config
 from hub.model.finding import Finding, FindingSeverity
 
@@ -63,7 +63,9 @@ def _configuration(facts: Facts, path: str) -> str:
     if facts.config is None:
         return ""
     routes, destinations = len(facts.config.routes), len(facts.config.destinations)
-    return f"{path} has {counted(routes, 'route')}, {counted(destinations, 'destination')}"
+    looked_at = facts.files.looked_at
+    looked = f"; last looked at {ago(looked_at, facts.now)}" if looked_at else ""
+    return f"{path} has {counted(routes, 'route')}, {counted(destinations, 'destination')}{looked}"
 
 
 def _all_right(area: Area, facts: Facts) -> str:

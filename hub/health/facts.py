@@ -18,6 +18,9 @@ from hub.settings import Settings
 from hub.store.copy import MIGRATED
 from hub.store.store import Store, Transaction
 
+LAST_LOOK = "config_looked_at"
+"""The name of the shared value that holds when the files were last looked at."""
+
 REFUSED_EDIT = "config_refusal"
 """The shared value that holds the problems of the last edit, one a line; empty where it serves."""
 
@@ -34,13 +37,15 @@ Counts = Mapping[tuple[str, State], int]
 class FileFacts:
     """The user's files. `config` is None where they cannot be used; `refused` are the last edit's errors.
 
-    `ignored` are variables of the environment that the hub does not read, though others do.
+    `ignored` are variables of the environment that the hub does not read, though others do. `looked_at` is
+    when a process last looked for edits.
     """
 
     config: Config | None
     problems: tuple[Problem, ...] = ()
     refused: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    looked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +164,7 @@ def page_facts(store: Store, snapshot: Transaction, files: FileFacts, stats: Sta
     """Look up what a page can afford on every request. Raises StoreError."""
     return Facts(
         now=snapshot.now,
-        files=files,
+        files=_looked_at(files, snapshot),
         store=_store_facts(snapshot, stats.deliveries),
         error=store.write_error(snapshot),
         database=store.quick_status(snapshot),
@@ -202,7 +207,7 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
         )
         return Facts(
             now=snapshot.now,
-            files=files,
+            files=_looked_at(files, snapshot),
             store=_store_facts(snapshot, snapshot.reports.stats().deliveries),
             error=store.write_error(snapshot) or refusal,
             database=database,
@@ -210,6 +215,11 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
             rows=rows,
             access=access_facts(snapshot, settings),
         )
+
+
+def _looked_at(files: FileFacts, snapshot: Transaction) -> FileFacts:
+    looked_at = snapshot.settings.get(LAST_LOOK)
+    return replace(files, looked_at=datetime.fromisoformat(looked_at) if looked_at else None)
 
 
 def without_store(files: FileFacts, error: StoreError) -> Facts:

@@ -17,6 +17,7 @@ class FindingCode(StrEnum):
 
     CONFIGURATION = "configuration"
     RELOAD_REFUSED = "reload_refused"
+    WATCH_STUCK = "watch_stuck"
     PROXY = "proxy"
     NOT_CONFIGURED = "not_configured"
     REFUSED = "refused"

@@ -13,7 +13,7 @@ import structlog
 
 from hub.config.files import Files, FileStats, read_files, stat_files, unpack
 from hub.errors import ConfigError, StoreError
-from hub.health.facts import REFUSED_EDIT, FileFacts, errors_of
+from hub.health.facts import LAST_LOOK, REFUSED_EDIT, FileFacts, errors_of
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
@@ -33,6 +33,9 @@ KEEP_AGAIN_SECONDS = 5.0
 
 SEE_SECONDS = 600.0
 """The time between two words of a process to the store that it goes by its version: it is not pruned then."""
+
+TELL_SECONDS = 60.0
+"""The time between two words to the store that the files are looked at."""
 
 log = structlog.get_logger()
 
@@ -128,7 +131,7 @@ class Reloader:
         self._changed_at = float("-inf")
         self._is_read = False
         self._unkept: str | None = None
-        self._keeps_at = self._sees_at = float("-inf")
+        self._keeps_at = self._sees_at = self._tells_at = float("-inf")
 
     def serving(self) -> Serving:
         """Return the version that serves now."""
@@ -175,10 +178,19 @@ class Reloader:
         while True:
             try:
                 self.poll(time.monotonic())
+                self.tell_look(time.monotonic())
             except Exception:  # a user's file that trips the reading of it must not end the watch
                 self._is_read = True
                 log.exception("config.not_read")
             time.sleep(POLL_SECONDS)
+
+    def tell_look(self, clock: float) -> None:
+        """Keep in the store, once a minute, that the files are looked at."""
+        if clock >= self._tells_at:
+            self._tells_at = clock + TELL_SECONDS
+            now = datetime.now(UTC).isoformat()
+            with contextlib.suppress(StoreError):
+                self._store.write(lambda transaction: transaction.settings.set(LAST_LOOK, now))
 
     def _read_if_kept(self, clock: float) -> None:
         """Read the files; they serve once the store has them, for deliveries name them."""

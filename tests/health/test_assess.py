@@ -256,6 +256,13 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "An edit of the configuration was refused: routes.yaml:4:1: error[x]: no, and 2 more problems",
     ),
     (
+        with_files(looked_at=NOW - timedelta(hours=2)),
+        CODE.WATCH_STUCK,
+        WATCH,
+        "hub",
+        "The files were last looked at 2 h ago: no edit is taken up: the disk or the network folder",
+    ),
+    (
         with_store(astray=5),
         CODE.UNKNOWN_PATH,
         WATCH,

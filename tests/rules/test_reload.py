@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from hub.config.files import unpack
 from hub.errors import ConfigError
-from hub.health.facts import REFUSED_EDIT
+from hub.health.facts import LAST_LOOK, REFUSED_EDIT
 from hub.ingest.route import Rules
 from hub.model.config import Config
 from hub.model.problem import Severity
@@ -19,6 +19,7 @@ from hub.rules.reload import (
     KEEP_AGAIN_SECONDS,
     SEE_SECONDS,
     SETTLE_SECONDS,
+    TELL_SECONDS,
     Reloader,
     Serving,
     begin,
@@ -177,6 +178,18 @@ def test_a_file_that_is_gone_is_refused(world: World) -> None:
     world.settle()
 
     assert (world.route, world.refused) == ("first", ["unreadable-file"])
+
+
+def test_the_store_is_told_once_a_minute_that_the_files_are_looked_at(world: World) -> None:
+    looks = []
+    for clock in (0.0, TELL_SECONDS - 1, TELL_SECONDS):
+        world.reloader.tell_look(clock)
+        with world.store.read() as snapshot:
+            looks.append(snapshot.settings.get(LAST_LOOK))
+
+    assert looks[0] == looks[1]
+    assert looks[1] is not None
+    assert looks[1] < looks[2]
 
 
 def test_a_pipe_in_the_place_of_a_file_is_refused_and_ends_no_watch(world: World) -> None:

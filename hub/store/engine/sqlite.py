@@ -97,7 +97,8 @@ class SqliteStore(Store):
 
     def _refusal_of(self, error: DBAPIError) -> StoreError | None:
         place = unwritable(self.path) if failures.is_not_opened(error) else None
-        return super()._refusal_of(error) if place is None else failures.not_opened(place)
+        is_there = place is not None and place.exists()
+        return failures.not_opened(place) if is_there else super()._refusal_of(error)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
