@@ -879,7 +879,7 @@ def test_a_connection_that_was_cut_while_idle_is_made_again(
     store, other = open_store(url), open_store(url)
     store.write(lambda t: t.settings.set_default("a", "1"))
     cut = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     other.write(lambda t: t.session.connection.execute(cut) and None)
