@@ -111,11 +111,11 @@ def test_what_is_told_names_the_version_whose_words_it_has(store: Store) -> None
     send_all(store, Reject("gone"))
     age(store)
     notify(store)
-    (told,) = problem_events(store)
+    (problem,) = problem_events(store)
     with store.read() as snapshot:
-        (delivery,) = snapshot.reports.deliveries(event=told.id)
+        (delivery,) = snapshot.reports.deliveries(event=problem.id)
 
-    assert (told.version, delivery.version) == (CONFIG.version, CONFIG.version)
+    assert (problem.version, delivery.version) == (CONFIG.version, CONFIG.version)
 
 
 def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
