@@ -33,6 +33,9 @@ def believed(config: DestinationConfig, state: DestinationState, now: datetime) 
 
     A clock that was ahead wrote them, and they would silence the destination until its time comes.
     """
+    moments = (state.rate_limited_until, state.probe_at, state.throttled_until)
+    if all(moment is None or moment <= now for moment in moments):
+        return state
     limit = config.rate_limit
     full_bucket_seconds = 0.0 if limit is None else limit.burst * limit.seconds / limit.count
     bounds = {
