@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import logging
 import shutil
 import signal
 import sys
@@ -169,6 +170,15 @@ def _on_database(url: str, name: str) -> str:
     """The server's URL, for another of its databases."""
     before, _, options = url.partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{options}"
+
+
+@pytest.fixture(autouse=True)
+def no_log_left_over() -> Iterator[None]:
+    """Take the log off the root logger that a test set up: its stream is closed with the test."""
+    yield
+    for handler in list(logging.root.handlers):
+        if type(handler) is logging.StreamHandler:
+            logging.root.removeHandler(handler)
 
 
 @pytest.fixture

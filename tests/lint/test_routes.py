@@ -114,7 +114,7 @@ def test_a_destination_is_used_by_routes_unmatched_and_problems(tmp_path: Path) 
     )
     head = head.replace("{send: log}", "{send: a}\nproblems: {send: b}")
 
-    assert problems_of(tmp_path, "", head) == [
+    assert problems_of(tmp_path, "  []\n", head) == [
         'unused-destination nothing is ever sent to the destination "c"; name it in a route, or remove it'
     ]
     assert (
@@ -155,6 +155,8 @@ def test_what_a_destination_or_a_source_allows_is_not_told(tmp_path: Path) -> No
 
     assert [problem.partition(" ")[0] for problem in problems_of(tmp_path, secret)] == ["one-time-secret"]
     assert problems_of(tmp_path, secret, allowing) == []
-    assert problems_of(tmp_path, "", allowing.replace("unmatched: {send: log}", "")) == []
-    assert [problem.partition(" ")[0] for problem in problems_of(tmp_path, "", ignoring)] == ["unknown-event"]
-    assert problems_of(tmp_path, "", allowed) == []
+    assert problems_of(tmp_path, "  []\n", allowing.replace("unmatched: {send: log}", "")) == []
+    assert [problem.partition(" ")[0] for problem in problems_of(tmp_path, "  []\n", ignoring)] == [
+        "unknown-event"
+    ]
+    assert problems_of(tmp_path, "  []\n", allowed) == []

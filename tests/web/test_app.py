@@ -144,20 +144,25 @@ def test_nothing_anybody_sends_gets_a_5xx(world: World, path: str, proxies: int)
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_a_proxy_that_nobody_told_the_hub_of_is_told_once(world: World, proxies: int) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    wait_for_tellers()  # those of other tests
     with capture_logs() as lines:
         for process in (world.app(trusted_proxies=proxies), world.app(trusted_proxies=proxies)):
             for _ in range(3):
                 process.test_client().get("/healthz", headers=forwarded)
             until(lambda: proxies or is_proxy_known(world))
-            for thread in threading.enumerate():
-                if thread.name == "untrusted-proxy":
-                    thread.join()
+            wait_for_tellers()
     names = [line["event"] for line in lines]
     findings = world.app(trusted_proxies=proxies).test_client().get("/api/findings", headers=KEY).get_json()
     codes = [finding["code"] for finding in findings["items"]]
 
     assert names == ([] if proxies else ["proxy.not_trusted"])
     assert ("untrusted_proxy" in codes) is (proxies == 0)
+
+
+def wait_for_tellers() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "untrusted-proxy":
+            thread.join()
 
 
 def is_proxy_known(world: World) -> bool:
