@@ -35,10 +35,14 @@ class SteadyClock:
         self._steady_since = time.monotonic()
         self._offset_seconds: float | None = None
 
-    def has_been_steady(self, limit: timedelta) -> bool:
-        """Return True where it has gone evenly for long enough to end what is older than `limit`."""
+    def look(self) -> SteadyClock:
+        """Look at the store's clock once, and return this one."""
         with self._store.read() as snapshot:
             self._observe(snapshot.now, time.monotonic())
+        return self
+
+    def has_been_steady(self, limit: timedelta) -> bool:
+        """Return True where it had gone evenly for long enough, by the last look, to end what is so old."""
         wait = min(self._calm_seconds, limit.total_seconds() / 10)
         return time.monotonic() - self._steady_since >= wait
 

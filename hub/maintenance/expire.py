@@ -23,6 +23,7 @@ log = structlog.get_logger()
 def expire(store: Store, rules: Rules, clock: SteadyClock) -> bool:
     """Let die what has waited too long, a batch for each destination; return True once that was all."""
     alerted = {send.to for send in rules.config.problems}
+    clock.look()
     are_done = [
         _expire(store, config, alerted)
         for config in rules.config.destinations.values()

@@ -107,7 +107,7 @@ def worker_tasks(
         Task(
             name="prune",
             every_seconds=PRUNE_SECONDS,
-            run=lambda: not (clock.has_been_steady(retention) and prune_batch(store, retention)),
+            run=lambda: not (clock.look().has_been_steady(retention) and prune_batch(store, retention)),
         ),
         Task(name="clock", every_seconds=MEND_SECONDS, run=lambda: mend(store, rules())),
         Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),

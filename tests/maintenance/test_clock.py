@@ -135,7 +135,7 @@ def test_after_a_start_nothing_ends_for_an_hour_or_a_tenth_of_its_limit(
     sqlite_url: str, up_seconds: float, limit: timedelta, is_steady: bool
 ) -> None:
     store = open_store(sqlite_url)
-    assert Moved(store, up_seconds).has_been_steady(limit) is is_steady
+    assert Moved(store, up_seconds).look().has_been_steady(limit) is is_steady
     store.close()
 
 
