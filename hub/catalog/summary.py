@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,8 @@ from hub.catalog.labels import is_secret_name, is_time_name, label_of, sentence_
 from hub.catalog.masking import mask_body
 from hub.catalog.money import money
 from hub.catalog.paths import Step, expand, parse, values
-from hub.model.event import Event, Summary
+from hub.model.event import Event
+from hub.model.summary import Earlier, Summary
 from hub.strings import one_line
 
 TEST = "hub.test"
@@ -34,7 +35,7 @@ class _SummaryField:
     write: Callable[[Mapping[str, Any]], str]
 
 
-def summarise(event: Event) -> Summary:
+def summarise(event: Event, zone: tzinfo = UTC, earlier: Earlier | None = None) -> Summary:
     """Return the headline and the telling fields of any event; never fails and never shows a secret field.
 
     Every text is one line of at most 200 characters, and untrusted.

@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from hub import catalog
 from hub.errors import TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
-from hub.model.event import Event, Summary
+from hub.model.event import Event
 from hub.model.routing import Send
+from hub.model.summary import Summary
 from hub.templating.escapes import Escape, as_json
 from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
+from hub.templating.times import ZONE
 
 
 class Composer(Protocol):
@@ -24,7 +27,7 @@ class Composer(Protocol):
 
     def compose(self, options: Any, fields: Mapping[str, Any], renderer: Any) -> Message: ...
 
-    def compose_builtin(self, options: Any, summary: Summary, note: str | None, link: str) -> Message: ...
+    def compose_builtin(self, options: Any, summary: Summary, warning: str | None, link: str) -> Message: ...
 
     def text_alone(self, message: Message) -> Message | None: ...
 
@@ -68,7 +71,7 @@ class SendRenderer:
         return with_escape(text, self.marks, escape.__name__) if self.marks else text
 
     def summary(self) -> Summary:
-        return catalog.summarise(self.event)
+        return summary(self.event)
 
 
 def render(
@@ -76,7 +79,7 @@ def render(
 ) -> Rendered:
     """The message that a send block asks for.
 
-    Where its templates fail, people get the built-in message with a note of the failure instead; for
+    Where its templates fail, people get the built-in message with a warning of the failure instead; for
     machines (`read_by_people` false) TemplateError is raised. So is VersionUnusable for both.
     """
     try:
@@ -101,11 +104,15 @@ def plainer(
         yield builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
 
 
-def builtin(event: Event, composer: Composer, options: Any, link: str, note: str) -> Rendered:
-    """Return the built-in message, with a note why it is not the user's own."""
-    summary = catalog.summarise(event)
-    message, _ = _whole(composer.compose_builtin(options, summary, note, link))
-    return Rendered(message=message, degraded=note)
+def builtin(event: Event, composer: Composer, options: Any, link: str, warning: str) -> Rendered:
+    """Return the built-in message, with a warning why it is not the user's own."""
+    message, _ = _whole(composer.compose_builtin(options, summary(event), warning, link))
+    return Rendered(message=message, degraded=warning)
+
+
+def summary(event: Event) -> Summary:
+    """Return the built-in words for an event, in the time zone of its readers."""
+    return catalog.summarise(event, ZoneInfo(ZONE.get()))
 
 
 def compose(
@@ -113,7 +120,7 @@ def compose(
 ) -> Message:
     """Return the message of the user's own words; raises TemplateError."""
     if not send.fields and composer.read_by_people:
-        message, _ = _whole(composer.compose_builtin(options, catalog.summarise(event), None, link))
+        message, _ = _whole(composer.compose_builtin(options, summary(event), None, link))
         return message
     marks: Marks = {}
     # Where nothing is rendered the payload need not be read.

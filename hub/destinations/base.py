@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from hub.discovery import find_class, type_names
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
-from hub.model.event import Summary
+from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 
 
@@ -127,7 +127,7 @@ class Destination(ABC):
     """A place to send to, made from its validated options; serves many threads at once.
 
     `type` is the name that users write. `read_by_people` decides what follows a template that fails: people
-    get the built-in message with a note, machines get nothing and the delivery is dead. `concurrency` and
+    get the built-in message with a warning, machines get nothing and the delivery is dead. `concurrency` and
     `rate_limit` are its defaults, which users may change. `escapes` are its own, besides those of
     `hub.templating.escapes`, that it renders with: by them the values of variables are filled in.
     """
@@ -161,10 +161,12 @@ class Destination(ABC):
 
     @classmethod
     @abstractmethod
-    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
+    def compose_builtin(
+        cls, options: Block | None, summary: Summary, warning: str | None, link: str
+    ) -> Message:
         """Return the message for an event without a template, escaped as this type needs.
 
-        `note` says why a template was not used; `link` leads to the event on the status page, or is empty.
+        `warning` says why a template was not used; `link` leads to the event on the status page, or is empty.
         """
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from hub.destinations.base import Block, Destination, InlineText, Renderer, TemplateName
 from hub.model.delivery import Message, Receipt, SendContext
-from hub.model.event import Summary
+from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.escapes import plain
 from hub.transport.standard_output import print_within
@@ -44,9 +44,11 @@ class ConsoleDestination(Destination):
         return {"text": one_line(renderer.text(fields.get("text") or "", plain, name="text"))}
 
     @classmethod
-    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
+    def compose_builtin(
+        cls, options: Block | None, summary: Summary, warning: str | None, link: str
+    ) -> Message:
         details = ", ".join(f"{label}: {value}" for label, value in summary.fields)
-        parts = [summary.headline, f"({details})" if details else "", link, f"[{note}]" if note else ""]
+        parts = [summary.headline, f"({details})" if details else "", link, f"[{warning}]" if warning else ""]
         return {"text": one_line(" ".join(part for part in parts if part))}
 
     @classmethod

@@ -106,14 +106,3 @@ class Event:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2.5e14:
             return self.received_at
         return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """The built-in words for an event: a headline and its telling fields, as (label, value) pairs.
-
-    All of it is untrusted text, unescaped.
-    """
-
-    headline: str
-    fields: tuple[tuple[str, str], ...] = ()

@@ -14,7 +14,7 @@ from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 from hub.errors import Reject, Retry, SendError, Unknown
 from hub.model.delivery import SendContext
-from hub.model.event import Summary
+from hub.model.summary import Summary
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TIMEOUT_SECONDS = 0.4

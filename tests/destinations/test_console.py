@@ -9,7 +9,7 @@ from sending import attempt
 
 from hub.destinations.console import ConsoleDestination, ConsoleOptions, ConsoleSend
 from hub.errors import Retry, Unknown
-from hub.model.event import Summary
+from hub.model.summary import Summary
 
 
 def composed(renderer, fields, **event):

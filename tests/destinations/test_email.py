@@ -15,7 +15,8 @@ from hub.destinations.email.destination import EmailDestination
 from hub.destinations.email.mime import Mailbox, build_mail, header_text, mailboxes
 from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.errors import About, Pause, Reject, Retry, TemplateError, Unknown
-from hub.model.event import Event, Summary
+from hub.model.event import Event
+from hub.model.summary import Summary
 
 A, B = "a@x.test", "b@x.test"
 REFUSES_SENDER = "it refuses the sender; check from and the account of smtp_url"

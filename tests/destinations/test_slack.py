@@ -15,7 +15,8 @@ from hub.destinations.slack.errors import DESTINATION_ERRORS
 from hub.destinations.slack.mrkdwn import escape, unescape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
-from hub.model.event import Event, Summary
+from hub.model.event import Event
+from hub.model.summary import Summary
 
 MESSAGE = {"text": "hi", "unfurl_links": False, "unfurl_media": False}
 HOSTILE = "<!channel> & <https://evil.test|click> &amp;"

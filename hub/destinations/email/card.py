@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from hub.model.event import Summary
+from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.filters import unlinked
 
@@ -29,7 +29,7 @@ Helvetica,Arial,sans-serif;color:#111827">
 style="max-width:560px;margin:0 auto;background:#ffffff;border:1px solid #e5e7eb;border-radius:12px">
 <tr><td style="padding:28px 28px 24px">
 <h1 style="margin:0;font-size:20px;line-height:28px;font-weight:600;color:#111827">{headline}</h1>
-{fields}{link}{note}</td></tr>
+{fields}{link}{warning}</td></tr>
 </table>
 </body>
 </html>
@@ -50,13 +50,13 @@ _LINK = Markup(
     "background:#4338ca;border-radius:8px;font-size:14px;line-height:20px;color:#ffffff;"
     'text-decoration:none">Open in the hub</a></p>\n'
 )
-_NOTE = Markup(
+_WARNING = Markup(
     '<p style="margin:24px 0 0;padding:12px 14px;background:#fef3c7;border-radius:8px;font-size:13px;'
-    'line-height:19px;color:#78350f">{note}</p>\n'
+    'line-height:19px;color:#78350f">{warning}</p>\n'
 )
 
 
-def card(summary: Summary, note: str | None, link: str) -> str:
+def card(summary: Summary, warning: str | None, link: str) -> str:
     """Return the message as an HTML page; every word of the event is escaped."""
     rows = Markup("").join(_ROW.format(label=label, value=value) for label, value in _fields(summary))
     return str(
@@ -64,12 +64,12 @@ def card(summary: Summary, note: str | None, link: str) -> str:
             headline=escape(one_line(summary.headline)),
             fields=_FIELDS.format(rows=rows) if rows else "",
             link=_LINK.format(link=link) if link else "",
-            note=_NOTE.format(note=one_line(note, VALUE_LIMIT)) if note else "",
+            warning=_WARNING.format(warning=one_line(warning, VALUE_LIMIT)) if warning else "",
         )
     )
 
 
-def lines(summary: Summary, note: str | None, link: str) -> str:
+def lines(summary: Summary, warning: str | None, link: str) -> str:
     """Return the message as plain text."""
     fields = _fields(summary)
     width = max((len(label) for label, _ in fields), default=0)
@@ -77,7 +77,7 @@ def lines(summary: Summary, note: str | None, link: str) -> str:
         one_line(summary.headline),
         "\n".join(f"{label + ':':<{width + 2}}{value}" for label, value in fields),
         link,
-        f"Note: {one_line(note, VALUE_LIMIT)}" if note else "",
+        f"Note: {one_line(warning, VALUE_LIMIT)}" if warning else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -21,7 +21,7 @@ from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.destinations.email.plain_text import plain_text
 from hub.errors import About, Reject, Retry, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
-from hub.model.event import Summary
+from hub.model.summary import Summary
 from hub.templating.escapes import html as html_escape
 from hub.templating.escapes import plain
 from hub.transport.deadline import Resolver, deadline_after, system_resolver
@@ -64,8 +64,10 @@ class EmailDestination(Destination):
         return message if html is None else {**message, "html": html}
 
     @classmethod
-    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
-        text, html = _builtin_bodies(summary, note, link)
+    def compose_builtin(
+        cls, options: Block | None, summary: Summary, warning: str | None, link: str
+    ) -> Message:
+        text, html = _builtin_bodies(summary, warning, link)
         return {**_envelope(options), "subject": header_text(summary.headline), "text": text, "html": html}
 
     @classmethod
@@ -166,8 +168,8 @@ def _bodies(fields: Mapping[str, Any], renderer: Renderer) -> tuple[str | None, 
     )
 
 
-def _builtin_bodies(summary: Summary, note: str | None, link: str) -> tuple[str, str]:
-    return lines(summary, note, link), card(summary, note, link)
+def _builtin_bodies(summary: Summary, warning: str | None, link: str) -> tuple[str, str]:
+    return lines(summary, warning, link), card(summary, warning, link)
 
 
 def _inlined(html: str) -> str:

@@ -31,7 +31,7 @@ from hub.destinations.http.options import HttpOptions, HttpSend
 from hub.destinations.http.signature import signature
 from hub.destinations.http.status import judge, status_problems
 from hub.model.delivery import RAW, Message, Receipt, SendContext
-from hub.model.event import Summary
+from hub.model.summary import Summary
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
@@ -84,12 +84,14 @@ class HttpDestination(Destination):
         return {**message, RAW: True} if body is None else {**message, "body": body}
 
     @classmethod
-    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
+    def compose_builtin(
+        cls, options: Block | None, summary: Summary, warning: str | None, link: str
+    ) -> Message:
         """Return the event in the hub's own words, for machines: used where there is no event to pass on."""
         body = {
             "headline": summary.headline,
             "fields": dict(summary.fields),
-            "note": note,
+            "warning": warning,
             "link": link or None,
         }
         return {"method": _method(options), "content_type": JSON_TYPE, "body": dump(body)}

@@ -19,7 +19,7 @@ from hub.destinations.slack.block_kit import (
     Shape,
 )
 from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
-from hub.model.event import Summary
+from hub.model.summary import Summary
 from hub.strings import one_line, shortened
 from hub.templating.escapes import Escape, plain
 
@@ -80,8 +80,8 @@ def fallback(blocks: list[dict[str, Any]]) -> str:
     return cut(" ".join(texts), FALLBACK_LIMIT)
 
 
-def builtin(summary: Summary, note: str | None, link: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return text and blocks of the built-in message: headline, fields in two columns, link and note."""
+def builtin(summary: Summary, warning: str | None, link: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return text and blocks of the built-in message: headline, fields in two columns, link and warning."""
     headline = one_line(summary.headline, HEADER_LIMIT) or "An event"
     fields = [(label, one_line(value, VALUE_LIMIT)) for label, value in summary.fields if value.strip()]
     # Names are written by strangers, and * _ ~ have no escape in mrkdwn: plain text shows them as they are.
@@ -92,7 +92,7 @@ def builtin(summary: Summary, note: str | None, link: str) -> tuple[str, list[di
         columns = [_mrkdwn(f"*{escape(label)}*\n{escape(value)}") for label, value in fields[:FIELDS_LIMIT]]
         blocks.append({"type": "section", "fields": columns})
     details = [f"<{escape(link)}|Open in the hub>"] if link else []
-    details += [f":warning: {escape(one_line(note, VALUE_LIMIT))}"] if note else []
+    details += [f":warning: {escape(one_line(warning, VALUE_LIMIT))}"] if warning else []
     if details:
         blocks.append({"type": "context", "elements": [_mrkdwn(detail) for detail in details]})
     lines = [headline, *(f"{label}: {value}" for label, value in fields)]

@@ -20,8 +20,8 @@ from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
-from hub.model.event import Summary
 from hub.model.problem import Severity
+from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
@@ -53,8 +53,10 @@ class SlackDestination(Destination):
         return _message(renderer.text(fields.get("text") or "", escape, name="text"), blocks, renderer)
 
     @classmethod
-    def compose_builtin(cls, options: Block | None, summary: Summary, note: str | None, link: str) -> Message:
-        return _fitted(*builtin(summary, note, link))
+    def compose_builtin(
+        cls, options: Block | None, summary: Summary, warning: str | None, link: str
+    ) -> Message:
+        return _fitted(*builtin(summary, warning, link))
 
     @classmethod
     def finished(cls, message: Message) -> Message:
