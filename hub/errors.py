@@ -205,7 +205,12 @@ class Pause(SendError):
 
 
 class Unknown(SendError):
-    """The message may have been accepted: the destination's `on_unknown` decides."""
+    """The message may have been accepted: the destination's `on_unknown` decides.
+
+    `key_used` means that other bytes were accepted under its idempotency key: the next attempt takes another.
+    """
+
+    key_used: bool = False
 
 
 class NotFound(HubError):

@@ -51,6 +51,7 @@ def test_retry_owes_a_delivery_again_under_its_id(store: Store, state: State) ->
         None,
     )
     assert (stored.tries, stored.attempts, stored.degraded, stored.finished_at) == (0, 4, None, None)
+    assert stored.rendering == 2
 
 
 @pytest.mark.parametrize(

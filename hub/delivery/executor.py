@@ -183,6 +183,7 @@ class Executor:
             event_type=claim.event.type,
             payload=claim.event.payload,
             attempt_number=claim.attempts,
+            rendering=claim.rendering,
             at=at,
             timeout_seconds=timeout_seconds,
             accepted=claim.accepted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
@@ -90,6 +91,8 @@ def after_error(
                 state, reason = State.DEAD, f"{error.reason} (attempt {tries} of {tries}, the last)"
             else:
                 due_at = later
+    if isinstance(error, Unknown) and error.key_used:
+        claim = replace(claim, rendering=claim.rendering + 1)
     return Settlement(
         claim=claim,
         state=state,

@@ -62,9 +62,10 @@ class Claim:
 
     `token` fences its result: a worker that comes late with an old token changes nothing. `attempts` counts
     all that were made, this one included, `tries` those since the schedule last began anew. `message` is None
-    until an outcome was kept with it. `accepted` are recipients that need no further mail. `version` of the
-    user's files decided it and has its templates; None where any do. `probe` is set where the destination's
-    breaker is open and this one attempt is to show that it accepts again: the number of probes before it.
+    until an outcome was kept with it; `rendering` counts from 1 how often it was made. `accepted` are
+    recipients that need no further mail. `version` of the user's files decided it and has its templates; None
+    where any do. `probe` is set where the destination's breaker is open and this one attempt is to show that
+    it accepts again: the number of probes before it.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Claim:
     attempts: int
     tries: int
     message: Message | None
+    rendering: int = 1
     degraded: str | None
     accepted: tuple[str, ...]
     probe: int | None = None
@@ -90,10 +92,11 @@ def _unmasked(text: str) -> str:
 class SendContext:
     """The facts of one attempt beside its message, for the destination that makes it.
 
-    `delivery_id` stays the same over all attempts, and `attempt_number` counts them from 1. `timeout_seconds`
-    is wall clock for everything, name look-up and the last body byte included. `accepted` are recipients that
-    have the message already. `mask` takes the hub's secrets out of a text that came back: whatever a reason
-    or a receipt quotes of others' words goes through it first.
+    `delivery_id` stays the same over all attempts, and `attempt_number` counts them from 1. `rendering`
+    counts from 1, too, and stays while the message's bytes do: with the id it makes an idempotency key.
+    `timeout_seconds` is wall clock for everything, name look-up and the last body byte included. `accepted`
+    are recipients that have the message already. `mask` takes the hub's secrets out of a text that came back:
+    whatever a reason or a receipt quotes of others' words goes through it first.
     """
 
     delivery_id: str
@@ -101,6 +104,7 @@ class SendContext:
     event_type: str
     payload: bytes = field(repr=False)
     attempt_number: int
+    rendering: int = 1
     at: datetime
     timeout_seconds: float
     accepted: tuple[str, ...] = ()

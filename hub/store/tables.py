@@ -118,6 +118,13 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
     Column("message", Json, comment="rendered by the first attempt"),
+    Column(
+        "rendering",
+        Integer,
+        nullable=False,
+        server_default=text("1"),
+        comment="the number of times that its message was made, in idempotency keys",
+    ),
     Column("degraded", StorableText, comment="why it went out in another form"),
     Column("accepted", Json, comment="recipients that have it already"),
     Column("token", String(40), comment="who may settle it while it is being sent"),

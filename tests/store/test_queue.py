@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from hub.delivery import retry
-from hub.errors import Retry, StoreUnavailable, Unknown
+from hub.errors import Retry, SendError, StoreUnavailable, Unknown
 from hub.model.delivery import Claim, Receipt, Settlement, State
 from hub.model.destination import DestinationState
 from hub.model.records import DeliveryRecord
@@ -577,6 +577,64 @@ def test_recipients_that_have_the_message_are_kept(store: Store) -> None:
     settle(store, retry.after_receipt(again, Receipt(detail="ok", accepted=("b@example.com",)), 1))
     row = store.write(lambda t: t.operator.lock(again.id))
     assert row.accepted == ["a@example.com", "b@example.com"]
+
+
+# -- the number of a rendering --------------------------------------------------------------------
+
+
+def number_after(store: Store, settlement: Settlement) -> int:
+    """The number of the rendering that the next attempt sends."""
+    settle(store, settlement)
+    change(store, deliveries, state=State.PENDING, due_at=given.NOON)
+    (again,) = claim(store)
+    return again.rendering
+
+
+def failed(claim: Claim, error: SendError) -> Settlement:
+    return retry.after_error(claim, error, given.destination(), now=given.NOON, chance=0.5, seconds=0.5)
+
+
+def test_the_first_bytes_have_number_one_and_a_retry_of_them_too(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = claim(store)
+
+    assert mine.rendering == 1
+    assert number_after(store, failed(mine, Retry("503"))) == 1
+    assert number_after(store, retry.not_begun(replace(mine, message=None), None)) == 1
+
+
+def test_a_message_that_was_not_kept_is_rendered_under_the_next_number(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = given.claim(store)
+
+    assert number_after(store, failed(mine, Unknown("the worker that was sending it died"))) == 2
+
+
+def test_what_died_with_a_kept_message_sends_the_same_bytes_under_the_same_number(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = claim(store, lease=timedelta(seconds=-1))
+    settle(store, failed(mine, Retry("503")))
+    change(store, deliveries, state=State.PENDING, due_at=given.NOON)
+    claim(store, lease=timedelta(seconds=-1))
+    (lapsed,) = store.write(lambda t: t.overdue.lapsed_claims())
+
+    assert number_after(store, failed(lapsed, Unknown("the worker that was sending it died"))) == 1
+
+
+def test_a_claim_that_did_not_begin_leaves_the_number_as_it_was(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = given.claim(store)
+
+    assert number_after(store, retry.not_begun(mine, None)) == 1
+
+
+def test_a_key_that_other_bytes_used_is_followed_by_the_next_number(store: Store) -> None:
+    owe(store, "log")
+    (mine,) = claim(store)
+    error = Unknown("409")
+    error.key_used = True
+
+    assert number_after(store, failed(mine, error)) == 2
 
 
 # -- destinations ---------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class Operator(Repository):
         if fields is not None:
             values |= {"send": dict(fields), "version": version}
             values |= {"message": None, "degraded": None, "finished_at": None}
+            values |= {"rendering": deliveries.c.rendering + 1}
         self._session.connection.execute(
             update(deliveries).where(deliveries.c.id == delivery_id).values(values)
         )

@@ -104,6 +104,7 @@ def _lapsed_claim(row: Any) -> Claim:
         attempts=row.attempts,
         tries=row.tries,
         message=None,
+        rendering=row.rendering,
         degraded=row.degraded,
         accepted=tuple(row.accepted or ()),
     )

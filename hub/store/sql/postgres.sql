@@ -132,27 +132,29 @@ WITH due AS MATERIALIZED (
     INSERT INTO attempts (delivery_id, number, destination, at)
     SELECT id, attempts, destination, :now::bigint FROM claimed
 )
-SELECT claimed.id, token, route, claimed.version, send, attempts, tries, message, degraded, accepted,
-       events.id, source, message_id, type, payload, received_at
+SELECT claimed.id, token, route, claimed.version, send, attempts, tries, message, rendering, degraded,
+       accepted, events.id, source, message_id, type, payload, received_at
 FROM claimed JOIN events ON events.id = event_id
 ORDER BY due_at, claimed.id
 
 -- name: settle
 -- Writes what became of deliveries that are locked; where the message or the due time is empty it stays. One
--- that waits for a variable is due at no time. Index: deliveries_pkey.
+-- that waits for a variable is due at no time; one that was sent and has no message will be rendered anew.
+-- Index: deliveries_pkey.
 UPDATE deliveries
 SET state = new.state, reason = new.reason, unset = new.unset,
     due_at = CASE WHEN new.unset IS NULL THEN COALESCE(new.due_at, deliveries.due_at) END,
     owed_since = CASE WHEN new.unset IS NULL THEN deliveries.owed_since END,
     attempts = new.attempts, tries = new.tries, accepted = new.accepted,
     message = COALESCE(new.message, deliveries.message),
+    rendering = new.rendering + (new.began AND COALESCE(new.message, deliveries.message) IS NULL)::int,
     degraded = COALESCE(new.degraded, deliveries.degraded), delivered_at = new.delivered_at,
     finished_at = new.finished_at, token = NULL, lease_until = NULL
 FROM (
     SELECT *
     FROM json_to_recordset(:rows::json) AS row (
         id text, state text, reason text, due_at bigint, unset text, attempts int, tries int, accepted text,
-        message text, degraded text, delivered_at bigint, finished_at bigint
+        message text, rendering int, began boolean, degraded text, delivered_at bigint, finished_at bigint
     )
     LIMIT :count::int
 ) AS new

@@ -102,15 +102,16 @@ WHERE id IN (
 INSERT INTO attempts (delivery_id, number, destination, at)
 SELECT id, attempts, destination, :now
 FROM deliveries WHERE state = 'sending' AND destination = :destination AND token = :token;
-SELECT deliveries.id, token, route, deliveries.version, send, attempts, tries, message, degraded, accepted,
-       events.id, source, message_id, type, payload, received_at
+SELECT deliveries.id, token, route, deliveries.version, send, attempts, tries, message, rendering, degraded,
+       accepted, events.id, source, message_id, type, payload, received_at
 FROM deliveries CROSS JOIN events
 WHERE state = 'sending' AND destination = :destination AND token = :token AND events.id = event_id
 ORDER BY due_at, deliveries.id
 
 -- name: settle
 -- Writes what became of deliveries; where the message or the due time is empty it stays. One that waits for a
--- variable is due at no time. Index: sqlite_autoindex_deliveries_1.
+-- variable is due at no time; one that was sent and has no message will be rendered anew.
+-- Index: sqlite_autoindex_deliveries_1.
 UPDATE deliveries
 SET state = json_extract(value, '$.state'), reason = json_extract(value, '$.reason'),
     due_at = CASE WHEN json_extract(value, '$.unset') IS NULL
@@ -120,6 +121,8 @@ SET state = json_extract(value, '$.state'), reason = json_extract(value, '$.reas
     attempts = json_extract(value, '$.attempts'), tries = json_extract(value, '$.tries'),
     accepted = json_extract(value, '$.accepted'),
     message = COALESCE(json_extract(value, '$.message'), message),
+    rendering = json_extract(value, '$.rendering')
+                + (json_extract(value, '$.began') AND COALESCE(json_extract(value, '$.message'), message) IS NULL),
     degraded = COALESCE(json_extract(value, '$.degraded'), degraded),
     delivered_at = json_extract(value, '$.delivered_at'), finished_at = json_extract(value, '$.finished_at'),
     token = NULL, lease_until = NULL

@@ -70,6 +70,7 @@ def _deliveries() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text()),
+        sa.Column("rendering", sa.Integer(), nullable=False, server_default=sa.text("1")),
         sa.Column("degraded", sa.Text()),
         sa.Column("accepted", sa.Text()),
         sa.Column("token", sa.String(40)),
