@@ -6,9 +6,10 @@ A new type is one file in this folder named after it, or a folder with its class
 from __future__ import annotations
 
 import builtins
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from hub.discovery import find_class, type_names
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
+from hub.model.parts import Part, PartKind
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 
@@ -123,6 +125,21 @@ class Renderer(Protocol):
         """Return the built-in words for the event, for everything that a send block leaves out."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShownContext:
+    """The facts beside a message for those who look at it, without secrets.
+
+    `written` is the destination's block as routes.yaml has it, with `${NAME}` in its places; `payload` the
+    body of the event, which some messages are.
+    """
+
+    destination: str = ""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    event_id: str = ""
+    event_type: str = ""
+    payload: str = ""
+
+
 class Destination(ABC):
     """A place to send to, made from its validated options; serves many threads at once.
 
@@ -186,9 +203,13 @@ class Destination(ABC):
         return None
 
     @classmethod
-    def readable(cls, text: str) -> str:
-        """Return a text of a message as its readers see it, with this type's escapes undone."""
-        return text
+    def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
+        """Return the parts of a message in the order in which its reader meets them, escapes undone.
+
+        Page, `hub preview`, `hub test` and the demo show these; empty ones are left out. `message` is one
+        that was kept, or rendered now, with `${NAME}` in the places of variables.
+        """
+        return every_text(message)
 
     def __init__(self, options: Block, name: str) -> None:
         self.options = options
@@ -208,6 +229,25 @@ class Destination(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections that are kept open."""
+
+
+def every_text(message: Message) -> Iterable[Part]:
+    """Yield a part for each key of a message, whatever its type: a text as it is, a structure as JSON."""
+    for key, value in message.items():
+        label = key.replace("_", " ").capitalize()
+        if isinstance(value, str):
+            yield Part(label=label, text=value)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            yield Part(label=label, text=", ".join(value))
+        elif isinstance(value, list | dict):
+            yield Part(kind=PartKind.JSON, label=label, text=json.dumps(value, ensure_ascii=False))
+
+
+def parts_of(message: Message, type_name: str | None, context: ShownContext) -> tuple[Part, ...]:
+    """Return the parts of a message of a destination of that type, None or unknown where that is gone."""
+    destination = find_destination(type_name) if type_name else None
+    parts = destination.shown(message, context) if destination else every_text(message)
+    return tuple(part for part in parts if part.words.strip())
 
 
 @cache

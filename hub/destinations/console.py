@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from hub.destinations.base import Block, Destination, InlineText, Renderer, TemplateName
+from hub.destinations.base import Block, Destination, InlineText, Renderer, ShownContext, TemplateName
 from hub.model.delivery import Message, Receipt, SendContext
+from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.escapes import plain
@@ -54,6 +55,10 @@ class ConsoleDestination(Destination):
     @classmethod
     def finished(cls, message: Message) -> Message:
         return {**message, "text": one_line(message["text"])}
+
+    @classmethod
+    def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
+        yield Part(text=str(message.get("text", "")))
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         print_within(context.timeout_seconds, f"[{self.name}] {message['text']}")

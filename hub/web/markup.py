@@ -28,3 +28,11 @@ def pretty(value: Any) -> str:
             break
         parts.append(part)
     return "".join(parts)
+
+
+def indented_json(text: str) -> str:
+    """Return JSON with a line for each value, and any other text itself."""
+    try:
+        return pretty(json.loads(text))
+    except (ValueError, RecursionError):
+        return text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from hub.destinations.base import Block, Destination, Renderer
+from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.destinations.email.card import card, lines
 from hub.destinations.email.mime import (
     Mailbox,
@@ -21,6 +21,7 @@ from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.destinations.email.plain_text import plain_text
 from hub.errors import About, Reject, Retry, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
+from hub.model.parts import Part, PartKind
 from hub.model.summary import Summary
 from hub.templating.escapes import html as html_escape
 from hub.templating.escapes import plain
@@ -73,6 +74,20 @@ class EmailDestination(Destination):
     @classmethod
     def finished(cls, message: Message) -> Message:
         return {**message, "to": [_recipient(address) for address in message["to"]]}
+
+    @classmethod
+    def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
+        headers = {
+            "From": message.get("from") or "(not configured)",
+            "To": ", ".join(message.get("to") or ()) or "(not configured)",
+            "Subject": message.get("subject", ""),
+            "Date": "(when it is sent)",
+            "Message-ID": "(the delivery's id)",
+            "Auto-Submitted": "auto-generated",
+        }
+        yield Part(kind=PartKind.HEADERS, pairs=tuple(headers.items()))
+        yield Part(label="text/plain", text=message.get("text", ""))
+        yield Part(kind=PartKind.HTML, label="text/html", text=message.get("html", ""))
 
     def __init__(self, options: EmailOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 
-from hub.destinations.base import Block, Destination, Renderer
+from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.destinations.http.body import (
     FORM_TYPE,
     JSON_TYPE,
@@ -28,9 +28,11 @@ from hub.destinations.http.entries import (
     with_query,
 )
 from hub.destinations.http.options import HttpOptions, HttpSend
+from hub.destinations.http.shown import parts
 from hub.destinations.http.signature import signature
 from hub.destinations.http.status import judge, status_problems
 from hub.model.delivery import RAW, Message, Receipt, SendContext
+from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
@@ -99,6 +101,10 @@ class HttpDestination(Destination):
     @classmethod
     def finished(cls, message: Message) -> Message:
         return {**message, "path": below_path(message["path"])} if "path" in message else message
+
+    @classmethod
+    def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
+        return parts(message, context)
 
     def __init__(self, options: HttpOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)

@@ -11,15 +11,17 @@ from urllib.parse import urlsplit
 from slack_sdk.errors import SlackApiError
 
 from hub import yamldoc
-from hub.destinations.base import Block, Destination, Renderer
+from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.destinations.slack.blocks import builtin, fallback, fit, rendered
 from hub.destinations.slack.client import Bot
 from hub.destinations.slack.errors import is_page, refusal_error, word_in
-from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown, unescape
+from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
 from hub.destinations.slack.options import SlackOptions, SlackSend
+from hub.destinations.slack.shown import parts
 from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
+from hub.model.parts import Part
 from hub.model.problem import Severity
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
@@ -68,8 +70,8 @@ class SlackDestination(Destination):
         return text if text != message else None
 
     @classmethod
-    def readable(cls, text: str) -> str:
-        return unescape(text)
+    def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
+        return parts(message)
 
     def __init__(self, options: SlackOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)

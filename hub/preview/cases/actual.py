@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from hub.destinations.base import find_destination
+from hub.destinations.base import parts_of
 from hub.model.delivery import RAW
 from hub.model.event import Event
+from hub.model.parts import Part, PartKind, Role
+from hub.preview.messages import shown_context
 from hub.preview.renderings import Rendering
 
-_TAG = re.compile("<[^<>]*>")
+_BESIDE_THE_TEXT = (PartKind.HEADERS, PartKind.HTML)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,27 +32,25 @@ class ActualMessage:
         destination = self.rendering.destination
         return f"{destination.name} ({destination.type}) by {self.rendering.route}"
 
-    @property
-    def text(self) -> str:
-        """The text that people read, or the body."""
-        message = self.rendering.message or {}
-        if message.get(RAW):
-            return self.event.payload.decode("utf-8", "replace")
-        if "body" in message:
-            return str(message["body"])
-        if "form" in message:
-            return "\n".join(f"{name}={value}" for name, value in message["form"])
-        return self._readable(str(message.get("text", "")))
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The message as its reader meets it."""
+        destination, event = self.rendering.destination, self.event
+        context = shown_context(destination, event.id, event.type, event.payload.decode("utf-8", "replace"))
+        return parts_of(self.rendering.message or {}, destination.type, context)
 
     @property
-    def parts(self) -> list[str]:
+    def text(self) -> str:
+        """The text that people read, or the body; without headers, small print, and HTML beside a text."""
+        texts = [part for part in self.parts if part.kind not in _BESIDE_THE_TEXT and part.role != Role.NOTE]
+        return "\n".join(part.words for part in texts or self.parts)
+
+    @property
+    def texts(self) -> list[str]:
         """The texts that an expectation is looked for in: as people read them, and as they are sent."""
-        message = self.rendering.message or {}
-        strings = "\n".join(_strings(message))
-        parts = [self.text, strings, html.unescape(strings)]
-        if message.get("html"):
-            parts.append(html.unescape(_TAG.sub("", message["html"])))
-        return parts
+        words = [part.words for part in self.parts]
+        strings = "\n".join(_strings(self.rendering.message or {}))
+        return ["\n".join(words), *words, self.text, strings, html.unescape(strings)]
 
     @property
     def json(self) -> Any:
@@ -66,17 +66,8 @@ class ActualMessage:
 
     @property
     def shown(self) -> str | None:
-        """Its text and the strings of its blocks, to be shown beside a mismatch."""
-        message = self.rendering.message
-        if message is None:
-            return None
-        if not message.get("blocks"):
-            return self.text
-        return f"{self.text}\n{self._readable(chr(10).join(_strings(message['blocks'])))}"
-
-    def _readable(self, text: str) -> str:
-        destination = find_destination(self.rendering.destination.type)
-        return destination.readable(text) if destination else text
+        """The text, to be shown beside a mismatch."""
+        return None if self.rendering.message is None else self.text
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -54,7 +54,7 @@ def mismatches(expectation: Expectation, actual: ActualMessage) -> Iterator[Mism
     if message is None:
         return
     for text in expectation.contains:
-        if not any(_words(text) in _words(part) for part in actual.parts):
+        if not any(_words(text) in _words(actual_text) for actual_text in actual.texts):
             yield mismatch("does not contain what is expected", text, actual.shown)
     for pattern in expectation.matches:
         if problem := _pattern_problem(pattern, actual):
@@ -84,7 +84,7 @@ def _pattern_problem(pattern: str, actual: ActualMessage) -> str | None:
     """Return the reason why a regular expression does not fit; None where it does."""
     try:
         with time_limit():
-            if any(re.search(pattern, part, re.MULTILINE) for part in actual.parts):
+            if any(re.search(pattern, text, re.MULTILINE) for text in actual.texts):
                 return None
     except TimeLimitExceeded:
         return f"the regular expression took more than {LIMIT_SECONDS:g} s; make it simpler"
