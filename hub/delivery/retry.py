@@ -8,12 +8,8 @@ from datetime import datetime, timedelta
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
 from hub.model.delivery import Claim, Outcome, Receipt, Settlement, State
 from hub.model.destination import DestinationConfig, OnUnknown
+from hub.model.moments import JITTER, LONGEST_RETRY_AFTER_SECONDS
 from hub.strings import one_line
-
-JITTER = 0.2
-"""Each wait is longer or shorter by up to this part, so that retries do not arrive as a herd."""
-
-LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 
 ANSWER_LIMIT = 500
 """As many characters of an answer are kept."""
@@ -37,12 +33,6 @@ def next_attempt(
     if after_seconds is not None:
         wait = max(wait, min(after_seconds, LONGEST_RETRY_AFTER_SECONDS))
     return now + timedelta(seconds=wait)
-
-
-def longest_wait(destination: DestinationConfig) -> timedelta:
-    """Return the longest time for which an attempt can put the next one off."""
-    longest = max(destination.retry_seconds, default=0.0) * (1 + JITTER)
-    return timedelta(seconds=max(longest, LONGEST_RETRY_AFTER_SECONDS))
 
 
 def after_receipt(claim: Claim, receipt: Receipt, seconds: float | None) -> Settlement:

@@ -11,21 +11,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.delivery.retry import LONGEST_RETRY_AFTER_SECONDS
 from hub.errors import About, Pause, Retry, SendError, Unknown
 from hub.model.destination import DestinationConfig, DestinationState, RateLimit
+from hub.model.moments import (
+    CATCH_UP_SECONDS,
+    LONGEST_PROBE_SECONDS,
+    LONGEST_RETRY_AFTER_SECONDS,
+    beyond_bounds,
+)
 
 FAILURES_TO_OPEN = 5
 """So many failures of the endpoint in a row open a breaker."""
 
-FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 5.0, 300.0
+FIRST_PROBE_SECONDS = 5.0
 
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 30.0, 300.0
 TRUSTED_RESTS = 9
 """So many 429 in a row are believed to know for how long; from then on the hub rests longer each time."""
-
-CATCH_UP_SECONDS = 0.02
-"""A worker that wakes a little late may make up for it; without this a limit of 1000/s is never reached."""
 
 
 def believed(config: DestinationConfig, state: DestinationState, now: datetime) -> DestinationState:
@@ -36,17 +38,7 @@ def believed(config: DestinationConfig, state: DestinationState, now: datetime) 
     moments = (state.rate_limited_until, state.probe_at, state.throttled_until)
     if all(moment is None or moment <= now for moment in moments):
         return state
-    limit = config.rate_limit
-    full_bucket_seconds = 0.0 if limit is None else limit.burst * limit.seconds / limit.count
-    bounds = {
-        "rate_limited_until": full_bucket_seconds + CATCH_UP_SECONDS,
-        "probe_at": LONGEST_PROBE_SECONDS,
-        "throttled_until": LONGEST_RETRY_AFTER_SECONDS,
-    }
-    latest = {name: now + timedelta(seconds=seconds) for name, seconds in bounds.items()}
-    beyond: dict[str, Any] = {
-        name: now for name, moment in latest.items() if (getattr(state, name) or now) > moment
-    }
+    beyond: dict[str, Any] = dict.fromkeys(beyond_bounds(config, state, now), now)
     return replace(state, **beyond) if beyond else state
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from hub.health.assess import destination_finding, worker_finding
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
-from hub.humanize import counted, not_set
+from hub.humanize import counted, not_set, utc
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
 from hub.model.finding import HUB, Finding
+from hub.model.moments import beyond_bounds, longest_wait
 from hub.model.records import DeliveryRecord
 
 
@@ -82,11 +83,16 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     if delivery.unset:
         text = f"{not_set(delivery.unset)} where the worker runs, which its message needs; set it there"
         return WaitReason(code=WaitCode.NOT_CONFIGURED, text=text)
-    reasons = [*_of_time(name, facts), _schedule(delivery)]
+    reasons = [*_of_time(name, facts), *_schedule(delivery, facts)]
     later = [reason for reason in reasons if reason.until is not None and reason.until > facts.now]
     if later:
         return max(later, key=lambda reason: reason.until or facts.now)
-    return _of_others(name, facts) or WaitReason(code=WaitCode.DUE, text="it is due, and goes out next")
+    reason = _of_others(name, facts) or WaitReason(code=WaitCode.DUE, text="it is due, and goes out next")
+    unbelieved = _unbelieved(delivery, facts)
+    if unbelieved is None:
+        return reason
+    text = f"a clock that was ahead put it off until {utc(unbelieved)} UTC, which is not believed"
+    return replace(reason, text=f"{text}; {reason.text}")
 
 
 def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
@@ -101,22 +107,38 @@ def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
     return None
 
 
-def _schedule(delivery: DeliveryRecord) -> WaitReason:
-    text = f"it is tried again after: {delivery.reason}" if delivery.reason else "it is not due yet"
-    return WaitReason(code=WaitCode.SCHEDULE, text=text, until=delivery.due_at)
+def _schedule(delivery: DeliveryRecord, facts: Facts) -> Iterator[WaitReason]:
+    if not _is_put_off_too_far(delivery, facts):
+        text = f"it is tried again after: {delivery.reason}" if delivery.reason else "it is not due yet"
+        yield WaitReason(code=WaitCode.SCHEDULE, text=text, until=delivery.due_at)
 
 
 def _of_time(destination: str, facts: Facts) -> Iterator[WaitReason]:
     """Yield the reasons of a destination that a moment ends, past moments included."""
     config, state = _config(destination, facts), facts.state(destination)
-    if state.throttled_until is not None:
+    beyond = beyond_bounds(config, state, facts.now)
+    if state.throttled_until is not None and "throttled_until" not in beyond:
         text = f"{destination} asked for a rest"
         yield WaitReason(code=WaitCode.RETRY_AFTER, text=text, until=state.throttled_until)
-    if config.rate_limit is not None and state.rate_limited_until is not None:
+    if config.rate_limit is not None and "rate_limited_until" not in beyond:
         text = f"the rate_limit of {destination} lets no message go yet"
         yield WaitReason(code=WaitCode.RATE_LIMIT, text=text, until=state.rate_limited_until)
-    if state.probe_at is not None:
+    if state.probe_at is not None and "probe_at" not in beyond:
         yield WaitReason(code=WaitCode.BREAKER, text=_breaker(destination, facts), until=state.probe_at)
+
+
+def _unbelieved(delivery: DeliveryRecord, facts: Facts) -> datetime | None:
+    """Return the latest moment that would put a delivery off and lies further ahead than it can."""
+    state = facts.state(delivery.destination)
+    moments = [*beyond_bounds(_config(delivery.destination, facts), state, facts.now).values()]
+    if delivery.due_at is not None and _is_put_off_too_far(delivery, facts):
+        moments.append(delivery.due_at)
+    return max(moments, default=None)
+
+
+def _is_put_off_too_far(delivery: DeliveryRecord, facts: Facts) -> bool:
+    longest = longest_wait(_config(delivery.destination, facts))
+    return delivery.due_at is not None and delivery.due_at > facts.now + longest
 
 
 def _of_others(destination: str, facts: Facts) -> WaitReason | None:

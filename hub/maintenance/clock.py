@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from hub.delivery.retry import longest_wait
 from hub.delivery.worker import is_available
 from hub.ingest.route import Rules
+from hub.model.moments import longest_wait
 from hub.store.store import Store
 
 STEP_SECONDS = 60.0

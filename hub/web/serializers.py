@@ -8,6 +8,7 @@ from typing import Any
 
 from hub import catalog
 from hub.catalog.redaction import Redaction, body_of
+from hub.delivery.throttle import believed
 from hub.destinations.base import find_destination
 from hub.health.assess import Area
 from hub.health.facts import Facts
@@ -188,7 +189,7 @@ def _destination(name: str, health: Health) -> Fields:
         "missing": list(config.missing) if config else [],
         "sends_to": describe(config) if config else None,
         "failures": state.failures if config else 0,
-        "probe_at": state.probe_at if config else None,
+        "probe_at": believed(config, state, health.facts.now).probe_at if config else None,
         **{state.value: health.stats.count(state, name) for state in State},
         "oldest_due_seconds": _age(health.stats.oldest_due.get(name), health.facts.now),
     }

@@ -17,7 +17,8 @@ from hub.model.destination import DestinationConfig, DestinationState, RateLimit
 from hub.model.records import DeliveryRecord
 
 NOW = given.NOON
-SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+DAY_AHEAD = "a clock that was ahead put it off until 2026-05-05 12:00:00 UTC, which is not believed"
 CRM = given.destination("crm", concurrency=2)
 LIMITED = replace(CRM, rate_limit=RateLimit(count=1, seconds=10.0))
 
@@ -208,6 +209,47 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         GONE,
         None,
     ),
+    "a rate limit of a clock that was ahead": (
+        delivery(),
+        facts(LIMITED, rate_limited_until=NOW + DAY),
+        WaitCode.DUE,
+        f"{DAY_AHEAD}; it is due, and goes out next",
+        None,
+    ),
+    "a rest of a clock that was ahead": (
+        delivery(),
+        facts(throttled_until=NOW + DAY + SECOND),
+        WaitCode.DUE,
+        (
+            "a clock that was ahead put it off until 2026-05-05 12:00:01 UTC, which is not believed; "
+            "it is due, and goes out next"
+        ),
+        None,
+    ),
+    "a probe of a clock that was ahead": (
+        delivery(),
+        facts(probe_at=NOW + DAY, failures=5),
+        WaitCode.BREAKER,
+        f"{DAY_AHEAD}; crm is failing: 5 failures in a row; one message at a time is tried",
+        None,
+    ),
+    "a due time of a clock that was ahead": (
+        failed(NOW + 40 * DAY),
+        facts(),
+        WaitCode.DUE,
+        (
+            "a clock that was ahead put it off until 2026-06-13 12:00:00 UTC, which is not believed; "
+            "it is due, and goes out next"
+        ),
+        None,
+    ),
+    "a clock that was ahead, and a rest that is believed": (
+        delivery(),
+        facts(probe_at=NOW + DAY, throttled_until=NOW + HOUR, failures=5),
+        WaitCode.RETRY_AFTER,
+        "crm asked for a rest",
+        NOW + HOUR,
+    ),
     "an operator": (
         delivery(State.HELD, reason="no answer within 10 s"),
         facts(**PAUSED),
@@ -244,9 +286,9 @@ def test_nothing_else_waits(state: State) -> None:
 
 
 @pytest.mark.parametrize("config", [CRM, LIMITED])
-@pytest.mark.parametrize("throttled", [None, NOW - SECOND, NOW + SECOND])
-@pytest.mark.parametrize("limited", [None, NOW - SECOND, NOW + 2 * SECOND])
-@pytest.mark.parametrize("probe", [None, NOW - SECOND, NOW + 3 * SECOND])
+@pytest.mark.parametrize("throttled", [None, NOW - SECOND, NOW + SECOND, NOW + 2 * DAY])
+@pytest.mark.parametrize("limited", [None, NOW - SECOND, NOW + 2 * SECOND, NOW + DAY])
+@pytest.mark.parametrize("probe", [None, NOW - SECOND, NOW + 3 * SECOND, NOW + HOUR])
 def test_it_waits_as_long_as_the_throttle_says(
     config: DestinationConfig, throttled: datetime | None, limited: datetime | None, probe: datetime | None
 ) -> None:
@@ -254,4 +296,5 @@ def test_it_waits_as_long_as_the_throttle_says(
     reason = why(delivery(), seen)
 
     assert reason is not None
-    assert reason.until == throttle.opens_at(config, seen.state("crm"), NOW)
+    believed = throttle.believed(config, seen.state("crm"), NOW)
+    assert reason.until == throttle.opens_at(config, believed, NOW)
