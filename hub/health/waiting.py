@@ -14,7 +14,7 @@ from hub.humanize import counted, not_set, utc
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
 from hub.model.finding import HUB, Finding
-from hub.model.moments import beyond_bounds, longest_wait
+from hub.model.moments import STEP, beyond_bounds, longest_wait
 from hub.model.records import DeliveryRecord
 
 
@@ -137,8 +137,11 @@ def _unbelieved(delivery: DeliveryRecord, facts: Facts) -> datetime | None:
 
 
 def _is_put_off_too_far(delivery: DeliveryRecord, facts: Facts) -> bool:
+    """Return True for what is due later than anything puts it off, or was itself made by a clock ahead."""
+    if delivery.due_at is None or delivery.due_at <= facts.now:
+        return False
     longest = longest_wait(_config(delivery.destination, facts))
-    return delivery.due_at is not None and delivery.due_at > facts.now + longest
+    return delivery.due_at > facts.now + longest or delivery.created_at > facts.now + STEP
 
 
 def _of_others(destination: str, facts: Facts) -> WaitReason | None:

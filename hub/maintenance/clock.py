@@ -9,11 +9,8 @@ import structlog
 
 from hub.delivery.worker import is_available
 from hub.ingest.route import Rules
-from hub.model.moments import longest_wait
+from hub.model.moments import STEP
 from hub.store.store import Store
-
-STEP_SECONDS = 60.0
-"""The wall clock stepped where it went so much further, or less far, than the monotonic one."""
 
 CALM_SECONDS = 3600.0
 """After a start and after a step nothing ends by age for so long, or a tenth of its limit if that is less."""
@@ -50,18 +47,16 @@ class SteadyClock:
         offset = now.timestamp() - monotonic
         step = 0.0 if self._offset_seconds is None else offset - self._offset_seconds
         self._offset_seconds = offset
-        if abs(step) > STEP_SECONDS:
+        if abs(step) > STEP.total_seconds():
             self._steady_since = monotonic
             log.warning("clock.stepped", seconds=round(step), why="nothing is given up or pruned for a while")
 
 
 def mend(store: Store, rules: Rules) -> None:
-    """Make due what no schedule and no `Retry-After` puts off so far: a clock that was ahead did."""
+    """Make due what nothing puts off so far: a clock that was ahead did."""
     configs = [config for config in rules.config.destinations.values() if is_available(config)]
     with store.transaction() as transaction:
-        count = sum(
-            transaction.overdue.bring_forward(config.name, longest_wait(config)) for config in configs
-        )
+        count = sum(transaction.overdue.bring_forward(config) for config in configs)
     if count:
         log.warning("deliveries.brought_forward", count=count, why="a clock that was ahead had put them off")
         store.wake()

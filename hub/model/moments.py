@@ -13,6 +13,9 @@ LONGEST_PROBE_SECONDS = 300.0
 JITTER = 0.2
 """Each wait of a schedule differs by up to this part, so that retries do not arrive as a herd."""
 
+STEP = timedelta(minutes=1)
+"""A clock that goes so much further than another stepped; what was written so far ahead, by one that was."""
+
 CATCH_UP_SECONDS = 0.02
 """A worker that wakes a little late may make up for it; without this a limit of 1000/s is never reached."""
 
@@ -36,7 +39,11 @@ def beyond_bounds(config: DestinationConfig, state: DestinationState, now: datet
     }
 
 
+def longest_of_schedule(destination: DestinationConfig) -> timedelta:
+    """Return the longest wait of a destination's own schedule."""
+    return timedelta(seconds=max(destination.retry_seconds, default=0.0) * (1 + JITTER))
+
+
 def longest_wait(destination: DestinationConfig) -> timedelta:
     """Return the longest time for which an attempt can put the next one off."""
-    longest = max(destination.retry_seconds, default=0.0) * (1 + JITTER)
-    return timedelta(seconds=max(longest, LONGEST_RETRY_AFTER_SECONDS))
+    return max(longest_of_schedule(destination), timedelta(seconds=LONGEST_RETRY_AFTER_SECONDS))

@@ -243,6 +243,13 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         ),
         None,
     ),
+    "what was owed by a clock that was ahead": (
+        delivery(created_at=NOW + DAY, due_at=NOW + DAY),
+        facts(),
+        WaitCode.DUE,
+        f"{DAY_AHEAD}; it is due, and goes out next",
+        None,
+    ),
     "a clock that was ahead, and a rest that is believed": (
         delivery(),
         facts(probe_at=NOW + DAY, throttled_until=NOW + HOUR, failures=5),

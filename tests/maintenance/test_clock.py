@@ -21,7 +21,7 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationState, RateLimit
 from hub.store.open import open_store
 from hub.store.store import Store
-from hub.store.tables import deliveries, workers
+from hub.store.tables import attempts, deliveries, workers
 
 CRM = given.destination("crm", give_up_after_seconds=100.0, retry_seconds=(60.0, 3600.0))
 RULES = given.rules(given.route("all", ("*",), "crm"), destinations=(CRM,))
@@ -74,6 +74,21 @@ def test_a_due_time_that_nothing_puts_off_so_far_is_mended(
 
     expected = timedelta() if is_mended else wait
     assert abs(due_in(store) - expected) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("table", [deliveries, attempts])
+def test_what_a_clock_ahead_owed_or_tried_is_due_at_once(store: Store, table: Any) -> None:
+    fan_out(given.event(), RULES, store)
+    given.claim(store, "crm")
+    later = now(store) + timedelta(hours=3)
+    change(store, deliveries, state=State.PENDING, due_at=later)
+    mend(store, RULES)
+    before = due_in(store)
+    change(store, table, **{"owed_since" if table is deliveries else "at": later})
+    mend(store, RULES)
+
+    assert before > timedelta(hours=2)
+    assert abs(due_in(store)) < timedelta(seconds=5)
 
 
 def test_a_schedule_that_waits_longer_than_a_day_is_believed(store: Store) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 
 from hub.model.delivery import LONGEST_LEASE, Claim, State
+from hub.model.destination import DestinationConfig
 from hub.model.event import Event
+from hub.model.moments import STEP, longest_of_schedule, longest_wait
 from hub.model.routing import Send
 from hub.store.session import Repository
-from hub.store.tables import deliveries, destinations, events, is_in
+from hub.store.tables import attempts, deliveries, destinations, events, is_in
 
 
 class Overdue(Repository):
@@ -72,11 +74,25 @@ class Overdue(Repository):
             self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
         return len(locked), len(locked) < limit
 
-    def bring_forward(self, destination: str, longest_wait: timedelta, *, limit: int = 500) -> int:
-        """Make due what is due later than `longest_wait` from now; return how many, at most `limit`."""
+    def bring_forward(self, config: DestinationConfig, *, limit: int = 500) -> int:
+        """Make due what a clock that was ahead had put off; return how many, at most `limit`.
+
+        It is due later than anything puts it off, or by an attempt or an event that are still to come.
+        """
         now = self._session.now
-        put_off = (is_in(State.PENDING), deliveries.c.destination == destination)
-        ids = select(deliveries.c.id).where(*put_off, deliveries.c.due_at > now + longest_wait)
+        latest_attempt = select(attempts.c.at).where(
+            attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts
+        )
+        is_put_off = or_(
+            deliveries.c.due_at > now + longest_wait(config),
+            and_(deliveries.c.due_at > now, deliveries.c.owed_since > now + STEP),
+            and_(
+                deliveries.c.due_at > now + longest_of_schedule(config),
+                latest_attempt.scalar_subquery() > now + STEP,
+            ),
+        )
+        pending = (is_in(State.PENDING), deliveries.c.destination == config.name)
+        ids = select(deliveries.c.id).where(*pending, is_put_off)
         ids = ids.order_by(deliveries.c.due_at).limit(limit)
         locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
         if locked:
