@@ -99,6 +99,20 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip().rstrip(_JOINERS) + "…"
 
 
+def shortened_bytes(text: str, limit: int) -> str:
+    """Return the text, cut with an ellipsis so that it has at most `limit` bytes in UTF-8."""
+    octets = text.encode("utf-8", "replace")
+    if len(octets) <= limit:
+        return text
+    kept = octets[: max(limit - len("…".encode()), 0)].decode("utf-8", "ignore")
+    return kept.rstrip().rstrip(_JOINERS) + "…"
+
+
+def utf16_length(text: str) -> int:
+    """Return how many units UTF-16 has for a text: two for an emoji, by which some places count."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:
     """Return a copy of a JSON value with `change` applied to every string in it, keys not included."""
     # Without recursion: a payload may be nested a thousand deep.

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hub.strings import is_loopback, map_strings, one_line, printable, visible
+from hub.strings import (
+    is_loopback,
+    map_strings,
+    one_line,
+    printable,
+    shortened_bytes,
+    utf16_length,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +151,22 @@ def test_nesting_is_no_limit() -> None:
         changed = changed[0]
 
     assert changed == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "cut"),
+    [
+        ("Zo\xeb", 4, "Zo\xeb"),
+        ("Zo\xeb!", 4, "Z…"),
+        ("\U0001f600\U0001f600", 7, "\U0001f600…"),
+        ("\U0001f600\U0001f600", 6, "…"),
+        ("one two", 6, "one…"),
+    ],
+)
+def test_a_text_is_cut_by_its_bytes_between_its_characters(text: str, limit: int, cut: str) -> None:
+    assert shortened_bytes(text, limit) == cut
+    assert len(cut.encode()) <= limit
+
+
+def test_utf_16_has_two_units_for_an_emoji() -> None:
+    assert [utf16_length(text) for text in ("", "Zo\xeb", "\U0001f600!")] == [0, 3, 3]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol
@@ -21,6 +21,7 @@ from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
+from hub.templating.flaws import StructureCheck
 
 
 class Inline:
@@ -31,23 +32,6 @@ class Inline:
 
     def __init__(self, *, filled: bool = False) -> None:
         self.filled = filled
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flaw:
-    """A part of a structure that its place would refuse: at a path in it, about the key there or its value.
-
-    `is_sure` is false for what may only be newer than this hub.
-    """
-
-    path: tuple[str | int, ...]
-    message: str
-    is_sure: bool = True
-    is_about_key: bool = False
-
-
-StructureCheck = Callable[[Any], Iterable[Flaw]]
-"""A look at a structure as it is written, its templates unrendered."""
 
 
 class Structure:

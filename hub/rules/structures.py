@@ -8,12 +8,13 @@ from typing import Any
 
 from hub import yamldoc
 from hub.config.sends import marks_of
-from hub.destinations.base import Destination, Flaw, Structure, StructureCheck, TemplateName, find_destination
+from hub.destinations.base import Destination, Structure, TemplateName, find_destination
 from hub.lint import route_paths
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
 from hub.model.routing import Send
 from hub.rules.texts import send_paths
+from hub.templating.flaws import Flaw, StructureCheck
 from hub.yamldoc import Document, Path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -10,7 +9,6 @@ from urllib.parse import urlsplit
 
 from slack_sdk.errors import SlackApiError
 
-from hub import yamldoc
 from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.destinations.slack.blocks import builtin, fallback, fit, rendered
 from hub.destinations.slack.client import Bot
@@ -22,9 +20,9 @@ from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part
-from hub.model.problem import Severity
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
+from hub.templating.structures import parsed
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
 
@@ -131,7 +129,7 @@ def _from_template(template: str, renderer: Renderer) -> Message:
     structure, text = f"{template}.blocks.yaml", f"{template}.j2"
     if not renderer.exists(structure):
         return _message(renderer.file(text, escape), [], renderer)
-    blocks = _rendered_blocks(structure, _parsed(structure, renderer.source(structure)), renderer)
+    blocks = _rendered_blocks(structure, parsed(structure, renderer.source(structure)), renderer)
     # Beside a structure, the text of the same name is what notifications show.
     return _message(renderer.file(text, escape) if renderer.exists(text) else "", blocks, renderer)
 
@@ -158,15 +156,3 @@ def _rendered_blocks(name: str, value: Any, renderer: Renderer) -> list[dict[str
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise TemplateError(name, None, "must be a list of blocks")
     return blocks
-
-
-@functools.lru_cache(maxsize=64)
-def _parsed(name: str, source: str) -> Any:
-    """Return the structure of a file; its strings are rendered after, so no value can break out of it."""
-    document, problems = yamldoc.parse(source.encode(), name)
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if errors or document is None:
-        raise TemplateError(
-            name, errors[0].line if errors else None, errors[0].message if errors else "is empty"
-        )
-    return document.value

@@ -5,10 +5,9 @@ A text with a template or a variable in it may become anything, and is taken for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub.destinations.base import Flaw
 from hub.destinations.slack.block_kit import (
     BLOCKS,
     BLOCKS_LIMIT,
@@ -20,11 +19,9 @@ from hub.destinations.slack.block_kit import (
     Shape,
 )
 from hub.humanize import did_you_mean, kind_of, listed
+from hub.templating.flaws import Flaw, Path, is_dynamic, unknown_name
 
-_DYNAMIC = ("{{", "{%", "{#", "${")
 _TEXT_TYPES = ("plain_text", "mrkdwn")
-
-Path = tuple[str | int, ...]
 
 
 def check_blocks(value: Any) -> Iterator[Flaw]:
@@ -48,17 +45,8 @@ def _check_block(block: Any, path: Path) -> Iterator[Flaw]:
         yield Flaw(path=path, message=message)
     elif type_ in BLOCKS:
         yield from _check_fields(block, BLOCKS[type_], f"{type_} block", path)
-    elif type_ not in OTHER_BLOCKS and not _is_dynamic(type_):
-        yield _unknown((*path, "type"), "block", type_, (*BLOCKS, *OTHER_BLOCKS))
-
-
-def _unknown(path: Path, noun: str, name: str, known: Iterable[str]) -> Flaw:
-    """Return the flaw of a name that nothing has; a warning where it is like none that is known."""
-    close = did_you_mean(name, known)
-    otherwise = "; it may be newer than this hub, and goes out as it is"
-    return Flaw(
-        path=path, message=f'Slack has no {noun} "{name[:60]}"{close or otherwise}', is_sure=bool(close)
-    )
+    elif type_ not in OTHER_BLOCKS and not is_dynamic(type_):
+        yield unknown_name((*path, "type"), "Slack", "block", type_, (*BLOCKS, *OTHER_BLOCKS))
 
 
 def _check_fields(value: Mapping[str, Any], kind: Kind, name: str, path: Path) -> Iterator[Flaw]:
@@ -73,7 +61,7 @@ def _check_fields(value: Mapping[str, Any], kind: Kind, name: str, path: Path) -
     for key, item in value.items():
         field = kind.fields.get(key)
         if field is None:
-            flaw = _unknown((*path, key), f"key of {_a(name)} called", str(key), kind.fields)
+            flaw = unknown_name((*path, key), "Slack", f"key of {_a(name)} called", str(key), kind.fields)
             yield Flaw(path=flaw.path, message=flaw.message, is_sure=flaw.is_sure, is_about_key=True)
         else:
             yield from _check_value(item, field, f'"{key}" of {_a(name)}', (*path, key))
@@ -92,7 +80,7 @@ def _check_value(value: Any, field: Field, noun: str, path: Path) -> Iterator[Fl
 def _check_string(value: Any, field: Field, noun: str, path: Path) -> Iterator[Flaw]:
     if not isinstance(value, str):
         yield Flaw(path=path, message=f"{noun} must be text, not {kind_of(value)}")
-    elif not _is_dynamic(value):
+    elif not is_dynamic(value):
         yield from _check_size(value, field.limit, noun, path)
         if field.values and value not in field.values:
             close = did_you_mean(value, field.values, f"; it is {' or '.join(field.values)}")
@@ -131,17 +119,13 @@ def _check_object(value: Any, field: Field, noun: str, path: Path) -> Iterator[F
         yield Flaw(path=path, message=f"{noun} needs a type: {listed(field.kinds)}")
     elif type_ in field.kinds:
         yield from _check_fields(value, ELEMENTS[type_], type_, path)
-        if type_ in _TEXT_TYPES and isinstance(text, str) and text.strip() and not _is_dynamic(text):
+        if type_ in _TEXT_TYPES and isinstance(text, str) and text.strip() and not is_dynamic(text):
             yield from _check_size(text, field.text_limit, noun, (*path, "text"))
     elif type_ in ELEMENTS:
         message = f"{noun} can be {listed(field.kinds)}, not {type_}"
         yield Flaw(path=(*path, "type"), message=message)
-    elif not _is_dynamic(type_):
-        yield _unknown((*path, "type"), "element", type_, ELEMENTS)
-
-
-def _is_dynamic(text: str) -> bool:
-    return any(mark in text for mark in _DYNAMIC)
+    elif not is_dynamic(type_):
+        yield unknown_name((*path, "type"), "Slack", "element", type_, ELEMENTS)
 
 
 def _a(name: str) -> str:
