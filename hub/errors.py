@@ -12,6 +12,7 @@
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
     |- VariableNotSet         a message needs a variable that has no value here: it waits
+    |- ThreadBusy             another message of its thread is being sent: it waits
     |- TemplateError          a template or condition failed while it ran
     |  |- VersionUnusable     ... because this process cannot use its files; another may
     |- SendError              an attempt did not deliver
@@ -28,8 +29,9 @@ secret, a whole endpoint URL or a payload.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from typing import Any
 
 from hub.model.problem import Problem
 
@@ -110,6 +112,13 @@ class VariableNotSet(HubError):
         super().__init__(f"not set: {', '.join(names)}")
 
 
+class ThreadBusy(HubError):
+    """A message cannot be sent now: another one of its thread is being sent, or was by one that died."""
+
+    def __init__(self) -> None:
+        super().__init__("another message of its thread is being sent")
+
+
 class TemplateError(HubError):
     """A user's template or condition failed while it ran.
 
@@ -132,13 +141,15 @@ class SendError(HubError):
     """An attempt that did not deliver.
 
     `status` is the protocol's answer code where there was one, `answer` the words of it, as they came;
-    `accepted` the recipients that did get the message all the same. `throttled` means that the whole
-    destination asked for a rest (429): it is held, for `after_seconds` at least where it said for how long,
-    and its breaker does not count the answer.
+    `accepted` the recipients that did get the message all the same. `thread` is what is to be kept of the
+    thread's first message, as in a receipt; an empty mapping where it is gone. `throttled` means that the
+    whole destination asked for a rest (429): it is held, for `after_seconds` at least where it said for how
+    long, and its breaker does not count the answer.
     """
 
     throttled: bool = False
     after_seconds: float | None = None
+    thread: Mapping[str, Any] | None = None
 
     def __init__(
         self, reason: str, *, status: int | None = None, accepted: Sequence[str] = (), answer: str = ""

@@ -16,6 +16,7 @@ from hub.delivery.batch import Completion
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.in_flight import InFlight
 from hub.delivery.render import builtin, plainer, render
+from hub.delivery.threads import BUSY_SECONDS, Threads
 from hub.delivery.versions import Versions
 from hub.destinations.base import Destination, find_destination
 from hub.errors import (
@@ -24,6 +25,7 @@ from hub.errors import (
     SendError,
     StoreError,
     TemplateError,
+    ThreadBusy,
     Unknown,
     VariableNotSet,
     VersionUnusable,
@@ -31,6 +33,7 @@ from hub.errors import (
 from hub.ingest.route import Rules
 from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
+from hub.model.thread import THREAD, Thread
 from hub.templating.escapes import BY_NAME
 from hub.templating.placeholders import filled
 from hub.templating.times import ZONE
@@ -52,11 +55,17 @@ class Executor:
     """
 
     def __init__(
-        self, in_flight: InFlight, completions: CompletionQueue, versions: Versions, public_url: str
+        self,
+        in_flight: InFlight,
+        completions: CompletionQueue,
+        versions: Versions,
+        threads: Threads,
+        public_url: str,
     ) -> None:
         self._in_flight = in_flight
         self._completions = completions
         self._versions = versions
+        self._threads = threads
         self._public_url = public_url
         self._lock = threading.Lock()
         self._ready: dict[str, tuple[DestinationConfig, Destination]] = {}
@@ -68,13 +77,19 @@ class Executor:
         late, no attempt was made, and a message that was rendered is kept.
         """
         link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
+        thread: Thread | None = None
         try:
             claim = self._rendered(claim, config, rules, at, link)
             message = claim.message or {}
             if MARKS in message:
                 message = _filled(message, config, rules)
+            if THREAD in message:
+                thread = self._joined(claim, message, config)
         except VariableNotSet as error:
             self._put_unbegun(claim, unset=error.names)
+            return
+        except ThreadBusy as busy:
+            self._put_unbegun(claim, str(busy), wait_seconds=BUSY_SECONDS)
             return
         except TemplateError as error:
             waits = isinstance(error, VersionUnusable) and _may_go_elsewhere(claim, rules, at)
@@ -90,14 +105,18 @@ class Executor:
             self._put_unbegun(claim, reason)
             return
         if not self._in_flight.begin(claim):
+            if thread is not None:
+                self._threads.leave(claim, thread)
             self._put_unbegun(claim)
             return
         began_at = time.monotonic()
-        result = self._send(claim, message, config, rules, at, config.timeout_seconds)
+        result = self._send(claim, message, config, rules, at, config.timeout_seconds, thread)
         if isinstance(result, Reject) and result.form:
             ends_at = began_at + config.timeout_seconds
-            claim, result = self._send_plainer(claim, config, rules, at, result, ends_at, link)
+            claim, result = self._send_plainer(claim, config, rules, at, result, ends_at, link, thread)
         seconds = time.monotonic() - began_at
+        if thread is not None:
+            self._threads.leave(claim, thread, result)
         self._completions.put(Completion(claim=claim, result=result, seconds=seconds))
 
     def close(self) -> None:
@@ -116,6 +135,13 @@ class Executor:
         if self._in_flight.take_back(claim):
             result = NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds)
             self._completions.put(Completion(claim=claim, result=result))
+
+    def _joined(self, claim: Claim, message: Message, config: DestinationConfig) -> Thread | None:
+        """Return a message's thread, joined; None where the place ties messages by itself."""
+        place = type_of(config).thread_place(config.options, message)  # type: ignore[arg-type]
+        if place is None:
+            return None
+        return self._threads.join(claim, place, message[THREAD], config.timeout_seconds)
 
     def _rendered(
         self, claim: Claim, config: DestinationConfig, rules: Rules, at: datetime, link: str
@@ -147,6 +173,7 @@ class Executor:
         refusal: Reject,
         ends_at: float,
         link: str,
+        thread: Thread | None,
     ) -> tuple[Claim, Receipt | SendError]:
         """Send a message whose form was refused in plainer forms, until one is taken or the time is over.
 
@@ -162,7 +189,7 @@ class Executor:
                 late = f"{refusal.reason}; no time was left to send it in a plainer form"
                 return claim, Retry(late, status=refusal.status, answer=refusal.answer)
             message = _filled(form.message, config, rules) if MARKS in form.message else form.message
-            result = self._send(claim, message, config, rules, at, remaining_seconds)
+            result = self._send(claim, message, config, rules, at, remaining_seconds, thread)
             if not (isinstance(result, Reject) and result.form):
                 break
         return claim, result
@@ -175,6 +202,7 @@ class Executor:
         rules: Rules,
         at: datetime,
         timeout_seconds: float,
+        thread: Thread | None,
     ) -> Receipt | SendError:
         """Send; the one boundary where a destination's own errors become an outcome."""
         context = SendContext(
@@ -187,6 +215,7 @@ class Executor:
             at=at,
             timeout_seconds=timeout_seconds,
             accepted=claim.accepted,
+            thread=thread,
             mask=rules.mask,
         )
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,8 @@ from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event
 from hub.model.routing import Send
 from hub.model.summary import Summary
-from hub.templating.escapes import Escape, as_json
+from hub.model.thread import THREAD, THREAD_MODE
+from hub.templating.escapes import Escape, as_json, plain
 from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
 from hub.templating.times import ZONE
@@ -87,7 +88,9 @@ def render(
     except TemplateError as error:
         if not composer.read_by_people or isinstance(error, VersionUnusable):
             raise
-        return builtin(event, composer, options, link, f"template failed: {error}")
+        rendered = builtin(event, composer, options, link, f"template failed: {error}")
+        tie = _tie(send, event, route, composer, options, sandbox, link)
+        return replace(rendered, message={**rendered.message, **tie})
 
 
 def plainer(
@@ -101,7 +104,32 @@ def plainer(
     if text is not None:
         yield Rendered(message=text, degraded=f"{reason}; its text was sent alone")
     if send.fields:
-        yield builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
+        rendered = builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
+        yield replace(rendered, message={**rendered.message, **_tied(message)})
+
+
+def _tie(
+    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+) -> Message:
+    """Return the keys of a message that tie it to its thread; none where that cannot be rendered either."""
+    fields = _tied(send.fields)
+    try:
+        alone = replace(send, fields=fields)
+        return _tied(compose(alone, event, route, composer, options, sandbox, link)) if fields else {}
+    except TemplateError:
+        return {}
+
+
+def _tied(message: Mapping[str, Any]) -> Message:
+    """Return what ties a message, or a send block, to a thread."""
+    return {key: message[key] for key in (THREAD, THREAD_MODE, MARKS) if key in message and THREAD in message}
+
+
+def _in_thread(message: Message, send: Send, renderer: SendRenderer) -> Message:
+    """Return a message with its thread's key and its part there; as it is where that renders to nothing."""
+    key = renderer.text(send.fields[THREAD], plain, name=THREAD).strip()
+    mode = {THREAD_MODE: send.fields[THREAD_MODE]} if send.fields.get(THREAD_MODE) else {}
+    return {**message, THREAD: key, **mode} if key else message
 
 
 def builtin(event: Event, composer: Composer, options: Any, link: str, warning: str) -> Rendered:
@@ -127,7 +155,8 @@ def compose(
     seen = variables(event, route) if send.fields else {}
     seen |= {"destination": send.to, "link": link, MARKS: marks}
     renderer = SendRenderer(event=event, sandbox=sandbox, variables=seen, marks=marks)
-    message, size = _whole(composer.compose(options, send.fields, renderer))
+    made = composer.compose(options, send.fields, renderer)
+    message, size = _whole(_in_thread(made, send, renderer) if THREAD in send.fields else made)
     if size > MESSAGE_LIMIT_BYTES:
         raise TemplateError(
             send.to,

@@ -195,6 +195,15 @@ class Destination(ABC):
         """
         return every_text(message)
 
+    @classmethod
+    def thread_place(cls, options: Block | None, message: Message) -> str | None:
+        """Return the place within which the keys of threads count, for a type whose threads the store keeps.
+
+        A message with a `thread` is then sent as the only one of its thread, `context.thread` has what is
+        known of that, and a receipt or an error what is to be kept. None where the place needs a key alone.
+        """
+        return None
+
     def __init__(self, options: Block, name: str) -> None:
         self.options = options
         self.name = name

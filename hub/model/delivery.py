@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.model.event import Event
 from hub.model.routing import Send
+from hub.model.thread import Thread
 
 Message = dict[str, Any]
 """The content that one delivery sends: a JSON object whose keys are its destination type's own."""
@@ -63,9 +64,9 @@ class Claim:
     `token` fences its result: a worker that comes late with an old token changes nothing. `attempts` counts
     all that were made, this one included, `tries` those since the schedule last began anew. `message` is None
     until an outcome was kept with it; `rendering` counts from 1 how often it was made. `accepted` are
-    recipients that need no further mail. `version` of the user's files decided it and has its templates; None
-    where any do. `probe` is set where the destination's breaker is open and this one attempt is to show that
-    it accepts again: the number of probes before it.
+    recipients that need no further mail, or posts that are there already. `version` of the user's files
+    decided it and has its templates; None where any do. `probe` is set where the destination's breaker is
+    open and this one attempt is to show that it accepts again: the number of probes before it.
     """
 
     id: str
@@ -95,8 +96,9 @@ class SendContext:
     `delivery_id` stays the same over all attempts, and `attempt_number` counts them from 1. `rendering`
     counts from 1, too, and stays while the message's bytes do: with the id it makes an idempotency key.
     `timeout_seconds` is wall clock for everything, name look-up and the last body byte included. `accepted`
-    are recipients that have the message already. `mask` takes the hub's secrets out of a text that came back:
-    whatever a reason or a receipt quotes of others' words goes through it first.
+    are recipients that have the message already, or what else this delivery need not send again. `thread` is
+    the one that it is sent in; None for a message without. `mask` takes the hub's secrets out of a text that
+    came back: whatever a reason or a receipt quotes of others' words goes through it first.
     """
 
     delivery_id: str
@@ -108,6 +110,7 @@ class SendContext:
     at: datetime
     timeout_seconds: float
     accepted: tuple[str, ...] = ()
+    thread: Thread | None = None
     mask: Callable[[str], str] = field(default=_unmasked, repr=False)
 
 
@@ -116,13 +119,17 @@ class Receipt:
     """A destination's word that it has the message.
 
     `detail` is one line for people, `status` the protocol's code, `answer` the words of it, as they came;
-    `accepted` the recipients of a mail. `throttled` and `after_seconds` are as in SendError.
+    `accepted` the recipients of a mail, or what else a next attempt of this delivery need not send again.
+    `thread` is what is to be kept of the thread's first message from now on, which shows this event; None
+    leaves what is kept. For a message in a thread both are durable right after the answer. `throttled` and
+    `after_seconds` are as in SendError.
     """
 
     detail: str
     status: int | None = None
     accepted: tuple[str, ...] = ()
     answer: str = ""
+    thread: Mapping[str, Any] | None = None
     throttled: bool = False
     after_seconds: float | None = None
 
@@ -132,7 +139,8 @@ class NotBegun:
     """The end of a claim of which no byte was sent: it leaves no attempt.
 
     It was taken back, or with `reason` no message can be made for it: the delivery is dead. With `unset` it
-    waits for variables of those names, with `wait_seconds` so long for another process that can make it.
+    waits for variables of those names, with `wait_seconds` so long: for another process that can make it, or
+    for another message of its thread.
     """
 
     reason: str | None = None

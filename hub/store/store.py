@@ -35,6 +35,7 @@ from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.sources import Sources
+from hub.store.repositories.threads import Threads
 from hub.store.repositories.versions import Versions
 from hub.store.repositories.workers import Workers
 from hub.store.repositories.wrong_keys import WrongKeys
@@ -79,6 +80,7 @@ class Transaction:
     invariant = _repository(Invariant)
     retention = _repository(Retention)
     secrets = _repository(Secrets)
+    threads = _repository(Threads)
 
     @property
     def now(self) -> datetime:

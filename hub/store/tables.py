@@ -126,7 +126,7 @@ deliveries = Table(
         comment="the number of times that its message was made, in idempotency keys",
     ),
     Column("degraded", StorableText, comment="why it went out in another form"),
-    Column("accepted", Json, comment="recipients that have it already"),
+    Column("accepted", Json, comment="recipients that have it already, or posts that are there"),
     Column("token", String(40), comment="who may settle it while it is being sent"),
     Column("lease_until", Time),
     Column("created_at", Time, nullable=False),
@@ -165,6 +165,22 @@ attempts = Table(
     Column("status", Integer),
     Column("detail", StorableText),
     Column("answer", StorableText, comment="the start of what came back"),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", String(64), primary_key=True, comment="hash of destination, place and rendered key"),
+    Column("destination", Text, nullable=False),
+    Column("delivery_id", String(40), comment="whose message was the first"),
+    Column("kept", Json, comment="what the destination's type keeps of the first message"),
+    Column("newest_at", Time, comment="of the newest event that the first message shows"),
+    Column("newest_event", String(40)),
+    Column("holder", String(40), comment="the claim token of whoever is sending in it"),
+    Column("lease_until", Time, comment="as long as the holder may be alive"),
+    Column("used_at", Time, nullable=False, comment="for retention"),
+    Index("ix_threads_used", "used_at"),
+    Index("ix_threads_delivery", "delivery_id"),
 )
 
 destinations = Table(

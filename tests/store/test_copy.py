@@ -22,7 +22,7 @@ from hub.store import copy
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store
-from hub.store.tables import attempts, deliveries, destinations, events, settings, versions
+from hub.store.tables import attempts, deliveries, destinations, events, settings, threads, versions
 
 LEASE = timedelta(seconds=0.5)
 
@@ -104,13 +104,16 @@ def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -
     source.write(lambda t: t.queue.settle([rejected]))
     source.write(lambda t: t.settings.set_default("session_key", "secret"))
     source.write(lambda t: t.destinations.pause("log", "by hand"))
+    source.write(
+        lambda t: t.threads.leave(t.threads.join("one", delivered, LEASE), delivered, {"ts": "1"}, ())
+    )
     for number in range(2 * copy.VERSIONS_AT_ONCE + 1):
         source.write(lambda t, name=f"version {number}": t.versions.serve(name, name.encode()))
-    copied = (events, deliveries, attempts, destinations, settings, versions)
+    copied = (events, deliveries, attempts, threads, destinations, settings, versions)
     before = {table.name: rows(source, table) for table in copied}
     counted = copy.migrate_store(source, target, silent)
 
-    assert counted == {"events": 5, "deliveries": 5, "attempts": 2, "audit": 0, "versions": 21}
+    assert counted == {"events": 5, "deliveries": 5, "attempts": 2, "threads": 1, "audit": 0, "versions": 21}
     after = {table.name: rows(target, table) for table in copied}
     assert after == before
     copy.refuse_migrated(target)

@@ -12,7 +12,7 @@ from sqlalchemy import and_, delete, func, select, update
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.store.session import Repository
-from hub.store.tables import attempts, audit, counters, deliveries, events, is_in, refusals, versions
+from hub.store.tables import attempts, audit, counters, deliveries, events, is_in, refusals, threads, versions
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
 """The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
@@ -39,6 +39,7 @@ class Prunable(StrEnum):
     CANCELLED = "cancelled"
     PAYLOADS = "payloads"
     EVENTS = "events"
+    THREADS = "threads"
     REFUSALS = "refusals"
     AUDIT = "audit"
     VERSIONS = "versions"
@@ -73,6 +74,8 @@ class Retention(Repository):
                 return self._prune_payloads(before, limit)
             case Prunable.EVENTS:
                 return self._prune_events(before, limit)
+            case Prunable.THREADS:
+                return self._prune_threads(before, limit)
             case Prunable.REFUSALS:
                 return self._prune_refusals(before, limit)
             case Prunable.AUDIT:
@@ -164,6 +167,14 @@ class Retention(Repository):
         if rows:
             self._session.connection.execute(delete(events).where(events.c.id.in_([row.id for row in rows])))
         return len(rows)
+
+    def _prune_threads(self, before: datetime, limit: int) -> int:
+        """Forget threads that rested: the next message of one begins it anew."""
+        old = select(threads.c.id).where(threads.c.used_at < before).order_by(threads.c.used_at).limit(limit)
+        ids = self._session.connection.execute(self._session.locking(old, skips=True)).scalars().all()
+        if ids:
+            self._session.connection.execute(delete(threads).where(threads.c.id.in_(ids)))
+        return len(ids)
 
     def _prune_refusals(self, before: datetime, limit: int) -> int:
         key = (refusals.c.source, refusals.c.code, refusals.c.hour)

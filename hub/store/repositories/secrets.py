@@ -12,11 +12,15 @@ from hub.catalog.masking import written_forms
 from hub.catalog.redaction import Redaction, body_of
 from hub.model.delivery import FINISHED
 from hub.store.session import Repository
-from hub.store.tables import attempts, deliveries, events
+from hub.store.tables import attempts, deliveries, events, threads
 from hub.strings import map_strings
 
-_QUOTING = {deliveries: ("message", "reason", "degraded"), attempts: ("detail", "answer")}
-"""Columns beside the payload that may hold a secret: errors of templates and answers quote it."""
+_QUOTING = {
+    deliveries: ("message", "reason", "degraded"),
+    attempts: ("detail", "answer"),
+    threads: ("kept",),
+}
+"""Columns beside the payload that may hold a secret: errors of templates, answers and subjects quote it."""
 
 
 class Secrets(Repository):

@@ -11,6 +11,7 @@ def upgrade() -> None:
     _events()
     _deliveries()
     _attempts()
+    _threads()
     _destinations()
     _alerts()
     _sources_refusals()
@@ -108,6 +109,23 @@ def _attempts() -> None:
         sa.Column("detail", sa.Text()),
         sa.Column("answer", sa.Text()),
     )
+
+
+def _threads() -> None:
+    op.create_table(
+        "threads",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.String(40)),
+        sa.Column("kept", sa.Text()),
+        sa.Column("newest_at", sa.BigInteger()),
+        sa.Column("newest_event", sa.String(40)),
+        sa.Column("holder", sa.String(40)),
+        sa.Column("lease_until", sa.BigInteger()),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("ix_threads_used", "threads", ["used_at"])
+    op.create_index("ix_threads_delivery", "threads", ["delivery_id"])
 
 
 def _destinations() -> None:
