@@ -13,11 +13,12 @@ run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Sl
 test: $(SETUP)           ## every test, on as many cores as there are, four at most
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-check: $(SETUP)          ## style, types, layers, and the shipped configuration with its tests
+check: $(SETUP)          ## style, types, layers, the schema of what users write, and the shipped configuration
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hub schema | diff -u hub/routes.schema.json -
 	$(BIN)/hub check
 	$(BIN)/hub test
 

@@ -50,6 +50,17 @@ class Summary:
         """The small print: details and time, one line."""
         return " · ".join(part for part in (self.details, self.time) if part)
 
+    @property
+    def signed_headline(self) -> str:
+        """The headline with a sign before what is bad or to be watched, for places without colours."""
+        return f"⚠ {self.headline}" if self.tone in (Tone.BAD, Tone.WATCH) else self.headline
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All that stands below the headline, as lines of text: fields, then the small print."""
+        fields = (f"{label}: {value}" for label, value in self.fields)
+        return (*fields, self.note) if self.note else tuple(fields)
+
 
 class Earlier(Protocol):
     """The stored events before one."""

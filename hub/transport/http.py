@@ -158,6 +158,18 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
         super().__init__(host, port, ssl_context=tls_context("http/1.1"), **options)
 
 
+def web_url(text: str) -> SplitResult:
+    """Return a URL in its parts; raises ValueError where it is none that a request can go to."""
+    try:
+        parts = urlsplit(text.strip())
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or not text.isprintable() or " " in text.strip():
+        raise ValueError("must be a URL that starts with https:// or http:// and names a host")
+    return parts
+
+
 def ignored_proxies(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the variables that name a proxy, which is not used."""
     names = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES))

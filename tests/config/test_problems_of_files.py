@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hub.config.files import read_files
 from hub.config.routes_file import parse_files
+from hub.destinations.base import destination_types
 from hub.errors import ConfigError
 from hub.model.config import Config, SigningSecrets
 from hub.model.destination import OnUnknown, RateLimit
@@ -47,6 +48,10 @@ def load(tmp_path: Path, text: str, environment: dict[str, str] | None = None) -
     return load_config(write(tmp_path, text), TEMPLATES, environment or {})
 
 
+TYPES = ", ".join(destination_types())
+"""Stands where a file has `<types>`: a new type changes no other test."""
+
+
 def messages(path: Path, environment: dict[str, str], templates: Path = TEMPLATES) -> list[str]:
     _, problems = read_config(path, templates, environment)
     return [str(problem).removeprefix(f"{path.as_posix()}:") for problem in problems]
@@ -61,7 +66,7 @@ def test_a_bad_configuration_gets_exactly_the_messages_it_begins_with(path: Path
     expected = [line.removeprefix("# ") for line in lines if re.match(r"# \d+:\d+: (error|warning)\[", line)]
 
     assert expected
-    assert expected == messages(path, ENVIRONMENT)
+    assert [line.replace("<types>", TYPES) for line in expected] == messages(path, ENVIRONMENT)
 
 
 @pytest.mark.parametrize(

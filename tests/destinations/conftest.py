@@ -17,6 +17,12 @@ from hub.templating.sandbox import Sandbox, variables
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
 
 
+def pytest_generate_tests(metafunc):
+    """Give each type's table of answers to the contract suite, a row a test."""
+    if "answer" in metafunc.fixturenames and metafunc.cls:
+        metafunc.parametrize("answer", metafunc.cls.ANSWERS, ids=str)
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 and localhost that is its own authority: the file of it and its key."""

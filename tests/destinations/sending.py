@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -189,10 +191,31 @@ class SendingContract:
         assert time.monotonic() - began < 1.2
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer that a place documents, and the error that it is; `words` stand in the reason."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: type[SendError]
+    words: str = ""
+    form: bool = False
+    throttled: bool = False
+    after_seconds: float | None = None
+
+    def __str__(self):
+        return f"{self.status} {self.body[:40].decode(errors='replace')}"
+
+
 class HttpContract(SendingContract):
     """For types that speak HTTP: what each answer means. `REFUSED` are the statuses that are no Retry."""
 
     DELIVERED: tuple[int, ...] = (200, 201, 202, 204, 299)
+    SUCCESS = b""
+    """The body with which it says that it has the message."""
+    ANSWERS: ClassVar[tuple[Answer, ...]] = (Answer(status=410, body=b"gone", error=Reject),)
+    """Answers of its own, by its documents: each code that it is known to send."""
     REFUSED: ClassVar[dict[int, type[SendError]]] = {410: Reject}
 
     def answered(self, answer, **changes):
@@ -200,7 +223,9 @@ class HttpContract(SendingContract):
             return self.fail(self.make(receiver.port), **changes)
 
     def test_success_is_delivered(self):
-        with HttpReceiver([CannedResponse(status=status) for status in self.DELIVERED]) as receiver:
+        with HttpReceiver(
+            [CannedResponse(status=status, body=self.SUCCESS) for status in self.DELIVERED]
+        ) as receiver:
             destination = self.make(receiver.port)
             message = self.message(destination)
             statuses = [destination.send(message, attempt()).status for _ in self.DELIVERED]
@@ -219,6 +244,17 @@ class HttpContract(SendingContract):
         assert error.status == status
         assert str(status) in error.reason
         assert error.answer.startswith("\x1b[31m")
+
+    def test_answers_of_its_own_have_the_meaning_that_it_documents(self, answer):
+        error = self.answered(CannedResponse(status=answer.status, headers=answer.headers, body=answer.body))
+
+        assert type(error) is answer.error
+        assert answer.words in error.reason
+        assert (getattr(error, "form", False), getattr(error, "throttled", False)) == (
+            answer.form,
+            answer.throttled,
+        )
+        assert getattr(error, "after_seconds", None) == answer.after_seconds
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed(self, status):

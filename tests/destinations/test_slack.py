@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from pydantic import ValidationError
-from sending import HttpContract, attempt, failure, listener
+from sending import Answer, HttpContract, attempt, failure, listener
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from servers.slack_receiver import SlackReceiver, error_of
 
@@ -40,6 +40,7 @@ class TestSlackWebhook(HttpContract):
     SECRETS = ("T0SECRET", "B0SECRET", "XyZsecretXyZ")
     DELIVERED = (200,)
     REFUSED = {400: Reject, 403: Pause, 404: Pause, 410: Pause, 413: Reject}  # noqa: RUF012
+    ANSWERS = (Answer(status=410, body=b"channel_is_archived", error=Pause),)
 
     def make(self, port, *, host="127.0.0.1", tls=False, resolver=None):
         url = f"{'https' if tls else 'http'}://{host}:{port}/services/T0SECRET/B0SECRET/XyZsecretXyZ"
@@ -53,6 +54,7 @@ class TestSlackWebhook(HttpContract):
 class TestSlackBot(HttpContract):
     SECRETS = ("xoxb-secret-token",)
     DELIVERED = ()
+    ANSWERS = (Answer(status=200, body=b'{"ok": false, "error": "invalid_auth"}', error=Pause),)
     REFUSED = {400: Reject, 403: Pause, 404: Pause, 410: Pause, 413: Reject}  # noqa: RUF012
 
     def make(self, port, *, host="127.0.0.1", tls=False, resolver=None):

@@ -30,13 +30,14 @@ from hub.destinations.http.entries import (
 from hub.destinations.http.options import HttpOptions, HttpSend
 from hub.destinations.http.shown import parts
 from hub.destinations.http.signature import signature
-from hub.destinations.http.status import judge, status_problems
+from hub.destinations.http.status import ruling_of, status_problems
 from hub.model.delivery import RAW, Message, Receipt, SendContext
 from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
+from hub.transport.judging import judge
 
 KEPT_CONNECTIONS = 32
 
@@ -125,7 +126,8 @@ class HttpDestination(Destination):
         )
         response = self._client.send(request, context.timeout_seconds)
         on_status = {**self._on_status, **message.get("on_status", {})}
-        return judge(response, on_status, "path" in message, context.at)
+        ruling = ruling_of(response.status, on_status)
+        return judge(response, context.at, ruling, has_path="path" in message)
 
     def describe(self) -> str:
         parts = urlsplit(self._url)
