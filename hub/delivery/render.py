@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,10 @@ from hub.errors import TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event
 from hub.model.routing import Send
-from hub.model.summary import Summary
+from hub.model.summary import Earlier, Summary
 from hub.model.thread import THREAD, THREAD_MODE
 from hub.templating.escapes import Escape, as_json, plain
+from hub.templating.lazy_summary import LazySummary
 from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
 from hub.templating.times import ZONE
@@ -34,13 +36,33 @@ class Composer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RenderContext:
+    """One event that a route owes to a destination, as the message's readers are to see it.
+
+    `link` leads to it on the status page, or is empty; `timezone` is the IANA name of theirs. Without
+    `earlier` its summary says nothing of what came before.
+    """
+
+    event: Event
+    route: str
+    link: str = ""
+    timezone: str = "UTC"
+    earlier: Earlier | None = None
+
+    @cached_property
+    def summary(self) -> Summary:
+        """The built-in words for the event, made once."""
+        return catalog.summarise(self.event, ZoneInfo(self.timezone), self.earlier)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SendRenderer:
     """The fields of one send block, with the variables of one event in scope.
 
     `marks` are those of its `${NAME}`, as far as they were rendered; `variables` have them, too.
     """
 
-    event: Event
+    context: RenderContext
     sandbox: Sandbox
     variables: Mapping[str, Any]
     marks: Marks = field(default_factory=dict)
@@ -72,11 +94,11 @@ class SendRenderer:
         return with_escape(text, self.marks, escape.__name__) if self.marks else text
 
     def summary(self) -> Summary:
-        return summary(self.event)
+        return self.context.summary
 
 
 def render(
-    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+    send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox
 ) -> Rendered:
     """The message that a send block asks for.
 
@@ -84,17 +106,17 @@ def render(
     machines (`read_by_people` false) TemplateError is raised. So is VersionUnusable for both.
     """
     try:
-        return Rendered(message=compose(send, event, route, composer, options, sandbox, link))
+        return Rendered(message=compose(send, context, composer, options, sandbox))
     except TemplateError as error:
         if not composer.read_by_people or isinstance(error, VersionUnusable):
             raise
-        rendered = builtin(event, composer, options, link, f"template failed: {error}")
-        tie = _tie(send, event, route, composer, options, sandbox, link)
+        rendered = builtin(context, composer, options, f"template failed: {error}")
+        tie = _tie(send, context, composer, options, sandbox)
         return replace(rendered, message={**rendered.message, **tie})
 
 
 def plainer(
-    message: Message, send: Send, event: Event, composer: Composer, options: Any, link: str, reason: str
+    message: Message, send: Send, context: RenderContext, composer: Composer, options: Any, reason: str
 ) -> Iterator[Rendered]:
     """Yield what to send in place of a message whose form was refused, one after the other, for that reason.
 
@@ -104,18 +126,16 @@ def plainer(
     if text is not None:
         yield Rendered(message=text, degraded=f"{reason}; its text was sent alone")
     if send.fields:
-        rendered = builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
+        rendered = builtin(context, composer, options, f"{reason}; the built-in message was sent")
         yield replace(rendered, message={**rendered.message, **_tied(message)})
 
 
-def _tie(
-    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
-) -> Message:
+def _tie(send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox) -> Message:
     """Return the keys of a message that tie it to its thread; none where that cannot be rendered either."""
     fields = _tied(send.fields)
     try:
         alone = replace(send, fields=fields)
-        return _tied(compose(alone, event, route, composer, options, sandbox, link)) if fields else {}
+        return _tied(compose(alone, context, composer, options, sandbox)) if fields else {}
     except TemplateError:
         return {}
 
@@ -132,29 +152,26 @@ def _in_thread(message: Message, send: Send, renderer: SendRenderer) -> Message:
     return {**message, THREAD: key, **mode} if key else message
 
 
-def builtin(event: Event, composer: Composer, options: Any, link: str, warning: str) -> Rendered:
+def builtin(context: RenderContext, composer: Composer, options: Any, warning: str) -> Rendered:
     """Return the built-in message, with a warning why it is not the user's own."""
-    message, _ = _whole(composer.compose_builtin(options, summary(event), warning, link))
+    message, _ = _whole(composer.compose_builtin(options, context.summary, warning, context.link))
     return Rendered(message=message, degraded=warning)
 
 
-def summary(event: Event) -> Summary:
-    """Return the built-in words for an event, in the time zone of its readers."""
-    return catalog.summarise(event, ZoneInfo(ZONE.get()))
-
-
 def compose(
-    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+    send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox
 ) -> Message:
     """Return the message of the user's own words; raises TemplateError."""
     if not send.fields and composer.read_by_people:
-        message, _ = _whole(composer.compose_builtin(options, summary(event), None, link))
+        message, _ = _whole(composer.compose_builtin(options, context.summary, None, context.link))
         return message
+    ZONE.set(context.timezone)
     marks: Marks = {}
+    summary = LazySummary(lambda: context.summary)
     # Where nothing is rendered the payload need not be read.
-    seen = variables(event, route) if send.fields else {}
-    seen |= {"destination": send.to, "link": link, MARKS: marks}
-    renderer = SendRenderer(event=event, sandbox=sandbox, variables=seen, marks=marks)
+    seen = variables(context.event, context.route, summary) if send.fields else {}
+    seen |= {"destination": send.to, "link": context.link, MARKS: marks}
+    renderer = SendRenderer(context=context, sandbox=sandbox, variables=seen, marks=marks)
     made = composer.compose(options, send.fields, renderer)
     message, size = _whole(_in_thread(made, send, renderer) if THREAD in send.fields else made)
     if size > MESSAGE_LIMIT_BYTES:
