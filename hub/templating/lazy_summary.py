@@ -12,6 +12,13 @@ from hub.model.summary import Summary
 PARTS = ("headline", "about", "tone", "fields", "note")
 
 
+class SummaryField(dict[str, str]):
+    """A field of a summary, with its `label` and its `value`; a loop over two names takes these."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values())
+
+
 @dataclass(frozen=True, eq=False)
 class LazySummary(Mapping[str, Any]):
     """The built-in words for one event; printed, the headline. Each of `fields` has a label and a value."""
@@ -25,7 +32,7 @@ class LazySummary(Mapping[str, Any]):
             "headline": summary.headline,
             "about": summary.about,
             "tone": summary.tone.value,
-            "fields": [{"label": label, "value": value} for label, value in summary.fields],
+            "fields": [SummaryField(label=label, value=value) for label, value in summary.fields],
             "note": summary.note,
         }
 
