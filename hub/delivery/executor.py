@@ -211,6 +211,7 @@ class Executor:
             delivery_id=claim.id,
             event_id=claim.event.id,
             event_type=claim.event.type,
+            event_source=claim.event.source,
             payload=claim.event.payload,
             attempt_number=claim.attempts,
             rendering=claim.rendering,
