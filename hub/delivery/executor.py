@@ -160,7 +160,8 @@ class Executor:
         except VersionUnusable as error:
             if not kind.read_by_people or _may_go_elsewhere(claim, rules, at):
                 raise
-            rendered = builtin(context, kind, config.options, f"template failed: {error}")
+            warning, today = f"template failed: {error}", rules.sandbox
+            rendered = builtin(claim.send, context, kind, config.options, today, warning)
         degraded = rendered.degraded and rules.mask(rendered.degraded)
         claim = replace(claim, message=rendered.message, degraded=degraded)
         self._in_flight.keep_message(claim)
@@ -184,7 +185,7 @@ class Executor:
         result: Receipt | SendError = refusal
         kind, reason = type_of(config), rules.mask(refusal.reason)
         kept = claim.message or {}
-        for form in plainer(kept, claim.send, context, kind, config.options, reason):
+        for form in plainer(kept, claim.send, context, kind, config.options, rules.sandbox, reason):
             claim = replace(claim, message=form.message, degraded=form.degraded)
             remaining_seconds = ends_at - time.monotonic()
             if remaining_seconds <= 0:

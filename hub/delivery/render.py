@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from hub import catalog
-from hub.errors import TemplateError, VersionUnusable
+from hub.errors import RecipientError, TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event
 from hub.model.routing import Send
@@ -31,6 +31,8 @@ class Composer(Protocol):
     def compose(self, options: Any, fields: Mapping[str, Any], renderer: Any) -> Message: ...
 
     def compose_builtin(self, options: Any, summary: Summary, warning: str | None, link: str) -> Message: ...
+
+    def addressed(self, fields: Mapping[str, Any], renderer: Any) -> Message: ...
 
     def text_alone(self, message: Message) -> Message | None: ...
 
@@ -103,20 +105,25 @@ def render(
     """The message that a send block asks for.
 
     Where its templates fail, people get the built-in message with a warning of the failure instead; for
-    machines (`read_by_people` false) TemplateError is raised. So is VersionUnusable for both.
+    machines (`read_by_people` false) TemplateError is raised. So are VersionUnusable and RecipientError for
+    both.
     """
     try:
         return Rendered(message=compose(send, context, composer, options, sandbox))
     except TemplateError as error:
-        if not composer.read_by_people or isinstance(error, VersionUnusable):
+        if not composer.read_by_people or isinstance(error, VersionUnusable | RecipientError):
             raise
-        rendered = builtin(context, composer, options, f"template failed: {error}")
-        tie = _tie(send, context, composer, options, sandbox)
-        return replace(rendered, message={**rendered.message, **tie})
+        return builtin(send, context, composer, options, sandbox, f"template failed: {error}")
 
 
 def plainer(
-    message: Message, send: Send, context: RenderContext, composer: Composer, options: Any, reason: str
+    message: Message,
+    send: Send,
+    context: RenderContext,
+    composer: Composer,
+    options: Any,
+    sandbox: Sandbox,
+    reason: str,
 ) -> Iterator[Rendered]:
     """Yield what to send in place of a message whose form was refused, one after the other, for that reason.
 
@@ -126,23 +133,32 @@ def plainer(
     if text is not None:
         yield Rendered(message=text, degraded=f"{reason}; its text was sent alone")
     if send.fields:
-        rendered = builtin(context, composer, options, f"{reason}; the built-in message was sent")
-        yield replace(rendered, message={**rendered.message, **_tied(message)})
+        warning = f"{reason}; the built-in message was sent"
+        yield builtin(send, context, composer, options, sandbox, warning)
 
 
-def _tie(send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox) -> Message:
-    """Return the keys of a message that tie it to its thread; none where that cannot be rendered either."""
-    fields = _tied(send.fields)
+def builtin(
+    send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox, warning: str
+) -> Rendered:
+    """Return the built-in message in place of a send block's own, with a warning why it is not that.
+
+    It goes to those whom the send block names, and into its thread, where that can be rendered. Raises
+    RecipientError where it is not known whom it is for.
+    """
+
+    def stand_in(options: Any, fields: Mapping[str, Any], renderer: SendRenderer) -> Message:
+        words = composer.compose_builtin(options, context.summary, warning, context.link)
+        return {**words, **composer.addressed(fields, renderer)}
+
     try:
-        alone = replace(send, fields=fields)
-        return _tied(compose(alone, context, composer, options, sandbox)) if fields else {}
+        message = compose(send, context, composer, options, sandbox, stand_in)
+    except RecipientError:
+        raise
     except TemplateError:
-        return {}
-
-
-def _tied(message: Mapping[str, Any]) -> Message:
-    """Return what ties a message, or a send block, to a thread."""
-    return {key: message[key] for key in (THREAD, THREAD_MODE, MARKS) if key in message and THREAD in message}
+        rest = {key: value for key, value in send.fields.items() if key != THREAD}
+        alone = replace(send, fields=rest)
+        message = compose(alone, context, composer, options, sandbox, stand_in)
+    return Rendered(message=message, degraded=warning)
 
 
 def _in_thread(message: Message, send: Send, renderer: SendRenderer) -> Message:
@@ -152,16 +168,18 @@ def _in_thread(message: Message, send: Send, renderer: SendRenderer) -> Message:
     return {**message, THREAD: key, **mode} if key else message
 
 
-def builtin(context: RenderContext, composer: Composer, options: Any, warning: str) -> Rendered:
-    """Return the built-in message, with a warning why it is not the user's own."""
-    message, _ = _whole(composer.compose_builtin(options, context.summary, warning, context.link))
-    return Rendered(message=message, degraded=warning)
-
-
 def compose(
-    send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox
+    send: Send,
+    context: RenderContext,
+    composer: Composer,
+    options: Any,
+    sandbox: Sandbox,
+    make: Callable[[Any, Mapping[str, Any], SendRenderer], Message] | None = None,
 ) -> Message:
-    """Return the message of the user's own words; raises TemplateError."""
+    """Return the message of the user's own words, or the one that `make` puts together.
+
+    Raises TemplateError.
+    """
     if not send.fields and composer.read_by_people:
         message, _ = _whole(composer.compose_builtin(options, context.summary, None, context.link))
         return message
@@ -172,7 +190,7 @@ def compose(
     seen = variables(context.event, context.route, summary) if send.fields else {}
     seen |= {"destination": send.to, "link": context.link, MARKS: marks}
     renderer = SendRenderer(context=context, sandbox=sandbox, variables=seen, marks=marks)
-    made = composer.compose(options, send.fields, renderer)
+    made = (make or composer.compose)(options, send.fields, renderer)
     message, size = _whole(_in_thread(made, send, renderer) if THREAD in send.fields else made)
     if size > MESSAGE_LIMIT_BYTES:
         raise TemplateError(
