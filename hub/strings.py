@@ -58,6 +58,13 @@ def printable(text: str, *, instead: str = " ") -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """Return the text with its line breaks, and in its lines nothing that is not printed."""
+    if text.isprintable() and not _HIDDEN_LETTER.search(text):
+        return text
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
 def _shown(text: str, index: int, instead: str) -> str:
     char, before, after = text[index], text[index - 1 : index], text[index + 1 : index + 2]
     is_kept = _prints(char) and char not in _FILLERS + _BRAILLE_BLANK

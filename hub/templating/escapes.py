@@ -20,6 +20,12 @@ Escape = Callable[[Any], str]
 """A function from a value to the text that stands for it. A destination may bring its own."""
 
 
+class OwnLink(str):
+    """A URL of the hub itself, which no stranger wrote: where an escape breaks links, it stays one."""
+
+    __slots__ = ()
+
+
 def in_json(value: Any) -> str:
     """Return the value as it stands between the quotes of a JSON text."""
     return json.dumps(str(value), ensure_ascii=False)[1:-1]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -168,6 +168,14 @@ def web_url(text: str) -> SplitResult:
     if not is_usable or not text.isprintable() or " " in text.strip():
         raise ValueError("must be a URL that starts with https:// or http:// and names a host")
     return parts
+
+
+def with_parameters(url: SplitResult, parameters: Mapping[str, str]) -> str:
+    """Return a URL with these parameters in its query, in the place of its own of those names."""
+    own = parse_qsl(url.query, keep_blank_values=True)
+    others = [(name, value) for name, value in own if name not in parameters]
+    query = urlencode([*others, *parameters.items()])
+    return urlunsplit(url._replace(query=query, fragment=""))
 
 
 def ignored_proxies(environment: Mapping[str, str]) -> tuple[str, ...]:

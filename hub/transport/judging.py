@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
 from hub.model.delivery import Receipt
-from hub.transport.http import HttpResponse, retry_after_seconds
+from hub.transport.http import RETRY_AFTER_LIMIT_SECONDS, HttpResponse, retry_after_seconds
 
 MESSAGE_STATUSES = frozenset({400, 406, 409, 411, 413, 414, 415, 422, 431})
 """These speak of the message: its form, size or content. Whoever answers so lives."""
@@ -39,7 +39,7 @@ class Ruling:
 
     `words` say what it means and what to do: they follow the status in the reason, and quote nobody. `form`
     is set where the place may take the message in a plainer form. `throttled` and `after_seconds` hold the
-    destination, where no Retry-After header says for how long.
+    destination, beside what a Retry-After header asks for.
     """
 
     meaning: Meaning
@@ -68,8 +68,8 @@ def judge(
     reason = _reason(status) + (f": {words}" if words else "")
     throttled = status == HTTPStatus.TOO_MANY_REQUESTS or bool(ruling and ruling.throttled)
     after_seconds = retry_after_seconds(response.headers, now)
-    if after_seconds is None and ruling:
-        after_seconds = ruling.after_seconds
+    if ruling and ruling.after_seconds is not None:
+        after_seconds = max(ruling.after_seconds, after_seconds or 0.0)
     if meaning is Meaning.DELIVERED:
         return Receipt(
             detail=taken or reason,
@@ -90,6 +90,13 @@ def json_object(response: HttpResponse) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def wait_seconds(value: Any) -> float | None:
+    """Return the wait that a number in an answer asks for, at most a day; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return float(min(value, RETRY_AFTER_LIMIT_SECONDS))
 
 
 def _error(meaning: Meaning, reason: str, status: int, has_path: bool, *, form: bool) -> SendError:

@@ -1,0 +1,1 @@
+"""Discord: a channel by its webhook, or a thread in it."""

@@ -1,0 +1,67 @@
+"""Discord's answers: the meaning of each code, with what to do about it.
+
+https://docs.discord.com/developers/topics/opcodes-and-status-codes has the codes. 10,000 answers of 401, 403
+and 429 within ten minutes shut the whole address out, and a webhook that is not there must not be tried again
+(…/topics/rate-limits): so those pause at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.transport.http import HttpResponse
+from hub.transport.judging import Meaning, Ruling, wait_seconds
+
+MILLISECONDS_FROM = 1000.0
+"""A `retry_after` above that, without a header, is in milliseconds: discord/discord-api-docs#4722."""
+
+
+def _pause(words: str) -> Ruling:
+    return Ruling(meaning=Meaning.PAUSE, words=words)
+
+
+def _dead(words: str, *, form: bool = False) -> Ruling:
+    return Ruling(meaning=Meaning.DEAD, words=words, form=form)
+
+
+RULINGS: Mapping[int, Ruling] = {
+    10003: _pause("there is no such thread; check thread_id"),
+    10015: _pause("the webhook was deleted; create a new one and set its URL"),
+    50006: _dead("the message is empty", form=True),
+    50013: _pause("the webhook may not post there; check the permissions of the channel"),
+    50024: _pause("that channel takes no such messages; use the webhook of another one"),
+    50027: _pause("the webhook's URL is not whole, or was renewed; copy it again"),
+    50035: _dead("something in it has a form that Discord does not take", form=True),
+    50083: _pause("the thread is archived; open it, or set another thread_id"),
+    50109: _dead("it is no JSON to Discord", form=True),
+    160005: _pause("the thread is locked; unlock it, or set another thread_id"),
+    200000: _dead("automatic moderation blocked its words"),
+    220001: _pause("a forum takes messages in its threads only; set thread_id"),
+    220003: _pause("the webhook is of no forum; take thread_name out of its URL"),
+    240000: _dead("the filter of harmful links blocked it"),
+}
+"""Answers by Discord's own codes, which stand in their body as `code`."""
+
+_CLOSED = _pause("it takes no messages here; check the webhook's URL")
+_FOREIGN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not Discord's")
+
+
+def ruling(response: HttpResponse, answer: Mapping[str, Any]) -> Ruling | None:
+    """Return the meaning of an answer, None for the usual one; `answer` is its JSON object, or empty."""
+    code = answer.get("code")
+    if isinstance(code, int) and code in RULINGS:
+        return RULINGS[code]
+    if response.status in (401, 403, 404):
+        return _CLOSED
+    if response.status == 429:
+        return Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=_after_seconds(response, answer))
+    return _FOREIGN if response.status == 200 and "id" not in answer else None
+
+
+def _after_seconds(response: HttpResponse, answer: Mapping[str, Any]) -> float | None:
+    seconds = wait_seconds(answer.get("retry_after"))
+    has_header = any(name.lower() == "retry-after" for name in response.headers)
+    if seconds is not None and seconds > MILLISECONDS_FROM and not has_header:
+        return seconds / 1000
+    return seconds
