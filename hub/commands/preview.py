@@ -15,8 +15,9 @@ from hub.errors import HubError
 from hub.humanize import not_set
 from hub.ingest.route import load_rules
 from hub.model.event import Event
+from hub.preview.drawing import Sheet, page
 from hub.preview.dry_run import DryRun, dry_run
-from hub.preview.messages import message_lines
+from hub.preview.messages import message_lines, rendered_parts
 from hub.preview.renderings import Rendering
 from hub.preview.sample import build_payload, choose_source, sample_event, sample_options
 from hub.rules.load import load_config
@@ -31,7 +32,7 @@ from hub.terminal.printing import inline, say, say_json
     "--html",
     "html_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the mail's HTML to this file, to look at in a browser.",
+    help="Write a page to this file: every message as its reader would see it, to look at in a browser.",
 )
 def command(
     event: str | None,
@@ -135,15 +136,19 @@ def _document(run: DryRun, redaction: Redaction) -> dict[str, Any]:
 
 
 def _write_html(path: Path, run: DryRun, redaction: Redaction) -> None:
-    """Write each mail's HTML: the first to `path`, others beside it with a number."""
-    messages = [rendering.message for rendering in run.renderings if rendering.message]
-    pages = [redaction.text(message["html"]) for message in messages if message.get("html")]
-    if not pages:
-        raise HubError("no mail with HTML would be sent for this event, so there is nothing to write")
-    for number, page in enumerate(pages, 1):
-        target = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-        try:
-            target.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise HubError(f"cannot write {target}: {error.strerror}") from error
-        say(f"wrote {target}", err=True)
+    """Write a page with every message as its reader would see it."""
+    sheets = [
+        Sheet(
+            title=f"{rendering.route} → {rendering.destination.name} ({rendering.destination.type})",
+            parts=rendered_parts(rendering, run.event, redaction),
+            warning=redaction.optional(rendering.failure) or "",
+        )
+        for rendering in run.renderings
+    ]
+    if not sheets:
+        raise HubError("no message would be sent for this event, so there is nothing to write")
+    try:
+        path.write_text(page(f"{run.event.type} from {run.event.source}", sheets), encoding="utf-8")
+    except OSError as error:
+        raise HubError(f"cannot write {path}: {error.strerror}") from error
+    say(f"wrote {path}", err=True)

@@ -20,7 +20,7 @@ from hub.ingest.route import Rules
 from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
-from hub.web import access, actions, api, error_handlers, health, metrics, pages
+from hub.web import access, actions, api, error_handlers, health, messages, metrics, pages
 from hub.web.context import Context
 from hub.web.key_limit import KeyLimit
 from hub.web.proxies import FORWARDED, UntrustedProxies
@@ -28,7 +28,7 @@ from hub.web.sessions import HubSessions
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 HTTPS_ONLY = "max-age=31536000"
@@ -95,8 +95,9 @@ def create_app(store: Store, serving: Callable[[], Serving], settings: Settings)
     app.after_request(_protect)
     access.init_app(app, path)
     error_handlers.init_app(app)
-    for module in (health, metrics, api, access, pages, actions):
+    for module in (health, metrics, api, access, pages, actions, messages):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(messages.styles)
     if settings.trusted_proxies == 0:
         app.untrusted_proxies = UntrustedProxies(store)
     else:
@@ -125,11 +126,11 @@ def _take_body() -> None:
 
 
 def _protect(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HTTPS_ONLY
-    if request.endpoint != "static":
+    if request.endpoint not in ("static", "styles.static"):
         response.headers["Cache-Control"] = "no-store"
     return response

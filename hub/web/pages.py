@@ -8,20 +8,17 @@ from flask import Blueprint, Response, request
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
-from hub.destinations.base import parts_of
 from hub.humanize import ago, counted, span, utc
 from hub.model.audit import Act
 from hub.model.config import SourceConfig
-from hub.model.delivery import RAW, State
-from hub.model.destination import DestinationConfig
+from hub.model.delivery import State
 from hub.model.event import Event
-from hub.model.parts import Part
-from hub.model.records import DeliveryRecord, EventRecord
-from hub.preview.messages import shown_context
-from hub.store.store import Transaction
+from hub.model.records import EventRecord
+from hub.preview.drawing import pretty
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
-from hub.web.markup import indented_json, pretty, render_page
+from hub.web.markup import render_page
+from hub.web.messages import drawn, message_parts
 from hub.web.overview import overview
 from hub.web.paging import page_of
 from hub.web.parameters import known_id
@@ -34,7 +31,7 @@ HISTORY = 20
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
-for _filter in (ago, counted, indented_json, span, utc):
+for _filter in (ago, counted, span, utc):
     blueprint.app_template_filter()(_filter)
 
 
@@ -143,15 +140,14 @@ def delivery(delivery_id: str) -> Response:
         record = snapshot.reports.delivery(known_id("delivery", delivery_id))
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id], limit=HISTORY)
-        payload = _raw_payload(record, snapshot, redaction)
+        parts = message_parts(record, snapshot, redaction)
     whole = serializers.whole_delivery(record, redaction, facts)
-    destination = here.rules().config.destinations.get(record.destination)
     return page(
         "delivery.html",
         now=facts.now,
         delivery=whole,
         decided_by=record.version,
-        message_parts=_parts(whole, destination, payload),
+        drawn=drawn(record, parts),
         message=pretty(whole["message"]) if whole["message"] else None,
         history=history,
     )
@@ -226,22 +222,6 @@ def _summary(record: EventRecord, redaction: Redaction) -> serializers.Fields:
     own = redaction.of_event(record.type, record.payload)
     fields = [(own.text(label), own.text(value)) for label, value in summary.fields]
     return {"headline": own.text(summary.headline), "fields": fields}
-
-
-def _raw_payload(record: DeliveryRecord, snapshot: Transaction, redaction: Redaction) -> str:
-    """Return the event's payload without secrets where the message is the event itself, else nothing."""
-    if not (record.message and record.message.get(RAW)):
-        return ""
-    payload = snapshot.reports.event(record.event).payload or b""
-    return redaction.of_event(record.type, payload).text(payload.decode("utf-8", "replace"))
-
-
-def _parts(
-    delivery: serializers.Fields, destination: DestinationConfig | None, payload: str
-) -> tuple[Part, ...]:
-    """Return the message as its reader sees it; `payload` is the event's where the message is the event."""
-    context = shown_context(destination, delivery["event"], delivery["type"], payload)
-    return parts_of(delivery["message"] or {}, destination.type if destination else None, context)
 
 
 def _meaning(type_: str) -> str | None:

@@ -247,19 +247,22 @@ def test_json_is_for_tools(run, tmp_path):
     assert document["messages"][2]["missing"] == ["SMTP_URL", "EMAIL_FROM", "EMAIL_TO"]
 
 
-def test_the_html_of_a_mail_can_be_written_to_a_file(run, tmp_path):
-    result = run("preview", "user.created", "--html", "mail.html", env=welcoming(tmp_path))
+def test_every_message_can_be_written_to_a_page_to_look_at(run, tmp_path):
+    result = run("preview", "user.created", "--html", "look.html", env=welcoming(tmp_path))
+    page = (tmp_path / "look.html").read_text()
 
     assert result.exit_code == 0
-    assert (tmp_path / "mail.html").read_text().startswith("<!DOCTYPE html>")
+    assert page.startswith("<!doctype html>")
+    assert '<iframe class="msg-frame" sandbox title="The mail" srcdoc="&lt;!DOCTYPE html&gt;' in page
+    assert "<script" not in page
 
 
-def test_no_html_is_one_clear_line(run, tmp_path):
-    result = run("preview", "invitation.revoked", "--html", "mail.html")
+def test_without_a_message_no_page_is_written(run, tmp_path):
+    result = run("preview", "session.created", "--html", "look.html")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("hub: no mail with HTML would be sent")
-    assert not (tmp_path / "mail.html").exists()
+    assert result.stderr.startswith("hub: no message would be sent for this event")
+    assert not (tmp_path / "look.html").exists()
 
 
 def test_the_headers_shown_are_those_that_arrive(run, tmp_path, served):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import given
 import pytest
 from flask.testing import FlaskClient
-from given_web import World, payload
+from given_web import World, destination, payload
 from sqlalchemy import insert, update
 from test_access import form_token, sign_in
 
@@ -17,6 +17,7 @@ from hub.delivery import retry
 from hub.errors import Reject
 from hub.model.problem import Problem, Severity
 from hub.store.tables import deliveries, destinations, events
+from hub.web.messages import MAIL_POLICY
 
 
 @pytest.fixture
@@ -327,3 +328,26 @@ def test_an_unknown_destination_is_told_with_the_one_that_is_meant(signed_in: Fl
 
     assert answer.status_code == 404
     assert "There is no destination &#34;crn&#34;; did you mean &#34;crm&#34;?" in answer.text
+
+
+def test_a_mail_stands_in_a_frame_that_may_do_nothing(world: World, signed_in: FlaskClient) -> None:
+    world.config = replace(
+        world.config, destinations={**world.config.destinations, "crm": destination("crm", None, "email")}
+    )
+    sent = world.send(signed_in, payload())
+    mail = {"from": "h@a.example", "to": ["b@a.example"], "subject": "Hi", "html": "<p>\u202eHi"}
+    world.store.write(
+        lambda transaction: transaction.session.connection.execute(
+            update(deliveries).where(deliveries.c.destination == "crm").values(message=mail)
+        )
+    )
+    with world.store.read() as snapshot:
+        owed = {one.destination: one.id for one in snapshot.reports.deliveries(event=sent["event"])}
+    page = signed_in.get(f"/deliveries/{owed['crm']}").text
+    frame = signed_in.get(f"/deliveries/{owed['crm']}/mail")
+
+    assert f'<iframe class="msg-frame" sandbox title="The mail" src="/deliveries/{owed["crm"]}/mail">' in page
+    assert frame.text == "<p>\\u202eHi"
+    assert frame.headers["Content-Security-Policy"] == MAIL_POLICY
+    assert signed_in.get(f"/deliveries/{owed['log']}/mail").status_code == 404
+    assert world.app().test_client().get(f"/deliveries/{owed['crm']}/mail").status_code in (302, 303)

@@ -12,9 +12,9 @@ from given_web import KEY, World, payload
 from sqlalchemy import update
 from test_access import sign_in
 
+from hub.preview.drawing import JSON_LIMIT, pretty
 from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES
 from hub.store.tables import deliveries
-from hub.web.markup import PRETTY_LIMIT, pretty
 from hub.web.paging import PAGE_BYTES, page_of
 
 MIB = 1024 * 1024
@@ -134,7 +134,7 @@ def test_a_dense_deep_payload_is_cut_instead_of_growing_a_hundredfold(
     answer = client.get(f"/events/{sent['event']}")
 
     assert "cut here; the API has all of it" in answer.text
-    assert len(answer.data) < 2 * PRETTY_LIMIT
+    assert len(answer.data) < 2 * JSON_LIMIT
     assert pretty({"a": [1]}) == json.dumps({"a": [1]}, indent=2)
 
 
