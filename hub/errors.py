@@ -15,6 +15,7 @@
     |- ThreadBusy             another message of its thread is being sent: it waits
     |- TemplateError          a template or condition failed while it ran
     |  |- VersionUnusable     ... because this process cannot use its files; another may
+    |  |- RecipientError      ... so that it is not known whom a message is for: nobody gets any
     |- SendError              an attempt did not deliver
     |  |- Retry               try again by the schedule
     |  |- Reject              this message can never be accepted
@@ -135,6 +136,10 @@ class TemplateError(HubError):
 
 class VersionUnusable(TemplateError):
     """A version of the user's files is not known here, or its template is one for another release."""
+
+
+class RecipientError(TemplateError):
+    """The recipient of a message cannot be made. No other message stands in: it would go to somebody else."""
 
 
 class SendError(HubError):

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from hub import catalog
 from hub.destinations.base import find_destination
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SigningSecrets, SourceConfig
@@ -23,6 +24,8 @@ from hub.store.engine.postgres import PostgresStore
 from hub.store.repositories.events import RoutedEvent
 from hub.store.repositories.queue import ClaimRequest
 from hub.store.store import Store, Transaction
+from hub.templating.lazy_summary import LazySummary
+from hub.templating.sandbox import variables
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -142,6 +145,11 @@ def claim(
     claims, unreadable = pending.read()
     assert unreadable == []
     return claims
+
+
+def seen(event: Event, route: str = "welcome") -> dict[str, Any]:
+    """The variables of a condition."""
+    return variables(event, route, LazySummary(lambda: catalog.summarise(event)))
 
 
 def routed(*names: str) -> RoutedEvent:

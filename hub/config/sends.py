@@ -23,7 +23,7 @@ from hub.yamldoc import Path
 
 INSIDE = "a variable is text and cannot stand inside {{ }} or {% %}: put ${NAME} outside of them"
 
-_READ_BY_PEOPLE = ("text", "html", "subject", "recipient")
+_READ_BY_PEOPLE = ("text", "html", "subject", "recipient", "cc", "bcc", "from", "reply_to")
 """Keys in which a variable is no secret: what it holds is for the readers of the message."""
 
 

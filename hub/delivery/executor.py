@@ -14,8 +14,9 @@ import structlog
 from hub.catalog.redaction import SHORTEST_SECRET
 from hub.delivery.batch import Completion
 from hub.delivery.completion_queue import CompletionQueue
+from hub.delivery.earlier import EarlierEvents
 from hub.delivery.in_flight import InFlight
-from hub.delivery.render import builtin, plainer, render
+from hub.delivery.render import RenderContext, builtin, plainer, render
 from hub.delivery.threads import BUSY_SECONDS, Threads
 from hub.delivery.versions import Versions
 from hub.destinations.base import Destination, find_destination
@@ -34,9 +35,9 @@ from hub.ingest.route import Rules
 from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
 from hub.model.thread import THREAD, Thread
+from hub.store.store import Store
 from hub.templating.escapes import BY_NAME
 from hub.templating.placeholders import filled
-from hub.templating.times import ZONE
 
 HANDOVER = timedelta(minutes=10)
 """So long after an event a process that has the files of its version, or understands them, is waited for: two
@@ -55,17 +56,13 @@ class Executor:
     """
 
     def __init__(
-        self,
-        in_flight: InFlight,
-        completions: CompletionQueue,
-        versions: Versions,
-        threads: Threads,
-        public_url: str,
+        self, in_flight: InFlight, completions: CompletionQueue, store: Store, public_url: str
     ) -> None:
         self._in_flight = in_flight
         self._completions = completions
-        self._versions = versions
-        self._threads = threads
+        self._store = store
+        self._versions = Versions(store)
+        self._threads = Threads(store)
         self._public_url = public_url
         self._lock = threading.Lock()
         self._ready: dict[str, tuple[DestinationConfig, Destination]] = {}
@@ -76,10 +73,16 @@ class Executor:
         Until `begin` it may be taken back, from then on it is being sent: never both. Where that comes too
         late, no attempt was made, and a message that was rendered is kept.
         """
-        link = f"{self._public_url}/events/{claim.event.id}" if self._public_url else ""
+        context = RenderContext(
+            event=claim.event,
+            route=claim.route,
+            link=f"{self._public_url}/events/{claim.event.id}" if self._public_url else "",
+            timezone=config.timezone,
+            earlier=EarlierEvents(store=self._store, event=claim.event),
+        )
         thread: Thread | None = None
         try:
-            claim = self._rendered(claim, config, rules, at, link)
+            claim = self._rendered(claim, config, rules, at, context)
             message = claim.message or {}
             if MARKS in message:
                 message = _filled(message, config, rules)
@@ -113,7 +116,7 @@ class Executor:
         result = self._send(claim, message, config, rules, at, config.timeout_seconds, thread)
         if isinstance(result, Reject) and result.form:
             ends_at = began_at + config.timeout_seconds
-            claim, result = self._send_plainer(claim, config, rules, at, result, ends_at, link, thread)
+            claim, result = self._send_plainer(claim, config, rules, at, result, ends_at, context, thread)
         seconds = time.monotonic() - began_at
         if thread is not None:
             self._threads.leave(claim, thread, result)
@@ -144,21 +147,21 @@ class Executor:
         return self._threads.join(claim, place, message[THREAD], config.timeout_seconds)
 
     def _rendered(
-        self, claim: Claim, config: DestinationConfig, rules: Rules, at: datetime, link: str
+        self, claim: Claim, config: DestinationConfig, rules: Rules, at: datetime, context: RenderContext
     ) -> Claim:
         """Return the claim with its message, made of the files of the version that decided it."""
         if claim.message is not None:
             return claim
-        ZONE.set(config.timezone)
         kind, sandbox = type_of(config), rules.sandbox
         try:
             if claim.send.fields and claim.version not in (None, rules.config.version):
                 sandbox = self._versions.sandbox(claim.version)
-            rendered = render(claim.send, claim.event, claim.route, kind, config.options, sandbox, link)
+            rendered = render(claim.send, context, kind, config.options, sandbox)
         except VersionUnusable as error:
             if not kind.read_by_people or _may_go_elsewhere(claim, rules, at):
                 raise
-            rendered = builtin(claim.event, kind, config.options, link, f"template failed: {error}")
+            warning, today = f"template failed: {error}", rules.sandbox
+            rendered = builtin(claim.send, context, kind, config.options, today, warning)
         degraded = rendered.degraded and rules.mask(rendered.degraded)
         claim = replace(claim, message=rendered.message, degraded=degraded)
         self._in_flight.keep_message(claim)
@@ -172,7 +175,7 @@ class Executor:
         at: datetime,
         refusal: Reject,
         ends_at: float,
-        link: str,
+        context: RenderContext,
         thread: Thread | None,
     ) -> tuple[Claim, Receipt | SendError]:
         """Send a message whose form was refused in plainer forms, until one is taken or the time is over.
@@ -182,7 +185,7 @@ class Executor:
         result: Receipt | SendError = refusal
         kind, reason = type_of(config), rules.mask(refusal.reason)
         kept = claim.message or {}
-        for form in plainer(kept, claim.send, claim.event, kind, config.options, link, reason):
+        for form in plainer(kept, claim.send, context, kind, config.options, rules.sandbox, reason):
             claim = replace(claim, message=form.message, degraded=form.degraded)
             remaining_seconds = ends_at - time.monotonic()
             if remaining_seconds <= 0:
@@ -209,6 +212,7 @@ class Executor:
             delivery_id=claim.id,
             event_id=claim.event.id,
             event_type=claim.event.type,
+            event_source=claim.event.source,
             payload=claim.event.payload,
             attempt_number=claim.attempts,
             rendering=claim.rendering,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from hub import catalog
-from hub.errors import TemplateError, VersionUnusable
+from hub.errors import RecipientError, TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event
 from hub.model.routing import Send
-from hub.model.summary import Summary
+from hub.model.summary import Earlier, Summary
 from hub.model.thread import THREAD, THREAD_MODE
 from hub.templating.escapes import Escape, OwnLink, as_json, plain
+from hub.templating.lazy_summary import LazySummary
 from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
 from hub.templating.times import ZONE
@@ -30,7 +32,29 @@ class Composer(Protocol):
 
     def compose_builtin(self, options: Any, summary: Summary, warning: str | None, link: str) -> Message: ...
 
+    def addressed(self, fields: Mapping[str, Any], renderer: Any) -> Message: ...
+
     def text_alone(self, message: Message) -> Message | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderContext:
+    """One event that a route owes to a destination, as the message's readers are to see it.
+
+    `link` leads to it on the status page, or is empty; `timezone` is the IANA name of theirs. Without
+    `earlier` its summary says nothing of what came before.
+    """
+
+    event: Event
+    route: str
+    link: str = ""
+    timezone: str = "UTC"
+    earlier: Earlier | None = None
+
+    @cached_property
+    def summary(self) -> Summary:
+        """The built-in words for the event, made once."""
+        return catalog.summarise(self.event, ZoneInfo(self.timezone), self.earlier)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +64,7 @@ class SendRenderer:
     `marks` are those of its `${NAME}`, as far as they were rendered; `variables` have them, too.
     """
 
-    event: Event
+    context: RenderContext
     sandbox: Sandbox
     variables: Mapping[str, Any]
     marks: Marks = field(default_factory=dict)
@@ -72,29 +96,34 @@ class SendRenderer:
         return with_escape(text, self.marks, escape.__name__) if self.marks else text
 
     def summary(self) -> Summary:
-        return summary(self.event)
+        return self.context.summary
 
 
 def render(
-    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+    send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox
 ) -> Rendered:
     """The message that a send block asks for.
 
     Where its templates fail, people get the built-in message with a warning of the failure instead; for
-    machines (`read_by_people` false) TemplateError is raised. So is VersionUnusable for both.
+    machines (`read_by_people` false) TemplateError is raised. So are VersionUnusable and RecipientError for
+    both.
     """
     try:
-        return Rendered(message=compose(send, event, route, composer, options, sandbox, link))
+        return Rendered(message=compose(send, context, composer, options, sandbox))
     except TemplateError as error:
-        if not composer.read_by_people or isinstance(error, VersionUnusable):
+        if not composer.read_by_people or isinstance(error, VersionUnusable | RecipientError):
             raise
-        rendered = builtin(event, composer, options, link, f"template failed: {error}")
-        tie = _tie(send, event, route, composer, options, sandbox, link)
-        return replace(rendered, message={**rendered.message, **tie})
+        return builtin(send, context, composer, options, sandbox, f"template failed: {error}")
 
 
 def plainer(
-    message: Message, send: Send, event: Event, composer: Composer, options: Any, link: str, reason: str
+    message: Message,
+    send: Send,
+    context: RenderContext,
+    composer: Composer,
+    options: Any,
+    sandbox: Sandbox,
+    reason: str,
 ) -> Iterator[Rendered]:
     """Yield what to send in place of a message whose form was refused, one after the other, for that reason.
 
@@ -104,25 +133,32 @@ def plainer(
     if text is not None:
         yield Rendered(message=text, degraded=f"{reason}; its text was sent alone")
     if send.fields:
-        rendered = builtin(event, composer, options, link, f"{reason}; the built-in message was sent")
-        yield replace(rendered, message={**rendered.message, **_tied(message)})
+        warning = f"{reason}; the built-in message was sent"
+        yield builtin(send, context, composer, options, sandbox, warning)
 
 
-def _tie(
-    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
-) -> Message:
-    """Return the keys of a message that tie it to its thread; none where that cannot be rendered either."""
-    fields = _tied(send.fields)
+def builtin(
+    send: Send, context: RenderContext, composer: Composer, options: Any, sandbox: Sandbox, warning: str
+) -> Rendered:
+    """Return the built-in message in place of a send block's own, with a warning why it is not that.
+
+    It goes to those whom the send block names, and into its thread, where that can be rendered. Raises
+    RecipientError where it is not known whom it is for.
+    """
+
+    def stand_in(options: Any, fields: Mapping[str, Any], renderer: SendRenderer) -> Message:
+        words = composer.compose_builtin(options, context.summary, warning, context.link)
+        return {**words, **composer.addressed(fields, renderer)}
+
     try:
-        alone = replace(send, fields=fields)
-        return _tied(compose(alone, event, route, composer, options, sandbox, link)) if fields else {}
+        message = compose(send, context, composer, options, sandbox, stand_in)
+    except RecipientError:
+        raise
     except TemplateError:
-        return {}
-
-
-def _tied(message: Mapping[str, Any]) -> Message:
-    """Return what ties a message, or a send block, to a thread."""
-    return {key: message[key] for key in (THREAD, THREAD_MODE, MARKS) if key in message and THREAD in message}
+        rest = {key: value for key, value in send.fields.items() if key != THREAD}
+        alone = replace(send, fields=rest)
+        message = compose(alone, context, composer, options, sandbox, stand_in)
+    return Rendered(message=message, degraded=warning)
 
 
 def _in_thread(message: Message, send: Send, renderer: SendRenderer) -> Message:
@@ -132,30 +168,29 @@ def _in_thread(message: Message, send: Send, renderer: SendRenderer) -> Message:
     return {**message, THREAD: key, **mode} if key else message
 
 
-def builtin(event: Event, composer: Composer, options: Any, link: str, warning: str) -> Rendered:
-    """Return the built-in message, with a warning why it is not the user's own."""
-    message, _ = _whole(composer.compose_builtin(options, summary(event), warning, link))
-    return Rendered(message=message, degraded=warning)
-
-
-def summary(event: Event) -> Summary:
-    """Return the built-in words for an event, in the time zone of its readers."""
-    return catalog.summarise(event, ZoneInfo(ZONE.get()))
-
-
 def compose(
-    send: Send, event: Event, route: str, composer: Composer, options: Any, sandbox: Sandbox, link: str
+    send: Send,
+    context: RenderContext,
+    composer: Composer,
+    options: Any,
+    sandbox: Sandbox,
+    make: Callable[[Any, Mapping[str, Any], SendRenderer], Message] | None = None,
 ) -> Message:
-    """Return the message of the user's own words; raises TemplateError."""
+    """Return the message of the user's own words, or the one that `make` puts together.
+
+    Raises TemplateError.
+    """
     if not send.fields and composer.read_by_people:
-        message, _ = _whole(composer.compose_builtin(options, summary(event), None, link))
+        message, _ = _whole(composer.compose_builtin(options, context.summary, None, context.link))
         return message
+    ZONE.set(context.timezone)
     marks: Marks = {}
+    summary = LazySummary(lambda: context.summary)
     # Where nothing is rendered the payload need not be read.
-    seen = variables(event, route) if send.fields else {}
-    seen |= {"destination": send.to, "link": OwnLink(link), MARKS: marks}
-    renderer = SendRenderer(event=event, sandbox=sandbox, variables=seen, marks=marks)
-    made = composer.compose(options, send.fields, renderer)
+    seen = variables(context.event, context.route, summary) if send.fields else {}
+    seen |= {"destination": send.to, "link": OwnLink(context.link), MARKS: marks}
+    renderer = SendRenderer(context=context, sandbox=sandbox, variables=seen, marks=marks)
+    made = (make or composer.compose)(options, send.fields, renderer)
     message, size = _whole(_in_thread(made, send, renderer) if THREAD in send.fields else made)
     if size > MESSAGE_LIMIT_BYTES:
         raise TemplateError(

@@ -26,8 +26,6 @@ from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.cycle import run_cycle
 from hub.delivery.executor import Executor, ThreadPool
 from hub.delivery.in_flight import InFlight
-from hub.delivery.threads import Threads
-from hub.delivery.versions import Versions
 from hub.errors import StoreError, StoreMigrated, Unknown, WritesRefused
 from hub.ingest.route import Rules
 from hub.model.delivery import NotBegun, Outcome, Settlement, State
@@ -70,9 +68,7 @@ class Worker:
         self._pool = ThreadPool(threads)
         self._completions = CompletionQueue()
         self._in_flight = InFlight()
-        self._executor = Executor(
-            self._in_flight, self._completions, Versions(store), Threads(store), public_url
-        )
+        self._executor = Executor(self._in_flight, self._completions, store, public_url)
         self._stopping = threading.Event()
         self._configs: dict[str, DestinationConfig] = {}
         self._available: dict[str, DestinationConfig] = {}

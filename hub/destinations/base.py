@@ -171,6 +171,15 @@ class Destination(ABC):
         """
 
     @classmethod
+    def addressed(cls, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        """Return the keys of a message that a send block sets whatever its words are, as whom it is for.
+
+        The built-in message that stands in for one whose template failed has them, too. Raises
+        RecipientError where they cannot be made, and then none does.
+        """
+        return {}
+
+    @classmethod
     def finished(cls, message: Message) -> Message:
         """Return a message after the values of variables were filled in, as `send` takes it.
 

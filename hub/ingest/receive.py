@@ -59,6 +59,7 @@ def _accept(request: Request, source: SourceConfig, rules: Rules, store: Store, 
         type=verified.type,
         payload=body,
         received_at=received_at,
+        parsed=verified.body,
     )
     result = fan_out(event, rules, store)
     log.info(

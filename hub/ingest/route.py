@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from hub import catalog
 from hub.catalog.redaction import Redaction, redaction_of
 from hub.errors import TemplateError
 from hub.humanize import enumerated, not_set
@@ -15,6 +17,7 @@ from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
 from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches
 from hub.strings import one_line
+from hub.templating.lazy_summary import LazySummary
 from hub.templating.placeholders import Placeholder, bind
 from hub.templating.sandbox import Sandbox, variables
 from hub.templating.times import ZONE
@@ -86,8 +89,9 @@ def match(rules: Rules, event: Event) -> Routing:
     sends: list[RoutedSend] = []
     verdicts: list[Verdict] = []
     ZONE.set(rules.config.timezone)
+    summary = LazySummary(lambda: catalog.summarise(event, ZoneInfo(rules.config.timezone)))
     for route in rules.fitting(event):
-        verdict = _judge(route, event, rules)
+        verdict = _judge(route, event, rules, summary)
         verdicts.append(verdict)
         if verdict.matched:
             sends += [RoutedSend(route=route.name, send=send) for send in route.sends]
@@ -115,9 +119,9 @@ def _fits(route: Route, event: Event) -> bool:
     return any(event_matches(pattern, event.type) for pattern in route.events)
 
 
-def _judge(route: Route, event: Event, rules: Rules) -> Verdict:
+def _judge(route: Route, event: Event, rules: Rules, summary: LazySummary) -> Verdict:
     """Evaluate the route's conditions in order, up to the first that does not hold or cannot be decided."""
-    scope = {**variables(event, route.name), **rules.bindings} if route.when else {}
+    scope = {**variables(event, route.name, summary), **rules.bindings} if route.when else {}
     for condition in route.when:
         if unset := route.unset.get(condition):
             reason = f"not configured: {not_set(unset)}"

@@ -11,6 +11,22 @@ from hub.catalog import find_event_type
 from hub.catalog.event_types import EventType, Schema
 from hub.catalog.fields import fields_of, secret_paths
 from hub.lint.values import ANY, BOOLEAN, MISSING, NULL, TEXT, Empty, Listing, Record, Scalar, Value, union
+from hub.model.summary import Tone
+
+_FIELD = Record(
+    names=frozenset(("label", "value")),
+    read={"label": TEXT, "value": TEXT}.get,
+    path="summary.fields[]",
+    is_filled=True,
+)
+_SUMMARY: Mapping[str, Value] = {
+    "headline": TEXT,
+    "about": TEXT,
+    "tone": (Scalar(kind="text", values=tuple(tone.value for tone in Tone), path="summary.tone"),),
+    "fields": (Listing(item=(_FIELD,), path="summary.fields"),),
+    "note": (*TEXT, Empty.BLANK),
+}
+"""The fields of `summary`, the same for every event."""
 
 _KINDS = {"string": "text", "integer": "number", "number": "number", "boolean": "boolean"}
 
@@ -54,7 +70,13 @@ def _environment(name: str, data: Value, event_type: EventType | None) -> TypeEn
         # An event that no request caused has neither.
         **dict.fromkeys(("client_ip", "user_agent"), (*TEXT, Empty.BLANK)),
     }
-    variables = {"type": type_value, "data": data, "event": (closed_record("event", event),), "route": TEXT}
+    variables = {
+        "type": type_value,
+        "data": data,
+        "event": (closed_record("event", event),),
+        "route": TEXT,
+        "summary": (closed_record("summary", _SUMMARY),),
+    }
     shape = (event_type.schema_name, event_type.secret, event_type.published) if event_type else None
     return TypeEnvironment(
         type=name,

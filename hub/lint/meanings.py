@@ -11,6 +11,8 @@ VARIABLES: Mapping[str, str] = {
     "undefined": 'ask "x is not defined", or "not x" for whatever is missing or empty',
     **dict.fromkeys(("payload", "body", "object", "record", "resource"), "what the event is about is data"),
     **dict.fromkeys(("event_type", "eventType"), "the type of the event is type"),
+    **dict.fromkeys(("headline", "title"), "the built-in headline is summary.headline"),
+    **dict.fromkeys(("about", "tone", "fields"), "the words of the built-in message are in summary"),
     **dict.fromkeys(("timestamp", "now"), "the time of the event is event.timestamp"),
     **dict.fromkeys(("env", "process", "secrets"), "a variable of the environment is ${NAME}"),
 }

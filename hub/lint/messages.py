@@ -177,7 +177,8 @@ def _unknown_field(observations: list[Observation], environments: Environments) 
     if observation.subject in ("event.data", "event.object"):
         return f"there is no {observation.subject}; did you mean data?"
     if not observation.subject.startswith("data"):
-        return f"there is no {observation.subject}{_close(observation.subject, observation.known)}"
+        close = _close(observation.subject, observation.known)
+        return f"there is no {observation.subject}{close or _there_is(environments, observation.known)}"
     shared = frozenset.intersection(*(observation.known for observation in observations))
     known = frozenset.union(*(observation.known for observation in observations))
     meant = (

@@ -93,6 +93,7 @@ def _unmasked(text: str) -> str:
 class SendContext:
     """The facts of one attempt beside its message, for the destination that makes it.
 
+    `event_source` is the name of the event's source in routes.yaml.
     `delivery_id` stays the same over all attempts, and `attempt_number` counts them from 1. `rendering`
     counts from 1, too, and stays while the message's bytes do: with the id it makes an idempotency key.
     `timeout_seconds` is wall clock for everything, name look-up and the last body byte included. `accepted`
@@ -104,6 +105,7 @@ class SendContext:
     delivery_id: str
     event_id: str
     event_type: str
+    event_source: str = ""
     payload: bytes = field(repr=False)
     attempt_number: int
     rendering: int = 1

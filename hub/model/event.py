@@ -7,13 +7,16 @@ import math
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 HUB_SOURCE = "hub"
 """The source of the hub's own events; no source in routes.yaml may be called so."""
+
+OBJECT_ID_LIMIT = 200
+"""Characters of the longest id by which an object is looked up."""
 
 DEPTH_LIMIT = 100
 """Brackets within brackets that conditions and templates see: far deeper nothing can be written again."""
@@ -38,6 +41,10 @@ parse_json: Callable[[str], Any] = json.JSONDecoder(parse_float=_finite, parse_c
 """Reads JSON as RFC 8259 has it. Raises ValueError also for NaN, Infinity and a number beyond all floats, as
 1e999 is, and RecursionError for what is nested too deep.
 """
+
+
+object_key: Callable[[str, str], str] = "{}/{}".format
+"""Makes a key like `user/user_2x` of an object's kind, the beginning of its event types, and its id."""
 
 
 def shallow(payload: str) -> str:
@@ -79,7 +86,10 @@ def first_id(prefix: str, moment: datetime) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One verified request from a source. `payload` is its body, byte for byte: a JSON object."""
+    """One verified request from a source. `payload` is its body, byte for byte: a JSON object.
+
+    `parsed` is that object where it was read already, to be verified.
+    """
 
     id: str
     source: str
@@ -87,10 +97,13 @@ class Event:
     type: str
     payload: bytes
     received_at: datetime
+    parsed: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def body(self) -> dict[str, Any]:
         """The payload, parsed; below `DEPTH_LIMIT` levels it is null."""
+        if self.parsed is not None:
+            return self.parsed
         body = json.loads(shallow(self.payload.decode()))
         return body if isinstance(body, dict) else {}
 
@@ -106,3 +119,15 @@ class Event:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2.5e14:
             return self.received_at
         return datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC)
+
+    @property
+    def object_key(self) -> str | None:
+        """The key of the object that it is about; None where `data.id` is no text, or one beyond all ids."""
+        try:
+            data = self.data
+        except ValueError:
+            return None
+        object_id = data.get("id") if isinstance(data, dict) else None
+        if not isinstance(object_id, str) or not 0 < len(object_id) <= OBJECT_ID_LIMIT:
+            return None
+        return object_key(self.type.partition(".")[0], object_id) if object_id.isprintable() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hub.delivery.render import render
+from hub.delivery.render import RenderContext, render
 from hub.destinations.base import Block, Destination, find_destination
 from hub.errors import TemplateError
 from hub.ingest.route import Rules
@@ -13,8 +13,8 @@ from hub.model.delivery import Message
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
 from hub.model.routing import Routing, Send
+from hub.model.summary import Earlier
 from hub.templating.placeholders import shown
-from hub.templating.times import ZONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,25 +42,30 @@ class Rendering:
         return self.error or self.degraded
 
 
-def render_all(routing: Routing, event: Event, rules: Rules, public_url: str = "") -> Iterator[Rendering]:
+def render_all(
+    routing: Routing, event: Event, rules: Rules, public_url: str = "", earlier: Earlier | None = None
+) -> Iterator[Rendering]:
     """Yield the rendering of each send block that owes the event something, in order."""
     link = f"{public_url}/events/{event.id}" if public_url else ""
     for routed in routing.sends:
-        yield _rendering(routed.send, event, routed.route, rules, link)
+        timezone = rules.config.destinations[routed.send.to].timezone
+        context = RenderContext(
+            event=event, route=routed.route, link=link, timezone=timezone, earlier=earlier
+        )
+        yield _rendering(routed.send, context, rules)
 
 
-def _rendering(send: Send, event: Event, route: str, rules: Rules, link: str) -> Rendering:
+def _rendering(send: Send, context: RenderContext, rules: Rules) -> Rendering:
     destination = rules.config.destinations[send.to]
     composer = find_destination(destination.type)
     assert composer is not None
-    ZONE.set(destination.timezone)
     try:
         options = destination.options or _known_options(destination, composer)
-        rendered = render(send, event, route, composer, options, rules.sandbox, link)
+        rendered = render(send, context, composer, options, rules.sandbox)
     except TemplateError as error:
-        return Rendering(route=route, destination=destination, error=f"template failed: {error}")
+        return Rendering(route=context.route, destination=destination, error=f"template failed: {error}")
     return Rendering(
-        route=route,
+        route=context.route,
         destination=destination,
         message=shown(rendered.message),
         degraded=rendered.degraded,

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from hub import catalog
 from hub.catalog.variants import Body, declared_fields, is_free, variants
-from hub.delivery.render import compose
+from hub.delivery.render import RenderContext, compose
 from hub.destinations.base import find_destination
 from hub.errors import TemplateError
 from hub.humanize import counted
@@ -28,6 +28,7 @@ from hub.rules.failures import Failures, Place
 from hub.rules.meeting import meeting
 from hub.rules.texts import send_paths
 from hub.rules.traced import traced
+from hub.templating.lazy_summary import LazySummary
 from hub.templating.sandbox import variables
 from hub.templating.times import ZONE
 from hub.yamldoc import Document, Path
@@ -230,7 +231,7 @@ class _Trial:
         """Return the index of the first condition that does not hold, and its error where it fails."""
         self._check_time()
         ZONE.set(self._config.timezone)
-        scope = {**variables(event, case.route), **self._rules.bindings}
+        scope = {**variables(event, case.route, _summary_of(event)), **self._rules.bindings}
         for index, (_, condition) in enumerate(case.conditions):
             try:
                 if not self._rules.sandbox.condition(condition)(scope):
@@ -249,12 +250,16 @@ class _Trial:
         if destination is None or composer is None or not send.fields or path in self._slow:
             return True
         self._check_time()
-        ZONE.set(destination.timezone)
+        context = RenderContext(event=event, route=case.route, timezone=destination.timezone)
         began_at = time.monotonic()
         try:
-            compose(send, event, case.route, composer, destination.options, self._rules.sandbox, "")
+            compose(send, context, composer, destination.options, self._rules.sandbox)
         except TemplateError as error:
-            seen = {**variables(event, case.route), "destination": send.to, "link": ""}
+            seen = {
+                **variables(event, case.route, _summary_of(event)),
+                "destination": send.to,
+                "link": "",
+            }
             self._add(case.route, self._failures.place_of(path, error, seen), error, event, paths, change)
             if time.monotonic() - began_at > SLOW_SECONDS:
                 self._slow.add(path)
@@ -268,6 +273,10 @@ class _Trial:
         message = f"{error.template} {error.message}" if is_part else error.message
         change = change or _free_field(event, paths, error) or _UNSURE.get(route, "")
         self._failures.add(place, message, event.type, change)
+
+
+def _summary_of(event: Event) -> LazySummary:
+    return LazySummary(lambda: catalog.summarise(event))
 
 
 def _free_field(event: Event, paths: set[str], error: TemplateError) -> str:

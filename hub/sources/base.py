@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from json import JSONDecodeError
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from hub.discovery import find_class, type_names
 from hub.errors import NotVerified
@@ -31,10 +31,11 @@ _FORMATS = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedMessage:
-    """A request that its source vouches for: the sender's id of the message, and the type of its event."""
+    """A request that its source vouches for: the sender's id of the message, and its event with the type."""
 
     message_id: str
     type: str
+    body: dict[str, Any]
 
 
 class Headers(Protocol):
@@ -64,7 +65,7 @@ class Source(ABC):
     def verify(self, body: bytes, headers: Headers, now: float) -> VerifiedMessage:
         """Vouch for a request, or raise NotVerified, or NotConfigured where there is no secret.
 
-        What it vouches for is a JSON object in UTF-8 with a type: `event_type_of` sees to that. `headers`
+        What it vouches for is a JSON object in UTF-8 with a type: `read_event` sees to that. `headers`
         may hold anything; `now` is in seconds since 1970. Nothing of the body may be parsed before its
         signature is right. Secrets are compared in constant time, and the age of a request is bounded in
         both directions.
@@ -97,8 +98,8 @@ def source_types() -> tuple[str, ...]:
     return type_names("hub.sources")
 
 
-def event_type_of(body: bytes) -> str:
-    """Return the type of a signed event; raises NotVerified where the body is no JSON object with a type.
+def read_event(body: bytes) -> dict[str, Any]:
+    """Return a signed body, parsed; raises NotVerified where it is no JSON object with a type.
 
     The error says what is wrong with the body, and shows nothing of it.
     """
@@ -113,7 +114,7 @@ def event_type_of(body: bytes) -> str:
         raise NotVerified(
             "invalid_payload", 'the body must have a "type" of 1 to 200 printable characters at its top'
         )
-    return event_type
+    return parsed
 
 
 def _fault(body: bytes, error: Exception) -> str:

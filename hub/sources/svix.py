@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hub.errors import NotConfigured, NotVerified
 from hub.humanize import counted
 from hub.model.config import SHORTEST_KEY_BYTES
-from hub.sources.base import Headers, Source, VerifiedMessage, event_type_of
+from hub.sources.base import Headers, Source, VerifiedMessage, read_event
 
 if TYPE_CHECKING:
     from svix.webhooks import Webhook
@@ -52,9 +52,10 @@ class SvixSource(Source):
             raise _out_of_time(ahead, is_signed=self._signs(body, signed))
         if not signatures or not any(_is_signed(webhook, body, signed) for webhook in self._webhooks):
             if self._signs(body, signed):
-                event_type_of(body)  # says what is wrong: the library reads nothing but UTF-8
+                read_event(body)  # says what is wrong: the library reads nothing but UTF-8
             raise NotVerified("invalid_signature", self._mismatch(headers))
-        return VerifiedMessage(message_id=message_id, type=event_type_of(body))
+        event = read_event(body)
+        return VerifiedMessage(message_id=message_id, type=event["type"], body=event)
 
     def is_complete(self, headers: Headers) -> bool:
         try:

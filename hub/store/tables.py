@@ -86,6 +86,7 @@ events = Table(
     Column("message_id", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("version", String(16), comment="of the user's files, which decided its verdicts"),
+    Column("object_key", Text, comment="kind and id of what it is about, as user/user_2x; empty without id"),
     Column("payload", LargeBinary, comment="as it came; empty once pruned"),
     Column("received_at", Time, nullable=False),
     Column("verdicts", Json, nullable=False, comment="what each route whose events fit said of it"),
@@ -93,6 +94,9 @@ events = Table(
     Column("owed", Integer, nullable=False, comment="its deliveries, pruned ones not included"),
     UniqueConstraint("source", "message_id", name="uq_events_message"),
     Index("ix_events_type", "type", "id", "source"),
+    _partial(
+        "ix_events_object", "object_key IS NOT NULL AND payload IS NOT NULL", "object_key", "source", "id"
+    ),
     _partial("ix_events_kept", "payload IS NOT NULL", "received_at"),
     _partial("ix_events_pruned", "payload IS NULL", "received_at"),
 )

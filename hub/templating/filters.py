@@ -72,9 +72,11 @@ def to_json_in_html(value: Any, indent: int | None = None) -> Markup:
 
 
 def as_jsonable(value: Any) -> Any:
-    """Return a JSON value for one that JSON does not know: null for a missing field, a list, or text."""
+    """Return a JSON value for one that JSON does not know: null, an object, a list, or text."""
     if isinstance(value, jinja2.Undefined):
         return None
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return list(value)
     return str(value)

@@ -22,6 +22,7 @@ from hub.templating.environment import LimitedEnvironment, filters_for, finalize
 from hub.templating.escapes import Escape, as_json, plain
 from hub.templating.failures import plain_words
 from hub.templating.filters import as_jsonable
+from hub.templating.lazy_summary import LazySummary
 from hub.templating.limits import time_limit
 from hub.templating.placeholders import bind, placed
 
@@ -173,7 +174,7 @@ class Sandbox:
         return environment
 
 
-def variables(event: Event, route: str) -> dict[str, Any]:
+def variables(event: Event, route: str, summary: LazySummary) -> dict[str, Any]:
     """Return the variables of a condition; a template has `destination` and `link` besides."""
     attributes = event.body.get("event_attributes")
     sent = attributes.get("http_request") if isinstance(attributes, dict) else None
@@ -194,6 +195,7 @@ def variables(event: Event, route: str) -> dict[str, Any]:
         "type": event.type,
         "data": event.data,
         "route": route,
+        "summary": summary,
     }
 
 

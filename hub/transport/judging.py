@@ -39,7 +39,7 @@ class Ruling:
 
     `words` say what it means and what to do: they follow the status in the reason, and quote nobody. `form`
     is set where the place may take the message in a plainer form. `throttled` and `after_seconds` hold the
-    destination, beside what a Retry-After header asks for.
+    destination, where no Retry-After header says for how long.
     """
 
     meaning: Meaning
@@ -68,8 +68,8 @@ def judge(
     reason = _reason(status) + (f": {words}" if words else "")
     throttled = status == HTTPStatus.TOO_MANY_REQUESTS or bool(ruling and ruling.throttled)
     after_seconds = retry_after_seconds(response.headers, now)
-    if ruling and ruling.after_seconds is not None:
-        after_seconds = max(ruling.after_seconds, after_seconds or 0.0)
+    if after_seconds is None and ruling:
+        after_seconds = ruling.after_seconds
     if meaning is Meaning.DELIVERED:
         return Receipt(
             detail=taken or reason,

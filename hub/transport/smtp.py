@@ -16,13 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
-from hub.strings import one_line
+from hub.strings import is_loopback, one_line
 from hub.transport.deadline import Deadline, connect, tls_context
 from hub.transport.failures import connection_reason, root_cause
 from hub.transport.smtp_replies import is_about_mail, sender_error
 from hub.transport.smtp_url import MailServer, Tls
 
 REPLY_LIMIT = 160
+BLOCKED_PORTS = frozenset({25, 465, 587})
+"""Ports of SMTP that many platforms leave closed to what runs on them."""
+BLOCKED = "this platform may block SMTP: try port 2525 in smtp_url, or provider and api_key instead of it"
+
 QUIT_SECONDS = 1.0
 """The time that a server may take to say goodbye: by then every mail is settled."""
 
@@ -219,6 +223,8 @@ class Submission:
             reason = "the connection broke before the mail was handed in"
         else:
             reason = connection_reason(cause)
+        if not isinstance(cause, socket.gaierror):
+            reason = unreached_reason(reason, self.server)
         return Retry(reason, accepted=self.accepted)
 
 
@@ -237,6 +243,14 @@ class _Client(smtplib.SMTP):
             connection = tls_context().wrap_socket(connection, server_hostname=host)
         self.sock, self.file = connection, None
         return self.getreply()
+
+
+def unreached_reason(reason: str, server: MailServer) -> str:
+    """Return the reason for a server that no connection reaches, with what mostly stands in the way."""
+    rest = reason.removeprefix("could not connect")
+    if server.port not in BLOCKED_PORTS or is_loopback(server.host) or rest == reason:
+        return reason
+    return f"could not connect to {server.host}:{server.port}{rest}; {BLOCKED}"
 
 
 def _expect(code: int, answer: tuple[int, bytes]) -> None:

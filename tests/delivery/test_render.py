@@ -8,7 +8,7 @@ from typing import Any
 import given
 import pytest
 
-from hub.delivery.render import render
+from hub.delivery.render import RenderContext, render
 from hub.destinations.base import Destination, find_destination
 from hub.errors import TemplateError
 from hub.model.delivery import RAW, Rendered
@@ -31,7 +31,8 @@ def rendered(
 ) -> Rendered:
     send = Send(to="place", fields=fields)
     event = event or given.event("user.created", data={"first_name": "Ada"})
-    return render(send, event, "welcome", composer(type_), None, Sandbox(templates or {}), LINK)
+    context = RenderContext(event=event, route="welcome", link=LINK)
+    return render(send, context, composer(type_), None, Sandbox(templates or {}))
 
 
 def test_templates_see_event_route_destination_and_link() -> None:

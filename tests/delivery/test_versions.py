@@ -15,7 +15,7 @@ from working import Today, working
 from hub import operator
 from hub.config.files import Files
 from hub.delivery.executor import HANDOVER
-from hub.delivery.render import render
+from hub.delivery.render import RenderContext, render
 from hub.delivery.versions import VERSIONS_LIMIT, Versions
 from hub.destinations.slack.destination import SlackDestination
 from hub.errors import VersionUnusable
@@ -132,7 +132,9 @@ def test_a_structure_of_another_version_comes_from_its_file(store: Store) -> Non
     register(store, old)
     sandbox = Versions(store).sandbox(old.version)
     send = Send(to="growth", fields={"text": "t", "template": "slack/c"})
-    rendered = render(send, given.event(), "contact", SlackDestination, None, sandbox, "")
+    rendered = render(
+        send, RenderContext(event=given.event(), route="contact"), SlackDestination, None, sandbox
+    )
 
     assert rendered.message["blocks"] == [{"type": "old user_1"}]
 

@@ -3,6 +3,7 @@ import ipaddress
 import json
 import ssl
 
+import given
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -10,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hub import catalog
-from hub.delivery.render import SendRenderer
+from hub.delivery.render import RenderContext, SendRenderer
 from hub.model.event import Event
 from hub.templating.escapes import OwnLink
-from hub.templating.sandbox import Sandbox, variables
+from hub.templating.sandbox import Sandbox
 
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
 
@@ -76,12 +77,12 @@ def renderer():
         event = Event(
             id="evt_1", source="clerk", message_id="msg_1", type=event_type, payload=payload, received_at=NOW
         )
-        seen = {
-            **variables(event, "welcome"),
-            "destination": "it",
-            "link": OwnLink("https://hub.test/events/evt_1"),
-        }
-        return SendRenderer(event=event, sandbox=Sandbox(dict(templates)), variables=seen)
+        seen = {**given.seen(event), "destination": "it", "link": OwnLink("https://hub.test/events/evt_1")}
+        return SendRenderer(
+            context=RenderContext(event=event, route="welcome"),
+            sandbox=Sandbox(dict(templates)),
+            variables=seen,
+        )
 
     return make
 

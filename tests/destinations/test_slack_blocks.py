@@ -9,7 +9,7 @@ import pytest
 import yaml
 from servers.slack_receiver import error_of
 
-from hub.delivery.render import render
+from hub.delivery.render import RenderContext, render
 from hub.destinations.slack.block_kit import BLOCKS, ELEMENTS, UNTYPED
 from hub.destinations.slack.blocks import fit
 from hub.destinations.slack.destination import SlackDestination
@@ -206,7 +206,9 @@ def test_the_value_of_a_variable_is_escaped_for_its_place_too() -> None:
         {"type": "section", "text": {"type": "mrkdwn", "text": "${TEAM}"}},
     ]
     send = Send(to="team", fields={"text": "hi", "blocks": blocks})
-    rendered = render(send, given.event(), "all", SlackDestination, None, Sandbox({}), "")
+    rendered = render(
+        send, RenderContext(event=given.event(), route="all"), SlackDestination, None, Sandbox({})
+    )
     escapes = {**BY_NAME, **{escape.__name__: escape for escape in SlackDestination.escapes}}
     actions, section = filled(rendered.message, {"TEAM": "a&b"}, escapes)["blocks"]
 
@@ -218,7 +220,7 @@ def test_a_file_of_blocks_has_no_variables() -> None:
     source = "blocks:\n- {type: header, text: {type: plain_text, text: '${TEAM}'}}\n"
     send = Send(to="team", fields={"template": "a"})
     sandbox = Sandbox({"a.blocks.yaml": source})
-    rendered = render(send, given.event(), "all", SlackDestination, None, sandbox, "")
+    rendered = render(send, RenderContext(event=given.event(), route="all"), SlackDestination, None, sandbox)
 
     assert rendered.message["blocks"][0]["text"]["text"] == "${TEAM}"
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import given
 import pytest
 import yaml
 
@@ -17,7 +18,7 @@ from hub.preview.cases.file import read_cases
 from hub.preview.cases.judge import judge
 from hub.rules.load import load_config
 from hub.templating.escapes import as_json, html, plain
-from hub.templating.sandbox import Sandbox, variables
+from hub.templating.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 ROUTES_TEXT = (ROOT / "config/routes.yaml").read_text(encoding="utf-8")
@@ -76,7 +77,7 @@ def seen(name, assignments=None, route="some-route", to="team"):
         payload=catalog.sample_payload(name, assignments),
         received_at=datetime(2026, 6, 10, tzinfo=UTC),
     )
-    return {**variables(event, route), "destination": to, "link": LINK}
+    return {**given.seen(event, route), "destination": to, "link": LINK}
 
 
 def texts_of(block, scope):

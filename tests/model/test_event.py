@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.model.event import DEPTH_LIMIT, Event, first_id, new_id, shallow
+from hub.model.event import DEPTH_LIMIT, OBJECT_ID_LIMIT, Event, first_id, new_id, shallow
 
 
 def test_ids_sort_by_the_microsecond_and_are_never_the_same() -> None:
@@ -69,3 +69,49 @@ def test_an_event_keeps_its_bytes_and_shows_what_can_be_read() -> None:
 
     assert event.payload == payload
     assert event.data == {"a": json.loads(nested(DEPTH_LIMIT - 2, "null")), "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "key"),
+    [
+        ("user.updated", {"id": "user_1"}, "user/user_1"),
+        (
+            "organizationMembership.deleted",
+            {"id": "orgmem_1", "role": "x"},
+            "organizationMembership/orgmem_1",
+        ),
+        ("ping", {"id": "1"}, "ping/1"),
+        ("user.updated", {"id": "x" * OBJECT_ID_LIMIT}, f"user/{'x' * OBJECT_ID_LIMIT}"),
+        ("user.updated", {"id": "x" * (OBJECT_ID_LIMIT + 1)}, None),
+        ("user.updated", {"id": ""}, None),
+        ("user.updated", {"id": 7}, None),
+        ("user.updated", {"id": "a\nb"}, None),
+        ("user.updated", {"id": "\0"}, None),
+        ("user.updated", {"id": "\ud800"}, None),
+        ("user.updated", {"user_id": "user_1"}, None),
+        ("user.updated", ["user_1"], None),
+        ("user.updated", "user_1", None),
+        ("user.updated", None, None),
+    ],
+)
+def test_an_event_is_about_what_its_data_names_by_id(type_: str, data: object, key: str | None) -> None:
+    body = {"type": type_, "data": data}
+    event = Event(
+        id="evt_1",
+        source="clerk",
+        message_id="m",
+        type=type_,
+        payload=json.dumps(body).encode(),
+        received_at=datetime(2026, 11, 26, tzinfo=UTC),
+    )
+
+    assert event.object_key == key
+
+
+def test_what_was_parsed_to_be_verified_is_not_parsed_again() -> None:
+    at, parsed = datetime(2026, 11, 26, tzinfo=UTC), {"data": {"id": "user_1"}}
+    event = Event(
+        id="evt_1", source="clerk", message_id="m", type="x", payload=b"", received_at=at, parsed=parsed
+    )
+
+    assert event.body is parsed

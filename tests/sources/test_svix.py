@@ -68,7 +68,7 @@ def test_the_known_answer_of_the_documentation() -> None:
 
 
 def test_a_genuine_request_is_vouched_for() -> None:
-    assert verify() == VerifiedMessage(message_id="msg_1", type="user.created")
+    assert verify() == VerifiedMessage(message_id="msg_1", type="user.created", body=json.loads(BODY))
 
 
 @pytest.mark.parametrize("prefix", ["svix", "webhook", "Svix", "WEBHOOK"])

@@ -68,7 +68,7 @@ def owe(store: Store, count: int = 1) -> list[str]:
             source="clerk",
             message_id=new_id("msg", now),
             type="user.created",
-            payload=b'{"type":"user.created","data":{"name":"\\u0000 \xc3\xa9"}}',
+            payload=b'{"type":"user.created","data":{"id":"user_1","name":"\\u0000 \xc3\xa9"}}',
             received_at=now,
         )
         assert store.insert_event(RoutedEvent(event=event, routing=given.routing("log")))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import given
 import pytest
 
-from hub.delivery.render import render
+from hub.delivery.render import RenderContext, render
 from hub.destinations.base import Destination, find_destination
 from hub.errors import TemplateError, VariableNotSet
 from hub.model.delivery import MARKS, Message
@@ -32,7 +32,13 @@ def kept(type_: str, fields: dict[str, Any], **templates: str) -> Message:
     """The message as it is kept."""
     event = given.event(data={"id": "user_1", "name": "<Ada>"})
     names = {name.replace("__", "."): text for name, text in templates.items()}
-    rendered = render(Send(to="place", fields=fields), event, "all", kind(type_), None, Sandbox(names), "")
+    rendered = render(
+        Send(to="place", fields=fields),
+        RenderContext(event=event, route="all"),
+        kind(type_),
+        None,
+        Sandbox(names),
+    )
     assert rendered.degraded is None
     return rendered.message
 
@@ -209,7 +215,9 @@ def test_in_the_file_of_a_template_it_is_text_like_any_other() -> None:
     }
     event = given.event()
     send = Send(to="place", fields={"template": "slack/x"})
-    message = render(send, event, "all", kind("slack"), None, Sandbox(files), "").message
+    message = render(
+        send, RenderContext(event=event, route="all"), kind("slack"), None, Sandbox(files)
+    ).message
 
     assert MARKS not in message
     assert (message["text"], message["blocks"][0]["text"]["text"]) == ("${PLAIN}", "a ${PLAIN}")

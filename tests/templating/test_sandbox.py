@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from hub.errors import TemplateError
 from hub.templating.escapes import as_json, html, path_segment, plain
-from hub.templating.sandbox import Sandbox, variables, whole_expression
+from hub.templating.sandbox import Sandbox, whole_expression
 
 SANDBOX = Sandbox({})
 HOSTILE = "<b>&'\"<!channel>"
@@ -369,7 +369,7 @@ def test_templates_see_the_event() -> None:
     event = given.event(
         payload=b'{"type":"a.b","timestamp":1654012591514,"instance_id":"ins_1","data":{"x":1}}', type="a.b"
     )
-    seen = variables(event, "welcome")
+    seen = given.seen(event)
 
     assert seen["event"]["timestamp"] == datetime(2022, 5, 31, 15, 56, 31, 514000, tzinfo=UTC)
     assert (seen["event"]["id"], seen["event"]["instance_id"]) == (event.id, "ins_1")
@@ -392,6 +392,6 @@ def test_templates_see_the_event() -> None:
 )
 def test_templates_see_the_request_behind_an_event(attributes: object, expected: tuple[str, str]) -> None:
     body = {"type": "user.created", "data": {}, "event_attributes": attributes, "client_ip": "elsewhere"}
-    seen = variables(given.event(payload=json.dumps(body).encode()), "welcome")["event"]
+    seen = given.seen(given.event(payload=json.dumps(body).encode()))["event"]
 
     assert (seen["client_ip"], seen["user_agent"]) == expected

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Inline, InlineText, TemplateName
-from hub.destinations.email.mime import Mailbox, mailboxes
+from hub.destinations.base import Block, Inline, InlineText, Structure, TemplateName
+from hub.destinations.email.mailboxes import Mailbox, mailboxes
+from hub.templating.entries import header_problems
 from hub.transport.smtp_url import MailServer, parse_smtp_url
+
+_OWN_HEADERS = re.compile(
+    r"from|sender|to|cc|bcc|reply-to|subject|date|orig-date|message-id|in-reply-to|references"
+    r"|mime-version|content-.*|auto-submitted|return-path|received|resent-.*|dkim-.*|domainkey-.*"
+    r"|arc-.*|authentication-results|received-spf",
+    re.IGNORECASE,
+)
+"""Set by the hub itself, or by the servers that a mail goes through."""
+_INSTEAD = {
+    **{name: f"{name} is a key beside headers" for name in ("from", "cc", "bcc", "subject")},
+    "reply-to": "reply_to is a key beside headers",
+    "to": "recipient is the key of a send block for it",
+    **dict.fromkeys(("in-reply-to", "references"), "thread ties mails together"),
+}
 
 
 class EmailOptions(Block):
@@ -17,6 +34,10 @@ class EmailOptions(Block):
     smtp_url: SecretStr
     sender: str = Field(alias="from")
     to: str | list[str]
+    reply_to: str | None = None
+    cc: str | list[str] | None = None
+    bcc: str | list[str] | None = None
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
 
     @field_validator("smtp_url")
     @classmethod
@@ -24,28 +45,35 @@ class EmailOptions(Block):
         parse_smtp_url(url.get_secret_value())
         return url
 
-    @field_validator("sender")
+    @field_validator("sender", "reply_to")
     @classmethod
-    def _is_one_address(cls, sender: str) -> str:
-        if len(_addresses(sender)) != 1:
+    def _is_one_address(cls, text: str | None) -> str | None:
+        if text is not None and len(addresses(text)) != 1:
             raise ValueError("must be one address, like Hub <hub@example.com>")
-        return sender
+        return text
 
-    @field_validator("to")
+    @field_validator("to", "cc", "bcc")
     @classmethod
-    def _are_addresses(cls, to: str | list[str]) -> str | list[str]:
-        if not _addresses(to):
+    def _are_addresses(cls, texts: str | list[str] | None) -> str | list[str] | None:
+        if texts is not None and not addresses(texts):
             raise ValueError("must name at least one address")
-        return to
+        return texts
+
+    @field_validator("headers")
+    @classmethod
+    def _are_free_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for problem in own_header_problems(headers):
+            raise ValueError(problem)
+        return headers
 
     @property
     def server(self) -> MailServer:
         return parse_smtp_url(self.smtp_url.get_secret_value())
 
     @property
-    def recipients(self) -> list[str]:
-        """Return the addresses of `to`, each once, without names."""
-        return list(dict.fromkeys(mailbox.address for mailbox in _addresses(self.to)))
+    def recipients(self) -> tuple[Mailbox, ...]:
+        """The mailboxes of `to`, each address once."""
+        return addresses(self.to)
 
 
 class EmailSend(Block):
@@ -55,12 +83,28 @@ class EmailSend(Block):
     text: InlineText | None = None
     html: InlineText | None = None
     template: Annotated[str, TemplateName(".html.j2", ".txt.j2")] | None = None
-    recipient: Annotated[str, Inline(filled=True)] | None = None
+    recipient: Annotated[str | list[str], Inline(filled=True)] | None = None
+    cc: Annotated[str | list[str], Inline()] | None = None
+    bcc: Annotated[str | list[str], Inline()] | None = None
+    sender: Annotated[str, Inline(filled=True)] | None = Field(default=None, alias="from")
+    reply_to: Annotated[str, Inline(filled=True)] | None = None
+    headers: Annotated[dict[str, Any] | None, Structure(is_body=False)] = None
+    thread: Annotated[str, Inline(filled=True)] | None = None
 
 
-def _addresses(to: str | list[str]) -> tuple[Mailbox, ...]:
+def own_header_problems(names: Iterable[str]) -> Iterable[str]:
+    """Yield the problems of header names, one sentence each."""
+    return header_problems(names, _OWN_HEADERS, _INSTEAD)
+
+
+def addresses(texts: str | list[str]) -> tuple[Mailbox, ...]:
+    """Return the mailboxes of an operator's texts, each address once; raises ValueError with a sentence."""
     try:
-        return tuple(box for part in ([to] if isinstance(to, str) else to) for box in mailboxes(part))
+        boxes = [box for text in ([texts] if isinstance(texts, str) else texts) for box in mailboxes(text)]
     except ValueError as error:
         message = f"must be addresses like ada@example.com or Ada <ada@example.com>; one is none: {error}"
         raise ValueError(message) from None
+    unique: dict[str, Mailbox] = {}
+    for box in boxes:
+        unique.setdefault(box.address, box)
+    return tuple(unique.values())

@@ -22,8 +22,7 @@ from hub.destinations.http.body import (
 from hub.destinations.http.entries import (
     encoded_form,
     entries,
-    entry_problems,
-    header_problems,
+    own_header_problems,
     query_problems,
     with_query,
 )
@@ -34,6 +33,7 @@ from hub.destinations.http.status import ruling_of, status_problems
 from hub.model.delivery import RAW, Message, Receipt, SendContext
 from hub.model.parts import Part
 from hub.model.summary import Summary
+from hub.templating.entries import entry_problems
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
@@ -64,7 +64,7 @@ class HttpDestination(Destination):
             yield "path must not have a ? or #: write what belongs behind a ? under query"
         for field in ("form", "query", "headers"):
             yield from entry_problems(field, getattr(send, field) or {})
-        yield from header_problems(send.headers or {})
+        yield from own_header_problems(send.headers or {})
         yield from status_problems(send.on_status or {})
         if isinstance(options, HttpOptions):
             yield from query_problems(send.query or {}, options.url.get_secret_value())

@@ -10,7 +10,7 @@ import requests
 from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import Block, Inline, InlineText, Structure, TemplateName
-from hub.destinations.http.entries import header_problems
+from hub.destinations.http.entries import own_header_problems
 from hub.destinations.http.signature import signing_key
 from hub.destinations.http.status import status_problems
 
@@ -48,7 +48,7 @@ class HttpOptions(Block):
     @field_validator("headers")
     @classmethod
     def _are_free_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for problem in header_problems(headers):
+        for problem in own_header_problems(headers):
             raise ValueError(problem)
         return headers
 

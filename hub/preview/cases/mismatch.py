@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.catalog.redaction import Redaction
+from hub.model.delivery import Message
 from hub.preview.cases.actual import ActualMessage
 from hub.preview.cases.case import Expectation
 from hub.preview.time_limit import LIMIT_SECONDS, TimeLimitExceeded, time_limit
@@ -63,7 +64,7 @@ def mismatches(expectation: Expectation, actual: ActualMessage) -> Iterator[Mism
         yield mismatch("is not what is expected", expectation.equals.strip(), actual.text.strip())
     if expectation.subject is not None and expectation.subject != _visible(message.get("subject") or ""):
         yield mismatch("has another subject", expectation.subject, str(message.get("subject")))
-    if expectation.recipient and sorted(expectation.recipient) != sorted(message.get("to") or ()):
+    if expectation.recipient and sorted(expectation.recipient) != _addresses(message):
         recipients = ", ".join(message.get("to") or ()) or "(not configured)"
         yield mismatch("goes to another recipient", ", ".join(expectation.recipient), recipients)
     if expectation.json is not None:
@@ -118,6 +119,10 @@ def _unequal(expected: Any, actual: Any, path: str) -> Iterator[tuple[str, str, 
             yield from _unequal(one, other, f"{path}[{index}]")
     elif expected != actual or isinstance(expected, bool) != isinstance(actual, bool):
         yield path, _dumped(expected), _dumped(actual)
+
+
+def _addresses(message: Message) -> list[str]:
+    return sorted(text.rpartition("<")[2].removesuffix(">") for text in message.get("to") or ())
 
 
 def _dumped(value: Any) -> str:

@@ -34,11 +34,55 @@ class Events(Repository):
         """Keep events, each with every delivery it is owed; False, changing nothing, for those known already.
 
         All of them go in one statement for each table: threads that verify other requests hold it up once and
-        not for each row.
+        not for each row. They go in the order of what makes them unique, so that two processes do not wait
+        for each other. Payloads may hold any bytes, which JSON cannot: they go as one, and each row tells
+        where its own stands.
         """
-        (new,) = self._session.execute(_insert_events(routed))
-        ids = {row[0] for row in new}
+        rows, starts_at = [], 0
+        for new in routed:
+            event, size = new.event, len(new.event.payload)
+            rows.append(
+                {
+                    "id": event.id,
+                    "source": event.source,
+                    "message_id": event.message_id,
+                    "type": event.type,
+                    "version": new.routing.version,
+                    "object_key": event.object_key,
+                    "starts_at": starts_at,
+                    "size": size,
+                    "received_at": to_microseconds(event.received_at),
+                    "verdicts": to_json([vars(verdict) for verdict in new.routing.verdicts]),
+                    "owed": len(new.routing.sends),
+                }
+            )
+            starts_at += size
+        rows.sort(key=itemgetter("source", "message_id"))
+        payloads = b"".join([new.event.payload for new in routed])
+        values = {"events": to_json(rows), "payloads": payloads, "deliveries": _deliveries(routed)}
+        (inserted,) = self._session.execute(Query("insert_events", values))
+        ids = {row[0] for row in inserted}
         return [known.event.id in ids for known in routed]
+
+    def before(self, event: Event, object_key: str) -> Event | None:
+        """Return the newest event about an object that its source sent before this one, by the hub's receipt.
+
+        None where none is kept, or only without its payload. Index: ix_events_object.
+        """
+        columns = (events.c.id, events.c.message_id, events.c.type, events.c.payload, events.c.received_at)
+        statement = (
+            select(*columns)
+            .where(
+                events.c.object_key == object_key,
+                events.c.source == event.source,
+                events.c.id < event.id,
+                events.c.payload.is_not(None),
+            )
+            .order_by(events.c.id.desc())
+            .limit(1)
+        )
+        row = self._session.connection.execute(statement).mappings().first()
+        return None if row is None else Event(source=event.source, **row)
 
     def known(self, event: Event) -> tuple[Event, bool]:
         """The event kept under the same message id, locked, and whether its payload is still there.
@@ -147,35 +191,6 @@ class Events(Repository):
 def verdicts_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
     """Return verdicts as they were kept."""
     return tuple(Verdict(**{**row, "unset": tuple(row["unset"])}) for row in rows)
-
-
-def _insert_events(routed: Sequence[RoutedEvent]) -> Query:
-    """In the order of what makes them unique, so that two processes do not wait for each other.
-
-    Payloads may hold any bytes, which JSON cannot: they go as one, and each row tells where its own stands.
-    """
-    rows, starts_at = [], 0
-    for new in routed:
-        event, size = new.event, len(new.event.payload)
-        rows.append(
-            {
-                "id": event.id,
-                "source": event.source,
-                "message_id": event.message_id,
-                "type": event.type,
-                "version": new.routing.version,
-                "starts_at": starts_at,
-                "size": size,
-                "received_at": to_microseconds(event.received_at),
-                "verdicts": to_json([vars(verdict) for verdict in new.routing.verdicts]),
-                "owed": len(new.routing.sends),
-            }
-        )
-        starts_at += size
-    rows.sort(key=itemgetter("source", "message_id"))
-    payloads = b"".join([new.event.payload for new in routed])
-    values = {"events": to_json(rows), "payloads": payloads, "deliveries": _deliveries(routed)}
-    return Query("insert_events", values)
 
 
 def _deliveries(routed: Sequence[RoutedEvent]) -> str:

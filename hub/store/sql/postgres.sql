@@ -18,12 +18,14 @@ NOTIFY hub_wake
 -- Keeps new events, and owes the deliveries of those, due now or at no time while a variable is not set; of
 -- events whose message id is known nothing changes. Answers with the ids of the new. Index: uq_events_message.
 WITH new AS (
-    INSERT INTO events (id, source, message_id, type, version, payload, received_at, verdicts, owed)
-    SELECT id, source, message_id, type, version, substring(:payloads::bytea FROM starts_at + 1 FOR size),
-           received_at, verdicts, owed
+    INSERT INTO events (
+        id, source, message_id, type, version, object_key, payload, received_at, verdicts, owed
+    )
+    SELECT id, source, message_id, type, version, object_key,
+           substring(:payloads::bytea FROM starts_at + 1 FOR size), received_at, verdicts, owed
     FROM json_to_recordset(:events::json) AS event (
-        id text, source text, message_id text, type text, version text, starts_at int, size int,
-        received_at bigint, verdicts text, owed int
+        id text, source text, message_id text, type text, version text, object_key text, starts_at int,
+        size int, received_at bigint, verdicts text, owed int
     )
     ON CONFLICT (source, message_id) DO NOTHING
     RETURNING id

@@ -5,9 +5,9 @@
 -- Keeps new events, and owes the deliveries of those, due now or at no time while a variable is not set; of
 -- events whose message id is known nothing changes. Answers with the ids of the new. Index: uq_events_message,
 -- sqlite_autoindex_events_1, ix_deliveries_event.
-INSERT INTO events (id, source, message_id, type, version, payload, received_at, verdicts, owed)
+INSERT INTO events (id, source, message_id, type, version, object_key, payload, received_at, verdicts, owed)
 SELECT json_extract(value, '$.id'), json_extract(value, '$.source'), json_extract(value, '$.message_id'),
-       json_extract(value, '$.type'), json_extract(value, '$.version'),
+       json_extract(value, '$.type'), json_extract(value, '$.version'), json_extract(value, '$.object_key'),
        substr(:payloads, json_extract(value, '$.starts_at') + 1, json_extract(value, '$.size')),
        json_extract(value, '$.received_at'), json_extract(value, '$.verdicts'), json_extract(value, '$.owed')
 FROM json_each(:events)

@@ -40,6 +40,7 @@ def _events() -> None:
         sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("version", sa.String(16)),
+        sa.Column("object_key", sa.Text()),
         sa.Column("payload", sa.LargeBinary()),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("verdicts", sa.Text(), nullable=False),
@@ -48,6 +49,8 @@ def _events() -> None:
         sa.UniqueConstraint("source", "message_id", name="uq_events_message"),
     )
     op.create_index("ix_events_type", "events", ["type", "id", "source"])
+    has_object = "object_key IS NOT NULL AND payload IS NOT NULL"
+    _partial("ix_events_object", "events", has_object, "object_key", "source", "id")
     _partial("ix_events_kept", "events", "payload IS NOT NULL", "received_at")
     _partial("ix_events_pruned", "events", "payload IS NULL", "received_at")
 
