@@ -17,9 +17,10 @@ from hub.ingest.route import load_rules
 from hub.model.event import Event
 from hub.preview.drawing import Sheet, page
 from hub.preview.dry_run import DryRun, dry_run
+from hub.preview.earlier import GivenEarlier
 from hub.preview.messages import message_lines, rendered_parts
 from hub.preview.renderings import Rendering
-from hub.preview.sample import build_payload, choose_source, sample_event, sample_options
+from hub.preview.sample import build_payload, choose_source, previous_event, sample_event, sample_options
 from hub.rules.load import load_config
 from hub.settings import load_settings
 from hub.terminal.printing import inline, say, say_json
@@ -27,6 +28,12 @@ from hub.terminal.printing import inline, say, say_json
 
 @click.command()
 @sample_options
+@click.option(
+    "--previous",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The JSON of an earlier event of the same object, for what the built-in message says of changes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for tools.")
 @click.option(
     "--html",
@@ -39,6 +46,7 @@ def command(
     payload: BinaryIO | None,
     changes: tuple[str, ...],
     source: str | None,
+    previous: BinaryIO | None,
     as_json: bool,
     html_path: Path | None,
 ) -> None:
@@ -51,7 +59,8 @@ def command(
     now = datetime.now(UTC)
     event_type, body = build_payload(event, payload, changes, now)
     sample = sample_event(event_type, body, choose_source(rules.config, source), now)
-    run = dry_run(sample, rules, settings.public_url)
+    earlier = None if previous is None else GivenEarlier(event=previous_event(previous, sample))
+    run = dry_run(sample, rules, settings.public_url, earlier)
     redaction = rules.redaction.of_event(sample.type, sample.payload)
     if as_json:
         say_json(_document(run, redaction))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hub.ingest.route import Rules, is_ignored, match
 from hub.model.event import Event
 from hub.model.routing import UNMATCHED, Routing
+from hub.model.summary import Earlier
 from hub.preview.renderings import Rendering, render_all
 
 
@@ -33,7 +34,7 @@ class DryRun:
         return any(routed.route == UNMATCHED for routed in self.routing.sends)
 
 
-def dry_run(event: Event, rules: Rules, public_url: str = "") -> DryRun:
+def dry_run(event: Event, rules: Rules, public_url: str = "", earlier: Earlier | None = None) -> DryRun:
     """Return the outcome of the event by the rules; one that its source ignores owes nothing."""
     if is_ignored(rules.config.sources[event.source], event.type):
         return DryRun(event=event, is_ignored=True, routing=Routing())
@@ -45,5 +46,5 @@ def dry_run(event: Event, rules: Rules, public_url: str = "") -> DryRun:
         routing=routing,
         fitting=fitting,
         others=tuple(route.name for route in rules.config.routes if route.name not in fitting),
-        renderings=tuple(render_all(routing, event, rules, public_url)),
+        renderings=tuple(render_all(routing, event, rules, public_url, earlier)),
     )

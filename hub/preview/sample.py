@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
@@ -14,6 +15,7 @@ from hub.humanize import kind_of
 from hub.lint import unknown_path
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event, new_id, parse_json
+from hub.preview.earlier import earlier_type
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,7 +48,7 @@ def build_payload(
     event_type: str | None, file: BinaryIO | None, changes: tuple[str, ...], now: datetime
 ) -> tuple[str, bytes]:
     """Return type and body of an event, as a sender would post it now. Raises click.UsageError (exit 2)."""
-    base = None if file is None else _read(event_type, file)
+    base = None if file is None else _read(event_type, file, "'--payload'", event_type)
     event_type = event_type or (base or {}).get("type")
     if event_type is None:
         raise click.UsageError("name an EVENT such as user.created (hub events lists them all)")
@@ -81,6 +83,12 @@ def sample_event(event_type: str, payload: bytes, source: SourceConfig, now: dat
     )
 
 
+def previous_event(file: BinaryIO, event: Event) -> Event:
+    """Return the earlier event that a file holds, from the same source. Raises click.BadParameter."""
+    body = _read(None, file, "'--previous'", earlier_type(event.type))
+    return replace(event, type=body["type"], payload=catalog.json_bytes(body))
+
+
 def choose_source(config: Config, name: str | None) -> SourceConfig:
     """Return the source of that name, or the first; raise click.UsageError."""
     sources = config.sources
@@ -93,12 +101,13 @@ def choose_source(config: Config, name: str | None) -> SourceConfig:
     return sources[name]
 
 
-def _read(event_type: str | None, file: BinaryIO) -> Mapping[str, Any]:
-    hint = "'--payload'"
+def _read(event_type: str | None, file: BinaryIO, hint: str, default_type: str | None) -> dict[str, Any]:
+    """Return the body that a file holds, which must be of `event_type` where that is given."""
     try:
         body = catalog.read_body(file.read(catalog.BODY_LIMIT_BYTES + 1))
     except HubError as error:
         raise click.BadParameter(f"{file.name} {error}", param_hint=hint) from error
+    body = body if default_type is None else {"type": default_type, **body}
     fault = _type_fault(event_type, body)
     if fault:
         raise click.BadParameter(f"{file.name} {fault}", param_hint=hint)
@@ -106,10 +115,9 @@ def _read(event_type: str | None, file: BinaryIO) -> Mapping[str, Any]:
 
 
 def _type_fault(event_type: str | None, body: Mapping[str, Any]) -> str:
-    """Return what is wrong with the type of a file's event; empty where it has one, or EVENT names it."""
+    """Return what is wrong with the type of a file's event; empty where it has one."""
     if "type" not in body:
-        advice = 'add one, such as "type": "user.created", or name the EVENT before --payload'
-        return "" if event_type else f'has no "type": {advice}'
+        return 'has no "type": add one, such as "type": "user.created", or name the EVENT before --payload'
     if not isinstance(body["type"], str) or not body["type"]:
         return f'has a "type" that is {kind_of(body["type"]) if body["type"] != "" else "empty"}, not a name'
     if event_type not in (None, body["type"]):

@@ -9,6 +9,7 @@ from pathlib import Path
 import given
 import pytest
 
+from hub import catalog
 from hub.preview.cases.case import Case
 from hub.preview.cases.file import read_cases
 
@@ -51,6 +52,42 @@ def test_a_case_may_take_its_event_from_a_file_beside_it(tmp_path: Path) -> None
     assert problems == []
     assert (case.event.type, case.event.data) == ("order.paid", {"id": 8, "sum": 1})
     assert [expectation.to for expectation in case.expect] == ["crm", "log"]
+
+
+def test_an_earlier_event_is_a_whole_sample_of_the_object_with_what_previous_changes(tmp_path: Path) -> None:
+    (case,), problems = read(
+        tmp_path, "- {name: one, event: user.deleted, previous: {data.first_name: Ada}, expect: []}\n"
+    )
+
+    assert problems == []
+    assert case.previous is not None
+    assert (case.previous.type, case.previous.source) == ("user.updated", "clerk")
+    assert case.previous.data == {**catalog.sample("user.updated")["data"], "first_name": "Ada"}
+
+
+def test_of_a_file_of_ones_own_an_earlier_event_is_the_same_with_what_previous_changes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "order.json").write_text(json.dumps({"type": "order.paid", "data": {"id": 7, "sum": 1}}))
+
+    (case,), problems = read(
+        tmp_path,
+        "- {name: one, payload: order.json, set: {data.id: 8}, previous: {data.sum: 2}, expect: []}\n",
+    )
+
+    assert problems == []
+    assert case.previous is not None
+    assert (case.previous.type, case.previous.data) == ("order.paid", {"id": 7, "sum": 2})
+
+
+def test_an_earlier_event_may_be_a_file_and_need_not_say_its_type(tmp_path: Path) -> None:
+    (tmp_path / "ada.json").write_text(json.dumps({"data": {"first_name": "Ada"}}))
+
+    (case,), problems = read(tmp_path, "- {name: one, event: user.deleted, previous: ada.json, expect: []}\n")
+
+    assert problems == []
+    assert case.previous is not None
+    assert (case.previous.type, case.previous.data) == ("user.updated", {"first_name": "Ada"})
 
 
 def test_dollars_and_braces_are_text_like_any_other(tmp_path: Path) -> None:
@@ -96,6 +133,22 @@ def test_dollars_and_braces_are_text_like_any_other(tmp_path: Path) -> None:
         (
             HEAD + "  set: {data.first_name.x: 1}\n  expect: []\n",
             '3:9: error[bad-path]: "data.first_name.x": data.first_name is text with nothing inside',
+        ),
+        (
+            HEAD + "  previous: {data.frist_name: Ada}\n  expect: []\n",
+            "3:14: error[unknown-field]: user.updated has no data.frist_name; did you mean data.first_name?",
+        ),
+        (
+            HEAD + "  previous: {first_name: Ada}\n  expect: []\n",
+            '3:14: error[bad-path]: "first_name": an event has no "first_name"; write data.first_name',
+        ),
+        (
+            HEAD + "  previous: gone.json\n  expect: []\n",
+            '3:13: error[unreadable-file]: "gone.json" cannot be read: no such file or directory',
+        ),
+        (
+            HEAD + "  previous: [x]\n  expect: []\n",
+            '3:13: error[wrong-type]: "previous" must be text or a mapping, not a list',
         ),
         (
             HEAD + "  expect: {to: log}\n",

@@ -24,6 +24,10 @@ class CaseBlock(Block):
     set: dict[str, Any] = Field(
         default={}, description="values to change: data.email_address: ada@example.com"
     )
+    previous: str | dict[str, Any] | None = Field(
+        default=None,
+        description="an earlier event of the same object: a file with its JSON, or values like set has",
+    )
     expect: Any = Field(description="every message that must come of it, unmatched included; []: none")
 
 

@@ -30,10 +30,11 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """An event, and every message that the routes must make of it."""
+    """An event, an earlier one of the same object, and every message that the routes must make of it."""
 
     name: str
     event: Event = field(repr=False)
+    previous: Event | None = field(default=None, repr=False)
     expect: tuple[Expectation, ...]
     line: int
     column: int

@@ -16,9 +16,10 @@ from hub.humanize import did_you_mean, there_are
 from hub.lint import unknown_path
 from hub.model.event import Event
 from hub.model.problem import Code
+from hub.preview.earlier import earlier_type
 from hub.yamldoc import Path
 
-EVENT_ID = "evt_test"
+EVENT_ID, PREVIOUS_ID = "evt_test", "evt_before"
 """The same each time, so that a message with a link can be expected word by word."""
 
 
@@ -51,9 +52,30 @@ class EventReader:
         if body is None or source is None:
             return None
         type_name = str(value.get("event") or body.get("type"))
-        self._change(path, value.get("set"), body, type_name, is_sample=value.get("payload") is None)
+        is_sample = value.get("payload") is None
+        self._change((*path, "set"), value.get("set"), body, type_name, is_sample=is_sample)
+        return self._event(EVENT_ID, source, type_name, body)
+
+    def read_previous(self, path: Path, case: Mapping[str, Any], event: Event) -> Event | None:
+        """Return the earlier event of the case at a path; None where it has none, or one with a problem."""
+        value, place = case.get("previous"), (*path, "previous")
+        type_name = earlier_type(event.type)
+        if isinstance(value, str):
+            body = self._payload(place, value)
+            type_name = str((body or {}).get("type", type_name))
+        elif isinstance(value, dict):
+            is_own = case.get("payload") is not None and type_name == event.type
+            body = self._body(path, case) if is_own else catalog.sample(type_name)
+        else:
+            return None
+        if body is None:
+            return None
+        self._change(place, value, body, type_name, is_sample=True)
+        return self._event(PREVIOUS_ID, event.source, type_name, body)
+
+    def _event(self, event_id: str, source: str, type_name: str, body: dict[str, Any]) -> Event:
         return Event(
-            id=EVENT_ID,
+            id=event_id,
             source=source,
             message_id="msg_test",
             type=type_name,
@@ -80,10 +102,10 @@ class EventReader:
                     catalog.check_start(body, target)
                 catalog.assign(body, target, deepcopy(item))
             except HubError as error:
-                self._report.error((*path, "set", target), Code.BAD_PATH, str(error), key=True)
+                self._report.error((*path, target), Code.BAD_PATH, str(error), key=True)
             else:
                 if unknown:
-                    self._report.error((*path, "set", target), Code.UNKNOWN_FIELD, unknown, key=True)
+                    self._report.error((*path, target), Code.UNKNOWN_FIELD, unknown, key=True)
 
     def _body(self, path: Path, value: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the event's body before `set`, None where there is none, which is reported."""

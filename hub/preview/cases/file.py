@@ -61,7 +61,14 @@ def _read_case(report: Report, path: Path, config: Config, events: EventReader) 
     if block is None or event is None:
         return None
     position = report.document.at(path)
-    return Case(name=block.name, event=event, expect=expectations, line=position.line, column=position.column)
+    return Case(
+        name=block.name,
+        event=event,
+        previous=events.read_previous(path, value, event),
+        expect=expectations,
+        line=position.line,
+        column=position.column,
+    )
 
 
 def _check_names(report: Report, values: list[Any]) -> None:

@@ -11,6 +11,7 @@ from hub.preview.cases.actual import ActualMessage
 from hub.preview.cases.case import Case, Expectation
 from hub.preview.cases.mismatch import Mismatch, failures, mismatches
 from hub.preview.dry_run import dry_run
+from hub.preview.earlier import GivenEarlier
 
 Comparisons = Sequence[dict[int, list[Mismatch]]]
 """For each expectation, the mismatches of each message that it may be about, by the message's number."""
@@ -30,7 +31,8 @@ class CaseResult:
 
 def judge(case: Case, rules: Rules, public_url: str = "") -> CaseResult:
     """Return the result of a case by these rules; nothing is sent."""
-    run = dry_run(case.event, rules, public_url)
+    earlier = None if case.previous is None else GivenEarlier(event=case.previous)
+    run = dry_run(case.event, rules, public_url, earlier)
     actual = [ActualMessage(rendering=rendering, event=case.event) for rendering in run.renderings]
     return CaseResult(case=case, mismatches=tuple(_mismatches(case, actual, run.routing, rules)))
 
