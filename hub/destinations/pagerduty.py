@@ -63,8 +63,8 @@ class PagerDutyOptions(Block):
     @field_validator("routing_key")
     @classmethod
     def _is_routing_key(cls, key: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"[A-Za-z0-9]{32}", key.get_secret_value().strip()):
-            raise ValueError("must be an integration key: 32 letters and digits")
+        if not re.fullmatch(r"[\x21-\x7e]{32}", key.get_secret_value().strip()):
+            raise ValueError("must be an integration key, which has 32 characters")
         return key
 
     @field_validator("api_url")
