@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import Block, Destination, InlineText, Renderer, ShownContext, Structure
-from hub.errors import TemplateError
+from hub.errors import RecipientError, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind, Role
@@ -109,28 +109,31 @@ class PagerDutyDestination(Destination):
             yield f'severity must be {", ".join(SEVERITIES)}, not "{one_line(severity, 60)}"'
 
     @classmethod
-    def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
-        def rendered(name: str) -> str:
-            source = fields.get(name)
-            return "" if source is None else renderer.text(source, plain, name=name).strip()
+    def addressed(cls, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        """Return the key of the alert that a send block is about: another alert is none of its business."""
+        try:
+            key = _rendered("dedup_key", fields, renderer)
+        except TemplateError as error:
+            raise RecipientError(error.template, error.line, error.message) from error
+        action = fields.get("action", "trigger")
+        if action != "trigger" and not key:
+            raise RecipientError("dedup_key", None, f"renders to nothing, and {action} needs one")
+        return {"dedup_key": key} if key else {}
 
-        action, key = fields.get("action", "trigger"), rendered("dedup_key")
+    @classmethod
+    def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        addressed, action = cls.addressed(fields, renderer), fields.get("action", "trigger")
         if action != "trigger":
-            if not key:
-                raise TemplateError("dedup_key", None, f"renders to nothing, and {action} needs one")
-            return {"event_action": action, "dedup_key": key}
-        builtin = cls.compose_builtin(
-            options, renderer.summary(), None, renderer.text("{{ link }}", plain, name="link")
-        )
-        severity = rendered("severity")
-        if severity and not renderer.is_open(severity):
-            _require_severity(severity)
-        payload = {key: rendered(key) for key in ("summary", "severity", "source")}
+            return {"event_action": action, **addressed}
+        link = renderer.text("{{ link }}", plain, name="link")
+        builtin = cls.compose_builtin(options, renderer.summary(), None, link)
+        own = {key: _rendered(key, fields, renderer) for key in ("summary", "severity", "source")}
+        if own["severity"] and not renderer.is_open(own["severity"]):
+            _require_severity(own["severity"])
+        payload = {**builtin["payload"], **{key: text for key, text in own.items() if text}}
         if fields.get("details") is not None:
             payload["custom_details"] = renderer.structure(fields["details"], plain, name="details")
-        changed = {name: value for name, value in payload.items() if value != ""}
-        message = {**builtin, "payload": {**builtin["payload"], **changed}}
-        return _fitted({**message, "dedup_key": key} if key else message)
+        return _fitted({**builtin, **addressed, "payload": payload})
 
     @classmethod
     def compose_builtin(
@@ -217,6 +220,11 @@ def _ruling(response: HttpResponse) -> Ruling | None:
     if response.status == 400 and re.search(r"routing[_ ]key", response.text, re.IGNORECASE):
         return BAD_KEY
     return RULINGS.get(response.status)
+
+
+def _rendered(key: str, fields: Mapping[str, Any], renderer: Renderer) -> str:
+    """Return what a key of a send block renders to; nothing where it is left out."""
+    return "" if fields.get(key) is None else renderer.text(fields[key], plain, name=key).strip()
 
 
 def _severity(tone: Tone) -> str:

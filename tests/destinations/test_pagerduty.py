@@ -14,7 +14,7 @@ from servers.pagerduty_server import PagerDutyServer
 
 from hub.destinations.base import ShownContext
 from hub.destinations.pagerduty import PagerDutyDestination, PagerDutyOptions, PagerDutySend
-from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
+from hub.errors import Pause, RecipientError, Reject, Retry, TemplateError, Unknown
 from hub.model.parts import PartKind, Role
 from hub.model.summary import Summary, Tone
 
@@ -161,14 +161,20 @@ def test_whatever_strangers_write_is_taken(renderer):
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "error", "words"),
     [
-        ({"severity": "{{ data.id }}"}, 'severity: must be critical, error, warning, info, not "x"'),
-        ({"action": "resolve", "dedup_key": "{{ data.no }}"}, "dedup_key: renders to nothing"),
+        ({"severity": "{{ data.id }}"}, TemplateError, 'severity: must be critical, .*, not "x"'),
+        # For these no built-in message stands in: it would open an alert.
+        (
+            {"action": "resolve", "dedup_key": "{{ data.no }}"},
+            RecipientError,
+            "dedup_key: renders to nothing",
+        ),
+        ({"action": "resolve", "dedup_key": "{{ data.id / 0 }}"}, RecipientError, "dedup_key"),
     ],
 )
-def test_what_cannot_be_sent_is_a_failure_of_the_template(renderer, fields, words):
-    with pytest.raises(TemplateError, match=words):
+def test_what_cannot_be_sent_is_a_failure_of_the_template(renderer, fields, error, words):
+    with pytest.raises(error, match=words):
         PagerDutyDestination.compose(None, fields, renderer(data={"id": "x"}))
 
 
