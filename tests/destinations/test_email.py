@@ -438,7 +438,7 @@ def test_dots_that_carriers_gave_out_are_mailed_in_quotes():
 
     assert (mail.recipients, error.accepted) == (("a..b@docomo.test",), ("a..b@docomo.test",))
     assert "c.@docomo.test (550 5.1.1 it is in quotes)" in error.reason
-    assert b'To: "a..b"@docomo.test, "c."@docomo.test\r\n' in mail.raw
+    assert b'To: "a..b"@docomo.test,\r\n "c."@docomo.test\r\n' in mail.raw
 
 
 # -- composing ------------------------------------------------------------------------------------

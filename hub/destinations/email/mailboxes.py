@@ -34,10 +34,12 @@ class Mailbox:
     def __str__(self) -> str:
         if not self.name:
             return self.address
-        name = self.name
-        if _SPECIALS.search(name):
-            name = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
-        return f"{name} <{self.address}>"
+        return f"{quoted(self.name)} <{self.address}>"
+
+
+def quoted(name: str) -> str:
+    """Return a name as it stands before an address, in quotes where something in it would mean more."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if _SPECIALS.search(name) else name
 
 
 def header_text(text: str, limit: int) -> str:

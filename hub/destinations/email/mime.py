@@ -13,17 +13,20 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
 from hub.destinations.email.mail import Mail
-from hub.destinations.email.mailboxes import Mailbox, needs_utf8
+from hub.destinations.email.mailboxes import Mailbox, needs_utf8, quoted
 from hub.errors import Reject
 from hub.transport.smtp import envelope_address
 
 _LINE_LIMIT = 78
+_PLAIN_NAME_LIMIT = 60
+"""A longer name is folded, which words in quotes cannot be everywhere."""
 _MIME_HEADERS = {"mime-version", "content-type", "content-transfer-encoding"}
 
 
@@ -82,17 +85,32 @@ def _address(box: Mailbox) -> _Address:
 
 
 class _Policy(email.policy.EmailPolicy):
-    """A policy that folds an ASCII value with a long word between its words alone.
+    """A policy that folds addresses, and ASCII values with a long word, by itself.
 
-    email's own makes encoded words of an id, or of a URL in List-Unsubscribe, that fills a line.
+    email's own takes the quotes off a long name, so that an address in it would be one more, and makes
+    encoded words of an id, or of a URL in List-Unsubscribe, that fills a line.
     """
 
-    def fold_binary(self, name: str, value: str) -> bytes:
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if hasattr(value, "addresses"):
+            boxes = f",{self.linesep} ".join(_mailbox(address, self.linesep) for address in value.addresses)
+            return f"{name}: {boxes}{self.linesep}".encode()
         words = str(value).split()
         longest = max(map(len, words), default=0)
         if not str(value).isascii() or len(f"{name}: ") + longest < _LINE_LIMIT:
             return super().fold_binary(name, value)
         return (f"{name}: " + f"{self.linesep} ".join(words) + self.linesep).encode()
+
+
+def _mailbox(address: Address, linesep: str) -> str:
+    """Return a mailbox as a header has it, its name plain, in quotes, or in encoded words."""
+    name = address.display_name
+    if not name:
+        return address.addr_spec
+    if not name.isascii() or len(name) > _PLAIN_NAME_LIMIT:
+        encoded = Header(name, "utf-8", maxlinelen=_LINE_LIMIT - 2, header_name="Reply-To")
+        return f"{encoded.encode(linesep=linesep)}{linesep} <{address.addr_spec}>"
+    return f"{quoted(name)} <{address.addr_spec}>"
 
 
 def _policy(*parties: Mailbox) -> _Policy:
