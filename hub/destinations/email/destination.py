@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from hub.destinations.base import Block, Destination, Renderer, ShownContext
@@ -14,9 +15,12 @@ from hub.destinations.email.mail import Mailer, mail_of
 from hub.destinations.email.mailboxes import mailbox
 from hub.destinations.email.options import EmailOptions, EmailSend, addresses, own_header_problems
 from hub.destinations.email.shown import parts
+from hub.destinations.email.threads import in_thread, kept_of
+from hub.errors import SendError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part
 from hub.model.summary import Summary
+from hub.model.thread import THREAD
 from hub.templating.entries import entry_problems
 from hub.transport.deadline import Resolver, system_resolver
 
@@ -71,6 +75,11 @@ class EmailDestination(Destination):
     def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
         return parts(message)
 
+    @classmethod
+    def thread_place(cls, options: Block | None, message: Message) -> str | None:
+        """Return those who get the mail: others have not read the first one's subject."""
+        return ",".join(sorted(mailbox(text).address for text in message["to"]))
+
     def __init__(self, options: EmailOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         self._headers = {name: value.get_secret_value() for name, value in options.headers.items()}
@@ -79,7 +88,16 @@ class EmailDestination(Destination):
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         mail = mail_of({**own_parties(self.options), **message}, context, self._headers)
-        return self._mailer.send(mail, context)
+        if THREAD not in message:
+            return self._mailer.send(mail, context)
+        mail = in_thread(mail, self.name, message[THREAD], context)
+        try:
+            receipt = self._mailer.send(mail, context)
+        except SendError as error:
+            if error.accepted or isinstance(error, Unknown):
+                error.thread = kept_of(mail, context)
+            raise
+        return replace(receipt, thread=kept_of(mail, context))
 
     def describe(self) -> str:
         return ", ".join(self._recipients)
