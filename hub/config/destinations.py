@@ -8,19 +8,33 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from hub.config.certificates import read_certificates
 from hub.config.names import check_allowed, is_fixed, is_known_type, named_blocks
 from hub.config.report import Report
 from hub.config.sends import SendTarget
 from hub.config.shape import check_shape, key_names
 from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry, TextList, TimeZone
-from hub.destinations.base import Block, Destination, destination_types, find_destination
+from hub.destinations.base import (
+    Block,
+    Destination,
+    NetworkBlock,
+    Proxy,
+    destination_types,
+    find_destination,
+)
 from hub.humanize import listed
-from hub.model.destination import DestinationConfig, OnUnknown
+from hub.model.destination import DestinationConfig, OnUnknown, RateLimit
 from hub.model.problem import Code
 from hub.yamldoc import Path
 
 _FIXED = ("type", "enabled")
 """Keys whose default holds where a variable in them is no good: nothing can be read without them."""
+
+
+Concurrency = Annotated[int, Field(ge=1, le=100)]
+
+_CONCURRENCY = "how many messages may be on their way at once"
+_ON_UNKNOWN = "what to do when a message may or may not have arrived"
 
 
 class DefaultsBlock(Block):
@@ -32,7 +46,14 @@ class DefaultsBlock(Block):
     )
     timeout: AttemptDuration = Field(default=10.0, description="wall clock for one attempt")
     give_up_after: Duration = Field(default=3 * 86400.0, description="what waited so long is dead")
+    concurrency: Concurrency | None = Field(default=None, description=_CONCURRENCY)
+    rate_limit: RateLimitText | None = Field(
+        default=None, description="at most so many messages to each destination: 50/s, /m, /h"
+    )
+    on_unknown: Literal["resend", "hold"] = Field(default=OnUnknown.RESEND.value, description=_ON_UNKNOWN)
     timezone: TimeZone = Field(default="UTC", description="of times in messages, such as Europe/Berlin")
+    ca_cert: str | None = Field(default=None, description="an authority that all destinations trust, too")
+    proxy: Proxy | None = Field(default=None, description="the proxy of all that send by HTTP")
 
 
 class DestinationBlock(Block):
@@ -43,15 +64,11 @@ class DestinationBlock(Block):
     retry: Retry | None = Field(default=None, description="overrules defaults.retry")
     timeout: AttemptDuration | None = Field(default=None, description="overrules defaults.timeout")
     give_up_after: Duration | None = Field(default=None, description="overrules defaults.give_up_after")
-    concurrency: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        default=None, description="how many messages may be on their way to it at once"
-    )
+    concurrency: Concurrency | None = Field(default=None, description=_CONCURRENCY)
     rate_limit: RateLimitText | None = Field(
         default=None, description="at most so many messages: 50/s, /m, /h"
     )
-    on_unknown: Literal["resend", "hold"] = Field(
-        default=OnUnknown.RESEND.value, description="what to do when a message may or may not have arrived"
-    )
+    on_unknown: Literal["resend", "hold"] | None = Field(default=None, description=_ON_UNKNOWN)
     timezone: TimeZone | None = Field(default=None, description="overrules defaults.timezone")
     allow: TextList = Field(default=[], description="codes of problems that are fine here")
 
@@ -61,6 +78,8 @@ def read_defaults(report: Report, sections: Mapping[str, Any]) -> DefaultsBlock:
     if sections.get("defaults") is None:
         return DefaultsBlock()
     report.warn_unset(("defaults",), "the built-in default holds")
+    report.keep_secret(("defaults", "proxy"))
+    read_certificates(report, ("defaults",))
     block = check_shape(report, ("defaults",), DefaultsBlock, noun="the section defaults", lenient=True)
     return block or DefaultsBlock()
 
@@ -110,6 +129,8 @@ def _read_known_destination(
     common = check_shape(
         report, path, DestinationBlock, keys=common_keys, noun=noun, other_keys=own_keys, lenient=True
     )
+    if issubclass(destination.Options, NetworkBlock):
+        read_certificates(report, path)
     options = check_shape(
         report,
         path,
@@ -126,7 +147,7 @@ def _read_known_destination(
             name for key in report.raw_at(path) if key not in _FIXED for name in report.lacking((*path, key))
         )
     )
-    options = None if missing else options
+    options = None if missing else _with_defaults(options, defaults)
     target = SendTarget(type=destination, options=options, is_fixed=not report.has_values(path))
     if common is None or (options is None and not missing):
         return target, None
@@ -141,6 +162,21 @@ def _secret_keys(options: type[Block]) -> list[str]:
     return [field.alias or name for name, field in fields if "SecretStr" in str(field.annotation)]
 
 
+def _with_defaults(options: Block | None, defaults: DefaultsBlock) -> Block | None:
+    """Return options with the certificates and the proxy of all where they have none and can take them."""
+    if not isinstance(options, NetworkBlock):
+        return options
+    of_all = {"ca_cert": defaults.ca_cert, "proxy": defaults.proxy}
+    lacking = {key: value for key, value in of_all.items() if getattr(options, key) is None}
+    return options.model_copy(update=lacking)
+
+
+def _slower(*limits: RateLimit | None) -> RateLimit | None:
+    """Return the limit that lets the fewest through: a place's own holds, however many others may take."""
+    given = [limit for limit in limits if limit is not None]
+    return min(given, key=lambda limit: limit.count / limit.seconds, default=None)
+
+
 def _destination_config(
     name: str, destination: type[Destination], common: DestinationBlock, defaults: DefaultsBlock
 ) -> DestinationConfig:
@@ -152,8 +188,8 @@ def _destination_config(
         retry_seconds=tuple(defaults.retry if common.retry is None else common.retry),
         timeout_seconds=common.timeout or defaults.timeout,
         give_up_after_seconds=common.give_up_after or defaults.give_up_after,
-        concurrency=common.concurrency or destination.concurrency,
-        rate_limit=common.rate_limit or destination.rate_limit,
-        on_unknown=OnUnknown(common.on_unknown),
+        concurrency=common.concurrency or defaults.concurrency or destination.concurrency,
+        rate_limit=common.rate_limit or _slower(defaults.rate_limit, destination.rate_limit),
+        on_unknown=OnUnknown(common.on_unknown or defaults.on_unknown),
         timezone=common.timezone or defaults.timezone,
     )

@@ -19,7 +19,7 @@ from hub.yamldoc import Path
 _SECRET_KEYS = frozenset(
     (
         *("signing_secret", "secret_key", "bot_token", "token", "api_key", "auth_token", "sign_with"),
-        *("routing_key", "client_key", "webhook_url", "password"),
+        *("routing_key", "webhook_url", "password"),
     )
 )
 _SECRET_HEADER = re.compile(r"authorization|cookie|.*(token|secret|api-?key|password).*", re.IGNORECASE)
@@ -103,7 +103,7 @@ def _check_setting(report: Report, path: Path, text: str) -> None:
     """Doubt one value of a destination or source."""
     value = report.value_at(path)
     parts = _url(value) if isinstance(value, str) else None
-    if not report.is_replaced(path) and _is_secret(path, parts):
+    if not report.is_replaced(path) and _is_secret(path, text, parts):
         message = "this is a secret, and whoever reads the file has it; write ${NAME} and set that variable"
         report.doubt(path, Code.SECRET_IN_FILE, message, Severity.WARNING)
     doubts = [check(path, parts) for check in _OF_URLS] if parts else []
@@ -111,10 +111,11 @@ def _check_setting(report: Report, path: Path, text: str) -> None:
         report.doubt(path, code, message, severity)
 
 
-def _is_secret(path: Path, parts: SplitResult | None) -> bool:
+def _is_secret(path: Path, text: str, parts: SplitResult | None) -> bool:
     keys = [step for step in path[2:] if isinstance(step, str)]
     is_header = keys[:1] == ["headers"] and bool(_SECRET_HEADER.fullmatch(keys[-1]))
-    return is_header or (keys[:1] and keys[0] in _SECRET_KEYS) or bool(parts and parts.password)
+    is_key = "PRIVATE KEY-----" in text or bool(keys and keys[0] in _SECRET_KEYS)
+    return is_header or is_key or bool(parts and parts.password)
 
 
 def _url(text: str) -> SplitResult | None:

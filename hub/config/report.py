@@ -83,6 +83,12 @@ class Report:
         """Let the defaults of a text hold instead of the environment's values."""
         _assign(self.value, path, self.written_at(path))
 
+    def put(self, path: Path, *, written: str | None, value: str | None) -> None:
+        """Put other texts in the place of one, as the file alone has it and with values; None leaves it."""
+        for tree, text in ((self.written, written), (self.value, value)):
+            if text is not None:
+                _assign(tree, path, text)
+
     def leave(self, path: Path) -> None:
         """Let `${NAME}` stay in the texts at or below a path: they are filled in later."""
         for where in self.variables:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from hub.discovery import find_class, type_names
 from hub.model.delivery import Message, Receipt, SendContext
@@ -22,6 +22,10 @@ from hub.model.parts import Part, PartKind
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 from hub.templating.flaws import StructureCheck
+from hub.transport.certificates import Certificates
+from hub.transport.deadline import Resolver, system_resolver
+from hub.transport.http import HttpClient
+from hub.transport.proxy import parse_proxy
 
 
 class Inline:
@@ -72,6 +76,45 @@ class Block(BaseModel):
         A rule over several keys stands here: a validator runs only where every value is known.
         """
         return ()
+
+
+def _usable_proxy(url: SecretStr) -> SecretStr:
+    if url.get_secret_value():
+        parse_proxy(url.get_secret_value())
+    return url
+
+
+Proxy = Annotated[SecretStr, AfterValidator(_usable_proxy)]
+"""The URL of a proxy; empty for none, whatever the defaults have."""
+
+
+class NetworkBlock(Block):
+    """The options of a type that opens connections: its `Options` inherit these keys instead of `Block`.
+
+    `self._http = options.client(4, resolver)` is all that a type which speaks HTTP needs of them. Users write
+    a file or the PEM text itself; here are texts, which `hub check` has looked at.
+    """
+
+    ca_cert: str | None = Field(default=None, description="an authority to trust, too: a file or PEM text")
+    client_cert: SecretStr | None = Field(default=None, description="shown to the server: a file or PEM text")
+    client_key: SecretStr | None = Field(default=None, description="its key, where it does not hold that")
+    proxy: Proxy | None = Field(default=None, description='http://user:password@proxy:3128; "" for none')
+
+    @property
+    def certificates(self) -> Certificates:
+        """The certificates of every connection, also of one that speaks no HTTP."""
+        cert, key = _revealed(self.client_cert), _revealed(self.client_key)
+        return Certificates(ca=self.ca_cert or "", client_cert=cert, client_key=key)
+
+    def client(self, connections: int, resolver: Resolver = system_resolver) -> HttpClient:
+        """Return the HTTP client of a destination with these options."""
+        url = _revealed(self.proxy)
+        proxy = parse_proxy(url) if url else None
+        return HttpClient(connections, resolver, certificates=self.certificates, proxy=proxy)
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
 
 
 class Renderer(Protocol):

@@ -12,7 +12,15 @@ from urllib.parse import urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, InlineText, Renderer, ShownContext, Structure
+from hub.destinations.base import (
+    Block,
+    Destination,
+    InlineText,
+    NetworkBlock,
+    Renderer,
+    ShownContext,
+    Structure,
+)
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind, Role
@@ -20,7 +28,7 @@ from hub.model.summary import Summary, Tone
 from hub.strings import shortened_bytes
 from hub.templating.escapes import plain
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest, web_url
+from hub.transport.http import USER_AGENT, HttpRequest, web_url
 from hub.transport.judging import Meaning, Ruling, json_object, judge
 
 TEXT_LIMIT_BYTES = 4096
@@ -46,7 +54,7 @@ RULINGS: Mapping[int, Ruling] = {
 """Answers by ntfy's own codes, which stand in their body as `code`."""
 
 
-class NtfyOptions(Block):
+class NtfyOptions(NetworkBlock):
     """A block under `destinations:` of type `ntfy`."""
 
     url: SecretStr = Field(description="the server with the topic, such as https://ntfy.sh/my-topic")
@@ -127,7 +135,7 @@ class NtfyDestination(Destination):
         self._headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
         if options.token:
             self._headers["Authorization"] = f"Bearer {options.token.get_secret_value()}"
-        self._http = HttpClient(self.concurrency, resolver)
+        self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         body = json.dumps({"topic": self._topic, **message}).encode()

@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, InlineText, Renderer, ShownContext, Structure
+from hub.destinations.base import (
+    Block,
+    Destination,
+    InlineText,
+    NetworkBlock,
+    Renderer,
+    ShownContext,
+    Structure,
+)
 from hub.errors import RecipientError, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
@@ -25,7 +33,7 @@ from hub.strings import one_line
 from hub.templating.escapes import plain
 from hub.templating.flaws import is_dynamic
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest, HttpResponse, web_url
+from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
 from hub.transport.judging import Meaning, Ruling, json_object, judge
 
 API_URL = "https://events.pagerduty.com"
@@ -54,7 +62,7 @@ BAD_KEY = Ruling(
 NOT_ITS_OWN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not PagerDuty's")
 
 
-class PagerDutyOptions(Block):
+class PagerDutyOptions(NetworkBlock):
     """A block under `destinations:` of type `pagerduty`."""
 
     routing_key: SecretStr = Field(description="the integration key of a service's Events API v2 integration")
@@ -187,7 +195,7 @@ class PagerDutyDestination(Destination):
         super().__init__(options, name)
         self._routing_key = options.routing_key.get_secret_value().strip()
         self._url = options.api_url.strip().rstrip("/").removesuffix(PATH) + PATH
-        self._http = HttpClient(self.concurrency, resolver)
+        self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         event = {**message, "routing_key": self._routing_key, "client": "fanout-hub"}

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, Inline, InlineText, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, Inline, InlineText, NetworkBlock, Renderer, ShownContext
 from hub.errors import Pause, RecipientError, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part, PartKind
@@ -24,7 +24,7 @@ from hub.templating.escapes import plain
 from hub.templating.flaws import is_dynamic
 from hub.templating.gsm import is_one_segment, simpler
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest, HttpResponse, web_url
+from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
 from hub.transport.judging import Meaning, Ruling, json_object, judge
 
 API_URL = "https://api.twilio.com"
@@ -71,7 +71,7 @@ NOT_ITS_OWN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not 
 BUSY = Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=30, words="too many requests")
 
 
-class SmsOptions(Block):
+class SmsOptions(NetworkBlock):
     """A block under `destinations:` of type `sms`."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -203,7 +203,7 @@ class SmsDestination(Destination):
             "Content-Type": "application/x-www-form-urlencoded",
             "User-Agent": USER_AGENT,
         }
-        self._http = HttpClient(self.concurrency, resolver)
+        self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         if not message.get("to"):

@@ -75,6 +75,16 @@ def deadline_after(seconds: float, resolver: Resolver = system_resolver) -> Iter
         _deadline.reset(outer)
 
 
+@contextlib.contextmanager
+def before_the_request() -> Iterator[Deadline]:
+    """Yield the deadline; what is sent inside the block is for a proxy alone and no part of the request."""
+    deadline = _deadline.get()
+    try:
+        yield deadline
+    finally:
+        deadline.sent = False
+
+
 def connect(host: str, port: int) -> socket.socket:
     """Return a connection to the first address of a host that takes one; raises OSError.
 
@@ -102,6 +112,11 @@ def tls_context(*protocols: str) -> ssl.SSLContext:
 @functools.lru_cache(maxsize=8)
 def _tls_context(cert_file: str | None, cert_dir: str | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
     """Return the one context for an environment: to read all authorities takes longer than a mail."""
+    return new_tls_context(*protocols)
+
+
+def new_tls_context(*protocols: str) -> ssl.SSLContext:
+    """Return a context like that of `tls_context`, to which certificates may be added."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     if protocols:

@@ -1,4 +1,4 @@
-"""One HTTP request and its response within the deadline of an attempt: no redirects, no proxies, no retries.
+"""One HTTP request and its response within the deadline of an attempt: no redirects, no retries.
 
 Sent through the connection pools that `requests` is built on: that costs less, and takes a URL as it is,
 where `requests` would resolve `..` and decode `%2e`.
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,9 +21,11 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hub import __version__
-from hub.errors import Unknown
-from hub.transport.deadline import Resolver, connect, deadline_after, system_resolver, tls_context
+from hub.errors import SendError, Unknown
+from hub.transport.certificates import NO_CERTIFICATES, Certificates
+from hub.transport.deadline import Resolver, connect, deadline_after, system_resolver
 from hub.transport.failures import network_failure, root_cause
+from hub.transport.proxy import Proxy, authority, connect_to_proxy, refusal, tunnel
 
 BODY_LIMIT_BYTES = 64 * 1024
 """As much of a response's body as is read."""
@@ -31,7 +34,7 @@ RETRY_AFTER_LIMIT_SECONDS = 24 * 3600
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 """Other programs read them, in small letters too."""
-IGNORED_PROXY = "in the environment: the hub does not read that, messages go out without a proxy"
+IGNORED_PROXY = "in the environment: the hub does not read that; the key proxy in routes.yaml names one"
 
 USER_AGENT = f"fanout-hub/{__version__}"
 """The name under which the hub sends."""
@@ -68,17 +71,30 @@ class HttpResponse:
 
 
 class HttpClient:
-    """A client that keeps up to `connections` connections to each host open; serves many threads at once."""
+    """A client that keeps up to `connections` connections to each host open; serves many threads at once.
 
-    def __init__(self, connections: int, resolver: Resolver = system_resolver) -> None:
+    A destination gets its own, with its certificates and proxy, from its options: `HttpBlock.client`.
+    """
+
+    def __init__(
+        self,
+        connections: int,
+        resolver: Resolver = system_resolver,
+        *,
+        certificates: Certificates = NO_CERTIFICATES,
+        proxy: Proxy | None = None,
+    ) -> None:
         self._connections = connections
         self._resolver = resolver
+        self._certificates = certificates
+        self._proxy = proxy
         self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
 
     def send(self, request: HttpRequest, timeout_seconds: float) -> HttpResponse:
         """Return the response to a request, whatever its status.
 
-        Raises Retry where nothing was sent, and Unknown where no response came.
+        Raises Retry where nothing was sent, Pause where a proxy lets nothing through, and Unknown where no
+        response came.
         """
         url = urlsplit(request.url)
         headers: Any = urllib3.HTTPHeaderDict(request.headers)  # type: ignore[arg-type]  # bytes are sent as they are
@@ -96,10 +112,18 @@ class HttpClient:
                     preload_content=False,
                     decode_content=False,
                 )
+            except SendError:
+                raise
             except Exception as error:  # noqa: BLE001 - the boundary to urllib3
                 # Its wrappers quote the URL: only what is below them is kept as the cause.
                 raise network_failure(error, deadline) from root_cause(error)
             response = HttpResponse(status=stream.status, headers=stream.headers, body=_read(stream))
+        if (
+            self._proxy
+            and url.scheme == "http"
+            and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+        ):
+            raise refusal(response.status)
         if response.status < 200:
             raise Unknown(
                 f"sent an interim answer ({response.status}) and no final one", status=response.status
@@ -114,10 +138,18 @@ class HttpClient:
     def _pool(self, url: SplitResult) -> urllib3.HTTPConnectionPool:
         key = (url.scheme, url.netloc)
         if key not in self._pools:
-            pool_class = _TlsPool if url.scheme == "https" else _Pool
             # Of two threads that make it at once, both use the first one's.
-            self._pools.setdefault(key, pool_class(url.hostname or "", url.port, maxsize=self._connections))
+            self._pools.setdefault(key, self._new_pool(url))
         return self._pools[key]
+
+    def _new_pool(self, url: SplitResult) -> urllib3.HTTPConnectionPool:
+        options: dict[str, Any] = {"maxsize": self._connections}
+        if self._proxy:
+            options["through"] = self._proxy
+        if url.scheme == "https":
+            context = self._certificates.context("http/1.1")
+            return _TlsPool(url.hostname or "", url.port, ssl_context=context, **options)
+        return (_ProxiedPool if self._proxy else _Pool)(url.hostname or "", url.port, **options)
 
 
 class _Connection(HTTPConnection):
@@ -132,18 +164,39 @@ class _Connection(HTTPConnection):
         self.sock = connect(self._full_host, self.port)
 
 
-class _TlsConnection(HTTPSConnection):
-    """The same with TLS: the context verifies the certificate and that it is the host's."""
+class _ProxiedConnection(HTTPConnection):
+    """One to a proxy, which gets the whole URL: many let CONNECT through to ports of TLS alone."""
 
-    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
+    def __init__(self, host: str, port: int | None = None, *, through: Proxy, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        self._through = through
+
+    def connect(self) -> None:
+        self.sock = connect_to_proxy(self._through)
+
+    def putrequest(self, method: str, url: str, *options: Any, **named: Any) -> None:
+        super().putrequest(method, f"http://{authority(self.host, self.port)}{url}", *options, **named)
+        if self._through.authorization:
+            self.putheader("Proxy-Authorization", self._through.authorization)
+
+
+class _TlsConnection(HTTPSConnection):
+    """The same with TLS, also by a proxy: the context verifies the certificate and that it is the host's."""
+
+    def __init__(
+        self, host: str, port: int | None = None, *, through: Proxy | None = None, **options: Any
+    ) -> None:
         super().__init__(host, port, **options)
         self._full_host = host
+        self._through = through
 
     def connect(self) -> None:
         assert self.ssl_context is not None
-        self.sock = self.ssl_context.wrap_socket(
-            connect(self._full_host, self.port), server_hostname=self.host
-        )
+        if self._through:
+            connection = tunnel(self._through, self.host, self.port)
+        else:
+            connection = connect(self._full_host, self.port)
+        self.sock = self.ssl_context.wrap_socket(connection, server_hostname=self.host)
         self.is_verified = True
 
 
@@ -151,11 +204,12 @@ class _Pool(urllib3.HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
+class _ProxiedPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _ProxiedConnection
+
+
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
-
-    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
-        super().__init__(host, port, ssl_context=tls_context("http/1.1"), **options)
 
 
 def web_url(text: str) -> SplitResult:

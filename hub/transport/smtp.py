@@ -17,7 +17,7 @@ from typing import Any
 
 from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
 from hub.strings import is_loopback, one_line
-from hub.transport.deadline import Deadline, connect, tls_context
+from hub.transport.deadline import Deadline, connect
 from hub.transport.failures import connection_reason, root_cause
 from hub.transport.smtp_replies import is_about_mail, sender_error
 from hub.transport.smtp_url import MailServer, Tls
@@ -115,7 +115,7 @@ class Submission:
         tls = self.server.tls
         if tls in (Tls.REQUIRED, Tls.OFFERED):
             if smtp.has_extn("starttls"):
-                smtp.starttls(context=tls_context())
+                smtp.starttls(context=self.server.certificates.context())
                 _expect(250, smtp.ehlo())
             elif tls is Tls.REQUIRED:
                 raise Pause("the mail server offers no STARTTLS, which this smtp_url needs")
@@ -233,6 +233,7 @@ class _Client(smtplib.SMTP):
 
     def __init__(self, server: MailServer) -> None:
         self._tls = server.tls
+        self._certificates = server.certificates
         # Left to itself smtplib looks up this machine's own name, which may take long.
         super().__init__(server.host, server.port, local_hostname=_own_name())
 
@@ -240,7 +241,7 @@ class _Client(smtplib.SMTP):
         """Return the server's greeting."""
         connection = connect(host, port)
         if self._tls is Tls.IMPLICIT:
-            connection = tls_context().wrap_socket(connection, server_hostname=host)
+            connection = self._certificates.context().wrap_socket(connection, server_hostname=host)
         self.sock, self.file = connection, None
         return self.getreply()
 

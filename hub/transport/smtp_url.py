@@ -7,6 +7,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hub.strings import is_loopback
+from hub.transport.certificates import NO_CERTIFICATES, Certificates
 
 _SHAPE = "must look like smtp://user:password@host:587, special characters in it percent-encoded"
 
@@ -29,9 +30,10 @@ class MailServer:
     tls: Tls
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    certificates: Certificates = NO_CERTIFICATES
 
 
-def parse_smtp_url(url: str) -> MailServer:
+def parse_smtp_url(url: str, certificates: Certificates = NO_CERTIFICATES) -> MailServer:
     """Return the server of `smtp://user:password@host:port?starttls=never|required` or `smtps://…`.
 
     Raises ValueError with one sentence, which holds nothing of the URL.
@@ -49,7 +51,14 @@ def parse_smtp_url(url: str) -> MailServer:
         raise ValueError("must have a user and password of ASCII characters: SMTP logins take no others")
     tls = _tls(parts.scheme, dict(query), encrypted=bool(user) and not is_loopback(host))
     default = 465 if tls is Tls.IMPLICIT else 587 if user else 25
-    return MailServer(host=host, port=port or default, tls=tls, user=user, password=password)
+    return MailServer(
+        host=host,
+        port=port or default,
+        tls=tls,
+        user=user,
+        password=password,
+        certificates=certificates,
+    )
 
 
 def _tls(scheme: str, query: dict[str, str], *, encrypted: bool) -> Tls:

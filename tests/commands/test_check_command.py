@@ -124,6 +124,6 @@ def test_a_proxy_in_the_environment_is_a_note_that_fails_nothing(
 
     assert result.exit_code == 0
     assert result.output.endswith(
-        "no problems\nnote: HTTPS_PROXY in the environment: the hub does not read that, "
-        "messages go out without a proxy\n"
+        "no problems\nnote: HTTPS_PROXY in the environment: the hub does not read that; "
+        "the key proxy in routes.yaml names one\n"
     )

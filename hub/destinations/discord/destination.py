@@ -17,6 +17,7 @@ from hub.destinations.base import (
     Block,
     Destination,
     InlineText,
+    NetworkBlock,
     Renderer,
     ShownContext,
     Structure,
@@ -35,7 +36,7 @@ from hub.strings import one_line
 from hub.templating.escapes import Escape, plain
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest, web_url, with_parameters
+from hub.transport.http import USER_AGENT, HttpRequest, web_url, with_parameters
 from hub.transport.judging import json_object, judge
 
 CONTENT_LIMIT = 2000
@@ -48,7 +49,7 @@ _NOBODY: Mapping[str, Any] = {"parse": []}
 """Who is to be notified by what looks like a mention."""
 
 
-class DiscordOptions(Block):
+class DiscordOptions(NetworkBlock):
     """A block under `destinations:` of type `discord`."""
 
     webhook_url: SecretStr = Field(description="of the channel's settings, under Integrations, Webhooks")
@@ -149,7 +150,7 @@ class DiscordDestination(Destination):
         # Without `wait` a message that Discord does not keep is answered like one that it does.
         query = {"wait": "true"} | ({"thread_id": str(options.thread_id)} if options.thread_id else {})
         self._url, self._host = with_parameters(url, query), str(url.hostname)
-        self._http = HttpClient(self.concurrency, resolver)
+        self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         request = HttpRequest(

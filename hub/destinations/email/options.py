@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Inline, InlineText, Structure, TemplateName
+from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
 from hub.destinations.email.mailboxes import Mailbox, mailboxes
 from hub.templating.entries import header_problems
 from hub.transport.smtp_url import MailServer, parse_smtp_url
@@ -28,7 +28,7 @@ _INSTEAD = {
 }
 
 
-class EmailOptions(Block):
+class EmailOptions(NetworkBlock):
     """A block under `destinations:` of type `email`. `to` may be one text with commas, as in a variable."""
 
     smtp_url: SecretStr
@@ -66,9 +66,14 @@ class EmailOptions(Block):
             raise ValueError(problem)
         return headers
 
+    @classmethod
+    def check_keys(cls, keys: frozenset[str]) -> Iterable[str]:
+        if {"smtp_url", "proxy"} <= keys:
+            yield "cannot take a proxy: mail by SMTP goes to its server directly; take proxy away"
+
     @property
     def server(self) -> MailServer:
-        return parse_smtp_url(self.smtp_url.get_secret_value())
+        return parse_smtp_url(self.smtp_url.get_secret_value(), self.certificates)
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:

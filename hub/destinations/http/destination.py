@@ -36,7 +36,7 @@ from hub.model.summary import Summary
 from hub.templating.entries import entry_problems
 from hub.templating.escapes import path_segment
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
+from hub.transport.http import USER_AGENT, HttpRequest
 from hub.transport.judging import judge
 
 KEPT_CONNECTIONS = 32
@@ -111,7 +111,7 @@ class HttpDestination(Destination):
         super().__init__(options, name)
         # `requests` makes the host's international letters sendable; the paths below it stay as they are.
         self._url = requests.Request("POST", options.url.get_secret_value()).prepare().url or ""
-        self._client = HttpClient(KEPT_CONNECTIONS, resolver)
+        self._client = options.client(KEPT_CONNECTIONS, resolver)
         self._headers = _own_headers(options, self._url)
         self._secrets = options.secrets
         self._on_status = options.on_status

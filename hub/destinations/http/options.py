@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Inline, InlineText, Structure, TemplateName
+from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
 from hub.destinations.http.entries import own_header_problems
 from hub.destinations.http.signature import signing_key
 from hub.destinations.http.status import status_problems
@@ -18,7 +18,7 @@ StatusRules = dict[str, Literal["delivered", "retry", "dead", "pause", "unknown"
 """Statuses (`404`) or classes of them (`4xx`) with their meanings."""
 
 
-class HttpOptions(Block):
+class HttpOptions(NetworkBlock):
     """A block under `destinations:` of type `http`."""
 
     url: SecretStr

@@ -24,7 +24,7 @@ from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 from hub.templating.structures import parsed
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpClient, HttpRequest
+from hub.transport.http import USER_AGENT, HttpRequest
 
 TEXT_LIMIT = 3999
 
@@ -77,7 +77,7 @@ class SlackDestination(Destination):
         self._token = options.bot_token.get_secret_value() if options.bot_token else ""
         self._channel = (options.channel or "").strip()
         self._api_url = options.api_url
-        self._http = HttpClient(self.concurrency, resolver)
+        self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         if self._token:

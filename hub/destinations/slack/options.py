@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator
 
-from hub.destinations.base import Block, InlineText, Structure, TemplateName
+from hub.destinations.base import Block, InlineText, NetworkBlock, Structure, TemplateName
 from hub.destinations.slack.shapes import check_blocks
 
 SLACK_API_URL = "https://slack.com/api/"
 
 
-class SlackOptions(Block):
+class SlackOptions(NetworkBlock):
     """A block under `destinations:` of type `slack`: a webhook, or a bot and its channel."""
 
     webhook_url: SecretStr | None = None
