@@ -16,12 +16,13 @@ from hub import catalog
 from hub.destinations.base import ShownContext, parts_of
 from hub.destinations.discord.destination import DiscordDestination, DiscordOptions, DiscordSend
 from hub.destinations.discord.embeds import check_embeds
-from hub.destinations.discord.markdown import cut, escape, seen
+from hub.destinations.discord.markdown import escape
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event
 from hub.model.parts import PartKind, Role
 from hub.model.summary import Summary, Tone
 from hub.strings import printable_lines
+from hub.templating.markdown import cut, seen
 
 AT = datetime(2026, 6, 12, 17, 12, tzinfo=UTC)
 LINK = "https://hub.test/events/evt_1"

@@ -25,7 +25,7 @@ from hub.destinations.base import (
 )
 from hub.destinations.discord.answers import ruling
 from hub.destinations.discord.embeds import builtin, check_embeds, escape_at, fit, is_url, words
-from hub.destinations.discord.markdown import cut, escape, unpinged
+from hub.destinations.discord.markdown import escape, unpinged
 from hub.destinations.discord.shown import parts
 from hub.errors import TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
@@ -34,6 +34,7 @@ from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.escapes import Escape, plain
+from hub.templating.markdown import cut
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest, web_url, with_parameters

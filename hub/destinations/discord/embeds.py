@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.destinations.discord.markdown import cut, escape, unpinged
+from hub.destinations.discord.markdown import escape, unpinged
 from hub.model.summary import COLOURS, Summary
 from hub.strings import one_line
 from hub.templating.escapes import Escape, plain
 from hub.templating.flaws import Flaw, Path, is_dynamic, key_flaws, list_flaws
+from hub.templating.markdown import cut
 from hub.templating.structures import Keys
 
 EMBEDS_LIMIT = 10

@@ -1,4 +1,4 @@
-"""Discord's Markdown: escaping it, cutting it, and reading it as its readers see it.
+"""The escapes of Discord's Markdown.
 
 https://support.discord.com/hc/articles/210298617. A backslash takes its meaning from a sign that is no letter
 in content and in the texts of embeds; in names and footers nothing is read, and it would be seen.
@@ -7,26 +7,13 @@ in content and in the texts of embeds; in names and footers nothing is read, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-from hub.model.parts import Span
 from hub.strings import printable_lines
 from hub.templating.escapes import OwnLink
+from hub.templating.markdown import BREAKER
 
 _SIGN = re.compile(r"[\\*_~`|>#\[\]()<@:-]")
-_BREAKER = "\u200b"
-"""Zero width space: behind an @ no name is read as one."""
-
-_TOKEN = re.compile(
-    r"\\(?P<sign>[^A-Za-z0-9\s])"
-    r"|<t:(?P<time>\d{1,12})(?::[a-zA-Z])?>"
-    r"|\[(?P<label>(?:\\.|[^\[\]\\])+)\]\(<?(?P<url>https?://[^\s<>)]+)>?\)"
-    r"|(?P<mark>```|`|\*\*|\*|__|(?<!\w)_|_(?!\w)|~~)"
-    r"|(?P<text>[^\\<\[`*_~]+|.)",
-    re.DOTALL,
-)
 
 
 def escape(value: Any) -> str:
@@ -42,42 +29,4 @@ def unpinged(value: Any) -> str:
 
 
 def _broken(text: str) -> str:
-    return text.replace("@", f"@{_BREAKER}")
-
-
-def cut(text: str, limit: int) -> str:
-    """Return the text with at most `limit` characters; no escape, time or link is cut in two."""
-    if len(text) <= limit:
-        return text
-    end = limit - 1
-    crossing = next(token for token in _TOKEN.finditer(text) if token.end() > end)
-    if not crossing["text"]:
-        end = crossing.start()
-    return text[:end].rstrip().rstrip(_BREAKER) + "…"
-
-
-def spans(text: str) -> Iterator[Span]:
-    """Yield the text as it looks, in stretches that look alike; times are in UTC, as no reader's is known."""
-    marks: set[str] = set()
-    for token in _TOKEN.finditer(text):
-        mark, words, url = token["mark"], token["sign"] or token["text"] or "", ""
-        if mark and (mark in marks or text.find(mark, token.end()) >= 0):
-            marks ^= {mark}
-            continue
-        if token["time"]:
-            words = f"{datetime.fromtimestamp(int(token['time']), UTC):%d %b %Y, %H:%M} UTC".lstrip("0")
-        elif token["label"]:
-            words, url = seen(token["label"]), token["url"]
-        yield Span(
-            text=(words or token[0]).replace(_BREAKER, ""),
-            bold="**" in marks,
-            italic=bool(marks & {"*", "_"}),
-            strike="~~" in marks,
-            code=bool(marks & {"`", "```"}),
-            url=url,
-        )
-
-
-def seen(text: str) -> str:
-    """Return the text as its readers see it, without looks and links."""
-    return "".join(span.text for span in spans(text))
+    return text.replace("@", f"@{BREAKER}")

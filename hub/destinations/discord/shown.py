@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub.destinations.discord.markdown import spans
 from hub.model.delivery import Message
 from hub.model.parts import Part, PartKind, Role, Span
 from hub.model.summary import COLOURS, Tone
+from hub.templating.markdown import spans
 
 _TONES: Mapping[int, Tone] = {int(colour[1:], 16): tone for tone, colour in COLOURS.items()}
 
