@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SETUP  := $(VENV)/.installed
 LOCK   := requirements.lock
 
-.PHONY: run test check schema faults bench lock clean
+.PHONY: run test check schema pictures faults bench lock clean
 
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
@@ -25,6 +25,9 @@ check: $(SETUP)          ## style, types, layers, the schema of what users write
 schema: $(SETUP)         ## the JSON Schemas that editors read, written anew
 	$(BIN)/hub schema > hub/routes.schema.json
 	$(BIN)/hub schema --tests > hub/routes.test.schema.json
+
+pictures: $(SETUP)       ## every built-in message as its reader sees it, into build/pictures
+	$(BIN)/python -m pictures
 
 faults: $(SETUP)         ## the fault tests at full length: processes killed, the database away, a full disk
 	$(BIN)/python -m pytest tests/faults --full

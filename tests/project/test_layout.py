@@ -17,7 +17,8 @@ HUB = CHECKOUT / "hub"
 MODULES = sorted(HUB.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in MODULES}
 
-WRITTEN = [path for folder in ("hub", "tests", "bench") for path in sorted((CHECKOUT / folder).rglob("*.py"))]
+FOLDERS = ("hub", "tests", "bench", "pictures")
+WRITTEN = [path for folder in FOLDERS for path in sorted((CHECKOUT / folder).rglob("*.py"))]
 """Everything that is written in Python."""
 
 NO_PACKAGES_TWIN = {"journeys", "faults", "browser", "servers", "project"}
@@ -63,7 +64,7 @@ def test_few_modules_are_long_and_none_is_very_long() -> None:
 def test_tests_mirror_the_packages() -> None:
     packages = {path.name for path in HUB.iterdir() if (path / "__init__.py").exists()}
     folders = {path.name for path in (CHECKOUT / "tests").iterdir() if any(path.glob("**/*.py"))}
-    modules = {path.stem for path in HUB.glob("*.py")} | {"bench"}
+    modules = {path.stem for path in HUB.glob("*.py")} | {"bench", "pictures"}
     files = {path.stem.removeprefix("test_") for path in (CHECKOUT / "tests").glob("test_*.py")}
 
     assert folders - packages - NO_PACKAGES_TWIN == set()

@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
 from given_web import PASSWORD, World, destination, payload
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from servers.http_receiver import CannedResponse, HttpReceiver
 from test_below_a_path import proxied
 from werkzeug.serving import make_server
 from working import working
 
 from hub.destinations.http.options import HttpOptions
+from pictures.browser import find_program, opened
 
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
-LAUNCH = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'@example.com"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = find_program()
     if program is None:
         pytest.skip("no Chromium or Chrome is installed here: the page was not tried in a browser")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=LAUNCH)
-        yield opened
-        opened.close()
+    with opened(program) as chromium:
+        yield chromium
 
 
 @dataclass
@@ -147,7 +126,7 @@ def test_what_strangers_write_is_text(hub: Hub, page: Page) -> None:
     page.goto(f"/events/{event}")
     expect(page.locator("dd", has_text=HOSTILE)).to_be_visible()
     page.get_by_role("link", name="waitlist → log").click()
-    expect(page.locator(".prose", has_text=f"{HOSTILE} waits")).to_be_visible(timeout=10_000)
+    expect(page.locator(".msg-text", has_text=f"{HOSTILE} waits")).to_be_visible(timeout=10_000)
 
     for path in ("/", "/events", "/deliveries", "/destinations", "/routes"):
         page.goto(path)
