@@ -19,7 +19,6 @@ from hub.destinations.email.mime import build_mail
 from hub.destinations.email.options import EmailOptions, EmailSend
 from hub.errors import About, Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event
-from hub.model.summary import Summary
 
 A, B = "a@x.test", "b@x.test"
 REFUSES_SENDER = "it refuses the sender; check from and the account of smtp_url"
@@ -583,27 +582,6 @@ def test_the_built_in_mail_of_every_event_can_be_built(event_type):
     raw = built(**message)
 
     assert b"https://hub.test/e/1" in raw
-
-
-def test_no_name_is_a_link_in_the_built_in_mail():
-    summary = Summary(headline="New user", fields=(("Name", "evil.test"), ("Email", "ada@evil.test")))
-    message = EmailDestination.compose_builtin(None, summary, None, "")
-
-    for body in (message["text"], message["html"]):
-        assert "evil.\u2060test" in body
-        assert "ada@evil.test" in body
-        assert body.count("evil.test") == 1
-
-
-def test_the_built_in_mail_escapes_every_word():
-    evil = "<script>x</script>{headline}{0}"
-    summary = Summary(headline=evil, fields=((evil, evil), ("Empty", "")))
-    html = EmailDestination.compose_builtin(None, summary, evil, "https://hub.test/?a&b")["html"]
-
-    assert "<script" not in html
-    assert html.count("&lt;script&gt;x&lt;/script&gt;{headline}{0}") == 5
-    assert 'href="https://hub.test/?a&amp;b"' in html
-    assert "Empty" not in html
 
 
 # -- configuration --------------------------------------------------------------------------------

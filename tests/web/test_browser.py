@@ -15,7 +15,9 @@ from test_below_a_path import proxied
 from werkzeug.serving import make_server
 from working import working
 
+from hub.destinations.email.card import card
 from hub.destinations.http.options import HttpOptions
+from hub.model.summary import Summary, Tone
 from pictures.browser import find_program, opened
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'@example.com"
@@ -186,3 +188,19 @@ def test_below_a_path_everything_is_found_behind_a_proxy_that_takes_it_off(
     thread.join()
 
     assert (failures, has_style) == ([], "12px")
+
+
+def test_a_mail_fits_a_narrow_window_and_is_dark_where_its_reader_is(browser: Browser) -> None:
+    fields = (("Organization", "W" * 120), ("Role in the company", f"https://evil.test/{'a' * 100}"))
+    summary = Summary(headline=f"{HOSTILE} joined {'Wolkenkratzer' * 5}", tone=Tone.BAD, fields=fields)
+    page = browser.new_page(viewport={"width": 320, "height": 400}, color_scheme="dark")
+    page.set_content(card(summary, None, "https://hub.test/events/evt_1"))
+    width = page.evaluate("document.documentElement.scrollWidth")
+    colours = {
+        name: page.evaluate(f"getComputedStyle(document.querySelector('{name}')).{style}")
+        for name, style in (("body", "backgroundColor"), (".card", "backgroundColor"), ("h1", "color"))
+    }
+    page.close()
+
+    assert width == 320
+    assert colours == {"body": "rgb(17, 20, 25)", ".card": "rgb(25, 29, 36)", "h1": "rgb(230, 233, 238)"}

@@ -87,10 +87,13 @@ def _built_in_bodies(summary: Summary, warning: str | None, link: str) -> tuple[
 
 
 def _inlined(html: str) -> str:
-    """Return the HTML with its style sheets moved into the elements, as mail clients need them."""
+    """Return the HTML with its style sheets moved into the elements, as mail clients need them.
+
+    What holds for some screens alone, such as dark ones, stays in a style sheet.
+    """
     import css_inline
 
     try:
-        return css_inline.inline(html, load_remote_stylesheets=False)
+        return css_inline.inline(html, load_remote_stylesheets=False, keep_at_rules=True)
     except (css_inline.InlineError, ValueError) as error:
         raise TemplateError("html", None, "has a style sheet that cannot be used") from error

@@ -14,6 +14,8 @@ _BLOCKS = frozenset(
     }
 )
 
+_VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "wbr"})
+_NOT_SHOWN = re.compile(r"\bdisplay\s*:\s*none\b", re.IGNORECASE)
 _LINES = frozenset({"br", "dd", "dt", "li", "tr"})
 """Blocks with no empty line behind them."""
 
@@ -32,11 +34,15 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []
         self._unseen = 0
+        self._hidden: list[str] = []
         self._links: list[tuple[str, int]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
-        if tag in _UNSEEN:
+        if self._hidden or _NOT_SHOWN.search(values.get("style") or ""):
+            if tag not in _VOID:
+                self._hidden.append(tag)
+        elif tag in _UNSEEN:
             self._unseen += 1
         elif tag in _BLOCKS:
             self.pieces.append("\n- " if tag == "li" else "\n")
@@ -48,7 +54,11 @@ class _Reader(HTMLParser):
             self._links.append((values.get("href") or "", len(self.pieces)))
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSEEN:
+        if self._hidden:
+            # What was not closed within it ends with it.
+            while tag in self._hidden and self._hidden.pop() != tag:
+                pass
+        elif tag in _UNSEEN:
             self._unseen = max(0, self._unseen - 1)
         elif tag in _BLOCKS - _LINES:
             self.pieces.append("\n")
@@ -62,5 +72,5 @@ class _Reader(HTMLParser):
                 self.pieces.append(f" ({target})" if words else target)
 
     def handle_data(self, data: str) -> None:
-        if not self._unseen:
+        if not self._unseen and not self._hidden:
             self.pieces.append(data.replace("\n", " "))
