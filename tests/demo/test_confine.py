@@ -10,6 +10,7 @@ from hub.destinations.base import find_destination
 from hub.model.destination import RateLimit
 
 FAKES = {"127.0.0.1:4001", "127.0.0.1:4002"}
+BY_SERVICE = {"provider": "sendgrid", "api_key": "SG.x", "from": "a@example.com", "to": "b@example.com"}
 
 
 def configured(type_, **options):
@@ -30,6 +31,7 @@ def confine(configured):
         ("slack", {"webhook_url": "http://127.0.0.1:4001/services/x"}),
         ("slack", {"bot_token": "xoxb-1", "channel": "sales", "api_url": "http://127.0.0.1:4001/api/"}),
         ("email", {"smtp_url": "smtp://127.0.0.1:4002", "from": "a@example.com", "to": "b@example.com"}),
+        ("email", {**BY_SERVICE, "api_url": "http://127.0.0.1:4001"}),
         ("console", {}),
     ],
 )
@@ -53,6 +55,8 @@ def test_a_destination_at_a_fake_is_kept_without_its_rate_limit(type_, options):
         ("slack", {"bot_token": "xoxb-1", "channel": "sales"}),
         ("email", {"smtp_url": "smtp://127.0.0.1", "from": "a@example.com", "to": "b@example.com"}),
         ("email", {"smtp_url": "smtp://mail.example.com", "from": "a@example.com", "to": "b@example.com"}),
+        ("email", BY_SERVICE),
+        ("email", {**BY_SERVICE, "api_url": "https://api.eu.sendgrid.com"}),
     ],
 )
 def test_any_other_destination_is_switched_off_and_forgets_its_address(type_, options):

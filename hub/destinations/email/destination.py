@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from hub.destinations.base import Block, Destination, Renderer, ShownContext
+from hub.destinations.email.by_api import ApiMailer
 from hub.destinations.email.by_smtp import SmtpMailer
 from hub.destinations.email.compose import built_in, composed, finished
 from hub.destinations.email.envelope import own_parties, recipients
@@ -23,6 +24,9 @@ from hub.model.summary import Summary
 from hub.model.thread import THREAD
 from hub.templating.entries import entry_problems
 from hub.transport.deadline import Resolver, system_resolver
+
+KEPT_CONNECTIONS = 16
+"""As many connections to a mail service stay open."""
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}", re.DOTALL)
 _PARTIES = ("recipient", "cc", "bcc", "from", "reply_to")
@@ -84,7 +88,11 @@ class EmailDestination(Destination):
         super().__init__(options, name)
         self._headers = {name: value.get_secret_value() for name, value in options.headers.items()}
         self._recipients = [box.address for box in options.recipients]
-        self._mailer: Mailer = SmtpMailer(options.server, resolver)
+        self._mailer: Mailer = (
+            ApiMailer(options.service, options.client(KEPT_CONNECTIONS, resolver))
+            if options.service
+            else SmtpMailer(options.server, resolver)
+        )
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         mail = mail_of({**own_parties(self.options), **message}, context, self._headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -90,6 +91,13 @@ def identifier(unique: str, domain: str) -> str:
     """Return the id `<unique@domain>` of a mail or a thread, a long domain cut from its left."""
     room = ID_LIMIT - len(f"<{unique}@>")
     return f"<{unique}@{domain[-room:].lstrip('.-')}>"
+
+
+def body_text(text: str) -> str:
+    """Return the text with plain line ends, without control characters or halves of characters."""
+    lines = re.sub(r"\r\n?", "\n", text)
+    lines = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", lines)
+    return lines.encode("utf-8", "replace").decode()
 
 
 def _users_headers(kept: Iterable[Iterable[str]], own: Mapping[str, str]) -> Headers:

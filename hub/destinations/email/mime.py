@@ -19,7 +19,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from hub.destinations.email.mail import Mail
+from hub.destinations.email.mail import Mail, body_text
 from hub.destinations.email.mailboxes import Mailbox, needs_utf8, quoted
 from hub.errors import Reject
 from hub.transport.smtp import envelope_address
@@ -48,9 +48,9 @@ def build_mail(mail: Mail, *, boundary: str, at: datetime) -> bytes:
     for name, value in mail.headers:
         built[name] = value
     names = [*built]
-    built.set_content(_body(mail.text), cte="quoted-printable")
+    built.set_content(body_text(mail.text), cte="quoted-printable")
     if mail.html is not None:
-        built.add_alternative(_body(mail.html), subtype="html", cte="quoted-printable")
+        built.add_alternative(body_text(mail.html), subtype="html", cte="quoted-printable")
         built.set_boundary(f"=_{boundary}")
     raw = built.as_bytes()
     _check(raw, built, names)
@@ -115,13 +115,6 @@ def _mailbox(address: Address, linesep: str) -> str:
 
 def _policy(*parties: Mailbox) -> _Policy:
     return _Policy(linesep="\r\n", utf8=needs_utf8(*(party.address for party in parties)))
-
-
-def _body(text: str) -> str:
-    """Return the text with plain line ends, without control characters or halves of characters."""
-    lines = re.sub(r"\r\n?", "\n", text)
-    lines = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", lines)
-    return lines.encode("utf-8", "replace").decode()
 
 
 def _check(raw: bytes, intended: EmailMessage, names: Iterable[str]) -> None:

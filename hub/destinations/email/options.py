@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
 from hub.destinations.email.mailboxes import Mailbox, mailboxes
+from hub.destinations.email.providers.base import Account, Provider, find_provider, provider_names
+from hub.humanize import did_you_mean, listed
 from hub.templating.entries import header_problems
+from hub.transport.http import web_url
 from hub.transport.smtp_url import MailServer, parse_smtp_url
 
 _OWN_HEADERS = re.compile(
@@ -29,9 +33,22 @@ _INSTEAD = {
 
 
 class EmailOptions(NetworkBlock):
-    """A block under `destinations:` of type `email`. `to` may be one text with commas, as in a variable."""
+    """A block under `destinations:` of type `email`: a mail server, or an account at a mail service.
 
-    smtp_url: SecretStr
+    `to` may be one text with commas, as in a variable.
+    """
+
+    smtp_url: SecretStr | None = None
+    provider: str | None = Field(
+        default=None,
+        description="a mail service to send by, instead of smtp_url",
+        json_schema_extra={"enum": list(provider_names())},
+    )
+    api_key: SecretStr | None = Field(default=None, description="of the account at provider")
+    domain: str = Field(
+        default="", validate_default=True, description="of provider: mailgun, the domain that sends"
+    )
+    api_url: str | None = Field(default=None, description="of provider, for another region")
     sender: str = Field(alias="from")
     to: str | list[str]
     reply_to: str | None = None
@@ -41,8 +58,43 @@ class EmailOptions(NetworkBlock):
 
     @field_validator("smtp_url")
     @classmethod
-    def _names_a_server(cls, url: SecretStr) -> SecretStr:
-        parse_smtp_url(url.get_secret_value())
+    def _names_a_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            parse_smtp_url(url.get_secret_value())
+        return url
+
+    @field_validator("provider")
+    @classmethod
+    def _is_known(cls, provider: str | None) -> str | None:
+        if provider is not None and find_provider(provider) is None:
+            meant = did_you_mean(provider, provider_names(), f"; there are {listed(provider_names())}")
+            raise ValueError(f"must be a mail service that the hub knows{meant}")
+        return provider
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
+            raise ValueError("must be a key without spaces, as the service shows it")
+        return key
+
+    @field_validator("domain")
+    @classmethod
+    def _is_needed(cls, domain: str, info: ValidationInfo) -> str:
+        service = find_provider(info.data.get("provider") or "")
+        if service is not None and service.needs_domain and not domain:
+            raise PydanticCustomError("missing", "is needed")
+        if service is not None and domain and not service.needs_domain:
+            raise ValueError(f"has no meaning for {service.name}")
+        if domain and not re.fullmatch(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+", domain):
+            raise ValueError("must be a domain such as mg.example.com")
+        return domain
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            web_url(url)
         return url
 
     @field_validator("sender", "reply_to")
@@ -68,12 +120,28 @@ class EmailOptions(NetworkBlock):
 
     @classmethod
     def check_keys(cls, keys: frozenset[str]) -> Iterable[str]:
+        of_service = keys & {"provider", "api_key", "domain", "api_url"}
+        if ("smtp_url" in keys) == bool(of_service):
+            yield "needs either smtp_url, or provider and api_key"
+        elif of_service and not {"provider", "api_key"} <= keys:
+            yield "needs both provider and api_key to send by a mail service"
         if {"smtp_url", "proxy"} <= keys:
             yield "cannot take a proxy: mail by SMTP goes to its server directly; take proxy away"
 
     @property
     def server(self) -> MailServer:
-        return parse_smtp_url(self.smtp_url.get_secret_value(), self.certificates)
+        """The mail server of `smtp_url`."""
+        url = self.smtp_url.get_secret_value() if self.smtp_url else ""
+        return parse_smtp_url(url, self.certificates)
+
+    @property
+    def service(self) -> Provider | None:
+        """The account at a mail service; None where mails go to a server."""
+        kind = find_provider(self.provider or "")
+        if kind is None:
+            return None
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        return kind(Account(api_key=key, api_url=self.api_url or "", domain=self.domain))
 
     @property
     def recipients(self) -> tuple[Mailbox, ...]:

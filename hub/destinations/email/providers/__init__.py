@@ -1,0 +1,1 @@
+"""Mail services with an HTTP API, one file each, named as users write it under `provider`."""
