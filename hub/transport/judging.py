@@ -92,7 +92,7 @@ def json_object(response: HttpResponse) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def wait_seconds(value: Any) -> float | None:
+def seconds_of(value: Any) -> float | None:
     """Return the wait that a number in an answer asks for, at most a day; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None

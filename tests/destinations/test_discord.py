@@ -235,6 +235,13 @@ def test_a_name_and_an_icon_go_along_where_discord_takes_them(renderer):
     assert left_out.keys() == {"content", "allowed_mentions"}
 
 
+def test_a_name_alone_is_that_of_the_built_in_message(renderer):
+    message = composed(renderer, username="Growth")
+
+    assert (message["username"], message["content"][:2]) == ("Growth", "**")
+    assert list(links(message)) == [("Open in the hub", LINK)]
+
+
 def test_nothing_is_a_failure_of_the_template(renderer):
     with pytest.raises(TemplateError, match="renders to nothing"):
         composed(renderer, {}, text="{{ data.n }}", embeds=[{"title": "{{ data.n }}"}])

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.transport.http import HttpResponse
-from hub.transport.judging import Meaning, Ruling, wait_seconds
+from hub.transport.judging import Meaning, Ruling, seconds_of
 
 MILLISECONDS_FROM = 1000.0
-"""A `retry_after` above that, without a header, is in milliseconds: discord/discord-api-docs#4722."""
+"""A `retry_after` above that is in milliseconds: discord/discord-api-docs#4722. A header goes before it."""
 
 
 def _pause(words: str) -> Ruling:
@@ -55,13 +55,8 @@ def ruling(response: HttpResponse, answer: Mapping[str, Any]) -> Ruling | None:
     if response.status in (401, 403, 404):
         return _CLOSED
     if response.status == 429:
-        return Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=_after_seconds(response, answer))
+        seconds = seconds_of(answer.get("retry_after"))
+        if seconds is not None and seconds > MILLISECONDS_FROM:
+            seconds /= 1000
+        return Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=seconds)
     return _FOREIGN if response.status == 200 and "id" not in answer else None
-
-
-def _after_seconds(response: HttpResponse, answer: Mapping[str, Any]) -> float | None:
-    seconds = wait_seconds(answer.get("retry_after"))
-    has_header = any(name.lower() == "retry-after" for name in response.headers)
-    if seconds is not None and seconds > MILLISECONDS_FROM and not has_header:
-        return seconds / 1000
-    return seconds

@@ -102,7 +102,11 @@ class DiscordDestination(Destination):
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
-        content, embeds = text_and_structure("embeds", fields, renderer, escape, escape_at)
+        if fields.keys() & {"text", "embeds", "template"}:
+            content, embeds = text_and_structure("embeds", fields, renderer, escape, escape_at)
+        else:
+            link = renderer.text("{{ link }}", plain, name="link")
+            content, embeds = builtin(renderer.summary(), None, link)
         if embeds is not None and not isinstance(embeds, list):
             raise TemplateError("embeds", None, "must be a list of embeds")
         message: Message = {"content": content, "embeds": embeds or []}
