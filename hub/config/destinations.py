@@ -148,7 +148,9 @@ def _read_known_destination(
         )
     )
     options = None if missing else _with_defaults(options, defaults)
-    target = SendTarget(type=destination, options=options, is_fixed=not report.has_values(path))
+    target = SendTarget(
+        type=destination, options=options, keys=frozenset(written), is_fixed=not report.has_values(path)
+    )
     if common is None or (options is None and not missing):
         return target, None
     config = _destination_config(str(path[-1]), destination, common, defaults)

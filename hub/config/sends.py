@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args, get_origin
 
@@ -17,6 +17,7 @@ from hub.destinations.base import Block, Destination, Inline, Structure, Templat
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
 from hub.model.routing import Send
+from hub.templating.flaws import Flaw
 from hub.templating.placeholders import inside_at
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Path
@@ -31,12 +32,13 @@ _READ_BY_PEOPLE = ("text", "html", "subject", "recipient", "cc", "bcc", "from", 
 class SendTarget:
     """A destination as a send block refers to it.
 
-    `type` is None where it is not known, `options` where they are not right or not complete. `is_fixed` tells
-    that no value of the environment is in them.
+    `type` is None where it is not known, `options` where they are not right or not complete. `keys` are those
+    of its own block. `is_fixed` tells that no value of the environment is in them.
     """
 
     type: type[Destination] | None = None
     options: Block | None = None
+    keys: frozenset[str] = frozenset()
     is_fixed: bool = True
 
 
@@ -127,6 +129,7 @@ def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, san
         model = check_shape(
             report, path, shape, keys=keys, noun=noun, other_keys=("to",), nullable=free, lenient=True
         )
+        _check_keys(report, path, target.type.check_keys(target.keys, frozenset(keys)))
         if model is not None:
             _check_block(report, path, keys, target.type, target, model)
     fields = {key: report.value_at((*path, key)) for key in keys}
@@ -138,6 +141,12 @@ def template_keys(shape: type[BaseModel]) -> Iterator[str]:
     for name, field in shape.model_fields.items():
         if any(isinstance(mark, Structure | Inline) for mark in marks_of(field)):
             yield field.alias or name
+
+
+def _check_keys(report: Report, path: Path, flaws: Iterable[Flaw]) -> None:
+    for flaw in flaws:
+        tell = report.error if flaw.is_sure else report.warn
+        tell((*path, *flaw.path), Code.BAD_SEND, flaw.message, key=flaw.is_about_key)
 
 
 def _check_block(

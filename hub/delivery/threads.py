@@ -18,7 +18,7 @@ BUSY_SECONDS = 1.0
 """The wait of a message while another one of its thread is being sent."""
 
 KEEP_SECONDS = LEASE_MARGIN.total_seconds() / 2
-"""So long the store is asked again to keep what came of a message: both leases last longer."""
+"""Both leases, the delivery's and its thread's, last longer."""
 
 KEEP_AGAIN_SECONDS = 0.5
 
@@ -26,10 +26,17 @@ log = structlog.get_logger()
 
 
 class Threads:
-    """The threads of messages that this process sends; safe to share between threads of its own."""
+    """The threads of messages that this process sends; safe to share between threads of its own.
 
-    def __init__(self, store: Store) -> None:
+    For `keep_seconds` a store that does not answer is asked again to keep what came of a message.
+    """
+
+    def __init__(
+        self, store: Store, keep_seconds: float = KEEP_SECONDS, again_seconds: float = KEEP_AGAIN_SECONDS
+    ) -> None:
         self._store = store
+        self._keep_seconds = keep_seconds
+        self._again_seconds = again_seconds
 
     def join(self, claim: Claim, place: str, key: str, timeout_seconds: float) -> Thread:
         """Return the thread of a message, which nobody else sends in until `leave`.
@@ -52,7 +59,7 @@ class Threads:
         """
         kept, accepted = (None, ()) if result is None else (result.thread, result.accepted)
         accepted = tuple(dict.fromkeys((*claim.accepted, *accepted)))
-        ends_at = time.monotonic() + KEEP_SECONDS
+        ends_at = time.monotonic() + self._keep_seconds
         while True:
             try:
                 return self._store.write(
@@ -62,4 +69,4 @@ class Threads:
                 if isinstance(error, StoreMigrated) or time.monotonic() > ends_at:
                     log.error("thread.not_kept", delivery=claim.id, error=str(error))
                     return None
-            time.sleep(KEEP_AGAIN_SECONDS)
+            time.sleep(self._again_seconds)

@@ -21,7 +21,7 @@ from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
-from hub.templating.flaws import StructureCheck
+from hub.templating.flaws import Flaw, StructureCheck
 from hub.transport.certificates import Certificates
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient
@@ -190,6 +190,14 @@ class Destination(ABC):
     @classmethod
     def check(cls, options: Block | None, send: Block) -> Iterable[str]:
         """Return the problems of a send block beyond the shape of its keys, one sentence each."""
+        return ()
+
+    @classmethod
+    def check_keys(cls, own: frozenset[str], keys: frozenset[str]) -> Iterable[Flaw]:
+        """Return what is wrong with the keys of a send block beside those of its destination's `own` block.
+
+        It holds whatever the keys hold. A flaw that is not sure is a warning.
+        """
         return ()
 
     @classmethod

@@ -180,7 +180,7 @@ threads = Table(
     Column("kept", Json, comment="what the destination's type keeps of the first message"),
     Column("newest_at", Time, comment="of the newest event that the first message shows"),
     Column("newest_event", String(40)),
-    Column("holder", String(40), comment="the claim token of whoever is sending in it"),
+    Column("holder", String(80), comment="delivery and claim token of whoever is sending in it"),
     Column("lease_until", Time, comment="as long as the holder may be alive"),
     Column("used_at", Time, nullable=False, comment="for retention"),
     Index("ix_threads_used", "used_at"),

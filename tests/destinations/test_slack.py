@@ -1,6 +1,8 @@
 import json
+import re
 import socket
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
@@ -16,9 +18,10 @@ from hub.destinations.slack.mrkdwn import escape, unescape
 from hub.destinations.slack.options import SlackOptions, SlackSend
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event
-from hub.model.summary import Summary
+from hub.model.summary import COLOURS, Summary, Tone
 
 MESSAGE = {"text": "hi", "unfurl_links": False, "unfurl_media": False}
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 HOSTILE = "<!channel> & <https://evil.test|click> &amp;"
 ESCAPED = "&lt;!channel&gt; &amp; &lt;https://evil.test|click&gt; &amp;amp;"
 
@@ -359,24 +362,68 @@ def test_a_cut_leaves_no_half_link(renderer):
 
 
 def test_the_built_in_message_is_safe_and_whole():
-    summary = Summary(headline=HOSTILE + "\n*x*", fields=((HOSTILE, "a\nb"), ("Empty", " ")))
+    fields = (("<!here>", HOSTILE + "\nb"), ("Empty", " "))
+    summary = Summary(headline=HOSTILE + "\n*x*", fields=fields, details=HOSTILE, time=HOSTILE, at=NOON)
     message = SlackDestination.compose_builtin(None, summary, "bad <b>", "https://hub.test/e/1")
-    header, section, context = message["blocks"]
+    (header,) = message["blocks"]
+    (bar,) = message["attachments"]
+    section, context = bar["blocks"]
+    moment = f"<!date^1777896000^{{date_short}}, {{time}}|{ESCAPED}>"
 
-    assert header["text"] == {"type": "plain_text", "text": ESCAPED + " *x*", "emoji": False}
-    assert [field["text"] for field in section["fields"]] == [f"*{ESCAPED}*\na b"]
+    assert (message["text"], header["text"]) == (
+        ESCAPED + " *x*",
+        {"type": "plain_text", "text": ESCAPED + " *x*", "emoji": False},
+    )
+    assert [field["text"] for field in section["fields"]] == [f"*&lt;!here&gt;*\n{ESCAPED} b"]
     assert [element["text"] for element in context["elements"]] == [
-        "<https://hub.test/e/1|Open in the hub>",
+        f"{ESCAPED} · {moment} · <https://hub.test/e/1|Open in the hub>",
         ":warning: bad &lt;b&gt;",
     ]
-    assert "<!" not in json.dumps(message)
+    assert bar["fallback"].startswith(f"&lt;!here&gt;: {ESCAPED} b\n{ESCAPED}")
+    assert [text for text in re.findall(r"<[^>]*>", json.dumps(message)) if "!date" not in text] == [
+        "<https://hub.test/e/1|Open in the hub>"
+    ]
     assert error_of(message) == ""
 
 
-def test_a_headline_of_entities_stays_within_slacks_limit():
-    message = SlackDestination.compose_builtin(None, Summary(headline="&" * 500), None, "")
+@pytest.mark.parametrize("tone", Tone)
+def test_the_bar_beside_the_fields_has_the_tones_colour(tone):
+    summary = Summary(headline="Ada signed up", tone=tone, fields=(("Email", "ada@example.com"),))
+    message = SlackDestination.compose_builtin(None, summary, None, "")
+
+    assert [bar["color"] for bar in message["attachments"]] == [COLOURS[tone]]
+
+
+def test_a_headline_with_nothing_beside_it_stands_alone():
+    message = SlackDestination.compose_builtin(None, Summary(headline="Ada signed up"), None, "")
+
+    assert message["text"] == "Ada signed up"
+    assert "attachments" not in message
+
+
+def test_a_built_in_message_of_entities_stays_within_slacks_limits():
+    field = ("&" * 500, "&" * 500)
+    summary = Summary(headline="&" * 500, fields=(field,) * 4, details="&" * 500, time="&" * 500, at=NOON)
+    message = SlackDestination.compose_builtin(None, summary, "&" * 500, "https://hub.test/" + "&" * 100)
 
     assert error_of(message) == ""
+    assert 7000 < len(json.dumps(message["blocks"] + message["attachments"])) < 9500
+    assert set(re.findall("&[a-z]*;?", json.dumps(message))) == {"&amp;"}
+
+
+def test_the_text_alone_has_all_that_stands_beside_the_bar():
+    fields = (("Email", "ada@example.com"), ("Plan", "Team"))
+    summary = Summary(headline="Ada signed up", fields=fields, time="12 Jun")
+    message = SlackDestination.compose_builtin(None, summary, None, "")
+    alone = SlackDestination.text_alone({**message, "thread": "user_1"})
+
+    assert alone == {
+        "text": "Ada signed up\nEmail: ada@example.com\nPlan: Team\n12 Jun",
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "thread": "user_1",
+    }
+    assert SlackDestination.text_alone(alone) is None
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "&lt;", "&amp;lt;", "a < b > c & d"])

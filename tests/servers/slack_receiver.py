@@ -1,12 +1,14 @@
 """Slack on loopback: incoming webhooks and the Web API's messages, as strict as the real one.
 
-Facts: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
-https://docs.slack.dev/reference/methods/chat.postMessage.
+Facts: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
+https://docs.slack.dev/reference/methods/chat.postMessage and …/chat.update, and of attachments
+https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,10 @@ TEXT_LIMIT = 3000
 HEADER_LIMIT = 150
 FIELDS_LIMIT = 10
 FIELD_LIMIT = 2000
+ATTACHMENTS_LIMIT = 100
+MESSAGE_LIMIT = 4000
+"""What `chat.update` takes of a text; posts are cut at 40,000."""
+
 EXPLANATIONS = {
     "invalid_blocks": {"errors": ["must be less than 76 characters [json-pointer:/blocks/0/text/text]"]}
 }
@@ -29,15 +35,25 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SlackMessage:
-    """One message as it stands in its channel. `ts` is empty for an incoming webhook, which gets none."""
+    """One message as it stands in its channel. `ts` is empty for an incoming webhook, which gets none.
+
+    `is_broadcast` is set for a reply that shows in the channel, too: `in_channel` is what it has there.
+    """
 
     channel: str
     text: str
     blocks: tuple[Mapping[str, Any], ...]
+    attachments: tuple[Mapping[str, Any], ...] = ()
     body: Mapping[str, Any]
     ts: str = ""
     thread_ts: str = ""
+    is_broadcast: bool = False
     edits: int = 0
+
+    @property
+    def in_channel(self) -> tuple[Mapping[str, Any], ...]:
+        """What the channel shows of it: the copy of a broadcast reply has no attachments."""
+        return self.blocks if self.is_broadcast else (*self.blocks, *self.attachments)
 
 
 class SlackReceiver:
@@ -58,6 +74,7 @@ class SlackReceiver:
         self.inbox: Inbox[SlackMessage] = Inbox()
         self._token = token
         self._channels = {name: f"C{index:010d}" for index, name in enumerate(channel_names, 1)}
+        self._locked: set[str] = set()
         self._clock = 1_700_000_000
         self._stamping = threading.Lock()
         self.http = HttpReceiver(responses, respond=self._respond, tls=tls)
@@ -78,6 +95,16 @@ class SlackReceiver:
     def replies(self, ts: str) -> list[SlackMessage]:
         """Return the messages of a thread, without its first."""
         return [message for message in self.messages if message.thread_ts == ts]
+
+    def delete(self, ts: str) -> None:
+        """Delete a message, as a person in the channel may."""
+        old = self._find(ts)
+        assert old is not None
+        self.inbox.replace(old, replace(old, ts="", text="This message was deleted.", blocks=()))
+
+    def lock(self, ts: str) -> None:
+        """Let nobody reply to a message any more, nor edit it."""
+        self._locked.add(ts)
 
     def wait_for(self, count: int, seconds: float = 5) -> list[SlackMessage]:
         """Return all messages, as soon as there are `count`; raise TimeoutError after `seconds`."""
@@ -118,25 +145,47 @@ class SlackReceiver:
 
     def _post(self, body: Mapping[str, Any]) -> CannedResponse:
         channel = self._channel(str(body.get("channel", "")))
-        error = "channel_not_found" if channel is None else error_of(body)
-        parent = str(body.get("thread_ts", ""))
-        if parent and self._find(parent) is None:
-            error = "message_not_found"
+        error = "channel_not_found" if channel is None else error_of(body) or self._thread_error(body)
         if channel is None or error:
             return _api_response(error=error, **EXPLANATIONS.get(error, {}))
-        message = replace(_message(channel, body), ts=self._stamp(), thread_ts=parent)
+        parent, is_broadcast = str(body.get("thread_ts", "")), body.get("reply_broadcast") is True
+        message = _message(channel, body)
+        message = replace(message, ts=self._stamp(), thread_ts=parent, is_broadcast=is_broadcast)
         self.inbox.add(message)
         return _api_response(channel=channel, ts=message.ts)
 
+    def _thread_error(self, body: Mapping[str, Any]) -> str:
+        """Return the code for what is wrong with where a message is to stand."""
+        parent = body.get("thread_ts")
+        if parent is None:
+            return ""
+        if not isinstance(parent, str):
+            return "invalid_arguments"
+        old = self._find(parent)
+        if old is None or old.thread_ts:
+            return "cannot_reply_to_message"
+        return "restricted_action_thread_locked" if parent in self._locked else ""
+
     def _update(self, body: Mapping[str, Any]) -> CannedResponse:
-        channel = self._channel(str(body.get("channel", "")))
-        old = self._find(str(body.get("ts", "")))
-        error = "channel_not_found" if channel is None else error_of(body)
-        if old is None or channel is None or error:
-            return _api_response(error=error or "message_not_found")
-        message = replace(_message(channel, body), ts=old.ts, thread_ts=old.thread_ts, edits=old.edits + 1)
-        self.inbox.replace(old, message)
-        return _api_response(channel=channel, ts=message.ts)
+        channel, ts = body.get("channel"), body.get("ts")
+        if not isinstance(channel, str) or not isinstance(ts, str):
+            return _api_response(error="invalid_arguments")
+        if channel not in self._channels.values():
+            # Other than a post it takes no name.
+            return _api_response(error="channel_not_found")
+        old = self._find(ts)
+        if old is None or old.channel != channel:
+            return _api_response(error="message_not_found")
+        # What is left out stays; but a text without blocks removes those.
+        kept = {"attachments": old.attachments} | ({} if "text" in body else {"blocks": old.blocks})
+        whole = {**kept, "text": old.text, **body}
+        error = error_of(whole) or ("msg_too_long" if len(str(whole["text"])) > MESSAGE_LIMIT else "")
+        if error or ts in self._locked:
+            return _api_response(error=error or "edit_window_closed", **EXPLANATIONS.get(error, {}))
+        changes = _message(channel, whole)
+        message = replace(old, text=changes.text, blocks=changes.blocks, attachments=changes.attachments)
+        self.inbox.replace(old, replace(message, body=body, edits=old.edits + 1))
+        return _api_response(channel=channel, ts=ts, text=message.text)
 
     def _channel(self, name: str) -> str | None:
         if name in self._channels.values():
@@ -154,14 +203,27 @@ class SlackReceiver:
 
 def error_of(body: Mapping[str, Any]) -> str:
     """Return Slack's code for the mistake in a message, or an empty text."""
-    blocks = body.get("blocks") or []
-    if not isinstance(blocks, list):
+    blocks, attachments = body.get("blocks") or [], body.get("attachments") or []
+    if not isinstance(blocks, list | tuple):
         return "invalid_blocks_format"
-    if not blocks and not str(body.get("text") or "").strip():
+    if not isinstance(attachments, list | tuple) or not all(map(_attachment_is_valid, attachments)):
+        return "invalid_attachments"
+    if len(attachments) > ATTACHMENTS_LIMIT:
+        return "too_many_attachments"
+    if not blocks and not attachments and not str(body.get("text") or "").strip():
         return "no_text"
     if len(blocks) > BLOCKS_LIMIT or not all(_block_is_valid(block) for block in blocks):
         return "invalid_blocks"
     return ""
+
+
+def _attachment_is_valid(attachment: Any) -> bool:
+    if not isinstance(attachment, dict):
+        return False
+    blocks, color = attachment.get("blocks", []), attachment.get("color", "good")
+    is_color = color in ("good", "warning", "danger") or re.fullmatch("#[0-9A-Fa-f]{6}", color)
+    is_filled = blocks or attachment.get("text") or attachment.get("fallback")
+    return bool(is_color and is_filled) and len(blocks) <= BLOCKS_LIMIT and all(map(_block_is_valid, blocks))
 
 
 def _block_is_valid(block: Any) -> bool:
@@ -229,7 +291,11 @@ def _text_is_valid(text: Any, limit: int) -> bool:
 
 def _message(channel: str, body: Mapping[str, Any]) -> SlackMessage:
     return SlackMessage(
-        channel=channel, text=str(body.get("text") or ""), blocks=tuple(body.get("blocks") or ()), body=body
+        channel=channel,
+        text=str(body.get("text") or ""),
+        blocks=tuple(body.get("blocks") or ()),
+        attachments=tuple(body.get("attachments") or ()),
+        body=body,
     )
 
 

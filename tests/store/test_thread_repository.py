@@ -68,6 +68,16 @@ def test_the_first_who_joins_is_the_first_and_others_wait_until_it_leaves(store:
     assert (row.delivery_id, row.destination) == (first.id, "log")
 
 
+def test_deliveries_that_are_claimed_together_wait_for_each_other(store: Store) -> None:
+    store.write(lambda t: given.keep(t, given.event(), given.routing("log", "log")))
+    first, second = given.claim(store, count=2)
+    thread = join(store, first)
+
+    assert first.token == second.token
+    assert thread is not None
+    assert join(store, second) is None
+
+
 def test_of_many_that_join_at_once_one_has_it(open_stores: Callable[..., Store]) -> None:
     stores = [open_stores(), open_stores()]
     claims = [claimed(stores[0]) for _ in range(8)]

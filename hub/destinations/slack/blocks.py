@@ -1,4 +1,4 @@
-"""Slack's blocks: rendered, made to fit Slack's limits, and the layout of the built-in message.
+"""Slack's blocks: rendered, and made to fit Slack's limits.
 
 The cap on the sum of all texts is not documented and lies near 10,000.
 """
@@ -19,15 +19,10 @@ from hub.destinations.slack.block_kit import (
     Shape,
 )
 from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
-from hub.model.summary import Summary
-from hub.strings import one_line, shortened
 from hub.templating.escapes import Escape, plain
 
-HEADER_LIMIT = 150
-FIELDS_LIMIT = 10
 TOTAL_LIMIT = 7900
 FALLBACK_LIMIT = 300
-VALUE_LIMIT = 200
 
 _ESCAPES: Mapping[Any, Escape] = {
     "link": plain,
@@ -73,34 +68,16 @@ def fit(blocks: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
     return fitted
 
 
+def words(blocks: list[dict[str, Any]]) -> str:
+    """Return all texts of blocks, as they count against Slack's limit."""
+    return "".join(part["text"] for block in blocks for part in _texts(block))
+
+
 def fallback(blocks: list[dict[str, Any]]) -> str:
     """Return the text that a notification shows of blocks without a text of their own."""
     parts = (part for block in blocks for part in _texts(block) if part["text"].strip())
     texts = (escape(part["text"]) if _ESCAPES.get(part["type"]) is plain else part["text"] for part in parts)
     return cut(" ".join(texts), FALLBACK_LIMIT)
-
-
-def builtin(summary: Summary, warning: str | None, link: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return text and blocks of the built-in message: headline, fields in two columns, link and warning."""
-    headline = one_line(summary.headline, HEADER_LIMIT) or "An event"
-    fields = [(label, one_line(value, VALUE_LIMIT)) for label, value in summary.fields if value.strip()]
-    # Names are written by strangers, and * _ ~ have no escape in mrkdwn: plain text shows them as they are.
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": escape(headline), "emoji": False}}
-    ]
-    if fields:
-        columns = [_mrkdwn(f"*{escape(label)}*\n{escape(value)}") for label, value in fields[:FIELDS_LIMIT]]
-        blocks.append({"type": "section", "fields": columns})
-    details = [f"<{escape(link)}|Open in the hub>"] if link else []
-    details += [f":warning: {escape(one_line(warning, VALUE_LIMIT))}"] if warning else []
-    if details:
-        blocks.append({"type": "context", "elements": [_mrkdwn(detail) for detail in details]})
-    lines = [headline, *(f"{label}: {value}" for label, value in fields)]
-    return escape(shortened("\n".join(lines), 1000)), blocks
-
-
-def _mrkdwn(text: str) -> dict[str, Any]:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _fit_object(value: Mapping[str, Any], kind: Kind | None) -> dict[str, Any] | None:

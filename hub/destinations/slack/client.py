@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 from urllib.request import Request as UrllibRequest
 
 from slack_sdk import WebClient
 
+from hub.errors import Retry
 from hub.transport.http import HttpClient, HttpRequest
 
 _SILENT = logging.getLogger("hub.slack_sdk")
@@ -22,9 +24,9 @@ _SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class Bot(WebClient):
-    """The Web API, for one message that must be sent within `timeout_seconds`.
+    """The Web API, for one message that must be sent within `timeout_seconds`, in one request or several.
 
-    `answer` is the body of the response, once there is one.
+    `answer` is the body of the last response, once there is one.
     """
 
     def __init__(self, token: str, api_url: str, http: HttpClient, timeout_seconds: float) -> None:
@@ -32,15 +34,25 @@ class Bot(WebClient):
         self.answer = ""
         self._http = http
         self._timeout_seconds = timeout_seconds
+        self._began_at: float | None = None
 
     def _perform_urllib_http_request_internal(self, url: str, req: UrllibRequest) -> dict[str, Any]:
         assert isinstance(req.data, bytes)
         request = HttpRequest(
             method="POST", url=req.full_url, headers=dict(req.header_items()), body=req.data
         )
-        response = self._http.send(request, self._timeout_seconds)
+        response = self._http.send(request, self._remaining_seconds())
         self.answer = response.text
         return {"status": response.status, "headers": response.headers, "body": _json_object(response.text)}
+
+    def _remaining_seconds(self) -> float:
+        """Return what is left of the attempt, which begins with its first request."""
+        now = time.monotonic()
+        self._began_at = now if self._began_at is None else self._began_at
+        remaining_seconds = self._timeout_seconds - (now - self._began_at)
+        if remaining_seconds <= 0:
+            raise Retry("no time was left for all that its thread asks for", answer=self.answer)
+        return remaining_seconds
 
 
 def _json_object(text: str) -> str:

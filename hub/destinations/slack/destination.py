@@ -7,26 +7,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from slack_sdk.errors import SlackApiError
-
 from hub.destinations.base import Block, Destination, Renderer, ShownContext
-from hub.destinations.slack.blocks import builtin, fallback, fit, rendered
+from hub.destinations.slack.blocks import fallback, fit, rendered, words
+from hub.destinations.slack.builtin import builtin
 from hub.destinations.slack.client import Bot
 from hub.destinations.slack.errors import is_page, refusal_error, word_in
 from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
-from hub.destinations.slack.options import SlackOptions, SlackSend
+from hub.destinations.slack.options import SlackOptions, SlackSend, flaws_of_keys
+from hub.destinations.slack.posting import CONTENT, Posting
 from hub.destinations.slack.shown import parts
 from hub.errors import TemplateError, Unknown
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part
 from hub.model.summary import Summary
-from hub.templating.escapes import Escape
+from hub.strings import one_line
+from hub.templating.escapes import Escape, plain
+from hub.templating.flaws import Flaw
 from hub.templating.structures import parsed
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest
 
 TEXT_LIMIT = 3999
+
+NAME_LIMITS = {"username": 80, "icon": 2000}
 
 
 class SlackDestination(Destination):
@@ -44,28 +48,49 @@ class SlackDestination(Destination):
         assert isinstance(send, SlackSend)
         if send.template is not None and (send.text is not None or send.blocks is not None):
             yield "template excludes text and blocks: it is the whole message"
+        yield from send.flaws()
+
+    @classmethod
+    def check_keys(cls, own: frozenset[str], keys: frozenset[str]) -> Iterable[Flaw]:
+        return flaws_of_keys(own, keys)
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         if fields.get("template") is not None:
-            return _from_template(fields["template"], renderer)
-        blocks = _rendered_blocks("blocks", fields.get("blocks") or [], renderer)
-        return _message(renderer.text(fields.get("text") or "", escape, name="text"), blocks, renderer)
+            message = _from_template(fields["template"], renderer)
+        elif fields.get("text") is None and fields.get("blocks") is None:
+            link = renderer.text("{{ link }}", plain, name="link")
+            message = cls.compose_builtin(options, renderer.summary(), None, link)
+        else:
+            blocks = _rendered_blocks("blocks", fields.get("blocks") or [], renderer)
+            message = _message(renderer.text(fields.get("text") or "", escape, name="text"), blocks, renderer)
+        for key in ("username", "icon"):
+            if fields.get(key) is not None:
+                message[key] = one_line(renderer.text(fields[key], plain, name=key), NAME_LIMITS[key])
+        return message
 
     @classmethod
     def compose_builtin(
         cls, options: Block | None, summary: Summary, warning: str | None, link: str
     ) -> Message:
-        return _fitted(*builtin(summary, warning, link))
+        return _fitted(builtin(summary, warning, link))
 
     @classmethod
     def finished(cls, message: Message) -> Message:
-        return _fitted(message["text"], message.get("blocks", []))
+        return _fitted(message)
 
     @classmethod
     def text_alone(cls, message: Message) -> Message | None:
-        text = {key: value for key, value in message.items() if key != "blocks"}
-        return text if text != message else None
+        alone = {key: value for key, value in message.items() if key not in ("blocks", "attachments")}
+        if alone == message:
+            return None
+        lines = [message["text"], *(part["fallback"] for part in message.get("attachments", []))]
+        return {**alone, "text": cut("\n".join(lines), TEXT_LIMIT)}
+
+    @classmethod
+    def thread_place(cls, options: Block | None, message: Message) -> str | None:
+        assert isinstance(options, SlackOptions)
+        return None if options.channel is None else options.channel.strip().removeprefix("#")
 
     @classmethod
     def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
@@ -81,12 +106,13 @@ class SlackDestination(Destination):
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         if self._token:
-            return self._send_as_bot(message, context)
+            bot = Bot(self._token, self._api_url, self._http, context.timeout_seconds)
+            return Posting(client=bot, channel=self._channel, message=message, context=context).send()
         request = HttpRequest(
             method="POST",
             url=self._webhook_url,
             headers={"Content-Type": "application/json;charset=utf-8", "User-Agent": USER_AGENT},
-            body=json.dumps(message).encode(),
+            body=json.dumps({key: message[key] for key in CONTENT if key in message}).encode(),
         )
         response = self._http.send(request, context.timeout_seconds)
         answer = response.text
@@ -104,26 +130,6 @@ class SlackDestination(Destination):
     def close(self) -> None:
         self._http.close()
 
-    def _send_as_bot(self, message: Message, context: SendContext) -> Receipt:
-        client = Bot(self._token, self._api_url, self._http, context.timeout_seconds)
-        try:
-            client.api_call("chat.postMessage", json={**message, "channel": self._channel})
-        except SlackApiError as error:
-            response = error.response
-            word = (
-                word_in(context.mask(str(response.data.get("error"))))
-                if isinstance(response.data, dict)
-                else ""
-            )
-            if response.status_code == 200 and not word:
-                raise Unknown(
-                    "answered with something that is not Slack's", status=200, answer=client.answer
-                ) from None
-            raise refusal_error(
-                response.status_code, response.headers, word, context.at, client.answer
-            ) from None
-        return Receipt(detail="Slack answered ok", status=200, answer=client.answer)
-
 
 def _from_template(template: str, renderer: Renderer) -> Message:
     structure, text = f"{template}.blocks.yaml", f"{template}.j2"
@@ -138,17 +144,22 @@ def _message(text: str, blocks: list[dict[str, Any]], renderer: Renderer) -> Mes
     text = text.strip()
     if not text and not blocks:
         raise TemplateError("text", None, "renders to nothing, which Slack does not take")
-    words = text or renderer.within(fallback(blocks), escape) or escape(renderer.summary().headline)
-    return _fitted(words, blocks)
+    shown = text or renderer.within(fallback(blocks), escape) or escape(renderer.summary().headline)
+    return _fitted({"text": shown, "blocks": blocks})
 
 
-def _fitted(text: str, blocks: list[dict[str, Any]]) -> Message:
-    """Return a message within Slack's limits."""
-    message: Message = {"text": cut(text, TEXT_LIMIT)}
-    if blocks and (fitted := fit(blocks, message["text"])):
-        message["blocks"] = fitted
+def _fitted(message: Message) -> Message:
+    """Return a message within Slack's limits; what of blocks and attachments is empty then is left out."""
+    fitted = {**message, "text": cut(message["text"], TEXT_LIMIT)}
+    blocks = fitted["blocks"] = fit(message["blocks"], fitted["text"]) if message.get("blocks") else []
+    if not blocks:
+        del fitted["blocks"]
+    if "attachments" in message:
+        taken = fitted["text"] + words(blocks)
+        bars = [{**bar, "blocks": fit(bar["blocks"], taken)} for bar in message["attachments"]]
+        fitted["attachments"] = bars
     # Nothing that a stranger wrote is to be fetched by Slack and shown in the channel.
-    return {**message, "unfurl_links": False, "unfurl_media": False}
+    return {**fitted, "unfurl_links": False, "unfurl_media": False}
 
 
 def _rendered_blocks(name: str, value: Any, renderer: Renderer) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from hub.transport.http import retry_after_seconds
 MESSAGE_ERRORS = frozenset(
     {
         "attachment_payload_limit_exceeded",
+        "block_mismatch",
         "invalid_arguments",
         "invalid_attachments",
         "invalid_blocks",
@@ -35,24 +36,53 @@ One image that Slack cannot fetch is enough for `invalid_blocks`.
 """
 
 DESTINATION_ERRORS: Mapping[str, str] = {
+    "access_denied": "the bot may not do that; look at its scopes and at the workspace's settings",
     "account_inactive": "the bot's app or workspace is gone; install it again and set the new token",
     "action_prohibited": "an admin of the workspace forbids it; ask them, or use another channel",
     "channel_is_archived": "the channel is archived; unarchive it or use another one",
     "channel_not_found": "there is no such channel for it; create it, or invite the bot",
+    "ekm_access_denied": "admins of the workspace have suspended posting; ask them",
+    "enterprise_is_restricted": "it cannot be used from an Enterprise; install the app in a workspace",
     "invalid_auth": "the bot token is not valid; set the right one",
     "invalid_token": "the webhook URL is not valid; create a new one",
     "is_archived": "the channel is archived; unarchive it or use another one",
+    "is_inactive": "the channel is frozen, archived or deleted; use another one",
     "missing_scope": "the bot lacks the scope chat:write; add it and install the app again",
+    "no_permission": "the bot may not post there; invite it to the channel",
     "no_service": "the webhook was removed; create a new one",
+    "no_service_id": "the webhook URL is not whole; copy it again",
     "no_team": "the workspace of the webhook is gone; create a new one",
+    "not_allowed_token_type": "the token is of another kind; set the bot token, which begins with xoxb-",
     "not_authed": "no bot token arrived; set it",
     "not_in_channel": "the bot is not in the channel; invite it",
+    "posting_to_general_channel_denied": "few may post to that channel; ask an admin or use another one",
+    "restricted_action": "a setting of the workspace keeps the bot from posting; ask an admin",
+    "restricted_action_read_only_channel": "nobody may post to that channel; use another one",
+    "restricted_action_thread_only_channel": "only replies are allowed in that channel; use another one",
+    "team_access_not_granted": "the token is not for that workspace; install the app there",
+    "team_disabled": "the workspace is no longer active; use another one",
     "token_expired": "the bot token has expired; set a new one",
     "token_revoked": "the bot token was revoked; set a new one",
+    "two_factor_setup_required": "the bot's owner has to set up two-factor authentication",
+    "user_not_found": "whom the webhook posts to is gone; create a new one",
 }
 """Slack's words for: this destination accepts nothing, with what to do about it."""
 
-UNKNOWN_ERRORS = frozenset({"fatal_error", "internal_error"})
+THREAD_ERRORS = frozenset(
+    {
+        "cannot_reply_to_message",
+        "cant_broadcast_message",
+        "cant_update_message",
+        "edit_window_closed",
+        "message_not_found",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked",
+        "thread_not_found",
+    }
+)
+"""Slack's words for: the first message of a thread is gone or closed; a new one can be posted."""
+
+UNKNOWN_ERRORS = frozenset({"fatal_error", "internal_error", "update_failed"})
 """Slack's words for: something broke here, and the message may have been posted."""
 
 THROTTLED_ERRORS = frozenset({"ratelimited", "rate_limited"})

@@ -31,9 +31,9 @@ class Threads(Repository):
         its_row = threads.c.id == thread_id
         thread = self._session.connection.execute(select(threads).where(its_row)).one()
         is_leased = thread.lease_until is not None and now < thread.lease_until <= now + LONGEST_LEASE
-        if is_leased and thread.holder != claim.token:
+        if is_leased and thread.holder != _holder(claim):
             return None
-        taken = update(threads).where(its_row).values(holder=claim.token, lease_until=now + lease)
+        taken = update(threads).where(its_row).values(holder=_holder(claim), lease_until=now + lease)
         self._session.connection.execute(taken)
         is_overtaken = thread.newest_at is not None and _order(claim.event) < (
             thread.newest_at,
@@ -57,7 +57,7 @@ class Threads(Repository):
                 values["delivery_id"] = claim.id
             if not thread.is_overtaken:
                 values["newest_at"], values["newest_event"] = _order(claim.event)
-        its_row = update(threads).where(threads.c.id == thread.id, threads.c.holder == claim.token)
+        its_row = update(threads).where(threads.c.id == thread.id, threads.c.holder == _holder(claim))
         self._session.connection.execute(its_row.values(values))
         if accepted:
             is_claimed = (
@@ -67,6 +67,11 @@ class Threads(Repository):
             )
             its_delivery = update(deliveries).where(*is_claimed)
             self._session.connection.execute(its_delivery.values(accepted=list(accepted)))
+
+
+def _holder(claim: Claim) -> str:
+    """Return the name of an attempt: deliveries that are claimed together have one token."""
+    return f"{claim.id} {claim.token}"
 
 
 def _order(event: Event) -> tuple[datetime, str]:

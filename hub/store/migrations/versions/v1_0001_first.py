@@ -123,7 +123,7 @@ def _threads() -> None:
         sa.Column("kept", sa.Text()),
         sa.Column("newest_at", sa.BigInteger()),
         sa.Column("newest_event", sa.String(40)),
-        sa.Column("holder", sa.String(40)),
+        sa.Column("holder", sa.String(80)),
         sa.Column("lease_until", sa.BigInteger()),
         sa.Column("used_at", sa.BigInteger(), nullable=False),
     )
