@@ -88,11 +88,11 @@ class EmailDestination(Destination):
         super().__init__(options, name)
         self._headers = {name: value.get_secret_value() for name, value in options.headers.items()}
         self._recipients = [box.address for box in options.recipients]
-        self._mailer: Mailer = (
-            ApiMailer(options.service, options.client(KEPT_CONNECTIONS, resolver))
-            if options.service
-            else SmtpMailer(options.server, resolver)
-        )
+        self._mailer: Mailer
+        if (service := options.service) is not None:
+            self._mailer = ApiMailer(service, options.client(KEPT_CONNECTIONS, resolver))
+        else:
+            self._mailer = SmtpMailer(options.server, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         mail = mail_of({**own_parties(self.options), **message}, context, self._headers)
