@@ -41,6 +41,7 @@ _MEANT: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("messaging_service_sid", "from_number", "sender_id"), ("from",)),
     **dict.fromkeys(("phone", "phone_number", "number", "to_number"), ("recipient", "to")),
     **dict.fromkeys(("sid", "twilio_account_sid"), ("account_sid",)),
+    **dict.fromkeys(("adaptive_card", "adaptiveCard", "attachments"), ("card",)),
     "event_action": ("action",),
     "custom_details": ("details",),
     "break": ("stop",),

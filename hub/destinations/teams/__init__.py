@@ -1,0 +1,1 @@
+"""Microsoft Teams: a channel or a chat, by the webhook of a Workflow."""
