@@ -25,6 +25,9 @@ _SUMMARY: Mapping[str, Value] = {
     "tone": (Scalar(kind="text", values=tuple(tone.value for tone in Tone), path="summary.tone"),),
     "fields": (Listing(item=(_FIELD,), path="summary.fields"),),
     "note": (*TEXT, Empty.BLANK),
+    "details": (*TEXT, Empty.BLANK),
+    "time": TEXT,
+    "at": ANY,
 }
 """The fields of `summary`, the same for every event."""
 

@@ -53,7 +53,7 @@ PRINT_NONE = frozenset(
 """The filters that print the word None for null."""
 
 TEXT_FILTERS = PRINT_NONE | frozenset(
-    ("datetime", "format", "indent", "plain", "tojson", "truncate", "wordwrap", "pprint")
+    ("datetime", "format", "indent", "no_links", "plain", "tojson", "truncate", "wordwrap", "pprint")
 )
 SAME_LIST = frozenset(("list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"))
 ONE_ITEM = frozenset(("first", "last", "max", "min", "random"))

@@ -14,6 +14,8 @@ from hub.strings import shortened
 from hub.templating.times import to_datetime
 
 _LINKING = re.compile("[.@/:#](?!\u2060)")
+_LINK_LIKE = re.compile(r"://|^\W*www\.|[\w-]\.[^\W\d_]{2}", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\s@/:]+@[^\s@/:]+")
 _HTML_IN_JSON = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&'"})
 
 
@@ -61,6 +63,19 @@ def unlinked(value: Any, limit: int | None = None) -> str:
     return _LINKING.sub("\\g<0>\u2060", text)
 
 
+def no_links(value: Any) -> str:
+    """Return the text in which mail programs, which make links of `evil.example`, make none.
+
+    An address stays as it is, to be copied.
+    """
+    if value is None or isinstance(value, jinja2.Undefined):
+        return ""
+    return " ".join(
+        unlinked(word) if _LINK_LIKE.search(word) and not _ADDRESS.fullmatch(word) else word
+        for word in str(value).split(" ")
+    )
+
+
 def to_json(value: Any, indent: int | None = None) -> JsonText:
     """Return the value as JSON, as people read it."""
     return JsonText(json.dumps(value, indent=indent, ensure_ascii=False, default=as_jsonable))
@@ -96,6 +111,7 @@ def _primary(user: Any, entries_key: str, id_key: str, value_key: str) -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "datetime": to_datetime,
     "full_name": full_name,
+    "no_links": no_links,
     "plain": unlinked,
     "primary_email": primary_email,
     "primary_phone": primary_phone,

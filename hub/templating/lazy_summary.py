@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.model.summary import Summary
 
-PARTS = ("headline", "about", "tone", "fields", "note")
+PARTS = ("headline", "about", "tone", "fields", "note", "details", "time", "at")
 
 
 class SummaryField(dict[str, str]):
@@ -34,6 +34,9 @@ class LazySummary(Mapping[str, Any]):
             "tone": summary.tone.value,
             "fields": [SummaryField(label=label, value=value) for label, value in summary.fields],
             "note": summary.note,
+            "details": summary.details,
+            "time": summary.time,
+            "at": summary.at,
         }
 
     def __getitem__(self, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,3 +144,31 @@ def test_json_is_written_as_people_read_it_and_escaped_for_its_place(
 
     assert Sandbox({}).text("{{ x | tojson }}", seen, escape_of_place, name="text") == expected
     assert Sandbox({"a.j2": "{{ x | tojson }}"}).file("a.j2", seen, escape_of_place) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("evil.example joined", "evil.\u2060example joined"),
+        (
+            "go to https://evil.example/x now",
+            "go to https:\u2060/\u2060/\u2060evil.\u2060example/\u2060x now",
+        ),
+        ("www.x", "www.\u2060x"),
+        ("ada@example.com signed up", "ada@example.com signed up"),
+        ("mailto:ada@example.com", "mailto:\u2060ada@\u2060example.\u2060com"),
+        ("12.5 USD, v. 2 of A. B.", "12.5 USD, v. 2 of A. B."),
+        ("+46701740605 #general @here", "+46701740605 #general @here"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_word_that_looks_like_a_link_is_none_and_an_address_stays(text: str | None, expected: str) -> None:
+    assert Sandbox({}).text("{{ x | no_links }}", {"x": text}, plain, name="text") == expected
+
+
+def test_a_long_text_without_links_costs_little() -> None:
+    began_at = time.thread_time()
+    Sandbox({}).text("{{ x | no_links }}", {"x": "a-" * 100_000}, plain, name="text")
+
+    assert time.thread_time() - began_at < 1

@@ -71,6 +71,9 @@ def test_as_json_it_is_an_object_and_each_field_one() -> None:
         "tone": "good",
         "fields": fields,
         "note": "user_1 · 12 Jun 2026",
+        "details": "user_1",
+        "time": "12 Jun 2026",
+        "at": None,
     }
 
 

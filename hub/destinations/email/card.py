@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from markupsafe import Markup, escape
 
 from hub.model.summary import COLOURS, Summary, Tone
 from hub.strings import one_line
-from hub.templating.filters import unlinked
+from hub.templating.filters import no_links
 
 VALUE_LIMIT = 500
 
-_LINK_LIKE = re.compile(r"://|^\W*www\.|[^\W\d_][\w-]*\.[^\W\d_]{2,}", re.IGNORECASE)
-_ADDRESS = re.compile(r"[^\s@/:]+@[^\s@/:]+")
 _PREHEADER_FIELDS = 2
 _PREHEADER_FILL = Markup("&#8199;&#847;&zwnj; ") * 60
 """Mail programs show what follows a short preheader; this is nothing that is seen."""
@@ -145,11 +141,5 @@ def _fields(summary: Summary) -> list[tuple[str, str]]:
 
 
 def _unlinked(text: str) -> str:
-    """Return a text on one line in which mail programs, which make links of `evil.example`, make none.
-
-    An address stays as it is, to be copied.
-    """
-    words = one_line(text, VALUE_LIMIT).split(" ")
-    return " ".join(
-        unlinked(word) if _LINK_LIKE.search(word) and not _ADDRESS.fullmatch(word) else word for word in words
-    )
+    """Return a text on one line without what mail programs make links of."""
+    return no_links(one_line(text, VALUE_LIMIT))
