@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,20 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 def utc(moment: datetime) -> str:
     """Return a moment to the second, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment(at: datetime, zone: tzinfo) -> str:
+    """Return a moment to the minute in a time zone, for people: `12 Jun 2026, 19:12 CEST`."""
+    local = at.astimezone(zone)
+    name = local.strftime("%Z")
+    # Most zones have no letters of their own: `-03` alone would be a riddle.
+    return f"{day(at, zone)}, {local:%H:%M} {name if name.isalpha() else f'UTC{name}'}"
+
+
+def day(at: datetime, zone: tzinfo) -> str:
+    """Return the day of a moment in a time zone: `12 Jun 2026`."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y}"
 
 
 def span(seconds: float) -> str:

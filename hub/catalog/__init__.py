@@ -3,10 +3,12 @@
 A new type is one new file in `events/`, named after it:
 
     meaning             one sentence for people
-    headline            of its built-in message; `headline_by_status` overrules it by data.status
+    message             its built-in message: tone, headline, subject (`about`) and fields by their labels, as
+                        patterns (`summaries/patterns.py`) of the texts that its family in `summaries/` makes;
+                        each of its `cases` overrules keys of it
     schema              the file in `schemas/` that its data follows
     published           false where Clerk publishes no schema for the type: the one given is inferred
-    notify, secret      paths below data (`paths.py`): what a notification tells, what it must never show
+    secret              paths below data (`paths.py`) that must never be shown
     sample              its data; {"$base": "User", ...} takes `samples/User.json` and overrides keys of it
 
 Declared fields are under `properties` in a schema; an object that takes any key says
@@ -25,7 +27,8 @@ from hub.catalog.samples import (
     sample_payload,
     unknown_event_type,
 )
-from hub.catalog.summary import PROBLEM, TEST, summarise
+from hub.catalog.summaries.hub import PROBLEM, TEST
+from hub.catalog.summary import summarise
 
 __all__ = [
     "BODY_LIMIT_BYTES",

@@ -9,9 +9,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hub.model.summary import Tone
+
 FOLDER = Path(__file__).parent
 
 Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """A built-in message, its texts as patterns (`summaries/patterns.py`); `fields` by their labels."""
+
+    tone: Tone
+    headline: str
+    about: str
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,18 +32,16 @@ class EventType:
 
     `schema` describes data: a JSON Schema (draft 2020-12) complete in itself, what it shares with others
     under `$defs` and every reference a `#/$defs/NAME`. `schema_name` is its file in `schemas/`. Where
-    `published` is false the schema is inferred. `notify` and `secret` are paths below data.
-    `headline_by_status` has the headline for each value of data.status that deserves another.
+    `published` is false the schema is inferred. `secret` are paths below data. `wordings` has the built-in
+    message, under "", and that of each case that is told in other words.
     """
 
     name: str
     meaning: str
-    headline: str
-    headline_by_status: Mapping[str, str] = field(default_factory=dict, hash=False)
+    wordings: Mapping[str, Wording] = field(repr=False, hash=False)
     schema_name: str
     schema: Schema = field(repr=False, hash=False)
     published: bool
-    notify: tuple[str, ...]
     secret: tuple[str, ...]
 
     @property
@@ -57,14 +67,22 @@ def _event_type(name: str) -> EventType:
     return EventType(
         name=name,
         meaning=entry["meaning"],
-        headline=entry["headline"],
-        headline_by_status=entry.get("headline_by_status", {}),
+        wordings=_wordings(entry["message"]),
         schema_name=entry["schema"],
         schema=_bundled(entry["schema"]),
         published=entry["published"],
-        notify=tuple(entry["notify"]),
         secret=tuple(entry["secret"]),
     )
+
+
+def _wordings(entry: dict[str, Any]) -> dict[str, Wording]:
+    """Return the message of an event type and those of its cases, which overrule keys of it."""
+    cases = entry.pop("cases", {})
+    return {case: _wording({**entry, **changes}) for case, changes in {"": {}, **cases}.items()}
+
+
+def _wording(entry: dict[str, Any]) -> Wording:
+    return Wording(**{**entry, "tone": Tone(entry["tone"])})
 
 
 def read_event(name: str) -> dict[str, Any]:

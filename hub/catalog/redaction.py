@@ -71,9 +71,13 @@ class Redaction:
 
     def of_event(self, type_: str, payload: bytes | None) -> Redaction:
         """Return a redaction of these secrets and the one-time secrets of an event's payload."""
-        if payload is None:
+        if payload is None or not catalog.has_secrets(type_):
             return self
-        forms = (written_forms(secret) for secret in catalog.secret_values(type_, body_of(payload)))
+        return self.of_body(type_, body_of(payload))
+
+    def of_body(self, type_: str, body: Mapping[str, Any]) -> Redaction:
+        """Return the same of a payload that was parsed."""
+        forms = (written_forms(secret) for secret in catalog.secret_values(type_, body))
         return Redaction(secrets=tuple(chain.from_iterable(forms)), named=self.named)
 
 

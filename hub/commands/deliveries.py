@@ -14,12 +14,16 @@ from hub.client.api import RemoteHub, api_options, open_api
 from hub.client.listing import list_deliveries
 from hub.humanize import ago
 from hub.model.delivery import State
+from hub.strings import shortened
 from hub.terminal.printing import indented, inline, parse_time, say, say_json
 from hub.terminal.table import table, terminal_width
 from hub.terminal.wait import wait_in_words
 
 SHORT = 80
 """Parts of a message up to so many characters stand beside their name."""
+
+SHORT_HEADLINE = 60
+"""A headline in a list is cut to so many characters: six more columns stand beside it."""
 
 _COLOURS = {"delivered": "green", "dead": "red", "held": "yellow", "sending": "cyan", "failed": "red"}
 
@@ -60,7 +64,7 @@ def _table(page: dict[str, Any], now: datetime) -> Iterator[str]:
     if not page["items"]:
         yield "no deliveries"
         return
-    headings = ("ID", "STATE", "DESTINATION", "EVENT", "ATTEMPTS", "CREATED", "REASON")
+    headings = ("ID", "STATE", "DESTINATION", "WHAT HAPPENED", "ATTEMPTS", "CREATED", "REASON")
     yield from table(headings, (_row(item, now) for item in page["items"]), terminal_width())
     if page["next"]:
         yield f"there are more than these {len(page['items'])}: --limit shows more, --state fewer"
@@ -71,7 +75,7 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
         inline(item["id"]),
         _coloured(item["state"]),
         inline(item["destination"]),
-        inline(item["type"]),
+        shortened(inline(item["headline"]), SHORT_HEADLINE),
         str(item["attempts"]),
         ago(parse_time(item["created_at"]), now),
         wait_in_words(item["why"], now) or inline(item["reason"]),
@@ -79,9 +83,10 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
 
 
 def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
-    yield click.style(f"{inline(item['type'])} to {inline(item['destination'])}", bold=True)
+    yield click.style(f"{inline(item['headline'])}, to {inline(item['destination'])}", bold=True)
     facts = {
         "delivery": item["id"],
+        "type": item["type"],
         "event": item["event"],
         "route": item["route"],
         "state": _coloured(item["state"]),

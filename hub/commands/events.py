@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from hub import catalog
 from hub.catalog import EventType, Field
+from hub.model.event import Event
 
 _WIDEST_PATH_CHARACTERS = 60
 
@@ -47,7 +49,7 @@ def _page(event_type: EventType) -> Iterator[str]:
     yield event_type.meaning
     yield ""
     yield f"Schema: {event_type.schema_name}, {_provenance(event_type)}"
-    yield f"Built-in message: {event_type.headline}"
+    yield f"Built-in message: {_headline(event_type)}"
     yield ""
     yield click.style("Fields", bold=True)
     fields = catalog.fields_of(event_type)
@@ -57,6 +59,13 @@ def _page(event_type: EventType) -> Iterator[str]:
     yield ""
     yield click.style("Sample", bold=True)
     yield _json(catalog.sample(event_type.name))
+
+
+def _headline(event_type: EventType) -> str:
+    """Return the headline of the built-in message for the sample."""
+    name, payload, now = event_type.name, catalog.sample_payload(event_type.name), datetime.now(UTC)
+    event = Event(id="", source="", message_id="", type=name, payload=payload, received_at=now)
+    return catalog.summarise(event).headline
 
 
 def _provenance(event_type: EventType) -> str:
@@ -82,10 +91,8 @@ def _entry(event_type: EventType) -> dict[str, Any]:
         "name": event_type.name,
         "group": event_type.group,
         "meaning": event_type.meaning,
-        "headline": event_type.headline,
         "schema": event_type.schema_name,
         "published": event_type.published,
-        "notify": event_type.notify,
         "secret": event_type.secret,
     }
 

@@ -10,11 +10,13 @@ from typing import Any, BinaryIO
 
 import click
 
+from hub import catalog
 from hub.catalog.redaction import Redaction
 from hub.errors import HubError
 from hub.humanize import not_set
 from hub.ingest.route import load_rules
 from hub.model.event import Event
+from hub.model.summary import Summary
 from hub.preview.drawing import Sheet, page
 from hub.preview.dry_run import DryRun, dry_run
 from hub.preview.earlier import GivenEarlier
@@ -62,10 +64,11 @@ def command(
     earlier = None if previous is None else GivenEarlier(event=previous_event(previous, sample))
     run = dry_run(sample, rules, settings.public_url, earlier)
     redaction = rules.redaction.of_event(sample.type, sample.payload)
+    summary = catalog.summarise(sample, earlier=earlier)
     if as_json:
-        say_json(_document(run, redaction))
+        say_json(_document(run, summary, redaction))
     else:
-        for line in _page(run, redaction):
+        for line in _page(run, summary, redaction):
             say(line)
     if html_path is not None:
         _write_html(html_path, run, redaction)
@@ -73,8 +76,9 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _page(run: DryRun, redaction: Redaction) -> Iterator[str]:
+def _page(run: DryRun, summary: Summary, redaction: Redaction) -> Iterator[str]:
     yield click.style(f"{inline(run.event.type)} from {run.event.source}", bold=True)
+    yield f"  {redaction.text(summary.headline)}"
     yield from _verdicts(run, redaction)
     if not run.renderings:
         yield ""
@@ -122,9 +126,15 @@ def _message(rendering: Rendering, event: Event, redaction: Redaction) -> Iterat
         yield f"  {line}".rstrip()
 
 
-def _document(run: DryRun, redaction: Redaction) -> dict[str, Any]:
+def _document(run: DryRun, summary: Summary, redaction: Redaction) -> dict[str, Any]:
     return {
-        "event": {"type": run.event.type, "source": run.event.source},
+        "event": {
+            "type": run.event.type,
+            "source": run.event.source,
+            "about": redaction.text(summary.about),
+            "headline": redaction.text(summary.headline),
+            "tone": summary.tone.value,
+        },
         "verdicts": [
             {**asdict(verdict), "value": redaction.optional(verdict.value)}
             for verdict in run.routing.verdicts

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from hub.destinations.base import Block, Destination, InlineText, Renderer, ShownContext, TemplateName
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part
-from hub.model.summary import Summary
+from hub.model.summary import Summary, Tone
 from hub.strings import one_line
 from hub.templating.escapes import plain
 from hub.transport.standard_output import print_within
@@ -48,8 +48,9 @@ class ConsoleDestination(Destination):
     def compose_builtin(
         cls, options: Block | None, summary: Summary, warning: str | None, link: str
     ) -> Message:
-        details = ", ".join(f"{label}: {value}" for label, value in summary.fields)
-        parts = [summary.headline, f"({details})" if details else "", link, f"[{warning}]" if warning else ""]
+        sign = "⚠" if summary.tone in (Tone.BAD, Tone.WATCH) else ""
+        facts = ", ".join(filter(None, (*map(": ".join, summary.fields), summary.details)))
+        parts = [sign, summary.headline, facts and f"({facts})", link, warning and f"[{warning}]"]
         return {"text": one_line(" ".join(part for part in parts if part))}
 
     @classmethod

@@ -46,7 +46,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRecord:
-    """A stored delivery. `payload` is its event's where its message may hold secrets of that, else None.
+    """A stored delivery. `payload` is its event's; None where it was pruned, or is too large for a list.
 
     `unset` names the variables that it waits for: then it is due at no time. `version` is that of the user's
     files, which decided it; None where no rules did.

@@ -6,13 +6,11 @@ from flask import Blueprint, Response, jsonify
 
 from hub import operator
 from hub.model.delivery import State
+from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.paging import answer_page, page_of
 from hub.web.parameters import known_id
-
-LARGEST_PAYLOAD = 2**31
-"""More bytes than any payload has."""
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 blueprint.before_request(access.require_key)
@@ -33,7 +31,7 @@ def events() -> Response:
             since=since,
             limit=len(chosen.ids),
             before=before,
-            largest=LARGEST_PAYLOAD if whole else 0,
+            largest=WHOLE_PAYLOAD_BYTES if whole else LISTED_PAYLOAD_BYTES,
         )
     serialize = serializers.whole_event if whole else serializers.event
     redaction = here.redaction()

@@ -12,11 +12,10 @@ from hub.humanize import ago, counted, span, utc
 from hub.model.audit import Act
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
-from hub.model.event import Event
-from hub.model.records import EventRecord
 from hub.preview.drawing import pretty
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
+from hub.web.event_words import words_of_event
 from hub.web.markup import render_page
 from hub.web.messages import drawn, message_parts
 from hub.web.overview import overview
@@ -41,7 +40,9 @@ def status() -> Response:
     redaction = here.redaction()
     with here.store.read() as snapshot:
         health = here.health(snapshot)
-        events = [_listed(record, redaction) for record in snapshot.reports.events(limit=LAST_EVENTS)]
+        events = [
+            serializers.event(record, redaction) for record in snapshot.reports.events(limit=LAST_EVENTS)
+        ]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
@@ -67,7 +68,7 @@ def events() -> Response:
     with here.store.read() as snapshot:
         records = snapshot.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
         now = snapshot.now
-    items = [_listed(record, redaction) for record in records[:PAGE_SIZE]]
+    items = [serializers.event(record, redaction) for record in records[:PAGE_SIZE]]
     return page(
         "events.html",
         now=now,
@@ -96,7 +97,8 @@ def event(event_id: str) -> Response:
     return page(
         "event.html",
         now=facts.now,
-        event={**whole, **_summary(record, redaction)},
+        event=whole,
+        summary=words_of_event(record, redaction).summary,
         payload=None if whole["payload"] is None else pretty(whole["payload"]),
         meaning=_meaning(record.type),
         unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),
@@ -201,27 +203,6 @@ def routes() -> Response:
 def page(template: str, **values: Any) -> Response:
     """Answer a page; `live` is its own path, by which it refreshes itself."""
     return render_page(template, live=access.own_path(), **values)
-
-
-def _listed(record: EventRecord, redaction: Redaction) -> serializers.Fields:
-    return {**serializers.event(record, redaction), **_summary(record, redaction)}
-
-
-def _summary(record: EventRecord, redaction: Redaction) -> serializers.Fields:
-    """Return the event in words, without secrets; only its kind where its payload is not at hand."""
-    summary = catalog.summarise(
-        Event(
-            id=record.id,
-            source=record.source,
-            message_id=record.message_id,
-            type=record.type,
-            payload=record.payload or b"{}",
-            received_at=record.received_at,
-        )
-    )
-    own = redaction.of_event(record.type, record.payload)
-    fields = [(own.text(label), own.text(value)) for label, value in summary.fields]
-    return {"headline": own.text(summary.headline), "fields": fields}
 
 
 def _meaning(type_: str) -> str | None:

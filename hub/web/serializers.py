@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from hub import catalog
-from hub.catalog.redaction import Redaction, body_of
+from hub.catalog.redaction import Redaction
 from hub.delivery.throttle import believed
 from hub.destinations.base import find_destination
 from hub.health.assess import Area
@@ -24,6 +24,7 @@ from hub.model.routing import Verdict
 from hub.model.stats import Stats
 from hub.templating.placeholders import shown
 from hub.web.context import Health
+from hub.web.event_words import EventWords, words_of_delivery, words_of_event
 
 Fields = dict[str, Any]
 
@@ -32,12 +33,17 @@ _OWED = (State.PENDING, State.SENDING, State.HELD, State.DEAD)
 
 def event(record: EventRecord, redaction: Redaction) -> Fields:
     """Return an event as lists have it; `deliveries` counts by state."""
-    redaction = redaction.of_event(record.type, record.payload)
+    return _event(record, words_of_event(record, redaction))
+
+
+def _event(record: EventRecord, words: EventWords) -> Fields:
+    redaction = words.redaction
     return {
         "id": record.id,
         "source": record.source,
         "message_id": record.message_id,
         "type": record.type,
+        **words.fields,
         "received_at": record.received_at,
         "version": record.version,
         "routes": [verdict.route for verdict in record.verdicts if verdict.matched],
@@ -48,25 +54,28 @@ def event(record: EventRecord, redaction: Redaction) -> Fields:
 
 def whole_event(record: EventRecord, redaction: Redaction) -> Fields:
     """Return an event alone: with its payload, null once it was pruned."""
-    payload = None if record.payload is None else catalog.mask_body(record.type, body_of(record.payload))
-    return {**event(record, redaction), "payload": redaction.anything(payload)}
+    words = words_of_event(record, redaction)
+    payload = None if record.payload is None else catalog.mask_body(record.type, words.body)
+    return {**_event(record, words), "payload": redaction.anything(payload)}
 
 
 def deliveries(records: Iterable[DeliveryRecord], redaction: Redaction, facts: Facts) -> Iterator[Fields]:
     """Yield deliveries as lists have them; the secrets of an event are looked for once."""
-    of_event: dict[str, Redaction] = {}
+    of_event: dict[str, EventWords] = {}
     for record in records:
         if record.event not in of_event:
-            of_event[record.event] = redaction.of_event(record.type, record.payload)
+            of_event[record.event] = words_of_delivery(record, redaction)
         yield _delivery(record, of_event[record.event], facts)
 
 
-def _delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
+def _delivery(record: DeliveryRecord, words: EventWords, facts: Facts) -> Fields:
     """Return a delivery as lists have it. `facts` say why it waits."""
+    redaction = words.redaction
     return {
         "id": record.id,
         "event": record.event,
         "type": record.type,
+        **words.fields,
         "route": record.route,
         "destination": record.destination,
         "state": record.state.value,
@@ -83,10 +92,10 @@ def _delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fie
 
 def whole_delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
     """Return a delivery alone: with its attempts, oldest first."""
-    redaction_of_event = redaction.of_event(record.type, record.payload)
+    words = words_of_delivery(record, redaction)
     return {
-        **_delivery(record, redaction_of_event, facts),
-        "attempt_list": [_attempt(attempt, redaction_of_event) for attempt in record.attempt_list],
+        **_delivery(record, words, facts),
+        "attempt_list": [_attempt(attempt, words.redaction) for attempt in record.attempt_list],
     }
 
 

@@ -128,7 +128,7 @@ def test_a_message_that_is_not_expected_fails_the_case(run_cases) -> None:
     assert result.exit_code == 1
     assert (
         "✗ one\n  routes.test.yaml:1:3: log (console) by unmatched: this message is not expected\n"
-        "    actual    New organization"
+        "    actual    Harbor & Pine was created"
     ) in result.stdout
 
 

@@ -63,9 +63,11 @@ def test_deliveries_are_listed_and_shown(operate, triggered, delivery_of):
     listed = operate("deliveries", "--destination", "crm", "--state", "delivered")
     shown = operate("deliveries", item["id"])
 
-    assert re.match(r"ID +STATE +DESTINATION +EVENT +ATTEMPTS +CREATED +REASON\n", listed.stdout)
-    assert re.search(rf"^{item['id']}  delivered  crm +user.created  1 ", listed.stdout, re.MULTILINE)
-    assert shown.stdout.startswith("user.created to crm\n")
+    assert re.match(r"ID +STATE +DESTINATION +WHAT HAPPENED +ATTEMPTS +CREATED +REASON\n", listed.stdout)
+    assert re.search(
+        rf"^{item['id']}  delivered  crm +Mara Lindqvist signed up  1 ", listed.stdout, re.MULTILINE
+    )
+    assert shown.stdout.startswith("Mara Lindqvist signed up, to crm\n")
     assert re.search(r"^  1\.  \S+  delivered  200  after ", shown.stdout, re.MULTILINE)
     assert "\n     taken by the fake\n" in shown.stdout
     assert "\nMessage\n  method: POST\n" in shown.stdout
@@ -314,7 +316,7 @@ def test_while_the_file_on_disk_is_broken_every_command_goes_by_what_serves(
         ("pause", "crm"): "crm is paused",
         ("resume", "crm"): "crm goes on",
         ("deliveries", "--limit", "1"): "dlv_",
-        ("deliveries", delivery): "user.created to crm",
+        ("deliveries", delivery): "Mara Lindqvist signed up, to crm",
         ("replay", event): "1 new delivery",
         ("retry", "--state", "dead", "--since", "1s"): "will be sent again",
         ("send-test", "crm"): "delivered to crm",

@@ -109,7 +109,7 @@ def test_a_template_that_fails_shows_what_would_happen_instead(run, tmp_path):
     assert f"  {message}, the delivery would be dead\n" in result.stdout
     message = "template failed: email/welcome.txt.j2:1: division by zero"
     assert f"  {message}; the built-in message would go out instead:\n" in result.stdout
-    assert "  Subject: New user\n" in result.stdout
+    assert "  Subject: Mara Lindqvist signed up\n" in result.stdout
 
 
 def test_an_unknown_event_is_wrong_usage_and_says_what_was_meant(run):
@@ -240,7 +240,13 @@ def test_control_characters_of_strangers_do_not_reach_the_terminal(run):
 def test_json_is_for_tools(run, tmp_path):
     document = json.loads(run("preview", "user.created", "--json", env=welcoming(tmp_path)).stdout)
 
-    assert document["event"] == {"type": "user.created", "source": "clerk"}
+    assert document["event"] == {
+        "type": "user.created",
+        "source": "clerk",
+        "about": "Mara Lindqvist, mara.lindqvist@example.com",
+        "headline": "Mara Lindqvist signed up",
+        "tone": "good",
+    }
     assert [verdict["matched"] for verdict in document["verdicts"]] == [True, True]
     assert [message["destination"] for message in document["messages"]] == ["team", "crm", "mail"]
     assert document["messages"][2]["message"]["subject"] == "Welcome, Mara!"

@@ -79,7 +79,7 @@ def test_where_the_text_is_refused_too_the_built_in_message_goes_out(store: Stor
         )
         (message,) = receiver.messages
 
-    assert message.blocks[0]["text"]["text"] == "New user"
+    assert message.blocks[0]["text"]["text"] == "A user signed up"
     assert record.degraded == "Slack answered 400 invalid_blocks; the built-in message was sent"
     assert len(record.attempt_list) == 1
 
@@ -90,7 +90,7 @@ def test_a_text_that_is_refused_leaves_only_the_built_in_message(store: Store) -
         requests = [json.loads(request.body)["text"] for request in receiver.http.received]
 
     assert requests[0] == "Ada signed up"
-    assert requests[1].startswith("New user")
+    assert requests[1].startswith("A user signed up")
 
 
 def test_what_is_refused_in_every_form_is_dead(store: Store) -> None:
@@ -107,7 +107,7 @@ def test_a_built_in_message_that_is_refused_goes_out_as_text(store: Store) -> No
         record = settled(store, rules(slack(receiver), {}), State.DELIVERED)
         (message,) = receiver.messages
 
-    assert (message.blocks, message.text[:8]) == ((), "New user")
+    assert (message.blocks, message.text[:16]) == ((), "A user signed up")
     assert record.degraded == "Slack answered 400 invalid_blocks; its text was sent alone"
 
 

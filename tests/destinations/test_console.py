@@ -9,7 +9,7 @@ from sending import attempt
 
 from hub.destinations.console import ConsoleDestination, ConsoleOptions, ConsoleSend
 from hub.errors import Retry, Unknown
-from hub.model.summary import Summary
+from hub.model.summary import Summary, Tone
 
 
 def composed(renderer, fields, **event):
@@ -38,10 +38,17 @@ def test_a_template_is_printed_on_one_line(renderer):
 
 
 def test_the_built_in_message_is_one_line():
-    summary = Summary(headline="Ada\njoined", fields=(("Email", "a@x.test"), ("Via", "web")))
+    summary = Summary(headline="Ada\njoined", fields=(("Email", "a@x.test"), ("Via", "web")), details="usr_1")
     message = ConsoleDestination.compose_builtin(None, summary, "bad", "https://hub.test/e/1")
 
-    assert message == {"text": "Ada joined (Email: a@x.test, Via: web) https://hub.test/e/1 [bad]"}
+    assert message == {"text": "Ada joined (Email: a@x.test, Via: web, usr_1) https://hub.test/e/1 [bad]"}
+
+
+@pytest.mark.parametrize(("tone", "sign"), [("good", ""), ("plain", ""), ("watch", "⚠ "), ("bad", "⚠ ")])
+def test_somebody_who_should_look_sees_a_sign(tone, sign):
+    summary = Summary(headline="Ada left", tone=Tone(tone))
+
+    assert ConsoleDestination.compose_builtin(None, summary, None, "") == {"text": f"{sign}Ada left"}
 
 
 @pytest.mark.parametrize(

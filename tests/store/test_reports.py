@@ -13,7 +13,7 @@ from sqlalchemy import update
 from hub.errors import NotFound
 from hub.model.delivery import State
 from hub.store.open import open_store
-from hub.store.repositories.reports import MANY
+from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES, MANY
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -174,14 +174,19 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
     assert all("INDEX ix_deliveries_" in step for step in scans)
 
 
-def test_only_payloads_that_may_hold_secrets_are_read_with_their_deliveries(store: Store) -> None:
-    secret, plain = given.event("invitation.created"), given.event("user.created")
-    for event in (secret, plain):
+def test_a_list_of_deliveries_has_payloads_but_for_large_ones_without_secrets(store: Store) -> None:
+    large = {"id": "x", "note": "n" * LISTED_PAYLOAD_BYTES}
+    secret, plain = given.event("invitation.created", data=large), given.event("user.created")
+    too_large = given.event("user.updated", data=large)
+    for event in (secret, plain, too_large):
         store.write(lambda t, event=event: given.keep(t, event, given.routing("log")))
     with store.read() as snapshot:
-        listed = {record.type: record.payload for record in snapshot.reports.deliveries()}
-        (one,) = snapshot.reports.deliveries(event=secret.id)
-        alone = snapshot.reports.delivery(one.id)
+        listed = {record.event: record for record in snapshot.reports.deliveries()}
+        alone = snapshot.reports.delivery(listed[too_large.id].id)
 
-    assert listed == {"invitation.created": secret.payload, "user.created": None}
-    assert alone.payload == secret.payload
+    assert {event_id: record.payload for event_id, record in listed.items()} == {
+        secret.id: secret.payload,
+        plain.id: plain.payload,
+        too_large.id: None,
+    }
+    assert alone.payload == too_large.payload

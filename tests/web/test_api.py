@@ -25,6 +25,9 @@ DELIVERY_KEYS = [
     "id",
     "event",
     "type",
+    "about",
+    "headline",
+    "tone",
     "route",
     "destination",
     "state",
@@ -74,6 +77,9 @@ def test_a_delivery_has_the_fields_that_are_promised(world: World, client: Flask
         "crm",
     )
     assert (listed["state"], listed["attempts"], listed["degraded"]) == ("pending", 0, False)
+    assert listed["about"] == "ada@example.com"
+    assert listed["headline"] == "ada@example.com joined the waitlist"
+    assert listed["tone"] == "good"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["created_at"])
 
 
@@ -129,6 +135,19 @@ def test_a_destination_says_why_all_that_it_is_owed_waits(client: FlaskClient) -
     codes = {item["name"]: item["why"]["code"] for item in get(client, "/api/destinations")["items"]}
 
     assert codes == {"crm": "no_worker", "log": "no_worker", "growth": "not_configured"}
+
+
+def test_events_and_deliveries_say_what_happened_without_secrets(world: World, client: FlaskClient) -> None:
+    url = "https://accounts.example.com/accept?ticket=abc"
+    sent = world.send(
+        client, payload("waitlistEntry.created", email_address=f"see {url}", invitation={"url": url})
+    )
+    words = {"about": "see ••••••", "headline": "see •••••• joined the waitlist", "tone": "good"}
+
+    for path in ("/api/events", "/api/deliveries"):
+        (item, *_) = get(client, path)["items"]
+        assert {key: item[key] for key in words} == words
+    assert get(client, f"/api/events/{sent['event']}")["headline"] == words["headline"]
 
 
 def test_an_event_tells_why_a_route_did_not_take_it(world: World, client: FlaskClient) -> None:

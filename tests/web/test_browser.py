@@ -91,7 +91,7 @@ def test_a_dead_letter_is_found_and_retried(hub: Hub, page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="1 thing needs you")).to_be_visible(timeout=10_000)
     page.get_by_role("link", name="Show them").click()
-    page.get_by_role("link", name="waitlist → crm").click()
+    page.get_by_role("link", name="ada@example.com joined the waitlist").click()
     expect(page.get_by_text("answered 410 Gone").first).to_be_visible()
     page.get_by_role("button", name="Retry").click()
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -43,6 +44,9 @@ _EVENT_COLUMNS = (
 
 LISTED_PAYLOAD_BYTES = 16 * 1024
 """A list says whom an event is about for payloads up to this size; one event alone has all of its own."""
+
+WHOLE_PAYLOAD_BYTES = 2**31 - 1
+"""More bytes than any payload has."""
 
 ERRORS_LOOKED_AT, ERROR_LIMIT = 50, 200
 """So many deliveries of a destination are asked for their last error, which is cut to so many characters."""
@@ -151,7 +155,7 @@ class Reports(Repository):
             .order_by(deliveries.c.id.desc())
         )
         return [
-            (delivery_id, message + (payload if catalog.has_secrets(type_) else 0))
+            (delivery_id, message + (payload if _is_listed(type_, payload) else 0))
             for delivery_id, type_, message, payload in self._session.connection.execute(statement)
         ]
 
@@ -185,7 +189,7 @@ class Reports(Repository):
         statement = select(*others, message).where(deliveries.c.id.in_(chosen))
         statement = statement.order_by(deliveries.c.id.desc())
         rows = self._session.connection.execute(statement).all()
-        payloads = self._payloads_with_secrets(rows)
+        payloads = self._payloads(rows, LISTED_PAYLOAD_BYTES)
         return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
 
     def _is_many(self, conditions: Sequence[ColumnElement[bool]]) -> bool:
@@ -193,10 +197,15 @@ class Reports(Repository):
         some = select(literal(1)).select_from(deliveries).where(*conditions).limit(MANY).subquery()
         return self._session.connection.execute(select(func.count()).select_from(some)).scalar_one() == MANY
 
-    def _payloads_with_secrets(self, rows: Sequence[Any]) -> dict[str, bytes]:
-        """Return the payloads, by event, of those deliveries whose event's type has one-time secrets."""
-        ids = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
-        payloads = select(events.c.id, events.c.payload).where(events.c.id.in_(ids))
+    def _payloads(self, rows: Sequence[Any], largest: int) -> dict[str, bytes]:
+        """Return the payloads of the events of some deliveries, by event.
+
+        Those with more bytes than `largest` are left out, but for types that may have one-time secrets.
+        """
+        ids = {row.event_id for row in rows}
+        with_secrets = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
+        is_read = or_(func.length(events.c.payload) <= largest, events.c.id.in_(with_secrets))
+        payloads = select(events.c.id, events.c.payload).where(events.c.id.in_(ids), is_read)
         return dict(self._session.connection.execute(payloads).all()) if ids else {}
 
     def delivery(self, delivery_id: str) -> DeliveryRecord:
@@ -209,7 +218,7 @@ class Reports(Repository):
         tried = self._session.connection.execute(
             select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
         )
-        payload = self._payloads_with_secrets([row]).get(row.event_id)
+        payload = self._payloads([row], WHOLE_PAYLOAD_BYTES).get(row.event_id)
         return _delivery_record(row, payload, tuple(_attempt_record(attempt) for attempt in tried))
 
     # -- the whole ----------------------------------------------------------------------------
@@ -270,7 +279,7 @@ class Reports(Repository):
         row = self._session.connection.execute(failed).first()
         if row is None:
             return None
-        payload = self._payloads_with_secrets([row]).get(row.event_id)
+        payload = self._payloads([row], 0).get(row.event_id)
         return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.detail), ERROR_LIMIT)
 
     def pending_destinations(self) -> list[str]:
@@ -284,6 +293,11 @@ class Reports(Repository):
             name = self._session.connection.execute(following).scalar()
             names += [name] if name is not None else []
         return names
+
+
+def _is_listed(type_: str, payload_bytes: int) -> bool:
+    """Return True where a list reads a payload: it has the words for its event, or secrets to mask."""
+    return payload_bytes <= LISTED_PAYLOAD_BYTES or catalog.has_secrets(type_)
 
 
 def _events(statement: Select[Any], type_: str | None, since: datetime | None) -> Select[Any]:

@@ -1,0 +1,137 @@
+"""The hub's own events: a test message, and problems with their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from hub.catalog.event_types import Wording
+from hub.catalog.summaries import reading
+from hub.catalog.summaries.facts import Data, Facts, Occurrence
+from hub.humanize import counted, day, moment, span
+from hub.model.finding import HUB, WAITING_CODES
+from hub.model.summary import Tone
+
+TEST = "hub.test"
+PROBLEM = "hub.problem"
+
+_TONES = {"bad": Tone.BAD, "watch": Tone.WATCH}
+
+_ONE = {
+    "Waiting": "{waiting}",
+    "Last answer": "{answer}",
+    "Reason": "{reason}",
+    "Next try": "{next_try}",
+}
+_OVER = {"Sent since": "{sent}"}
+
+
+def test(occurrence: Occurrence) -> tuple[Facts, Wording]:
+    """Return the facts of a `hub.test` and its message."""
+    destination = reading.text(occurrence.data, "destination")
+    headline = "Test message from your hub[ to {destination}]"
+    return (
+        Facts(texts={"destination": destination}, details=("[TEST] It works; nothing to do",)),
+        Wording(tone=Tone.PLAIN, headline=headline, about="{destination|Test}"),
+    )
+
+
+def problem(occurrence: Occurrence) -> tuple[Facts, Wording]:
+    """Return the facts of a `hub.problem` and its message: of one finding, of several, or of their end.
+
+    Its data has `findings` as the API answers them; what more they have is in `problem_event.py`.
+    """
+    findings = reading.items(occurrence.data, "findings")
+    if len(findings) == 1:
+        return _of_one(findings[0], occurrence)
+    if findings:
+        return _of_several(findings)
+    texts = {"headline": reading.text(occurrence.data, "headline")}
+    headline = "{headline|The hub has a problem}"
+    return Facts(texts=texts), Wording(tone=Tone.BAD, headline=headline, about="{headline|The hub}")
+
+
+MESSAGES: Mapping[str, Callable[[Occurrence], tuple[Facts, Wording]]] = {TEST: test, PROBLEM: problem}
+
+
+def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
+    headline, about = reading.text(finding, "headline"), _subject(finding)
+    if _is_over(finding):
+        lasted = reading.value(finding, "lasted_seconds")
+        after = span(lasted) if isinstance(lasted, int | float) and lasted > 0 else ""
+        texts = {"headline": headline, "about": about, "after": after, "sent": _deliveries(finding, "sent")}
+        wording = Wording(
+            tone=Tone.GOOD,
+            headline="{headline|A problem is over}[ after {after}]",
+            about="{about}",
+            fields=_OVER,
+        )
+        return Facts(texts=texts), wording
+    answer = reading.text(finding, "last_answer")
+    texts = {
+        "headline": headline,
+        "about": about,
+        "since": "" if " since " in headline else _clock(finding, "since", occurrence),
+        "waiting": _waiting(finding),
+        "answer": answer,
+        "reason": "" if answer else reading.text(finding, "reason"),
+        "next_try": _clock(finding, "next_try", occurrence),
+    }
+    cure = reading.text(finding, "cure")
+    headline = "{headline|The hub has a problem}[ since {since}]"
+    wording = Wording(tone=_tone(finding), headline=headline, about="{about}", fields=_ONE)
+    return Facts(texts=texts, details=(cure and f"What to do: {cure}",)), wording
+
+
+def _of_several(findings: list[Data]) -> tuple[Facts, Wording]:
+    """Tell those that are open first; those that are over alone where nothing else is."""
+    open_ones = [finding for finding in findings if not _is_over(finding)]
+    subjects = ", ".join(dict.fromkeys(map(_subject, open_ones or findings)))
+    in_order = [*open_ones, *filter(_is_over, findings)]
+    texts = {
+        f"finding_{number}": reading.text(finding, "headline") for number, finding in enumerate(in_order)
+    }
+    things = counted(len(open_ones or findings), "thing")
+    verbs = ("needs you" if len(open_ones) == 1 else "need you") if open_ones else "are all right again"
+    tones = set(map(_tone, open_ones))
+    wording = Wording(
+        tone=next((tone for tone in (Tone.BAD, Tone.WATCH, Tone.PLAIN) if tone in tones), Tone.GOOD),
+        headline="{things} {verbs}: {subjects}",
+        about="{subjects}",
+        fields={_subject(finding): f"{{finding_{number}}}" for number, finding in enumerate(in_order)},
+    )
+    return Facts(texts={**texts, "things": things, "verbs": verbs, "subjects": subjects}), wording
+
+
+def _subject(finding: Data) -> str:
+    subject = reading.text(finding, "subject")
+    return "the hub" if subject in ("", HUB) else subject
+
+
+def _is_over(finding: Data) -> bool:
+    return reading.value(finding, "over") is True
+
+
+def _tone(finding: Data) -> Tone:
+    return _TONES.get(reading.text(finding, "severity"), Tone.PLAIN)
+
+
+def _waiting(finding: Data) -> str:
+    codes = [code.value for code in WAITING_CODES]
+    return _deliveries(finding, "count") if reading.text(finding, "code") in codes else ""
+
+
+def _deliveries(finding: Data, key: str) -> str:
+    count = reading.value(finding, key)
+    is_count = isinstance(count, int) and not isinstance(count, bool) and count > 0
+    return counted(count, "delivery", "deliveries") if is_count else ""
+
+
+def _clock(finding: Data, key: str, occurrence: Occurrence) -> str:
+    """Return the time of day of a moment, with its date where that is another day than the event's."""
+    try:
+        at = datetime.fromisoformat(reading.text(finding, key))
+        is_today = day(at, occurrence.zone) == day(occurrence.at, occurrence.zone)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{at.astimezone(occurrence.zone):%H:%M}" if is_today else moment(at, occurrence.zone)

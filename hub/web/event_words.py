@@ -1,0 +1,58 @@
+"""The words for stored events and for those of deliveries, made when they are read, every secret masked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from hub import catalog
+from hub.catalog.redaction import Redaction
+from hub.model.event import Event
+from hub.model.records import DeliveryRecord, EventRecord
+from hub.model.summary import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventWords:
+    """An event's summary without its secrets, its parsed payload with them, and a redaction that knows them.
+
+    Without a payload, because it was pruned or is too large for a list, the summary tells the kind alone.
+    """
+
+    summary: Summary
+    body: Mapping[str, Any]
+    redaction: Redaction
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The part of the summary that lists have."""
+        summary = self.summary
+        return {"about": summary.about, "headline": summary.headline, "tone": summary.tone.value}
+
+
+def words_of_event(record: EventRecord, redaction: Redaction) -> EventWords:
+    """Return the words for a stored event."""
+    return _words(record.type, record.payload, record.received_at, redaction)
+
+
+def words_of_delivery(record: DeliveryRecord, redaction: Redaction) -> EventWords:
+    """Return the words for the event of a delivery."""
+    return _words(record.type, record.payload, record.created_at, redaction)
+
+
+def _words(type_: str, payload: bytes | None, at: datetime, redaction: Redaction) -> EventWords:
+    event = Event(id="", source="", message_id="", type=type_, payload=payload or b"{}", received_at=at)
+    own = redaction.of_body(type_, event.body)
+    return EventWords(summary=_masked(catalog.summarise(event), own), body=event.body, redaction=own)
+
+
+def _masked(summary: Summary, redaction: Redaction) -> Summary:
+    return replace(
+        summary,
+        headline=redaction.text(summary.headline),
+        about=redaction.text(summary.about),
+        fields=tuple((redaction.text(label), redaction.text(value)) for label, value in summary.fields),
+        details=redaction.text(summary.details),
+    )
