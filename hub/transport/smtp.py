@@ -13,22 +13,19 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from hub.errors import About, Pause, Reject, Retry, SendError, Unknown
 from hub.strings import is_loopback, one_line
-from hub.transport.deadline import Deadline, connect
+from hub.transport.deadline import Deadline
 from hub.transport.failures import connection_reason, root_cause
 from hub.transport.smtp_replies import is_about_mail, sender_error
-from hub.transport.smtp_url import MailServer, Tls
+from hub.transport.smtp_sessions import Client, Sessions, expect
+from hub.transport.smtp_url import MailServer
 
 REPLY_LIMIT = 160
 BLOCKED_PORTS = frozenset({25, 465, 587})
 """Ports of SMTP that many platforms leave closed to what runs on them."""
 BLOCKED = "this platform may block SMTP: try port 2525 in smtp_url, or provider and api_key instead of it"
-
-QUIT_SECONDS = 1.0
-"""The time that a server may take to say goodbye: by then every mail is settled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,54 +81,32 @@ class Submission:
         """All that the server replied about recipients."""
         return "; ".join(self.answers)
 
-    def send(self, recipients: list[str], deadline: Deadline) -> None:
-        """Submit the mail for each recipient within the deadline.
+    def send(self, recipients: list[str], sessions: Sessions, deadline: Deadline) -> None:
+        """Submit the mail for each recipient within the deadline, over one session.
 
         Raises SendError where the others cannot be tried now.
         """
-        with self._session(deadline) as smtp:
+        with self._translated(deadline):
+            client = sessions.take(deadline)
+        try:
             for count, recipient in enumerate(recipients, 1):
                 with self._translated(deadline):
-                    self._transact(smtp, recipient, recipients[count:], deadline)
+                    self._transact(client, recipient, recipients[count:], deadline)
+        except BaseException:
+            client.close()
+            raise
+        sessions.keep(client)
 
-    @contextlib.contextmanager
-    def _session(self, deadline: Deadline) -> Iterator[_Client]:
-        with self._translated(deadline):
-            smtp = _Client(self.server)
-        try:
-            with self._translated(deadline):
-                self._introduce(smtp)
-            yield smtp
-            with contextlib.suppress(smtplib.SMTPException, OSError):
-                # Everything is settled: a QUIT that fails or hangs changes nothing.
-                deadline.shorten(QUIT_SECONDS)
-                smtp.quit()
-        finally:
-            smtp.close()
-
-    def _introduce(self, smtp: _Client) -> None:
-        """Say EHLO, start TLS and log in, as the server and its URL ask for."""
-        _expect(250, smtp.ehlo())
-        tls = self.server.tls
-        if tls in (Tls.REQUIRED, Tls.OFFERED):
-            if smtp.has_extn("starttls"):
-                smtp.starttls(context=self.server.certificates.context())
-                _expect(250, smtp.ehlo())
-            elif tls is Tls.REQUIRED:
-                raise Pause("the mail server offers no STARTTLS, which this smtp_url needs")
-        if self.server.user:
-            smtp.login(self.server.user, self.server.password)
-        if self.utf8 and not smtp.has_extn("smtputf8"):
-            raise Reject("the mail server takes no addresses with letters beyond ASCII")
-
-    def _transact(self, smtp: _Client, recipient: str, rest: list[str], deadline: Deadline) -> None:
+    def _transact(self, smtp: Client, recipient: str, rest: list[str], deadline: Deadline) -> None:
         """Make one transaction; a refusal of the recipient or the mail is kept and ends only this one.
 
         `rest` are the recipients that come after it.
         """
+        if self.utf8 and not smtp.has_extn("smtputf8"):
+            raise Reject("the mail server takes no addresses with letters beyond ASCII")
         if self.refused:
             smtp.rset()
-        _expect(250, smtp.mail(envelope_address(self.sender), ["SMTPUTF8"] if self.utf8 else []))
+        expect(250, smtp.mail(envelope_address(self.sender), ["SMTPUTF8"] if self.utf8 else []))
         steps: list[tuple[Callable[[], tuple[int, bytes]], tuple[int, ...]]] = [
             (lambda: smtp.rcpt(envelope_address(recipient)), (250, 251, 252)),
             (lambda: smtp.docmd("DATA"), (354,)),
@@ -146,7 +121,7 @@ class Submission:
         self.answers.append(f"{recipient}: {code} {self._quoted(reply)}")
 
     def _send_mail(
-        self, smtp: _Client, recipient: str, rest: list[str], deadline: Deadline
+        self, smtp: Client, recipient: str, rest: list[str], deadline: Deadline
     ) -> tuple[int, bytes]:
         """Send the mail and the final dot; from there on a lost connection means an unknown outcome."""
         smtp.send(re.sub(rb"(?m)^\.", b"..", self.mail) + b".\r\n")
@@ -228,37 +203,9 @@ class Submission:
         return Retry(reason, accepted=self.accepted)
 
 
-class _Client(smtplib.SMTP):
-    """smtplib's client on connections that keep to the deadline."""
-
-    def __init__(self, server: MailServer) -> None:
-        self._tls = server.tls
-        self._certificates = server.certificates
-        # Left to itself smtplib looks up this machine's own name, which may take long.
-        super().__init__(server.host, server.port, local_hostname=_own_name())
-
-    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
-        """Return the server's greeting."""
-        connection = connect(host, port)
-        if self._tls is Tls.IMPLICIT:
-            connection = self._certificates.context().wrap_socket(connection, server_hostname=host)
-        self.sock, self.file = connection, None
-        return self.getreply()
-
-
 def unreached_reason(reason: str, server: MailServer) -> str:
     """Return the reason for a server that no connection reaches, with what mostly stands in the way."""
     rest = reason.removeprefix("could not connect")
     if server.port not in BLOCKED_PORTS or is_loopback(server.host) or rest == reason:
         return reason
     return f"could not connect to {server.host}:{server.port}{rest}; {BLOCKED}"
-
-
-def _expect(code: int, answer: tuple[int, bytes]) -> None:
-    if answer[0] != code:
-        raise smtplib.SMTPResponseException(*answer)
-
-
-def _own_name() -> str:
-    name = socket.gethostname()
-    return name if "." in name and name.isascii() else "[127.0.0.1]"

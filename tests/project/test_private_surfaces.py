@@ -46,6 +46,7 @@ from hub.store.engine import driver
 from hub.transport.deadline import connect, deadline_after, tls_context
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse
 from hub.transport.smtp import Submission
+from hub.transport.smtp_sessions import Sessions
 from hub.transport.smtp_url import parse_smtp_url
 from hub.web.server.memory_socket import MemorySocket
 from hub.web.server.serve import GUNICORN_VARIABLES
@@ -150,18 +151,19 @@ def test_urllib3_logs_paths_under_one_name(caplog: pytest.LogCaptureFixture) -> 
     assert {record.name for record in caplog.records if "/secret" in record.getMessage()} == {name}
 
 
-@relied_on_by("hub/transport/smtp.py", "smtplib connecting by SMTP.connect, into sock and file")
+@relied_on_by("hub/transport/smtp_sessions.py", "smtplib connecting by SMTP.connect, into sock and file")
 def test_smtplib_connects_by_connect() -> None:
     with SmtpServer() as server:
+        place = parse_smtp_url(f"smtp://nowhere.test:{server.port}?starttls=never")
         submission = Submission(
-            server=parse_smtp_url(f"smtp://nowhere.test:{server.port}?starttls=never"),
+            server=place,
             sender="a@x.test",
             mail=b"Subject: hi\r\n\r\nhi\r\n",
             utf8=False,
             accepted=[],
         )
         with deadline_after(5.0, loopback) as deadline:
-            submission.send(["b@x.test"], deadline)
+            submission.send(["b@x.test"], Sessions(place), deadline)
 
     assert submission.accepted == ["b@x.test"]
 

@@ -33,6 +33,7 @@ class Script:
     ehlo: str = ""
     auth: str = ""
     mail: str = ""
+    rset: str = ""
     rcpt: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
     dot: str = ""
@@ -77,9 +78,11 @@ class SmtpServer:
         self.script = script or Script()
         self.login = login
         self.connections = 0
+        self.quits = 0
         self.port = 0
         self._tls = tls
         self._implicit_tls = implicit_tls
+        self._sessions: set[_Session] = set()
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -97,6 +100,15 @@ class SmtpServer:
     def url(self) -> str:
         """Its address for routes.yaml, without a login."""
         return f"{'smtps' if self._implicit_tls else 'smtp'}://127.0.0.1:{self.port}"
+
+    @property
+    def open_connections(self) -> int:
+        """The number of clients that have not left."""
+        return len(self._sessions)
+
+    def hang_up(self) -> None:
+        """Close every connection, as servers do that have waited for long."""
+        self._loop.call_soon_threadsafe(lambda: [session.hang_up() for session in self._sessions])
 
     @property
     def mails(self) -> list[ReceivedMail]:
@@ -122,7 +134,9 @@ class SmtpServer:
 
     def _new_session(self) -> SMTP:
         self.connections += 1
-        return _Session(self, None if self._implicit_tls else self._tls, self._loop)
+        session = _Session(self, None if self._implicit_tls else self._tls, self._loop)
+        self._sessions.add(session)
+        return session
 
     def _close_sessions(self) -> None:
         tasks = asyncio.all_tasks(self._loop)
@@ -150,6 +164,13 @@ class _Session(SMTP):
             data_size_limit=1_000_000,
             loop=loop,
         )
+
+    def hang_up(self) -> None:
+        self._writer.transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server._sessions.discard(self)
+        super().connection_lost(error)
 
     async def push(self, status: Any) -> None:
         text = status if isinstance(status, bytes) else str(status).encode()
@@ -189,7 +210,12 @@ class _Session(SMTP):
         if not await self._scripted(self._server.script.data):
             await super().smtp_DATA(arg)
 
+    async def smtp_RSET(self, arg: str) -> None:
+        if not await self._scripted(self._server.script.rset):
+            await super().smtp_RSET(arg)
+
     async def smtp_QUIT(self, arg: str) -> None:
+        self._server.quits += 1
         if not await self._scripted(self._server.script.quit):
             await super().smtp_QUIT(arg)
 

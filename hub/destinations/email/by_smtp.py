@@ -9,6 +9,7 @@ from hub.errors import About, Reject, Retry
 from hub.model.delivery import Receipt, SendContext
 from hub.transport.deadline import Resolver, deadline_after
 from hub.transport.smtp import Refusal, Submission
+from hub.transport.smtp_sessions import Sessions
 from hub.transport.smtp_url import MailServer
 
 
@@ -17,6 +18,7 @@ class SmtpMailer:
 
     def __init__(self, server: MailServer, resolver: Resolver) -> None:
         self._server = server
+        self._sessions = Sessions(server)
         self._resolver = resolver
 
     def send(self, mail: Mail, context: SendContext) -> Receipt:
@@ -34,11 +36,11 @@ class SmtpMailer:
         missing = [address for address in recipients if address not in context.accepted]
         if missing:
             with deadline_after(context.timeout_seconds, self._resolver) as deadline:
-                submission.send(missing, deadline)
+                submission.send(missing, self._sessions, deadline)
         return _receipt(submission)
 
     def close(self) -> None:
-        """Let go of nothing: each submission has a connection of its own."""
+        self._sessions.close()
 
 
 def _receipt(submission: Submission) -> Receipt:
