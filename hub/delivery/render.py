@@ -16,6 +16,7 @@ from hub.model.event import Event
 from hub.model.routing import Send
 from hub.model.summary import Earlier, Summary
 from hub.model.thread import THREAD, THREAD_MODE
+from hub.strings import one_line
 from hub.templating.escapes import Escape, OwnLink, as_json, plain
 from hub.templating.lazy_summary import LazySummary
 from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
@@ -145,6 +146,7 @@ def builtin(
     It goes to those whom the send block names, and into its thread, where that can be rendered. Raises
     RecipientError where it is not known whom it is for.
     """
+    warning = one_line(warning)
 
     def stand_in(options: Any, fields: Mapping[str, Any], renderer: SendRenderer) -> Message:
         words = composer.compose_builtin(options, context.summary, warning, context.link)

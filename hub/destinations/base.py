@@ -218,7 +218,8 @@ class Destination(ABC):
     ) -> Message:
         """Return the message for an event without a template, escaped as this type needs.
 
-        `warning` says why a template was not used; `link` leads to the event on the status page, or is empty.
+        `warning`, one line that may quote strangers, says why a template was not used; `link` leads to the
+        event on the status page, or is empty.
         """
 
     @classmethod
