@@ -6,7 +6,6 @@ A new type is one file in this folder named after it, or a folder with its class
 from __future__ import annotations
 
 import builtins
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from hub.discovery import find_class, type_names
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
-from hub.model.parts import Part, PartKind
+from hub.model.parts import Part, every_text
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 from hub.templating.flaws import Flaw, StructureCheck
@@ -283,18 +282,6 @@ class Destination(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections that are kept open."""
-
-
-def every_text(message: Message) -> Iterable[Part]:
-    """Yield a part for each key of a message, whatever its type: a text as it is, a structure as JSON."""
-    for key, value in message.items():
-        label = key.replace("_", " ").capitalize()
-        if isinstance(value, str):
-            yield Part(label=label, text=value)
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            yield Part(label=label, text=", ".join(value))
-        elif isinstance(value, list | dict):
-            yield Part(kind=PartKind.JSON, label=label, text=json.dumps(value, ensure_ascii=False))
 
 
 def parts_of(message: Message, type_name: str | None, context: ShownContext) -> tuple[Part, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from hub.model.summary import Tone
 
@@ -73,6 +75,18 @@ class Part:
             case PartKind.HTML:
                 return html.unescape(_TAG.sub("", self.text))
         return self.text
+
+
+def every_text(message: Mapping[str, Any]) -> Iterator[Part]:
+    """Yield a part for each key of a message, whatever its type: a text as it is, a structure as JSON."""
+    for key, value in message.items():
+        label = key.replace("_", " ").capitalize()
+        if isinstance(value, str):
+            yield Part(label=label, text=value)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            yield Part(label=label, text=", ".join(value))
+        elif isinstance(value, list | dict):
+            yield Part(kind=PartKind.JSON, label=label, text=json.dumps(value, ensure_ascii=False))
 
 
 def _span_words(spans: tuple[Span, ...]) -> Iterator[str]:
