@@ -204,3 +204,25 @@ def test_a_mail_fits_a_narrow_window_and_is_dark_where_its_reader_is(browser: Br
 
     assert width == 320
     assert colours == {"body": "rgb(17, 20, 25)", ".card": "rgb(25, 29, 36)", "h1": "rgb(230, 233, 238)"}
+
+
+def test_a_payload_is_tried_as_it_is_typed_and_its_mail_is_shown(hub: Hub, page: Page) -> None:
+    mail = destination("crm", None, "email")
+    hub.world.config = replace(hub.world.config, destinations={**hub.world.config.destinations, "crm": mail})
+    page.goto("/try?event=waitlistEntry.created")
+    outcome = page.locator("#outcome")
+    expect(outcome).to_contain_text("noor.haddad@example.org waits")
+    frame = page.frame_locator("iframe[title='The mail']")
+    expect(frame.get_by_role("heading")).to_have_text("noor.haddad@example.org joined the waitlist")
+
+    page.get_by_label("Payload").fill(payload(email_address=HOSTILE).decode())
+    expect(outcome).to_contain_text(f"{HOSTILE} waits")
+    page.get_by_label("Payload").fill('{"type": "user.created",\n"data": {},}')
+    outcome.get_by_role("link", name="Line 2").click()
+
+    field = page.get_by_label("Payload")
+    expect(field).to_be_focused()
+    assert (
+        field.evaluate("field => field.value.slice(field.selectionStart, field.selectionEnd)")
+        == '"data": {},}'
+    )
