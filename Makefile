@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SETUP  := $(VENV)/.installed
 LOCK   := requirements.lock
 
-.PHONY: run test check schema pictures faults bench lock clean
+.PHONY: run test check schema messages pictures faults bench lock clean
 
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
@@ -28,6 +28,9 @@ schema: $(SETUP)         ## the JSON Schemas that editors read, written anew
 
 pictures: $(SETUP)       ## every built-in message as its reader sees it, into build/pictures
 	$(BIN)/python -m pictures
+
+messages: $(SETUP)       ## the table of every built-in message, written anew: read its diff
+	$(BIN)/python tests/catalog/every_message.py > tests/catalog/messages.txt
 
 faults: $(SETUP)         ## the fault tests at full length: processes killed, the database away, a full disk
 	$(BIN)/python -m pytest tests/faults --full

@@ -140,7 +140,7 @@ NEW_EMAIL = {"email_addresses": [{"id": "idn_1", "email_address": "mara@new.exam
         (
             user(last_name="Berg"),
             user(),
-            ("plain", "Mara Berg changed their name", "Email mara@example.org · Before Mara Lindqvist", ""),
+            ("plain", "Mara Berg changed their name from Mara Lindqvist", "Email mara@example.org", ""),
         ),
         (
             user(username="mara_l"),
@@ -397,7 +397,7 @@ def test_what_was_deleted_is_called_by_its_last_name(
         ("subscriptionItem.active", {"is_free_trial": True, "interval": "annual"},
          ("good", "Harbor & Pine began a trial of Team", "Ends 10 Jul 2026 · Then 49.00 USD a year", "")),
         ("subscriptionItem.active", {"plan": None, "payer": None},
-         ("good", "A customer is now on a plan", "", "")),
+         ("good", "A customer is now on a plan", "", data_of("subscriptionItem.active")["id"])),
         ("subscriptionItem.ended", {"interval": "fortnight", "plan.currency": "KWD"},
          ("plain", "Harbor & Pine's time on Team ended", "Price 4.900 KWD per fortnight", "")),
         ("role.updated", {"description": None, "permissions": [{}, {}, {}, {}]},
@@ -462,7 +462,7 @@ OTHER = {
         ("organization.created", PINE, ("user", TOMAS), user(first_name="Tomas", last_name="Okafor"),
          ("good", "Harbor & Pine was created", "By Tomas Okafor", "")),
         ("organization.updated", {**PINE, "name": "Pine"}, ("organization", ORGANIZATION), PINE,
-         ("plain", "Pine changed its name", "Before Harbor & Pine", "")),
+         ("plain", "Pine changed its name from Harbor & Pine", "", "")),
         ("organization.updated", {**PINE, "max_allowed_memberships": 50},
          ("organization", ORGANIZATION), PINE,
          ("plain", "Harbor & Pine changed its member limit", "Member limit 50 · Before 25", "")),

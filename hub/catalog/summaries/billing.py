@@ -21,9 +21,10 @@ def _payer(data: Data) -> tuple[dict[str, str], str]:
     payer = reading.mapping(data, "payer")
     email = reading.text(payer, "email")
     name = reading.text(payer, "organization_name") or full_name(payer) or email
-    ids = (reading.text(payer, key) for key in ("organization_id", "user_id", "id"))
+    ids = [reading.text(payer, key) for key in ("organization_id", "user_id", "id")]
+    ids += [reading.text(data, key) for key in ("payer_id", "id")]
     texts = {"payer": name, "email": "" if name == email else email}
-    return texts, next(filter(None, ids), reading.text(data, "payer_id"))
+    return texts, next(filter(None, ids), "")
 
 
 def _plan(item: Data) -> str:
@@ -77,9 +78,8 @@ def subscription(occurrence: Occurrence) -> Facts:
 
 
 def _coming(item: Data, zone: tzinfo) -> str:
-    price, day = _price(item), reading.date(zone, item, "period_start")
-    priced = f"{_plan(item)} ({price})" if price else _plan(item)
-    return f"{priced} on {day}" if day else priced
+    plan, price, day = _plan(item), _price(item), reading.date(zone, item, "period_start")
+    return " ".join(filter(None, (plan or "a plan", price and f"({price})", day and f"on {day}")))
 
 
 def item(occurrence: Occurrence) -> Facts:

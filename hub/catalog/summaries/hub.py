@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -9,13 +10,16 @@ from hub.catalog.event_types import Wording
 from hub.catalog.summaries import reading
 from hub.catalog.summaries.facts import Data, Facts, Occurrence
 from hub.humanize import counted, day, moment, span
-from hub.model.finding import HUB, WAITING_CODES
+from hub.model.finding import HUB, WAITING_CODES, FindingCode
 from hub.model.summary import Tone
 
 TEST = "hub.test"
 PROBLEM = "hub.problem"
 
 _TONES = {"bad": Tone.BAD, "watch": Tone.WATCH}
+
+_DATED = (FindingCode.REFUSED, FindingCode.UNKNOWN_PATH, FindingCode.SILENT)
+"""Findings whose headline says since when."""
 
 _ONE = {
     "Waiting": "{waiting}",
@@ -71,7 +75,7 @@ def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
     texts = {
         "headline": headline,
         "about": about,
-        "since": "" if " since " in headline else _clock(finding, "since", occurrence),
+        "since": "" if reading.text(finding, "code") in _DATED else _clock(finding, "since", occurrence),
         "waiting": _waiting(finding),
         "answer": answer,
         "reason": "" if answer else reading.text(finding, "reason"),
@@ -85,17 +89,14 @@ def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
 
 def _of_several(findings: list[Data]) -> tuple[Facts, Wording]:
     """Tell those that are open first; those that are over alone where nothing else is."""
-    open_ones = [finding for finding in findings if not _is_over(finding)]
+    open_ones = sorted((finding for finding in findings if not _is_over(finding)), key=_rank)
     subjects = ", ".join(dict.fromkeys(map(_subject, open_ones or findings)))
     in_order = [*open_ones, *filter(_is_over, findings)]
-    texts = {
-        f"finding_{number}": reading.text(finding, "headline") for number, finding in enumerate(in_order)
-    }
+    texts = {f"finding_{number}": _predicate(finding) for number, finding in enumerate(in_order)}
     things = counted(len(open_ones or findings), "thing")
     verbs = ("needs you" if len(open_ones) == 1 else "need you") if open_ones else "are all right again"
-    tones = set(map(_tone, open_ones))
     wording = Wording(
-        tone=next((tone for tone in (Tone.BAD, Tone.WATCH, Tone.PLAIN) if tone in tones), Tone.GOOD),
+        tone=_tone(open_ones[0]) if open_ones else Tone.GOOD,
         headline="{things} {verbs}: {subjects}",
         about="{subjects}",
         fields={_subject(finding): f"{{finding_{number}}}" for number, finding in enumerate(in_order)},
@@ -108,12 +109,22 @@ def _subject(finding: Data) -> str:
     return "the hub" if subject in ("", HUB) else subject
 
 
+def _predicate(finding: Data) -> str:
+    """Return a headline without its subject, which stands beside it."""
+    headline, subject = reading.text(finding, "headline"), re.escape(_subject(finding))
+    return re.sub(rf"^{subject}(: | )", "", headline)
+
+
 def _is_over(finding: Data) -> bool:
     return reading.value(finding, "over") is True
 
 
 def _tone(finding: Data) -> Tone:
     return _TONES.get(reading.text(finding, "severity"), Tone.PLAIN)
+
+
+def _rank(finding: Data) -> int:
+    return [Tone.BAD, Tone.WATCH, Tone.PLAIN].index(_tone(finding))
 
 
 def _waiting(finding: Data) -> str:

@@ -41,7 +41,7 @@ def organization(occurrence: Occurrence) -> Facts:
         changes = _changes(data, before)
         texts["changed"] = ", ".join(changes)
         if len(changes) == 1 and _METADATA not in changes:
-            case = "one"
+            case = "renamed" if changes == ["name"] else "one"
             texts |= _told(changes[0], data, before)
     return Facts(texts=texts, case=case, ids={"organization": organization_id})
 

@@ -142,7 +142,7 @@ def _updated(occurrence: Occurrence) -> Facts:
     case = _turned(now, before)
     if not case and len(changes) == 1:
         (changed,) = changes
-        case = _case_of(changed, now)
+        case = _case_of(changed, *changes[changed])
         texts |= _told(changed, *changes[changed])
     return Facts(texts=texts, case=case, ids={"person": person.id})
 
@@ -172,9 +172,11 @@ def _changes(now: Data, before: Data) -> dict[str, tuple[str, str]]:
     return changes
 
 
-def _case_of(changed: str, now: Data) -> str:
+def _case_of(changed: str, before: str, now: str) -> str:
     if changed == _TWO_STEPS:
-        return "two_steps" if _steps(now) else "one_step"
+        return "two_steps" if now else "one_step"
+    if changed == "name" and before and now:
+        return "renamed"
     return "" if changed == _METADATA else "one"
 
 

@@ -17,7 +17,7 @@ def session(occurrence: Occurrence) -> Facts:
     return Facts(
         texts={**person.texts, "place": _place(activity), "device": _device(activity)},
         case="impersonated" if is_impersonated else reading.text(data, "status"),
-        ids={"person": person.id or reading.text(data, "user_id")},
+        ids={"person": person.id or reading.text(data, "user_id") or reading.text(data, "id")},
         details=(reading.text(activity, "ip_address"),),
     )
 
