@@ -92,6 +92,14 @@ def json_object(response: HttpResponse) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def is_page(answer: str) -> bool:
+    """Return True for HTML: a page of a proxy or of a captive portal, which is nobody's word for the message.
+
+    The text decides: Slack calls its own `ok` text/html.
+    """
+    return answer.lstrip("\ufeff \t\r\n").startswith("<")
+
+
 def seconds_of(value: Any) -> float | None:
     """Return the wait that a number in an answer asks for, at most a day; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:

@@ -11,7 +11,7 @@ from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.destinations.slack.blocks import fallback, fit, rendered, words
 from hub.destinations.slack.builtin import builtin
 from hub.destinations.slack.client import Bot
-from hub.destinations.slack.errors import is_page, refusal_error, word_in
+from hub.destinations.slack.errors import refusal_error, word_in
 from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
 from hub.destinations.slack.options import SlackOptions, SlackSend, flaws_of_keys
 from hub.destinations.slack.posting import CONTENT, Posting
@@ -27,6 +27,7 @@ from hub.templating.flaws import Flaw
 from hub.templating.structures import parsed
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest
+from hub.transport.judging import is_page
 
 TEXT_LIMIT = 3999
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.errors import Pause, Reject, Retry, SendError, Unknown
 from hub.transport.http import retry_after_seconds
+from hub.transport.judging import is_page
 
 MESSAGE_ERRORS = frozenset(
     {
@@ -91,14 +92,6 @@ THROTTLED_ERRORS = frozenset({"ratelimited", "rate_limited"})
 def word_in(text: Any) -> str:
     """Return Slack's word for an error; nothing where the text is something else, which could be anything."""
     return text.strip() if isinstance(text, str) and re.fullmatch(r"\s*[a-z_]{2,60}\s*", text) else ""
-
-
-def is_page(answer: str) -> bool:
-    """Return True for HTML: a page of a proxy or of a captive portal, which is nobody's word for the message.
-
-    Slack calls its own `ok` text/html, so the text decides.
-    """
-    return answer.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def explanation_in(answer: str) -> str:

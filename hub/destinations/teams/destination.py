@@ -43,7 +43,7 @@ from hub.templating.escapes import Escape, plain
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
-from hub.transport.judging import Meaning, Ruling, json_object, judge
+from hub.transport.judging import Meaning, Ruling, is_page, json_object, judge
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 
@@ -167,11 +167,9 @@ class TeamsDestination(Destination):
 
 
 def _ruling(response: HttpResponse) -> Ruling | None:
-    answer = json_object(response)
     if 200 <= response.status < 300:
-        is_page = answer is None and response.text.lstrip().startswith("<")
-        return NOT_ITS_OWN if is_page else None
-    error = (answer or {}).get("error")
+        return NOT_ITS_OWN if is_page(response.text) else None
+    error = (json_object(response) or {}).get("error")
     code = error.get("code") if isinstance(error, dict) else None
     ruling = RULINGS.get(code) if isinstance(code, str) else None
     return ruling or STATUSES.get(response.status)
