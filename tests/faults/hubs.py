@@ -157,6 +157,7 @@ class Sender:
     threads: int = 4
     pause_seconds: float = 0.05
     limit: int | None = None
+    event_types: tuple[str, ...] = EVENT_TYPES
     accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)
     slowest_seconds: float = 0.0
@@ -194,7 +195,7 @@ class Sender:
         with requests.Session() as session:
             session.trust_env = False
             while not self._ends.is_set() and self._takes_number():
-                event_type = random.choice(EVENT_TYPES)
+                event_type = random.choice(self.event_types)
                 body, message_id = catalog.sample_payload(event_type, {}), f"msg_{secrets.token_hex(10)}"
                 while not self._send(session, body, message_id):
                     time.sleep(0.2)
@@ -311,12 +312,14 @@ def settle(database_url: str, seconds: float) -> None:
 
 def reckon(database_url: str, sender: Sender, receivers: Receivers) -> Reckoning:
     """Hold what was acknowledged against what is in the store and what arrived."""
-    arrived, records = receivers.arrivals(), _records(database_url)
+    arrived, records = receivers.arrivals(), records_of(database_url)
     events = {record.event for record in records}
     acknowledged = {answer["event"] for answer in sender.accepted.values()}
     late = [record for record in records if arrived[record.id] == 0]
     twice = {record.id: arrived[record.id] - 1 for record in records if arrived[record.id] > 1}
-    unknown = {record.id: _unknown(database_url, record.id) for record in records if record.id in twice}
+    unknown = {
+        record.id: unknown_attempts(database_url, record.id) for record in records if record.id in twice
+    }
     store = open_store(database_url)
     with store.read() as snapshot:
         accounts = snapshot.invariant.accounts()
@@ -334,7 +337,7 @@ def reckon(database_url: str, sender: Sender, receivers: Receivers) -> Reckoning
     )
 
 
-def _records(database_url: str) -> list[DeliveryRecord]:
+def records_of(database_url: str) -> list[DeliveryRecord]:
     store, records, before = open_store(database_url), [], None
     with store.read() as snapshot:
         while page := snapshot.reports.deliveries(limit=500, before=before):
@@ -345,10 +348,12 @@ def _records(database_url: str) -> list[DeliveryRecord]:
 
 
 def _left(database_url: str) -> list[str]:
-    return [f"{r.id} {r.state} {r.reason}" for r in _records(database_url) if r.state is not State.DELIVERED]
+    return [
+        f"{r.id} {r.state} {r.reason}" for r in records_of(database_url) if r.state is not State.DELIVERED
+    ]
 
 
-def _unknown(database_url: str, delivery_id: str) -> int:
+def unknown_attempts(database_url: str, delivery_id: str) -> int:
     store = open_store(database_url)
     with store.read() as snapshot:
         record = snapshot.reports.delivery(delivery_id)

@@ -2,39 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.destinations.slack.mrkdwn import unescape
+from hub.destinations.slack.posting import modes_of
+from hub.destinations.slack.spans import span_of, spans_of
 from hub.model.delivery import Message
-from hub.model.parts import Part, Role
+from hub.model.parts import Part, PartKind, Role, Span
+from hub.model.summary import COLOURS
+from hub.model.thread import THREAD
+
+_TONES = {colour: tone for tone, colour in COLOURS.items()}
 
 
 def parts(message: Message) -> Iterator[Part]:
-    """Yield the words of each block, then the text that notifications show; without blocks that is all."""
-    blocks = message.get("blocks") or []
-    text = unescape(str(message.get("text") or ""))
+    """Yield the parts of blocks and attachments, and the text, which notifications show beside those."""
+    blocks, attachments = _list(message.get("blocks")), _list(message.get("attachments"))
     for block in blocks:
-        yield Part(text=_block(block))
-    yield Part(text=text, label="in notifications" if blocks else "", role=Role.NOTE if blocks else Role.BODY)
+        yield from _block(block)
+    for attachment in attachments:
+        tone = _TONES.get(str(attachment.get("color"))) if isinstance(attachment, Mapping) else None
+        inner = _list(attachment.get("blocks")) if isinstance(attachment, Mapping) else []
+        yield from (replace(part, tone=tone) for block in inner for part in _block(block))
+    text = spans_of(str(message.get("text") or ""))
+    is_beside = bool(blocks or attachments)
+    label, role = ("in notifications", Role.NOTE) if is_beside else ("", Role.BODY)
+    yield Part(kind=PartKind.RICH, label=label, spans=text, role=role)
+    sender = " ".join(str(message[key]) for key in ("icon", "username") if message.get(key))
+    yield Part(label="posted as", text=sender, role=Role.NOTE)
+    key = f"{message[THREAD]} ({', '.join(modes_of(message))})" if message.get(THREAD) else ""
+    yield Part(label="thread", text=key, role=Role.NOTE)
 
 
-def _block(block: Any) -> str:
-    """Return the words of a block, without its layout."""
+def _block(block: Any) -> Iterator[Part]:
     if not isinstance(block, Mapping):
-        return ""
-    texts = [block.get("text"), *_list(block.get("fields")), *_list(block.get("elements"))]
-    texts.append(block.get("accessory"))
-    return "\n".join(filter(None, map(_words, texts)))
+        return
+    match block.get("type"):
+        case "header":
+            yield Part(text=_plain(block.get("text")), role=Role.HEADING)
+        case "section":
+            yield from _section(block)
+        case "context":
+            yield _rich(_joined(" ", map(_element, _list(block.get("elements")))), Role.NOTE)
+        case "rich_text":
+            yield _rich(_rich_text(block))
+        case "image" | "video":
+            yield _rich(_element(block))
+        case "markdown":
+            yield Part(text=_plain(block))
+        case _:
+            yield _rich(_joined("\n", map(_element, _list(block.get("elements")))))
 
 
-def _words(item: Any) -> str:
-    if isinstance(item, str):
-        return unescape(item)
-    if not isinstance(item, Mapping):
-        return ""
-    words = _words(item.get("text"))
-    return f"{words} <{item['url']}>" if isinstance(item.get("url"), str) else words
+def _section(block: Mapping[str, Any]) -> Iterator[Part]:
+    yield _rich(_element(block.get("text")))
+    pairs = []
+    for field in _list(block.get("fields")):
+        label, _, value = "".join(span.text for span in _element(field)).partition("\n")
+        if value:
+            pairs.append((label.strip().removesuffix(":"), value))
+        else:
+            yield _rich(_element(field))
+    yield Part(kind=PartKind.FIELDS, pairs=tuple(pairs))
+    yield _rich(_element(block.get("accessory")))
+
+
+def _element(element: Any) -> tuple[Span, ...]:
+    """Return a text, a button as a link, a picture as its description, or what else has words."""
+    if not isinstance(element, Mapping):
+        return ()
+    if element.get("type") == "mrkdwn":
+        return spans_of(str(element.get("text") or ""))
+    words = _plain(element.get("text") or element.get("title") or element.get("placeholder"))
+    words = words or str(element.get("alt_text") or "") or _plain(element)
+    url = element.get("url")
+    return (Span(text=words, url=url if isinstance(url, str) else ""),) if words else ()
+
+
+def _rich_text(block: Mapping[str, Any]) -> tuple[Span, ...]:
+    """Return the words of rich text, each of its parts on lines of its own."""
+    lines = []
+    for part in _list(block.get("elements")):
+        is_list = isinstance(part, Mapping) and part.get("type") == "rich_text_list"
+        for line in _list(part.get("elements")) if is_list else [part]:
+            items = _list(line.get("elements")) if isinstance(line, Mapping) else []
+            bullet = (Span(text="• "),) if is_list else ()
+            lines.append((*bullet, *(span_of(item) for item in items if isinstance(item, Mapping))))
+    return _joined("\n", lines)
+
+
+def _joined(separator: str, groups: Iterable[tuple[Span, ...]]) -> tuple[Span, ...]:
+    spans: list[Span] = []
+    for group in filter(None, groups):
+        spans += [Span(text=separator), *group] if spans else group
+    return tuple(spans)
+
+
+def _rich(spans: tuple[Span, ...], role: Role = Role.BODY) -> Part:
+    return Part(kind=PartKind.RICH, spans=spans, role=role)
+
+
+def _plain(item: Any) -> str:
+    """Return the words of a text object, or of a text."""
+    text = item.get("text") if isinstance(item, Mapping) else item
+    return unescape(text) if isinstance(text, str) else ""
 
 
 def _list(value: Any) -> list[Any]:
