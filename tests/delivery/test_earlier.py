@@ -44,6 +44,8 @@ def test_no_more_than_two_objects_are_looked_up_for_a_message_and_each_once(stor
     last = EarlierEvents(store=store, event=given.event())
 
     assert first.of("user", "user_0") is None
+    keep(store, given.event(id="evt_0", data={"id": "user_0"}))
+    assert first.of("user", "user_0") is None
     assert [last.of("user", f"user_{number}") for number in (0, 1, 2, 0)] == [
         {"id": "user_0"},
         {"id": "user_1"},
