@@ -144,6 +144,10 @@ def test_rules_remember_types_but_not_conditions() -> None:
         ("data.amount not in [400]", "data.amount is 400"),
         ("data.missing == 'x'", "data.missing is missing"),
         ("data.missing", "it is missing"),
+        # A method that is not called is no value: not of a mapping, nor of a text or a list.
+        ("data.metadata.items", "it is missing"),
+        ("data.status.title", "it is missing"),
+        ("data.flags.count", "it is missing"),
         ("data.none", "it is missing"),
         ("data.empty", "it is []"),
         ("data.status is none", "it is False"),
@@ -161,6 +165,7 @@ def test_the_condition_that_failed_is_kept_with_the_value_it_saw(condition: str,
         "quoted": 'a "b"',
         "lines": "a\n\x00\u202eb",
         "flags": [1],
+        "metadata": {},
     }
     rules = given.rules(given.route("r", ("*",), when=("data.status", condition, "data.never_asked")))
     (verdict,) = match(rules, given.event(data=data)).verdicts

@@ -41,6 +41,11 @@ def shout(value: Any) -> str:
         ("{{ data['items'] }}", {"data": {}}, ""),
         ("{{ data.items }}{{ data.keys.x }}", {"data": {}}, ""),
         ("{{ 'a' if data.items else 'b' }}", {"data": {}}, "b"),
+        (
+            "{{ data.x.title | default('none') }}{{ data.x.title | tojson }}",
+            {"data": {"x": "ab"}},
+            "nonenull",
+        ),
         ("{% for k, v in data.items() %}{{ k }}{{ v }}{% endfor %}", {"data": {"items": 3}}, "items3"),
         ("{{ data.x.title }}{{ data.x['title'] }}{{ data.x.title() }}", {"data": {"x": "ab"}}, "Ab"),
         ("{{ data.x.append }}{{ data.x.count(1) }}{{ data.x.format }}", {"data": {"x": [1]}}, "1"),
