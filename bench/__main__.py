@@ -16,6 +16,7 @@ from bench.databases import postgres
 from bench.figure import Figure
 from bench.isolation import isolation
 from bench.machine import describe
+from bench.mail import mailed
 from bench.matching import matched
 from bench.reads import reads
 from bench.scale import backlog, memory
@@ -37,6 +38,7 @@ ON_BOTH: dict[str, MeasureOn] = {
     "slack-arrival": latency.slack_arrival,
     "backlog": backlog,
     "isolation": isolation,
+    "mailed": mailed,
     "memory": memory,
     "at-rest": cost.at_rest,
 }

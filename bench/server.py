@@ -74,13 +74,14 @@ def config_of(destinations: Mapping[str, DestinationConfig], routes: tuple[Route
 
 def destination(name: str, url: str, concurrency: int, type_: str = "http") -> DestinationConfig:
     """A destination with the product's own limits, but for the concurrency."""
-    option = {"http": "url", "slack": "webhook_url"}[type_]
+    option = {"http": "url", "slack": "webhook_url", "email": "smtp_url"}[type_]
+    parties = {"from": "hub@example.com", "to": "team@example.com"} if type_ == "email" else {}
     destination_class = find_destination(type_)
     assert destination_class is not None
     return DestinationConfig(
         name=name,
         type=type_,
-        options=destination_class.Options.model_validate({option: url}),
+        options=destination_class.Options.model_validate({option: url, **parties}),
         retry_seconds=(5.0, 300.0, 1800.0),
         timeout_seconds=10.0,
         give_up_after_seconds=3 * 86400.0,
