@@ -132,6 +132,7 @@ def all_contexts() -> list[RenderContext]:
 @pytest.mark.parametrize(
     ("type_name", "kind", "by_itself", "as_template"),
     [
+        ("slack", "slack", {}, of_slack),
         # What users write of a mail has its style sheets moved into the elements.
         ("email", "email", {"subject": "{{ summary.headline }}"}, of_email),
         ("console", "text", {}, dict),

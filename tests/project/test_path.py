@@ -18,6 +18,8 @@ def test_a_slack_message_enters_few_functions_none_of_them_deep(store_url: str) 
     assert len(path.packages) <= 12, report(path)
     assert len(path.functions) <= 140, report(path)
     assert len(path.deepest) <= 16, report(path)
+    # What earlier events said, and the built-in words, are for those messages that ask.
+    assert not {"hub.delivery.earlier", "hub.catalog.summary"} & set(path.modules), report(path)
 
 
 def test_the_functions_of_the_path_in_contributing_exist() -> None:
