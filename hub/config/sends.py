@@ -129,7 +129,7 @@ def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, san
         model = check_shape(
             report, path, shape, keys=keys, noun=noun, other_keys=("to",), nullable=free, lenient=True
         )
-        _check_keys(report, path, target.type.check_keys(target.keys, frozenset(keys)))
+        _check_keys(report, path, target.type.check_send_keys(target.keys, frozenset(keys)))
         if model is not None:
             _check_block(report, path, keys, target.type, target, model)
     fields = {key: report.value_at((*path, key)) for key in keys}

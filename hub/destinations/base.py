@@ -192,7 +192,7 @@ class Destination(ABC):
         return ()
 
     @classmethod
-    def check_keys(cls, own: frozenset[str], keys: frozenset[str]) -> Iterable[Flaw]:
+    def check_send_keys(cls, own: frozenset[str], keys: frozenset[str]) -> Iterable[Flaw]:
         """Return what is wrong with the keys of a send block beside those of its destination's `own` block.
 
         It holds whatever the keys hold. A flaw that is not sure is a warning.

@@ -52,7 +52,7 @@ class SlackDestination(Destination):
         yield from send.flaws()
 
     @classmethod
-    def check_keys(cls, own: frozenset[str], keys: frozenset[str]) -> Iterable[Flaw]:
+    def check_send_keys(cls, own: frozenset[str], keys: frozenset[str]) -> Iterable[Flaw]:
         return flaws_of_keys(own, keys)
 
     @classmethod
