@@ -95,11 +95,9 @@ RULINGS: Mapping[str, Ruling] = {
     **dict.fromkeys(("no rights to send", "need administrator rights"), _NO_RIGHTS),
     **dict.fromkeys(("message thread not found", "topic_closed", "topic_deleted"), _NO_TOPIC),
     "bot was blocked": _pause("the person blocked the bot; they must unblock it"),
-    "was kicked": _pause("the bot was removed from the chat; add it again"),
-    "is not a member": _pause("the bot is not in the chat; add it"),
+    **dict.fromkeys(("was kicked", "is not a member"), _pause("the bot is not in the chat; add it")),
     "can't initiate conversation": _pause("the person must write to the bot first"),
-    "user is deactivated": _pause("the account was deleted; set another chat_id"),
-    "chat was deleted": _pause("the group was deleted; set another chat_id"),
+    **dict.fromkeys(("user is deactivated", "chat was deleted"), _pause("it is gone; set another chat_id")),
 }
 """Answers by what their description holds, in small letters."""
 
@@ -193,10 +191,13 @@ class TelegramDestination(Destination):
             text = renderer.text(fields["text"], escape, name="text")
         else:
             text = _builtin(renderer.summary(), None, renderer.text("{{ link }}", plain, name="link"))
-        message = _message(text)
-        if fields.get("silent") is not None:
-            message["disable_notification"] = fields["silent"]
+        message = {**_message(text), **cls.addressed(fields, renderer)}
         return message if renderer.is_open(text) else cls.finished(message)
+
+    @classmethod
+    def addressed(cls, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        silent = fields.get("silent")
+        return {} if silent is None else {"disable_notification": silent}
 
     @classmethod
     def compose_builtin(

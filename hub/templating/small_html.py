@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from hub.model.parts import Span
 
-_TOKEN = re.compile(
-    r"<(?P<end>/?)(?P<tag>[A-Za-z][\w-]*)(?P<rest>(?:\s[^<>]*)?)/?>"
-    r"|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});|[^<&]+|[<&]",
-)
+_TOKEN = re.compile(r"<(?P<end>/?)(?P<tag>[A-Za-z][\w-]*)(?P<rest>(?:\s[^<>]*)?)/?>|[^<]+|<")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
+_SIGN = re.compile(_ENTITY.pattern + "|.", re.DOTALL)
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 
 _BOLD, _ITALIC, _STRIKE, _CODE = {"b", "strong"}, {"i", "em"}, {"s", "strike", "del"}, {"code", "pre"}
@@ -30,7 +29,6 @@ class _Token:
     text: str = ""
     tag: str = ""
     is_end: bool = False
-    is_entity: bool = False
     rest: str = ""
 
 
@@ -52,7 +50,7 @@ def cut(source: str, limit: int, size: Callable[[str], int] = len) -> str:
     room = limit - size("…")
     for token in tokens:
         if room < size(token.text):
-            kept.append("" if token.is_entity else _beginning(token.text, room, size).rstrip())
+            kept.append(_beginning(token.source, room, size).rstrip())
             break
         room -= size(token.text)
         kept.append(token.source)
@@ -87,13 +85,15 @@ def _tokens(source: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(source):
         tag, written = (match["tag"] or "").lower(), match[0]
         if tag == _BREAK:
-            yield _Token(source=written, text="\n", tag=tag, is_entity=True)
+            yield _Token(source=written, text="\n", tag=tag)
         elif tag:
             yield _Token(source=written, tag=tag, is_end=bool(match["end"]), rest=match["rest"])
-        elif written[0] == "&" and written[-1] == ";":
-            yield _Token(source=written, text=html.unescape(written), is_entity=True)
         else:
-            yield _Token(source=written, text=written)
+            yield _Token(source=written, text=_decoded(written))
+
+
+def _decoded(source: str) -> str:
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), source)
 
 
 def _href(tag: _Token) -> str:
@@ -101,9 +101,12 @@ def _href(tag: _Token) -> str:
     return html.unescape(match[1] or match[2] or "") if match else ""
 
 
-def _beginning(text: str, room: int, size: Callable[[str], int]) -> str:
-    for index, char in enumerate(text):
-        room -= size(char)
+def _beginning(source: str, room: int, size: Callable[[str], int]) -> str:
+    """Return as much of a text as has room, by what is seen of it, with no entity cut in two."""
+    end = 0
+    for sign in _SIGN.finditer(source):
+        room -= size(_decoded(sign[0]))
         if room < 0:
-            return text[:index]
-    return text
+            break
+        end = sign.end()
+    return source[:end]

@@ -242,6 +242,12 @@ def test_a_name_alone_is_that_of_the_built_in_message(renderer):
     assert list(links(message)) == [("Open in the hub", LINK)]
 
 
+def test_what_stands_in_for_a_template_that_failed_has_the_same_sender(renderer):
+    fields = {"text": "{{", "username": " Growth\n", "icon": "x"}
+
+    assert DiscordDestination.addressed(fields, renderer()) == {"username": "Growth"}
+
+
 def test_nothing_is_a_failure_of_the_template(renderer):
     with pytest.raises(TemplateError, match="renders to nothing"):
         composed(renderer, {}, text="{{ data.n }}", embeds=[{"title": "{{ data.n }}"}])

@@ -73,11 +73,11 @@ class TestTelegram(HttpContract):
         bad("TOPIC_CLOSED", Pause, "message_thread_id"),
         bad("something new", Retry, "400 Bad Request"),
         forbidden("bot was blocked by the user", "unblock"),
-        forbidden("bot was kicked from the supergroup chat", "add it again"),
+        forbidden("bot was kicked from the supergroup chat", "add it"),
         forbidden("bot is not a member of the channel chat", "add it"),
         forbidden("bot can't initiate conversation with a user", "write to the bot first"),
-        forbidden("user is deactivated", "deleted"),
-        forbidden("the group chat was deleted", "deleted"),
+        forbidden("user is deactivated", "gone"),
+        forbidden("the group chat was deleted", "gone"),
         forbidden("something new", "may not write to that chat"),
         refused(401, "Unauthorized", Pause, words="@BotFather"),
         refused(404, "Not Found", Pause, words="@BotFather"),
@@ -226,6 +226,11 @@ def test_silence_alone_is_the_built_in_message(renderer):
 
     assert message["text"].startswith("<b>")
     assert read(message)[1][-1][1:] == ("Open in the hub", "https://hub.test/events/evt_1")
+
+
+def test_what_stands_in_for_a_template_that_failed_is_as_silent(renderer):
+    assert TelegramDestination.addressed({"silent": True}, renderer()) == {"disable_notification": True}
+    assert TelegramDestination.addressed({"text": "Hi"}, renderer()) == {}
 
 
 def test_nothing_is_a_failure_of_the_template(renderer):

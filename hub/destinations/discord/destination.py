@@ -109,11 +109,15 @@ class DiscordDestination(Destination):
             content, embeds = builtin(renderer.summary(), None, link)
         if embeds is not None and not isinstance(embeds, list):
             raise TemplateError("embeds", None, "must be a list of embeds")
-        message: Message = {"content": content, "embeds": embeds or []}
-        for key, field in (("username", "username"), ("avatar_url", "icon")):
-            if fields.get(field) is not None:
-                message[key] = renderer.text(fields[field], plain, name=field)
+        message = {"content": content, "embeds": embeds or [], **cls.addressed(fields, renderer)}
         return message if renderer.is_open(json.dumps(message)) else cls.finished(message)
+
+    @classmethod
+    def addressed(cls, fields: Mapping[str, Any], renderer: Renderer) -> Message:
+        keys = {"username": "username", "avatar_url": "icon"}
+        given = {key: fields[field] for key, field in keys.items() if fields.get(field) is not None}
+        sender = {key: renderer.text(source, plain, name=keys[key]) for key, source in given.items()}
+        return sender if renderer.is_open(json.dumps(sender)) else _sender(sender)
 
     @classmethod
     def compose_builtin(
@@ -128,14 +132,7 @@ class DiscordDestination(Destination):
         embeds = fit(message.get("embeds", []))
         if not content and not embeds:
             raise TemplateError("text", None, "renders to nothing, which Discord does not take")
-        username = one_line(message.get("username", ""), USERNAME_LIMIT)
-        icon = message.get("avatar_url", "").strip()
-        fitted = {
-            "content": content,
-            "embeds": embeds,
-            "username": "" if _NO_NAMES.search(username) else username,
-            "avatar_url": icon if is_url(icon) else "",
-        }
+        fitted = {"content": content, "embeds": embeds, **_sender(message)}
         return {key: value for key, value in fitted.items() if value} | {"allowed_mentions": dict(_NOBODY)}
 
     @classmethod
@@ -172,3 +169,14 @@ class DiscordDestination(Destination):
 
     def close(self) -> None:
         self._http.close()
+
+
+def _sender(message: Message) -> Message:
+    """Return the name and the picture that a message is sent under, as far as Discord takes them."""
+    username = one_line(message.get("username", ""), USERNAME_LIMIT)
+    icon = message.get("avatar_url", "").strip()
+    sender = {
+        "username": "" if _NO_NAMES.search(username) else username,
+        "avatar_url": icon if is_url(icon) else "",
+    }
+    return {key: value for key, value in sender.items() if value}
