@@ -20,7 +20,7 @@ from hub.model.summary import Earlier, Summary
 from hub.strings import shortened
 
 HEADLINE_LIMIT, SUBJECT_LIMIT, ABOUT_LIMIT = 120, 60, 80
-FIELDS_LIMIT, LABEL_LIMIT, VALUE_LIMIT = 4, 20, 120
+FIELDS_LIMIT, LABEL_LIMIT, VALUE_LIMIT, DETAILS_LIMIT = 4, 20, 120, 240
 """Characters, but for `FIELDS_LIMIT`: the most that a summary has of each."""
 
 
@@ -72,7 +72,7 @@ def _is_part(value: str, texts: list[str]) -> bool:
 def _details(facts: Facts) -> str:
     handles = [handle for name, handle in facts.ids.items() if not facts.texts.get(name)]
     parts = dict.fromkeys(filter(None, [*facts.details, *handles]))
-    return " · ".join(shortened(part, VALUE_LIMIT) for part in parts)
+    return shortened(" · ".join(parts), DETAILS_LIMIT)
 
 
 def _data(event: Event) -> tuple[dict[str, Any], datetime]:

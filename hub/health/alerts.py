@@ -36,7 +36,7 @@ PATIENCE = {
 }
 """So long each must have lasted: what belongs together is told together, and a hiccup is no alert."""
 
-_KINDS = {
+KINDS = {
     FindingCode.PAUSED: AlertKind.PAUSED,
     FindingCode.FAILING: AlertKind.FAILING,
     FindingCode.RELOAD_REFUSED: AlertKind.RELOAD,
@@ -51,10 +51,11 @@ _OF_BROKEN_DESTINATIONS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """An alert as it is told; `finding` is None once it is over."""
+    """An alert as it is told; `finding` is None once it is over, which had begun at `began`."""
 
     alert: Alert
     finding: Finding | None
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,11 @@ def decide(facts: Facts, config: Config) -> Decision:
     known = {alert.key: alert for alert in facts.alerts}
     findings = dict(_alerting(facts))
     notices = [
-        Notice(alert=_as_of_now(key, known.get(key), findings.get(key), facts.now), finding=findings.get(key))
+        Notice(
+            alert=_as_of_now(key, known.get(key), findings.get(key), facts.now),
+            finding=findings.get(key),
+            began=known[key].since if key in known else None,
+        )
         for key in sorted(known | findings)
     ]
     broken = {subject for kind, subject in findings if kind in _OF_BROKEN_DESTINATIONS}
@@ -129,9 +134,9 @@ def _alerting(facts: Facts) -> Iterator[tuple[AlertKey, Finding]]:
     for finding in assess(facts):
         if finding.code is FindingCode.DEAD:
             yield from ((alert.key, finding) for alert in _lasting_dead_letters(finding.subject, facts))
-        elif finding.code in _KINDS and finding.severity is not FindingSeverity.NOTE:
+        elif finding.code in KINDS and finding.severity is not FindingSeverity.NOTE:
             subject = "" if finding.subject == HUB else finding.subject
-            yield (_KINDS[finding.code], subject), finding
+            yield (KINDS[finding.code], subject), finding
 
 
 def _lasting_dead_letters(destination: str, facts: Facts) -> Iterable[Alert]:

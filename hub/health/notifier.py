@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -45,15 +46,19 @@ class Notifier:
                     return
                 decision = decide(facts, rules.config)
                 facts = with_counts(facts, snapshot, _subjects(decision))
+                sent = _sent(decision, snapshot)
             self._log_undeliverable(decision.undeliverable)
             if set(decision.alerts) != set(facts.alerts):
-                self._owe(facts, decision, rules.config.version)
+                self._owe(facts, decision, sent, rules.config.version)
         except StoreError as error:
             log.warning("problems.not_looked_for", error=str(error))
 
-    def _owe(self, facts: Facts, decision: Decision, version: str) -> None:
+    def _owe(self, facts: Facts, decision: Decision, sent: Mapping[str, int], version: str) -> None:
         """Keep the memory and owe the messages, unless another process changed the memory meanwhile."""
-        owed = [_owed(notification, facts, self._page, version) for notification in decision.notifications]
+        owed = [
+            _owed(notification, problem_data(notification.notices, facts, self._page, sent), facts, version)
+            for notification in decision.notifications
+        ]
         if not self._store.write(lambda transaction: _save(transaction, facts.alerts, decision, owed)):
             return
         for routed in owed:
@@ -89,6 +94,16 @@ def _subjects(decision: Decision) -> set[str]:
     }
 
 
+def _sent(decision: Decision, snapshot: Transaction) -> dict[str, int]:
+    """Return, by destination, the deliveries that arrived since what is over now began."""
+    return {
+        notice.alert.subject: snapshot.reports.delivered_since(notice.alert.subject, notice.began)
+        for notification in decision.notifications
+        for notice in notification.notices
+        if notice.finding is None and notice.began is not None and notice.alert.subject
+    }
+
+
 def _save(
     transaction: Transaction,
     known: Sequence[Alert],
@@ -105,7 +120,7 @@ def _save(
     return True
 
 
-def _owed(notification: Notification, facts: Facts, page: str, version: str) -> RoutedEvent:
+def _owed(notification: Notification, data: Mapping[str, Any], facts: Facts, version: str) -> RoutedEvent:
     sends = tuple(RoutedSend(route=ROUTE, send=send) for send in notification.sends)
-    event = hub_event(catalog.PROBLEM, problem_data(notification.notices, facts, page), facts.now)
+    event = hub_event(catalog.PROBLEM, data, facts.now)
     return RoutedEvent(event=event, routing=Routing(sends=sends, version=version))

@@ -1,26 +1,29 @@
-"""The words of a `hub.problem` event: a headline, its lines, and the same for machines."""
+"""The data of a `hub.problem` event: a headline, its lines, and the findings that these tell of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from hub.health.alerts import Notice
+from hub.health.alerts import KINDS, Notice
 from hub.health.facts import Facts
 from hub.humanize import capitalised, counted
-from hub.model.alert import Alert, AlertKind
+from hub.model.alert import DEAD_LETTER_KINDS, Alert, AlertKind
 from hub.model.delivery import State
+from hub.model.finding import HUB, WAITING_CODES, FindingCode, FindingSeverity
 
 SHOWN, REASON_LIMIT = 6, 160
 
 _OF_SOURCES = (AlertKind.TURNED_AWAY, AlertKind.SILENT)
 
+_CODES = {kind: code for code, kind in KINDS.items()} | dict.fromkeys(DEAD_LETTER_KINDS, FindingCode.DEAD)
+
 _OVER = {
-    AlertKind.DIED: "{name} accepts again",
+    AlertKind.DIED: "{name} works again",
     AlertKind.REFUSED: "No delivery to {name} is dead any more",
     AlertKind.PAUSED: "{name} goes on",
-    AlertKind.FAILING: "{name} accepts again",
+    AlertKind.FAILING: "{name} works again",
     AlertKind.RELOAD: "The configuration is as its files have it again",
     AlertKind.DISK: "The disk has room again",
     AlertKind.TURNED_AWAY: "{name} is accepted again",
@@ -29,20 +32,32 @@ _OVER = {
 }
 
 
-def problem_data(notices: Sequence[Notice], facts: Facts, page: str) -> dict[str, Any]:
+def problem_data(
+    notices: Sequence[Notice], facts: Facts, page: str, sent: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Return the data of a `hub.problem`. `page` is the status page's address; empty where it is not known.
 
-    `facts` have counted the deliveries to each destination that a notice is about.
+    `facts` have counted the deliveries to each destination that a notice is about; `sent` are those that
+    arrived since what is over began, by destination. Each of `findings` has the fields that the API answers;
+    beside them `last_answer` and `next_try` while a destination fails, and where it is over `over`,
+    `lasted_seconds` and `sent`.
     """
+    findings = [
+        _finding(notice, facts) if _is_open(notice) else _over(notice, facts, sent or {})
+        for notice in notices
+    ]
     lines = [line for notice in notices[:SHOWN] for line in _lines(notice, facts)]
     if len(notices) > SHOWN:
         lines.append(_line("And", f"{len(notices) - SHOWN} more, on the status page"))
     if page:
         lines.append(_line("Page", page))
     return {
-        "headline": "; ".join(map(headline, notices)),
+        "headline": "; ".join(dict.fromkeys(map(headline, notices))),
         "lines": lines,
-        "troubles": [_for_machines(notice) for notice in notices],
+        # A destination may both have failed and have let deliveries die: its end is one.
+        "findings": list(
+            {(finding["subject"], finding["headline"]): finding for finding in findings}.values()
+        ),
     }
 
 
@@ -53,26 +68,57 @@ def headline(notice: Notice) -> str:
     return notice.finding.headline
 
 
-def _for_machines(notice: Notice) -> dict[str, Any]:
+def _is_open(notice: Notice) -> bool:
+    return notice.finding is not None and notice.alert.since is not None
+
+
+def _finding(notice: Notice, facts: Facts) -> dict[str, Any]:
+    alert, finding = notice.alert, notice.finding
+    assert finding is not None
+    fields = {**vars(finding), "since": alert.since.isoformat() if alert.since else None}
+    if finding.code in WAITING_CODES:
+        fields["count"] = facts.count(State.PENDING, alert.subject)
+    if finding.code is FindingCode.FAILING and facts.store is not None:
+        probe_at = facts.state(alert.subject).probe_at
+        fields["last_answer"] = facts.store.last_errors.get(alert.subject)
+        fields["next_try"] = probe_at.isoformat() if probe_at else None
+    return fields
+
+
+def _over(notice: Notice, facts: Facts, sent: Mapping[str, int]) -> dict[str, Any]:
+    """Return the end of a finding in the form of one."""
     alert = notice.alert
     return {
-        "kind": alert.kind.value,
-        "subject": alert.subject,
-        "over": alert.since is None,
-        "since": alert.since.isoformat() if alert.since else None,
-        "count": alert.count,
-        "reason": notice.finding.reason if notice.finding else alert.reason,
+        "code": _CODES[alert.kind],
+        "severity": FindingSeverity.NOTE,
+        "subject": alert.subject or HUB,
+        "headline": headline(notice),
+        "reason": alert.reason,
+        "since": None,
+        "count": None,
+        "cure": _remaining(notice, facts),
+        "over": True,
+        "lasted_seconds": int((facts.now - notice.began).total_seconds()) if notice.began else None,
+        "sent": sent.get(alert.subject, 0),
     }
+
+
+def _remaining(notice: Notice, facts: Facts) -> str:
+    """Return what to do about the dead letters that an end leaves; empty where there are none."""
+    alert, name = notice.alert, notice.alert.subject
+    if alert.kind in _OF_SOURCES or not (dead := facts.count(State.DEAD, name)):
+        return ""
+    remaining = counted(dead, "dead letter is left", "dead letters are left")
+    return f"{remaining}: hub retry --state dead --destination {name}"
 
 
 def _lines(notice: Notice, facts: Facts) -> Iterator[dict[str, str]]:
     """All that a person needs to act: the problem and since when, the last reason, and the command to run."""
-    alert, finding, name = notice.alert, notice.finding, notice.alert.subject
+    alert, finding = notice.alert, notice.finding
     if finding is None or alert.since is None:
         yield _line("Over", headline(notice))
-        if alert.kind not in _OF_SOURCES and (dead := facts.count(State.DEAD, name)):
-            remaining = counted(dead, "dead letter is left", "dead letters are left")
-            yield _line("To do", f"{remaining}: hub retry --state dead --destination {name}")
+        if remaining := _remaining(notice, facts):
+            yield _line("To do", remaining)
         return
     yield _line("Problem", f"{finding.headline}{_since(alert)}{_waits(alert, facts)}")
     if finding.reason:

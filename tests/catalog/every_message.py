@@ -131,6 +131,8 @@ _OVER = {
     "headline": "crm works again",
     "over": True,
     "lasted_seconds": 2040,
+    "sent": 82,
+    "cure": "1 dead letter is left: hub retry --state dead --destination crm",
 }
 
 CASES = [

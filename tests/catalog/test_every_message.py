@@ -21,7 +21,7 @@ WRITTEN = Path(__file__).parent / "messages.txt"
 
 TOLD = [(f"{scene.type}, {scene.shape}", scene, scene.summary) for scene in scenes()]
 every_message = pytest.mark.parametrize(
-    ("scene", "summary"), [told[1:] for told in TOLD], ids=[told[0] for told in TOLD]
+    ("scene", "summary"), [entry[1:] for entry in TOLD], ids=[entry[0] for entry in TOLD]
 )
 
 
@@ -96,9 +96,9 @@ NAMES = {
 def test_a_headline_has_its_subject(scene: Scene, summary: Summary) -> None:
     paths = NAMES.get(scene.type.partition(".")[0], ())
     names = [name for path in paths for name in _texts(reading.value(scene.data, *path.split(".")))]
-    told = [name for name in names if name[:20].rstrip() in summary.headline]
+    shown = [name for name in names if name[:20].rstrip() in summary.headline]
 
-    assert bool(told) == bool(names)
+    assert bool(shown) == bool(names)
 
 
 def _texts(value: Any) -> list[str]:

@@ -102,7 +102,7 @@ TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
     "a resume of what was never told is not": ([alert(PAUSED)], seen(WELL), []),
     "a breaker that just opened is not told": ([], seen(failing()), []),
     "a breaker that stays open is told": ([alert(FAILING)], seen(failing()), ["crm is failing"]),
-    "a breaker that closes is told": ([notified(FAILING, MINUTE)], seen(WELL), ["crm accepts again"]),
+    "a breaker that closes is told": ([notified(FAILING, MINUTE)], seen(WELL), ["crm works again"]),
     "what begins anew within the hour waits": (
         [notified(FAILING, 30 * MINUTE, since=NOW - 2 * MINUTE, is_notified=False)],
         seen(failing()),
@@ -136,7 +136,7 @@ TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
     "a destination that delivers again has recovered": (
         [notified(DIED, MINUTE, count=2)],
         seen(WELL, dead=2),
-        ["crm accepts again"],
+        ["crm works again"],
     ),
     "a refused message stays dead though others arrive": (
         [notified(REFUSED, MINUTE, count=1, notified_count=1)],

@@ -133,7 +133,7 @@ def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
     for _ in range(3):
         notify(store)
 
-    assert headlines(store) == ["1 delivery to crm died", "crm accepts again"]
+    assert headlines(store) == ["1 delivery to crm died", "crm works again"]
     with store.read() as snapshot:
         owed = [
             (record.route, record.destination)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from given_health import NOW, WELL, with_counts
 
+from hub import catalog
 from hub.health.alerts import Notice
 from hub.health.problem_event import problem_data
+from hub.ingest.fanout import hub_event
 from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
+from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
+from hub.model.summary import Summary, Tone
 
 
 def alert(kind: AlertKind, subject: str, **values: Any) -> Alert:
@@ -39,39 +44,90 @@ def test_a_message_has_the_problem_its_beginning_its_reason_and_its_cure() -> No
         "https://hub.example.com",
     )
 
-    assert data["headline"] == "crm is paused; team accepts again"
+    assert data["headline"] == "crm is paused; team works again"
     assert [(line["label"], line["text"]) for line in data["lines"]] == [
         ("Problem", "crm is paused, since 2026-05-04 11:59 UTC; 3 deliveries wait"),
         ("Reason", "invalid_auth"),
         ("To do", "Put that right, then: hub resume crm"),
-        ("Over", "team accepts again"),
+        ("Over", "team works again"),
         ("To do", "2 dead letters are left: hub retry --state dead --destination team"),
         ("Page", "https://hub.example.com"),
     ]
 
 
-def test_a_message_has_the_same_for_machines() -> None:
+def test_a_message_has_its_findings_as_the_api_has_them() -> None:
+    counts = {("crm", State.PENDING): 3, ("team", State.DEAD): 1}
     over = alert(AlertKind.REFUSED, "team", since=None, reason="410 Gone", count=4)
-    notices = [paused_notice("crm", "invalid_auth"), Notice(alert=over, finding=None)]
+    notices = [
+        paused_notice("crm", "invalid_auth"),
+        Notice(alert=over, finding=None, began=NOW - timedelta(minutes=34)),
+    ]
 
-    assert problem_data(notices, WELL, "")["troubles"] == [
+    assert problem_data(notices, with_counts(counts), "", {"team": 82})["findings"] == [
         {
-            "kind": "paused",
+            "code": "paused",
+            "severity": "bad",
             "subject": "crm",
-            "over": False,
-            "since": "2026-05-04T11:59:00+00:00",
-            "count": 0,
+            "headline": "crm is paused",
             "reason": "invalid_auth",
+            "since": "2026-05-04T11:59:00+00:00",
+            "count": 3,
+            "cure": "put that right, then: hub resume crm",
         },
         {
-            "kind": "refused",
+            "code": "dead",
+            "severity": "note",
             "subject": "team",
-            "over": True,
-            "since": None,
-            "count": 4,
+            "headline": "No delivery to team is dead any more",
             "reason": "410 Gone",
+            "since": None,
+            "count": None,
+            "cure": "1 dead letter is left: hub retry --state dead --destination team",
+            "over": True,
+            "lasted_seconds": 2040,
+            "sent": 82,
         },
     ]
+
+
+def test_a_failing_destination_has_its_last_answer_and_its_next_try() -> None:
+    state = DestinationState(name="crm", failures=6, probe_at=NOW + timedelta(minutes=1))
+    facts = with_counts({("crm", State.PENDING): 82})
+    assert facts.store is not None
+    store = replace(facts.store, states={"crm": state}, last_errors={"crm": "500 Internal Server Error"})
+    finding = Finding(
+        code=FindingCode.FAILING, severity=FindingSeverity.BAD, subject="crm", headline="crm is failing"
+    )
+    notice = Notice(alert=alert(AlertKind.FAILING, "crm"), finding=finding)
+    (data,) = problem_data([notice], replace(facts, store=store), "")["findings"]
+
+    assert (data["count"], data["last_answer"], data["next_try"]) == (
+        82,
+        "500 Internal Server Error",
+        "2026-05-04T12:01:00+00:00",
+    )
+
+
+def test_two_ends_of_one_trouble_are_one() -> None:
+    notices = [
+        Notice(alert=alert(kind, "crm", since=None), finding=None)
+        for kind in (AlertKind.FAILING, AlertKind.DIED)
+    ]
+
+    assert summary_of(notices, WELL).headline == "crm works again"
+
+
+def test_a_problem_is_read_as_people_read_it() -> None:
+    summary = summary_of([paused_notice("crm", "invalid_auth")], with_counts({("crm", State.PENDING): 3}))
+
+    assert summary.headline == "crm is paused since 11:59"
+    assert summary.tone is Tone.BAD
+    assert summary.fields == (("Waiting", "3 deliveries"), ("Reason", "invalid_auth"))
+    assert summary.details == "What to do: put that right, then: hub resume crm"
+
+
+def summary_of(notices: Any, facts: Any) -> Summary:
+    return catalog.summarise(hub_event(catalog.PROBLEM, problem_data(notices, facts, ""), NOW))
 
 
 def test_a_message_stays_short_whatever_happens() -> None:

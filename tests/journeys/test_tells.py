@@ -55,5 +55,5 @@ def test_a_dying_destination_is_told_by_mail_once_and_so_is_its_recovery(tmp_pat
     assert "503" in first
     assert "hub deliveries --state dead --destination crm" in first
     assert "https://hub.example.com" in first
-    assert "crm accepts again" in second
+    assert "crm works again" in second
     assert "hub retry --state dead --destination crm" in second

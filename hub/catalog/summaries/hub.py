@@ -21,13 +21,16 @@ _TONES = {"bad": Tone.BAD, "watch": Tone.WATCH}
 _DATED = (FindingCode.REFUSED, FindingCode.UNKNOWN_PATH, FindingCode.SILENT)
 """Findings whose headline says since when."""
 
-_ONE = {
+_TROUBLE = "{headline|The hub has a problem}[ since {since}]"
+_END = "{headline|A problem is over}[ after {after}]"
+
+_FIELDS = {
     "Waiting": "{waiting}",
     "Last answer": "{answer}",
     "Reason": "{reason}",
     "Next try": "{next_try}",
+    "Sent since": "{sent}",
 }
-_OVER = {"Sent since": "{sent}"}
 
 
 def test(occurrence: Occurrence) -> tuple[Facts, Wording]:
@@ -59,47 +62,45 @@ MESSAGES: Mapping[str, Callable[[Occurrence], tuple[Facts, Wording]]] = {TEST: t
 
 
 def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
-    headline, about = reading.text(finding, "headline"), _subject(finding)
-    if _is_over(finding):
-        lasted = reading.value(finding, "lasted_seconds")
-        after = span(lasted) if isinstance(lasted, int | float) and lasted > 0 else ""
-        texts = {"headline": headline, "about": about, "after": after, "sent": _deliveries(finding, "sent")}
-        wording = Wording(
-            tone=Tone.GOOD,
-            headline="{headline|A problem is over}[ after {after}]",
-            about="{about}",
-            fields=_OVER,
-        )
-        return Facts(texts=texts), wording
+    texts = {"headline": reading.text(finding, "headline"), "about": _subject(finding)}
+    cure = reading.text(finding, "cure")
+    more, headline = (_end(finding), _END) if _is_over(finding) else (_trouble(finding, occurrence), _TROUBLE)
+    wording = Wording(tone=_tone(finding), headline=headline, about="{about}", fields=_FIELDS)
+    return Facts(texts={**texts, **more}, details=(cure and f"What to do: {cure}",)), wording
+
+
+def _trouble(finding: Data, occurrence: Occurrence) -> dict[str, str]:
     answer = reading.text(finding, "last_answer")
-    texts = {
-        "headline": headline,
-        "about": about,
+    return {
         "since": "" if reading.text(finding, "code") in _DATED else _clock(finding, "since", occurrence),
         "waiting": _waiting(finding),
         "answer": answer,
         "reason": "" if answer else reading.text(finding, "reason"),
         "next_try": _clock(finding, "next_try", occurrence),
     }
-    cure = reading.text(finding, "cure")
-    headline = "{headline|The hub has a problem}[ since {since}]"
-    wording = Wording(tone=_tone(finding), headline=headline, about="{about}", fields=_ONE)
-    return Facts(texts=texts, details=(cure and f"What to do: {cure}",)), wording
+
+
+def _end(finding: Data) -> dict[str, str]:
+    lasted = reading.value(finding, "lasted_seconds")
+    after = span(lasted) if isinstance(lasted, int) and lasted > 0 else ""
+    return {"after": after, "sent": _deliveries(finding, "sent")}
 
 
 def _of_several(findings: list[Data]) -> tuple[Facts, Wording]:
     """Tell those that are open first; those that are over alone where nothing else is."""
     open_ones = sorted((finding for finding in findings if not _is_over(finding)), key=_rank)
     subjects = ", ".join(dict.fromkeys(map(_subject, open_ones or findings)))
-    in_order = [*open_ones, *filter(_is_over, findings)]
-    texts = {f"finding_{number}": _predicate(finding) for number, finding in enumerate(in_order)}
+    by_subject: dict[str, list[str]] = {}
+    for finding in [*open_ones, *filter(_is_over, findings)]:
+        by_subject.setdefault(_subject(finding), []).append(_predicate(finding))
+    texts = {f"finding_{number}": "; ".join(lines) for number, lines in enumerate(by_subject.values())}
     things = counted(len(open_ones or findings), "thing")
     verbs = ("needs you" if len(open_ones) == 1 else "need you") if open_ones else "are all right again"
     wording = Wording(
         tone=_tone(open_ones[0]) if open_ones else Tone.GOOD,
         headline="{things} {verbs}: {subjects}",
         about="{subjects}",
-        fields={_subject(finding): f"{{finding_{number}}}" for number, finding in enumerate(in_order)},
+        fields={subject: f"{{finding_{number}}}" for number, subject in enumerate(by_subject)},
     )
     return Facts(texts={**texts, "things": things, "verbs": verbs, "subjects": subjects}), wording
 
@@ -120,6 +121,8 @@ def _is_over(finding: Data) -> bool:
 
 
 def _tone(finding: Data) -> Tone:
+    if _is_over(finding):
+        return Tone.GOOD
     return _TONES.get(reading.text(finding, "severity"), Tone.PLAIN)
 
 

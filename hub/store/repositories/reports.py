@@ -247,6 +247,15 @@ class Reports(Repository):
         statement = select(func.count()).where(is_in(state), deliveries.c.destination == destination)
         return int(self._session.connection.execute(statement).scalar_one())
 
+    def delivered_since(self, destination: str, moment: datetime) -> int:
+        """Return how many deliveries to a destination have arrived since a moment."""
+        statement = select(func.count()).where(
+            is_in(State.DELIVERED),
+            deliveries.c.finished_at >= moment,
+            deliveries.c.destination == destination,
+        )
+        return int(self._session.connection.execute(statement).scalar_one())
+
     def in_flight(self) -> dict[str, int]:
         """Return how many deliveries are being sent, by destination."""
         statement = select(deliveries.c.destination, func.count()).where(is_in(State.SENDING))
