@@ -333,7 +333,7 @@ def test_blocks_keep_their_shape_whatever_they_are_filled_with():
         assert [sorted(block) for block in rendered] == [sorted(block) for block in structure]
 
 
-NAMELESS = dict.fromkeys(("data.first_name", "data.last_name", "data.primary_email_address_id"))
+NAMELESS = {"data.first_name": None, "data.last_name": None, "data.email_addresses": []}
 WALLET_ONLY = {
     **NAMELESS,
     "data.phone_numbers": [],
@@ -377,19 +377,24 @@ def test_a_name_in_a_subject_is_cut():
     ("template", "name", "assignments", "expected"),
     [
         ("member", "organizationMembership.created", {}, "June joined Harbor &amp; Pine as Admin"),
-        ("member", "organizationMembership.created", {"data.role_name": None}, "as org:admin"),
+        ("member", "organizationMembership.created", {"data.role_name": None}, "as Admin"),
         ("member", "organizationMembership.deleted", {}, "June left Harbor &amp; Pine"),
         (
             "member",
             "organizationMembership.deleted",
             {"data.public_user_data": None},
-            " Somebody left Harbor",
+            "A user left Harbor",
         ),
         ("new-user", "user.created", {}, "Mara Lindqvist signed up"),
         ("new-user", "user.created", {"data.last_name": None}, "Mara signed up"),
         ("new-user", "user.created", {"data.first_name": "evil.test"}, "evil.\u2060test Lindqvist signed up"),
         ("new-user", "user.created", NAMELESS, "+15555550142 signed up"),
-        ("new-user", "user.created", {**NAMELESS, "data.phone_numbers": []}, "A user signed up"),
+        (
+            "new-user",
+            "user.created",
+            {**NAMELESS, "data.phone_numbers": [], "data.external_accounts": []},
+            "A user signed up",
+        ),
         ("new-user", "user.created", WALLET_ONLY, "0x71C7…976F signed up"),
         (
             "new-user",
@@ -397,12 +402,17 @@ def test_a_name_in_a_subject_is_cut():
             {"data.first_name": None, "data.last_name": None},
             "mara.lindqvist@example.com signed up",
         ),
-        ("payment-failed", "paymentAttempt.updated", {}, "Harbor &amp; Pine, 49.00 USD"),
+        (
+            "payment-failed",
+            "paymentAttempt.updated",
+            {},
+            "Payment of 49.00 USD by Harbor &amp; Pine failed: not enough",
+        ),
         (
             "payment-failed",
             "paymentAttempt.updated",
             {"data.payer.organization_name": ""},
-            "tomas.okafor@example.com, 49.00 USD",
+            "Payment of 49.00 USD by Tomás Okafor failed",
         ),
     ],
 )
