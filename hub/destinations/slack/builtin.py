@@ -16,6 +16,7 @@ from hub.strings import one_line
 HEADLINE_LIMIT = 150
 LABEL_LIMIT = 40
 VALUE_LIMIT = 200
+DETAILS_LIMIT = 500
 FALLBACK_LIMIT = 500
 
 
@@ -49,7 +50,7 @@ def _fields(summary: Summary) -> Iterator[dict[str, Any]]:
 
 def _small_print(summary: Summary, warning: str | None, link: str) -> Iterator[dict[str, Any]]:
     """Yield the note with the way to the hub, and the reason why a template was not used."""
-    parts = [escape(one_line(summary.details, VALUE_LIMIT)), _moment(summary)]
+    parts = [escape(one_line(summary.details, DETAILS_LIMIT)), _moment(summary)]
     parts += [f"<{escape(link)}|Open in the hub>"] if link else []
     note = " · ".join(part for part in parts if part)
     elements = [note] if note else []
