@@ -35,6 +35,9 @@ _COLOURS = {"delivered": "green", "dead": "red", "held": "yellow", "sending": "c
 )
 @click.option("--destination", metavar="NAME", help="Only those to this destination.")
 @click.option("--event", metavar="ID", help="Only those of this event.")
+@click.option(
+    "--degraded", is_flag=True, help="Only those that went out in another form than their route has."
+)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @api_options
 def command(
@@ -42,6 +45,7 @@ def command(
     state: str | None,
     destination: str | None,
     event: str | None,
+    degraded: bool,
     limit: int,
     hub: RemoteHub | None,
     as_json: bool,
@@ -51,7 +55,8 @@ def command(
         if delivery_id is not None:
             shown = api.call("GET", f"/api/deliveries/{quote(delivery_id, safe='')}")
         else:
-            shown = list_deliveries(api, limit, state=state, destination=destination, event=event)
+            filters = {"state": state, "destination": destination, "event": event}
+            shown = list_deliveries(api, limit, **filters, degraded="true" if degraded else None)
     if as_json:
         say_json(shown)
         return

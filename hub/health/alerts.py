@@ -33,6 +33,7 @@ PATIENCE = {
     AlertKind.TURNED_AWAY: timedelta(seconds=20),
     AlertKind.UNKNOWN_PATH: timedelta(seconds=20),
     AlertKind.SILENT: timedelta(0),
+    AlertKind.DEGRADED: timedelta(seconds=5),
 }
 """So long each must have lasted: what belongs together is told together, and a hiccup is no alert."""
 
@@ -44,6 +45,7 @@ KINDS = {
     FindingCode.REFUSED: AlertKind.TURNED_AWAY,
     FindingCode.UNKNOWN_PATH: AlertKind.UNKNOWN_PATH,
     FindingCode.SILENT: AlertKind.SILENT,
+    FindingCode.DEGRADED: AlertKind.DEGRADED,
 }
 _OF_BROKEN_DESTINATIONS = (AlertKind.DIED, AlertKind.PAUSED, AlertKind.FAILING)
 """Alerts of a destination itself, through which nothing is told meanwhile."""

@@ -17,6 +17,7 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.problem import Code, Problem, Severity
+from hub.model.stats import Degradation
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -206,6 +207,7 @@ def _deliveries(facts: Facts) -> Iterator[Finding]:
             yield _dead(name, count, facts)
         elif state is State.HELD and count:
             yield _held(name, count)
+    yield from map(_degraded, facts.store.degraded if facts.store is not None else ())
 
 
 def _abandoned(count: int) -> Finding:
@@ -247,6 +249,21 @@ def _held(name: str, count: int) -> Finding:
         count=count,
         cure="look at the other side, then resolve each on the status page: "
         f"hub deliveries --state held --destination {name}",
+    )
+
+
+def _degraded(degradation: Degradation) -> Finding:
+    name = degradation.destination
+    messages = "message to {} went out" if degradation.count == 1 else "messages to {} went out"
+    return Finding(
+        code=FindingCode.DEGRADED,
+        severity=FindingSeverity.WATCH,
+        subject=name,
+        headline=f"{degradation.count:,} {messages.format(name)} in another form",
+        reason=degradation.reason or None,
+        since=degradation.since,
+        count=degradation.count,
+        cure=f"mend what the reason names; see each: hub deliveries --degraded --destination {name}",
     )
 
 

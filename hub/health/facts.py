@@ -13,7 +13,7 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Problem, Severity
 from hub.model.source import SourceState
-from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, DiskSpace, Stats
+from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, Degradation, DiskSpace, Stats
 from hub.settings import Settings
 from hub.store.copy import MIGRATED
 from hub.store.store import Store, Transaction
@@ -28,6 +28,7 @@ UNTRUSTED_PROXY = "untrusted_proxy"
 """The shared value that holds the time when a proxy's header last came, though no proxy is to be trusted."""
 
 PROXY_REMEMBERED = timedelta(days=1)
+DEGRADED_REMEMBERED = timedelta(days=1)
 SHORTEST_PASSWORD = 12
 
 Counts = Mapping[tuple[str, State], int]
@@ -53,13 +54,15 @@ class StoreFacts:
     """The store's part. `counts` are deliveries by destination and state, as far as they were counted.
 
     `last_errors` are of destinations whose breaker is open. `alerts` tell when deliveries began to die, and
-    of what. `astray` are signed requests of this hour and the last at a path that no source has.
+    of what. `degraded` are messages by the files that serve. `astray` are signed requests of this hour and
+    the last at a path that no source has.
     """
 
     states: Mapping[str, DestinationState]
     counts: Counts
     worker_seen_at: datetime | None
     last_errors: Mapping[str, str] = field(default_factory=dict)
+    degraded: tuple[Degradation, ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
     astray: int = 0
     alerts: tuple[Alert, ...] = ()
@@ -165,7 +168,7 @@ def page_facts(store: Store, snapshot: Transaction, files: FileFacts, stats: Sta
     return Facts(
         now=snapshot.now,
         files=_looked_at(files, snapshot),
-        store=_store_facts(snapshot, stats.deliveries),
+        store=_with_degraded(_store_facts(snapshot, stats.deliveries), snapshot, files.config),
         error=store.write_error(snapshot),
         database=store.quick_status(snapshot),
     )
@@ -178,7 +181,7 @@ def notifier_facts(snapshot: Transaction, config: Config, disk: DiskSpace | None
     facts = Facts(
         now=snapshot.now,
         files=FileFacts(config=config, refused=tuple(refused)),
-        store=_store_facts(snapshot, {}),
+        store=_with_degraded(_store_facts(snapshot, {}), snapshot, config),
         database=DatabaseStatus(disk=disk),
     )
     dying = {alert.subject for alert in facts.alerts if alert.count}
@@ -208,7 +211,9 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
         return Facts(
             now=snapshot.now,
             files=_looked_at(files, snapshot),
-            store=_store_facts(snapshot, snapshot.reports.stats().deliveries),
+            store=_with_degraded(
+                _store_facts(snapshot, snapshot.reports.stats().deliveries), snapshot, files.config
+            ),
             error=store.write_error(snapshot) or refusal,
             database=database,
             connections_wanted=(settings.web_processes + 1) * settings.db_connections,
@@ -247,6 +252,13 @@ def access_facts(snapshot: Transaction, settings: Settings) -> AccessFacts:
         has_untrusted_proxy=seen_at is not None
         and snapshot.now - datetime.fromisoformat(seen_at) < PROXY_REMEMBERED,
     )
+
+
+def _with_degraded(facts: StoreFacts, snapshot: Transaction, config: Config | None) -> StoreFacts:
+    """Return the facts with the messages that went out degraded by the files that serve."""
+    if config is None:
+        return facts
+    return replace(facts, degraded=snapshot.degraded.lately(config.version, DEGRADED_REMEMBERED))
 
 
 def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:

@@ -29,6 +29,7 @@ _OVER = {
     AlertKind.TURNED_AWAY: "{name} is accepted again",
     AlertKind.UNKNOWN_PATH: "Signed requests no longer come to a path that no source has",
     AlertKind.SILENT: "{name} sends again",
+    AlertKind.DEGRADED: "No more messages to {name} go out in another form",
 }
 
 

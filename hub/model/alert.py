@@ -22,6 +22,7 @@ class AlertKind(StrEnum):
     TURNED_AWAY = "turned_away"
     UNKNOWN_PATH = "unknown_path"
     SILENT = "silent"
+    DEGRADED = "degraded"
 
 
 DEAD_LETTER_KINDS = (AlertKind.DIED, AlertKind.REFUSED)

@@ -36,6 +36,7 @@ class FindingCode(StrEnum):
     ABANDONED = "abandoned"
     DEAD = "dead"
     HELD = "held"
+    DEGRADED = "degraded"
     ACCOUNTS = "accounts"
 
 

@@ -34,6 +34,16 @@ class Stats:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Degradation:
+    """Messages to one destination that went out in another form; `reason` is the last one's."""
+
+    destination: str
+    count: int
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Discrepancy:
     """Rows that should not be there: their number, a description that goes on from it, and the id of one."""
 

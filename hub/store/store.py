@@ -23,6 +23,7 @@ from hub.store import failures, migrate
 from hub.store.group_commit import GroupCommit
 from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
+from hub.store.repositories.degraded import Degraded
 from hub.store.repositories.destinations import Destinations
 from hub.store.repositories.events import Events, RoutedEvent
 from hub.store.repositories.invariant import Invariant
@@ -76,6 +77,7 @@ class Transaction:
     wrong_keys = _repository(WrongKeys)
     reports = _repository(Reports)
     metrics = _repository(Metrics)
+    degraded = _repository(Degraded)
     overdue = _repository(Overdue)
     invariant = _repository(Invariant)
     retention = _repository(Retention)

@@ -155,6 +155,7 @@ deliveries = Table(
     ),
     _partial("ix_deliveries_cancelled", "state = 'cancelled'", "finished_at", "destination"),
     _partial("ix_deliveries_held", "state = 'held'", "destination"),
+    _partial("ix_deliveries_degraded", "degraded IS NOT NULL", "id", "destination"),
 )
 
 attempts = Table(

@@ -56,13 +56,14 @@ def replay(event_id: str) -> Response:
 
 @blueprint.get("/deliveries")
 def deliveries() -> Response:
-    parameters.only("state", "destination", "event", "limit", "before")
+    parameters.only("state", "destination", "event", "degraded", "limit", "before")
     here, limit = context(), parameters.limit()
     with here.store.read() as snapshot:
         sizes = snapshot.reports.delivery_sizes(
             state=parameters.state(),
             destination=parameters.destination(here.rules(), snapshot),
             event=parameters.event(snapshot),
+            degraded=parameters.flag("degraded"),
             limit=limit + 1,
             before=parameters.before(),
         )

@@ -55,6 +55,7 @@ class StoreCollector(Collector):
         yield self._refused()
         yield self._deliveries()
         yield self._attempts()
+        yield self._degraded()
         yield self._delivery_seconds()
         yield self._oldest_due()
         yield self._paused()
@@ -96,6 +97,17 @@ class StoreCollector(Collector):
         for name in sorted({*self._names(), *(name for name, _ in counts)}):
             for outcome in Outcome:
                 family.add_metric([name, outcome], counts.get((name, outcome), 0))
+        return family
+
+    def _degraded(self) -> Metric:
+        family = CounterMetricFamily(
+            "hub_degraded",
+            "Messages that went out in another form than their send block has.",
+            labels=["destination"],
+        )
+        counts = self._snapshot.metrics.degraded()
+        for name in sorted({*self._names(), *counts}):
+            family.add_metric([name], counts.get(name, 0))
         return family
 
     def _delivery_seconds(self) -> Metric:

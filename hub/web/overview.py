@@ -97,6 +97,8 @@ def _link(finding: Finding) -> tuple[str, str, Mapping[str, str]]:
         case FindingCode.DEAD | FindingCode.HELD:
             state = finding.code.value
             return "Show them", "pages.deliveries", {"state": state, "destination": finding.subject}
+        case FindingCode.DEGRADED:
+            return "Show them", "pages.deliveries", {"degraded": "true", "destination": finding.subject}
         case FindingCode.SILENT | FindingCode.REFUSED | FindingCode.UNKNOWN_PATH:
             return "Events", "pages.events", {}
         case _:

@@ -112,10 +112,16 @@ def deliveries() -> Response:
     here = context()
     redaction = here.redaction()
     state, before = parameters.state(), parameters.before()
+    degraded = parameters.flag("degraded")
     with here.store.read() as snapshot:
         name = parameters.destination(here.rules(), snapshot)
         sizes = snapshot.reports.delivery_sizes(
-            state=state, destination=name, event=None, limit=PAGE_SIZE + 1, before=before
+            state=state,
+            destination=name,
+            event=None,
+            degraded=degraded,
+            limit=PAGE_SIZE + 1,
+            before=before,
         )
         chosen = page_of(sizes, PAGE_SIZE)
         records = snapshot.reports.deliveries_of(chosen.ids, messages=False)
@@ -127,6 +133,7 @@ def deliveries() -> Response:
         deliveries=items,
         state=state,
         destination=name,
+        degraded="true" if degraded else None,
         states=list(State),
         names=sorted({*here.rules().config.destinations, *known}),
         before=before,

@@ -73,6 +73,12 @@ def test_deliveries_are_listed_and_shown(operate, triggered, delivery_of):
     assert "\nMessage\n  method: POST\n" in shown.stdout
 
 
+def test_only_messages_in_another_form_are_listed(operate, triggered, delivery_of):
+    delivery_of(triggered("user.created"), "delivered")
+
+    assert operate("deliveries", "--degraded").stdout == "no deliveries\n"
+
+
 def test_a_limit_is_kept_and_what_follows_is_told(operate, triggered):
     triggered("user.created"), triggered("user.created")
 

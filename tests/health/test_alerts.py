@@ -20,7 +20,7 @@ from hub.model.delivery import Claim, State
 from hub.model.destination import DestinationState
 from hub.model.routing import Send
 from hub.model.source import Refusals, SourceState
-from hub.model.stats import DatabaseStatus, DiskSpace
+from hub.model.stats import DatabaseStatus, Degradation, DiskSpace
 
 NOW = given.NOON
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -86,6 +86,7 @@ RELOAD, DISK, SILENT = AlertKind.RELOAD, AlertKind.DISK, AlertKind.SILENT
 TURNED_AWAY = AlertKind.TURNED_AWAY
 BROKEN = DestinationState(name="crm", failures=2)
 WELL = DestinationState(name="crm")
+WENT_OUT = Degradation(destination="crm", count=2, since=NOW - MINUTE, reason="no")
 FULL = DiskSpace(free=GIB // 4, total=100 * GIB, used=GIB)
 
 TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
@@ -101,6 +102,16 @@ TABLE: dict[str, tuple[list[Alert], Facts, list[str]]] = {
     "a resume is told": ([notified(PAUSED, MINUTE)], seen(WELL), ["crm goes on"]),
     "a resume of what was never told is not": ([alert(PAUSED)], seen(WELL), []),
     "a breaker that just opened is not told": ([], seen(failing()), []),
+    "messages in another form are told": (
+        [alert(AlertKind.DEGRADED)],
+        replace(seen(WELL), store=replace(seen(WELL).store, degraded=(WENT_OUT,))),
+        ["2 messages to crm went out in another form"],
+    ),
+    "once none does it is told": (
+        [notified(AlertKind.DEGRADED, MINUTE)],
+        seen(WELL),
+        ["No more messages to crm go out in another form"],
+    ),
     "a breaker that stays open is told": ([alert(FAILING)], seen(failing()), ["crm is failing"]),
     "a breaker that closes is told": ([notified(FAILING, MINUTE)], seen(WELL), ["crm works again"]),
     "what begins anew within the hour waits": (

@@ -34,7 +34,7 @@ from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.problem import Problem, Severity
 from hub.model.source import Refusals, SourceState
-from hub.model.stats import DatabaseStatus, Discrepancy
+from hub.model.stats import DatabaseStatus, Degradation, Discrepancy
 
 BAD, WATCH, NOTE = FindingSeverity.BAD, FindingSeverity.WATCH, FindingSeverity.NOTE
 CODE = FindingCode
@@ -73,6 +73,9 @@ def with_source(**state: Any) -> Facts:
     facts = with_store(sources={"clerk": SourceState(name="clerk", **state)})
     source = given.source(max_silence_seconds=3600.0)
     return replace(facts, files=FileFacts(config=replace(CONFIG, sources={"clerk": source})))
+
+
+WENT_OUT = Degradation(destination="crm", count=2, since=NOW - MINUTE, reason="template failed: x.j2:1: no")
 
 
 AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
@@ -323,6 +326,20 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         BAD,
         "clerk",
         "clerk: 5 refused since 11:59, they are too large",
+    ),
+    (
+        with_store(degraded=(WENT_OUT,)),
+        CODE.DEGRADED,
+        WATCH,
+        "crm",
+        "2 messages to crm went out in another form: template failed: x.j2:1: no",
+    ),
+    (
+        with_store(degraded=(replace(WENT_OUT, count=1),)),
+        CODE.DEGRADED,
+        WATCH,
+        "crm",
+        "1 message to crm went out in another form",
     ),
     (
         with_source(accepted_at=NOW - 2 * MINUTE, refused=refusals(method_not_allowed=5)),

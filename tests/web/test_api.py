@@ -83,6 +83,21 @@ def test_a_delivery_has_the_fields_that_are_promised(world: World, client: Flask
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["created_at"])
 
 
+def test_deliveries_in_another_form_are_a_list_of_their_own(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    change(world, degraded := one(client, "crm"), degraded="template failed: no")
+    listed = get(client, "/api/deliveries?degraded=true")["items"]
+    refused = client.get("/api/deliveries?degraded=yes", headers=KEY)
+
+    assert [(item["id"], item["degraded"], item["reason"]) for item in listed] == [
+        (degraded, True, "template failed: no")
+    ]
+    assert get(client, "/api/deliveries?degraded=true&destination=log")["items"] == []
+    assert len(get(client, "/api/deliveries?degraded=false")["items"]) > 1
+    assert refused.status_code == 400
+    assert "it must be true or false" in refused.text
+
+
 def test_an_attempt_has_the_start_of_its_answer(world: World) -> None:
     world.config = replace(world.config, environment=ADDRESS, secrets=tuple(ADDRESS))
     client = world.app().test_client()
@@ -199,7 +214,7 @@ def test_a_limit_above_the_largest_is_cut(client: FlaskClient) -> None:
         ),
         (
             "/api/deliveries?stat=dead",
-            "there is no parameter 'stat'; this takes state, destination, event, limit, before",
+            "there is no parameter 'stat'; this takes state, destination, event, degraded, limit, before",
         ),
         ("/api/stats?x=1", "there is no parameter 'x'; this takes no parameters"),
     ],

@@ -96,6 +96,7 @@ def test_metrics_count_from_the_store(world: World, client: FlaskClient) -> None
     assert samples["hub_events_total", "clerk", "user.created"] == 1
     assert samples["hub_deliveries", "crm", "pending"] == 1
     assert samples["hub_attempts_total", "crm", "delivered"] == 0
+    assert samples["hub_degraded_total", "crm"] == 0
     assert samples["hub_delivery_seconds_count",] == 0
     assert samples["hub_oldest_due_seconds", "crm"] >= 0
     assert samples["hub_destination_paused", "crm"] == 1

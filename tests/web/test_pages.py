@@ -216,6 +216,15 @@ def test_lists_lead_on_to_older_ones_and_back(world: World, signed_in: FlaskClie
     assert ">Older</a>" not in page
 
 
+def test_a_list_of_messages_in_another_form_says_so(world: World, signed_in: FlaskClient) -> None:
+    world.send(signed_in, payload())
+    page = signed_in.get("/deliveries?degraded=true").text
+
+    assert "No message went out in another form than its route has." in page
+    assert 'name="degraded" value="true" checked' in page
+    assert ">Show all</a>" in page
+
+
 def test_half_a_surrogate_pair_does_not_break_a_page(world: World, signed_in: FlaskClient) -> None:
     sent = world.send(signed_in, payload(email_address="a\ud800b@example.com"))
 

@@ -46,6 +46,15 @@ class Metrics(Repository):
         rows = self._session.connection.execute(statement)
         return self._with_pruned("attempts", {(name, outcome): count for name, outcome, count in rows})
 
+    def degraded(self) -> dict[str, int]:
+        """Return the number of messages that ever went out in another form, by destination."""
+        went_out = func.sum(case((is_in(State.DELIVERED), 1), else_=0))
+        statement = select(deliveries.c.destination, went_out).where(deliveries.c.degraded.is_not(None))
+        counts = {name: count for (name,), count in self._pruned("degraded").items()}
+        for name, count in self._session.connection.execute(statement.group_by(deliveries.c.destination)):
+            counts[name] = counts.get(name, 0) + int(count)
+        return counts
+
     def refused(self) -> dict[tuple[str, str], int]:
         """Return the number of requests ever refused, by source and code."""
         statement = select(refusals.c.source, refusals.c.code, func.sum(refusals.c.count))

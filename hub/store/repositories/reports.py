@@ -130,11 +130,15 @@ class Reports(Repository):
         state: State | None = None,
         destination: str | None = None,
         event: str | None = None,
+        degraded: bool = False,
         limit: int = 50,
         before: str | None = None,
     ) -> list[DeliveryRecord]:
-        """Return deliveries, newest first; `before` is the id after which a page begins."""
-        chosen = self._chosen(state, destination, event, limit, before)
+        """Return deliveries, newest first; `before` is the id after which a page begins.
+
+        With `degraded` only those that went out, or are to, in another form than their send block has.
+        """
+        chosen = self._chosen(state, destination, event, degraded, limit, before)
         return self._deliveries(chosen, deliveries.c.message)
 
     def delivery_sizes(
@@ -143,6 +147,7 @@ class Reports(Repository):
         state: State | None,
         destination: str | None,
         event: str | None,
+        degraded: bool = False,
         limit: int,
         before: str | None,
     ) -> list[tuple[str, int]]:
@@ -151,7 +156,7 @@ class Reports(Repository):
         statement = (
             select(deliveries.c.id, deliveries.c.event_type, *sizes)
             .outerjoin(events, events.c.id == deliveries.c.event_id)
-            .where(deliveries.c.id.in_(self._chosen(state, destination, event, limit, before)))
+            .where(deliveries.c.id.in_(self._chosen(state, destination, event, degraded, limit, before)))
             .order_by(deliveries.c.id.desc())
         )
         return [
@@ -168,6 +173,7 @@ class Reports(Repository):
         state: State | None,
         destination: str | None,
         event: str | None,
+        degraded: bool,
         limit: int,
         before: str | None,
     ) -> Select[Any]:
@@ -177,7 +183,10 @@ class Reports(Repository):
             conditions.append(is_in(state))
         if destination:
             conditions.append(deliveries.c.destination == destination)
-        if state and not self._is_many(conditions if state not in FINISHED else conditions[:1]):
+        if degraded:
+            # An index has these alone, in the order of the list.
+            conditions.append(deliveries.c.degraded.is_not(None))
+        elif state and not self._is_many(conditions if state not in FINISHED else conditions[:1]):
             # No longer a key: a planner would rather walk all deliveries by it than sort the few of a state.
             sort_key = deliveries.c.id.concat("")
         if event:

@@ -85,7 +85,14 @@ class Retention(Repository):
 
     def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
         old = (
-            select(deliveries.c.id, deliveries.c.event_id, deliveries.c.created_at, deliveries.c.delivered_at)
+            select(
+                deliveries.c.id,
+                deliveries.c.event_id,
+                deliveries.c.destination,
+                deliveries.c.degraded.is_not(None).label("is_degraded"),
+                deliveries.c.created_at,
+                deliveries.c.delivered_at,
+            )
             .where(is_in(state), deliveries.c.finished_at < before)
             .order_by(deliveries.c.finished_at, deliveries.c.id)
             .limit(limit)
@@ -102,6 +109,9 @@ class Retention(Repository):
         # In one order everywhere, so that two who prune do not wait for each other.
         for destination, outcome, count in sorted(tried):
             self._count("attempts", f"{destination}\n{outcome}", count)
+        degraded = Counter(row.destination for row in rows if row.is_degraded and row.delivered_at)
+        for destination, count in sorted(degraded.items()):
+            self._count("degraded", destination, count)
         self._count_seconds([row.delivered_at - row.created_at for row in rows if row.delivered_at])
         self._session.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
         self._session.connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))

@@ -94,6 +94,7 @@ def _deliveries() -> None:
     _partial("ix_deliveries_dead", "deliveries", "state = 'dead'", "destination")
     _partial("ix_deliveries_held", "deliveries", "state = 'held'", "destination")
     _partial("ix_deliveries_cancelled", "deliveries", "state = 'cancelled'", "finished_at", "destination")
+    _partial("ix_deliveries_degraded", "deliveries", "degraded IS NOT NULL", "id", "destination")
     # All that is counted of what was delivered, which most rows are, is in this index.
     counted = ("finished_at", "destination", "created_at", "delivered_at")
     _partial("ix_deliveries_delivered", "deliveries", delivered, *counted)
