@@ -83,7 +83,7 @@ def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:
         shortened(inline(item["headline"]), SHORT_HEADLINE),
         str(item["attempts"]),
         ago(parse_time(item["created_at"]), now),
-        wait_in_words(item["why"], now) or inline(item["reason"]),
+        wait_in_words(item["why"]) or inline(item["reason"]),
     )
 
 
@@ -96,7 +96,7 @@ def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
         "route": item["route"],
         "state": _coloured(item["state"]),
         "reason": inline(item["reason"]),
-        "waits": wait_in_words(item["why"], now),
+        "waits": wait_in_words(item["why"]),
         "degraded": "it went out in another form than its send block has" if item["degraded"] else "",
         "created": item["created_at"],
         "delivered": item["delivered_at"],

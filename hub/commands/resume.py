@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 import click
@@ -22,7 +21,7 @@ def command(name: str, hub: RemoteHub | None, as_json: bool) -> None:
     if as_json:
         say_json(destination)
     elif destination["why"] is not None:
-        waits = obstacle_in_words(destination["why"], datetime.now(UTC))
+        waits = obstacle_in_words(destination["why"])
         say(f"{name} is not paused any more{waits}")
     else:
         say(f"{name} goes on: what waited is sent now")

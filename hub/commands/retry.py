@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote
 
@@ -53,5 +52,5 @@ def _retry(api: Api, as_json: bool, delivery_id: str) -> None:
     if as_json:
         say_json(delivery)
     else:
-        waits = obstacle_in_words(delivery["why"], datetime.now(UTC))
+        waits = obstacle_in_words(delivery["why"])
         say(f"{delivery_id} will be sent to {delivery['destination']} again{waits}")

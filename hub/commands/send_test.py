@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import datetime
 
 import click
 
@@ -13,7 +12,6 @@ from hub.client.api import version_that_serves
 from hub.errors import HubError
 from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitReason, why
-from hub.humanize import ago
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
@@ -58,15 +56,13 @@ def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:
             facts = waiting_facts(snapshot, config)
         if delivery.state is State.DELIVERED:
             return None
-        problem = _obstacle(delivery, why(delivery, facts), facts.now, is_late=time.monotonic() > deadline)
+        problem = _obstacle(delivery, why(delivery, facts), is_late=time.monotonic() > deadline)
         if problem is not None:
             return problem
         time.sleep(POLL_SECONDS)
 
 
-def _obstacle(
-    delivery: DeliveryRecord, reason: WaitReason | None, now: datetime, *, is_late: bool
-) -> str | None:
+def _obstacle(delivery: DeliveryRecord, reason: WaitReason | None, *, is_late: bool) -> str | None:
     """Return why it will not be delivered soon, or is late; None where it is worth waiting."""
     if delivery.state not in _UNSETTLED:
         return f"not delivered: it is {delivery.state}: {inline(delivery.reason)}"
@@ -75,5 +71,4 @@ def _obstacle(
     if not is_late:
         return None
     text = inline(reason.text) if reason is not None else "it is being sent"
-    again = f"; next {ago(reason.until, now)}" if reason is not None and reason.until is not None else ""
-    return f"not delivered within {WAIT_SECONDS:.0f} s: {text}{again}"
+    return f"not delivered within {WAIT_SECONDS:.0f} s: {text}"

@@ -10,10 +10,10 @@ from enum import StrEnum
 from hub.health.assess import destination_finding, worker_finding
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
-from hub.humanize import counted, not_set, utc
+from hub.humanize import counted, not_set, span, utc
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
-from hub.model.finding import HUB, Finding
+from hub.model.finding import Finding, FindingCode
 from hub.model.moments import STEP, beyond_bounds, longest_wait
 from hub.model.records import DeliveryRecord
 
@@ -71,9 +71,8 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     Of several reasons the one that nobody but an operator ends comes first, then the one that lasts longest.
     """
     if delivery.state is State.HELD:
-        error = f": {delivery.reason}" if delivery.reason else ""
-        text = f"the message may have arrived{error}; resolve it as delivered or as retry"
-        return WaitReason(code=WaitCode.HELD, text=text)
+        error = f" ({delivery.reason})" if delivery.reason else ""
+        return WaitReason(code=WaitCode.HELD, text=f"may have arrived{error}; somebody has to say")
     if delivery.state is not State.PENDING:
         return None
     name = delivery.destination
@@ -81,13 +80,12 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     if lasting is not None:
         return lasting
     if delivery.unset:
-        text = f"{not_set(delivery.unset)} where the worker runs, which its message needs; set it there"
-        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=text)
+        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=not_set(delivery.unset))
     reasons = [*_of_time(name, facts), *_schedule(delivery, facts)]
     later = [reason for reason in reasons if reason.until is not None and reason.until > facts.now]
     if later:
         return max(later, key=lambda reason: reason.until or facts.now)
-    reason = _of_others(name, facts) or WaitReason(code=WaitCode.DUE, text="it is due, and goes out next")
+    reason = _of_others(name, facts) or WaitReason(code=WaitCode.DUE, text="goes out now")
     unbelieved = _unbelieved(delivery, facts)
     if unbelieved is None:
         return reason
@@ -100,16 +98,17 @@ def lasting_reason(destination: str, facts: Facts) -> WaitReason | None:
     status = status_of(destination, facts)
     finding = destination_finding(destination, facts)
     if finding is not None and status in _CODES:
-        return WaitReason(code=_CODES[status], text=_in_words(finding))
-    no_worker = worker_finding(facts)
-    if no_worker is not None:
-        return WaitReason(code=WaitCode.NO_WORKER, text=_in_words(no_worker))
+        return WaitReason(code=_CODES[status], text=_lasting(finding, facts))
+    if worker_finding(facts) is not None:
+        return WaitReason(code=WaitCode.NO_WORKER, text=_no_worker(facts))
     return None
 
 
 def _schedule(delivery: DeliveryRecord, facts: Facts) -> Iterator[WaitReason]:
     if not _is_put_off_too_far(delivery, facts):
-        text = f"it is tried again after: {delivery.reason}" if delivery.reason else "it is not due yet"
+        number, of = delivery.tries + 1, len(_config(delivery.destination, facts).retry_seconds) + 1
+        error = f", after {delivery.reason.removeprefix('answered ')}" if delivery.reason else ""
+        text = f"try {number} of {max(of, number)} {_in(delivery.due_at, facts)}{error}"
         yield WaitReason(code=WaitCode.SCHEDULE, text=text, until=delivery.due_at)
 
 
@@ -118,13 +117,15 @@ def _of_time(destination: str, facts: Facts) -> Iterator[WaitReason]:
     config, state = _config(destination, facts), facts.state(destination)
     beyond = beyond_bounds(config, state, facts.now)
     if state.throttled_until is not None and "throttled_until" not in beyond:
-        text = f"{destination} asked for a rest"
+        text = f"{destination} asks to wait: again {_in(state.throttled_until, facts)}"
         yield WaitReason(code=WaitCode.RETRY_AFTER, text=text, until=state.throttled_until)
-    if config.rate_limit is not None and "rate_limited_until" not in beyond:
-        text = f"the rate_limit of {destination} lets no message go yet"
+    is_limited = config.rate_limit is not None and "rate_limited_until" not in beyond
+    if is_limited and state.rate_limited_until is not None:
+        text = f"waits for its turn, {config.rate_limit}: about {_span(state.rate_limited_until, facts)}"
         yield WaitReason(code=WaitCode.RATE_LIMIT, text=text, until=state.rate_limited_until)
     if state.probe_at is not None and "probe_at" not in beyond:
-        yield WaitReason(code=WaitCode.BREAKER, text=_breaker(destination, facts), until=state.probe_at)
+        text = _breaker(destination, facts, state.probe_at)
+        yield WaitReason(code=WaitCode.BREAKER, text=text, until=state.probe_at)
 
 
 def _unbelieved(delivery: DeliveryRecord, facts: Facts) -> datetime | None:
@@ -151,27 +152,48 @@ def _of_others(destination: str, facts: Facts) -> WaitReason | None:
     in_flight = facts.count(State.SENDING, destination)
     if in_flight < _config(destination, facts).concurrency:
         return None
-    sending = counted(in_flight, "message is", "messages are")
-    text = f"{sending} being sent to {destination}, as many as its concurrency allows"
+    sending = counted(in_flight, "is", "are")
+    text = f"{sending} being sent; the next free place is its"
     return WaitReason(code=WaitCode.CONCURRENCY, text=text)
 
 
-def _breaker(destination: str, facts: Facts) -> str:
+def _breaker(destination: str, facts: Facts, probe_at: datetime | None = None) -> str:
     finding = destination_finding(destination, facts)
     assert finding is not None
-    return f"{finding.headline}: {finding.reason}; one message at a time is tried"
+    reason = f" ({finding.reason})" if finding.reason else ""
+    return f"{finding.headline}{reason}; one is tried {_in(probe_at, facts)}, the rest follow when it works"
+
+
+def _lasting(finding: Finding, facts: Facts) -> str:
+    """Return a destination's own finding as the reason for a wait."""
+    name, reason = finding.subject, finding.reason
+    match finding.code:
+        case FindingCode.PAUSED:
+            return f"{name} is paused ({reason}); sent once it is resumed"
+        case FindingCode.NOT_CONFIGURED:
+            config = facts.destination_config(name)
+            missing = not_set(config.missing) if config is not None and config.missing else ""
+            return reason or missing or finding.headline
+        case FindingCode.SWITCHED_OFF:
+            return f"{name} is switched off in routes.yaml"
+    return f"{name} is no longer in routes.yaml: put it back, or cancel"
+
+
+def _no_worker(facts: Facts) -> str:
+    seen_at = facts.store.worker_seen_at if facts.store else None
+    return "no worker has run yet" if seen_at is None else f"no worker for {_span(facts.now, facts, seen_at)}"
+
+
+def _in(moment: datetime | None, facts: Facts) -> str:
+    """Return the distance of a moment: `in 44 s`, `now`."""
+    return "now" if moment is None or moment <= facts.now else f"in {_span(moment, facts)}"
+
+
+def _span(moment: datetime, facts: Facts, since: datetime | None = None) -> str:
+    return span(max((moment - (since or facts.now)).total_seconds(), 1.0))
 
 
 def _config(destination: str, facts: Facts) -> DestinationConfig:
     config = facts.destination_config(destination)
     assert config is not None
     return config
-
-
-def _in_words(finding: Finding) -> str:
-    """A finding as a part of a sentence, with the thing to do, but without the number of those that wait."""
-    headline = finding.headline
-    if finding.subject == HUB:
-        headline = headline[:1].lower() + headline[1:]
-    statement = f"{headline}: {finding.reason}" if finding.reason else headline
-    return f"{statement}; {finding.cure}"

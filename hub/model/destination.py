@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+_UNITS = {1.0: "s", 60.0: "m", 3600.0: "h"}
+
 
 class OnUnknown(StrEnum):
     """A destination's choice after an unknown outcome."""
@@ -25,6 +27,10 @@ class RateLimit:
     count: int
     seconds: float
     burst: int = 1
+
+    def __str__(self) -> str:
+        """Return it as users write it: `50/s`."""
+        return f"{self.count}/{_UNITS.get(self.seconds, f'{self.seconds:g} s')}"
 
 
 @dataclass(frozen=True, kw_only=True)

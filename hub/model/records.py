@@ -61,6 +61,7 @@ class DeliveryRecord:
     state: State
     reason: str | None
     attempts: int
+    tries: int = 0
     due_at: datetime | None
     unset: tuple[str, ...] = ()
     created_at: datetime

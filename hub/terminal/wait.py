@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from hub.humanize import ago
-from hub.terminal.printing import inline, parse_time
+from hub.terminal.printing import inline
 
 
-def wait_in_words(why: Mapping[str, Any] | None, now: datetime) -> str:
-    """Return the reason to wait and the distance of its end; nothing where it does not wait."""
-    if why is None:
-        return ""
-    text = inline(why["text"])
-    until = parse_time(why["until"]) if why["until"] else now
-    return f"{text}; next {ago(until, now)}" if until > now else text
+def wait_in_words(why: Mapping[str, Any] | None) -> str:
+    """Return the reason to wait; nothing where it does not wait."""
+    return "" if why is None else inline(why["text"])
 
 
-def obstacle_in_words(why: Mapping[str, Any] | None, now: datetime) -> str:
+def obstacle_in_words(why: Mapping[str, Any] | None) -> str:
     """Return the same as the end of a sentence about something that was to happen now."""
-    return f"; it waits: {wait_in_words(why, now)}" if why is not None and why["code"] != "due" else ""
+    return f"; it waits: {wait_in_words(why)}" if why is not None and why["code"] != "due" else ""

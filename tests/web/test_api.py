@@ -125,7 +125,7 @@ def test_a_delivery_says_why_it_waits(world: World, client: FlaskClient) -> None
 
     scheduled = {
         "code": "schedule",
-        "text": "it is tried again after: HTTP 503",
+        "text": "try 1 of 3 in 3 min, after HTTP 503",
         "until": due_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
     }
     (listed,) = get(client, "/api/deliveries?destination=crm")["items"]
@@ -141,7 +141,7 @@ def test_the_answer_to_a_retry_says_why_it_waits(world: World, client: FlaskClie
 
     assert retried["why"] == {
         "code": "paused",
-        "text": "crm is paused: paused by an operator; put that right, then: hub resume crm",
+        "text": "crm is paused (paused by an operator); sent once it is resumed",
         "until": None,
     }
 

@@ -155,7 +155,7 @@ def test_pages_say_why_a_delivery_waits(world: World, signed_in: FlaskClient) ->
         delivery_id = snapshot.reports.deliveries(destination="crm")[0].id
 
     for path in ("/deliveries?destination=crm", f"/deliveries/{delivery_id}", f"/events/{sent['event']}"):
-        words = "crm is paused: invalid_auth; put that right, then: hub resume crm"
+        words = "crm is paused (invalid_auth); sent once it is resumed"
         assert words in signed_in.get(path).text, path
 
 
@@ -163,7 +163,7 @@ def test_pages_say_why_a_delivery_waits(world: World, signed_in: FlaskClient) ->
     ("is_paused", "words"),
     [
         (False, "It will be sent again now, rendered by today&#39;s rules."),
-        (True, "It is owed again, and waits: crm is paused: invalid_auth; put that right"),
+        (True, "It is owed again, and waits: crm is paused (invalid_auth); sent once it is resumed"),
     ],
 )
 def test_a_retry_is_answered_with_why_it_waits(
@@ -187,7 +187,7 @@ def test_a_retry_is_answered_with_why_it_waits(
         ("crm", "crm goes on: what it is owed is sent now."),
         (
             "growth",
-            "waits: growth is not configured; set SLACK_WEBHOOK_URL where the hub runs.",
+            "waits: SLACK_WEBHOOK_URL is not set.",
         ),
     ],
 )

@@ -360,6 +360,7 @@ def _delivery_record(
         state=state,
         reason=row.reason or row.degraded,
         attempts=row.attempts,
+        tries=row.tries,
         due_at=row.due_at if state is State.PENDING else None,
         unset=tuple(row.unset.split(",")) if row.unset else (),
         created_at=row.created_at,
