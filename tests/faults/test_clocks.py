@@ -192,15 +192,15 @@ def test_a_clock_that_was_ahead_silences_nothing_and_one_that_jumps_ends_nothing
                 wait_until(lambda: AHEAD in waits(hub).get("late", ""), "the reason", 20, hub.tail)
             before, places.are_ill = places.taken.copy(), False
             post(hub, clock, 1)
-            await_taken(places, hub, 20, {name: before[name] + 1 for name in NAMES})
+            await_taken(places, hub, 40, {name: before[name] + 1 for name in NAMES})
             if is_full:
                 await_taken(places, hub, 90, dict.fromkeys(NAMES, number))
                 number += jump_for_a_minute(hub, clock, places)
                 await_taken(places, hub, 90, dict.fromkeys(NAMES, number))
         clock.set(40 * DAY)
         with Hub(tmp_path, environment, "serve") as hub:
-            await_taken(places, hub, 20, dict.fromkeys(NAMES, number))
-            settle(url, 20)
+            await_taken(places, hub, 40, dict.fromkeys(NAMES, number))
+            settle(url, 40)
     count("on PostgreSQL" if url.startswith("postgres") else "on SQLite", events=number)
 
     assert states(url) == {State.DELIVERED: number * len(NAMES)}
@@ -221,7 +221,7 @@ def jump_for_a_minute(hub: Hub, clock: Clock, places: Places) -> int:
 
 def await_tried(places: Places, hub: Hub, **numbers: int) -> None:
     for name, number in numbers.items():
-        wait_until(lambda name=name, n=number: places.tried[name] >= n, f"{name} to be tried", 20, hub.tail)
+        wait_until(lambda name=name, n=number: places.tried[name] >= n, f"{name} to be tried", 40, hub.tail)
 
 
 def await_taken(places: Places, hub: Hub, seconds: float, numbers: dict[str, int]) -> None:
