@@ -183,6 +183,22 @@ def test_a_form_cannot_be_broken_out_of():
     assert dict(pairs)["v:hub-delivery"] == ID
 
 
+@every_service
+@pytest.mark.parametrize(("text", "html"), [("", None), ("\r\n\x00", None), ("", "<p>hello</p>")])
+def test_a_mail_without_words_is_taken_too(name, text, html):
+    with SERVICES[name]() as service:
+        receipt = outcome(name, service, mail(text=text, html=html))
+
+    assert receipt.accepted == (A,)
+
+
+def test_a_reason_that_holds_for_several_stands_once():
+    with ResendService(dead=[A, B]) as service:
+        error = outcome("resend", service, mail(A, B, C))
+
+    assert error.reason.startswith(f"taken by Resend for {C}; refused for good: {A}, {B} (answered 422")
+
+
 def test_sendgrid_gets_each_address_once():
     sent = mail("Ada <a@x.test>", cc=["A@x.test", B], bcc=[A, B])
     with SendGridService() as service:

@@ -24,8 +24,7 @@ class ApiMailer:
 
     def send(self, mail: Mail, context: SendContext) -> Receipt:
         recipients = mail.parties.recipients
-        html = None if mail.html is None else body_text(mail.html)
-        mail = replace(mail, text=body_text(mail.text), html=html)
+        mail = _with_words(mail)
         handover = _Handover(
             provider=self._provider,
             client=self._client,
@@ -96,7 +95,10 @@ class _Handover:
         detail = f"taken by {name} for {', '.join(accepted)}"
         if not self.refused:
             return Receipt(detail=detail, status=self.status, accepted=accepted, answer=self.answer)
-        refused = ", ".join(f"{address} ({reason})" for address, reason in self.refused.items())
+        by_reason: dict[str, list[str]] = {}
+        for address, reason in self.refused.items():
+            by_reason.setdefault(reason, []).append(address)
+        refused = ", ".join(f"{', '.join(addresses)} ({reason})" for reason, addresses in by_reason.items())
         reason = f"refused for good: {refused}"
         if accepted:
             reason = f"{detail}; {reason}"
@@ -136,6 +138,13 @@ class _Handover:
             self.refused[address] = f"{self.provider.name} does not deliver to it any more"
         else:
             self.accepted.append(address)
+
+
+def _with_words(mail: Mail) -> Mail:
+    """Return a mail as services take it: none takes one without words, so that the subject stands in."""
+    text = body_text(mail.text)
+    html = body_text(mail.html) if mail.html else None
+    return replace(mail, text=text if text.strip() or html else mail.subject, html=html)
 
 
 def _boxes(parties: Parties) -> list[Mailbox]:
