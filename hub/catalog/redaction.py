@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
-from urllib.parse import quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote_plus, unquote, urlsplit
 
 from hub import catalog
 from hub.catalog.masking import written_forms
@@ -20,6 +20,8 @@ SHORTEST_SECRET = 8
 """Values of the environment shorter than this are left alone: they would garble other text."""
 
 _SHORTEST_PATH = 16
+_SHORTEST_TOKEN = 20
+_DIGIT = re.compile("[0-9]")
 
 _CUT = "…"
 _SHORTEST_CUT = 12
@@ -110,7 +112,7 @@ def _in_base64(value: bytes) -> Iterator[str]:
 
 
 def _parts_of_url(value: str) -> Iterator[str]:
-    """Yield the password of a URL, and a path that may be a key."""
+    """Yield the password of a URL, and paths and parameters that may be a key."""
     try:
         url = urlsplit(value)
     except ValueError:
@@ -122,6 +124,9 @@ def _parts_of_url(value: str) -> Iterator[str]:
     path = url.path + (f"?{url.query}" if url.query else "")
     if len(path) >= _SHORTEST_PATH:
         yield path
+    # Where a webhook's secret stands: Slack's and Discord's at the end of the path, others' in the query.
+    tokens = [url.path.rpartition("/")[2], *(value for _, value in parse_qsl(url.query))]
+    yield from (token for token in tokens if len(token) >= _SHORTEST_TOKEN and _DIGIT.search(token))
 
 
 def body_of(payload: bytes) -> dict[str, Any]:

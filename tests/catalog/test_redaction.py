@@ -93,3 +93,20 @@ def test_the_hubs_own_words_are_never_masked() -> None:
 
     assert masks.own_text("answered 500 Internal Server Error") == "answered 500 Internal Server Error"
     assert masks.text("answered 500") == "${TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("url", "token"),
+    [
+        ("https://discord.com/api/webhooks/123/Zx9-token_of_a_webhook", "Zx9-token_of_a_webhook"),
+        (
+            "https://chat.example/v1/spaces/A/messages?key=AIza0123456789abcdefgh&token=b",
+            "AIza0123456789abcdefgh",
+        ),
+        ("https://flows.example/run?sv=1.0&sig=a1%2Bb2c3d4e5f6g7h8i9j0k1", "a1+b2c3d4e5f6g7h8i9j0k1"),
+    ],
+)
+def test_the_token_in_a_webhooks_url_is_masked_alone(url: str, token: str) -> None:
+    shown = redaction_of({"HOOK": url}, ("HOOK",)).text(f"no {token} here, 123 messages")
+
+    assert shown == "no ${HOOK} here, 123 messages"
