@@ -30,6 +30,9 @@ from hub.transport.judging import Meaning, Ruling, json_object, judge
 API_URL = "https://api.twilio.com"
 
 TEXT_LIMIT = 1600
+LONGEST_VALIDITY_SECONDS = 36_000
+"""https://www.twilio.com/docs/api/errors/90007"""
+
 WARNING_LIMIT = 80
 
 _NUMBER = re.compile(r"\+[1-9]\d{5,14}")
@@ -214,6 +217,9 @@ class SmsDestination(Destination):
             "MessagingServiceSid" if is_service else "From": self._sender,
             "Body": message["text"],
         }
+        if context.valid_seconds is not None:
+            # What is older is not to leave Twilio's queue either.
+            form["ValidityPeriod"] = str(min(max(int(context.valid_seconds), 1), LONGEST_VALIDITY_SECONDS))
         body = urlencode(form, errors="replace").encode()
         request = HttpRequest(method="POST", url=self._url, headers=self._headers, body=body)
         response = self._http.send(request, context.timeout_seconds)

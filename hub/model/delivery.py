@@ -98,7 +98,8 @@ class SendContext:
     counts from 1, too, and stays while the message's bytes do: with the id it makes an idempotency key.
     `timeout_seconds` is wall clock for everything, name look-up and the last body byte included. `accepted`
     are recipients that have the message already, or what else this delivery need not send again. `thread` is
-    the one that it is sent in; None for a message without. `mask` takes the hub's secrets out of a text that
+    the one that it is sent in; None for a message without. `valid_seconds` are left of the event's `max_age`:
+    for a place that would keep the message for longer. `mask` takes the hub's secrets out of a text that
     came back: whatever a reason or a receipt quotes of others' words goes through it first.
     """
 
@@ -113,6 +114,7 @@ class SendContext:
     timeout_seconds: float
     accepted: tuple[str, ...] = ()
     thread: Thread | None = None
+    valid_seconds: float | None = None
     mask: Callable[[str], str] = field(default=_unmasked, repr=False)
 
 

@@ -172,6 +172,18 @@ def test_whatever_strangers_write_is_one_field(renderer):
     assert not any(char in message["Body"] for message in server.messages for char in "\x00\u202e\r")
 
 
+@pytest.mark.parametrize(
+    ("valid_seconds", "period"),
+    [(None, None), (599.9, "599"), (0.2, "1"), (7 * 86400.0, "36000")],
+)
+def test_what_is_too_old_leaves_no_queue(valid_seconds, period):
+    with twilio() as server:
+        message = {"to": TO, "text": "730416 is your code"}
+        place(server.api_url).send(message, attempt(valid_seconds=valid_seconds))
+
+    assert [form.get("ValidityPeriod") for form in server.messages] == [period]
+
+
 def test_a_messaging_service_and_an_api_key_are_named_as_twilio_wants_them():
     with HttpReceiver([CannedResponse(status=201, body=SUCCESS)]) as receiver:
         destination = place(receiver.url, auth_token="SK12:hush", **{"from": "MG1"})
