@@ -24,14 +24,20 @@ FIELDS_LIMIT, LABEL_LIMIT, VALUE_LIMIT, DETAILS_LIMIT = 4, 20, 120, 240
 """Characters, but for `FIELDS_LIMIT`: the most that a summary has of each."""
 
 
-def summarise(event: Event, zone: tzinfo = UTC, earlier: Earlier | None = None) -> Summary:
+def summarise(
+    event: Event, zone: tzinfo = UTC, earlier: Earlier | None = None, *, is_relayed: bool = False
+) -> Summary:
     """Return the built-in words for any event; never fails, and never tells a one-time secret.
 
-    Times are in `zone`. `earlier` is asked for the object as it was before, once or twice, by those types
-    alone that can tell more with it: what changed, and the name of something deleted.
+    Times are in `zone`. `earlier` is asked for an object as it was before, once, by those types alone that
+    can tell more with it: what changed, who it was, and the name of something deleted. `is_relayed` says that
+    a route sends on what Clerk leaves to the application to send.
     """
     data, at = _data(event)
-    facts, wording = _told(Occurrence(type=event.type, at=at, data=data, zone=zone, earlier=earlier))
+    occurrence = Occurrence(
+        type=event.type, at=at, data=data, zone=zone, earlier=earlier, is_relayed=is_relayed
+    )
+    facts, wording = _told(occurrence)
     return Summary(
         headline=filled(wording.headline, facts.texts, HEADLINE_LIMIT, name_limit=SUBJECT_LIMIT),
         tone=wording.tone,

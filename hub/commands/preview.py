@@ -16,6 +16,7 @@ from hub.errors import HubError
 from hub.humanize import not_set
 from hub.ingest.route import load_rules
 from hub.model.event import Event
+from hub.model.routing import is_relayed
 from hub.model.summary import Summary
 from hub.preview.drawing import Sheet, page
 from hub.preview.dry_run import DryRun, dry_run
@@ -64,7 +65,8 @@ def command(
     earlier = None if previous is None else GivenEarlier(event=previous_event(previous, sample))
     run = dry_run(sample, rules, settings.public_url, earlier)
     redaction = rules.redaction.of_event(sample.type, sample.payload)
-    summary = catalog.summarise(sample, earlier=earlier)
+    relayed = is_relayed(sample.type, rules.config.routes)
+    summary = catalog.summarise(sample, earlier=earlier, is_relayed=relayed)
     if as_json:
         say_json(_document(run, summary, redaction))
     else:

@@ -79,6 +79,7 @@ class Executor:
             link=f"{self._public_url}/events/{claim.event.id}" if self._public_url else "",
             timezone=config.timezone,
             earlier=EarlierEvents(store=self._store, event=claim.event),
+            routes=rules.config.routes,
         )
         thread: Thread | None = None
         try:

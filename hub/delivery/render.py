@@ -13,7 +13,7 @@ from hub import catalog
 from hub.errors import RecipientError, TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event
-from hub.model.routing import Send
+from hub.model.routing import Route, Send, is_relayed
 from hub.model.summary import Earlier, Summary
 from hub.model.thread import THREAD, THREAD_MODE
 from hub.strings import one_line
@@ -43,7 +43,7 @@ class RenderContext:
     """One event that a route owes to a destination, as the message's readers are to see it.
 
     `link` leads to it on the status page, or is empty; `timezone` is the IANA name of theirs. Without
-    `earlier` its summary says nothing of what came before.
+    `earlier` its summary says nothing of what came before, and without `routes` nothing of relays.
     """
 
     event: Event
@@ -51,11 +51,13 @@ class RenderContext:
     link: str = ""
     timezone: str = "UTC"
     earlier: Earlier | None = None
+    routes: tuple[Route, ...] = ()
 
     @cached_property
     def summary(self) -> Summary:
         """The built-in words for the event, made once."""
-        return catalog.summarise(self.event, ZoneInfo(self.timezone), self.earlier)
+        relayed = is_relayed(self.event.type, self.routes)
+        return catalog.summarise(self.event, ZoneInfo(self.timezone), self.earlier, is_relayed=relayed)
 
 
 @dataclass(frozen=True, kw_only=True)

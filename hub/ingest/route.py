@@ -15,7 +15,8 @@ from hub.errors import TemplateError
 from hub.humanize import enumerated, not_set
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches
+from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches, is_relayed
+from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.lazy_summary import LazySummary
 from hub.templating.placeholders import Placeholder, bind
@@ -89,7 +90,7 @@ def match(rules: Rules, event: Event) -> Routing:
     sends: list[RoutedSend] = []
     verdicts: list[Verdict] = []
     ZONE.set(rules.config.timezone)
-    summary = LazySummary(lambda: catalog.summarise(event, ZoneInfo(rules.config.timezone)))
+    summary = LazySummary(lambda: _summary(event, rules.config))
     for route in rules.fitting(event):
         verdict = _judge(route, event, rules, summary)
         verdicts.append(verdict)
@@ -117,6 +118,12 @@ def _fits(route: Route, event: Event) -> bool:
     if route.sources and event.source not in route.sources:
         return False
     return any(event_matches(pattern, event.type) for pattern in route.events)
+
+
+def _summary(event: Event, config: Config) -> Summary:
+    """Return the built-in words for an event, in a route's time zone and without what earlier events say."""
+    relayed = is_relayed(event.type, config.routes)
+    return catalog.summarise(event, ZoneInfo(config.timezone), is_relayed=relayed)
 
 
 def _judge(route: Route, event: Event, rules: Rules, summary: LazySummary) -> Verdict:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 UNMATCHED = "unmatched"
 """The route's name in deliveries of the `unmatched` block; no route may be called so."""
+
+_RELAYED = {"email.created": "data.to_email_address", "sms.created": "data.to_phone_number"}
+"""Types of messages that Clerk may leave to the application, and the field that names whom they are for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,17 @@ class Route:
 def event_matches(pattern: str, event_type: str) -> bool:
     """Return True where an event type fits a pattern: itself, or one whose `*` stand for any characters."""
     return pattern == event_type or ("*" in pattern and bool(_glob(pattern).fullmatch(event_type)))
+
+
+def is_relayed(event_type: str, routes: Iterable[Route]) -> bool:
+    """Return True where a route sends Clerk's own mail or text messages on to those whom they are for."""
+    recipient = _RELAYED.get(event_type)
+    return recipient is not None and any(
+        recipient in str(send.fields.get("recipient"))
+        for route in routes
+        if route.enabled and any(event_matches(pattern, event_type) for pattern in route.events)
+        for send in route.sends
+    )
 
 
 @lru_cache(maxsize=4096)

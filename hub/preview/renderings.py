@@ -50,7 +50,12 @@ def render_all(
     for routed in routing.sends:
         timezone = rules.config.destinations[routed.send.to].timezone
         context = RenderContext(
-            event=event, route=routed.route, link=link, timezone=timezone, earlier=earlier
+            event=event,
+            route=routed.route,
+            link=link,
+            timezone=timezone,
+            earlier=earlier,
+            routes=rules.config.routes,
         )
         yield _rendering(routed.send, context, rules)
 

@@ -34,15 +34,15 @@ def events() -> Response:
             largest=WHOLE_PAYLOAD_BYTES if whole else LISTED_PAYLOAD_BYTES,
         )
     serialize = serializers.whole_event if whole else serializers.event
-    redaction = here.redaction()
-    return answer_page(((record.id, serialize(record, redaction)) for record in records), chosen.next)
+    rules = here.rules()
+    return answer_page(((record.id, serialize(record, rules)) for record in records), chosen.next)
 
 
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
     with context().store.read() as snapshot:
         record = snapshot.reports.event(known_id("event", event_id))
-    return jsonify(serializers.whole_event(record, context().redaction()))
+    return jsonify(serializers.whole_event(record, context().rules()))
 
 
 @blueprint.post("/events/<event_id>/replay")
@@ -70,7 +70,7 @@ def deliveries() -> Response:
         chosen = page_of(sizes, limit)
         records = snapshot.reports.deliveries_of(chosen.ids)
         facts = here.waiting_facts(snapshot)
-    items = serializers.deliveries(records, here.redaction(), facts)
+    items = serializers.deliveries(records, here.rules(), facts)
     return answer_page(((item["id"], item) for item in items), chosen.next)
 
 
@@ -196,7 +196,7 @@ def _delivery(delivery_id: str) -> Response:
     with here.store.read() as snapshot:
         record = snapshot.reports.delivery(delivery_id)
         facts = here.waiting_facts(snapshot)
-    return jsonify(serializers.whole_delivery(record, here.redaction(), facts))
+    return jsonify(serializers.whole_delivery(record, here.rules(), facts))
 
 
 def _destination(here: Context, name: str) -> Response:

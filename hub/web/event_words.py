@@ -9,8 +9,10 @@ from typing import Any
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
+from hub.ingest.route import Rules
 from hub.model.event import Event
 from hub.model.records import DeliveryRecord, EventRecord
+from hub.model.routing import is_relayed
 from hub.model.summary import Summary
 
 
@@ -32,20 +34,21 @@ class EventWords:
         return {"about": summary.about, "headline": summary.headline, "tone": summary.tone.value}
 
 
-def words_of_event(record: EventRecord, redaction: Redaction) -> EventWords:
+def words_of_event(record: EventRecord, rules: Rules) -> EventWords:
     """Return the words for a stored event."""
-    return _words(record.type, record.payload, record.received_at, redaction)
+    return _words(record.type, record.payload, record.received_at, rules)
 
 
-def words_of_delivery(record: DeliveryRecord, redaction: Redaction) -> EventWords:
+def words_of_delivery(record: DeliveryRecord, rules: Rules) -> EventWords:
     """Return the words for the event of a delivery."""
-    return _words(record.type, record.payload, record.created_at, redaction)
+    return _words(record.type, record.payload, record.created_at, rules)
 
 
-def _words(type_: str, payload: bytes | None, at: datetime, redaction: Redaction) -> EventWords:
+def _words(type_: str, payload: bytes | None, at: datetime, rules: Rules) -> EventWords:
     event = Event(id="", source="", message_id="", type=type_, payload=payload or b"{}", received_at=at)
-    own = redaction.of_body(type_, event.body)
-    return EventWords(summary=_masked(catalog.summarise(event), own), body=event.body, redaction=own)
+    own = rules.redaction.of_body(type_, event.body)
+    summary = catalog.summarise(event, is_relayed=is_relayed(type_, rules.config.routes))
+    return EventWords(summary=_masked(summary, own), body=event.body, redaction=own)
 
 
 def _masked(summary: Summary, redaction: Redaction) -> Summary:

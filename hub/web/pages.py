@@ -37,12 +37,10 @@ for _filter in (ago, counted, span, utc):
 @blueprint.get("/")
 def status() -> Response:
     here = context()
-    redaction = here.redaction()
+    rules = here.rules()
     with here.store.read() as snapshot:
         health = here.health(snapshot)
-        events = [
-            serializers.event(record, redaction) for record in snapshot.reports.events(limit=LAST_EVENTS)
-        ]
+        events = [serializers.event(record, rules) for record in snapshot.reports.events(limit=LAST_EVENTS)]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
@@ -63,12 +61,12 @@ def status() -> Response:
 @blueprint.get("/events")
 def events() -> Response:
     here = context()
-    redaction = here.redaction()
+    rules = here.rules()
     type_, before = parameters.text("type"), parameters.before()
     with here.store.read() as snapshot:
         records = snapshot.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
         now = snapshot.now
-    items = [serializers.event(record, redaction) for record in records[:PAGE_SIZE]]
+    items = [serializers.event(record, rules) for record in records[:PAGE_SIZE]]
     return page(
         "events.html",
         now=now,
@@ -84,7 +82,7 @@ def events() -> Response:
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
     here = context()
-    redaction = here.redaction()
+    rules = here.rules()
     with here.store.read() as snapshot:
         record = snapshot.reports.event(known_id("event", event_id))
         sizes = snapshot.reports.delivery_sizes(
@@ -93,16 +91,16 @@ def event(event_id: str) -> Response:
         owed = snapshot.reports.deliveries_of([delivery_id for delivery_id, _ in sizes], messages=False)
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
-    whole = serializers.whole_event(record, redaction)
+    whole = serializers.whole_event(record, rules)
     return page(
         "event.html",
         now=facts.now,
         event=whole,
-        summary=words_of_event(record, redaction).summary,
+        summary=words_of_event(record, rules).summary,
         payload=None if whole["payload"] is None else pretty(whole["payload"]),
         meaning=_meaning(record.type),
         unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),
-        deliveries=list(serializers.deliveries(owed, redaction, facts)),
+        deliveries=list(serializers.deliveries(owed, rules, facts)),
         history=history,
     )
 
@@ -110,7 +108,7 @@ def event(event_id: str) -> Response:
 @blueprint.get("/deliveries")
 def deliveries() -> Response:
     here = context()
-    redaction = here.redaction()
+    rules = here.rules()
     state, before = parameters.state(), parameters.before()
     degraded = parameters.flag("degraded")
     with here.store.read() as snapshot:
@@ -126,7 +124,7 @@ def deliveries() -> Response:
         chosen = page_of(sizes, PAGE_SIZE)
         records = snapshot.reports.deliveries_of(chosen.ids, messages=False)
         facts, known = here.waiting_facts(snapshot), snapshot.destinations.all()
-    items = list(serializers.deliveries(records, redaction, facts))
+    items = list(serializers.deliveries(records, rules, facts))
     return page(
         "deliveries.html",
         now=facts.now,
@@ -144,13 +142,13 @@ def deliveries() -> Response:
 @blueprint.get("/deliveries/<delivery_id>")
 def delivery(delivery_id: str) -> Response:
     here = context()
-    redaction = here.redaction()
+    rules = here.rules()
     with here.store.read() as snapshot:
         record = snapshot.reports.delivery(known_id("delivery", delivery_id))
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id], limit=HISTORY)
-        parts = message_parts(record, snapshot, redaction)
-    whole = serializers.whole_delivery(record, redaction, facts)
+        parts = message_parts(record, snapshot, rules.redaction)
+    whole = serializers.whole_delivery(record, rules, facts)
     return page(
         "delivery.html",
         now=facts.now,

@@ -15,6 +15,7 @@ from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
 from hub.health.waiting import WaitReason, lasting_reason, why
 from hub.humanize import sentence
+from hub.ingest.route import Rules
 from hub.model.audit import AuditEntry
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
@@ -31,9 +32,9 @@ Fields = dict[str, Any]
 _OWED = (State.PENDING, State.SENDING, State.HELD, State.DEAD)
 
 
-def event(record: EventRecord, redaction: Redaction) -> Fields:
+def event(record: EventRecord, rules: Rules) -> Fields:
     """Return an event as lists have it; `deliveries` counts by state."""
-    return _event(record, words_of_event(record, redaction))
+    return _event(record, words_of_event(record, rules))
 
 
 def _event(record: EventRecord, words: EventWords) -> Fields:
@@ -52,19 +53,19 @@ def _event(record: EventRecord, words: EventWords) -> Fields:
     }
 
 
-def whole_event(record: EventRecord, redaction: Redaction) -> Fields:
+def whole_event(record: EventRecord, rules: Rules) -> Fields:
     """Return an event alone: with its payload, null once it was pruned."""
-    words = words_of_event(record, redaction)
+    words = words_of_event(record, rules)
     payload = None if record.payload is None else catalog.mask_body(record.type, words.body)
-    return {**_event(record, words), "payload": redaction.anything(payload)}
+    return {**_event(record, words), "payload": words.redaction.anything(payload)}
 
 
-def deliveries(records: Iterable[DeliveryRecord], redaction: Redaction, facts: Facts) -> Iterator[Fields]:
+def deliveries(records: Iterable[DeliveryRecord], rules: Rules, facts: Facts) -> Iterator[Fields]:
     """Yield deliveries as lists have them; the secrets of an event are looked for once."""
     of_event: dict[str, EventWords] = {}
     for record in records:
         if record.event not in of_event:
-            of_event[record.event] = words_of_delivery(record, redaction)
+            of_event[record.event] = words_of_delivery(record, rules)
         yield _delivery(record, of_event[record.event], facts)
 
 
@@ -90,9 +91,9 @@ def _delivery(record: DeliveryRecord, words: EventWords, facts: Facts) -> Fields
     }
 
 
-def whole_delivery(record: DeliveryRecord, redaction: Redaction, facts: Facts) -> Fields:
+def whole_delivery(record: DeliveryRecord, rules: Rules, facts: Facts) -> Fields:
     """Return a delivery alone: with its attempts, oldest first."""
-    words = words_of_delivery(record, redaction)
+    words = words_of_delivery(record, rules)
     return {
         **_delivery(record, words, facts),
         "attempt_list": [_attempt(attempt, words.redaction) for attempt in record.attempt_list],

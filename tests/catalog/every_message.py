@@ -27,11 +27,13 @@ class Scene:
     data: Mapping[str, Any]
     before: Mapping[str, Any] = field(default_factory=dict)
     kind: str = ""
+    is_relayed: bool = False
 
     @property
     def summary(self) -> Summary:
         kind, before_id = self.kind or self.type.partition(".")[0], self.before.get("id", self.data.get("id"))
-        return of_data(self.type, self.data, earlier=Stored({(kind, before_id): self.before}))
+        earlier = Stored({(kind, before_id): self.before})
+        return of_data(self.type, self.data, earlier=earlier, is_relayed=self.is_relayed)
 
 
 def scenes() -> Iterator[Scene]:
@@ -201,6 +203,15 @@ CASES = [
     _case("subscriptionItem.active", "for nothing", {"plan.amount": 0}),
     _case("email.created", "left to you", {"delivered_by_clerk": False}),
     _case("sms.created", "left to you", {"delivered_by_clerk": False}),
+    *(
+        Scene(
+            type=name,
+            shape="left to you, and relayed",
+            data=data_of(name, {"delivered_by_clerk": False}),
+            is_relayed=True,
+        )
+        for name in ("email.created", "sms.created")
+    ),
     Scene(type="hub.test", shape="to team", data={"destination": "team"}),
     _problem("one", _FAILING),
     _problem("another", _SILENT),

@@ -22,10 +22,10 @@ def event(name: str, body: Any) -> Event:
     return Event(id="evt_1", source="clerk", message_id="msg_1", type=name, payload=payload, received_at=AT)
 
 
-def of_data(name: str, data: Any, *, earlier: Stored | None = None) -> Summary:
+def of_data(name: str, data: Any, *, earlier: Stored | None = None, is_relayed: bool = False) -> Summary:
     """Return the summary of an event of that moment with that data."""
     body = {"type": name, "timestamp": int(AT.timestamp() * 1000), "data": data}
-    return catalog.summarise(event(name, body), BERLIN, earlier)
+    return catalog.summarise(event(name, body), BERLIN, earlier, is_relayed=is_relayed)
 
 
 def data_of(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Occurrence:
     data: Data
     zone: tzinfo
     earlier: Earlier | None = None
+    is_relayed: bool = False
 
     @property
     def verb(self) -> str:

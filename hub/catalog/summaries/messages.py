@@ -24,6 +24,6 @@ def _facts(occurrence: Occurrence, recipient: str) -> Facts:
     is_left = reading.value(data, "delivered_by_clerk") is False
     return Facts(
         texts={"message": message, "Message": capitalised(message), "to": reading.text(data, recipient)},
-        case="left_to_you" if is_left else "",
+        case=("relayed" if occurrence.is_relayed else "left_to_you") if is_left else "",
         ids={"to": reading.text(data, "user_id") or reading.text(data, "id")},
     )
