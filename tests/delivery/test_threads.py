@@ -16,6 +16,7 @@ from servers.slack_receiver import SlackReceiver
 from sqlalchemy import select, update
 from working import working
 
+from hub import operator
 from hub.delivery.threads import Threads
 from hub.destinations.slack.options import SlackOptions
 from hub.errors import StoreUnavailable, ThreadBusy
@@ -161,6 +162,24 @@ def test_a_form_that_is_refused_goes_out_as_text_in_the_same_thread(store: Store
     assert reply.thread_ts == first.ts
 
 
+def test_a_text_that_is_refused_too_makes_room_for_the_built_in_message_in_the_same_thread(
+    store: Store,
+) -> None:
+    refusals = [CannedResponse(body=b'{"ok": false, "error": "invalid_blocks"}')] * 2
+    with SlackReceiver() as receiver:
+        today = rules(slack(receiver), {"blocks": [{"type": "divider"}], "text": "Ada"})
+        with working(store, today):
+            fan_out(event(), today, store)
+            settle_all(store, 1)
+            respond = receiver.http.respond
+            receiver.http.respond = lambda request: refusals.pop() if refusals else respond(request)
+            fan_out(event(minute=1), today, store)
+            settle_all(store, 2)
+        first, reply = receiver.messages
+
+    assert (reply.thread_ts, reply.blocks[0]["type"]) == (first.ts, "header")
+
+
 def test_the_block_with_nothing_but_a_thread_sends_the_built_in_message(store: Store) -> None:
     with SlackReceiver() as receiver:
         today = given.rules(
@@ -208,14 +227,53 @@ def test_what_was_posted_and_kept_but_never_settled_is_not_posted_again(store: S
     assert messages == []
 
 
+def test_a_replay_of_an_old_event_leaves_the_record_alone(store: Store) -> None:
+    with SlackReceiver() as receiver:
+        today = rules(slack(receiver), {"thread_mode": ["update", "reply"]})
+        with working(store, today):
+            old = fan_out(event("user.created", minute=1), today, store).event_id
+            settle_all(store, 1)
+            fan_out(event("user.updated", minute=2), today, store)
+            settle_all(store, 2)
+            operator.replay(str(old), today, store)
+            *_, replayed = settle_all(store, 3)
+        first, _, reply = receiver.messages
+
+    assert (first.text, reply.text, reply.thread_ts) == ("user.updated", "user.created", first.ts)
+    assert replayed.attempt_list[0].detail == (
+        "left the first of its thread alone, which shows a newer event; replied in its thread"
+    )
+
+
+def test_a_retry_of_what_slack_has_posts_nothing_and_of_what_it_has_not_does(store: Store) -> None:
+    with SlackReceiver() as receiver:
+        today = rules(slack(receiver))
+        with working(store, today):
+            (taken, lost) = (fan_out(event(), today, store).event_id for _ in range(2))
+            settle_all(store, 2)
+            dead = update(deliveries).values(state=State.DEAD)
+            never = update(deliveries).where(deliveries.c.event_id == lost).values(accepted=None)
+            for change in (dead, never):
+                store.write(lambda t, change=change: t.session.connection.execute(change) and None)
+            assert operator.retry_all(store, today) == 2
+            done = settle_all(store, 2)
+        texts = [message.text for message in receiver.messages]
+
+    assert len(texts) == 3
+    assert {record.event: record.attempt_list[1].detail for record in done} == {
+        taken: "Slack has it since an attempt before this one",
+        lost: "replied in its thread",
+    }
+
+
 def test_a_key_is_any_text_and_counts_at_its_place_alone(store: Store) -> None:
     own = Threads(store)
     fan_out(event(), rules(given.destination("team")), store)
     (claim,) = given.claim(store, "team")
-    keys = [("sales", "a"), ("sale", "sa"), ("sales", "\x00\ud800" * 50_000), ("", "salesa")]
+    keys = [("sales", "a"), ("sale", "a"), ("sale", "sa"), ("sales", "\x00\ud800" * 50_000), ("", "salesa")]
     ids = {own.join(claim, place, key, 1).id for place, key in keys}
 
-    assert len(ids) == 4
+    assert len(ids) == 5
     with pytest.raises(ThreadBusy):
         own.join(replace(claim, token="another"), "sales", "a", 1)
 

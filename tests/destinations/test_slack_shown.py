@@ -144,10 +144,16 @@ def test_blocks_of_ones_own_are_read_too() -> None:
 
 
 def test_the_name_it_is_posted_under_and_its_thread_stand_beside_it() -> None:
-    message = {"text": "hi", "username": "Clerk", "icon": ":x:", "thread": "inv_1", "thread_mode": ["update"]}
+    message = {
+        "text": "hi",
+        "username": "Clerk",
+        "icon": ":x:",
+        "thread": "i" * 200,
+        "thread_mode": ["update"],
+    }
 
     assert [(part.label, part.words, part.role) for part in shown(message)] == [
         ("", "hi", Role.BODY),
         ("posted as", ":x: Clerk", Role.NOTE),
-        ("thread", "inv_1 (update)", Role.NOTE),
+        ("thread", f"{'i' * 119}… (update)", Role.NOTE),
     ]

@@ -13,6 +13,10 @@ from hub.model.delivery import Message
 from hub.model.parts import Part, PartKind, Role, Span
 from hub.model.summary import COLOURS
 from hub.model.thread import THREAD
+from hub.strings import one_line
+
+KEY_LIMIT = 120
+"""As much is shown of a thread's key, which may be any text."""
 
 _TONES = {colour: tone for tone, colour in COLOURS.items()}
 
@@ -32,8 +36,9 @@ def parts(message: Message) -> Iterator[Part]:
     yield Part(kind=PartKind.RICH, label=label, spans=text, role=role)
     sender = " ".join(str(message[key]) for key in ("icon", "username") if message.get(key))
     yield Part(label="posted as", text=sender, role=Role.NOTE)
-    key = f"{message[THREAD]} ({', '.join(modes_of(message))})" if message.get(THREAD) else ""
-    yield Part(label="thread", text=key, role=Role.NOTE)
+    if message.get(THREAD):
+        words = f"{one_line(str(message[THREAD]), KEY_LIMIT)} ({', '.join(modes_of(message))})"
+        yield Part(label="thread", text=words, role=Role.NOTE)
 
 
 def _block(block: Any) -> Iterator[Part]:
