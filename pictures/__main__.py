@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from hub.destinations.base import destination_types
 from hub.model.parts import Part, PartKind
 from hub.preview.drawing import FOLDER, Sheet, draw, frame_within
 from pictures.browser import find_program, opened
-from pictures.messages import every_type, message_sheet, six
+from pictures.messages import document, every_type, message_sheet, six
 
 BUILD = Path("build/pictures")
 KEPT = Path("docs/pictures")
+DOCUMENT = Path("docs/messages.md")
 SHEETS_A_PICTURE = 12
 ALONE = ("slack", "email")
 """Types of which every event type is shown; of the others six cases are."""
@@ -57,13 +59,16 @@ VIEWS = (
     View(name="narrow", width=368, columns=1),
 )
 
-PICTURES_KEPT = ("slack-light-1", "email-light-1", "email-dark-1", "channels-light-1")
+PICTURES_KEPT = ("slack-light-5", "email-light-4", "email-dark-5", "channels-light-1")
 
 
 def main() -> None:
     program = find_program()
     if program is None:
         sys.exit("no Chromium or Chrome is installed here")
+    DOCUMENT.write_text(document(), encoding="utf-8")
+    for folder in (BUILD, KEPT):
+        shutil.rmtree(folder, ignore_errors=True)
     with opened(program) as browser:
         for view in VIEWS:
             for picture in _take_all(browser, view):
@@ -72,7 +77,7 @@ def main() -> None:
 
 def _take_all(browser: Browser, view: View) -> Iterator[Path]:
     page = browser.new_page(
-        viewport={"width": view.width, "height": 800}, color_scheme="dark" if view.dark else "light"
+        viewport={"width": view.width, "height": 100}, color_scheme="dark" if view.dark else "light"
     )
     for name, sheets in _series():
         for number, group in enumerate(_grouped(sheets), 1):
@@ -111,8 +116,10 @@ def _drawn(parts: Sequence[Part]) -> Markup:
     html = next((part for part in parts if part.kind is PartKind.HTML), None)
     if html is None:
         return draw(parts, frame_within)
-    head = [part for part in parts if part.kind is PartKind.HEADERS][:1]
-    return draw(head, frame_within) + _MAIL.format(html.text)
+    subject = next(value for part in parts for name, value in part.pairs if name == "Subject")
+    return draw([Part(kind=PartKind.HEADERS, pairs=(("Subject", subject),))], frame_within) + _MAIL.format(
+        html.text
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hub import catalog
@@ -76,6 +77,19 @@ def message_sheet(case: Case, type_name: str) -> Sheet:
         payload=case.event.payload.decode(),
     )
     return Sheet(title=f"{type_name} · {case.name}", parts=parts_of(message, type_name, context))
+
+
+def document() -> str:
+    """Return docs/messages.md: the words of every built-in message, and a few pictures."""
+    rows = "\n".join(_row(case) for case in every_type())
+    return (Path(__file__).parent / "messages.md").read_text(encoding="utf-8").format(rows=rows)
+
+
+def _row(case: Case) -> str:
+    summary = case.summary
+    fields = " · ".join(f"{label} {value}" for label, value in summary.fields)
+    cells = (f"`{case.name}`", summary.tone.value, summary.headline, fields, summary.details)
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
 def _event(name: str, changes: Mapping[str, Any] | None = None) -> Event:

@@ -89,12 +89,6 @@ def test_the_built_in_message_is_a_heading_fields_and_small_print_in_its_tone() 
             role=Role.NOTE,
             tone=Tone.BAD,
         ),
-        Part(
-            kind=PartKind.RICH,
-            label="in notifications",
-            spans=(Span(text="Payment of 49.00 USD failed"),),
-            role=Role.NOTE,
-        ),
     ]
 
 

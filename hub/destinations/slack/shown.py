@@ -24,13 +24,15 @@ _TONES = {colour: tone for tone, colour in COLOURS.items()}
 def parts(message: Message) -> Iterator[Part]:
     """Yield the parts of blocks and attachments, and the text, which notifications show beside those."""
     blocks, attachments = _list(message.get("blocks")), _list(message.get("attachments"))
-    for block in blocks:
-        yield from _block(block)
+    first = [part for block in blocks for part in _block(block)]
+    yield from first
     for attachment in attachments:
         tone = _TONES.get(str(attachment.get("color"))) if isinstance(attachment, Mapping) else None
         inner = _list(attachment.get("blocks")) if isinstance(attachment, Mapping) else []
         yield from (replace(part, tone=tone) for block in inner for part in _block(block))
     text = spans_of(str(message.get("text") or ""))
+    if [part.words for part in first] == ["".join(span.text for span in text)]:
+        text = ()
     is_beside = bool(blocks or attachments)
     label, role = ("in notifications", Role.NOTE) if is_beside else ("", Role.BODY)
     yield Part(kind=PartKind.RICH, label=label, spans=text, role=role)
