@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 
 import click
 
-from hub import operator
+from hub import catalog, operator
 from hub.client.api import version_that_serves
 from hub.errors import HubError
 from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitReason, why
+from hub.ingest.route import Rules
+from hub.ingest.send_sample import send_sample
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
@@ -28,23 +31,40 @@ _UNSETTLED = (State.PENDING, State.SENDING)
 
 @click.command()
 @click.argument("destination")
+@click.option(
+    "--event",
+    "event_type",
+    metavar="TYPE",
+    help="Send what the routes make of the catalog's sample of TYPE instead, such as user.created.",
+)
 @click.option("--no-wait", is_flag=True, help="Do not wait for the outcome.")
-def command(destination: str, no_wait: bool) -> None:
+def command(destination: str, event_type: str | None, no_wait: bool) -> None:
     """Send one message marked [TEST] to DESTINATION, through the database and the worker of a running hub.
 
     Waits up to 15 s for the outcome and exits 1, saying why, if it was not delivered.
     """
+    if event_type is not None and catalog.find_event_type(event_type) is None:
+        raise click.BadParameter(catalog.unknown_event_type(event_type), param_hint="'--event'")
     settings = load_settings()
     with closing(start.open_existing(settings)) as store:
         rules = version_that_serves(settings, store).rules
-        delivery_id = operator.send_test(store, rules, destination)
-        say(delivery_id)
+        delivery_ids = _send(store, rules, destination, event_type)
+        for delivery_id in delivery_ids:
+            say(delivery_id)
         if no_wait:
             return
-        problem = _outcome(store, delivery_id, rules.config)
-    if problem:
+        problems = [_outcome(store, delivery_id, rules.config) for delivery_id in delivery_ids]
+    for problem in filter(None, problems):
         raise HubError(problem)
     say(f"delivered to {destination}")
+
+
+def _send(store: Store, rules: Rules, destination: str, event_type: str | None) -> Sequence[str]:
+    if event_type is None:
+        return [operator.send_test(store, rules, destination)]
+    if destination not in rules.config.destinations:
+        raise operator.no_destination(destination, rules.config.destinations)
+    return send_sample(store, rules, destination, event_type)
 
 
 def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:

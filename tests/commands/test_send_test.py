@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+from servers.program import ROOT
 from shell import bare_environment, shipped_environment
 
 
@@ -40,6 +42,45 @@ def test_a_shell_need_not_have_the_variables_of_the_hub(run, served):
     assert result.stdout.endswith("delivered to crm\n")
 
 
+def test_a_sample_goes_the_way_that_the_routes_send_it(run, served):
+    result = run("send-test", "crm", "--event", "user.created", env=served.environment)
+
+    assert result.exit_code == 0, result.output
+    delivery_id = re.fullmatch(r"(dlv_\w+)\ndelivered to crm\n", result.stdout)[1]
+    request = next(
+        request for request in served.receiver.received if request.headers["webhook-id"] == delivery_id
+    )
+    body = json.loads(request.body)
+    assert (body["type"], body["data"]["first_name"]) == ("user.created", "Mara")
+
+
+def test_a_sample_that_no_route_sends_there_is_not_sent(run, served):
+    result = run("send-test", "crm", "--event", "user.deleted", env=served.environment)
+
+    assert result.exit_code == 1
+    assert result.stderr == "hub: no route sends the sample of user.deleted to crm\n"
+
+
+def test_a_sample_that_a_condition_keeps_says_which(run, tmp_path, sqlite_url):
+    shipped = (ROOT / "config/routes.yaml").read_text(encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(shipped.replace("data.status == 'failed'", "data.status == 'paid'"))
+    environment = shipped_environment(DATABASE_URL=sqlite_url) | {"HUB_CONFIG": "own.yaml"}
+    result = run("send-test", "team", "--event", "paymentAttempt.updated", env=environment)
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "hub: no route sends the sample of paymentAttempt.updated to team; "
+        "payment-failed does not take it: data.status == 'paid': data.status is \"failed\"\n"
+    )
+
+
+def test_an_unknown_type_is_wrong_usage(run, served):
+    result = run("send-test", "crm", "--event", "user.creatd", env=served.environment)
+
+    assert result.exit_code == 2
+    assert 'did you mean "user.created"?' in result.stderr
+
+
 def test_without_a_worker_it_does_not_wait(run, sqlite_url):
     result = run("send-test", "log", env=shipped_environment(DATABASE_URL=sqlite_url))
 
@@ -54,8 +95,9 @@ def test_it_need_not_wait(run, sqlite_url):
     assert re.fullmatch(r"dlv_\w+\n", result.stdout)
 
 
-def test_an_unknown_destination_is_one_clear_line(run, sqlite_url):
-    result = run("send-test", "tem", env=shipped_environment(DATABASE_URL=sqlite_url))
+@pytest.mark.parametrize("more", [(), ("--event", "user.created")])
+def test_an_unknown_destination_is_one_clear_line(run, sqlite_url, more):
+    result = run("send-test", "tem", *more, env=shipped_environment(DATABASE_URL=sqlite_url))
 
     assert result.exit_code == 1
     assert result.stderr == 'hub: there is no destination "tem"; did you mean "team"?\n'
