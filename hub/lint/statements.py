@@ -113,14 +113,16 @@ class _Walk:
         return state
 
     def _output(self, node: nodes.Output, state: FlowState) -> None:
-        for printed in node.nodes:
+        texts = [index for index, part in enumerate(node.nodes) if "<" in getattr(part, "data", "")]
+        for index, printed in enumerate(node.nodes):
             if isinstance(printed, nodes.TemplateData):
                 continue
             value = self._evaluator.value(printed, state)
             secret = secret_in(value)
             if secret:
                 self._observe_secret(printed, secret)
-            if self._needed_by:
+            # What stands before a "<" is a name beside an address, which may be empty.
+            if self._needed_by and index > max(texts, default=-1):
                 empties = (Empty.MISSING, Empty.NULL, Empty.BLANK)
                 self._evaluator.access.observe_empty(printed, value, self._needed_by, *empties)
 
