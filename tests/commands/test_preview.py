@@ -337,3 +337,31 @@ def test_a_variable_is_shown_by_its_name_and_where_it_stands(run, tmp_path, toke
         f"  not configured, so it would wait: {'TEAM is not set' if token else 'TOKEN is not set'}"
     ]
     assert as_json["messages"][0]["missing"] == (["TEAM"] if token else ["TOKEN", "TEAM"])
+
+
+def test_an_earlier_event_that_is_given_along_names_who_was_deleted(run, tmp_path):
+    (tmp_path / "ada.json").write_text('{"data": {"first_name": "Ada", "last_name": "Lovelace"}}')
+
+    alone = run("preview", "user.deleted")
+    named = run("preview", "user.deleted", "--previous", "ada.json")
+
+    assert (alone.exit_code, named.exit_code) == (0, 0), named.output
+    assert "A user was deleted" in alone.stdout
+    assert "Ada Lovelace's account was deleted" in named.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "ada.json must hold one JSON object"),
+        ("{", "ada.json is not JSON"),
+        ('{"type": 7}', 'ada.json has a "type" that is a number, not a name'),
+    ],
+)
+def test_an_earlier_event_that_is_none_is_wrong_usage(run, tmp_path, content, message):
+    (tmp_path / "ada.json").write_text(content)
+
+    result = run("preview", "user.deleted", "--previous", "ada.json")
+
+    assert result.exit_code == 2
+    assert f"Invalid value for '--previous': {message}" in " ".join(result.stderr.split())
