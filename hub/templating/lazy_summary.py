@@ -19,7 +19,7 @@ class SummaryField(dict[str, str]):
         return iter(self.values())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LazySummary(Mapping[str, Any]):
     """The built-in words for one event; printed, the headline. Each of `fields` has a label and a value."""
 
@@ -50,3 +50,6 @@ class LazySummary(Mapping[str, Any]):
 
     def __str__(self) -> str:
         return str(self["headline"])
+
+    def __repr__(self) -> str:
+        return repr(str(self))

@@ -38,6 +38,7 @@ SUMMARY = Summary(
         ),
         ("{{ summary.fields | map(attribute='value') | join(', ') }}", "ada@example.com, Google"),
         ("{{ summary.fields[1].label }}{{ summary.nothing }}", "With"),
+        ("{{ [summary] }}", "['Ada <b> signed up']"),
         ("{% if summary.tone == 'good' %}yes{% endif %}", "yes"),
     ],
 )
