@@ -394,3 +394,20 @@ def test_a_message_is_shown_with_all_whom_it_names():
         "X-Team": "growth",
     }
     assert (text.text, html.text, html.kind) == ("words", "<p>words</p>", "html")
+
+
+@pytest.mark.parametrize("party", ["to", "cc", "bcc", "reply_to", "from"])
+def test_letters_beyond_ascii_in_any_address_need_a_server_that_takes_them(party):
+    address = "zoë@x.test"
+    message = {
+        "from": "hub@x.test",
+        "to": [A],
+        party: address if party in ("from", "reply_to") else [address],
+    }
+    with SmtpServer() as server:
+        place = EmailDestination(options(smtp_url=server.url), "mail")
+        place.send({"subject": "s", "text": "t", **message}, attempt())
+        place.close()
+        (mail, *_) = server.wait_for(1)
+
+    assert mail.utf8

@@ -50,6 +50,7 @@ class ReceivedMail:
     raw: bytes
     login: str = ""
     encrypted: bool = False
+    utf8: bool = False
 
     @property
     def message(self) -> EmailMessage:
@@ -256,6 +257,7 @@ class _MailHandler:
                 raw=content,
                 login=known.login.decode() if session.authenticated else "",
                 encrypted=transport.get_extra_info("sslcontext") is not None,
+                utf8=envelope.smtp_utf8,
             )
         )
         if script.dot == CLOSE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hub.destinations.email.mail import Mail
-from hub.destinations.email.mailboxes import needs_utf8
 from hub.destinations.email.mime import build_mail, composed_at
 from hub.errors import About, Reject, Retry
 from hub.model.delivery import Receipt, SendContext
@@ -29,7 +28,7 @@ class SmtpMailer:
             mail=build_mail(
                 mail, boundary=context.delivery_id, at=composed_at(context.delivery_id, context.at)
             ),
-            utf8=needs_utf8(sender, *recipients),
+            utf8=mail.parties.needs_utf8,
             accepted=list(context.accepted),
             mask=context.mask,
         )

@@ -32,6 +32,12 @@ class Parties:
     reply_to: Mailbox | None = None
 
     @property
+    def needs_utf8(self) -> bool:
+        """True where an address has letters beyond ASCII before its @, which not every server takes."""
+        named = (self.sender, *self.to, *self.cc, *self.bcc, *((self.reply_to,) if self.reply_to else ()))
+        return not all(box.address.isascii() for box in named)
+
+    @property
     def recipients(self) -> tuple[str, ...]:
         """The addresses that get the mail, each once."""
         return tuple(dict.fromkeys(box.address for box in (*self.to, *self.cc, *self.bcc)))

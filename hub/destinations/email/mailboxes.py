@@ -91,8 +91,3 @@ def valid_address(text: str) -> str:
     if ascii_domain.endswith("."):
         raise ValueError("it ends with a dot")
     return f"{local}@{ascii_domain}"
-
-
-def needs_utf8(*addresses: str) -> bool:
-    """Return True if an address has letters beyond ASCII before its @, which not every server takes."""
-    return not all(address.isascii() for address in addresses)

@@ -20,7 +20,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from hub.destinations.email.mail import Mail, body_text
-from hub.destinations.email.mailboxes import Mailbox, needs_utf8, quoted
+from hub.destinations.email.mailboxes import Mailbox, quoted
 from hub.errors import Reject
 from hub.transport.smtp import envelope_address
 
@@ -36,7 +36,7 @@ def build_mail(mail: Mail, *, boundary: str, at: datetime) -> bytes:
     `boundary` is what separates its parts; no line of them may begin with it.
     """
     parties = mail.parties
-    built = EmailMessage(policy=_policy(parties.sender, *parties.to, *parties.cc))
+    built = EmailMessage(policy=_Policy(linesep="\r\n", utf8=parties.needs_utf8))
     built["From"] = _address(parties.sender)
     for name, boxes in (("To", parties.to), ("Cc", parties.cc)):
         if boxes:
@@ -111,10 +111,6 @@ def _mailbox(address: Address, linesep: str) -> str:
         encoded = Header(name, "utf-8", maxlinelen=_LINE_LIMIT - 2, header_name="Reply-To")
         return f"{encoded.encode(linesep=linesep)}{linesep} <{address.addr_spec}>"
     return f"{quoted(name)} <{address.addr_spec}>"
-
-
-def _policy(*parties: Mailbox) -> _Policy:
-    return _Policy(linesep="\r\n", utf8=needs_utf8(*(party.address for party in parties)))
 
 
 def _check(raw: bytes, intended: EmailMessage, names: Iterable[str]) -> None:
