@@ -8,7 +8,8 @@ A new type is one new file in `events/`, named after it:
                         each of its `cases` overrules keys of it
     schema              the file in `schemas/` that its data follows
     published           false where Clerk publishes no schema for the type: the one given is inferred
-    secret              paths below data (`paths.py`) that must never be shown
+    secret              paths below data (`paths.py`) of one-time secrets: never shown, and blanked once spent
+    sensitive           paths of what is never shown either, but kept
     sample              its data; {"$base": "User", ...} takes `samples/User.json` and overrides keys of it
 
 Declared fields are under `properties` in a schema; an object that takes any key says
@@ -17,7 +18,17 @@ Declared fields are under `properties` in a schema; an object that takes any key
 
 from hub.catalog.event_types import EventType, event_types, find_event_type
 from hub.catalog.fields import Field, fields_of
-from hub.catalog.masking import MASK, blank_secrets, has_secrets, json_bytes, mask, mask_body, secret_values
+from hub.catalog.masking import (
+    MASK,
+    blank_secrets,
+    has_secrets,
+    hidden_values,
+    hides,
+    json_bytes,
+    mask,
+    mask_body,
+    secret_values,
+)
 from hub.catalog.samples import (
     BODY_LIMIT_BYTES,
     assign,
@@ -44,6 +55,8 @@ __all__ = [
     "fields_of",
     "find_event_type",
     "has_secrets",
+    "hidden_values",
+    "hides",
     "json_bytes",
     "mask",
     "mask_body",

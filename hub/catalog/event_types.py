@@ -32,8 +32,8 @@ class EventType:
 
     `schema` describes data: a JSON Schema (draft 2020-12) complete in itself, what it shares with others
     under `$defs` and every reference a `#/$defs/NAME`. `schema_name` is its file in `schemas/`. Where
-    `published` is false the schema is inferred. `secret` are paths below data. `wordings` has the built-in
-    message, under "", and that of each case that is told in other words.
+    `published` is false the schema is inferred. `secret` and `sensitive` are paths below data. `wordings` has
+    the built-in message, under "", and that of each case that is told in other words.
     """
 
     name: str
@@ -43,6 +43,7 @@ class EventType:
     schema: Schema = field(repr=False, hash=False)
     published: bool
     secret: tuple[str, ...]
+    sensitive: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -72,6 +73,7 @@ def _event_type(name: str) -> EventType:
         schema=_bundled(entry["schema"]),
         published=entry["published"],
         secret=tuple(entry["secret"]),
+        sensitive=tuple(entry.get("sensitive", ())),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.catalog.event_types import EventType, Schema
-from hub.catalog.paths import as_templates_write, expand
+from hub.catalog.paths import as_templates_write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def fields_of(event_type: EventType) -> tuple[Field, ...]:
 
 def secret_paths(event_type: EventType) -> tuple[str, ...]:
     """Return the paths of one-time secrets as templates write them."""
-    return tuple(as_templates_write(path) for entry in event_type.secret for path in expand(entry))
+    return tuple(map(as_templates_write, event_type.secret))
 
 
 def _below(schema: Schema, path: str, defs: Mapping[str, Schema]) -> Iterator[Field]:

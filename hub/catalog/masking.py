@@ -1,5 +1,7 @@
 """One-time secrets of events (invitation links, codes): masked when shown, blanked once they are spent.
 
+What is sensitive without being spent (backup codes, nonces) is masked alone.
+
 Those in the catalog's own samples are none: everybody has them, and who tries a template wants to see them.
 """
 
@@ -15,7 +17,7 @@ from urllib.parse import quote
 from markupsafe import escape
 
 from hub.catalog.event_types import find_event_type, sample_data
-from hub.catalog.paths import Slot, Step, expand, parse, slots
+from hub.catalog.paths import Slot, Step, parse, slots
 from hub.model.event import shallow
 from hub.strings import map_strings
 
@@ -26,8 +28,13 @@ _TELLING_CHARACTERS = 4
 
 
 def has_secrets(name: str) -> bool:
-    """Return whether events of that type may hold a secret."""
-    return bool(_secret_paths(name))
+    """Return whether events of that type may hold a one-time secret."""
+    return bool(_paths(name, is_shown=False))
+
+
+def hides(name: str) -> bool:
+    """Return whether events of that type may hold what is never shown: a secret, or something sensitive."""
+    return bool(_paths(name, is_shown=True))
 
 
 def secret_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -39,6 +46,13 @@ def secret_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
+def hidden_values(name: str, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the same of all that is never shown, sensitive values included."""
+    slots = _secret_slots(name, body, is_shown=True)
+    texts = {text for holder, key in slots for text in _texts(holder[key])}
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
+
+
 def mask(text: str, secrets: Iterable[str]) -> str:
     """Return the text with every occurrence of a secret replaced by `MASK`."""
     wanted = sorted({secret for secret in secrets if secret and secret in text}, key=len, reverse=True)
@@ -47,15 +61,19 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def mask_body(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's body without its secrets, in their fields or quoted elsewhere.
+    """Return an event's body without what is never shown, in its fields or quoted elsewhere.
 
     It is a deep copy where it had any, so that the body stays as it was.
     """
-    if not _secret_slots(name, body):
+    return _without(hidden_values(name, body), name, body, is_shown=True)
+
+
+def _without(values: Iterable[str], name: str, body: Mapping[str, Any], *, is_shown: bool) -> dict[str, Any]:
+    if not values:
         return dict(body)
-    telling = [text for text in secret_values(name, body) if len(text) >= _TELLING_CHARACTERS]
+    telling = [text for text in values if len(text) >= _TELLING_CHARACTERS]
     copy: dict[str, Any] = map_strings(body, str)
-    for holder, key in _secret_slots(name, copy):
+    for holder, key in _secret_slots(name, copy, is_shown=is_shown):
         if _texts(holder[key]):
             holder[key] = MASK
     masked: dict[str, Any] = map_strings(copy, lambda text: mask(text, telling)) if telling else copy
@@ -71,9 +89,8 @@ def blank_secrets(name: str, payload: bytes) -> bytes:
     except (ValueError, RecursionError):
         # Nothing that was accepted looks like this; what cannot be searched is not kept.
         return b"{}"
-    if not isinstance(body, dict) or not secret_values(name, body):
-        return payload
-    return json_bytes(mask_body(name, body))
+    secrets = secret_values(name, body) if isinstance(body, dict) else ()
+    return json_bytes(_without(secrets, name, body, is_shown=False)) if secrets else payload
 
 
 def json_bytes(value: Any) -> bytes:
@@ -84,12 +101,13 @@ def json_bytes(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _secret_slots(name: str, body: Mapping[str, Any]) -> list[Slot]:
+def _secret_slots(name: str, body: Mapping[str, Any], is_shown: bool = False) -> list[Slot]:
+    """Return the slots of one-time secrets; with `is_shown` of all that is never shown."""
     data = body.get("data")
     if not isinstance(data, dict):
         return []
     # Few events of a type that may hold a secret have one, and every one is asked.
-    paths = [steps for key, steps in _secret_paths(name) if data.get(key) is not None]
+    paths = [steps for key, steps in _paths(name, is_shown=is_shown) if data.get(key) is not None]
     reached = [slot for steps in paths for slot in slots(data, steps)]
     sample_id, known = _of_sample(name) if reached else (None, frozenset())
     if sample_id != data.get("id"):
@@ -101,16 +119,19 @@ def _secret_slots(name: str, body: Mapping[str, Any]) -> list[Slot]:
 def _of_sample(name: str) -> tuple[Any, frozenset[str]]:
     """Return the id in the sample of an event type, and the texts at its secret paths."""
     data = sample_data(name)
-    reached = [slot for _, steps in _secret_paths(name) for slot in slots(data, steps)]
+    reached = [slot for _, steps in _paths(name, is_shown=True) for slot in slots(data, steps)]
     return data["id"], frozenset(text for holder, key in reached for text in _texts(holder[key]))
 
 
 @lru_cache(maxsize=1000)
-def _secret_paths(name: str) -> tuple[tuple[str, tuple[Step, ...]], ...]:
-    """Return the paths below data that hold secrets, each with its first key."""
+def _paths(name: str, *, is_shown: bool) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+    """Return the paths below data that hold one-time secrets, each with its first key.
+
+    With `is_shown` those of what is sensitive, too.
+    """
     event_type = find_event_type(name)
-    paths = [path for entry in event_type.secret for path in expand(entry)] if event_type else []
-    return tuple((re.split(r"\W", path)[0], parse(path)) for path in paths)
+    entries = () if event_type is None else event_type.secret + (event_type.sensitive if is_shown else ())
+    return tuple((re.split(r"\W", path)[0], parse(path)) for path in entries)
 
 
 def _texts(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The language of the catalog's paths below data: `a.b`, `a[].b`, `a[id==primary_id].b`, `a.{b,c}`."""
+"""The language of the catalog's paths below data: `a.b`, and `a[].b` for every item of a list."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-_SEGMENT = re.compile(r"(?P<key>\w+)(?P<every>\[\])?(?:\[(?P<name>\w+)==(?P<root>\w+)\])?")
+_SEGMENT = re.compile(r"(?P<key>\w+)(?P<every>\[\])?")
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,9 @@ class EveryItem:
     """A step into every item of the list."""
 
 
-@dataclass(frozen=True)
-class MatchingItems:
-    """A step into the items of the list whose `name` equals the value of `root` in data."""
-
-    name: str
-    root: str
-
-
-Step = Key | EveryItem | MatchingItems
+Step = Key | EveryItem
 Slot = tuple[Any, Any]
 """A container and the key or index in it."""
-
-
-def expand(path: str) -> tuple[str, ...]:
-    """Return the paths that one with `{a,b}` in it stands for."""
-    braces = re.search(r"\{([^}]*)\}", path)
-    if braces is None:
-        return (path,)
-    return tuple(path[: braces.start()] + name + path[braces.end() :] for name in braces[1].split(","))
 
 
 def as_templates_write(path: str) -> str:
@@ -51,17 +35,15 @@ def as_templates_write(path: str) -> str:
 
 @cache
 def parse(path: str) -> tuple[Step, ...]:
-    """Return the steps of one path without `{}`. Raises ValueError where it is none."""
+    """Return the steps of a path. Raises ValueError where it is none."""
     steps: list[Step] = []
     for segment in path.split("."):
         match = _SEGMENT.fullmatch(segment)
         if match is None:
-            raise ValueError(f"{path!r} is no path: {segment!r} is not NAME, NAME[] or NAME[KEY==FIELD]")
+            raise ValueError(f"{path!r} is no path: {segment!r} is not NAME or NAME[]")
         steps.append(Key(match["key"]))
         if match["every"]:
             steps.append(EveryItem())
-        if match["name"]:
-            steps.append(MatchingItems(match["name"], match["root"]))
     return tuple(steps)
 
 
@@ -69,7 +51,7 @@ def slots(data: Any, steps: Iterable[Step]) -> list[Slot]:
     """Return the slots in data that the steps lead to: none, one, or many. Other shapes are passed over."""
     reached: list[Slot] = [([data], 0)]
     for step in steps:
-        reached = [slot for holder, key in reached for slot in _inside(holder[key], step, data)]
+        reached = [slot for holder, key in reached for slot in _inside(holder[key], step)]
     return reached
 
 
@@ -78,16 +60,7 @@ def values(data: Any, steps: Iterable[Step]) -> list[Any]:
     return [holder[key] for holder, key in slots(data, steps)]
 
 
-def _inside(value: Any, step: Step, data: Any) -> list[Slot]:
+def _inside(value: Any, step: Step) -> list[Slot]:
     if isinstance(step, Key):
         return [(value, step.name)] if isinstance(value, dict) and step.name in value else []
-    if not isinstance(value, list):
-        return []
-    if isinstance(step, EveryItem):
-        return [(value, index) for index in range(len(value))]
-    wanted = data.get(step.root) if isinstance(data, dict) else None
-    return [
-        (value, index)
-        for index, item in enumerate(value)
-        if wanted is not None and isinstance(item, dict) and item.get(step.name) == wanted
-    ]
+    return [(value, index) for index in range(len(value))] if isinstance(value, list) else []

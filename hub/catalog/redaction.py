@@ -73,13 +73,13 @@ class Redaction:
 
     def of_event(self, type_: str, payload: bytes | None) -> Redaction:
         """Return a redaction of these secrets and the one-time secrets of an event's payload."""
-        if payload is None or not catalog.has_secrets(type_):
+        if payload is None or not catalog.hides(type_):
             return self
         return self.of_body(type_, body_of(payload))
 
     def of_body(self, type_: str, body: Mapping[str, Any]) -> Redaction:
         """Return the same of a payload that was parsed."""
-        forms = (written_forms(secret) for secret in catalog.secret_values(type_, body))
+        forms = (written_forms(secret) for secret in catalog.hidden_values(type_, body))
         return Redaction(secrets=tuple(chain.from_iterable(forms)), named=self.named)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hub import catalog
 from hub.catalog import MASK
+from hub.catalog.redaction import Redaction
 
 WITH_SECRETS = [name for name in catalog.event_types() if catalog.find_event_type(name).secret]
 URL = "https://accounts.example.com/accept?ticket=abc"
@@ -186,3 +187,40 @@ def _strings(value):
     if isinstance(value, list):
         return [text for item in value for text in _strings(item)]
     return [value] if isinstance(value, str) else []
+
+
+BACKUP = "sample-backup-3f9a"
+"""A code for a second factor: sensitive, and not spent by being sent."""
+
+
+def with_backup_code():
+    body = catalog.sample("user.created")
+    body["data"]["phone_numbers"][0]["backup_codes"] = [BACKUP]
+    body["data"]["last_name"] = f"quotes {BACKUP}"
+    return body
+
+
+def test_what_is_sensitive_is_masked_where_it_is_shown():
+    body = with_backup_code()
+
+    assert catalog.hides("user.created")
+    assert catalog.hidden_values("user.created", body) == (BACKUP,)
+    assert BACKUP not in json.dumps(catalog.mask_body("user.created", body))
+    assert BACKUP not in Redaction(named={}).of_body("user.created", body).text(f"code {BACKUP}")
+
+
+def test_what_is_sensitive_is_kept_and_is_no_one_time_secret():
+    body = with_backup_code()
+    payload = json.dumps(body).encode()
+
+    assert not catalog.has_secrets("user.created")
+    assert catalog.secret_values("user.created", body) == ()
+    assert catalog.blank_secrets("user.created", payload) is payload
+
+
+@pytest.mark.parametrize("name", catalog.event_types())
+def test_what_is_sensitive_is_declared(name):
+    event_type = catalog.find_event_type(name)
+    holders = {field.path.rpartition(".")[0] for field in catalog.fields_of(event_type)}
+
+    assert {f"data.{path}".rpartition(".")[0] for path in event_type.sensitive} <= holders

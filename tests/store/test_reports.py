@@ -177,7 +177,7 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
 def test_a_list_of_deliveries_has_payloads_but_for_large_ones_without_secrets(store: Store) -> None:
     large = {"id": "x", "note": "n" * LISTED_PAYLOAD_BYTES}
     secret, plain = given.event("invitation.created", data=large), given.event("user.created")
-    too_large = given.event("user.updated", data=large)
+    too_large = given.event("role.updated", data=large)
     for event in (secret, plain, too_large):
         store.write(lambda t, event=event: given.keep(t, event, given.routing("log")))
     with store.read() as snapshot:

@@ -209,11 +209,11 @@ class Reports(Repository):
     def _payloads(self, rows: Sequence[Any], largest: int) -> dict[str, bytes]:
         """Return the payloads of the events of some deliveries, by event.
 
-        Those with more bytes than `largest` are left out, but for types that may have one-time secrets.
+        Those with more bytes than `largest` are left out, but for types of which something is never shown.
         """
         ids = {row.event_id for row in rows}
-        with_secrets = {row.event_id for row in rows if catalog.has_secrets(row.event_type)}
-        is_read = or_(func.length(events.c.payload) <= largest, events.c.id.in_(with_secrets))
+        hiding = {row.event_id for row in rows if catalog.hides(row.event_type)}
+        is_read = or_(func.length(events.c.payload) <= largest, events.c.id.in_(hiding))
         payloads = select(events.c.id, events.c.payload).where(events.c.id.in_(ids), is_read)
         return dict(self._session.connection.execute(payloads).all()) if ids else {}
 
@@ -314,8 +314,8 @@ class Reports(Repository):
 
 
 def _is_listed(type_: str, payload_bytes: int) -> bool:
-    """Return True where a list reads a payload: it has the words for its event, or secrets to mask."""
-    return payload_bytes <= LISTED_PAYLOAD_BYTES or catalog.has_secrets(type_)
+    """Return True where a list reads a payload: it has the words for its event, or what to mask."""
+    return payload_bytes <= LISTED_PAYLOAD_BYTES or catalog.hides(type_)
 
 
 def _events(statement: Select[Any], type_: str | None, since: datetime | None) -> Select[Any]:
