@@ -149,6 +149,26 @@ def test_servers_that_take_slacks_webhooks_have_words_of_their_own(body):
     assert (receipt.status, receipt.answer) == (200, body.decode())
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b'{"ok": false, "error": "invalid_blocks"}', Reject, "Slack answered invalid_blocks"),
+        (b'{"ok": false, "error": "<b>"}', Retry, "Slack answered that it did not take the message"),
+        (b'{"success": false}', Retry, "Slack answered that it did not take the message"),
+        (
+            b'{"ok":false,"error":"no_service"}',
+            Pause,
+            "Slack answered no_service: the webhook was removed; create a new one",
+        ),
+    ],
+)
+def test_a_webhook_that_says_it_did_not_take_the_message_has_not_delivered(body, kind, reason):
+    with HttpReceiver([CannedResponse(body=body)]) as receiver:
+        error, _ = failure(webhook(receiver.url), MESSAGE)
+
+    assert (type(error), error.reason, error.answer) == (kind, reason, body.decode())
+
+
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_page_of_a_proxy_is_no_word_of_slacks_about_the_message(status):
     with HttpReceiver([CannedResponse(status=status, body=b"<html>Bad Request</html>")]) as receiver:

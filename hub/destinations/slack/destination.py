@@ -11,7 +11,7 @@ from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.destinations.slack.blocks import fallback, fit, rendered, words
 from hub.destinations.slack.builtin import builtin
 from hub.destinations.slack.client import Bot
-from hub.destinations.slack.errors import refusal_error, word_in
+from hub.destinations.slack.errors import error_in, is_refusal, refusal_error, word_in
 from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
 from hub.destinations.slack.options import SlackOptions, SlackSend, flaws_of_keys
 from hub.destinations.slack.posting import CONTENT, Posting
@@ -117,12 +117,12 @@ class SlackDestination(Destination):
         )
         response = self._http.send(request, context.timeout_seconds)
         answer = response.text
-        if response.status == 200 and (answer == "ok" or not is_page(answer)):
+        if response.status == 200 and (answer == "ok" or not (is_page(answer) or is_refusal(answer))):
             # Servers that take Slack's webhooks (Mattermost, Rocket.Chat, Zulip) have words of their own.
             return Receipt(detail="Slack answered ok", status=200, answer=answer)
-        if response.status == 200:
+        if response.status == 200 and is_page(answer):
             raise Unknown("answered with a web page, which is not Slack's", status=200, answer=answer)
-        word = word_in(context.mask(answer))
+        word = word_in(context.mask(answer)) or error_in(context.mask(answer))
         raise refusal_error(response.status, response.headers, word, context.at, answer)
 
     def describe(self) -> str:

@@ -94,12 +94,28 @@ def word_in(text: Any) -> str:
     return text.strip() if isinstance(text, str) and re.fullmatch(r"\s*[a-z_]{2,60}\s*", text) else ""
 
 
+def is_refusal(answer: str) -> bool:
+    """Return True for JSON that says of itself that the message was not taken, whatever the status says."""
+    document = _document(answer)
+    return document.get("ok") is False or document.get("success") is False
+
+
+def error_in(answer: str) -> str:
+    """Return Slack's word for an error in JSON; nothing where there is none."""
+    return word_in(_document(answer).get("error"))
+
+
+def _document(answer: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(answer)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def explanation_in(answer: str) -> str:
     """Return Slack's sentence on what is wrong in a bot's message; nothing where that could be anything."""
-    try:
-        errors = json.loads(answer)["errors"]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return ""
+    errors = _document(answer).get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     return first if isinstance(first, str) and re.fullmatch(r"[\w .,:/()\[\]'-]{1,150}", first) else ""
 
@@ -114,7 +130,9 @@ def refusal_error(
 
 
 def _error(status: int, headers: Mapping[str, Any], word: str, now: datetime, answer: str) -> SendError:
-    reason = f"Slack answered {status} {word}".rstrip() if status != 200 else f"Slack answered {word}"
+    reason = f"Slack answered {status} {word}".rstrip()
+    if status == 200:
+        reason = f"Slack answered {word or 'that it did not take the message'}"
     if word in DESTINATION_ERRORS:
         return Pause(f"{reason}: {DESTINATION_ERRORS[word]}", status=status)
     if status in (403, 404, 410):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
 from hub.destinations.slack.shapes import check_blocks
@@ -72,10 +72,14 @@ class SlackSend(Block):
     text: InlineText | None = None
     blocks: Annotated[list[Any] | None, Structure(check=check_blocks)] = None
     template: Annotated[str, TemplateName(".j2", ".blocks.yaml", check=check_blocks)] | None = None
-    thread: Annotated[str, Inline(filled=True)] | None = None
-    thread_mode: ThreadMode | list[ThreadMode] | None = None
-    username: InlineText | None = None
-    icon: InlineText | None = None
+    thread: Annotated[str, Inline(filled=True)] | None = Field(
+        default=None, description="what the messages of one life share, such as {{ data.id }}; with a bot"
+    )
+    thread_mode: ThreadMode | list[ThreadMode] | None = Field(
+        default=None, description="what a message does in its thread after the first; left out: reply"
+    )
+    username: InlineText | None = Field(default=None, description="another name; with a bot")
+    icon: InlineText | None = Field(default=None, description="an emoji such as :wave:, or a URL; with a bot")
 
     def flaws(self) -> Iterable[str]:
         """Return what is wrong with thread and look, one sentence each."""
