@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import given
 import pytest
-from sqlalchemy import event as hooks
 from sqlalchemy import text, update
 
 from hub.model.event import Event, object_key
-from hub.store.store import Store, Transaction
+from hub.store.sql import statements
+from hub.store.store import Store
 from hub.store.tables import events
 
 KEY = object_key("user", "user_1")
@@ -76,31 +74,18 @@ def test_it_is_kept_whatever_the_payload_holds(store: Store) -> None:
         assert [row["object_key"] for row in keys] == [None] * len(odd)
 
 
-@contextmanager
-def explained(transaction: Transaction) -> Iterator[list[str]]:
-    """Explain every statement of the block on its connection, after it has run."""
-    connection, steps, ran = transaction.session.connection, [], []
-
-    def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
-        ran.append((statement, parameters))
-
-    hooks.listen(connection, "before_cursor_execute", note)
-    yield steps
-    hooks.remove(connection, "before_cursor_execute", note)
-    explain = "EXPLAIN" if transaction.session.is_remote else "EXPLAIN QUERY PLAN"
-    for statement, parameters in ran:
-        steps += [row[-1] for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
-
-
 @pytest.mark.parametrize("fills", [False, True])
 def test_one_look_into_an_index_finds_it(store: Store, fills: bool) -> None:
     keep(store, *(about(f"user_{number % 7}") for number in range(200 if fills else 0)))
     with store.transaction() as transaction:
-        if transaction.session.is_remote:
-            transaction.session.connection.execute(text("ANALYZE events"))
-            transaction.session.connection.execute(text("SET LOCAL enable_seqscan = off"))
-        with explained(transaction) as steps:
-            transaction.events.before(about(), KEY)
+        connection, is_remote = transaction.session.connection, transaction.session.is_remote
+        if is_remote:
+            connection.execute(text("ANALYZE events"))
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+        statement = statements("postgres" if is_remote else "sqlite")["event_before"]
+        explain = "EXPLAIN" if is_remote else "EXPLAIN QUERY PLAN"
+        values = {"object_key": KEY, "source": "clerk", "id": "evt_1"}
+        steps = [row[-1] for row in connection.execute(text(f"{explain} {statement}"), values)]
 
     assert any("ix_events_object" in step for step in steps), steps
     assert not any("SCAN events" in step or "B-TREE" in step or "Sort" in step for step in steps), steps

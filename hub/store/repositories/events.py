@@ -15,7 +15,7 @@ from hub.errors import Conflict, NotFound
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
 from hub.model.routing import UNMATCHED, Routing, Verdict
-from hub.store.session import Query, Repository, to_json, to_microseconds
+from hub.store.session import Query, Repository, from_microseconds, to_json, to_microseconds
 from hub.store.tables import deliveries, events, is_in
 
 
@@ -67,22 +67,20 @@ class Events(Repository):
     def before(self, event: Event, object_key: str) -> Event | None:
         """Return the newest event about an object that its source sent before this one, by the hub's receipt.
 
-        None where none is kept, or only without its payload. Index: ix_events_object.
+        None where none is kept, or only without its payload.
         """
-        columns = (events.c.id, events.c.message_id, events.c.type, events.c.payload, events.c.received_at)
-        statement = (
-            select(*columns)
-            .where(
-                events.c.object_key == object_key,
-                events.c.source == event.source,
-                events.c.id < event.id,
-                events.c.payload.is_not(None),
+        values = {"object_key": object_key, "source": event.source, "id": event.id}
+        (rows,) = self._session.execute(Query("event_before", values))
+        for event_id, message_id, type_, payload, received_at in rows:
+            return Event(
+                id=event_id,
+                source=event.source,
+                message_id=message_id,
+                type=type_,
+                payload=payload,
+                received_at=from_microseconds(received_at),
             )
-            .order_by(events.c.id.desc())
-            .limit(1)
-        )
-        row = self._session.connection.execute(statement).mappings().first()
-        return None if row is None else Event(source=event.source, **row)
+        return None
 
     def known(self, event: Event) -> tuple[Event, bool]:
         """The event kept under the same message id, locked, and whether its payload is still there.

@@ -57,6 +57,14 @@ FROM json_to_recordset(:deliveries::json) AS delivery (
     unset text
 ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
 
+-- name: event_before
+-- Reads the newest event about an object that a source sent before another event, and whose payload is kept.
+-- Index: ix_events_object.
+SELECT id, message_id, type, payload, received_at
+FROM events
+WHERE object_key = :object_key AND source = :source AND id < :id AND payload IS NOT NULL
+ORDER BY id DESC LIMIT 1
+
 -- name: lock_destinations
 -- Locks destinations in the order of their names: those of :names, and those of :due_of that something is due
 -- for. Index: destinations_pkey, ix_deliveries_due.

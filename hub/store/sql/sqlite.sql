@@ -40,6 +40,14 @@ SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extr
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
 FROM json_each(:deliveries)
 
+-- name: event_before
+-- Reads the newest event about an object that a source sent before another event, and whose payload is kept.
+-- Index: ix_events_object.
+SELECT id, message_id, type, payload, received_at
+FROM events
+WHERE object_key = :object_key AND source = :source AND id < :id AND payload IS NOT NULL
+ORDER BY id DESC LIMIT 1
+
 -- name: lock_destinations
 -- Reads destinations in the order of their names, the only writer being here: those of :names, and those of
 -- :due_of that something is due for. Index: ix_deliveries_due.
