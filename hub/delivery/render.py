@@ -95,6 +95,10 @@ class SendRenderer:
     def is_open(self, text: str) -> bool:
         return is_marked(text, self.marks)
 
+    @property
+    def link(self) -> str:
+        return self.context.link
+
     def within(self, text: str, escape: Escape) -> str:
         return with_escape(text, self.marks, escape.__name__) if self.marks else text
 

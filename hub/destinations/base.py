@@ -23,7 +23,7 @@ from hub.templating.escapes import Escape
 from hub.templating.flaws import Flaw, StructureCheck
 from hub.transport.certificates import Certificates
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import HttpClient
+from hub.transport.http import HttpClient, web_url
 from hub.transport.proxy import parse_proxy
 
 
@@ -61,6 +61,10 @@ class TemplateName:
 
 
 InlineText = Annotated[str, Inline()]
+
+
+ApiUrl = Annotated[str, AfterValidator(lambda url: web_url(url).geturl().rstrip("/"))]
+"""The base of an API, which tests and sovereign clouds have elsewhere."""
 
 
 class Block(BaseModel):
@@ -146,6 +150,10 @@ class Renderer(Protocol):
         So values of variables are escaped in it as all else is: `plain` for a text that was taken out of
         markup, `as_json` for a structure that was dumped.
         """
+
+    @property
+    def link(self) -> str:
+        """The URL of the event on the status page, or nothing."""
 
     def summary(self) -> Summary:
         """Return the built-in words for the event, for everything that a send block leaves out."""

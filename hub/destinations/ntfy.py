@@ -5,7 +5,6 @@ https://docs.ntfy.sh/publish/ has the JSON; codes of errors stand in server/erro
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlunsplit
@@ -28,8 +27,8 @@ from hub.model.summary import Summary, Tone
 from hub.strings import shortened_bytes
 from hub.templating.escapes import plain
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, web_url
-from hub.transport.judging import Meaning, Ruling, json_object, judge
+from hub.transport.http import HttpResponse, json_request, web_url
+from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest
 
 TEXT_LIMIT_BYTES = 4096
 """A longer one becomes a file, or is refused."""
@@ -39,17 +38,17 @@ URGENT, USUAL = 4, 3
 """Priorities from 1 to 5."""
 
 RULINGS: Mapping[int, Ruling] = {
-    40007: Ruling(meaning=Meaning.DEAD, words="the priority is none"),
-    40009: Ruling(meaning=Meaning.PAUSE, words="ntfy knows no such topic; look at the end of url"),
-    40010: Ruling(meaning=Meaning.PAUSE, words="ntfy keeps that topic for itself; choose another one"),
-    40011: Ruling(meaning=Meaning.DEAD, words="the text is not UTF-8"),
-    40018: Ruling(meaning=Meaning.DEAD, words="the actions are none"),
-    40101: Ruling(meaning=Meaning.PAUSE, words="the token is not valid; set the right one"),
-    40301: Ruling(meaning=Meaning.PAUSE, words="the token may not publish there; allow it, or set another"),
-    41303: Ruling(meaning=Meaning.DEAD, words="the message is too large"),
-    42901: Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=60, words="too many messages"),
-    42905: Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=3600, words="over today's limit"),
-    42908: Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=3600, words="over today's limit"),
+    40007: dead("the priority is none"),
+    40009: pause("ntfy knows no such topic; look at the end of url"),
+    40010: pause("ntfy keeps that topic for itself; choose another one"),
+    40011: dead("the text is not UTF-8"),
+    40018: dead("the actions are none"),
+    40101: pause("the token is not valid; set the right one"),
+    40301: pause("the token may not publish there; allow it, or set another"),
+    41303: dead("the message is too large"),
+    42901: rest("too many messages", 60),
+    42905: rest("over today's limit", 3600),
+    42908: rest("over today's limit", 3600),
 }
 """Answers by ntfy's own codes, which stand in their body as `code`."""
 
@@ -100,7 +99,7 @@ class NtfyDestination(Destination):
             title=rendered("title", title),
             text=rendered("text", "\n".join(summary.lines)),
             priority=fields.get("priority") or _priority(summary),
-            click=rendered("click", renderer.text("{{ link }}", plain, name="link")),
+            click=rendered("click", renderer.link),
             tags=renderer.structure(fields.get("tags") or [], plain, name="tags"),
         )
 
@@ -132,21 +131,14 @@ class NtfyDestination(Destination):
         # Its JSON goes to the root of the server, with the topic in it.
         self._url = urlunsplit(url._replace(path=f"{root}/", query="", fragment=""))
         self._host = str(url.hostname)
-        self._headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
-        if options.token:
-            self._headers["Authorization"] = f"Bearer {options.token.get_secret_value()}"
+        token = options.token.get_secret_value() if options.token else ""
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
-        body = json.dumps({"topic": self._topic, **message}).encode()
-        request = HttpRequest(method="POST", url=self._url, headers=self._headers, body=body)
+        request = json_request(self._url, {"topic": self._topic, **message}, self._headers)
         response = self._http.send(request, context.timeout_seconds)
-        answer = json_object(response)
-        if response.status == 200 and answer is None:
-            ruling: Ruling | None = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not ntfy's")
-        else:
-            ruling = _ruling(answer or {})
-        return judge(response, context.at, ruling, taken="taken by ntfy")
+        return judge(response, context.at, _ruling(response), taken="taken by ntfy")
 
     def describe(self) -> str:
         return self._host
@@ -175,8 +167,11 @@ def _fitted(message: Message) -> Message:
     }
 
 
-def _ruling(answer: Mapping[str, Any]) -> Ruling | None:
-    code = answer.get("code")
+def _ruling(response: HttpResponse) -> Ruling | None:
+    answer = json_object(response)
+    if response.status == 200 and answer is None:
+        return foreign("ntfy")
+    code = (answer or {}).get("code")
     return RULINGS.get(code) if isinstance(code, int) else None
 
 

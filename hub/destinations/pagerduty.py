@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import (
+    ApiUrl,
     Block,
     Destination,
     InlineText,
@@ -33,8 +34,8 @@ from hub.strings import one_line
 from hub.templating.escapes import plain
 from hub.templating.flaws import is_dynamic
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
-from hub.transport.judging import Meaning, Ruling, json_object, judge
+from hub.transport.http import HttpResponse, json_request
+from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest
 
 API_URL = "https://events.pagerduty.com"
 PATH = "/v2/enqueue"
@@ -50,23 +51,21 @@ SEVERITIES: Mapping[str, Tone] = {
 """Every severity there is, with the tone that its colour has."""
 
 RULINGS: Mapping[int, Ruling] = {
-    400: Ruling(meaning=Meaning.DEAD, form=True, words="PagerDuty does not take this event"),
-    403: Ruling(meaning=Meaning.PAUSE, words="PagerDuty lets no event of this routing_key in; look at it"),
-    413: Ruling(meaning=Meaning.DEAD, form=True, words="the event is too large"),
-    429: Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=120, words="too many events"),
+    400: dead("PagerDuty does not take this event", form=True),
+    403: pause("PagerDuty lets no event of this routing_key in; look at it"),
+    413: dead("the event is too large", form=True),
+    429: rest("too many events", 120),
 }
-BAD_KEY = Ruling(
-    meaning=Meaning.PAUSE,
-    words="the routing_key is not valid; set the integration key of an Events API v2 integration",
-)
-NOT_ITS_OWN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not PagerDuty's")
+BAD_KEY = pause("the routing_key is not valid; set the integration key of an Events API v2 integration")
 
 
 class PagerDutyOptions(NetworkBlock):
     """A block under `destinations:` of type `pagerduty`."""
 
     routing_key: SecretStr = Field(description="the integration key of a service's Events API v2 integration")
-    api_url: str = Field(default=API_URL, description="accounts in the EU: https://events.eu.pagerduty.com")
+    api_url: ApiUrl = Field(
+        default=API_URL, description="accounts in the EU: https://events.eu.pagerduty.com"
+    )
 
     @field_validator("routing_key")
     @classmethod
@@ -74,12 +73,6 @@ class PagerDutyOptions(NetworkBlock):
         if not re.fullmatch(r"[\x21-\x7e]{32}", key.get_secret_value().strip()):
             raise ValueError("must be an integration key, which has 32 characters")
         return key
-
-    @field_validator("api_url")
-    @classmethod
-    def _is_url(cls, url: str) -> str:
-        web_url(url)
-        return url
 
 
 class PagerDutySend(Block):
@@ -133,8 +126,7 @@ class PagerDutyDestination(Destination):
         addressed, action = cls.addressed(fields, renderer), fields.get("action", "trigger")
         if action != "trigger":
             return {"event_action": action, **addressed}
-        link = renderer.text("{{ link }}", plain, name="link")
-        builtin = cls.compose_builtin(options, renderer.summary(), None, link)
+        builtin = cls.compose_builtin(options, renderer.summary(), None, renderer.link)
         own = {key: _rendered(key, fields, renderer) for key in ("summary", "severity", "source")}
         if own["severity"] and not renderer.is_open(own["severity"]):
             _require_severity(own["severity"])
@@ -194,7 +186,7 @@ class PagerDutyDestination(Destination):
     def __init__(self, options: PagerDutyOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         self._routing_key = options.routing_key.get_secret_value().strip()
-        self._url = options.api_url.strip().rstrip("/").removesuffix(PATH) + PATH
+        self._url = options.api_url.removesuffix(PATH) + PATH
         self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
@@ -202,12 +194,7 @@ class PagerDutyDestination(Destination):
         event["dedup_key"] = _key(message.get("dedup_key") or context.delivery_id)
         if "payload" in message:
             event["payload"] = {"source": context.event_source or "hub", **message["payload"]}
-        request = HttpRequest(
-            method="POST",
-            url=self._url,
-            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
-            body=json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"),
-        )
+        request = json_request(self._url, event)
         response = self._http.send(request, context.timeout_seconds)
         return judge(response, context.at, _ruling(response), taken="taken by PagerDuty")
 
@@ -221,7 +208,7 @@ class PagerDutyDestination(Destination):
 def _ruling(response: HttpResponse) -> Ruling | None:
     answer = json_object(response)
     if 200 <= response.status < 300:
-        return None if answer is not None and answer.get("status") == "success" else NOT_ITS_OWN
+        return None if answer is not None and answer.get("status") == "success" else foreign("PagerDuty")
     if response.status == 400 and answer is None:
         # What PagerDuty refuses it says in JSON: this is somebody's on the way.
         return None

@@ -14,7 +14,16 @@ from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, Inline, InlineText, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import (
+    ApiUrl,
+    Block,
+    Destination,
+    Inline,
+    InlineText,
+    NetworkBlock,
+    Renderer,
+    ShownContext,
+)
 from hub.errors import Pause, RecipientError, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part, PartKind
@@ -24,8 +33,8 @@ from hub.templating.escapes import plain
 from hub.templating.flaws import is_dynamic
 from hub.templating.gsm import is_one_segment, simpler
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
-from hub.transport.judging import Meaning, Ruling, json_object, judge
+from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse
+from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest
 
 API_URL = "https://api.twilio.com"
 
@@ -39,39 +48,30 @@ _NUMBER = re.compile(r"\+[1-9]\d{5,14}")
 _SENDER = re.compile(r"MG[0-9A-Za-z]+|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 
 
-def _dead(words: str) -> Ruling:
-    return Ruling(meaning=Meaning.DEAD, words=words)
-
-
-def _pause(words: str) -> Ruling:
-    return Ruling(meaning=Meaning.PAUSE, words=words)
-
-
-_NO_SENDER = _pause("from is no number of this account that can send SMS there; set another one")
-_NO_LOGIN = _pause("account_sid and auth_token do not belong together; set the right ones")
+_NO_SENDER = pause("from is no number of this account that can send SMS there; set another one")
+_NO_LOGIN = pause("account_sid and auth_token do not belong together; set the right ones")
 
 RULINGS: Mapping[int, Ruling] = {
     20003: _NO_LOGIN,
-    20429: Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=30, words="too many requests"),
-    21211: _dead("there is no such number to send to"),
+    20429: rest("too many requests", 30),
+    21211: dead("there is no such number to send to"),
     21212: _NO_SENDER,
-    21408: _dead("the account may not send to that country; allow it in Twilio's Geo permissions"),
+    21408: dead("the account may not send to that country; allow it in Twilio's Geo permissions"),
     21601: _NO_SENDER,
-    21602: _dead("the text is empty"),
+    21602: dead("the text is empty"),
     21606: _NO_SENDER,
-    21608: _pause("a trial account sends to verified numbers only; verify it, or upgrade the account"),
-    21610: _dead("the recipient opted out (STOP), and has to send START"),
-    21612: _dead("no way leads from this sender to that number"),
-    21614: _dead("that number takes no SMS"),
-    21617: _dead("the text is too long"),
+    21608: pause("a trial account sends to verified numbers only; verify it, or upgrade the account"),
+    21610: dead("the recipient opted out (STOP), and has to send START"),
+    21612: dead("no way leads from this sender to that number"),
+    21614: dead("that number takes no SMS"),
+    21617: dead("the text is too long"),
     21659: _NO_SENDER,
     21661: _NO_SENDER,
-    21705: _pause("from is no messaging service of this account; set its MG…"),
+    21705: pause("from is no messaging service of this account; set its MG…"),
 }
 """Answers by Twilio's own codes, which stand in their body as `code`."""
 
-NOT_ITS_OWN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not Twilio's")
-BUSY = Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=30, words="too many requests")
+BUSY = rest("too many requests", 30)
 
 
 class SmsOptions(NetworkBlock):
@@ -84,7 +84,7 @@ class SmsOptions(NetworkBlock):
     auth_token: SecretStr = Field(description="the account's, or an API key with its secret: SK…:secret")
     sender: str = Field(alias="from", description="a number (+…), a sender id, or a messaging service (MG…)")
     to: str | None = Field(default=None, description="the number of those whom no send block names: +…")
-    api_url: str = API_URL
+    api_url: ApiUrl = API_URL
 
     @field_validator("account_sid")
     @classmethod
@@ -113,12 +113,6 @@ class SmsOptions(NetworkBlock):
     @classmethod
     def _is_number(cls, to: str | None) -> str | None:
         return None if to is None else phone_number(to)
-
-    @field_validator("api_url")
-    @classmethod
-    def _is_url(cls, url: str) -> str:
-        web_url(url)
-        return url
 
 
 class SmsSend(Block):
@@ -161,8 +155,7 @@ class SmsDestination(Destination):
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         if fields.get("text") is None:
-            link = renderer.text("{{ link }}", plain, name="link")
-            message = cls.compose_builtin(options, renderer.summary(), None, link)
+            message = cls.compose_builtin(options, renderer.summary(), None, renderer.link)
         else:
             text = _fitted(renderer.text(fields["text"], plain, name="text"))
             message = {**_own_recipient(options), "text": text}
@@ -198,7 +191,7 @@ class SmsDestination(Destination):
         super().__init__(options, name)
         self._sender = options.sender
         path = f"/2010-04-01/Accounts/{options.account_sid}/Messages.json"
-        self._url = options.api_url.strip().rstrip("/") + path
+        self._url = options.api_url + path
         token = options.auth_token.get_secret_value()
         login = token if token.startswith("SK") and ":" in token else f"{options.account_sid}:{token}"
         self._headers = {
@@ -270,7 +263,7 @@ def _fitted(text: str) -> str:
 def _ruling(response: HttpResponse) -> Ruling | None:
     answer = json_object(response)
     if 200 <= response.status < 300:
-        return None if answer is not None and answer.get("sid") else NOT_ITS_OWN
+        return None if answer is not None and answer.get("sid") else foreign("Twilio")
     code = (answer or {}).get("code")
     if isinstance(code, int) and code in RULINGS:
         return RULINGS[code]

@@ -6,7 +6,6 @@ td/telegram/MessageEntity.cpp of tdlib/td; descriptions of errors are collected 
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, SecretStr, field_validator
 
 from hub.destinations.base import (
+    ApiUrl,
     Block,
     Destination,
     InlineText,
@@ -30,10 +30,10 @@ from hub.model.parts import Part, PartKind, Span
 from hub.model.summary import Summary
 from hub.strings import one_line, printable_lines, utf16_length
 from hub.templating import small_html
-from hub.templating.escapes import Escape, OwnLink, html, plain
+from hub.templating.escapes import Escape, OwnLink, html
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
-from hub.transport.judging import Meaning, Ruling, json_object, judge, seconds_of
+from hub.transport.http import HttpResponse, json_request
+from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest, seconds_of
 
 API_URL = "https://api.telegram.org"
 
@@ -71,44 +71,33 @@ _JOINER = "\u2060"
 """Behind one of those signs no name, command, tag or URL is read."""
 
 
-def _pause(words: str) -> Ruling:
-    return Ruling(meaning=Meaning.PAUSE, words=words)
-
-
-def _form(words: str) -> Ruling:
-    return Ruling(meaning=Meaning.DEAD, words=words, form=True)
-
-
-_WRONG_CHAT = _pause("the bot knows no such chat; check chat_id, and that the bot is in it")
-_NO_RIGHTS = _pause("the bot may not write there; give it the right to, or make it an administrator")
-_NO_TOPIC = _pause("the topic is closed or not there; open it, or set another message_thread_id")
-_NO_TOKEN = _pause("the bot token is not valid; copy it from @BotFather again")
+_WRONG_CHAT = pause("the bot knows no such chat; check chat_id, and that the bot is in it")
+_NO_RIGHTS = pause("the bot may not write there; give it the right to, or make it an administrator")
+_NO_TOPIC = pause("the topic is closed or not there; open it, or set another message_thread_id")
+_NO_TOKEN = pause("the bot token is not valid; copy it from @BotFather again")
 
 RULINGS: Mapping[str, Ruling] = {
-    "can't parse entities": _form("its HTML is none that Telegram takes"),
-    "message is too long": _form("it is too long"),
-    **dict.fromkeys(("text is empty", "text must be non-empty"), _form("its text is empty")),
+    "can't parse entities": dead("its HTML is none that Telegram takes", form=True),
+    "message is too long": dead("it is too long", form=True),
+    **dict.fromkeys(("text is empty", "text must be non-empty"), dead("its text is empty", form=True)),
     **dict.fromkeys(
         ("chat not found", "chat_id is empty", "peer_id_invalid", "channel_private"), _WRONG_CHAT
     ),
     **dict.fromkeys(("chat_write_forbidden", "not enough rights"), _NO_RIGHTS),
     **dict.fromkeys(("no rights to send", "need administrator rights"), _NO_RIGHTS),
     **dict.fromkeys(("message thread not found", "topic_closed", "topic_deleted"), _NO_TOPIC),
-    "bot was blocked": _pause("the person blocked the bot; they must unblock it"),
-    **dict.fromkeys(("was kicked", "is not a member"), _pause("the bot is not in the chat; add it")),
-    "can't initiate conversation": _pause("the person must write to the bot first"),
-    **dict.fromkeys(("user is deactivated", "chat was deleted"), _pause("it is gone; set another chat_id")),
+    "bot was blocked": pause("the person blocked the bot; they must unblock it"),
+    **dict.fromkeys(("was kicked", "is not a member"), pause("the bot is not in the chat; add it")),
+    "can't initiate conversation": pause("the person must write to the bot first"),
+    **dict.fromkeys(("user is deactivated", "chat was deleted"), pause("it is gone; set another chat_id")),
 }
 """Answers by what their description holds, in small letters."""
 
 _BY_STATUS: Mapping[int, Ruling] = {
     401: _NO_TOKEN,
-    403: _pause("the bot may not write to that chat; look at it there"),
+    403: pause("the bot may not write to that chat; look at it there"),
     404: _NO_TOKEN,
 }
-
-
-_FOREIGN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not Telegram's")
 
 
 class TelegramOptions(NetworkBlock):
@@ -118,7 +107,7 @@ class TelegramOptions(NetworkBlock):
     chat_id: int | str = Field(description="a number, negative for groups, or @name of a public channel")
     message_thread_id: int | str | None = Field(default=None, description="the id of a topic of a group")
     silent: bool = Field(default=False, description="messages make no sound")
-    api_url: str = API_URL
+    api_url: ApiUrl = API_URL
 
     @field_validator("bot_token")
     @classmethod
@@ -140,12 +129,6 @@ class TelegramOptions(NetworkBlock):
         if topic is not None and not re.fullmatch(r"\d{1,20}", str(topic), re.ASCII):
             raise ValueError("must be a topic's number")
         return topic
-
-    @field_validator("api_url")
-    @classmethod
-    def _is_url(cls, url: str) -> str:
-        web_url(url)
-        return url
 
 
 class TelegramSend(Block):
@@ -190,7 +173,7 @@ class TelegramDestination(Destination):
         elif fields.get("text") is not None:
             text = renderer.text(fields["text"], escape, name="text")
         else:
-            text = _builtin(renderer.summary(), None, renderer.text("{{ link }}", plain, name="link"))
+            text = _builtin(renderer.summary(), None, renderer.link)
         message = {**_message(text), **cls.addressed(fields, renderer)}
         return message if renderer.is_open(text) else cls.finished(message)
 
@@ -229,7 +212,7 @@ class TelegramDestination(Destination):
     def __init__(self, options: TelegramOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         token = options.bot_token.get_secret_value()
-        self._url = f"{options.api_url.strip().rstrip('/')}/bot{token}/sendMessage"
+        self._url = f"{options.api_url}/bot{token}/sendMessage"
         self._chat_id = options.chat_id
         self._constant: dict[str, Any] = {"disable_notification": True} if options.silent else {}
         if options.message_thread_id is not None:
@@ -255,13 +238,7 @@ class TelegramDestination(Destination):
 
     def _post(self, message: Message, chat_id: int | str, timeout_seconds: float) -> HttpResponse:
         body = {"chat_id": chat_id, **self._constant, **message}
-        request = HttpRequest(
-            method="POST",
-            url=self._url,
-            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
-            body=json.dumps(body).encode(),
-        )
-        return self._http.send(request, timeout_seconds)
+        return self._http.send(json_request(self._url, body), timeout_seconds)
 
 
 def _message(text: str) -> Message:
@@ -289,12 +266,12 @@ def _ruling(response: HttpResponse) -> Ruling | None:
     """Return the meaning of an answer, None for the usual one."""
     answer = json_object(response)
     if response.status == 200:
-        return None if answer is not None and answer.get("ok") is True else _FOREIGN
+        return None if answer is not None and answer.get("ok") is True else foreign("Telegram")
     if answer is None or "ok" not in answer:
         return None
     if response.status == 429:
         seconds = seconds_of(_parameters(response).get("retry_after"))
-        return Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=seconds)
+        return rest("", seconds)
     description = str(answer.get("description")).lower()
     known = next((ruling for words, ruling in RULINGS.items() if words in description), None)
     return known or _BY_STATUS.get(response.status)

@@ -7,6 +7,7 @@ where `requests` would resolve `..` and decode `%2e`.
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -222,6 +223,19 @@ def web_url(text: str) -> SplitResult:
     if not is_usable or not text.isprintable() or " " in text.strip():
         raise ValueError("must be a URL that starts with https:// or http:// and names a host")
     return parts
+
+
+def json_request(url: str, document: Any, headers: Mapping[str, str | bytes] | None = None) -> HttpRequest:
+    """Return a POST of a JSON document, with headers beside the usual ones."""
+    usual = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+    return HttpRequest(
+        method="POST", url=url, headers={**usual, **(headers or {})}, body=json_bytes(document)
+    )
+
+
+def json_bytes(document: Any) -> bytes:
+    """Return a document as JSON in UTF-8, no longer than it must be."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def with_parameters(url: SplitResult, parameters: Mapping[str, str]) -> str:

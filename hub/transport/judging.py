@@ -49,6 +49,26 @@ class Ruling:
     after_seconds: float | None = None
 
 
+def pause(words: str) -> Ruling:
+    """Return the ruling that a destination accepts nothing until somebody acts, with what to do."""
+    return Ruling(meaning=Meaning.PAUSE, words=words)
+
+
+def dead(words: str, *, form: bool = False) -> Ruling:
+    """Return the ruling that a message can never be accepted, or with `form` not in this form."""
+    return Ruling(meaning=Meaning.DEAD, words=words, form=form)
+
+
+def rest(words: str, seconds: float | None = None) -> Ruling:
+    """Return the ruling that a destination asks for a rest, for so long where it says that."""
+    return Ruling(meaning=Meaning.RETRY, words=words, throttled=True, after_seconds=seconds)
+
+
+def foreign(place: str) -> Ruling:
+    """Return the ruling on a success that is not in the words of its place: a proxy's page, a portal's."""
+    return Ruling(meaning=Meaning.UNKNOWN, words=f"with something that is not {place}'s")
+
+
 def judge(
     response: HttpResponse,
     now: datetime,

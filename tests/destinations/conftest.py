@@ -16,6 +16,7 @@ from hub.model.event import Event
 from hub.templating.escapes import OwnLink
 from hub.templating.sandbox import Sandbox
 
+LINK = "https://hub.test/events/evt_1"
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
 
 
@@ -77,9 +78,9 @@ def renderer():
         event = Event(
             id="evt_1", source="clerk", message_id="msg_1", type=event_type, payload=payload, received_at=NOW
         )
-        seen = {**given.seen(event), "destination": "it", "link": OwnLink("https://hub.test/events/evt_1")}
+        seen = {**given.seen(event), "destination": "it", "link": OwnLink(LINK)}
         return SendRenderer(
-            context=RenderContext(event=event, route="welcome"),
+            context=RenderContext(event=event, route="welcome", link=LINK),
             sandbox=Sandbox(dict(templates)),
             variables=seen,
         )

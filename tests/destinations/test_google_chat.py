@@ -156,7 +156,7 @@ def test_a_repeat_is_the_same_message_and_a_new_rendering_is_another():
     assert request.path.endswith(
         "?key=key-of-google&token=token-of-ours%3D&requestId=dlv_019caa1b5a00a1b2c3d4e5f60718-1"
     )
-    assert request.headers["content-type"] == "application/json; charset=UTF-8"
+    assert request.headers["content-type"] == "application/json"
 
 
 def test_messages_of_one_key_stand_in_one_thread():

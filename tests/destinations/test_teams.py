@@ -68,7 +68,7 @@ class TestTeams(HttpContract):
         Answer(status=404, body=b"<html>", error=Retry, words="404 Not Found"),
         Answer(status=400, body=b'{"error": "no"}', error=Retry, words="400 Bad Request"),
         Answer(status=400, body=b'{"error": {"code": []}}', error=Retry, words="400 Bad Request"),
-        Answer(status=200, body=b"<html>Sign in to the hotel", error=Unknown, words="a web page"),
+        Answer(status=200, body=b"<html>Sign in to the hotel", error=Unknown, words="not the flow's"),
     )
 
     def make(self, port, *, host="127.0.0.1", tls=False, **more):

@@ -11,40 +11,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.transport.http import HttpResponse
-from hub.transport.judging import Meaning, Ruling, seconds_of
+from hub.transport.judging import Ruling, dead, foreign, pause, rest, seconds_of
 
 MILLISECONDS_FROM = 1000.0
 """A `retry_after` above that is in milliseconds: discord/discord-api-docs#4722. A header goes before it."""
 
 
-def _pause(words: str) -> Ruling:
-    return Ruling(meaning=Meaning.PAUSE, words=words)
-
-
-def _dead(words: str, *, form: bool = False) -> Ruling:
-    return Ruling(meaning=Meaning.DEAD, words=words, form=form)
-
-
 RULINGS: Mapping[int, Ruling] = {
-    10003: _pause("there is no such thread; check thread_id"),
-    10015: _pause("the webhook was deleted; create a new one and set its URL"),
-    50006: _dead("the message is empty", form=True),
-    50013: _pause("the webhook may not post there; check the permissions of the channel"),
-    50024: _pause("that channel takes no such messages; use the webhook of another one"),
-    50027: _pause("the webhook's URL is not whole, or was renewed; copy it again"),
-    50035: _dead("something in it has a form that Discord does not take", form=True),
-    50083: _pause("the thread is archived; open it, or set another thread_id"),
-    50109: _dead("it is no JSON to Discord", form=True),
-    160005: _pause("the thread is locked; unlock it, or set another thread_id"),
-    200000: _dead("automatic moderation blocked its words"),
-    220001: _pause("a forum takes messages in its threads only; set thread_id"),
-    220003: _pause("the webhook is of no forum; take thread_name out of its URL"),
-    240000: _dead("the filter of harmful links blocked it"),
+    10003: pause("there is no such thread; check thread_id"),
+    10015: pause("the webhook was deleted; create a new one and set its URL"),
+    50006: dead("the message is empty", form=True),
+    50013: pause("the webhook may not post there; check the permissions of the channel"),
+    50024: pause("that channel takes no such messages; use the webhook of another one"),
+    50027: pause("the webhook's URL is not whole, or was renewed; copy it again"),
+    50035: dead("something in it has a form that Discord does not take", form=True),
+    50083: pause("the thread is archived; open it, or set another thread_id"),
+    50109: dead("it is no JSON to Discord", form=True),
+    160005: pause("the thread is locked; unlock it, or set another thread_id"),
+    200000: dead("automatic moderation blocked its words"),
+    220001: pause("a forum takes messages in its threads only; set thread_id"),
+    220003: pause("the webhook is of no forum; take thread_name out of its URL"),
+    240000: dead("the filter of harmful links blocked it"),
 }
 """Answers by Discord's own codes, which stand in their body as `code`."""
 
-_CLOSED = _pause("it takes no messages here; check the webhook's URL")
-_FOREIGN = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not Discord's")
+_CLOSED = pause("it takes no messages here; check the webhook's URL")
 
 
 def ruling(response: HttpResponse, answer: Mapping[str, Any]) -> Ruling | None:
@@ -58,5 +49,5 @@ def ruling(response: HttpResponse, answer: Mapping[str, Any]) -> Ruling | None:
         seconds = seconds_of(answer.get("retry_after"))
         if seconds is not None and seconds > MILLISECONDS_FROM:
             seconds /= 1000
-        return Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=seconds)
-    return _FOREIGN if response.status == 200 and "id" not in answer else None
+        return rest("", seconds)
+    return foreign("Discord") if response.status == 200 and "id" not in answer else None

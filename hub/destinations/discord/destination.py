@@ -37,7 +37,7 @@ from hub.templating.escapes import Escape, plain
 from hub.templating.markdown import cut
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, web_url, with_parameters
+from hub.transport.http import json_request, web_url, with_parameters
 from hub.transport.judging import json_object, judge
 
 CONTENT_LIMIT = 2000
@@ -105,8 +105,7 @@ class DiscordDestination(Destination):
         if fields.keys() & {"text", "embeds", "template"}:
             content, embeds = text_and_structure("embeds", fields, renderer, escape, escape_at)
         else:
-            link = renderer.text("{{ link }}", plain, name="link")
-            content, embeds = builtin(renderer.summary(), None, link)
+            content, embeds = builtin(renderer.summary(), None, renderer.link)
         if embeds is not None and not isinstance(embeds, list):
             raise TemplateError("embeds", None, "must be a list of embeds")
         message = {"content": content, "embeds": embeds or [], **cls.addressed(fields, renderer)}
@@ -155,13 +154,7 @@ class DiscordDestination(Destination):
         self._http = options.client(self.concurrency, resolver)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
-        request = HttpRequest(
-            method="POST",
-            url=self._url,
-            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
-            body=json.dumps(message).encode(),
-        )
-        response = self._http.send(request, context.timeout_seconds)
+        response = self._http.send(json_request(self._url, message), context.timeout_seconds)
         return judge(response, context.at, ruling(response, json_object(response) or {}))
 
     def describe(self) -> str:

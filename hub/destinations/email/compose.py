@@ -32,8 +32,7 @@ def composed(options: Block | None, fields: Mapping[str, Any], renderer: Rendere
     }
     text, html = _bodies(fields, renderer)
     if text is None and html is None:
-        link = renderer.text("{{ link }}", plain, name="link")
-        text, html = _built_in_bodies(renderer.summary(), None, link)
+        text, html = _built_in_bodies(renderer.summary(), None, renderer.link)
     if html is not None:
         html = _inlined(html)
         message["html"] = html

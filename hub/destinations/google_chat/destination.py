@@ -34,11 +34,11 @@ from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.model.thread import THREAD
 from hub.strings import one_line, shortened_bytes
-from hub.templating.escapes import Escape, plain
+from hub.templating.escapes import Escape
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url, with_parameters
-from hub.transport.judging import Meaning, Ruling, json_object, judge
+from hub.transport.http import HttpResponse, json_bytes, json_request, web_url, with_parameters
+from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause
 
 LIMIT_BYTES = 32_000
 """Of a message, text and cards together."""
@@ -47,16 +47,10 @@ FALLBACK_LIMIT = 300
 KEY_LIMIT = 4000
 
 RULINGS: Mapping[str, Ruling] = {
-    "INVALID_ARGUMENT": Ruling(
-        meaning=Meaning.DEAD, form=True, words="something in it has a form that Google Chat does not take"
-    ),
-    "UNAUTHENTICATED": Ruling(meaning=Meaning.PAUSE, words="the webhook's URL is not whole; copy it again"),
-    "PERMISSION_DENIED": Ruling(
-        meaning=Meaning.PAUSE, words="the webhook may not post there; look for it in the space's settings"
-    ),
-    "NOT_FOUND": Ruling(
-        meaning=Meaning.PAUSE, words="the space or its webhook is gone; create a new one and set its URL"
-    ),
+    "INVALID_ARGUMENT": dead("something in it has a form that Google Chat does not take", form=True),
+    "UNAUTHENTICATED": pause("the webhook's URL is not whole; copy it again"),
+    "PERMISSION_DENIED": pause("the webhook may not post there; look for it in the space's settings"),
+    "NOT_FOUND": pause("the space or its webhook is gone; create a new one and set its URL"),
 }
 """Answers by Google's own words for errors, which stand in their body as `error.status`."""
 
@@ -110,8 +104,7 @@ class GoogleChatDestination(Destination):
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         if not fields.keys() & {"text", "cards", "template"}:
-            link = renderer.text("{{ link }}", plain, name="link")
-            return cls.compose_builtin(options, renderer.summary(), None, link)
+            return cls.compose_builtin(options, renderer.summary(), None, renderer.link)
         text, cards = text_and_structure("cards", fields, renderer, escape, escape_at)
         if cards is not None and not isinstance(cards, list):
             raise TemplateError("cards", None, "must be a list of cards")
@@ -130,10 +123,10 @@ class GoogleChatDestination(Destination):
         limit = TEXTS_LIMIT_BYTES
         message = {**message, "fallback_text": _fallback(message)}
         fitted = _fitted(message, limit)
-        while len(_dump(body_of(fitted))) > LIMIT_BYTES and limit > 100:
+        while len(json_bytes(body_of(fitted))) > LIMIT_BYTES and limit > 100:
             limit //= 2
             fitted = _fitted(message, limit)
-        while fitted.get("cards") and len(_dump(body_of(fitted))) > LIMIT_BYTES:
+        while fitted.get("cards") and len(json_bytes(body_of(fitted))) > LIMIT_BYTES:
             fitted["cards"].pop()
         if not fitted.get("text") and not fitted.get("cards"):
             raise TemplateError("text", None, "renders to nothing, which Google Chat does not take")
@@ -163,12 +156,7 @@ class GoogleChatDestination(Destination):
         parameters = {"requestId": f"{context.delivery_id}-{context.rendering}"}
         if THREAD in message:
             parameters["messageReplyOption"] = "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"
-        request = HttpRequest(
-            method="POST",
-            url=with_parameters(self._url, parameters),
-            headers={"Content-Type": "application/json; charset=UTF-8", "User-Agent": USER_AGENT},
-            body=_dump(body_of(message)),
-        )
+        request = json_request(with_parameters(self._url, parameters), body_of(message))
         response = self._http.send(request, context.timeout_seconds)
         return judge(response, context.at, _ruling(response))
 
@@ -202,16 +190,11 @@ def body_of(message: Message) -> dict[str, Any]:
     return body
 
 
-def _dump(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-
-
 def _ruling(response: HttpResponse) -> Ruling | None:
     """Return the meaning of an answer, None for the usual one."""
     answer = json_object(response) or {}
     if response.status == 200:
-        foreign = Ruling(meaning=Meaning.UNKNOWN, words="with something that is not Google Chat's")
-        return None if "name" in answer else foreign
+        return None if "name" in answer else foreign("Google Chat")
     error = answer.get("error")
     if response.status == 400 and _WRONG_KEY in response.text:
         return RULINGS["UNAUTHENTICATED"]

@@ -60,8 +60,7 @@ class SlackDestination(Destination):
         if fields.get("template") is not None:
             message = _from_template(fields["template"], renderer)
         elif fields.get("text") is None and fields.get("blocks") is None:
-            link = renderer.text("{{ link }}", plain, name="link")
-            message = cls.compose_builtin(options, renderer.summary(), None, link)
+            message = cls.compose_builtin(options, renderer.summary(), None, renderer.link)
         else:
             blocks = _rendered_blocks("blocks", fields.get("blocks") or [], renderer)
             message = _message(renderer.text(fields.get("text") or "", escape, name="text"), blocks, renderer)

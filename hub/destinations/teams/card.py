@@ -6,7 +6,6 @@ https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from hub.strings import one_line, printable_lines
 from hub.templating.escapes import Escape, OwnLink, plain
 from hub.templating.markdown import cut
 from hub.templating.structures import Keys
+from hub.transport.http import json_bytes
 
 Card = dict[str, Any]
 
@@ -129,12 +129,7 @@ def fit_text(text: str) -> str:
 
 def size(card: Card) -> int:
     """Return how many bytes are sent of a card."""
-    return len(encoded(card))
-
-
-def encoded(value: Any) -> bytes:
-    """Return a value as JSON that is no longer than it must be."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return len(json_bytes(card))
 
 
 def words(value: Any) -> Iterator[str]:

@@ -23,7 +23,6 @@ from hub.destinations.base import (
 )
 from hub.destinations.teams.card import (
     builtin,
-    encoded,
     escape,
     escape_at,
     fit,
@@ -39,19 +38,18 @@ from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part
 from hub.model.summary import Summary
-from hub.templating.escapes import Escape, plain
+from hub.templating.escapes import Escape
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
-from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse, web_url
-from hub.transport.judging import Meaning, Ruling, is_page, json_object, judge
+from hub.transport.http import HttpResponse, json_request, web_url
+from hub.transport.judging import Ruling, dead, foreign, is_page, json_object, judge, pause, rest
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 
-_GONE = Ruling(
-    meaning=Meaning.PAUSE,
-    words="the flow was deleted, switched off or lost its owner; a new flow has a new URL: set webhook_url",
+_GONE = pause(
+    "the flow was deleted, switched off or lost its owner; a new flow has a new URL: set webhook_url"
 )
-_FORM = Ruling(meaning=Meaning.DEAD, form=True, words="the flow does not take this card")
+_FORM = dead("the flow does not take this card", form=True)
 
 RULINGS: Mapping[str, Ruling] = {
     "InvalidRequestContent": _FORM,
@@ -64,10 +62,9 @@ RULINGS: Mapping[str, Ruling] = {
 STATUSES: Mapping[int, Ruling] = {
     401: _GONE,
     403: _GONE,
-    413: Ruling(meaning=Meaning.DEAD, form=True, words="the card is too large"),
-    429: Ruling(meaning=Meaning.RETRY, throttled=True, after_seconds=60, words="too many messages"),
+    413: dead("the card is too large", form=True),
+    429: rest("too many messages", 60),
 }
-NOT_ITS_OWN = Ruling(meaning=Meaning.UNKNOWN, words="with a web page, which is not the flow's")
 
 
 class TeamsOptions(NetworkBlock):
@@ -109,8 +106,7 @@ class TeamsDestination(Destination):
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
         if not fields.keys() & {"text", "card", "template"}:
-            link = renderer.text("{{ link }}", plain, name="link")
-            return cls.compose_builtin(options, renderer.summary(), None, link)
+            return cls.compose_builtin(options, renderer.summary(), None, renderer.link)
         text, card = text_and_structure("card", fields, renderer, escape, escape_at)
         return cls.finished({"text": text} if card is None else {"text": text, "card": whole(card)})
 
@@ -150,12 +146,7 @@ class TeamsDestination(Destination):
         card = message["card"] if "card" in message else text_card(message["text"])
         # Another form, as {"text": …} or a MessageCard, is answered 202 too, and the flow fails after.
         attachment = {"contentType": CARD_TYPE, "contentUrl": None, "content": card}
-        request = HttpRequest(
-            method="POST",
-            url=self._url,
-            headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
-            body=encoded({"type": "message", "attachments": [attachment]}),
-        )
+        request = json_request(self._url, {"type": "message", "attachments": [attachment]})
         response = self._http.send(request, context.timeout_seconds)
         return judge(response, context.at, _ruling(response), taken="taken by Teams")
 
@@ -168,7 +159,7 @@ class TeamsDestination(Destination):
 
 def _ruling(response: HttpResponse) -> Ruling | None:
     if 200 <= response.status < 300:
-        return NOT_ITS_OWN if is_page(response.text) else None
+        return foreign("the flow") if is_page(response.text) else None
     error = (json_object(response) or {}).get("error")
     code = error.get("code") if isinstance(error, dict) else None
     ruling = RULINGS.get(code) if isinstance(code, str) else None
