@@ -59,3 +59,9 @@ def _masked(summary: Summary, redaction: Redaction) -> Summary:
         fields=tuple((redaction.text(label), redaction.text(value)) for label, value in summary.fields),
         details=redaction.text(summary.details),
     )
+
+
+def after_subject(headline: str, about: str) -> str:
+    """Return what a headline says of its subject, which stands beside it: `signed up`; else all of it."""
+    subject = about.partition(", ")[0]
+    return headline.removeprefix(f"{subject} ") if subject else headline

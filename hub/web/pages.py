@@ -15,7 +15,7 @@ from hub.model.delivery import State
 from hub.preview.drawing import pretty
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
-from hub.web.event_words import words_of_event
+from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
 from hub.web.messages import drawn, message_parts
 from hub.web.overview import overview
@@ -30,7 +30,7 @@ HISTORY = 20
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
-for _filter in (ago, counted, span, utc):
+for _filter in (after_subject, ago, counted, span, utc):
     blueprint.app_template_filter()(_filter)
 
 

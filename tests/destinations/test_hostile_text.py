@@ -209,9 +209,9 @@ def harm(type_name: str, message: Mapping[str, Any]) -> list[str]:
 
 @cache
 def enums(event_type: str) -> frozenset[str]:
-    found = catalog.find_event_type(event_type)
-    assert found
-    return frozenset(field.path for field in catalog.fields_of(found) if field.enum)
+    known = catalog.find_event_type(event_type)
+    assert known
+    return frozenset(field.path for field in catalog.fields_of(known) if field.enum)
 
 
 def written_over(value: Any, text: str, fixed: frozenset[str], path: str) -> Any:
