@@ -50,9 +50,10 @@ class Span:
 class Part:
     """One part of a message, without the escapes of its place.
 
-    `text` is that of the kinds text, HTML and JSON, and the request line above headers; `spans` are those
-    of rich text, `pairs` those of fields and headers. `tone` is set where the place shows its colour beside
-    the part. `label` is empty where the part speaks for itself.
+    `text` is that of the kinds text, HTML and JSON, the request line above headers, and of rich text how its
+    writer wrote it, where that is known. `spans` are those of rich text, `pairs` those of fields and headers.
+    `tone` is set where the place shows its colour beside the part. `label` is empty where the part speaks for
+    itself.
     """
 
     kind: PartKind = PartKind.TEXT

@@ -14,6 +14,7 @@ from case_files import CASE, REST, USER
         "{to: team, contains: Ada & Bob}",
         "{to: team, contains: [Ada, signed up], route: new}",
         "{to: team, equals: '*Ada & Bob* signed up'}",
+        "{to: team, equals: 'Ada & Bob signed up'}",
         "{to: team, matches: '^.Ada & \\w+. signed'}",
         "{to: team, json: {text: '*Ada &amp; Bob* signed up'}}",
     ],
@@ -57,7 +58,7 @@ def test_json_may_have_more_keys_than_are_expected(run_cases) -> None:
             ),
         ),
         (
-            "{to: team, matches: '^Ada'}",
+            "{to: team, matches: '^Bob'}",
             (
                 "team (slack) by new: does not match what is expected\n"
                 "    expected  ^Ada\n    actual    *Ada & Bob* signed up\n"

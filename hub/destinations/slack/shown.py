@@ -30,12 +30,10 @@ def parts(message: Message) -> Iterator[Part]:
         tone = _TONES.get(str(attachment.get("color"))) if isinstance(attachment, Mapping) else None
         inner = _list(attachment.get("blocks")) if isinstance(attachment, Mapping) else []
         yield from (replace(part, tone=tone) for block in inner for part in _block(block))
-    text = spans_of(str(message.get("text") or ""))
-    if [part.words for part in first] == ["".join(span.text for span in text)]:
-        text = ()
+    text = _mrkdwn(str(message.get("text") or ""))
     is_beside = bool(blocks or attachments)
-    label, role = ("in notifications", Role.NOTE) if is_beside else ("", Role.BODY)
-    yield Part(kind=PartKind.RICH, label=label, spans=text, role=role)
+    if [part.words for part in first] != [text.words]:
+        yield replace(text, label="in notifications", role=Role.NOTE) if is_beside else text
     sender = " ".join(str(message[key]) for key in ("icon", "username") if message.get(key))
     yield Part(label="posted as", text=sender, role=Role.NOTE)
     if message.get(THREAD):
@@ -64,7 +62,7 @@ def _block(block: Any) -> Iterator[Part]:
 
 
 def _section(block: Mapping[str, Any]) -> Iterator[Part]:
-    yield _rich(_element(block.get("text")))
+    yield _text(block.get("text"))
     pairs = []
     for field in _list(block.get("fields")):
         label, _, value = "".join(span.text for span in _element(field)).partition("\n")
@@ -74,6 +72,15 @@ def _section(block: Mapping[str, Any]) -> Iterator[Part]:
             yield _rich(_element(field))
     yield Part(kind=PartKind.FIELDS, pairs=tuple(pairs))
     yield _rich(_element(block.get("accessory")))
+
+
+def _text(text: Any) -> Part:
+    is_mrkdwn = isinstance(text, Mapping) and text.get("type") == "mrkdwn"
+    return _mrkdwn(str(text.get("text") or "")) if is_mrkdwn else Part(text=_plain(text))
+
+
+def _mrkdwn(text: str) -> Part:
+    return Part(kind=PartKind.RICH, spans=spans_of(text), text=unescape(text))
 
 
 def _element(element: Any) -> tuple[Span, ...]:

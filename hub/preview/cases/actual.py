@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,9 +41,18 @@ class ActualMessage:
 
     @property
     def text(self) -> str:
-        """The text that people read, or the body; without headers, small print, and HTML beside a text."""
+        """The text as its writer wrote it, or the body; without headers, small print, and HTML beside it."""
+        return "\n".join(part.text or part.words for part in self._texts)
+
+    @property
+    def words(self) -> str:
+        """The same as people read it, without the signs that make it bold."""
+        return "\n".join(part.words for part in self._texts)
+
+    @property
+    def _texts(self) -> Sequence[Part]:
         texts = [part for part in self.parts if part.kind not in _BESIDE_THE_TEXT and part.role != Role.NOTE]
-        return "\n".join(part.words for part in texts or self.parts)
+        return texts or self.parts
 
     @property
     def texts(self) -> list[str]:

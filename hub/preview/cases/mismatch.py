@@ -60,7 +60,8 @@ def mismatches(expectation: Expectation, actual: ActualMessage) -> Iterator[Mism
     for pattern in expectation.matches:
         if problem := _pattern_problem(pattern, actual):
             yield mismatch(problem, pattern, actual.shown)
-    if expectation.equals is not None and _visible(expectation.equals) != _visible(actual.text):
+    texts = (_visible(text) for text in (actual.text, actual.words))
+    if expectation.equals is not None and _visible(expectation.equals) not in texts:
         yield mismatch("is not what is expected", expectation.equals.strip(), actual.text.strip())
     if expectation.subject is not None and expectation.subject != _visible(message.get("subject") or ""):
         yield mismatch("has another subject", expectation.subject, str(message.get("subject")))
