@@ -5,7 +5,7 @@ Each but the test is kept in the audit, in the same transaction, and logged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from hub.health.waiting import WaitReason, lasting_reason, why
 from hub.humanize import did_you_mean, there_are
 from hub.ingest.fanout import FannedOut, hub_event
 from hub.ingest.route import Rules, match
+from hub.model.age import too_old
 from hub.model.audit import COMMAND_LINE, Act, Actor, AuditEntry, new_entry
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
@@ -203,7 +204,9 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
         raise no_destination(destination, rules.config.destinations)
     data = {"destination": destination, "message": "If you can read this, the hub reaches you."}
     event = hub_event(catalog.TEST, data, datetime.now(UTC))
-    routing = Routing(sends=(RoutedSend(route="send-test", send=Send(to=destination)),))
+    max_age = rules.config.destinations[destination].max_age_seconds
+    send = Send(to=destination, max_age_seconds=max_age)
+    routing = Routing(sends=(RoutedSend(route="send-test", send=send),))
 
     def work(transaction: Transaction) -> str:
         transaction.events.insert([RoutedEvent(event=event, routing=routing)])
@@ -220,21 +223,14 @@ def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
         raise Conflict(f"it cannot be retried: {_REFUSALS[State(row.state)]}")
     if not row.has_payload:
         raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
+    owed = transaction.operator.owed_today(row, rules.config)
+    if owed.valid_until is not None:
+        event = transaction.operator.event(row.event_id)
+        if reason := too_old(event, owed.valid_until, transaction.session.now):
+            raise Conflict(f"it cannot be retried: {reason}")
     if row.blanked:
         raise Conflict("it cannot be retried: its event's one-time secrets were removed")
-    transaction.operator.requeue(delivery_id, *_todays_fields(row, rules))
-
-
-def _todays_fields(row: Any, rules: Rules) -> tuple[Mapping[str, Any], str | None]:
-    """Return the fields of today's send block at its position, else of the first, else the kept ones.
-
-    With them comes the version of the files that have their templates.
-    """
-    sends = [send for send in rules.config.sends_of(row.route) if send.to == row.destination]
-    if not sends:
-        return row.send, row.version
-    send = sends[row.position if row.position < len(sends) else 0]
-    return send.fields, rules.config.version
+    transaction.operator.requeue(delivery_id, owed)
 
 
 def _finish(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:

@@ -19,7 +19,7 @@ from hub.model.config import Config, SigningSecrets, SourceConfig
 from hub.model.delivery import Claim
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event, new_id
-from hub.model.routing import Route, RoutedSend, Routing, Send
+from hub.model.routing import Route, RoutedSend, Routing, Send, positioned
 from hub.store.engine.postgres import PostgresStore
 from hub.store.repositories.events import RoutedEvent
 from hub.store.repositories.queue import ClaimRequest
@@ -83,7 +83,7 @@ def destination(
 
 def route(name: str = "all", events: tuple[str, ...] = ("*",), *sends: Send | str, **changes: Any) -> Route:
     blocks = tuple(Send(to=send) if isinstance(send, str) else send for send in sends or ("log",))
-    return Route(name=name, events=events, sends=blocks, **changes)
+    return Route(name=name, events=events, sends=positioned(blocks), **changes)
 
 
 def config(
@@ -108,7 +108,9 @@ def rules(*routes: Route, **parts: Any) -> Rules:
 
 def routing(*names: str, route: str = "all") -> Routing:
     """Return the routing of an event that one route owes to the named destinations."""
-    sends = tuple(RoutedSend(route=route, send=Send(to=name)) for name in names)
+    sends = tuple(
+        RoutedSend(route=route, send=send) for send in positioned([Send(to=name) for name in names])
+    )
     return Routing(routes=(route,), sends=sends)
 
 

@@ -70,6 +70,7 @@ class DestinationBlock(Block):
     )
     on_unknown: Literal["resend", "hold"] | None = Field(default=None, description=_ON_UNKNOWN)
     timezone: TimeZone | None = Field(default=None, description="overrules defaults.timezone")
+    max_age: Duration | None = Field(default=None, description="nothing of an older event is sent")
     allow: TextList = Field(default=[], description="codes of problems that are fine here")
 
 
@@ -154,6 +155,7 @@ def _read_known_destination(
     if common is None or (options is None and not missing):
         return target, None
     config = _destination_config(str(path[-1]), destination, common, defaults)
+    target = replace(target, max_age_seconds=config.max_age_seconds)
     fault = report.fault_below(path) if missing else ""
     return target, replace(config, options=options, missing=missing, fault=fault, written=written)
 
@@ -194,4 +196,5 @@ def _destination_config(
         rate_limit=common.rate_limit or _slower(defaults.rate_limit, destination.rate_limit),
         on_unknown=OnUnknown(common.on_unknown or defaults.on_unknown),
         timezone=common.timezone or defaults.timezone,
+        max_age_seconds=common.max_age,
     )

@@ -73,12 +73,12 @@ def _template_paths(report: Report, targets: Mapping[str, SendTarget]) -> Iterat
         kind = targets[name].type if name in targets else None
         model = kind.Send if kind else None
         plain_keys = set(key_names(model)) - set(template_keys(model)) if model else set()
-        for key in set(report.value_at(path)) - plain_keys:
+        for key in set(report.value_at(path)) - plain_keys - {"when"}:
             yield from (text_path for text_path, _ in report.document.texts((*path, key)))
 
 
 def _is_condition(path: Path) -> bool:
-    return path[:1] == ("routes",) and "when" in path[2:]
+    return path[:1] in (("routes",), ("unmatched",), ("problems",)) and "when" in path[1:]
 
 
 def _check_no_template(report: Report, path: Path, text: str) -> None:

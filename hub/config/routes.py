@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from hub.config.conditions import read_conditions
 from hub.config.names import check_allowed, is_fixed, is_right
 from hub.config.report import Report
-from hub.config.sends import SendTarget, read_sends
+from hub.config.sends import SendTarget, read_sends, shortest
 from hub.config.shape import check_shape
-from hub.config.template_syntax import check_condition
-from hub.config.values import Patterns, TextList, Texts, is_pattern
+from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
 from hub.destinations.base import Block
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
@@ -21,7 +22,7 @@ from hub.model.routing import UNMATCHED, Route, Send
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Path
 
-_FIXED = ("name", "events", "source", "stop", "enabled", "allow")
+_FIXED = ("name", "events", "source", "stop", "enabled", "allow", "max_age")
 """Keys without which nothing can be read: a variable in them has a default."""
 
 
@@ -34,6 +35,7 @@ class RouteBlock(Block):
     events: Patterns = Field(description='one event type, a list, or patterns such as organization.*, "*"')
     source: Texts | None = Field(default=None, description="one source or a list; left out: every source")
     when: Texts | None = Field(default=None, description="a Jinja expression, or a list that must all hold")
+    max_age: Duration | None = Field(default=None, description="nothing of an older event is sent")
     send: Any = Field(description="a destination's name, a list of names, or send blocks")
     stop: bool = Field(default=False, description="true: later routes are not tried")
     enabled: bool = Field(default=True, description="false: as if it were not there")
@@ -96,7 +98,7 @@ def _read_route(
         return None
     fixed = is_fixed(report, *((*path, key) for key in _FIXED))
     sends = _read_send_key(report, path, targets, sandbox)
-    when, unset = _read_conditions(report, path, sandbox)
+    when, unset = read_conditions(report, path, sandbox, "this route is not decided until it is")
     _check_sources(report, path)
     check_allowed(report, path)
     block = check_shape(report, path, RouteBlock, noun=noun, lenient=True)
@@ -108,12 +110,16 @@ def _read_route(
         sources=tuple(block.source or ()),
         when=when,
         unset=unset,
-        sends=sends,
+        sends=tuple(_no_older(send, block.max_age) for send in sends),
         stop=block.stop,
         enabled=block.enabled,
         allow=tuple(block.allow),
         line=report.document.at(path).line,
     )
+
+
+def _no_older(send: Send, max_age_seconds: float | None) -> Send:
+    return replace(send, max_age_seconds=shortest(send.max_age_seconds, max_age_seconds))
 
 
 def _salvaged(report: Report, path: Path, when: tuple[str, ...], sends: tuple[Send, ...]) -> Route:
@@ -140,28 +146,6 @@ def _read_send_key(
         message = '"send" is empty; name a destination, or write stop: true to only end the walk here'
         report.error((*path, "send"), Code.BAD_VALUE, message)
     return read_sends(report, (*path, "send"), targets, sandbox)
-
-
-def _read_conditions(
-    report: Report, path: Path, sandbox: Sandbox
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Return the conditions of a route, and of each the variables that are not set."""
-    where: Path = (*path, "when")
-    block = report.value_at(path)
-    if not isinstance(block, dict) or "when" not in block:
-        return (), {}
-    report.leave(where)
-    report.warn_unset(where, "this route is not decided until it is")
-    report.warn_quotes(where)
-    conditions = report.texts_of(where)
-    for text_path, text in conditions:
-        problem = check_condition(sandbox, text) if text else None
-        if problem:
-            report.error(text_path, problem.code, problem.message, offset=problem.offset)
-    unset = report.unset_below(where)
-    return tuple(text for _, text in conditions), {
-        text: unset[text_path] for text_path, text in conditions if text_path in unset
-    }
 
 
 def _check_sources(report: Report, path: Path) -> None:

@@ -8,6 +8,7 @@ from hub.config.block_schemas import DRAFT_7, BlockSchemas, Schema, fill
 from hub.config.destinations import DefaultsBlock, DestinationBlock
 from hub.config.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
 from hub.config.routes_file import RoutesFile
+from hub.config.sends import SendBlock
 from hub.config.sources import SourceBlock
 from hub.destinations.base import Destination, destination_types, find_destination
 from hub.sources.base import source_types
@@ -17,7 +18,7 @@ def routes_schema() -> Schema:
     """Return the JSON Schema of routes.yaml, draft 7."""
     destinations = [kind for name in destination_types() if (kind := find_destination(name))]
     models: list[type[BaseModel]] = [RoutesFile, SourceBlock, DefaultsBlock, DestinationBlock, RouteBlock]
-    models += [UnmatchedBlock, ProblemsBlock]
+    models += [UnmatchedBlock, ProblemsBlock, SendBlock]
     models += [model for kind in destinations for model in (kind.Options, kind.Send)]
     blocks = BlockSchemas(models)
     top = blocks.of(RoutesFile)
@@ -53,11 +54,13 @@ def _send_definitions(blocks: BlockSchemas, destinations: list[type[Destination]
     Which keys go with `to` is only known to `hub check`.
     """
     name = {"type": "string", "description": "the name of a destination"}
+    common = blocks.of(SendBlock)["properties"]
     kinds = []
     for kind in destinations:
         block = blocks.of(kind.Send)
         required = ["to", *block.get("required", [])]
-        kinds.append({**block, "properties": {"to": name, **block["properties"]}, "required": required})
+        properties = {**common, **block["properties"]}
+        kinds.append({**block, "properties": properties, "required": required})
     one = {"anyOf": [name, *kinds]}
     return {
         "sendBlock": one,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
+from hub.config.conditions import read_conditions
 from hub.config.names import is_fixed, is_right
 from hub.config.report import Report
-from hub.config.shape import check_shape
+from hub.config.shape import check_shape, key_names
 from hub.config.template_syntax import check_text, no_template
+from hub.config.values import Duration, Texts
 from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
-from hub.model.routing import Send
+from hub.model.routing import Send, positioned
 from hub.templating.flaws import Flaw
 from hub.templating.placeholders import inside_at
 from hub.templating.sandbox import Sandbox
@@ -26,6 +28,17 @@ INSIDE = "a variable is text and cannot stand inside {{ }} or {% %}: put ${NAME}
 
 _READ_BY_PEOPLE = ("text", "html", "subject", "recipient", "cc", "bcc", "from", "reply_to")
 """Keys in which a variable is no secret: what it holds is for the readers of the message."""
+
+
+class SendBlock(Block):
+    """The keys of every send block, beside those of its destination's type."""
+
+    to: str = Field(description="the name of a destination")
+    when: Texts | None = Field(default=None, description="a Jinja expression, or a list that must all hold")
+    max_age: Duration | None = Field(default=None, description="nothing of an older event is sent")
+
+
+SEND_KEYS = key_names(SendBlock)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +53,7 @@ class SendTarget:
     options: Block | None = None
     keys: frozenset[str] = frozenset()
     is_fixed: bool = True
+    max_age_seconds: float | None = None
 
 
 def read_sends(
@@ -52,8 +66,8 @@ def read_sends(
     """
     value = report.value_at(path)
     blocks = [(*path, index) for index in range(len(value))] if isinstance(value, list) else [path]
-    sends = (_read_send(report, block, targets, sandbox) for block in blocks)
-    return tuple(send for send in sends if send is not None)
+    sends = [send for block in blocks if (send := _read_send(report, block, targets, sandbox))]
+    return positioned(sends)
 
 
 def marks_of(field: FieldInfo) -> tuple[object, ...]:
@@ -95,7 +109,8 @@ def _named(report: Report, path: Path, targets: Mapping[str, SendTarget]) -> Sen
         return None
     if not is_right(report, path, check, "it names no destination"):
         return None
-    return Send(to=report.value_at(path), line=report.document.at(path).line)
+    to = report.value_at(path)
+    return Send(to=to, max_age_seconds=targets[to].max_age_seconds, line=report.document.at(path).line)
 
 
 def _destination_meant(name: str, targets: Collection[str]) -> str:
@@ -106,9 +121,39 @@ def _destination_meant(name: str, targets: Collection[str]) -> str:
     return did_you_mean(name, targets, there_are(targets, "; add it under destinations"))
 
 
+def shortest(*seconds: float | None) -> float | None:
+    """Return the shortest of the spans that are there; None where none is."""
+    return min((span for span in seconds if span is not None), default=None)
+
+
 def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, sandbox: Sandbox) -> Send:
-    """Return the send with its fields, checked as far as the type of its destination is known."""
-    keys = [key for key in report.value_at(path) if key != "to"]
+    """Return the send with all its keys, checked as far as the type of its destination is known."""
+    own_keys = key_names(target.type.Send) if target.type else ()
+    noun = f'a send to "{send.to}"' + (f" (type {target.type.type})" if target.type else "")
+    is_fixed(report, (*path, "max_age"))
+    conditions, undecided = read_conditions(
+        report, path, sandbox, "this send block is not decided until it is"
+    )
+    common = check_shape(
+        report, path, SendBlock, keys=SEND_KEYS, noun=noun, other_keys=own_keys, lenient=True
+    )
+    fields, unset = _read_fields(report, path, noun, target, sandbox)
+    return Send(
+        to=send.to,
+        fields=fields,
+        when=conditions,
+        undecided=undecided,
+        max_age_seconds=shortest(send.max_age_seconds, common.max_age if common else None),
+        unset=unset,
+        line=report.document.at(path).line,
+    )
+
+
+def _read_fields(
+    report: Report, path: Path, noun: str, target: SendTarget, sandbox: Sandbox
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the keys that the type of a destination has, and the variables in them that are not set."""
+    keys = [key for key in report.value_at(path) if key not in SEND_KEYS]
     templates = [*template_keys(target.type.Send)] if target.type else keys
     for key in templates:
         report.leave((*path, key))
@@ -122,18 +167,16 @@ def _with_fields(report: Report, path: Path, send: Send, target: SendTarget, san
                 unset |= dict.fromkeys(report.warn_unset((*path, key), effect))
                 report.warn_quotes((*path, key))
         is_fixed(report, *((*path, key) for key in keys if key not in templates))
-        noun = f'a send to "{send.to}" (type {target.type.type})'
         shape = target.type.Send
         _check_fields(report, path, shape, keys, sandbox)
         free = [key for key, field in shape.model_fields.items() if field.annotation is Any]
         model = check_shape(
-            report, path, shape, keys=keys, noun=noun, other_keys=("to",), nullable=free, lenient=True
+            report, path, shape, keys=keys, noun=noun, other_keys=SEND_KEYS, nullable=free, lenient=True
         )
         _check_keys(report, path, target.type.check_send_keys(target.keys, frozenset(keys)))
         if model is not None:
             _check_block(report, path, keys, target.type, target, model)
-    fields = {key: report.value_at((*path, key)) for key in keys}
-    return replace(send, fields=fields, unset=tuple(unset), line=report.document.at(path).line)
+    return {key: report.value_at((*path, key)) for key in keys}, tuple(unset)
 
 
 def template_keys(shape: type[BaseModel]) -> Iterator[str]:

@@ -59,10 +59,10 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
     claim, name = completion.claim, completion.claim.destination
     config, state = batch.configs[name], states[name]
     match completion.result:
-        case NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds):
+        case NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds, too_old=too_old):
             states[name] = throttle.after_take_back(config, state, claim.probe, result.now)
             due_at = None if wait_seconds is None else result.now + timedelta(seconds=wait_seconds)
-            return retry.not_begun(claim, reason, unset, due_at)
+            return retry.not_begun(claim, reason, unset, due_at, too_old=too_old)
         case Receipt() as receipt:
             if receipt.throttled:
                 states[name] = throttle.after_throttling(state, receipt.after_seconds, result.now)
@@ -81,7 +81,11 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
 
 def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None:
     transaction.queue.settle(settlements)
-    finished = [settlement.claim.event for settlement in settlements if settlement.state in FINISHED]
+    finished = [
+        settlement.claim.event
+        for settlement in settlements
+        if settlement.state in FINISHED or settlement.too_old
+    ]
     spent = {
         event.id
         for event in finished

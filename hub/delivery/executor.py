@@ -16,7 +16,7 @@ from hub.delivery.batch import Completion
 from hub.delivery.completion_queue import CompletionQueue
 from hub.delivery.earlier import EarlierEvents
 from hub.delivery.in_flight import InFlight
-from hub.delivery.render import RenderContext, builtin, plainer, render
+from hub.delivery.render import RenderContext, builtin, plainer, render, with_values
 from hub.delivery.threads import BUSY_SECONDS, Threads
 from hub.delivery.versions import Versions
 from hub.destinations.base import Destination, find_destination
@@ -32,12 +32,11 @@ from hub.errors import (
     VersionUnusable,
 )
 from hub.ingest.route import Rules
+from hub.model.age import too_old
 from hub.model.delivery import MARKS, Claim, Message, NotBegun, Receipt, SendContext
 from hub.model.destination import DestinationConfig
 from hub.model.thread import THREAD, Thread
 from hub.store.store import Store
-from hub.templating.escapes import BY_NAME
-from hub.templating.placeholders import filled
 
 HANDOVER = timedelta(minutes=10)
 """So long after an event a process that has the files of its version, or understands them, is waited for: two
@@ -82,33 +81,39 @@ class Executor:
             routes=rules.config.routes,
         )
         thread: Thread | None = None
+        began_at = time.monotonic()
+        if claim.valid_until is not None and self._is_too_old(claim, at):
+            return
         try:
             claim = self._rendered(claim, config, rules, at, context)
             message = claim.message or {}
             if MARKS in message:
-                message = _filled(message, config, rules)
+                message = with_values(message, type_of(config), rules.config.environment)
             if THREAD in message:
                 thread = self._joined(claim, message, config)
         except VariableNotSet as error:
-            self._put_unbegun(claim, unset=error.names)
+            self._put_unbegun(claim, NotBegun(unset=error.names))
             return
         except ThreadBusy as busy:
-            self._put_unbegun(claim, str(busy), wait_seconds=BUSY_SECONDS)
+            self._put_unbegun(claim, NotBegun(reason=str(busy), wait_seconds=BUSY_SECONDS))
             return
         except TemplateError as error:
             waits = isinstance(error, VersionUnusable) and _may_go_elsewhere(claim, rules, at)
             wait_seconds = ELSEWHERE_SECONDS if waits else None
-            self._put_unbegun(claim, rules.mask(f"template failed: {error}"), wait_seconds=wait_seconds)
+            reason = rules.mask(f"template failed: {error}")
+            self._put_unbegun(claim, NotBegun(reason=reason, wait_seconds=wait_seconds))
             return
         except StoreError:
-            self._put_unbegun(claim, wait_seconds=ELSEWHERE_SECONDS)
+            self._put_unbegun(claim, NotBegun(wait_seconds=ELSEWHERE_SECONDS))
             return
         except Exception as error:
             log.exception("delivery.not_rendered", delivery=claim.id)
             reason = f"the hub could not make this message ({type(error).__name__}); its log says more"
-            self._put_unbegun(claim, reason)
+            self._put_unbegun(claim, NotBegun(reason=reason))
             return
-        if not self._in_flight.begin(claim):
+        now = at + timedelta(seconds=time.monotonic() - began_at)
+        is_late = claim.valid_until is not None and self._is_too_old(claim, now)
+        if is_late or not self._in_flight.begin(claim):
             if thread is not None:
                 self._threads.leave(claim, thread)
             self._put_unbegun(claim)
@@ -128,17 +133,17 @@ class Executor:
         for _, destination in self._ready.values():
             destination.close()
 
-    def _put_unbegun(
-        self,
-        claim: Claim,
-        reason: str | None = None,
-        unset: tuple[str, ...] = (),
-        wait_seconds: float | None = None,
-    ) -> None:
+    def _put_unbegun(self, claim: Claim, result: NotBegun = NotBegun()) -> None:  # noqa: B008 - frozen
         """Hand back a claim of which nothing was sent, unless the worker took it back itself."""
         if self._in_flight.take_back(claim):
-            result = NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds)
             self._completions.put(Completion(claim=claim, result=result))
+
+    def _is_too_old(self, claim: Claim, now: datetime) -> bool:
+        """Return True where the event of a claim is too old to be sent: then that is handed back."""
+        reason = too_old(claim.event, claim.valid_until, now)
+        if reason is not None:
+            self._put_unbegun(claim, NotBegun(reason=reason, too_old=True))
+        return reason is not None
 
     def _joined(self, claim: Claim, message: Message, config: DestinationConfig) -> Thread | None:
         """Return a message's thread, joined; None where the place ties messages by itself."""
@@ -192,7 +197,9 @@ class Executor:
             if remaining_seconds <= 0:
                 late = f"{refusal.reason}; no time was left to send it in a plainer form"
                 return claim, Retry(late, status=refusal.status, answer=refusal.answer)
-            message = _filled(form.message, config, rules) if MARKS in form.message else form.message
+            message = form.message
+            if MARKS in message:
+                message = with_values(message, kind, rules.config.environment)
             result = self._send(claim, message, config, rules, at, remaining_seconds, thread)
             if not (isinstance(result, Reject) and result.form):
                 break
@@ -221,6 +228,7 @@ class Executor:
             timeout_seconds=timeout_seconds,
             accepted=claim.accepted,
             thread=thread,
+            valid_seconds=None if claim.valid_until is None else (claim.valid_until - at).total_seconds(),
             mask=rules.mask,
         )
         try:
@@ -280,13 +288,6 @@ class ThreadPool:
 def _may_go_elsewhere(claim: Claim, rules: Rules, at: datetime) -> bool:
     """Return True where another process may be able to render what this one is not."""
     return claim.version != rules.config.version and at - claim.event.received_at < HANDOVER
-
-
-def _filled(message: Message, config: DestinationConfig, rules: Rules) -> Message:
-    """Return a message with the values of its variables, as they are here and now."""
-    kind = type_of(config)
-    escapes = {**BY_NAME, **{escape.__name__: escape for escape in kind.escapes}}
-    return kind.finished(filled(message, rules.config.environment, escapes))
 
 
 def type_of(config: DestinationConfig) -> type[Destination]:

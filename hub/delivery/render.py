@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from hub import catalog
+from hub.destinations.base import Destination
 from hub.errors import RecipientError, TemplateError, VersionUnusable
 from hub.model.delivery import MARKS, MESSAGE_LIMIT_BYTES, Message, Rendered
 from hub.model.event import Event
@@ -17,9 +18,9 @@ from hub.model.routing import Route, Send, is_relayed
 from hub.model.summary import Earlier, Summary
 from hub.model.thread import THREAD, THREAD_MODE
 from hub.strings import one_line
-from hub.templating.escapes import Escape, OwnLink, as_json, plain
+from hub.templating.escapes import BY_NAME, Escape, OwnLink, as_json, plain
 from hub.templating.lazy_summary import LazySummary
-from hub.templating.placeholders import Marks, is_marked, quoted, with_escape, with_marks
+from hub.templating.placeholders import Marks, filled, is_marked, quoted, with_escape, with_marks
 from hub.templating.sandbox import Sandbox, variables
 from hub.templating.times import ZONE
 
@@ -215,3 +216,12 @@ def _whole(message: Message) -> tuple[Message, int]:
     octets = text.encode("utf-8", "replace")
     scrubbed = octets.decode()
     return (message if scrubbed == text else json.loads(scrubbed)), len(octets)
+
+
+def with_values(message: Message, kind: type[Destination], environment: Mapping[str, str]) -> Message:
+    """Return a message with the values of its variables, as they are here and now.
+
+    Raises VariableNotSet for those that are not set, and TemplateError where it cannot be sent with them.
+    """
+    escapes = {**BY_NAME, **{escape.__name__: escape for escape in kind.escapes}}
+    return kind.finished(filled(message, environment, escapes))

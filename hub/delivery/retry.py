@@ -99,12 +99,18 @@ def after_error(
 
 
 def not_begun(
-    claim: Claim, reason: str | None, unset: tuple[str, ...] = (), due_at: datetime | None = None
+    claim: Claim,
+    reason: str | None,
+    unset: tuple[str, ...] = (),
+    due_at: datetime | None = None,
+    *,
+    too_old: bool = False,
 ) -> Settlement:
     """Settle a claim of which no byte was sent, as if it had never been made.
 
     Without a `reason` it is pending again and due as before, or once the `unset` variables are set; with one
-    no message can be made: it is dead. With `due_at` another process may make it: it is pending until then.
+    no message can be made, or its event is `too_old`: it is dead. With `due_at` another process may make it:
+    it is pending until then.
     """
     return Settlement(
         claim=claim,
@@ -112,6 +118,7 @@ def not_begun(
         reason=reason,
         due_at=due_at,
         unset=unset,
+        too_old=too_old,
         tries=claim.tries - 1,
         accepted=claim.accepted,
     )

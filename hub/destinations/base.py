@@ -106,18 +106,15 @@ class NetworkBlock(Block):
     @property
     def certificates(self) -> Certificates:
         """The certificates of every connection, also of one that speaks no HTTP."""
-        cert, key = _revealed(self.client_cert), _revealed(self.client_key)
+        secrets = (self.client_cert, self.client_key)
+        cert, key = (secret.get_secret_value() if secret else "" for secret in secrets)
         return Certificates(ca=self.ca_cert or "", client_cert=cert, client_key=key)
 
     def client(self, connections: int, resolver: Resolver = system_resolver) -> HttpClient:
         """Return the HTTP client of a destination with these options."""
-        url = _revealed(self.proxy)
+        url = self.proxy.get_secret_value() if self.proxy else ""
         proxy = parse_proxy(url) if url else None
         return HttpClient(connections, resolver, certificates=self.certificates, proxy=proxy)
-
-
-def _revealed(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""
 
 
 class Renderer(Protocol):

@@ -14,12 +14,13 @@ from hub.health.assess import assess
 from hub.health.facts import Facts, notifier_facts, with_counts
 from hub.health.problem_event import headline, problem_data
 from hub.ingest.fanout import hub_event
-from hub.ingest.route import Rules
+from hub.ingest.route import Rules, condition_summary, holding
 from hub.model.alert import Alert
 from hub.model.finding import FindingCode
-from hub.model.routing import RoutedSend, Routing
+from hub.model.routing import RoutedSend, Routing, Verdict
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
+from hub.templating.lazy_summary import LazySummary
 
 ROUTE = "problems"
 """Stands as the route's name in deliveries of the `problems` block."""
@@ -49,14 +50,14 @@ class Notifier:
                 sent = _sent(decision, snapshot)
             self._log_undeliverable(decision.undeliverable)
             if set(decision.alerts) != set(facts.alerts):
-                self._owe(facts, decision, sent, rules.config.version)
+                self._owe(facts, decision, sent, rules)
         except StoreError as error:
             log.warning("problems.not_looked_for", error=str(error))
 
-    def _owe(self, facts: Facts, decision: Decision, sent: Mapping[str, int], version: str) -> None:
+    def _owe(self, facts: Facts, decision: Decision, sent: Mapping[str, int], rules: Rules) -> None:
         """Keep the memory and owe the messages, unless another process changed the memory meanwhile."""
         owed = [
-            _owed(notification, problem_data(notification.notices, facts, self._page, sent), facts, version)
+            _owed(notification, problem_data(notification.notices, facts, self._page, sent), facts, rules)
             for notification in decision.notifications
         ]
         if not self._store.write(lambda transaction: _save(transaction, facts.alerts, decision, owed)):
@@ -120,7 +121,11 @@ def _save(
     return True
 
 
-def _owed(notification: Notification, data: Mapping[str, Any], facts: Facts, version: str) -> RoutedEvent:
-    sends = tuple(RoutedSend(route=ROUTE, send=send) for send in notification.sends)
+def _owed(notification: Notification, data: Mapping[str, Any], facts: Facts, rules: Rules) -> RoutedEvent:
     event = hub_event(catalog.PROBLEM, data, facts.now)
-    return RoutedEvent(event=event, routing=Routing(sends=sends, version=version))
+    routed = [RoutedSend(route=ROUTE, send=send) for send in notification.sends]
+    summary = LazySummary(lambda: condition_summary(event, rules.config))
+    sends, unowed = holding(routed, event, rules, summary)
+    verdicts = (Verdict(route=ROUTE, matched=True, sends=unowed),) if unowed else ()
+    routing = Routing(sends=tuple(sends), verdicts=verdicts, version=rules.config.version)
+    return RoutedEvent(event=event, routing=routing)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from hub.ingest.route import Rules, match
 from hub.model.event import HUB_SOURCE, Event, new_id
-from hub.model.routing import Routing, Verdict
+from hub.model.routing import UNMATCHED, Routing, SendVerdict, Verdict
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
@@ -59,7 +60,7 @@ def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedO
 
     An event that no route owes to any destination, because none took it or all that it goes to was switched
     off, is routed by today's rules: somebody mended them and pressed Replay. Of any other the routes that
-    lacked a variable are decided again. Once its payload is pruned nothing more is sent.
+    and send blocks that lacked a variable are decided again. Once its payload is pruned nothing more is sent.
     """
     known, has_payload = transaction.events.known(event)
     if known.id == event.id:
@@ -71,9 +72,9 @@ def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedO
     if has_payload:
         owed = transaction.events.revive_dead(known.id)
         again = routing
-        if transaction.events.is_routed(known.id):
+        if not routing.routes or transaction.events.is_routed(known.id):
             again = _of_undecided(transaction.events.verdicts(known.id), routing)
-        if again.routes:
+        if again.routes or again.sends:
             transaction.events.restore_payload(known)
             transaction.events.set_verdicts(known.id, again)
             owed += transaction.events.add_deliveries(known, again)
@@ -81,12 +82,39 @@ def _revive(transaction: Transaction, event: Event, routing: Routing) -> FannedO
 
 
 def _of_undecided(verdicts: Sequence[Verdict], routing: Routing) -> Routing:
-    """Return the part of a routing that is about those routes which kept verdicts left undecided."""
-    undecided = {verdict.route for verdict in verdicts if verdict.unset}
-    today = {verdict.route: verdict for verdict in routing.verdicts if verdict.route in undecided}
+    """Return the part of a routing that is about the routes and send blocks that verdicts left undecided."""
+    routes = {verdict.route for verdict in verdicts if verdict.unset}
+    blocks = {(verdict.route, *_place(sent)) for verdict in verdicts for sent in verdict.sends if sent.unset}
+    sends = [
+        routed
+        for routed in routing.sends
+        if routed.route in routes or (routed.route, routed.send.to, routed.send.position) in blocks
+    ]
+    today = {verdict.route: verdict for verdict in routing.verdicts}
+    counts = Counter(routed.route for routed in sends)
     return Routing(
-        routes=tuple(route for route in routing.routes if route in undecided),
-        sends=tuple(routed for routed in routing.sends if routed.route in undecided),
-        verdicts=tuple(today.get(verdict.route, verdict) for verdict in verdicts),
+        routes=tuple(route for route in routing.routes if route in routes or route in counts),
+        sends=tuple(sends),
+        verdicts=tuple(
+            today.get(verdict.route, verdict)
+            if verdict.unset
+            else _decided(verdict, today.get(verdict.route), counts[verdict.route])
+            for verdict in verdicts
+        ),
         version=routing.version,
     )
+
+
+def _decided(kept: Verdict, today: Verdict | None, newly_owed: int) -> Verdict:
+    """Return a kept verdict with what today's says of the send blocks that it left undecided."""
+    if today is None or not today.matched or not any(sent.unset for sent in kept.sends):
+        return kept
+    undecided = {_place(sent) for sent in kept.sends if sent.unset}
+    sends = [sent for sent in kept.sends if not sent.unset]
+    sends += [sent for sent in today.sends if _place(sent) in undecided]
+    is_route = kept.route != UNMATCHED
+    return replace(kept, owed=kept.owed + newly_owed if is_route else kept.owed, sends=tuple(sends))
+
+
+def _place(sent: SendVerdict) -> tuple[str, int]:
+    return sent.to, sent.position

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,20 +10,26 @@ from zoneinfo import ZoneInfo
 
 from hub import catalog
 from hub.catalog.redaction import Redaction, redaction_of
-from hub.errors import TemplateError
-from hub.humanize import enumerated, not_set
+from hub.humanize import enumerated
+from hub.ingest.conditions import REASON_LIMIT, Unmet, first_unmet
 from hub.model.config import Config, SourceConfig
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Route, RoutedSend, Routing, Verdict, event_matches, is_relayed
+from hub.model.routing import (
+    UNMATCHED,
+    Route,
+    RoutedSend,
+    Routing,
+    SendVerdict,
+    Verdict,
+    event_matches,
+    is_relayed,
+)
 from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.lazy_summary import LazySummary
 from hub.templating.placeholders import Placeholder, bind
 from hub.templating.sandbox import Sandbox, variables
 from hub.templating.times import ZONE
-
-REASON_LIMIT = 161
-"""The most characters that are kept of the reason why a condition failed."""
 
 FITTING_LIMIT = 1000
 """So many types of events at most are remembered: a sender may invent any number."""
@@ -66,6 +71,7 @@ class Rules:
     def bound(self) -> Mapping[Placeholder, str]:
         """The values of those variables in conditions that are set."""
         conditions = [condition for route in self.config.routes for condition in route.when]
+        conditions += [condition for send in self.config.all_sends for condition in send.when]
         places = {place for condition in conditions for place in bind(condition)[1]}
         values = {place: place.value(self.config.environment) for place in places}
         return {place: value for place, value in values.items() if value is not None}
@@ -90,22 +96,29 @@ def match(rules: Rules, event: Event) -> Routing:
     sends: list[RoutedSend] = []
     verdicts: list[Verdict] = []
     ZONE.set(rules.config.timezone)
-    summary = LazySummary(lambda: _summary(event, rules.config))
+    summary = LazySummary(lambda: condition_summary(event, rules.config))
     for route in rules.fitting(event):
         verdict = _judge(route, event, rules, summary)
-        verdicts.append(verdict)
         if verdict.matched:
-            sends += [RoutedSend(route=route.name, send=send) for send in route.sends]
-            if route.stop:
-                break
+            routed = [RoutedSend(route=route.name, send=send) for send in route.sends]
+            if any(send.when for send in route.sends):
+                routed, unowed = holding(routed, event, rules, summary)
+                verdict = replace(verdict, owed=len(routed), sends=unowed)
+            sends += routed
+        verdicts.append(verdict)
+        if verdict.matched and route.stop:
+            break
     routes = tuple(verdict.route for verdict in verdicts if verdict.matched)
     if not routes:
         sends = [RoutedSend(route=UNMATCHED, send=send) for send in rules.config.unmatched]
+        if any(send.when for send in rules.config.unmatched):
+            sends, unowed = holding(sends, event, rules, summary)
+            verdicts += [Verdict(route=UNMATCHED, matched=True, sends=unowed)] if unowed else []
     # Nothing is owed to a destination with `enabled: false`.
     owed = tuple(routed for routed in sends if rules.config.destinations[routed.send.to].enabled)
     if len(owed) < len(sends):
-        unowed = [routed for routed in sends if not rules.config.destinations[routed.send.to].enabled]
-        verdicts = [_less(verdict, unowed) for verdict in verdicts]
+        off = [routed for routed in sends if not rules.config.destinations[routed.send.to].enabled]
+        verdicts = [_less(verdict, off) for verdict in verdicts]
     return Routing(routes=routes, sends=owed, verdicts=tuple(verdicts), version=rules.config.version)
 
 
@@ -120,7 +133,7 @@ def _fits(route: Route, event: Event) -> bool:
     return any(event_matches(pattern, event.type) for pattern in route.events)
 
 
-def _summary(event: Event, config: Config) -> Summary:
+def condition_summary(event: Event, config: Config) -> Summary:
     """Return the built-in words for an event, in a route's time zone and without what earlier events say."""
     relayed = is_relayed(event.type, config.routes)
     return catalog.summarise(event, ZoneInfo(config.timezone), is_relayed=relayed)
@@ -128,27 +141,57 @@ def _summary(event: Event, config: Config) -> Summary:
 
 def _judge(route: Route, event: Event, rules: Rules, summary: LazySummary) -> Verdict:
     """Evaluate the route's conditions in order, up to the first that does not hold or cannot be decided."""
-    scope = {**variables(event, route.name, summary), **rules.bindings} if route.when else {}
-    for condition in route.when:
-        if unset := route.unset.get(condition):
-            reason = f"not configured: {not_set(unset)}"
-            return Verdict(route=route.name, matched=False, condition=condition, value=reason, unset=unset)
-        try:
-            value = rules.sandbox.condition(condition)(scope)
-        except TemplateError as error:
-            reason = f"failed: {without_values(error.message, rules.bound)}"
-        else:
-            if value:
-                continue
-            reason = _explain(condition, value, scope, rules.sandbox)
-        reason = rules.redaction.of_event(event.type, event.payload).text(reason)
-        return Verdict(
-            route=route.name,
-            matched=False,
-            condition=condition,
-            value=one_line(reason, REASON_LIMIT),
-        )
+    if route.when:
+        scope = {**variables(event, route.name, summary), **rules.bindings}
+        unmet = _first_unmet(route.when, route.unset, scope, event, rules)
+        if unmet is not None:
+            return Verdict(
+                route=route.name,
+                matched=False,
+                condition=unmet.condition,
+                value=unmet.value,
+                unset=unmet.unset,
+            )
     return Verdict(route=route.name, matched=True, owed=len(route.sends))
+
+
+def holding(
+    routed: Sequence[RoutedSend], event: Event, rules: Rules, summary: LazySummary
+) -> tuple[list[RoutedSend], tuple[SendVerdict, ...]]:
+    """Return those of a route's sends whose own conditions hold, and the verdicts of the others.
+
+    They see their destination, and its timezone.
+    """
+    owed: list[RoutedSend] = []
+    unowed: list[SendVerdict] = []
+    for sent in routed:
+        send = sent.send
+        if not send.when:
+            owed.append(sent)
+            continue
+        ZONE.set(rules.config.destinations[send.to].timezone)
+        seen = {**variables(event, sent.route, summary), "destination": send.to, **rules.bindings}
+        unmet = _first_unmet(send.when, send.undecided, seen, event, rules)
+        ZONE.set(rules.config.timezone)
+        if unmet is None:
+            owed.append(sent)
+        else:
+            unowed.append(SendVerdict(send.to, send.position, unmet.condition, unmet.value, unmet.unset))
+    return owed, tuple(unowed)
+
+
+def _first_unmet(
+    conditions: Sequence[str],
+    unset: Mapping[str, tuple[str, ...]],
+    scope: Mapping[str, Any],
+    event: Event,
+    rules: Rules,
+) -> Unmet | None:
+    unmet = first_unmet(conditions, unset, scope, rules.sandbox, rules.bound)
+    if unmet is None or unmet.unset:
+        return unmet
+    redaction = rules.redaction.of_event(event.type, event.payload)
+    return replace(unmet, value=one_line(redaction.text(unmet.value), REASON_LIMIT))
 
 
 def _less(verdict: Verdict, unowed: Sequence[RoutedSend]) -> Verdict:
@@ -159,32 +202,3 @@ def _less(verdict: Verdict, unowed: Sequence[RoutedSend]) -> Verdict:
     names = list(dict.fromkeys(off))
     text = f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} switched off"
     return replace(verdict, owed=verdict.owed - len(off), unowed=text)
-
-
-def without_values(message: str, bound: Mapping[Placeholder, str]) -> str:
-    """Return Jinja's message about a condition without the values of variables, which it may quote."""
-    for place, value in sorted(bound.items(), key=lambda item: -len(item[1])):
-        message = message.replace(value, f"${{{place.name}}}") if len(value) > 3 else message
-    return message
-
-
-_COMPARISON = re.compile(r"\s*([\w.\[\]\"']+)\s*(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s")
-
-
-def _explain(condition: str, value: Any, scope: Mapping[str, Any], sandbox: Sandbox) -> str:
-    """Return the reason of a condition that does not hold: the value of its left side, if it compares one."""
-    compared = _COMPARISON.match(condition)
-    if compared:
-        try:
-            operand = sandbox.condition(compared[1])(scope)
-        except TemplateError:
-            return f"it is {_printed(value)}"
-        return f"{compared[1]} is {_printed(operand)}"
-    return f"it is {_printed(value)}"
-
-
-def _printed(value: Any) -> str:
-    """Return a value as a reader sees it: strings in quotes, null as missing."""
-    if value is None:
-        return "missing"
-    return '"' + value.replace('"', "'") + '"' if isinstance(value, str) else ascii(value)

@@ -8,6 +8,7 @@ is parsed to a tree with offsets (`parsing`), then read once for each type of ev
 
 from hub.lint.checker import check_texts
 from hub.lint.diagnostics import Diagnostic
+from hub.lint.messages import SEND_NOUN
 from hub.lint.paths import unknown_path
 from hub.lint.positions import line_and_column
 from hub.lint.routes import check_routes, event_types_of, route_paths
@@ -15,6 +16,7 @@ from hub.lint.texts import ANY_TYPE, Scope, Text, WholeEvent
 
 __all__ = [
     "ANY_TYPE",
+    "SEND_NOUN",
     "Diagnostic",
     "Scope",
     "Text",

@@ -23,7 +23,7 @@ from hub.lint.positions import original_offset, start
 from hub.lint.statements import Analysis, analyse
 from hub.lint.states import FlowState
 from hub.lint.texts import ANY_TYPE, Scope, Text, WholeEvent
-from hub.lint.values import TEXT, Value, secret_in
+from hub.lint.values import TEXT, Value, secret_in, truthy
 from hub.model.problem import Code, Severity
 
 _OF_TEMPLATES: Mapping[str, Value] = {"destination": TEXT, "link": TEXT}
@@ -58,7 +58,7 @@ class _View:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        return tuple(condition.source for condition in self.scope.conditions)
+        return tuple(condition.source for condition in (*self.scope.conditions, *self.scope.send_conditions))
 
 
 class _Checker:
@@ -97,7 +97,9 @@ class _Checker:
         states: dict[TypeEnvironment, FlowState | None] = {
             environment: FlowState(names=environment.variables) for environment in environments
         }
-        for condition in scope.conditions:
+        for condition in (*scope.conditions, *scope.send_conditions):
+            if condition in scope.send_conditions:
+                states = {environment: _with_destination(state) for environment, state in states.items()}
             parsed = self._parser.condition(condition.source)
             if parsed is None:
                 continue
@@ -129,6 +131,8 @@ class _Checker:
         for environment, state in view.states.items():
             analysis = self._analysis(parsed, environment, state, view)
             allow = (*view.scope.allow, *text.allow)
+            if text.is_short_lived and _is_relayed(state):
+                allow = (*allow, Code.ONE_TIME_SECRET)
             used.uses.append(Use(environment=environment, analysis=analysis, allow=allow))
 
     def _analysis(
@@ -162,7 +166,7 @@ class _Checker:
                 offset=start(tree),
                 code=Code.NEVER_TRUE,
                 severity=Severity.ERROR if is_sure else Severity.WARNING,
-                message=never_true_message(environments),
+                message=never_true_message(environments, used.noun),
             )
         )
 
@@ -172,7 +176,11 @@ class _Checker:
         A scope that also takes events without any passes on what comes: nothing is reported of those.
         """
         secrets = {environment: secret_in(environment.variables["data"]) for environment in view.states}
-        with_secret = [environment for environment, secret in secrets.items() if secret]
+        with_secret = [
+            environment
+            for environment, secret in secrets.items()
+            if secret and not (event.is_short_lived and _is_relayed(view.states[environment]))
+        ]
         is_allowed = Code.ONE_TIME_SECRET in (*view.scope.allow, *event.allow)
         if not with_secret or len(with_secret) < len(secrets) or is_allowed:
             return
@@ -192,6 +200,16 @@ class _Checker:
             return diagnostic
         source = self._sources[diagnostic.location]
         return replace(diagnostic, offset=original_offset(source, diagnostic.offset))
+
+
+def _is_relayed(state: FlowState) -> bool:
+    """Return True where conditions leave only mail and SMS that Clerk does not deliver itself."""
+    value = state.facts.get(("data", ".delivered_by_clerk"), ())
+    return bool(value) and not truthy(value)
+
+
+def _with_destination(state: FlowState | None) -> FlowState | None:
+    return state and replace(state, names={**state.names, "destination": TEXT})
 
 
 def _known_paths(text: ParsedText, scope: Scope) -> frozenset[str]:

@@ -18,6 +18,8 @@ from hub.model.problem import Code, Severity
 
 _ALWAYS_WARNINGS = frozenset((Code.EMPTY_VALUE, Code.ONE_TIME_SECRET))
 _LISTED = 12
+
+SEND_NOUN = "this send block"
 _KINDS = {"text": "a text", "number": "a number", "boolean": "true or false"}
 
 
@@ -66,10 +68,11 @@ def whole_event_message(recipient: str, secret: str, environments: Environments,
     )
 
 
-def never_true_message(environments: Environments) -> str:
+def never_true_message(environments: Environments, noun: str) -> str:
     """Return the message about a condition that none of these event types meets."""
     types = types_listed(environments)
-    return f"this never holds for {types}, so the route takes nothing; mend or remove it"
+    effect = "this block sends nothing" if noun == SEND_NOUN else "the route takes nothing"
+    return f"this never holds for {types}, so {effect}; mend or remove it"
 
 
 def _grouped(uses: list[Use]) -> dict[tuple[object, ...], _Observed]:

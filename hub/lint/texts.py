@@ -15,7 +15,8 @@ class Text:
 
     Texts of one `location` are one text, read for several scopes. `noun` is its name in messages; `needed_by`
     ends the message about a value that may be empty (`the subject needs it`), left out where any may be.
-    Problems with a code in `allow` are not reported of this use of it.
+    Problems with a code in `allow` are not reported of this use of it. `is_short_lived` is set where a
+    `max_age` keeps it from being sent late.
     """
 
     location: Hashable
@@ -23,6 +24,7 @@ class Text:
     noun: str = "this template"
     needed_by: str = ""
     allow: tuple[str, ...] = ()
+    is_short_lived: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +35,19 @@ class WholeEvent:
     recipient: str
     advice: str
     allow: tuple[str, ...] = ()
+    is_short_lived: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """Texts that see the same events: those of `event_types` that meet all `conditions`, one after the other.
 
-    Problems with a code in `allow` are not reported.
+    The `send_conditions` come last, and see the destination, too. Problems with a code in `allow` are not
+    reported.
     """
 
     event_types: tuple[str, ...]
     conditions: tuple[Text, ...] = ()
+    send_conditions: tuple[Text, ...] = ()
     texts: tuple[Text | WholeEvent, ...] = ()
     allow: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hub.model.destination import DestinationConfig
@@ -64,6 +64,13 @@ class Config:
     warnings: tuple[Problem, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     secrets: tuple[str, ...] = ()
+
+    @property
+    def all_sends(self) -> Iterator[Send]:
+        """The send blocks of all routes, of `unmatched` and of `problems`."""
+        for route in self.routes:
+            yield from route.sends
+        yield from (*self.unmatched, *self.problems)
 
     def sends_of(self, route: str) -> tuple[Send, ...]:
         """Return today's send blocks of the route of that name; empty where it is gone."""

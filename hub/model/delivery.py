@@ -67,6 +67,7 @@ class Claim:
     recipients that need no further mail, or posts that are there already. `version` of the user's files
     decided it and has its templates; None where any do. `probe` is set where the destination's breaker is
     open and this one attempt is to show that it accepts again: the number of probes before it.
+    `valid_until` is set where a `max_age` holds: from then on it is not sent.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Claim:
     degraded: str | None
     accepted: tuple[str, ...]
     probe: int | None = None
+    valid_until: datetime | None = None
 
 
 def _unmasked(text: str) -> str:
@@ -142,14 +144,15 @@ class Receipt:
 class NotBegun:
     """The end of a claim of which no byte was sent: it leaves no attempt.
 
-    It was taken back, or with `reason` no message can be made for it: the delivery is dead. With `unset` it
-    waits for variables of those names, with `wait_seconds` so long: for another process that can make it, or
-    for another message of its thread.
+    It was taken back, or with `reason` no message can be made for it, or its event is `too_old`: the delivery
+    is dead. With `unset` it waits for variables of those names, with `wait_seconds` so long: for another
+    process that can make it, or for another message of its thread.
     """
 
     reason: str | None = None
     unset: tuple[str, ...] = ()
     wait_seconds: float | None = None
+    too_old: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +162,8 @@ class Settlement:
     `claim` has the message, if one was rendered. `tries` and `accepted` replace what was kept; `due_at`
     counts where the state is pending, and None leaves it as it was. `unset` names the variables that it waits
     for: then it is due at no time. `outcome` is None where the attempt never began: then no trace of it
-    stays. `answer` is the start of what came back, on one line.
+    stays. `answer` is the start of what came back, on one line. `too_old` is set where the delivery is dead
+    for that: it is finished, and nothing of it is owed again.
     """
 
     claim: Claim
@@ -174,6 +178,7 @@ class Settlement:
     detail: str = ""
     answer: str = ""
     seconds: float | None = None
+    too_old: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,7 @@ class DestinationConfig:
     rate_limit: RateLimit | None = None
     on_unknown: OnUnknown = OnUnknown.RESEND
     timezone: str = "UTC"
+    max_age_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 UNMATCHED = "unmatched"
 """The route's name in deliveries of the `unmatched` block; no route may be called so."""
 
 _RELAYED = {"email.created": "data.to_email_address", "sms.created": "data.to_phone_number"}
 """Types of messages that Clerk may leave to the application, and the field that names whom they are for."""
+
+
+class SendVerdict(NamedTuple):
+    """The decision of a send block that makes no delivery: the condition that failed, and the value it saw.
+
+    `position` is that of the block among its route's to that destination. With `unset` it is not decided.
+    """
+
+    to: str
+    position: int
+    condition: str
+    value: str
+    unset: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +35,7 @@ class Verdict:
     `condition` is the first that failed, as the user wrote it; `value` what it saw, or the error. With
     `unset` it is not decided: the condition needs variables of those names, which were not set. `owed` are
     the deliveries that it makes; `unowed` says why it makes fewer than it has sends: `crm is switched off`.
+    `sends` are those whose own conditions do not hold.
     """
 
     route: str
@@ -31,6 +45,7 @@ class Verdict:
     unset: tuple[str, ...] = ()
     owed: int = 0
     unowed: str | None = None
+    sends: tuple[SendVerdict, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +74,28 @@ class Routing:
 class Send:
     """A send block: a destination's name and the fields it takes beside `to`, unrendered.
 
-    `${NAME}` stays in their texts; `unset` are those that are not set here. `line` is where it stands in
-    routes.yaml; 0 where it comes from elsewhere.
+    `${NAME}` stays in their texts; `unset` are those that are not set here, `undecided` those of its
+    conditions, by condition. `max_age_seconds` is the shortest of its own, its route's and its destination's.
+    `position` counts its route's blocks to the same destination; `line` is where it stands in routes.yaml, 0
+    where it comes from elsewhere.
     """
 
     to: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    position: int = field(default=0, compare=False)
+    when: tuple[str, ...] = ()
+    undecided: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    max_age_seconds: float | None = None
     unset: tuple[str, ...] = field(default=(), compare=False)
     line: int = field(default=0, compare=False)
+
+
+def positioned(sends: Sequence[Send]) -> tuple[Send, ...]:
+    """Return the send blocks of a route, each with its position among those to the same destination."""
+    return tuple(
+        replace(send, position=sum(earlier.to == send.to for earlier in sends[:index]))
+        for index, send in enumerate(sends)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

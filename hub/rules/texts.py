@@ -11,6 +11,7 @@ from hub.config.sends import marks_of
 from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
 from hub.lint import (
     ANY_TYPE,
+    SEND_NOUN,
     Diagnostic,
     Scope,
     Text,
@@ -22,7 +23,7 @@ from hub.lint import (
 )
 from hub.model.config import Config
 from hub.model.problem import Problem, allowed_codes
-from hub.model.routing import Route, Send
+from hub.model.routing import Send
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Document, Path
 from hub.yamldoc.nodes import Position
@@ -70,20 +71,31 @@ class _Collector:
         self._first_paths: dict[Position, Path] = {}
 
     def scopes(self) -> Iterator[Scope]:
-        """Yield the scope of each route, then those of `unmatched` and `problems`."""
+        """Yield the scopes of each route, then those of `unmatched` and `problems`."""
         for path, route in zip(route_paths(self._document), self._config.routes, strict=True):
-            yield Scope(
+            scope = Scope(
                 event_types=event_types_of(route, self._config),
-                conditions=tuple(self._conditions((*path, "when"), route)),
-                texts=tuple(self._texts_of_sends((*path, "send"), route.sends)),
+                conditions=tuple(self._texts_at((*path, "when"), noun="this route")) if route.when else (),
                 allow=route.allow,
             )
-        if self._config.unmatched:
-            texts = self._texts_of_sends(("unmatched", "send"), self._config.unmatched)
-            yield Scope(event_types=(ANY_TYPE,), texts=tuple(texts))
-        if self._config.problems:
-            texts = self._texts_of_sends(("problems", "send"), self._config.problems)
-            yield Scope(event_types=(catalog.PROBLEM,), texts=tuple(texts))
+            yield from self._scopes_of(scope, (*path, "send"), route.sends)
+        unmatched, problems = Scope(event_types=(ANY_TYPE,)), Scope(event_types=(catalog.PROBLEM,))
+        yield from self._scopes_of(unmatched, ("unmatched", "send"), self._config.unmatched)
+        yield from self._scopes_of(problems, ("problems", "send"), self._config.problems)
+
+    def _scopes_of(self, scope: Scope, path: Path, sends: tuple[Send, ...]) -> Iterator[Scope]:
+        """Yield the scope of sends without conditions of their own, and one for each of the others."""
+        texts: list[Text | WholeEvent] = []
+        blocks = send_paths(self._document, path) if sends else []
+        # A block with a problem of its own is none of the sends: which one is missing is not known.
+        for block_path, send in zip(blocks, sends, strict=True) if len(blocks) == len(sends) else ():
+            its_texts = self._texts_of_send(block_path, send)
+            if send.when:
+                conditions = tuple(self._texts_at((*block_path, "when"), noun=SEND_NOUN))
+                yield replace(scope, send_conditions=conditions, texts=tuple(its_texts))
+            else:
+                texts += its_texts
+        yield replace(scope, texts=tuple(texts))
 
     def problem(self, diagnostic: Diagnostic) -> Problem:
         """Return a diagnostic as a problem at its line and column."""
@@ -108,25 +120,15 @@ class _Collector:
         line, column = line_and_column(source, offset or 0)
         return Position(line=line, column=column)
 
-    def _conditions(self, path: Path, route: Route) -> Iterator[Text]:
-        if route.when:
-            yield from self._texts_at(path)
-
-    def _texts_of_sends(self, path: Path, sends: tuple[Send, ...]) -> Iterator[Text | WholeEvent]:
-        blocks = send_paths(self._document, path)
-        # A block with a problem of its own is none of the sends: which one is missing is not known.
-        for block_path, send in zip(blocks, sends, strict=True) if len(blocks) == len(sends) else ():
-            destination = self._config.destinations.get(send.to)
-            destination_class = find_destination(destination.type) if destination else None
-            if destination_class is not None:
-                yield from self._texts_of_send(block_path, send, destination_class)
-
-    def _texts_of_send(
-        self, path: Path, send: Send, destination: type[Destination]
-    ) -> Iterator[Text | WholeEvent]:
+    def _texts_of_send(self, path: Path, send: Send) -> list[Text | WholeEvent]:
+        destination = self._config.destinations.get(send.to)
+        kind = find_destination(destination.type) if destination else None
         allow = tuple(allowed_codes(self._document.value, ("destinations", send.to)))
-        for text in self._all_texts_of_send(path, send, destination):
-            yield replace(text, allow=allow)
+        is_short_lived = send.max_age_seconds is not None
+        return [
+            replace(text, allow=allow, is_short_lived=is_short_lived)
+            for text in (self._all_texts_of_send(path, send, kind) if kind else ())
+        ]
 
     def _all_texts_of_send(
         self, path: Path, send: Send, destination: type[Destination]
@@ -146,13 +148,13 @@ class _Collector:
             advice = "name what it shall get under json"
             yield WholeEvent(location=location, recipient=send.to, advice=advice)
 
-    def _texts_at(self, path: Path, needed_by: str = "") -> Iterator[Text]:
+    def _texts_at(self, path: Path, needed_by: str = "", noun: str = "this route") -> Iterator[Text]:
         """Yield the texts at or below a path of routes.yaml."""
         for text_path, source in self._document.texts(path):
             # What aliases repeat is one text, with one place.
             first_path = self._first_paths.setdefault(self._document.at(text_path), text_path)
             location = TextLocation(file=self._document.file, path=first_path)
-            yield Text(location=location, source=source, noun="this route", needed_by=needed_by)
+            yield Text(location=location, source=source, noun=noun, needed_by=needed_by)
 
     def _texts_of_files(self, name: str, mark: TemplateName) -> Iterator[Text]:
         for template in (name + suffix for suffix in mark.suffixes):

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 
 from hub import catalog
 from hub.catalog.variants import Body, declared_fields, is_free, variants
@@ -18,15 +16,15 @@ from hub.delivery.render import RenderContext, compose
 from hub.destinations.base import find_destination
 from hub.errors import TemplateError
 from hub.humanize import counted
-from hub.ingest.route import load_rules, without_values
-from hub.lint import ANY_TYPE, event_types_of, route_paths
+from hub.ingest.conditions import without_values
+from hub.ingest.route import load_rules
 from hub.model.config import Config
 from hub.model.event import Event
-from hub.model.problem import Code, Problem, Severity, allowed_codes
-from hub.model.routing import UNMATCHED, Route, Send
+from hub.model.problem import Code, Problem, Severity
+from hub.model.routing import UNMATCHED, Send
+from hub.rules.cases import Case, cases_of
 from hub.rules.failures import Failures, Place
 from hub.rules.meeting import meeting
-from hub.rules.texts import send_paths
 from hub.rules.traced import traced
 from hub.templating.lazy_summary import LazySummary
 from hub.templating.sandbox import variables
@@ -50,26 +48,6 @@ class _TimeUp(Exception):
     """The trial has taken as long as it may."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Case:
-    """The conditions and send blocks of one route, with their paths, and the types of events they see.
-
-    Routes that have all but their names and places in common have the same `key`.
-    """
-
-    route: str
-    source: str
-    path: Path
-    conditions: tuple[tuple[Path, str], ...]
-    sends: tuple[tuple[Path, Send], ...]
-    event_types: tuple[str, ...]
-
-    @cached_property
-    def key(self) -> str:
-        sends = [(send.to, send.fields) for _, send in self.sends]
-        return repr(([source for _, source in self.conditions], sends))
-
-
 def try_samples(config: Config, document: Document, templates_folder: str, seconds: float) -> list[Problem]:
     """Return the problems that samples and their variants meet; what was left out after so long is one more.
 
@@ -77,7 +55,7 @@ def try_samples(config: Config, document: Document, templates_folder: str, secon
     """
     failures = Failures(config, document, templates_folder)
     trial = _Trial(config, failures, ends_at=time.monotonic() + seconds)
-    cases = list(_cases(config, document))
+    cases = list(cases_of(config, document))
     trial.run(cases)
     problems = list(failures.problems())
     if trial.untried:
@@ -97,37 +75,6 @@ def try_samples(config: Config, document: Document, templates_folder: str, secon
     return problems
 
 
-def _cases(config: Config, document: Document) -> Iterator[_Case]:
-    for path, route in zip(route_paths(document), config.routes, strict=True):
-        if not route.unset and Code.TEMPLATE_FAILS not in route.allow:
-            yield _case(config, document, path, route)
-    if config.unmatched:
-        types = catalog.event_types()
-        yield _case(
-            config, document, (UNMATCHED,), Route(name=UNMATCHED, events=types, sends=config.unmatched)
-        )
-
-
-def _case(config: Config, document: Document, path: Path, route: Route) -> _Case:
-    texts = [text_path for text_path, _ in document.texts((*path, "when"))]
-    blocks = send_paths(document, (*path, "send"))
-    # A block with a problem of its own is none of the sends: which one is missing is not known.
-    sends = zip(blocks, route.sends, strict=True) if len(blocks) == len(route.sends) else ()
-    types = event_types_of(route, config) if path[0] == "routes" else route.events
-    return _Case(
-        route=route.name,
-        source=next(iter(route.sources or config.sources), ""),
-        path=path,
-        conditions=tuple(zip(texts, route.when, strict=False)),
-        sends=tuple(
-            (block, send)
-            for block, send in sends
-            if Code.TEMPLATE_FAILS not in allowed_codes(document.value, ("destinations", send.to))
-        ),
-        event_types=tuple(name for name in types if name != ANY_TYPE and catalog.find_event_type(name)),
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Outcome:
     """A body that was tried, the paths that were read of it, and whether it met the conditions and passed."""
@@ -142,7 +89,7 @@ class _Trial:
     """One trial of a configuration; `untried` are the cases that it did not get through in its time."""
 
     def __init__(self, config: Config, failures: Failures, *, ends_at: float) -> None:
-        self.untried: list[_Case] = []
+        self.untried: list[Case] = []
         self._config = config
         self._failures = failures
         self._ends_at = ends_at
@@ -151,7 +98,7 @@ class _Trial:
         self._passed_wholly: set[tuple[str, str]] = set()
         self._slow: set[Path] = set()
 
-    def run(self, cases: list[_Case]) -> None:
+    def run(self, cases: list[Case]) -> None:
         """Try the samples of all cases, then their variants: what time does not allow are variants."""
         outcomes: dict[tuple[int, str], _Outcome] = {}
         try:
@@ -167,7 +114,7 @@ class _Trial:
             return
         self.untried = []
 
-    def _try_sample(self, case: _Case, type_name: str) -> _Outcome:
+    def _try_sample(self, case: Case, type_name: str) -> _Outcome:
         """Try the sample, and where it does not meet the conditions, one near it that does.
 
         One that passed a route passes every route with the same conditions and send blocks.
@@ -189,7 +136,7 @@ class _Trial:
             self._passed[key] = outcome
         return outcome
 
-    def _try_variants(self, case: _Case, type_name: str, outcome: _Outcome) -> None:
+    def _try_variants(self, case: Case, type_name: str, outcome: _Outcome) -> None:
         key = (type_name, case.key)
         if key not in self._passed_wholly:
             changes = variants(type_name, outcome.body, outcome.paths)
@@ -197,7 +144,7 @@ class _Trial:
             if outcome.passes and all(results):
                 self._passed_wholly.add(key)
 
-    def _try(self, case: _Case, type_name: str, body: Body, change: str) -> _Outcome:
+    def _try(self, case: Case, type_name: str, body: Body, change: str) -> _Outcome:
         paths: set[str] = set()
         event = self._event(case, type_name, body, paths)
         unmet, error = self._first_unmet(case, event)
@@ -213,7 +160,7 @@ class _Trial:
         if time.monotonic() > self._ends_at:
             raise _TimeUp
 
-    def _event(self, case: _Case, type_name: str, body: Body, paths: set[str]) -> Event:
+    def _event(self, case: Case, type_name: str, body: Body, paths: set[str]) -> Event:
         """Return an event with that body; `paths` gets the fields that are read of its data."""
         event = Event(
             id="evt_sample",
@@ -227,11 +174,13 @@ class _Trial:
         event.__dict__["body"] = {**body, "data": traced(body.get("data"), "data", paths)}
         return event
 
-    def _first_unmet(self, case: _Case, event: Event) -> tuple[int | None, TemplateError | None]:
+    def _first_unmet(self, case: Case, event: Event) -> tuple[int | None, TemplateError | None]:
         """Return the index of the first condition that does not hold, and its error where it fails."""
         self._check_time()
         ZONE.set(self._config.timezone)
         scope = {**variables(event, case.route, _summary_of(event)), **self._rules.bindings}
+        if case.destination:
+            scope["destination"] = case.destination
         for index, (_, condition) in enumerate(case.conditions):
             try:
                 if not self._rules.sandbox.condition(condition)(scope):
@@ -241,9 +190,7 @@ class _Trial:
                 return index, TemplateError(error.template, error.line, message)
         return None, None
 
-    def _passes(
-        self, case: _Case, path: Path, send: Send, event: Event, paths: set[str], change: str
-    ) -> bool:
+    def _passes(self, case: Case, path: Path, send: Send, event: Event, paths: set[str], change: str) -> bool:
         """Render a send block, and return whether it made a message of the user's own."""
         destination = self._config.destinations.get(send.to)
         composer = find_destination(destination.type) if destination else None

@@ -119,6 +119,7 @@ deliveries = Table(
     Column("due_at", Time, comment="empty while it waits for a variable, as is owed_since"),
     Column("owed_since", Time, comment="event, operator's retry or revival: for give_up_after"),
     Column("unset", Text, comment="variables of its send block that are not set, with commas between"),
+    Column("valid_until", Time, comment="max_age: from then on it is not sent"),
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False, comment="attempts since the schedule last began"),
     Column("message", Json, comment="rendered by the first attempt"),
@@ -135,7 +136,7 @@ deliveries = Table(
     Column("lease_until", Time),
     Column("created_at", Time, nullable=False),
     Column("delivered_at", Time),
-    Column("finished_at", Time, comment="delivered or cancelled: for retention"),
+    Column("finished_at", Time, comment="delivered, cancelled or too old: for retention"),
     Index("ix_deliveries_event", "event_id"),
     _partial("ix_deliveries_due", "state = 'pending'", "destination", "due_at", "owed_since"),
     _partial("ix_deliveries_first", "state = 'pending' AND tries = 0", "destination", "due_at"),
@@ -156,6 +157,8 @@ deliveries = Table(
     _partial("ix_deliveries_cancelled", "state = 'cancelled'", "finished_at", "destination"),
     _partial("ix_deliveries_held", "state = 'held'", "destination"),
     _partial("ix_deliveries_degraded", "degraded IS NOT NULL", "id", "destination"),
+    _partial("ix_deliveries_ageing", "state = 'pending' AND valid_until IS NOT NULL", "valid_until"),
+    _partial("ix_deliveries_too_old", "state = 'dead' AND finished_at IS NOT NULL", "finished_at"),
 )
 
 attempts = Table(

@@ -204,7 +204,7 @@ def test_a_one_time_secret_in_what_is_kept_is_blanked_with_its_event(store: Stor
     event = given.event("email.created", payload=json.dumps(body).encode())
     claim = claimed(store, event)
     leave(store, join(store, claim), claim, {"subject": "424242 is your code"})
-    done = {"state": "delivered"}
+    done = {"state": "delivered", "finished_at": datetime.now(UTC)}
     store.write(lambda t: t.session.connection.execute(update(deliveries).values(done)) and None)
     store.write(lambda t: t.secrets.blank([event.id]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,9 +11,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hub.errors import Conflict, NotFound
+from hub.model.age import valid_until
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
-from hub.model.routing import UNMATCHED, Routing, Verdict
+from hub.model.routing import UNMATCHED, Routing, SendVerdict, Verdict
 from hub.store.session import Query, Repository, from_microseconds, to_json, to_microseconds
 from hub.store.tables import deliveries, events, is_in
 
@@ -141,10 +141,13 @@ class Events(Repository):
         return len(routing.sends)
 
     def revive_dead(self, event_id: str) -> int:
-        """Make the dead deliveries of an event pending with a new schedule; returns how many."""
+        """Make the dead deliveries of an event pending with a new schedule; returns how many.
+
+        Those that are too old stay dead.
+        """
         revived = self._session.connection.execute(
             update(deliveries)
-            .where(deliveries.c.event_id == event_id, is_in(State.DEAD))
+            .where(deliveries.c.event_id == event_id, is_in(State.DEAD), deliveries.c.finished_at.is_(None))
             .values(
                 state=State.PENDING,
                 reason=None,
@@ -188,7 +191,16 @@ class Events(Repository):
 
 def verdicts_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:
     """Return verdicts as they were kept."""
-    return tuple(Verdict(**{**row, "unset": tuple(row["unset"])}) for row in rows)
+    return tuple(
+        Verdict(
+            **{
+                **row,
+                "unset": tuple(row["unset"]),
+                "sends": tuple(SendVerdict._make((*kept, tuple(unset))) for *kept, unset in row["sends"]),
+            }
+        )
+        for row in rows
+    )
 
 
 def _deliveries(routed: Sequence[RoutedEvent]) -> str:
@@ -197,18 +209,18 @@ def _deliveries(routed: Sequence[RoutedEvent]) -> str:
 
 
 def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str, Any]]:
-    positions: Counter[tuple[str, str]] = Counter()
     for owed in routed.routing.sends:
         route, send = owed.route, owed.send
+        until = valid_until(routed.event, send.max_age_seconds) if send.max_age_seconds else None
         yield {
             "id": new_id("dlv", made_at),
             "event_id": routed.event.id,
             "event_type": routed.event.type,
             "route": route,
-            "position": positions[route, send.to],
+            "position": send.position,
             "destination": send.to,
             "version": routed.routing.version,
             "send": to_json(dict(send.fields)) if send.fields else "{}",
             "unset": ",".join(send.unset) or None,
+            "valid_until": until and to_microseconds(until),
         }
-        positions[route, send.to] += 1

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
 
 from hub.errors import NotFound
+from hub.model.age import valid_until
+from hub.model.config import Config
 from hub.model.delivery import State
+from hub.model.event import Event
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events, is_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owed:
+    """A send block as it is owed, with the version of the files that have its templates, and until when."""
+
+    fields: Mapping[str, Any]
+    version: str | None
+    valid_until: datetime | None
 
 
 class Operator(Repository):
@@ -31,13 +44,27 @@ class Operator(Repository):
             raise NotFound(f"there is no delivery {delivery_id}")
         return row
 
-    def requeue(
-        self, delivery_id: str, fields: Mapping[str, Any] | None = None, version: str | None = None
-    ) -> None:
+    def event(self, event_id: str) -> Event:
+        """Return a kept event; its payload may be blanked."""
+        columns = (events.c.id, events.c.source, events.c.message_id, events.c.type, events.c.received_at)
+        statement = select(*columns, events.c.payload).where(events.c.id == event_id)
+        return Event(**self._session.connection.execute(statement).mappings().one())
+
+    def owed_today(self, row: Any, config: Config) -> Owed:
+        """Return today's send block at the position of a delivery, else the first, else what was kept."""
+        sends = [send for send in config.sends_of(row.route) if send.to == row.destination]
+        if not sends:
+            return Owed(fields=row.send, version=row.version, valid_until=row.valid_until)
+        send = sends[row.position if row.position < len(sends) else 0]
+        until = None
+        if send.max_age_seconds is not None:
+            until = valid_until(self.event(row.event_id), send.max_age_seconds)
+        return Owed(fields=send.fields, version=config.version, valid_until=until)
+
+    def requeue(self, delivery_id: str, owed: Owed | None = None) -> None:
         """Owe a delivery anew: due now, its schedule begun again, with the same message.
 
-        With the `fields` of a send block its message is rendered again, from them and the files of their
-        `version`.
+        With `owed` its message is rendered again, from that.
         """
         now = self._session.now
         values: dict[str, Any] = {
@@ -48,8 +75,8 @@ class Operator(Repository):
             "owed_since": now,
             "tries": 0,
         }
-        if fields is not None:
-            values |= {"send": dict(fields), "version": version}
+        if owed is not None:
+            values |= {"send": dict(owed.fields), "version": owed.version, "valid_until": owed.valid_until}
             values |= {"message": None, "degraded": None, "finished_at": None}
             values |= {"rendering": deliveries.c.rendering + 1}
         self._session.connection.execute(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 
+from hub.model.age import too_old
 from hub.model.delivery import LONGEST_LEASE, Claim, State
 from hub.model.destination import DestinationConfig
 from hub.model.event import Event
@@ -15,6 +17,15 @@ from hub.model.moments import STEP, longest_of_schedule, longest_wait
 from hub.model.routing import Send
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, destinations, events, is_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooOld:
+    """A delivery that died while it waited: its event is too old."""
+
+    event: Event
+    destination: str
+    reason: str
 
 
 class Overdue(Repository):
@@ -74,6 +85,36 @@ class Overdue(Repository):
             self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
         return len(locked), len(locked) < limit
 
+    def age(self, *, limit: int = 500) -> list[TooOld]:
+        """Let die what waits and is too old; return at most `limit`. Index: ix_deliveries_ageing."""
+        now = self._session.now
+        ids = select(deliveries.c.id).where(is_in(State.PENDING), deliveries.c.valid_until <= now)
+        ids = ids.order_by(deliveries.c.valid_until).limit(limit)
+        locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
+        rows = self._session.connection.execute(
+            select(
+                deliveries.c.id,
+                deliveries.c.destination,
+                deliveries.c.valid_until,
+                *(events.c[name] for name in ("source", "message_id", "payload", "received_at")),
+                deliveries.c.event_id,
+                deliveries.c.event_type,
+            )
+            .join(events, events.c.id == deliveries.c.event_id)
+            .where(deliveries.c.id.in_(locked))
+            .order_by(deliveries.c.id)
+        ).all()
+        died = [
+            TooOld(event=_event(row), destination=row.destination, reason=reason)
+            for row in rows
+            if (reason := too_old(_event(row), row.valid_until, now))
+        ]
+        for row, dead in zip(rows, died, strict=True):
+            its_row = update(deliveries).where(deliveries.c.id == row.id)
+            values = {"state": State.DEAD, "reason": dead.reason, "unset": None, "finished_at": now}
+            self._session.connection.execute(its_row.values(values))
+        return died
+
     def bring_forward(self, config: DestinationConfig, *, limit: int = 500) -> int:
         """Make due what a clock that was ahead had put off; return how many, at most `limit`.
 
@@ -101,19 +142,24 @@ class Overdue(Repository):
         return len(locked)
 
 
+def _event(row: Any) -> Event:
+    """The event in a row of deliveries and their events."""
+    return Event(
+        id=row.event_id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.event_type,
+        payload=row.payload or b"{}",
+        received_at=row.received_at,
+    )
+
+
 def _lapsed_claim(row: Any) -> Claim:
     """The claim in a row of deliveries and their events."""
     return Claim(
         id=row.id,
         token=row.token,
-        event=Event(
-            id=row.event_id,
-            source=row.source,
-            message_id=row.message_id,
-            type=row.event_type,
-            payload=row.payload or b"{}",
-            received_at=row.received_at,
-        ),
+        event=_event(row),
         route=row.route,
         destination=row.destination,
         send=Send(to=row.destination),

@@ -234,7 +234,7 @@ class Queue(Repository):
             "began": settlement.outcome is not None,
             "degraded": storable(claim.degraded),
             "delivered_at": now if state is State.DELIVERED else None,
-            "finished_at": now if state in FINISHED else None,
+            "finished_at": now if state in FINISHED or settlement.too_old else None,
         }
 
 
@@ -251,6 +251,7 @@ def _claim(
     rendering: int,
     degraded: str | None,
     accepted: str | None,
+    valid_until: int | None,
     *event: Any,
 ) -> Claim:
     """The claim in a row; raises ValueError or TypeError where its JSON is none."""
@@ -277,6 +278,7 @@ def _claim(
         degraded=degraded,
         accepted=() if accepted is None else tuple(json.loads(accepted)),
         probe=request.probe,
+        valid_until=None if valid_until is None else from_microseconds(valid_until),
     )
 
 

@@ -37,6 +37,7 @@ class Prunable(StrEnum):
 
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
+    TOO_OLD = "too_old"
     PAYLOADS = "payloads"
     EVENTS = "events"
     THREADS = "threads"
@@ -70,6 +71,8 @@ class Retention(Repository):
                 return self._prune_finished(State.DELIVERED, before, limit)
             case Prunable.CANCELLED:
                 return self._prune_finished(State.CANCELLED, before, limit)
+            case Prunable.TOO_OLD:
+                return self._prune_finished(State.DEAD, before, limit)
             case Prunable.PAYLOADS:
                 return self._prune_payloads(before, limit)
             case Prunable.EVENTS:

@@ -10,7 +10,6 @@ from sqlalchemy import Row, Table, select, update
 from hub import catalog
 from hub.catalog.masking import written_forms
 from hub.catalog.redaction import Redaction, body_of
-from hub.model.delivery import FINISHED
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events, threads
 from hub.strings import map_strings
@@ -27,7 +26,7 @@ class Secrets(Repository):
     """One-time secrets in payloads, messages, and the columns that quote them."""
 
     def blank(self, event_ids: Collection[str]) -> None:
-        """Remove one-time secrets from events whose every delivery is delivered or cancelled.
+        """Remove one-time secrets from events whose every delivery is delivered, cancelled or too old.
 
         Where two transactions finish the last deliveries of an event at once, the one that commits last does.
         """
@@ -35,9 +34,11 @@ class Secrets(Repository):
             # Locked before the states are read: those of whoever had it are committed by then.
             event = self._session.locking(select(events).where(events.c.id == event_id))
             row = self._session.connection.execute(event).first()
-            states = select(deliveries.c.state).where(deliveries.c.event_id == event_id)
-            owed = set(self._session.connection.execute(states).scalars()) - set(FINISHED)
-            if row is not None and not owed:
+            owed = select(deliveries.c.id).where(
+                deliveries.c.event_id == event_id, deliveries.c.finished_at.is_(None)
+            )
+            is_owed = self._session.connection.execute(owed.limit(1)).first() is not None
+            if row is not None and not is_owed:
                 self._blank(row)
 
     def _blank(self, event: Row[Any]) -> None:

@@ -32,13 +32,14 @@ WITH new AS (
 ), owed AS (
     INSERT INTO deliveries (
         id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-        owed_since, unset, created_at
+        owed_since, unset, valid_until, created_at
     )
     SELECT delivery.id, event_id, event_type, route, position, destination, version, send, 'pending', 0, 0,
-           CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset, now
+           CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset,
+           valid_until, now
     FROM json_to_recordset(:deliveries::json) AS delivery (
         id text, event_id text, event_type text, route text, position int, destination text, version text,
-        send text, unset text
+        send text, unset text, valid_until bigint
     ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
     WHERE event_id IN (SELECT id FROM new)
 )
@@ -48,13 +49,14 @@ SELECT id FROM new
 -- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-    owed_since, unset, created_at
+    owed_since, unset, valid_until, created_at
 )
 SELECT delivery.id, event_id, event_type, route, position, destination, version, send, 'pending', 0, 0,
-       CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset, now
+       CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset,
+           valid_until, now
 FROM json_to_recordset(:deliveries::json) AS delivery (
     id text, event_id text, event_type text, route text, position int, destination text, version text, send text,
-    unset text
+    unset text, valid_until bigint
 ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
 
 -- name: event_before
@@ -143,7 +145,7 @@ WITH due AS MATERIALIZED (
     SELECT id, attempts, destination, :now::bigint FROM claimed
 )
 SELECT claimed.id, token, route, claimed.version, send, attempts, tries, message, rendering, degraded,
-       accepted, events.id, source, message_id, type, payload, received_at
+       accepted, valid_until, events.id, source, message_id, type, payload, received_at
 FROM claimed JOIN events ON events.id = event_id
 ORDER BY due_at, claimed.id
 

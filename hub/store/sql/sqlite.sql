@@ -16,13 +16,14 @@ ON CONFLICT (source, message_id) DO NOTHING
 RETURNING id;
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-    owed_since, unset, created_at
+    owed_since, unset, valid_until, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
        json_extract(value, '$.version'), json_extract(value, '$.send'), 'pending', 0, 0,
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
-       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
+       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'),
+       json_extract(value, '$.valid_until'), :now
 FROM json_each(:deliveries)
 WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = json_extract(value, '$.event_id'))
@@ -31,13 +32,14 @@ WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
 -- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-    owed_since, unset, created_at
+    owed_since, unset, valid_until, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
        json_extract(value, '$.version'), json_extract(value, '$.send'), 'pending', 0, 0,
        CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
-       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'), :now
+       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'),
+       json_extract(value, '$.valid_until'), :now
 FROM json_each(:deliveries)
 
 -- name: event_before
@@ -111,7 +113,7 @@ INSERT INTO attempts (delivery_id, number, destination, at)
 SELECT id, attempts, destination, :now
 FROM deliveries WHERE state = 'sending' AND destination = :destination AND token = :token;
 SELECT deliveries.id, token, route, deliveries.version, send, attempts, tries, message, rendering, degraded,
-       accepted, events.id, source, message_id, type, payload, received_at
+       accepted, valid_until, events.id, source, message_id, type, payload, received_at
 FROM deliveries CROSS JOIN events
 WHERE state = 'sending' AND destination = :destination AND token = :token AND events.id = event_id
 ORDER BY due_at, deliveries.id

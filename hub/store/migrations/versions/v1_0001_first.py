@@ -71,6 +71,7 @@ def _deliveries() -> None:
         sa.Column("due_at", sa.BigInteger()),
         sa.Column("owed_since", sa.BigInteger()),
         sa.Column("unset", sa.Text()),
+        sa.Column("valid_until", sa.BigInteger()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text()),
@@ -93,6 +94,9 @@ def _deliveries() -> None:
     _partial("ix_deliveries_stuck", "deliveries", "state IN ('dead', 'held')", "state", "id")
     _partial("ix_deliveries_dead", "deliveries", "state = 'dead'", "destination")
     _partial("ix_deliveries_held", "deliveries", "state = 'held'", "destination")
+    _partial("ix_deliveries_ageing", "deliveries", f"{pending} AND valid_until IS NOT NULL", "valid_until")
+    too_old = "state = 'dead' AND finished_at IS NOT NULL"
+    _partial("ix_deliveries_too_old", "deliveries", too_old, "finished_at")
     _partial("ix_deliveries_cancelled", "deliveries", "state = 'cancelled'", "finished_at", "destination")
     _partial("ix_deliveries_degraded", "deliveries", "degraded IS NOT NULL", "id", "destination")
     # All that is counted of what was delivered, which most rows are, is in this index.
