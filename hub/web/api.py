@@ -9,6 +9,7 @@ from hub.model.delivery import State
 from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
+from hub.web.event_words import words_of_event
 from hub.web.paging import answer_page, page_of
 from hub.web.parameters import known_id
 
@@ -35,14 +36,17 @@ def events() -> Response:
         )
     serialize = serializers.whole_event if whole else serializers.event
     rules = here.rules()
-    return answer_page(((record.id, serialize(record, rules)) for record in records), chosen.next)
+    return answer_page(
+        ((record.id, serialize(record, words_of_event(record, rules))) for record in records), chosen.next
+    )
 
 
 @blueprint.get("/events/<event_id>")
 def event(event_id: str) -> Response:
-    with context().store.read() as snapshot:
+    here = context()
+    with here.store.read() as snapshot:
         record = snapshot.reports.event(known_id("event", event_id))
-    return jsonify(serializers.whole_event(record, context().rules()))
+    return jsonify(serializers.whole_event(record, words_of_event(record, here.rules(), here.store)))
 
 
 @blueprint.post("/events/<event_id>/replay")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
+from hub.delivery.earlier import EarlierEvents
 from hub.ingest.route import Rules
 from hub.model.event import Event
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import is_relayed
-from hub.model.summary import Summary
+from hub.model.summary import Earlier, Summary
+from hub.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,20 +35,36 @@ class EventWords:
         return {"about": summary.about, "headline": summary.headline, "tone": summary.tone.value}
 
 
-def words_of_event(record: EventRecord, rules: Rules) -> EventWords:
-    """Return the words for a stored event."""
-    return _words(record.type, record.payload, record.received_at, rules)
+def words_of_event(record: EventRecord, rules: Rules, store: Store | None = None) -> EventWords:
+    """Return the words for a stored event; with the store also what earlier events say of its object."""
+    event = Event(
+        id=record.id,
+        source=record.source,
+        message_id=record.message_id,
+        type=record.type,
+        payload=record.payload or b"{}",
+        received_at=record.received_at,
+    )
+    return _words(event, rules, EarlierEvents(store=store, event=event) if store is not None else None)
 
 
 def words_of_delivery(record: DeliveryRecord, rules: Rules) -> EventWords:
     """Return the words for the event of a delivery."""
-    return _words(record.type, record.payload, record.created_at, rules)
+    event = Event(
+        id=record.event,
+        source="",
+        message_id="",
+        type=record.type,
+        payload=record.payload or b"{}",
+        received_at=record.created_at,
+    )
+    return _words(event, rules)
 
 
-def _words(type_: str, payload: bytes | None, at: datetime, rules: Rules) -> EventWords:
-    event = Event(id="", source="", message_id="", type=type_, payload=payload or b"{}", received_at=at)
-    own = rules.redaction.of_body(type_, event.body)
-    summary = catalog.summarise(event, is_relayed=is_relayed(type_, rules.config.routes))
+def _words(event: Event, rules: Rules, earlier: Earlier | None = None) -> EventWords:
+    own = rules.redaction.of_body(event.type, event.body)
+    relayed = is_relayed(event.type, rules.config.routes)
+    summary = catalog.summarise(event, earlier=earlier, is_relayed=relayed)
     return EventWords(summary=_masked(summary, own), body=event.body, redaction=own)
 
 

@@ -40,7 +40,10 @@ def status() -> Response:
     rules = here.rules()
     with here.store.read() as snapshot:
         health = here.health(snapshot)
-        events = [serializers.event(record, rules) for record in snapshot.reports.events(limit=LAST_EVENTS)]
+        events = [
+            serializers.event(record, words_of_event(record, rules))
+            for record in snapshot.reports.events(limit=LAST_EVENTS)
+        ]
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
@@ -66,7 +69,7 @@ def events() -> Response:
     with here.store.read() as snapshot:
         records = snapshot.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
         now = snapshot.now
-    items = [serializers.event(record, rules) for record in records[:PAGE_SIZE]]
+    items = [serializers.event(record, words_of_event(record, rules)) for record in records[:PAGE_SIZE]]
     return page(
         "events.html",
         now=now,
@@ -91,12 +94,13 @@ def event(event_id: str) -> Response:
         owed = snapshot.reports.deliveries_of([delivery_id for delivery_id, _ in sizes], messages=False)
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
-    whole = serializers.whole_event(record, rules)
+    words = words_of_event(record, rules, here.store)
+    whole = serializers.whole_event(record, words)
     return page(
         "event.html",
         now=facts.now,
         event=whole,
-        summary=words_of_event(record, rules).summary,
+        summary=words.summary,
         payload=None if whole["payload"] is None else pretty(whole["payload"]),
         meaning=_meaning(record.type),
         unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),

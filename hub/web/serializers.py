@@ -25,19 +25,15 @@ from hub.model.routing import Verdict
 from hub.model.stats import Stats
 from hub.templating.placeholders import shown
 from hub.web.context import Health
-from hub.web.event_words import EventWords, words_of_delivery, words_of_event
+from hub.web.event_words import EventWords, words_of_delivery
 
 Fields = dict[str, Any]
 
 _OWED = (State.PENDING, State.SENDING, State.HELD, State.DEAD)
 
 
-def event(record: EventRecord, rules: Rules) -> Fields:
+def event(record: EventRecord, words: EventWords) -> Fields:
     """Return an event as lists have it; `deliveries` counts by state."""
-    return _event(record, words_of_event(record, rules))
-
-
-def _event(record: EventRecord, words: EventWords) -> Fields:
     redaction = words.redaction
     return {
         "id": record.id,
@@ -53,11 +49,10 @@ def _event(record: EventRecord, words: EventWords) -> Fields:
     }
 
 
-def whole_event(record: EventRecord, rules: Rules) -> Fields:
+def whole_event(record: EventRecord, words: EventWords) -> Fields:
     """Return an event alone: with its payload, null once it was pruned."""
-    words = words_of_event(record, rules)
     payload = None if record.payload is None else catalog.mask_body(record.type, words.body)
-    return {**_event(record, words), "payload": words.redaction.anything(payload)}
+    return {**event(record, words), "payload": words.redaction.anything(payload)}
 
 
 def deliveries(records: Iterable[DeliveryRecord], rules: Rules, facts: Facts) -> Iterator[Fields]:

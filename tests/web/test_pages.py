@@ -8,7 +8,7 @@ from datetime import timedelta
 import given
 import pytest
 from flask.testing import FlaskClient
-from given_web import World, destination, payload
+from given_web import KEY, World, destination, payload
 from sqlalchemy import insert, update
 from test_access import form_token, sign_in
 
@@ -60,6 +60,17 @@ def test_an_event_shows_verdicts_and_masks_its_secrets(world: World, signed_in: 
     assert "data.status is &#34;pending&#34;" in text
     assert "eyJhbGciOi" not in text
     assert "••••••" in text
+
+
+def test_an_event_alone_is_told_with_what_was_heard_of_its_object_before(
+    world: World, signed_in: FlaskClient
+) -> None:
+    world.send(signed_in, payload("user.created", id="user_1", first_name="Ada"), "msg_created")
+    sent = world.send(signed_in, payload("user.deleted", id="user_1", deleted=True), "msg_deleted")
+    path = f"/events/{sent['event']}"
+
+    assert "<h1>Ada&#39;s account was deleted</h1>" in signed_in.get(path).text
+    assert signed_in.get(f"/api{path}", headers=KEY).get_json()["about"] == "Ada"
 
 
 def test_event_and_delivery_name_the_version_that_decided(world: World, signed_in: FlaskClient) -> None:
