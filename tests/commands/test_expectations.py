@@ -61,7 +61,7 @@ def test_json_may_have_more_keys_than_are_expected(run_cases) -> None:
             "{to: team, matches: '^Bob'}",
             (
                 "team (slack) by new: does not match what is expected\n"
-                "    expected  ^Ada\n    actual    *Ada & Bob* signed up\n"
+                "    expected  ^Bob\n    actual    *Ada & Bob* signed up\n"
             ),
         ),
         (
