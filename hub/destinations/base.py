@@ -20,7 +20,7 @@ from hub.model.destination import RateLimit
 from hub.model.parts import Part, every_text
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
-from hub.templating.flaws import Flaw, StructureCheck
+from hub.templating.flaws import Flaw, StructureCheck, TextCheck
 from hub.transport.certificates import Certificates
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient, web_url
@@ -33,8 +33,9 @@ class Inline:
     `filled` means that no value in it may be empty: `hub check` warns of those that can be.
     """
 
-    def __init__(self, *, filled: bool = False) -> None:
+    def __init__(self, *, filled: bool = False, check: TextCheck | None = None) -> None:
         self.filled = filled
+        self.check = check
 
 
 class Structure:
@@ -52,12 +53,15 @@ class TemplateName:
     """Mark of a field of a send block that names files under `templates/`.
 
     The field's text and each of the suffixes make a file name; at least one of those files must exist.
-    `check` is for those of them that hold a structure.
+    `check` is for those of them that hold a structure, `text_check` for the others.
     """
 
-    def __init__(self, *suffixes: str, check: StructureCheck | None = None) -> None:
+    def __init__(
+        self, *suffixes: str, check: StructureCheck | None = None, text_check: TextCheck | None = None
+    ) -> None:
         self.suffixes = suffixes
         self.check = check
+        self.text_check = text_check
 
 
 InlineText = Annotated[str, Inline()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
@@ -17,7 +17,7 @@ from hub.destinations.base import (
     ApiUrl,
     Block,
     Destination,
-    InlineText,
+    Inline,
     NetworkBlock,
     Renderer,
     ShownContext,
@@ -31,6 +31,7 @@ from hub.model.summary import Summary
 from hub.strings import one_line, printable_lines, utf16_length
 from hub.templating import small_html
 from hub.templating.escapes import Escape, OwnLink, html
+from hub.templating.flaws import TextFlaw
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest, seconds_of
@@ -131,11 +132,23 @@ class TelegramOptions(NetworkBlock):
         return topic
 
 
+def check_tags(text: str) -> Iterator[TextFlaw]:
+    """Yield the tags in a text that Telegram does not know."""
+    for tag in _START_TAG.finditer(_JINJA.sub(lambda jinja: " " * len(jinja[0]), text)):
+        name = tag[1].lower()
+        if name not in TAGS:
+            advice = "; write a line break as it is" if name in ("br", "p", "div") else ""
+            message = f"Telegram knows no <{name}>, and would refuse the message{advice}"
+            yield TextFlaw(offset=tag.start(), message=message)
+
+
 class TelegramSend(Block):
     """A send block to a destination of type `telegram`."""
 
-    text: InlineText | None = Field(default=None, description="a template in Telegram's HTML")
-    template: Annotated[str, TemplateName(".j2")] | None = None
+    text: Annotated[str, Inline(check=check_tags)] | None = Field(
+        default=None, description="a template in Telegram's HTML"
+    )
+    template: Annotated[str, TemplateName(".j2", text_check=check_tags)] | None = None
     silent: bool | None = None
 
 
@@ -161,10 +174,6 @@ class TelegramDestination(Destination):
         assert isinstance(send, TelegramSend)
         if send.template is not None and send.text is not None:
             yield "text and template exclude each other"
-        for tag in dict.fromkeys(_START_TAG.findall(_JINJA.sub("", send.text or ""))):
-            if tag.lower() not in TAGS:
-                advice = "; write a line break as it is" if tag.lower() in ("br", "p", "div") else ""
-                yield f"text has <{tag}>, which Telegram does not know: it would refuse the message{advice}"
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:

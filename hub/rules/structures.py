@@ -1,4 +1,4 @@
-"""The structures of a configuration (Slack's blocks), held against what their places take."""
+"""Structures and texts of a configuration (blocks, cards, HTML), held against what their places take."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from hub import yamldoc
 from hub.config.sends import marks_of
-from hub.destinations.base import Destination, Structure, TemplateName, find_destination
-from hub.lint import route_paths
+from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
+from hub.lint import line_and_column, route_paths
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
 from hub.model.routing import Send
 from hub.rules.texts import send_paths
-from hub.templating.flaws import Flaw, StructureCheck
+from hub.templating.flaws import Flaw, StructureCheck, TextFlaw
 from hub.yamldoc import Document, Path
 
 
@@ -28,7 +28,7 @@ class _Checked:
 
 
 def check_config_structures(config: Config, document: Document, templates_folder: str) -> list[Problem]:
-    """Return the problems of every structure that a send block has or names, each once.
+    """Return the problems of every structure and text that a send block has or names, each once.
 
     `document` is routes.yaml, `templates_folder` the beginning of the templates' names in problems.
     """
@@ -47,6 +47,10 @@ def check_config_structures(config: Config, document: Document, templates_folder
             if destination_class is not None:
                 for structure in _structures(send, block_path, destination_class, document, files):
                     problems.update(dict.fromkeys(_problems(structure)))
+                of_texts = _text_problems(
+                    send, block_path, destination_class, document, config, templates_folder
+                )
+                problems.update(dict.fromkeys(of_texts))
     return list(problems)
 
 
@@ -76,6 +80,40 @@ def _structures(
                     file = files.get(f"{send.fields[key]}{suffix}")
                     if file is not None:
                         yield _Checked(document=file, path=(), check=mark.check)
+
+
+def _text_problems(
+    send: Send,
+    path: Path,
+    destination: type[Destination],
+    document: Document,
+    config: Config,
+    templates_folder: str,
+) -> Iterator[Problem]:
+    for name, field in destination.Send.model_fields.items():
+        key = field.alias or name
+        for mark in marks_of(field) if isinstance(send.fields.get(key), str) else ():
+            text = send.fields[key]
+            if isinstance(mark, Inline) and mark.check:
+                for flaw in mark.check(text):
+                    position = document.within((*path, key), flaw.offset)
+                    yield _at(document.file, position.line, position.column, flaw)
+            elif isinstance(mark, TemplateName) and mark.text_check:
+                file = f"{text}{next(end for end in mark.suffixes if not end.endswith('.yaml'))}"
+                source = config.templates.get(file, "")
+                for flaw in mark.text_check(source):
+                    yield _at(f"{templates_folder}/{file}", *line_and_column(source, flaw.offset), flaw)
+
+
+def _at(file: str, line: int, column: int, flaw: TextFlaw) -> Problem:
+    return Problem(
+        file=file,
+        line=line,
+        column=column,
+        severity=Severity.ERROR,
+        code=Code.BAD_BLOCKS,
+        message=flaw.message,
+    )
 
 
 def _problems(structure: _Checked) -> Iterable[Problem]:

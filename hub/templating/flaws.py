@@ -26,6 +26,17 @@ class Flaw:
     is_about_key: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextFlaw:
+    """A part of a text that its place would refuse, at an offset in it as it is written."""
+
+    offset: int
+    message: str
+
+
+TextCheck = Callable[[str], Iterable[TextFlaw]]
+"""A look at a text as it is written, its templates unrendered."""
+
 StructureCheck = Callable[[Any], Iterable[Flaw]]
 """A look at a structure as it is written, its templates unrendered."""
 

@@ -16,7 +16,7 @@ from servers.telegram_receiver import TelegramReceiver, error_of, read
 
 from hub import catalog
 from hub.destinations.base import ShownContext, parts_of
-from hub.destinations.telegram import TelegramDestination, TelegramOptions, TelegramSend, escape
+from hub.destinations.telegram import TelegramDestination, TelegramOptions, TelegramSend, check_tags, escape
 from hub.errors import Pause, Reject, Retry, TemplateError, Unknown
 from hub.model.event import Event
 from hub.model.summary import Summary, Tone
@@ -24,7 +24,7 @@ from hub.strings import printable_lines
 
 AT = datetime(2026, 6, 12, 17, 12, tzinfo=UTC)
 LINK = "https://hub.test/events/evt_1?a=1&b=2"
-UNKNOWN_TAG = "which Telegram does not know: it would refuse the message"
+UNKNOWN_TAG = "Telegram knows no <br>, and would refuse the message"
 FAILED = Summary(
     headline="Payment of 49.00 USD by Harbor & Pine failed",
     tone=Tone.BAD,
@@ -302,17 +302,22 @@ def test_a_message_is_shown_as_its_reader_sees_it():
 # -- what is checked before -----------------------------------------------------------------------
 
 
+def test_text_and_template_exclude_each_other():
+    send = TelegramSend.model_validate({"text": "Hi", "template": "x"})
+
+    assert list(TelegramDestination.check(None, send)) == ["text and template exclude each other"]
+
+
 @pytest.mark.parametrize(
-    ("send", "problems"),
+    ("text", "flaws"),
     [
-        ({"text": "<b>Hi</b> {{ '<br>' }}<tg-spoiler>x</tg-spoiler>"}, []),
-        ({"text": "Hi", "template": "x"}, ["text and template exclude each other"]),
-        ({"text": "<h1 class='x'>"}, [f"text has <h1>, {UNKNOWN_TAG}"]),
-        ({"text": "Hi<br>there"}, [f"text has <br>, {UNKNOWN_TAG}; write a line break as it is"]),
+        ("<b>Hi</b> {{ '<br>' }}<tg-spoiler>x</tg-spoiler> a < b", []),
+        ("<h1 class='x'>", [(0, "Telegram knows no <h1>, and would refuse the message")]),
+        ("{# x #}Hi<BR>", [(9, f"{UNKNOWN_TAG}; write a line break as it is")]),
     ],
 )
-def test_a_send_block_is_checked_as_a_whole(send, problems):
-    assert list(TelegramDestination.check(None, TelegramSend.model_validate(send))) == problems
+def test_tags_are_held_against_those_that_telegram_knows(text, flaws):
+    assert [(flaw.offset, flaw.message) for flaw in check_tags(text)] == flaws
 
 
 @pytest.mark.parametrize(

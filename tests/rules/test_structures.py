@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from hub.model.problem import Severity
@@ -17,11 +18,11 @@ routes:
 """
 
 
-def written(folder: Path, routes: str, templates: dict[str, str]) -> tuple[Path, Path]:
+def written(folder: Path, routes: str, templates: dict[str, str], head: str = HEAD) -> tuple[Path, Path]:
     for name, text in templates.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / "routes.yaml").write_text(HEAD + routes, encoding="utf-8")
+    (folder / "routes.yaml").write_text(head + routes, encoding="utf-8")
     return folder / "routes.yaml", folder
 
 
@@ -93,4 +94,24 @@ def test_a_hub_starts_in_spite_of_them(tmp_path: Path) -> None:
 
     assert [(problem.code, problem.severity) for problem in config.warnings] == [
         ("bad-blocks", Severity.WARNING)
+    ]
+
+
+def test_a_problem_of_a_text_stands_at_its_place_in_routes_and_in_files(tmp_path: Path) -> None:
+    routes = """\
+  - name: a
+    events: user.created
+    send:
+      - {to: team, text: "<b>Hi</b> <br>"}
+      - {to: team, template: telegram/hi}
+"""
+    team = '{type: telegram, bot_token: "${T:-1:a}", chat_id: 1, allow: template-fails}'
+    head = re.sub("team: .*", f"team: {team}", HEAD)
+    path, folder = written(tmp_path, routes, {"telegram/hi.j2": "Hi\n{{ data.id }}<p>"}, head)
+    _, all_problems = read_config(path, folder, {})
+
+    message = "Telegram knows no <%s>, and would refuse the message; write a line break as it is"
+    assert [str(problem).removeprefix(f"{folder.as_posix()}/") for problem in all_problems] == [
+        f"routes.yaml:10:37: error[bad-blocks]: {message % 'br'}",
+        f"telegram/hi.j2:2:14: error[bad-blocks]: {message % 'p'}",
     ]
