@@ -20,8 +20,9 @@ def moment(at: datetime, zone: tzinfo) -> str:
     """Return a moment to the minute in a time zone, for people: `12 Jun 2026, 19:12 CEST`."""
     local = at.astimezone(zone)
     name = local.strftime("%Z")
-    # Most zones have no letters of their own: `-03` alone would be a riddle.
-    return f"{day(at, zone)}, {local:%H:%M} {name if name.isalpha() else f'UTC{name}'}"
+    if not name.isalpha():  # Many zones have no letters of their own: `-03` or `+0545`.
+        name = ":".join(filter(None, (f"UTC{name[:3]}", name[3:])))
+    return f"{day(at, zone)}, {local:%H:%M} {name}"
 
 
 def day(at: datetime, zone: tzinfo) -> str:
@@ -48,6 +49,11 @@ def ago(moment: datetime, now: datetime) -> str:
     if abs(seconds) < 1:
         return "just now"
     return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+
+
+def wallet(address: str) -> str:
+    """Return the address of a wallet by its beginning and its end: `0x71C7…976F`."""
+    return f"{address[:6]}…{address[-4:]}" if len(address) > 12 else address
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.humanize import ago, byte_size, counted, enumerated, not_set, sentence, span, utc
+from hub.humanize import (
+    ago,
+    byte_size,
+    counted,
+    day,
+    enumerated,
+    moment,
+    not_set,
+    sentence,
+    span,
+    utc,
+    wallet,
+)
 
 NOW = datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC)
 
@@ -35,6 +48,27 @@ def test_ago() -> None:
     assert ago(NOW, NOW) == "just now"
     assert ago(NOW - timedelta(minutes=3), NOW) == "3 min ago"
     assert ago(NOW + timedelta(seconds=5), NOW) == "in 5 s"
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [
+        ("UTC", "1 Jan 2026, 00:05 UTC"),
+        ("Europe/Berlin", "1 Jan 2026, 01:05 CET"),
+        ("America/Sao_Paulo", "31 Dec 2025, 21:05 UTC-03"),
+        ("Asia/Kathmandu", "1 Jan 2026, 05:50 UTC+05:45"),
+    ],
+)
+def test_a_moment_is_that_of_its_readers(zone: str, words: str) -> None:
+    at = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
+
+    assert moment(at, ZoneInfo(zone)) == words
+    assert day(at, ZoneInfo(zone)) == words.partition(",")[0]
+
+
+def test_a_wallet_is_known_by_its_ends() -> None:
+    assert wallet("0x71C7656EC7ab88b098defB751B7401B5f6d8976F") == "0x71C7…976F"
+    assert wallet("short") == "short"
 
 
 def test_utc_and_counted() -> None:

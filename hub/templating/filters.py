@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from hub.humanize import wallet
 from hub.strings import shortened
 from hub.templating.times import to_datetime
 
@@ -48,8 +49,7 @@ def primary_phone(user: Any) -> str:
 
 def primary_wallet(user: Any) -> str:
     """Return the wallet whose id is the user's `primary_web3_wallet_id`, as `0x71C7…976F`, or nothing."""
-    wallet = _primary(user, "web3_wallets", "primary_web3_wallet_id", "web3_wallet")
-    return f"{wallet[:6]}…{wallet[-4:]}" if len(wallet) > 12 else wallet
+    return wallet(_primary(user, "web3_wallets", "primary_web3_wallet_id", "web3_wallet"))
 
 
 def unlinked(value: Any, limit: int | None = None) -> str:

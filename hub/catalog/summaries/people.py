@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hub.catalog.summaries import reading
 from hub.catalog.summaries.facts import Data, Facts, Occurrence
 from hub.catalog.words import sign_in_method
-from hub.humanize import capitalised, enumerated
+from hub.humanize import capitalised, enumerated, wallet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,8 @@ def person_of_user(user: Data) -> Person:
     person_id = reading.text(user, "id")
     if name := full_name(user) or reading.text(user, "username"):
         return Person(name=name, email=email, phone="" if email else phone, id=person_id)
-    return Person(name=email or phone or _wallet(user) or _external_email(user), id=person_id)
+    address = _primary(user, "web3_wallets", "primary_web3_wallet_id", "web3_wallet")
+    return Person(name=email or phone or wallet(address) or _external_email(user), id=person_id)
 
 
 def person_in_public(person: Data) -> Person:
@@ -71,11 +72,6 @@ def _primary(user: Data, entries_key: str, id_key: str, value_key: str) -> str:
     entries, wanted = reading.items(user, entries_key), reading.value(user, id_key)
     primary = [entry for entry in entries if wanted is not None and reading.value(entry, "id") == wanted]
     return next(filter(None, (reading.text(entry, value_key) for entry in primary + entries)), "")
-
-
-def _wallet(user: Data) -> str:
-    wallet = _primary(user, "web3_wallets", "primary_web3_wallet_id", "web3_wallet")
-    return f"{wallet[:6]}…{wallet[-4:]}" if len(wallet) > 12 else wallet
 
 
 def _external_email(user: Data) -> str:
