@@ -28,10 +28,11 @@ from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind, Span
 from hub.model.summary import Summary
-from hub.strings import one_line, printable_lines, utf16_length
+from hub.strings import one_line, printable_lines, shortened, utf16_length
 from hub.templating import small_html
 from hub.templating.escapes import Escape, OwnLink, html
 from hub.templating.flaws import TextFlaw
+from hub.templating.placeholders import of_another_kind
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest, seconds_of
@@ -156,7 +157,12 @@ def escape(value: Any) -> str:
     """Return the value as text in Telegram's HTML, in which no mention, command, tag or URL is found."""
     if isinstance(value, OwnLink):
         return html(str(value))
-    return html(_MARKED.sub(rf"\g<0>{_JOINER}", printable_lines(str(value))))
+    return html(quiet(value))
+
+
+def quiet(value: Any) -> str:
+    """Return the value as text without any HTML, in which no mention, command, tag or URL is found."""
+    return _MARKED.sub(rf"\g<0>{_JOINER}", printable_lines(str(value)))
 
 
 class TelegramDestination(Destination):
@@ -165,7 +171,7 @@ class TelegramDestination(Destination):
     type: ClassVar[str] = "telegram"
     concurrency: ClassVar[int] = 1
     rate_limit: ClassVar[RateLimit | None] = RateLimit(count=20, seconds=60, burst=5)
-    escapes: ClassVar[tuple[Escape, ...]] = (escape,)
+    escapes: ClassVar[tuple[Escape, ...]] = (escape, quiet)
     Options = TelegramOptions
     Send = TelegramSend
 
@@ -199,6 +205,9 @@ class TelegramDestination(Destination):
 
     @classmethod
     def finished(cls, message: Message) -> Message:
+        if "parse_mode" not in message:
+            pairs = utf16_length(message["text"]) - len(message["text"])
+            return {**message, "text": shortened(message["text"], TEXT_LIMIT - min(pairs, TEXT_LIMIT // 2))}
         # In a tag nothing is found by itself, and a URL must be one.
         text = _START_TAG.sub(lambda tag: tag[0].replace(_JOINER, ""), message["text"].strip())
         if not small_html.visible(text).strip():
@@ -209,7 +218,7 @@ class TelegramDestination(Destination):
     def text_alone(cls, message: Message) -> Message | None:
         if "parse_mode" not in message:
             return None
-        plainer = {**message, "text": small_html.visible(message["text"])}
+        plainer = {**of_another_kind(message, quiet), "text": small_html.visible(message["text"])}
         return {key: value for key, value in plainer.items() if key != "parse_mode"}
 
     @classmethod

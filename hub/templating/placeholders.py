@@ -161,6 +161,14 @@ def with_escape(text: str, marks: Marks, escape: str) -> str:
     return text
 
 
+def of_another_kind(message: Message, escape: Escape) -> Message:
+    """Return a kept message whose texts were made into another kind, whose escape its variables then get."""
+    if MARKS not in message:
+        return message
+    marks = {known: [name, default, escape.__name__] for known, (name, default, _) in message[MARKS].items()}
+    return {**message, MARKS: marks}
+
+
 def is_marked(text: str, marks: Marks) -> bool:
     """Return True where a mark stands in the text: what it will be is not known yet."""
     return any(known in text for known in marks)

@@ -64,6 +64,7 @@ def test_chats_get_what_they_take_and_text_alone_where_they_refuse_its_form(
     }
     assert (embedded.thread_id, embedded.pings, embedded.links) == ("77", (), ())
     assert "parse_mode" not in text.body
+    assert text.text.endswith("<b>@\u2060everyone</\u2060b>")
     assert (text.text.count("@\u2060everyone"), text.entities) == (2, ())
     assert (card.thread, card.pings) == ("spaces/AAAA/threads/1", ())
     secrets = ("token-of-ours", "key-of-google")

@@ -28,7 +28,7 @@ from hub.destinations.discord.embeds import builtin, check_embeds, escape_at, fi
 from hub.destinations.discord.markdown import escape, unpinged
 from hub.destinations.discord.shown import parts
 from hub.errors import TemplateError
-from hub.model.delivery import Message, Receipt, SendContext
+from hub.model.delivery import MARKS, Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part
 from hub.model.summary import Summary
@@ -139,7 +139,8 @@ class DiscordDestination(Destination):
         if "embeds" not in message:
             return None
         content = message.get("content") or words(message["embeds"])
-        return {**cls.finished({**message, "content": content, "embeds": []})}
+        plainer = {key: value for key, value in message.items() if key != "embeds"} | {"content": content}
+        return plainer if MARKS in message else cls.finished(plainer)
 
     @classmethod
     def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:

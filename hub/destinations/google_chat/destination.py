@@ -28,13 +28,14 @@ from hub.destinations.google_chat.cards import builtin, check_cards, escape_at, 
 from hub.destinations.google_chat.markup import escape, escape_card
 from hub.destinations.google_chat.shown import parts, words
 from hub.errors import TemplateError
-from hub.model.delivery import Message, Receipt, SendContext
+from hub.model.delivery import MARKS, Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.model.thread import THREAD
 from hub.strings import one_line, shortened_bytes
 from hub.templating.escapes import Escape
+from hub.templating.placeholders import of_another_kind
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_bytes, json_request, web_url, with_parameters
@@ -136,9 +137,9 @@ class GoogleChatDestination(Destination):
     def text_alone(cls, message: Message) -> Message | None:
         if not message.get("cards"):
             return None
-        return cls.finished(
-            {**message, "text": message.get("text") or escape(words(message["cards"])), "cards": []}
-        )
+        text = message.get("text") or escape(words(message["cards"]))
+        plainer = {**of_another_kind(message, escape), "text": text, "cards": []}
+        return plainer if MARKS in message else cls.finished(plainer)
 
     @classmethod
     def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:

@@ -34,7 +34,7 @@ from hub.destinations.teams.card import (
 from hub.destinations.teams.shapes import check_card
 from hub.destinations.teams.shown import parts
 from hub.errors import TemplateError
-from hub.model.delivery import Message, Receipt, SendContext
+from hub.model.delivery import MARKS, Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part
 from hub.model.summary import Summary
@@ -131,7 +131,8 @@ class TeamsDestination(Destination):
         if "card" not in message:
             return None
         text = message.get("text") or "\n".join(words(message["card"]))
-        return {"text": fit_text(text)} if text.strip() else None
+        marks = {MARKS: message[MARKS]} if MARKS in message else {}
+        return {"text": fit_text(text), **marks} if text.strip() else None
 
     @classmethod
     def shown(cls, message: Message, context: ShownContext) -> Iterable[Part]:
