@@ -16,7 +16,7 @@ from hub.errors import HubError
 from hub.humanize import not_set
 from hub.ingest.route import load_rules
 from hub.model.event import Event
-from hub.model.routing import is_relayed
+from hub.model.routing import UNMATCHED, Verdict, is_relayed
 from hub.model.summary import Summary
 from hub.preview.drawing import Sheet, page
 from hub.preview.dry_run import DryRun, dry_run
@@ -103,13 +103,22 @@ def _verdicts(run: DryRun, redaction: Redaction) -> Iterator[str]:
         elif verdict.matched:
             unowed = f"  {verdict.unowed}, so nothing is owed there" if verdict.unowed else ""
             yield f"  {click.style('✓', fg='green')} {name}{unowed}"
+            yield from _unowed_sends(verdict, redaction)
         else:
             reason = redaction.own_text(f"{inline(verdict.condition)}: {inline(verdict.value)}")
             yield f"  {click.style('✗', fg='red')} {name}  {reason}"
     if not run.routing.routes:
+        yield from _unowed_sends(verdicts.get(UNMATCHED), redaction)
         yield f"  no route takes it{'; it goes to unmatched' if run.goes_to_unmatched else ''}"
     if run.others:
         yield click.style(f"  not for this event: {', '.join(run.others)}", dim=True)
+
+
+def _unowed_sends(verdict: Verdict | None, redaction: Redaction) -> Iterator[str]:
+    """Yield a line for each send block whose own condition does not hold."""
+    for sent in verdict.sends if verdict else ():
+        reason = redaction.own_text(f"{inline(sent.condition)}: {inline(sent.value)}")
+        yield f"    {click.style('✗', fg='red')} not to {sent.to}  {reason}"
 
 
 def _message(rendering: Rendering, event: Event, redaction: Redaction) -> Iterator[str]:
@@ -138,7 +147,11 @@ def _document(run: DryRun, summary: Summary, redaction: Redaction) -> dict[str, 
             "tone": summary.tone.value,
         },
         "verdicts": [
-            {**asdict(verdict), "value": redaction.optional(verdict.value)}
+            {
+                **asdict(verdict),
+                "value": redaction.optional(verdict.value),
+                "sends": [{**sent._asdict(), "value": redaction.text(sent.value)} for sent in verdict.sends],
+            }
             for verdict in run.routing.verdicts
         ],
         "messages": [

@@ -197,6 +197,9 @@ def _why_nothing(verdicts: Sequence[Verdict]) -> str:
     if unowed := [verdict.unowed for verdict in verdicts if verdict.unowed]:
         return f"nothing is owed for it: {'; '.join(unowed)}"
     reasons = [f"{verdict.route}: {inline(verdict.value)}" for verdict in verdicts if not verdict.matched]
+    left_out = [f"{sent.to}: {inline(sent.value)}" for verdict in verdicts for sent in verdict.sends]
+    if left_out:
+        return f"nothing is owed for it: {'; '.join(left_out)}"
     return f"no route takes this sample ({'; '.join(reasons)})" if reasons else "nothing is owed for it"
 
 

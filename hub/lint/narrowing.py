@@ -17,6 +17,8 @@ STRICTNESS_OF_TESTS = {
     "none": Strictness.GUARDED,
 }
 
+_CONSTANT_TESTS = {"true": True, "false": False}
+
 Evaluate = Callable[[nodes.Node, FlowState, Strictness], Value]
 """Gives the value of an expression."""
 
@@ -67,6 +69,10 @@ def _compared(
 def _tested(evaluate: Evaluate, node: nodes.Test, holds: bool, state: FlowState) -> FlowState | None:
     if node.name in TEST_OPERATORS and len(node.args) == 1:
         return _compared(evaluate, node.node, TEST_OPERATORS[node.name], node.args[0], holds, state)
+    if node.name in _CONSTANT_TESTS:
+        value = evaluate(node.node, state, Strictness.STRICT)
+        matched = matching(value, "eq", (_CONSTANT_TESTS[node.name],), holds)
+        return state if is_any(value) else _learn(evaluate, node.node, matched, state)
     if node.name not in STRICTNESS_OF_TESTS:
         return state
     value = evaluate(node.node, state, STRICTNESS_OF_TESTS[node.name])

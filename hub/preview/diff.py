@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
@@ -78,13 +77,12 @@ def message_diff(change: Change, redaction: Redaction) -> list[str]:
 
 def _owed(event: Event, rules: Rules, public_url: str) -> dict[_Key, Rendering]:
     """Return the renderings by route, destination, and position among the route's sends to it."""
-    owed: dict[_Key, Rendering] = {}
-    positions: Counter[tuple[str, str]] = Counter()
-    for rendering in render_all(match(rules, event), event, rules, public_url):
-        names = (rendering.route, rendering.destination.name)
-        owed[(*names, positions[names])] = rendering
-        positions[names] += 1
-    return owed
+    routing = match(rules, event)
+    renderings = render_all(routing, event, rules, public_url)
+    return {
+        (routed.route, routed.send.to, routed.send.position): rendering
+        for routed, rendering in zip(routing.sends, renderings, strict=True)
+    }
 
 
 def _same(one: Rendering | None, other: Rendering | None) -> bool:

@@ -159,6 +159,10 @@ def _verdict(verdict: Verdict, redaction: Redaction) -> Fields:
         "condition": verdict.condition,
         "value": redaction.optional(verdict.value),
         "unowed": verdict.unowed,
+        "sends": [
+            {"to": sent.to, "condition": sent.condition, "value": redaction.text(sent.value)}
+            for sent in verdict.sends
+        ],
     }
 
 

@@ -104,6 +104,9 @@ def _why_missing(expectation: Expectation, routing: Routing, rules: Rules) -> st
         names = [send.to for send in rules.config.sends_of(verdict.route)]
         if not verdict.matched and expectation.to in names and expectation.route in (None, verdict.route):
             message += f"; the route {verdict.route} does not take it: {verdict.condition}: {verdict.value}"
+        for sent in verdict.sends if expectation.route in (None, verdict.route) else ():
+            if sent.to == expectation.to:
+                message += f"; its block of {verdict.route} is left out: {sent.condition}: {sent.value}"
     if not rules.config.destinations[expectation.to].enabled:
         message += "; the destination has enabled: false"
     return message
