@@ -262,6 +262,7 @@ def test_without_its_form_the_text_is_left(renderer):
         "allowed_mentions": {"parse": []},
     }
     assert DiscordDestination.text_alone({"content": "Hi"}) is None
+    assert DiscordDestination.text_alone({"content": "Hi", "embeds": []}) is None
 
 
 def test_what_is_too_large_is_cut_and_what_is_refused_left_out(renderer):

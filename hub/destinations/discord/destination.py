@@ -136,7 +136,7 @@ class DiscordDestination(Destination):
 
     @classmethod
     def text_alone(cls, message: Message) -> Message | None:
-        if "embeds" not in message:
+        if not message.get("embeds"):
             return None
         content = message.get("content") or words(message["embeds"])
         plainer = {key: value for key, value in message.items() if key != "embeds"} | {"content": content}
