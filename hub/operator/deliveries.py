@@ -1,43 +1,29 @@
-"""Acts of an operator: retry, cancel, resolve, replay, pause, resume, and a test message.
-
-Each but the test is kept in the audit, in the same transaction, and logged.
-"""
+"""Acts on deliveries and events: retry, cancel, resolve, replay, and a test message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
-
-import structlog
+from typing import Any
 
 from hub import catalog
-from hub.errors import Conflict, NotFound, StoreError
+from hub.errors import Conflict
 from hub.health.facts import waiting_facts
-from hub.health.waiting import WaitReason, lasting_reason, why
-from hub.humanize import did_you_mean, there_are
+from hub.health.waiting import WaitReason, why
 from hub.ingest.fanout import FannedOut, hub_event
 from hub.ingest.route import Rules, match
 from hub.model.age import too_old
-from hub.model.audit import COMMAND_LINE, Act, Actor, AuditEntry, new_entry
+from hub.model.audit import COMMAND_LINE, Act, Actor
 from hub.model.delivery import State
-from hub.model.destination import DestinationState
 from hub.model.finding import HUB
 from hub.model.records import DeliveryRecord
 from hub.model.routing import RoutedSend, Routing, Send
+from hub.operator.audited import audited, entry_of, log_entry
+from hub.operator.destinations import no_destination
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
-from hub.strings import one_line
 
 RETRY_BATCH = 500
-
-NAME_SHOWN = 60
-"""So many characters of a name that is not known are said again."""
-
-T = TypeVar("T")
-
-log = structlog.get_logger()
 
 _RETRYABLE = (State.DEAD, State.CANCELLED, State.PENDING)
 _REFUSALS = {
@@ -57,7 +43,7 @@ def retry(store: Store, rules: Rules, delivery_id: str, actor: Actor = COMMAND_L
         _retry(transaction, rules, delivery_id)
         return transaction.reports.delivery(delivery_id)
 
-    record = _act(store, _entry(Act.RETRY, actor, delivery_id), work)
+    record = audited(store, entry_of(Act.RETRY, actor, delivery_id), work)
     store.wake()
     return record
 
@@ -74,7 +60,7 @@ def retry_all(
     """Retry every delivery in a state and return their number. Raises Conflict for other states."""
     if state not in (State.DEAD, State.CANCELLED):
         raise Conflict("only dead or cancelled deliveries can be retried together")
-    entry = _entry(Act.RETRY, actor, destination or HUB)
+    entry = entry_of(Act.RETRY, actor, destination or HUB)
 
     def work(transaction: Transaction) -> tuple[int, str | None]:
         ids = transaction.operator.delivery_ids(state, destination, since, after, RETRY_BATCH)
@@ -99,7 +85,7 @@ def retry_all(
         after = last
     store.wake()
     if total:
-        _log(replace(entry, changed=total))
+        log_entry(replace(entry, changed=total))
     return total
 
 
@@ -112,7 +98,7 @@ def cancel(store: Store, delivery_id: str, actor: Actor = COMMAND_LINE) -> Deliv
             raise Conflict(f"it cannot be cancelled: it is {row.state}")
         return _finish(transaction, row, State.CANCELLED, "cancelled by an operator")
 
-    return _act(store, _entry(Act.CANCEL, actor, delivery_id), work)
+    return audited(store, entry_of(Act.CANCEL, actor, delivery_id), work)
 
 
 def resolve(store: Store, delivery_id: str, as_: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
@@ -129,7 +115,7 @@ def resolve(store: Store, delivery_id: str, as_: str, actor: Actor = COMMAND_LIN
         transaction.operator.requeue(delivery_id)
         return transaction.reports.delivery(delivery_id)
 
-    record = _act(store, _entry(Act.RESOLVE, actor, delivery_id), work)
+    record = audited(store, entry_of(Act.RESOLVE, actor, delivery_id), work)
     store.wake()
     return record
 
@@ -154,7 +140,7 @@ def replay(
         owed = transaction.events.add_deliveries(event, routing)
         return FannedOut(event_id=event_id, duplicate=False, routes=routing.routes, deliveries=owed)
 
-    fanned_out = _act(store, _entry(Act.REPLAY, actor, event_id, changed=len(routing.sends)), work)
+    fanned_out = audited(store, entry_of(Act.REPLAY, actor, event_id, changed=len(routing.sends)), work)
     store.wake()
     return fanned_out
 
@@ -163,36 +149,6 @@ def wait_of_delivery(store: Store, rules: Rules, record: DeliveryRecord) -> Wait
     """Return why a delivery waits now, for the answer to an act; None where it does not."""
     with store.read() as snapshot:
         return why(record, waiting_facts(snapshot, rules.config))
-
-
-def wait_of_destination(store: Store, rules: Rules, name: str) -> WaitReason | None:
-    """Return why a destination sends nothing until somebody acts, for the answer to an act."""
-    with store.read() as snapshot:
-        return lasting_reason(name, waiting_facts(snapshot, rules.config))
-
-
-def pause(store: Store, rules: Rules, name: str, actor: Actor = COMMAND_LINE) -> DestinationState:
-    """Let a destination wait until it is resumed. Raises NotFound."""
-
-    def work(transaction: Transaction) -> DestinationState:
-        require_destination(name, rules, transaction)
-        transaction.destinations.pause(name, "paused by an operator")
-        return transaction.destinations.all()[name]
-
-    return _act(store, _entry(Act.PAUSE, actor, name), work)
-
-
-def resume(store: Store, rules: Rules, name: str, actor: Actor = COMMAND_LINE) -> DestinationState:
-    """Let a destination go on, its breaker closed. Raises NotFound."""
-
-    def work(transaction: Transaction) -> DestinationState:
-        require_destination(name, rules, transaction)
-        transaction.destinations.resume(name)
-        return transaction.destinations.all()[name]
-
-    state = _act(store, _entry(Act.RESUME, actor, name), work)
-    store.wake()
-    return state
 
 
 def send_test(store: Store, rules: Rules, destination: str) -> str:
@@ -237,59 +193,3 @@ def _finish(transaction: Transaction, row: Any, state: State, reason: str) -> De
     transaction.operator.finish(row.id, state, reason)
     transaction.secrets.blank([row.event_id])
     return transaction.reports.delivery(row.id)
-
-
-def require_destination(name: str, rules: Rules, snapshot: Transaction) -> None:
-    """Raise NotFound, with the names there are, for a destination that never was in the configuration."""
-    known = {*rules.config.destinations, *snapshot.destinations.all()}
-    if name not in known:
-        raise no_destination(name, known)
-
-
-def no_destination(name: str, known: Collection[str]) -> NotFound:
-    """Return the error for a name that is no destination, with the one that is meant or those there are."""
-    advice = did_you_mean(name, known, there_are(known, "; there is none yet"))
-    return NotFound(f'there is no destination "{one_line(name, NAME_SHOWN)}"{advice}')
-
-
-# -- the audit ----------------------------------------------------------------------------------------
-
-
-def keep_entry(store: Store, act: Act, actor: Actor) -> None:
-    """Keep and log an act that is no work on the store; where that takes no write the log stands for it."""
-    entry = _entry(act, actor, HUB)
-    try:
-        store.write(lambda transaction: transaction.audit.add(entry))
-    except StoreError as error:
-        _log(entry, error=str(error))
-    else:
-        _log(entry)
-
-
-def _entry(act: Act, actor: Actor, subject: str, changed: int = 1) -> AuditEntry:
-    return new_entry(act, actor, datetime.now(UTC), subject, changed)
-
-
-def _act(store: Store, entry: AuditEntry, work: Callable[[Transaction], T]) -> T:
-    """Do an operator's work and keep who did it, both or neither; then log it."""
-
-    def audited(transaction: Transaction) -> T:
-        result = work(transaction)
-        transaction.audit.add(entry)
-        return result
-
-    result = store.write(audited)
-    _log(entry)
-    return result
-
-
-def _log(entry: AuditEntry, **more: str) -> None:
-    log.info(
-        "operator.acted",
-        act=entry.act.value,
-        subject=entry.subject,
-        by=entry.actor.by.value,
-        address=entry.actor.address,
-        changed=entry.changed,
-        **more,
-    )
