@@ -12,10 +12,10 @@ from hub.errors import StoreError
 from hub.health.alerts import Decision, Notice, Notification, decide
 from hub.health.assess import assess
 from hub.health.facts import Facts, notifier_facts, with_counts
-from hub.health.problem_event import headline, problem_data
+from hub.health.problem_event import Particulars, headline, problem_data
 from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules, condition_summary, holding
-from hub.model.alert import Alert
+from hub.model.alert import Alert, AlertKind
 from hub.model.finding import FindingCode
 from hub.model.routing import RoutedSend, Routing, Verdict
 from hub.store.repositories.events import RoutedEvent
@@ -47,17 +47,19 @@ class Notifier:
                     return
                 decision = decide(facts, rules.config)
                 facts = with_counts(facts, snapshot, _subjects(decision))
-                sent = _sent(decision, snapshot)
+                particulars = _particulars(decision, snapshot)
             self._log_undeliverable(decision.undeliverable)
             if set(decision.alerts) != set(facts.alerts):
-                self._owe(facts, decision, sent, rules)
+                self._owe(facts, decision, particulars, rules)
         except StoreError as error:
             log.warning("problems.not_looked_for", error=str(error))
 
-    def _owe(self, facts: Facts, decision: Decision, sent: Mapping[str, int], rules: Rules) -> None:
+    def _owe(self, facts: Facts, decision: Decision, particulars: Particulars, rules: Rules) -> None:
         """Keep the memory and owe the messages, unless another process changed the memory meanwhile."""
         owed = [
-            _owed(notification, problem_data(notification.notices, facts, self._page, sent), facts, rules)
+            _owed(
+                notification, problem_data(notification.notices, facts, self._page, particulars), facts, rules
+            )
             for notification in decision.notifications
         ]
         if not self._store.write(lambda transaction: _save(transaction, facts.alerts, decision, owed)):
@@ -95,14 +97,18 @@ def _subjects(decision: Decision) -> set[str]:
     }
 
 
-def _sent(decision: Decision, snapshot: Transaction) -> dict[str, int]:
-    """Return, by destination, the deliveries that arrived since what is over now began."""
-    return {
-        notice.alert.subject: snapshot.reports.delivered_since(notice.alert.subject, notice.began)
-        for notification in decision.notifications
-        for notice in notification.notices
+def _particulars(decision: Decision, snapshot: Transaction) -> Particulars:
+    notices = [notice for notification in decision.notifications for notice in notification.notices]
+    failing = {notice.alert.subject for notice in notices if notice.alert.kind is AlertKind.FAILING}
+    over = {
+        notice.alert.subject: notice.began
+        for notice in notices
         if notice.finding is None and notice.began is not None and notice.alert.subject
     }
+    return Particulars(
+        answers={name: snapshot.reports.last_answer(name) for name in failing},
+        sent={name: snapshot.reports.delivered_since(name, began) for name, began in over.items()},
+    )
 
 
 def _save(

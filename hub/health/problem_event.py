@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
@@ -33,18 +34,29 @@ _OVER = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Particulars:
+    """What is looked up for a notification alone, by destination.
+
+    `answers` are the starts of the last answers of those that fail, `sent` the deliveries that arrived since
+    what is over began.
+    """
+
+    answers: Mapping[str, str | None] = field(default_factory=dict)
+    sent: Mapping[str, int] = field(default_factory=dict)
+
+
 def problem_data(
-    notices: Sequence[Notice], facts: Facts, page: str, sent: Mapping[str, int] | None = None
+    notices: Sequence[Notice], facts: Facts, page: str, particulars: Particulars
 ) -> dict[str, Any]:
     """Return the data of a `hub.problem`. `page` is the status page's address; empty where it is not known.
 
-    `facts` have counted the deliveries to each destination that a notice is about; `sent` are those that
-    arrived since what is over began, by destination. Each of `findings` has the fields that the API answers;
-    beside them `last_answer` and `next_try` while a destination fails, and where it is over `over`,
-    `lasted_seconds` and `sent`.
+    `facts` have counted the deliveries to each destination that a notice is about. Each of `findings` has the
+    fields that the API answers; beside them `last_error`, `last_answer` and `next_try` while a destination
+    fails, and where it is over `over`, `lasted_seconds` and `sent`.
     """
     findings = [
-        _finding(notice, facts) if _is_open(notice) else _over(notice, facts, sent or {})
+        _finding(notice, facts, particulars) if _is_open(notice) else _over(notice, facts, particulars)
         for notice in notices
     ]
     lines = [line for notice in notices[:SHOWN] for line in _lines(notice, facts)]
@@ -73,7 +85,7 @@ def _is_open(notice: Notice) -> bool:
     return notice.finding is not None and notice.alert.since is not None
 
 
-def _finding(notice: Notice, facts: Facts) -> dict[str, Any]:
+def _finding(notice: Notice, facts: Facts, particulars: Particulars) -> dict[str, Any]:
     alert, finding = notice.alert, notice.finding
     assert finding is not None
     fields = {**vars(finding), "since": alert.since.isoformat() if alert.since else None}
@@ -81,12 +93,13 @@ def _finding(notice: Notice, facts: Facts) -> dict[str, Any]:
         fields["count"] = facts.count(State.PENDING, alert.subject)
     if finding.code is FindingCode.FAILING and facts.store is not None:
         probe_at = facts.state(alert.subject).probe_at
-        fields["last_answer"] = facts.store.last_errors.get(alert.subject)
+        fields["last_error"] = facts.store.last_errors.get(alert.subject)
+        fields["last_answer"] = particulars.answers.get(alert.subject)
         fields["next_try"] = probe_at.isoformat() if probe_at else None
     return fields
 
 
-def _over(notice: Notice, facts: Facts, sent: Mapping[str, int]) -> dict[str, Any]:
+def _over(notice: Notice, facts: Facts, particulars: Particulars) -> dict[str, Any]:
     """Return the end of a finding in the form of one."""
     alert = notice.alert
     return {
@@ -100,7 +113,7 @@ def _over(notice: Notice, facts: Facts, sent: Mapping[str, int]) -> dict[str, An
         "cure": _remaining(notice, facts),
         "over": True,
         "lasted_seconds": int((facts.now - notice.began).total_seconds()) if notice.began else None,
-        "sent": sent.get(alert.subject, 0),
+        "sent": particulars.sent.get(alert.subject, 0),
     }
 
 

@@ -114,7 +114,8 @@ _FAILING = {
     "since": "2026-06-12T00:40:00+00:00",
     "count": 82,
     "cure": "see why: hub deliveries --destination crm; the hub keeps trying",
-    "last_answer": "500 Internal Server Error",
+    "last_error": "answered 500 Internal Server Error",
+    "last_answer": "database is on fire",
     "next_try": "2026-06-12T17:13:00+00:00",
 }
 _SILENT = {
@@ -214,6 +215,8 @@ CASES = [
     ),
     Scene(type="hub.test", shape="to team", data={"destination": "team"}),
     _problem("one", _FAILING),
+    _problem("one that does not answer", {
+        **_FAILING, "last_error": "could not connect to crm.example.com:443", "last_answer": None}),
     _problem("another", _SILENT),
     _problem("several", _SILENT, _FAILING, {**_OVER, "subject": "alerts", "headline": "alerts works again"}),
     _problem("over", _OVER),

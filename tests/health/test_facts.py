@@ -57,6 +57,7 @@ def failed(store: Store, type_: str, error: str, data: Any = None) -> None:
             at=given.NOON,
             outcome="failed",
             detail=error,
+            answer=f"no: {error}",
         ),
     )
 
@@ -102,7 +103,9 @@ def test_a_last_error_is_of_the_latest_attempt_and_without_secrets(store: Store)
     open_breaker(store)
     with store.read() as snapshot:
         assert snapshot.reports.last_error("crm") == f"refused {catalog.MASK}"
+        assert snapshot.reports.last_answer("crm") == f"no: refused {catalog.MASK}"
         assert snapshot.reports.last_error("log") is None
+        assert snapshot.reports.last_answer("log") is None
 
 
 def test_a_worker_counts_only_the_destinations_that_it_has_to_know_of(store: Store) -> None:

@@ -10,7 +10,7 @@ from given_health import NOW, WELL, with_counts
 
 from hub import catalog
 from hub.health.alerts import Notice
-from hub.health.problem_event import problem_data
+from hub.health.problem_event import Particulars, problem_data
 from hub.ingest.fanout import hub_event
 from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
@@ -42,6 +42,7 @@ def test_a_message_has_the_problem_its_beginning_its_reason_and_its_cure() -> No
         [paused_notice("crm", "invalid_auth"), over],
         with_counts(counts),
         "https://hub.example.com",
+        Particulars(),
     )
 
     assert data["headline"] == "crm is paused; team works again"
@@ -63,7 +64,7 @@ def test_a_message_has_its_findings_as_the_api_has_them() -> None:
         Notice(alert=over, finding=None, began=NOW - timedelta(minutes=34)),
     ]
 
-    assert problem_data(notices, with_counts(counts), "", {"team": 82})["findings"] == [
+    assert problem_data(notices, with_counts(counts), "", Particulars(sent={"team": 82}))["findings"] == [
         {
             "code": "paused",
             "severity": "bad",
@@ -94,16 +95,21 @@ def test_a_failing_destination_has_its_last_answer_and_its_next_try() -> None:
     state = DestinationState(name="crm", failures=6, probe_at=NOW + timedelta(minutes=1))
     facts = with_counts({("crm", State.PENDING): 82})
     assert facts.store is not None
-    store = replace(facts.store, states={"crm": state}, last_errors={"crm": "500 Internal Server Error"})
+    store = replace(
+        facts.store, states={"crm": state}, last_errors={"crm": "answered 500 Internal Server Error"}
+    )
     finding = Finding(
         code=FindingCode.FAILING, severity=FindingSeverity.BAD, subject="crm", headline="crm is failing"
     )
     notice = Notice(alert=alert(AlertKind.FAILING, "crm"), finding=finding)
-    (data,) = problem_data([notice], replace(facts, store=store), "")["findings"]
+    (data,) = problem_data(
+        [notice], replace(facts, store=store), "", Particulars(answers={"crm": "on fire"})
+    )["findings"]
 
-    assert (data["count"], data["last_answer"], data["next_try"]) == (
+    assert (data["count"], data["last_error"], data["last_answer"], data["next_try"]) == (
         82,
-        "500 Internal Server Error",
+        "answered 500 Internal Server Error",
+        "on fire",
         "2026-05-04T12:01:00+00:00",
     )
 
@@ -127,12 +133,12 @@ def test_a_problem_is_read_as_people_read_it() -> None:
 
 
 def summary_of(notices: Any, facts: Any) -> Summary:
-    return catalog.summarise(hub_event(catalog.PROBLEM, problem_data(notices, facts, ""), NOW))
+    return catalog.summarise(hub_event(catalog.PROBLEM, problem_data(notices, facts, "", Particulars()), NOW))
 
 
 def test_a_message_stays_short_whatever_happens() -> None:
     notices = [paused_notice(f"crm{number}", "x" * 5000) for number in range(50)]
-    data = problem_data(notices, WELL, "https://hub.example.com")
+    data = problem_data(notices, WELL, "https://hub.example.com", Particulars())
 
     assert len(data["lines"]) <= 20
     assert data["lines"][-2:] == [
@@ -155,7 +161,7 @@ def test_a_message_about_a_source_tells_nothing_of_a_destination_of_its_name() -
     refused = Notice(alert=alert(AlertKind.TURNED_AWAY, "crm"), finding=finding)
     over = Notice(alert=alert(AlertKind.SILENT, "crm", since=None), finding=None)
     counts = {("crm", State.PENDING): 3, ("crm", State.DEAD): 2}
-    data = problem_data([refused, over], with_counts(counts), "")
+    data = problem_data([refused, over], with_counts(counts), "", Particulars())
 
     assert [(line["label"], line["text"]) for line in data["lines"]] == [
         ("Problem", headline),

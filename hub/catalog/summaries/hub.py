@@ -26,6 +26,7 @@ _END = "{headline|A problem is over}[ after {after}]"
 
 _FIELDS = {
     "Waiting": "{waiting}",
+    "Last error": "{error}",
     "Last answer": "{answer}",
     "Reason": "{reason}",
     "Next try": "{next_try}",
@@ -70,12 +71,15 @@ def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
 
 
 def _trouble(finding: Data, occurrence: Occurrence) -> dict[str, str]:
-    answer = reading.text(finding, "last_answer")
+    error, subject = reading.text(finding, "last_error"), _subject(finding)
+    answered = error.removeprefix("answered ")
     return {
+        **({"headline": f"{subject} answers {answered}"} if answered != error else {}),
         "since": "" if reading.text(finding, "code") in _DATED else _clock(finding, "since", occurrence),
         "waiting": _waiting(finding),
-        "answer": answer,
-        "reason": "" if answer else reading.text(finding, "reason"),
+        "error": "" if answered != error else error,
+        "answer": reading.text(finding, "last_answer"),
+        "reason": "" if error else reading.text(finding, "reason"),
         "next_try": _clock(finding, "next_try", occurrence),
     }
 

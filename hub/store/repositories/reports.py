@@ -276,6 +276,13 @@ class Reports(Repository):
 
         On one line and without one-time secrets; None where none of them failed.
         """
+        return self._of_last_failure(destination, attempts.c.detail)
+
+    def last_answer(self, destination: str) -> str | None:
+        """Return the start of the answer that came with the last error; None where none came."""
+        return self._of_last_failure(destination, attempts.c.answer)
+
+    def _of_last_failure(self, destination: str, column: Any) -> str | None:
         waiting = (
             select(deliveries.c.id)
             .where(
@@ -288,17 +295,17 @@ class Reports(Repository):
             .subquery()
         )
         failed = (
-            select(attempts.c.detail, deliveries.c.event_type, deliveries.c.event_id)
+            select(column.label("text"), deliveries.c.event_type, deliveries.c.event_id)
             .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
             .where(attempts.c.delivery_id.in_(select(waiting.c.id)), attempts.c.detail.is_not(None))
             .order_by(attempts.c.at.desc())
             .limit(1)
         )
         row = self._session.connection.execute(failed).first()
-        if row is None:
+        if row is None or not row.text:
             return None
         payload = self._payloads([row], 0).get(row.event_id)
-        return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.detail), ERROR_LIMIT)
+        return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.text), ERROR_LIMIT)
 
     def pending_destinations(self) -> list[str]:
         """Return the destinations that anything is pending for, with one look into an index for each."""
