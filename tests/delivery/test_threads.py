@@ -17,6 +17,9 @@ from sqlalchemy import select, update
 from working import working
 
 from hub import operator
+from hub.delivery.completion_queue import CompletionQueue
+from hub.delivery.executor import Executor
+from hub.delivery.in_flight import InFlight
 from hub.delivery.threads import Threads
 from hub.destinations.slack.options import SlackOptions
 from hub.errors import StoreUnavailable, ThreadBusy
@@ -264,6 +267,21 @@ def test_a_retry_of_what_slack_has_posts_nothing_and_of_what_it_has_not_does(sto
         taken: "Slack has it since an attempt before this one",
         lost: "replied in its thread",
     }
+
+
+def test_a_claim_that_was_taken_back_leaves_its_thread(store: Store) -> None:
+    with SlackReceiver() as receiver:
+        place = slack(receiver)
+        today = rules(place)
+        fan_out(event(), today, store)
+        (claim,) = given.claim(store, "team")
+        taken_back = InFlight()
+        executor = Executor(taken_back, CompletionQueue(), store, "")
+        executor.attempt(claim, place, today, given.NOON)
+        requests = receiver.http.received
+
+    assert requests == []
+    assert [(row.holder, row.kept) for row in rows(store)] == [(None, None)]
 
 
 def test_a_key_is_any_text_and_counts_at_its_place_alone(store: Store) -> None:
