@@ -11,6 +11,9 @@ from hub.humanize import did_you_mean, enumerated, kind_of, there_are
 from hub.model.problem import Code
 from hub.yamldoc import Path
 
+OWN_PREFIX = "x-"
+"""Names at the top of routes.yaml that begin so are the user's own, for anchors that the rest refers to."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 

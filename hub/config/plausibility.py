@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from hub.config.names import OWN_PREFIX
 from hub.config.report import Report
 from hub.config.sends import SendTarget, template_keys
 from hub.config.shape import key_names
@@ -42,7 +43,7 @@ def check_plausibility(report: Report, targets: Mapping[str, SendTarget]) -> Non
     for path, text in report.document.texts():
         if path in templates:
             _check_line_breaks(report, path, text)
-        elif path[:1] != ("version",) and not _is_condition(path):
+        elif path[:1] != ("version",) and not _is_condition(path) and not _is_own(path):
             _check_no_template(report, path, text)
         if path[:1] in (("destinations",), ("sources",)):
             _check_setting(report, path, text)
@@ -79,6 +80,11 @@ def _template_paths(report: Report, targets: Mapping[str, SendTarget]) -> Iterat
 
 def _is_condition(path: Path) -> bool:
     return path[:1] in (("routes",), ("unmatched",), ("problems",)) and "when" in path[1:]
+
+
+def _is_own(path: Path) -> bool:
+    """Return True below a name of the user's own: what it is for is known where it is referred to."""
+    return str(path[0]).startswith(OWN_PREFIX) if path else False
 
 
 def _check_no_template(report: Report, path: Path, text: str) -> None:

@@ -23,6 +23,7 @@ from pydantic import Field
 from hub import yamldoc
 from hub.config.destinations import read_defaults, read_destinations
 from hub.config.files import Files
+from hub.config.names import OWN_PREFIX
 from hub.config.plausibility import check_plausibility
 from hub.config.report import Report
 from hub.config.routes import ProblemsBlock, UnmatchedBlock, read_routes, read_send_section
@@ -120,6 +121,8 @@ def _read_top(report: Report) -> dict[str, Any]:
     _check_version(report, value)
     known = key_names(RoutesFile)
     for name in value:
+        if name.startswith(OWN_PREFIX):
+            continue
         if name not in known:
             meant = key_meant(name, known, value)
             close = f'; did you mean "{meant}"?' if meant else f"; there are {listed(known)}"

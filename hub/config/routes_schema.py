@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from hub.config.block_schemas import DRAFT_7, BlockSchemas, Schema, fill
 from hub.config.destinations import DefaultsBlock, DestinationBlock
+from hub.config.names import OWN_PREFIX
 from hub.config.routes import ProblemsBlock, RouteBlock, UnmatchedBlock
 from hub.config.routes_file import RoutesFile
 from hub.config.sends import SendBlock
@@ -34,6 +35,7 @@ def routes_schema() -> Schema:
     fill(sections, "unmatched", blocks.of(UnmatchedBlock, send=send))
     fill(sections, "problems", blocks.of(ProblemsBlock, send=send))
     title = {"$schema": DRAFT_7, "title": "routes.yaml of the hub"}
+    top["patternProperties"] = {f"^{OWN_PREFIX}": {}}
     return {**title, **top, "$defs": {**blocks.shared, **_send_definitions(blocks, destinations)}}
 
 

@@ -1,8 +1,8 @@
 """YAML text -> plain values with positions, which every message about a file needs.
 
 Plain values are what they look like: `null`, `~`, `true`, `false` and numbers as JSON writes them are typed,
-everything else (`NO`, `on`, `012`, `+49`, `22:00`, a date) is text. Tags and merge keys (`<<`) are problems,
-aliases are allowed.
+everything else (`NO`, `on`, `012`, `+49`, `22:00`, a date) is text. Aliases and merge keys (`<<`) are
+allowed, tags are problems.
 """
 
 from __future__ import annotations

@@ -37,6 +37,22 @@ class Node:
     keys: dict[str, Position] = field(default_factory=dict)
     children: dict[str | int, Node] = field(default_factory=dict)
 
+    def add(self, key: str | int, child: Node) -> None:
+        """Put a finished value into this mapping or list."""
+        self.children[key] = child
+        self.size += child.size
+        if isinstance(self.value, list):
+            self.value.append(child.value)
+        else:
+            self.value[key] = child.value
+
+    def merge(self, other: Node) -> None:
+        """Take the keys of another mapping that this one does not have, with the places where they stand."""
+        for key, child in other.children.items():
+            if key not in self.keys:
+                self.keys[str(key)] = other.keys[str(key)]
+                self.add(key, child)
+
     @property
     def position(self) -> Position:
         """The position of its first character."""

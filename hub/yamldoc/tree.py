@@ -7,7 +7,7 @@ its composer recurses.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import yaml
@@ -19,6 +19,9 @@ from hub.yamldoc.syntax import explain, explain_alias, explain_tag
 
 DEPTH_LIMIT = 50
 ALIASED_VALUES_LIMIT = 10_000
+
+MERGE = "<<\0"
+"""The name of a merge key (https://yaml.org/type/merge.html) while a mapping is read: no other has NUL."""
 
 FOREIGN_NAMES = frozenset({"on_status", "form", "query", "headers", "json"})
 """Keys below which numbers are keys: statuses, and names that an endpoint gives."""
@@ -52,7 +55,8 @@ class _OpenCollection:
     """A mapping or list whose end has not come yet.
 
     `key` is that of the mapping's next value; `expects_key` says which of both is next. `unusable` keys
-    were reported already: their values are read and dropped. `is_template` marks `{{ … }}` without quotes.
+    were reported already: their values are read and dropped. `merges` are the mappings whose keys it takes
+    once its own are known. `is_template` marks `{{ … }}` without quotes.
     """
 
     node: Node
@@ -61,6 +65,7 @@ class _OpenCollection:
     key: str = ""
     expects_key: bool = True
     unusable: bool = False
+    merges: list[Node] = field(default_factory=list)
     is_template: bool = False
 
 
@@ -193,6 +198,9 @@ class _Builder:
     def _close(self, event: Any) -> None:
         opened = self.stack.pop()
         node = opened.node
+        node.keys.pop(MERGE, None)
+        for merged in opened.merges:
+            node.merge(merged)
         if opened.is_template:
             raw = self.text[opened.start : event.end_mark.index]
             node = Node(line=node.line, column=node.column, value=raw, raw=raw)
@@ -207,22 +215,27 @@ class _Builder:
             return
         parent = self.stack[-1]
         if isinstance(parent.node.value, list):
-            self._add(parent, len(parent.node.value), node)
+            parent.node.add(len(parent.node.value), node)
         elif parent.expects_key:
             self._take_key(parent, node, plain_text)
             parent.expects_key = False
         else:
             parent.expects_key = True
-            if not parent.unusable:
-                self._add(parent, parent.key, node)
+            if parent.unusable:
+                return
+            if parent.key == MERGE:
+                self._take_merges(parent, node)
+            else:
+                parent.node.add(parent.key, node)
 
-    def _add(self, parent: _OpenCollection, key: str | int, node: Node) -> None:
-        parent.node.children[key] = node
-        parent.node.size += node.size
-        if isinstance(parent.node.value, list):
-            parent.node.value.append(node.value)
-        else:
-            parent.node.value[key] = node.value
+    def _take_merges(self, parent: _OpenCollection, node: Node) -> None:
+        """Note the mapping, or those of a list, whose keys a mapping takes; of two the first wins."""
+        for merged in node.children.values() if isinstance(node.value, list) else (node,):
+            if isinstance(merged.value, dict):
+                parent.merges.append(merged)
+            elif not merged.raw.startswith("*"):
+                message = "a merge key takes a mapping (<<: *name), or a list of them (<<: [*one, *other])"
+                self._report(merged.line, merged.column, Code.BAD_KEY, message)
 
     def _take_key(self, parent: _OpenCollection, node: Node, plain_text: str | None) -> None:
         parent.unusable = True
@@ -230,14 +243,15 @@ class _Builder:
             return
         key = self._key(node, plain_text)
         if plain_text == "<<":
-            message = 'merge keys ("<<") are not supported; write the keys out'
-            self._report(node.line, node.column, Code.BAD_KEY, message)
-        elif not isinstance(key, str):
+            key = MERGE
+        if not isinstance(key, str):
             message = f"a key must be text, not {_kind(node.value)}; put it into quotes"
             self._report(node.line, node.column, Code.BAD_KEY, message)
         elif key in parent.node.keys:
             first = parent.node.keys[key]
-            message = f'"{key}" is here a second time, the first is in line {first.line}; keep one of them'
+            advice = "name both in one list" if key == MERGE else "keep one of them"
+            name = "<<" if key == MERGE else key
+            message = f'"{name}" is here a second time, the first is in line {first.line}; {advice}'
             self._report(node.line, node.column, Code.DUPLICATE_KEY, message)
         else:
             parent.unusable = False
