@@ -218,6 +218,10 @@ CASES = [
     _problem("one that does not answer", {
         **_FAILING, "last_error": "could not connect to crm.example.com:443", "last_answer": None}),
     _problem("another", _SILENT),
+    _problem("a third", {
+        "code": "dead", "severity": "watch", "subject": "crm", "headline": "1 delivery to crm died",
+        "reason": "answered 410 Gone", "since": "2026-06-12T17:10:00+00:00", "count": 1,
+        "cure": "see why: hub deliveries --state dead --destination crm"}),
     _problem("several", _SILENT, _FAILING, {**_OVER, "subject": "alerts", "headline": "alerts works again"}),
     _problem("over", _OVER),
     _problem("all over", _OVER, {**_OVER, "subject": "alerts", "headline": "alerts works again"}),

@@ -18,13 +18,17 @@ PROBLEM = "hub.problem"
 
 _TONES = {"bad": Tone.BAD, "watch": Tone.WATCH}
 
+_LASTING = (FindingCode.FAILING, FindingCode.PAUSED)
+"""Findings whose headline goes on with since when."""
+
 _DATED = (FindingCode.REFUSED, FindingCode.UNKNOWN_PATH, FindingCode.SILENT)
-"""Findings whose headline says since when."""
+"""Findings whose headline says that by itself."""
 
 _TROUBLE = "{headline|The hub has a problem}[ since {since}]"
 _END = "{headline|A problem is over}[ after {after}]"
 
 _FIELDS = {
+    "Since": "{began}",
     "Waiting": "{waiting}",
     "Last error": "{error}",
     "Last answer": "{answer}",
@@ -73,9 +77,11 @@ def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
 def _trouble(finding: Data, occurrence: Occurrence) -> dict[str, str]:
     error, subject = reading.text(finding, "last_error"), _subject(finding)
     answered = error.removeprefix("answered ")
+    code, since = reading.text(finding, "code"), _clock(finding, "since", occurrence)
     return {
         **({"headline": f"{subject} answers {answered}"} if answered != error else {}),
-        "since": "" if reading.text(finding, "code") in _DATED else _clock(finding, "since", occurrence),
+        "since": since if code in _LASTING else "",
+        "began": "" if code in (*_LASTING, *_DATED) else since,
         "waiting": _waiting(finding),
         "error": "" if answered != error else error,
         "answer": reading.text(finding, "last_answer"),
