@@ -8,8 +8,12 @@ from typing import Any
 from hub.destinations.google_chat.markup import spans
 from hub.model.delivery import Message
 from hub.model.parts import Part, PartKind, Role, Span
+from hub.model.summary import COLOURS, Tone
 from hub.model.thread import THREAD
 from hub.templating import small_html
+
+_SOFT = f'<font color="{COLOURS[Tone.PLAIN]}">'
+"""The beginning of small print."""
 
 
 def parts(message: Message) -> Iterator[Part]:
@@ -57,7 +61,9 @@ def _widgets(widgets: Any) -> Iterator[Part]:
 
 def _widget(widget: Mapping[str, Any]) -> Iterator[Part]:
     for kind in ("textParagraph", "decoratedText"):
-        yield _rich(_mapping(widget.get(kind)).get("text"))
+        source = _mapping(widget.get(kind)).get("text")
+        is_soft = isinstance(source, str) and source.startswith(_SOFT)
+        yield _rich(source, role=Role.NOTE if is_soft else Role.BODY)
     buttons = _mappings(_mapping(widget.get("buttonList")).get("buttons"))
     yield Part(kind=PartKind.RICH, spans=tuple(_button(button) for button in buttons), role=Role.NOTE)
     yield Part(label="image", text=str(_mapping(widget.get("image")).get("imageUrl") or ""))
