@@ -5,6 +5,7 @@ import pytest
 from hub.errors import Retry
 from hub.transport.deadline import deadline_after
 from hub.transport.smtp import BLOCKED, Submission, unreached_reason
+from hub.transport.smtp_sessions import Sessions
 from hub.transport.smtp_url import parse_smtp_url
 
 LATE = "could not connect within 10 s"
@@ -35,7 +36,7 @@ def refusal(resolver):
     server = parse_smtp_url("smtp://u:p@smtp.example.com:587")
     submission = Submission(server=server, sender="a@x.test", mail=b"", utf8=False, accepted=[])
     with pytest.raises(Retry) as raised, deadline_after(2, resolver) as deadline:
-        submission.send(["b@x.test"], deadline)
+        submission.send(["b@x.test"], Sessions(server), deadline)
     return raised.value.reason
 
 
