@@ -1,7 +1,7 @@
 """`ca_cert`, `client_cert` and `client_key` of a block: files become their texts, and each is looked at.
 
-A file is read when the version of routes.yaml is loaded that names it, and kept in no database: it may be a
-key.
+A file is read when the version of routes.yaml is loaded that names it, and again once it changes. It is kept
+in no database: it may be a key.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _place(report: Report, where: Path, folder: FilePath) -> None:
         if is_written and report.is_undecided(where):
             continue
         try:
-            texts[is_written] = _checked(str(where[-1]), _text_of(text, folder)) if text else ""
+            texts[is_written] = _checked(str(where[-1]), _text_of(report, text, folder)) if text else ""
         except _Fault as fault:
             if is_written:
                 report.error(where, fault.code, f'"{where[-1]}" {fault}')
@@ -60,12 +60,14 @@ def _place(report: Report, where: Path, folder: FilePath) -> None:
     report.put(where, written=texts.get(True), value=texts.get(False))
 
 
-def _text_of(text: str, folder: FilePath) -> str:
+def _text_of(report: Report, text: str, folder: FilePath) -> str:
     """Return the PEM text that a value is, or that the file holds which it names."""
     if "-----BEGIN" in text:
         return _unfolded(text)
+    path = folder / text.strip()
+    report.files[path] = None
     try:
-        content = read_regular(folder / text.strip(), FILE_LIMIT_BYTES)
+        content = read_regular(path, FILE_LIMIT_BYTES)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "no such file").lower()
         message = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -71,12 +71,13 @@ def read_files(path: FilePath, templates: FilePath) -> Files:
     )
 
 
-def stat_files(path: FilePath, templates: FilePath) -> FileStats:
+def stat_files(path: FilePath, templates: FilePath, others: Iterable[FilePath] = ()) -> FileStats:
     """Return a value that changes with an edit of any of the user's files, without reading them."""
-    return tuple(_stat(file) for file in (path, *template_paths(templates)))
+    return tuple(stat_file(file) for file in (path, *template_paths(templates), *others))
 
 
-def _stat(path: FilePath) -> tuple[str, int, int, int]:
+def stat_file(path: FilePath) -> tuple[str, int, int, int]:
+    """Return a file's own part of `FileStats`."""
     try:
         stat = path.stat()
     except OSError:

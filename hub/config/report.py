@@ -28,7 +28,7 @@ class Report:
     defaults alone, which is what the file says in any environment. Without an environment `${` is text like
     any other. `problems` are those of the file, `tolerated` those of values, and doubts about what has the
     right shape and is surely not meant: a hub starts with them all the same. `misnamed` has the sections that
-    are there under a name that is none: what they hold is not known.
+    are there under a name that is none: what they hold is not known. `files` were read for it.
     """
 
     def __init__(self, document: Document, environment: Mapping[str, str] | None) -> None:
@@ -42,6 +42,7 @@ class Report:
         self.variables: dict[Path, Replaced] = {}
         self.faults: dict[Path, str] = {}
         self.secrets: dict[str, None] = {}
+        self.files: dict[FilePath, None] = {}
         self._places: set[Path] = set()
         if environment is not None:
             self.value, self.variables = replace_all(document.value, environment)

@@ -78,7 +78,12 @@ def parse_files(files: Files, environment: Mapping[str, str]) -> ParsedFiles:
         return ParsedFiles(config=None, document=None, problems=tuple(problems))
     report = Report(document, environment)
     config = _read_sections(report, files.version, texts)
-    config = replace(config, environment=environment, secrets=(*report.secrets, *OWN_SECRETS))
+    config = replace(
+        config,
+        environment=environment,
+        secrets=(*report.secrets, *OWN_SECRETS),
+        certificate_files=tuple(report.files),
+    )
     return ParsedFiles(
         config=config,
         document=document,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.config.report import Report
-from hub.config.synonyms import synonym
+from hub.config.synonyms import advice_on, synonym
 from hub.config.template_syntax import no_template
 from hub.humanize import closest, kind_of, listed
 from hub.model.problem import Code
@@ -223,6 +223,7 @@ def _explain(
         if len(where) == 1:
             meant = key_meant(str(where[-1]), keys, block)
             close = f'; did you mean "{meant}"?' if meant else f"; it takes {listed(keys)}"
+            close = advice_on(str(where[-1])) or close
         message = f'{noun} has no key "{where[-1]}"{close}'
         report.error(path + where, Code.UNKNOWN_KEY, message, key=True)
     else:

@@ -51,12 +51,33 @@ _MEANT: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("disable_notification", "quiet", "mute"), ("silent",)),
     **dict.fromkeys(("embed", "attachments"), ("embeds",)),
     **dict.fromkeys(("cardsV2", "cards_v2", "card"), ("cards",)),
+    **dict.fromkeys(("ca", "cafile", "ca_file", "ca_bundle", "cacert", "ca_certs", "root_ca"), ("ca_cert",)),
+    **dict.fromkeys(("cert", "cert_file", "tls_cert", "client_certificate", "certificate"), ("client_cert",)),
+    **dict.fromkeys(("key_file", "tls_key", "private_key", "client_private_key"), ("client_key",)),
+    **dict.fromkeys(("proxy_url", "http_proxy", "https_proxy", "HTTPS_PROXY"), ("proxy",)),
+    **dict.fromkeys(("ttl", "expires", "expires_in", "expire_after", "valid_for", "maxAge"), ("max_age",)),
     "event_action": ("action",),
     "custom_details": ("details",),
     "break": ("stop",),
     "room": ("channel",),
 }
 """By another tool's word: ours, the likeliest first."""
+
+
+_VERIFYING = frozenset(
+    (
+        *("verify", "verify_ssl", "verify_tls", "verify_certs", "insecure", "insecure_skip_verify"),
+        *("skip_verify", "skip_tls_verify", "tls_verify", "ssl_verify", "rejectUnauthorized"),
+    )
+)
+"""Switches of other tools that the hub does not have, whatever they are set to."""
+
+
+def advice_on(name: str) -> str:
+    """Return the end of a message about a key that there is on purpose none of; empty for any other."""
+    if name in _VERIFYING:
+        return "; certificates are always verified: an authority of your own goes under ca_cert"
+    return ""
 
 
 def synonym(name: str, keys: Collection[str]) -> str | None:

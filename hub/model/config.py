@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hub.model.destination import DestinationConfig
 from hub.model.problem import Problem
@@ -50,7 +51,7 @@ class Config:
     `version` changes with any byte of routes.yaml or a template. `templates` maps each file's path below
     the templates folder (`slack/waitlist.j2`) to its text. `environment` is all of it, by which `${NAME}`
     in conditions and messages is filled in; `secrets` are the names of those variables that stand where a
-    secret may, and that nothing shows.
+    secret may, and that nothing shows. `certificate_files` were read with it, and are no part of its version.
     """
 
     version: str
@@ -64,6 +65,7 @@ class Config:
     warnings: tuple[Problem, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     secrets: tuple[str, ...] = ()
+    certificate_files: tuple[Path, ...] = field(default=(), compare=False)
 
     @property
     def all_sends(self) -> Iterator[Send]:

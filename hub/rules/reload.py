@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from hub.config.files import Files, FileStats, read_files, stat_files, unpack
+from hub.config.files import Files, FileStats, read_files, stat_file, stat_files, unpack
 from hub.errors import ConfigError, StoreError
 from hub.health.facts import LAST_LOOK, REFUSED_EDIT, FileFacts, errors_of
 from hub.ingest.route import Rules, load_rules
@@ -128,6 +128,7 @@ class Reloader:
         self._adapt = adapt
         self._before_swap = before_swap
         self._stats: FileStats = ()
+        self._certificates = self._stat_certificates()
         self._changed_at = float("-inf")
         self._is_read = False
         self._unkept: str | None = None
@@ -151,7 +152,7 @@ class Reloader:
 
         `clock` is in seconds of any steady clock.
         """
-        stats = stat_files(*self._paths)
+        stats = self._stat()
         if stats != self._stats:
             self._stats, self._changed_at, self._is_read = stats, clock, False
         elif not self._is_read and clock - self._changed_at >= SETTLE_SECONDS:
@@ -159,6 +160,13 @@ class Reloader:
         elif clock >= self._keeps_at and (self._unkept is not None or clock >= self._sees_at):
             self._keeps_at = clock + KEEP_AGAIN_SECONDS
             self._keep_again(clock)
+
+    def _stat(self) -> FileStats:
+        return stat_files(*self._paths, self.rules().config.certificate_files)
+
+    def _stat_certificates(self) -> FileStats:
+        """Return what changes once a certificate is renewed; they are no part of a version."""
+        return tuple(map(stat_file, self.rules().config.certificate_files))
 
     def _catch_up(self) -> None:
         """Serve what was edited since the parent of this process read the files."""
@@ -211,9 +219,10 @@ class Reloader:
     def _read(self) -> None:
         try:
             files = read_files(*self._paths)
-            if stat_files(*self._paths) != self._stats:
+            if self._stat() != self._stats:
                 return
-            if files.version == self.rules().config.version:
+            has_certificates = self._certificates == self._stat_certificates()
+            if files.version == self.rules().config.version and has_certificates:
                 self._serves_already(files)
             else:
                 self._swap(files, usable_config(files, self._settings.environment))
@@ -236,6 +245,7 @@ class Reloader:
         is_first = register(self._store, files)
         self._before_swap(serving.rules)
         self._serving = serving
+        self._certificates = self._stat_certificates()
         self._keep_refusal("")
         if is_first:
             _log_problems(config.warnings)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from servers.authority import Authority
 from sqlalchemy import delete, select
 
 from hub.config.files import unpack
@@ -387,3 +389,24 @@ def test_a_process_tells_from_time_to_time_which_version_it_goes_by(world: World
     world.reloader.poll(world.clock + SEE_SECONDS)
 
     assert kept_versions(world) == [world.reloader.rules().config.version]
+
+
+def test_a_renewed_certificate_serves_without_an_edit(world: World) -> None:
+    file = world.settings.config_path.parent / "ca.pem"
+    old, new = Authority("old").cert, Authority("new").cert
+    file.write_text(old)
+    crm = "  crm: {type: http, url: https://crm.test, ca_cert: ca.pem}\nroutes:"
+    text = ROUTES.replace("NAME", "first").replace("routes:", crm).replace("[{to: log", "[crm, {to: log")
+    world.settings.config_path.write_text(text)
+    world.settle()
+    versions = [world.reloader.rules().config.version]
+    served = []
+    for renewed in (old, "broken", new):
+        file.write_text(renewed)
+        world.settle()
+        options: Any = world.reloader.rules().config.destinations["crm"].options
+        served.append((options.ca_cert, world.refused))
+        versions.append(world.reloader.rules().config.version)
+
+    assert served == [(old, []), (old, ["bad-value"]), (new, [])]
+    assert len(set(versions)) == 1
