@@ -1,7 +1,7 @@
 """Slack's words for errors -> the error of an attempt: whose fault it is, and so what follows.
 
 From https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (a status and a word) and
-https://docs.slack.dev/reference/methods/chat.postMessage (200 and `ok: false` with a word).
+https://docs.slack.dev/reference/methods/chat.postMessage and …/chat.update (200 and `ok: false` with a word).
 """
 
 from __future__ import annotations
