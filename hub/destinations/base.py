@@ -165,7 +165,7 @@ class ShownContext:
     """The facts beside a message for those who look at it, without secrets.
 
     `written` is the destination's block as routes.yaml has it, with `${NAME}` in its places; `payload` the
-    body of the event, which some messages are.
+    body of the event, which some messages are. `delivery_id` is empty where nothing is owed.
     """
 
     destination: str = ""
@@ -173,6 +173,7 @@ class ShownContext:
     event_id: str = ""
     event_type: str = ""
     payload: str = ""
+    delivery_id: str = ""
 
 
 class Destination(ABC):
@@ -181,7 +182,8 @@ class Destination(ABC):
     `type` is the name that users write. `read_by_people` decides what follows a template that fails: people
     get the built-in message with a warning, machines get nothing and the delivery is dead. `concurrency` and
     `rate_limit` are its defaults, which users may change. `escapes` are its own, besides those of
-    `hub.templating.escapes`, that it renders with: by them the values of variables are filled in.
+    `hub.templating.escapes`, that it renders with: by them the values of variables are filled in. `id_header`
+    is the header by which a message is found again on the other side: it has the delivery's id.
     """
 
     type: ClassVar[str]
@@ -189,6 +191,7 @@ class Destination(ABC):
     concurrency: ClassVar[int] = 4
     rate_limit: ClassVar[RateLimit | None] = None
     escapes: ClassVar[tuple[Escape, ...]] = ()
+    id_header: ClassVar[str] = ""
 
     Options: ClassVar[builtins.type[Block]]
     """Its own keys of a block under `destinations:`."""

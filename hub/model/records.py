@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from hub.model.delivery import Message, Outcome, State
 from hub.model.routing import Verdict
@@ -49,7 +50,8 @@ class DeliveryRecord:
     """A stored delivery. `payload` is its event's; None where it was pruned, or is too large for a list.
 
     `unset` names the variables that it waits for: then it is due at no time. `version` is that of the user's
-    files, which decided it; None where no rules did.
+    files, which decided it; None where no rules did. `send` has the fields of its send block when it became
+    owed, and `position` counts its route's blocks to the same destination.
     """
 
     id: str
@@ -58,6 +60,8 @@ class DeliveryRecord:
     route: str
     destination: str
     version: str | None = None
+    send: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    position: int = 0
     state: State
     reason: str | None
     attempts: int

@@ -15,7 +15,11 @@ from hub.terminal.printing import indented, inline
 
 
 def shown_context(
-    destination: DestinationConfig | None, event_id: str, event_type: str, payload: str
+    destination: DestinationConfig | None,
+    event_id: str,
+    event_type: str,
+    payload: str,
+    delivery_id: str = "",
 ) -> ShownContext:
     """Return the facts beside a message; `destination` is None where that is gone."""
     return ShownContext(
@@ -24,6 +28,7 @@ def shown_context(
         event_id=event_id,
         event_type=event_type,
         payload=payload,
+        delivery_id=delivery_id,
     )
 
 

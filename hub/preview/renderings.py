@@ -57,10 +57,11 @@ def render_all(
             earlier=earlier,
             routes=rules.config.routes,
         )
-        yield _rendering(routed.send, context, rules)
+        yield rendering_of(routed.send, context, rules)
 
 
-def _rendering(send: Send, context: RenderContext, rules: Rules) -> Rendering:
+def rendering_of(send: Send, context: RenderContext, rules: Rules) -> Rendering:
+    """Return the rendering of one send block to a destination that the rules have."""
     destination = rules.config.destinations[send.to]
     composer = find_destination(destination.type)
     assert composer is not None

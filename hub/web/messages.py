@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
+
 from flask import Blueprint, Response, abort, make_response, url_for
 from markupsafe import Markup
 
-from hub.catalog.redaction import Redaction
+from hub.delivery.earlier import EarlierEvents
+from hub.delivery.render import RenderContext
 from hub.destinations.base import parts_of
-from hub.model.delivery import RAW
+from hub.model.delivery import Message, State
+from hub.model.event import Event
 from hub.model.parts import Part, PartKind
-from hub.model.records import DeliveryRecord
+from hub.model.records import DeliveryRecord, EventRecord
+from hub.model.routing import Send
 from hub.preview.drawing import draw
 from hub.preview.messages import shown_context
+from hub.preview.renderings import Rendering, rendering_of
 from hub.store.store import Transaction
 from hub.strings import visible
+from hub.templating.placeholders import shown
 from hub.web import access
-from hub.web.context import context
+from hub.web.context import Context, context
 from hub.web.parameters import known_id
 
 MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 """A mail in its frame runs nothing, loads nothing and leads nowhere."""
+
+ONE_AT_A_TIME = threading.Lock()
+"""Checking and rendering take processor time, which requests of senders need more."""
 
 _FRAME = Markup('<iframe class="msg-frame" sandbox title="The mail" src="{}"></iframe>')
 
@@ -30,13 +41,27 @@ blueprint = Blueprint("messages", __name__)
 blueprint.before_request(access.require_session)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShownMessage:
+    """A delivery's message without secrets, in parts; none where there is none yet and none can be made.
+
+    `is_preview` is set where it was rendered now, by the rules that serve; `failure` says why no message, or
+    not the one of the user's own words, could be made.
+    """
+
+    parts: tuple[Part, ...] = ()
+    is_preview: bool = False
+    failure: str = ""
+
+
 @blueprint.get("/deliveries/<delivery_id>/mail")
 def mail(delivery_id: str) -> Response:
     """Answer the HTML of a mail, for a frame."""
     here = context()
     with here.store.read() as snapshot:
         record = snapshot.reports.delivery(known_id("delivery", delivery_id))
-        parts = message_parts(record, snapshot, here.redaction())
+        event = event_to_render(record, snapshot)
+    parts = shown_message(record, event, here).parts
     page = next((part.text for part in parts if part.kind is PartKind.HTML), None)
     if page is None:
         abort(404)
@@ -50,15 +75,62 @@ def drawn(record: DeliveryRecord, parts: tuple[Part, ...]) -> Markup:
     return draw(parts, lambda _: _FRAME.format(url_for("messages.mail", delivery_id=record.id)))
 
 
-def message_parts(record: DeliveryRecord, snapshot: Transaction, redaction: Redaction) -> tuple[Part, ...]:
-    """Return the parts of a delivery's message, without secrets; none before it was rendered."""
-    if not record.message:
-        return ()
-    payload = record.payload
-    if record.message.get(RAW):
-        payload = snapshot.reports.event(record.event).payload
-    own = redaction.of_event(record.type, payload)
-    destination = context().rules().config.destinations.get(record.destination)
-    body = own.text((payload or b"").decode("utf-8", "replace"))
-    facts = shown_context(destination, record.event, record.type, body)
-    return parts_of(own.anything(record.message), destination.type if destination else None, facts)
+def event_to_render(record: DeliveryRecord, snapshot: Transaction) -> EventRecord | None:
+    """Return the event of a delivery without a message; None where it has one, or the payload is gone."""
+    if record.message or record.payload is None:
+        return None
+    return snapshot.reports.event(record.event)
+
+
+def shown_message(record: DeliveryRecord, event: EventRecord | None, here: Context) -> ShownMessage:
+    """Return the message that was kept, else the one that today's files make of its event."""
+    if record.message:
+        return ShownMessage(parts=_parts(record, shown(record.message), here))
+    if event is None or record.destination not in here.rules().config.destinations:
+        return ShownMessage()
+    with ONE_AT_A_TIME:
+        rendering = _rendered_now(record, event, here)
+    own = here.redaction().of_event(record.type, record.payload)
+    return ShownMessage(
+        parts=_parts(record, rendering.message, here) if rendering.message else (),
+        is_preview=True,
+        failure=own.optional(rendering.failure) or "",
+    )
+
+
+def _rendered_now(record: DeliveryRecord, stored: EventRecord, here: Context) -> Rendering:
+    rules = here.rules()
+    event = Event(
+        id=stored.id,
+        source=stored.source,
+        message_id=stored.message_id,
+        type=stored.type,
+        payload=stored.payload or b"{}",
+        received_at=stored.received_at,
+    )
+    rendered_for = RenderContext(
+        event=event,
+        route=record.route,
+        link=f"{here.settings.public_url}/events/{event.id}" if here.settings.public_url else "",
+        timezone=rules.config.destinations[record.destination].timezone,
+        earlier=EarlierEvents(store=here.store, event=event),
+        routes=rules.config.routes,
+    )
+    return rendering_of(_send_block(record, here), rendered_for, rules)
+
+
+def _send_block(record: DeliveryRecord, here: Context) -> Send:
+    """Return the send block that a delivery is rendered from next: its own, or for a retry today's."""
+    kept = Send(to=record.destination, fields=record.send, position=record.position)
+    if record.state in (State.PENDING, State.SENDING):
+        return kept
+    sends = [s for s in here.rules().config.sends_of(record.route) if s.to == record.destination]
+    return next((send for send in sends if send.position == record.position), sends[0] if sends else kept)
+
+
+def _parts(record: DeliveryRecord, message: Message, here: Context) -> tuple[Part, ...]:
+    own = here.redaction().of_event(record.type, record.payload)
+    destination = here.rules().config.destinations.get(record.destination)
+    body = own.text((record.payload or b"").decode("utf-8", "replace"))
+    facts = shown_context(destination, record.event, record.type, body, record.id)
+    return parts_of(own.anything(message), destination.type if destination else None, facts)

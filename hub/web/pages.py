@@ -8,16 +8,20 @@ from flask import Blueprint, Response, request
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
-from hub.humanize import ago, counted, span, utc
+from hub.humanize import ago, capitalised, counted, span, utc
+from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
+from hub.model.records import DeliveryRecord
+from hub.preview.curl import curl
 from hub.preview.drawing import pretty
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
+from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
-from hub.web.messages import drawn, message_parts
+from hub.web.messages import drawn, event_to_render, shown_message
 from hub.web.overview import overview
 from hub.web.paging import page_of
 from hub.web.parameters import known_id
@@ -30,7 +34,7 @@ HISTORY = 20
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
-for _filter in (after_subject, ago, counted, span, utc):
+for _filter in (after_subject, ago, capitalised, counted, span, utc):
     blueprint.app_template_filter()(_filter)
 
 
@@ -151,15 +155,21 @@ def delivery(delivery_id: str) -> Response:
         record = snapshot.reports.delivery(known_id("delivery", delivery_id))
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id], limit=HISTORY)
-        parts = message_parts(record, snapshot, rules.redaction)
+        to_render = event_to_render(record, snapshot)
     whole = serializers.whole_delivery(record, rules, facts)
+    message = shown_message(record, to_render, here)
     return page(
         "delivery.html",
         now=facts.now,
         delivery=whole,
         decided_by=record.version,
-        drawn=drawn(record, parts),
-        message=pretty(whole["message"]) if whole["message"] else None,
+        serves=rules.config.version,
+        words=delivery_words(record, whole, facts, rules.redaction),
+        message=message,
+        command=curl(message.parts) if _is_http(record, rules) else None,
+        drawn=drawn(record, message.parts),
+        kept=pretty(whole["message"]) if whole["message"] else None,
+        attempts_open=ATTEMPTS_OPEN,
         history=history,
     )
 
@@ -212,6 +222,11 @@ def routes() -> Response:
 def page(template: str, **values: Any) -> Response:
     """Answer a page; `live` is its own path, by which it refreshes itself."""
     return render_page(template, live=access.own_path(), **values)
+
+
+def _is_http(record: DeliveryRecord, rules: Rules) -> bool:
+    config = rules.config.destinations.get(record.destination)
+    return config is not None and config.type == "http"
 
 
 def _meaning(type_: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,14 +21,11 @@ from hub.strings import visible
 from hub.web import access
 from hub.web.context import context
 from hub.web.markup import render_page
-from hub.web.messages import MAIL_POLICY
+from hub.web.messages import MAIL_POLICY, ONE_AT_A_TIME
 from hub.web.parameters import known_id
 
 LAST = "last"
 """Stands for the last event that came, where a sample is chosen."""
-
-_ONE_AT_A_TIME = threading.Lock()
-"""Checking and rendering take processor time, which requests of senders need more."""
 
 _MAIL = Markup(
     '<button class="quiet" form="mail-{0}">Show the mail</button>'
@@ -104,7 +100,7 @@ def _tried() -> TryOut:
             return TryOut(fault=f"Only {ROUTES_LIMIT_BYTES // 1024} KiB of routes can be tried here.")
         edited = replace(serving.files, content=routes), here.settings.environment
     payload = request.form.get("payload", "").replace("\r\n", "\n")
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         return try_out(
             payload,
             serving.rules,

@@ -46,7 +46,8 @@ def test_a_part_is_drawn_by_its_kind() -> None:
     assert '<div class="msg-part msg-body msg-kind-fields msg-bar msg-bad">' in drawn
     assert "<div><dt>Plan</dt><dd>Team</dd></div>" in drawn
     assert (
-        '<p class="msg-label">Body</p><pre class="msg-code">{\n  &#34;a&#34;: [\n    1\n  ]\n}</pre>' in drawn
+        '<p class="msg-label">Body</p><pre class="msg-code" tabindex="0">'
+        "{\n  &#34;a&#34;: [\n    1\n  ]\n}</pre>" in drawn
     )
 
 

@@ -306,7 +306,8 @@ def test_a_delivery_shows_what_came_back(world: World, signed_in: FlaskClient) -
     world.store.write(lambda transaction: transaction.queue.settle([settlement]))
     page = signed_in.get(f"/deliveries/{claim.id}").text
 
-    assert "<small>&lt;b&gt;moved&lt;/b&gt; away</small>" in page
+    assert "410 Gone: &#34;&lt;b&gt;moved&lt;/b&gt; away&#34;. It is not tried again by itself." in page
+    assert '<p class="answer">&lt;b&gt;moved&lt;/b&gt; away</p>' in page
 
 
 def test_an_event_says_that_what_it_matched_is_switched_off(world: World, client: FlaskClient) -> None:

@@ -36,6 +36,7 @@ class EmailDestination(Destination):
     """A mailbox or several, the same each time, or those that the send block names."""
 
     type: ClassVar[str] = "email"
+    id_header: ClassVar[str] = "Message-ID"
     Options = EmailOptions
     Send = EmailSend
 

@@ -48,6 +48,7 @@ class HttpDestination(Destination):
     """An endpoint at one URL, or below it."""
 
     type: ClassVar[str] = "http"
+    id_header: ClassVar[str] = "webhook-id"
     read_by_people: ClassVar[bool] = False
     Options = HttpOptions
     Send = HttpSend

@@ -44,7 +44,7 @@ def _headers(message: Message, context: ShownContext) -> Iterator[tuple[str, str
         yield "Content-Type", str(message["content_type"])
     yield from ((name, value) for name, value in usual.items() if name.lower() not in names)
     yield from own
-    yield "webhook-id", "(the delivery's id)"
+    yield "webhook-id", context.delivery_id or "(the delivery's id)"
     yield "webhook-timestamp", "(when it is sent)"
     if "sign_with" in context.written:
         yield "webhook-signature", "(over id, timestamp and body)"

@@ -364,6 +364,8 @@ def _delivery_record(
         route=row.route,
         destination=row.destination,
         version=row.version,
+        send=row.send,
+        position=row.position,
         state=state,
         reason=row.reason or row.degraded,
         attempts=row.attempts,
