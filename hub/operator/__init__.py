@@ -1,21 +1,40 @@
 """Acts of an operator: on deliveries and events, on destinations, and who did them."""
 
 from hub.operator.audited import keep_entry
-from hub.operator.deliveries import cancel, replay, resolve, retry, retry_all, send_test, wait_of_delivery
-from hub.operator.destinations import (
-    no_destination,
-    pause,
-    require_destination,
-    resume,
-    wait_of_destination,
+from hub.operator.batch import LARGEST, Outcome, Skipped
+from hub.operator.deliveries import (
+    RESOLVED_AS,
+    Cancel,
+    DeliveryAct,
+    Resolve,
+    Retry,
+    act_on_deliveries,
+    cancel,
+    resolve,
+    retry,
+    retry_all,
 )
+from hub.operator.destinations import no_destination, pause, require_destination, resume
+from hub.operator.events import replay, replay_events, send_test
+from hub.operator.waits import Wait, wait_of_delivery, wait_of_destination, waits_after
 
 __all__ = [
+    "LARGEST",
+    "RESOLVED_AS",
+    "Cancel",
+    "DeliveryAct",
+    "Outcome",
+    "Resolve",
+    "Retry",
+    "Skipped",
+    "Wait",
+    "act_on_deliveries",
     "cancel",
     "keep_entry",
     "no_destination",
     "pause",
     "replay",
+    "replay_events",
     "require_destination",
     "resolve",
     "resume",
@@ -24,4 +43,5 @@ __all__ = [
     "send_test",
     "wait_of_delivery",
     "wait_of_destination",
+    "waits_after",
 ]

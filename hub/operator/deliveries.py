@@ -1,29 +1,27 @@
-"""Acts on deliveries and events: retry, cancel, resolve, replay, and a test message."""
+"""Acts on deliveries: retry, cancel and resolve, on one or on many."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 from hub import catalog
-from hub.errors import Conflict
-from hub.health.facts import waiting_facts
-from hub.health.waiting import WaitReason, why
-from hub.ingest.fanout import FannedOut, hub_event
-from hub.ingest.route import Rules, match
+from hub.errors import Conflict, NotFound
+from hub.ingest.route import Rules
 from hub.model.age import too_old
 from hub.model.audit import COMMAND_LINE, Act, Actor
 from hub.model.delivery import State
 from hub.model.finding import HUB
 from hub.model.records import DeliveryRecord
-from hub.model.routing import RoutedSend, Routing, Send
-from hub.operator.audited import audited, entry_of, log_entry
-from hub.operator.destinations import no_destination
-from hub.store.repositories.events import RoutedEvent
+from hub.operator.audited import audited, entry_of
+from hub.operator.batch import LARGEST, Outcome, Skipped, batches_of, in_batches, total
+from hub.store.repositories.operator import Owed, no_delivery
+from hub.store.session import to_json
 from hub.store.store import Store, Transaction
-
-RETRY_BATCH = 500
 
 _RETRYABLE = (State.DEAD, State.CANCELLED, State.PENDING)
 _REFUSALS = {
@@ -32,20 +30,146 @@ _REFUSALS = {
     State.HELD: "it is held because it may have arrived; resolve it as delivered or as retry",
 }
 
+Row = Any
+"""A delivery's row, with its event's `has_payload` and `blanked`."""
 
-def retry(store: Store, rules: Rules, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
-    """Owe a delivery again under its id, to be rendered anew. Raises NotFound or Conflict.
 
-    It is rendered from today's send block, or from the kept one where that is gone.
+class DeliveryAct(Protocol):
+    """An act on deliveries: decided for each of them, then done to many at once."""
+
+    @property
+    def act(self) -> Act:
+        """Return the act's name in the audit."""
+
+    def decide(self, transaction: Transaction, row: Row) -> Owed | None:
+        """Return what is owed anew, where that is another message. Raises Conflict where it is not done."""
+
+    def carry_out(self, transaction: Transaction, rows: Sequence[Row], owed: Sequence[Owed | None]) -> None:
+        """Do it to deliveries that are locked and for which it was decided."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """Owe deliveries again under their ids, to be rendered anew.
+
+    They are rendered from today's send blocks, or from the kept ones where those are gone.
     """
 
+    rules: Rules
+    act: ClassVar[Act] = Act.RETRY
+
+    def decide(self, transaction: Transaction, row: Row) -> Owed | None:
+        if State(row.state) not in _RETRYABLE:
+            raise Conflict(f"it cannot be retried: {_REFUSALS[State(row.state)]}")
+        if not row.has_payload:
+            raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
+        owed = transaction.operator.owed_today(row, self.rules.config)
+        if owed.valid_until is not None:
+            event = transaction.operator.event(row.event_id)
+            if reason := too_old(event, owed.valid_until, transaction.now):
+                raise Conflict(f"it cannot be retried: {reason}")
+        if row.blanked:
+            raise Conflict("it cannot be retried: its event's one-time secrets were removed")
+        return owed
+
+    def carry_out(self, transaction: Transaction, rows: Sequence[Row], owed: Sequence[Owed | None]) -> None:
+        alike: dict[tuple[object, ...], tuple[Owed, list[str]]] = {}
+        for row, its in zip(rows, owed, strict=True):
+            if its is not None:
+                key = (to_json(dict(its.fields)), its.version, its.valid_until)
+                alike.setdefault(key, (its, []))[1].append(row.id)
+        for common, ids in alike.values():
+            transaction.operator.requeue(ids, common)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """End deliveries that are not wanted any more."""
+
+    act: ClassVar[Act] = Act.CANCEL
+
+    def decide(self, transaction: Transaction, row: Row) -> None:
+        if State(row.state) in (State.SENDING, State.DELIVERED, State.CANCELLED):
+            raise Conflict(f"it cannot be cancelled: it is {row.state}")
+
+    def carry_out(self, transaction: Transaction, rows: Sequence[Row], owed: Sequence[Owed | None]) -> None:
+        _finish(transaction, rows, State.CANCELLED, "cancelled by an operator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolve:
+    """Decide on held deliveries: `delivered` (somebody saw them) or `retry` (send the same bytes again)."""
+
+    as_: str
+    act: ClassVar[Act] = Act.RESOLVE
+
+    def decide(self, transaction: Transaction, row: Row) -> None:
+        if row.state != State.HELD:
+            raise Conflict(f"only held deliveries are resolved; it is {row.state}")
+
+    def carry_out(self, transaction: Transaction, rows: Sequence[Row], owed: Sequence[Owed | None]) -> None:
+        if self.as_ == "delivered":
+            _finish(transaction, rows, State.DELIVERED, "an operator found it delivered")
+        else:
+            transaction.operator.requeue([row.id for row in rows])
+
+
+RESOLVED_AS = ("delivered", "retry")
+
+
+# -- on one -------------------------------------------------------------------------------------------
+
+
+def retry(store: Store, rules: Rules, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
+    """Retry one delivery. Raises NotFound or Conflict."""
+    return _act_on_one(store, Retry(rules=rules), delivery_id, actor)
+
+
+def cancel(store: Store, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
+    """Cancel one delivery. Raises NotFound or Conflict."""
+    return _act_on_one(store, Cancel(), delivery_id, actor)
+
+
+def resolve(store: Store, delivery_id: str, as_: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
+    """Resolve one delivery. Raises NotFound or Conflict."""
+    if as_ not in RESOLVED_AS:
+        raise Conflict("say as=delivered or as=retry")
+    return _act_on_one(store, Resolve(as_=as_), delivery_id, actor)
+
+
+def _act_on_one(store: Store, act: DeliveryAct, delivery_id: str, actor: Actor) -> DeliveryRecord:
     def work(transaction: Transaction) -> DeliveryRecord:
-        _retry(transaction, rules, delivery_id)
+        row = transaction.operator.lock(delivery_id)
+        act.carry_out(transaction, [row], [act.decide(transaction, row)])
         return transaction.reports.delivery(delivery_id)
 
-    record = audited(store, entry_of(Act.RETRY, actor, delivery_id), work)
+    record = audited(store, entry_of(act.act, actor, delivery_id), work)
     store.wake()
     return record
+
+
+# -- on many ------------------------------------------------------------------------------------------
+
+
+def act_on_deliveries(
+    store: Store,
+    act: DeliveryAct,
+    ids: Collection[str],
+    actor: Actor = COMMAND_LINE,
+    *,
+    state: State | None = None,
+    subject: str = HUB,
+    is_dry_run: bool = False,
+) -> Outcome:
+    """Do an act to deliveries, and say of the others why not. A dry run changes nothing.
+
+    With a `state` it is done to those alone that are still in it. `subject` is that of the entry in the
+    audit, which is also found by each delivery that it was done to, and by their destinations.
+    """
+    if is_dry_run:
+        return total(_would_do(store, act, state, batch) for batch in batches_of(ids))
+    entry = entry_of(act.act, actor, subject)
+    return in_batches(store, lambda batch: partial(_do, act, state, batch), batches_of(ids), entry)
 
 
 def retry_all(
@@ -60,136 +184,73 @@ def retry_all(
     """Retry every delivery in a state and return their number. Raises Conflict for other states."""
     if state not in (State.DEAD, State.CANCELLED):
         raise Conflict("only dead or cancelled deliveries can be retried together")
+    act = Retry(rules=rules)
     entry = entry_of(Act.RETRY, actor, destination or HUB)
-
-    def work(transaction: Transaction) -> tuple[int, str | None]:
-        ids = transaction.operator.delivery_ids(state, destination, since, after, RETRY_BATCH)
-        retried = 0
-        for delivery_id in ids:
-            try:
-                _retry(transaction, rules, delivery_id)
-                retried += 1
-            except Conflict:
-                continue
-        if retried:
-            transaction.audit.add(replace(entry, changed=retried))
-        return retried, ids[-1] if ids else None
-
-    total = 0
-    after = ""
+    count, after = 0, ""
     while True:
-        retried, last = store.write(work)
-        total += retried
-        if last is None:
-            break
-        after = last
-    store.wake()
-    if total:
-        log_entry(replace(entry, changed=total))
-    return total
+        with store.read() as snapshot:
+            ids = snapshot.operator.delivery_ids(state, destination, since, after, LARGEST)
+        if not ids:
+            return count
+        outcome = in_batches(store, lambda batch: partial(_do, act, state, batch), batches_of(ids), entry)
+        count += len(outcome.changed)
+        after = ids[-1]
 
 
-def cancel(store: Store, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
-    """End a delivery that is not wanted any more. Raises NotFound or Conflict."""
-
-    def work(transaction: Transaction) -> DeliveryRecord:
-        row = transaction.operator.lock(delivery_id)
-        if State(row.state) in (State.SENDING, State.DELIVERED, State.CANCELLED):
-            raise Conflict(f"it cannot be cancelled: it is {row.state}")
-        return _finish(transaction, row, State.CANCELLED, "cancelled by an operator")
-
-    return audited(store, entry_of(Act.CANCEL, actor, delivery_id), work)
-
-
-def resolve(store: Store, delivery_id: str, as_: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
-    """Decide on a held delivery: `delivered` (somebody saw it) or `retry` (send the same bytes again)."""
-    if as_ not in ("delivered", "retry"):
-        raise Conflict("say as=delivered or as=retry")
-
-    def work(transaction: Transaction) -> DeliveryRecord:
-        row = transaction.operator.lock(delivery_id)
-        if row.state != State.HELD:
-            raise Conflict(f"only held deliveries are resolved; it is {row.state}")
-        if as_ == "delivered":
-            return _finish(transaction, row, State.DELIVERED, "an operator found it delivered")
-        transaction.operator.requeue(delivery_id)
-        return transaction.reports.delivery(delivery_id)
-
-    record = audited(store, entry_of(Act.RESOLVE, actor, delivery_id), work)
-    store.wake()
-    return record
-
-
-def replay(
-    event_id: str,
-    rules: Rules,
-    store: Store,
-    actor: Actor = COMMAND_LINE,
-) -> FannedOut:
-    """Route a kept event again by today's rules: new deliveries beside the old ones.
-
-    Raises NotFound, or Conflict where its payload is pruned or blanked.
-    """
+def _would_do(store: Store, act: DeliveryAct, state: State | None, ids: Sequence[str]) -> Outcome:
     with store.read() as snapshot:
-        event = snapshot.events.to_replay(event_id)
-    routing = match(rules, event)
-
-    def work(transaction: Transaction) -> FannedOut:
-        transaction.events.to_replay(event_id)
-        transaction.events.set_verdicts(event_id, routing)
-        owed = transaction.events.add_deliveries(event, routing)
-        return FannedOut(event_id=event_id, duplicate=False, routes=routing.routes, deliveries=owed)
-
-    fanned_out = audited(store, entry_of(Act.REPLAY, actor, event_id, changed=len(routing.sends)), work)
-    store.wake()
-    return fanned_out
+        rows = snapshot.operator.rows(ids, locks=False)
+        decided, skipped = _decide(act, state, ids, rows, snapshot)
+        return replace(_outcome([row for row, _ in decided], skipped), examples={})
 
 
-def wait_of_delivery(store: Store, rules: Rules, record: DeliveryRecord) -> WaitReason | None:
-    """Return why a delivery waits now, for the answer to an act; None where it does not."""
-    with store.read() as snapshot:
-        return why(record, waiting_facts(snapshot, rules.config))
+def _do(act: DeliveryAct, state: State | None, ids: Sequence[str], transaction: Transaction) -> Outcome:
+    rows = transaction.operator.rows(ids, locks=True)
+    decided, skipped = _decide(act, state, ids, rows, transaction)
+    changed = [row for row, _ in decided]
+    if changed:
+        act.carry_out(transaction, changed, [owed for _, owed in decided])
+    return _outcome(changed, skipped)
 
 
-def send_test(store: Store, rules: Rules, destination: str) -> str:
-    """Owe one marked message to a destination, through the real way, and return the delivery's id.
-
-    Raises NotFound for a name that is not configured.
-    """
-    if destination not in rules.config.destinations:
-        raise no_destination(destination, rules.config.destinations)
-    data = {"destination": destination, "message": "If you can read this, the hub reaches you."}
-    event = hub_event(catalog.TEST, data, datetime.now(UTC))
-    max_age = rules.config.destinations[destination].max_age_seconds
-    send = Send(to=destination, max_age_seconds=max_age)
-    routing = Routing(sends=(RoutedSend(route="send-test", send=send),))
-
-    def work(transaction: Transaction) -> str:
-        transaction.events.insert([RoutedEvent(event=event, routing=routing)])
-        return transaction.reports.deliveries(event=event.id)[0].id
-
-    delivery_id = store.write(work)
-    store.wake()
-    return delivery_id
+def _decide(
+    act: DeliveryAct,
+    state: State | None,
+    ids: Sequence[str],
+    rows: Mapping[str, Row],
+    transaction: Transaction,
+) -> tuple[list[tuple[Row, Owed | None]], list[Skipped]]:
+    """Return those that the act is to be done to, each with what it is owed, and those that are refused."""
+    decided: list[tuple[Row, Owed | None]] = []
+    skipped: list[Skipped] = []
+    for delivery_id in ids:
+        try:
+            row = _still(rows.get(delivery_id), delivery_id, state)
+            decided.append((row, act.decide(transaction, row)))
+        except (NotFound, Conflict) as refusal:
+            skipped.append(Skipped(id=delivery_id, why=str(refusal)))
+    return decided, skipped
 
 
-def _retry(transaction: Transaction, rules: Rules, delivery_id: str) -> None:
-    row = transaction.operator.lock(delivery_id)
-    if State(row.state) not in _RETRYABLE:
-        raise Conflict(f"it cannot be retried: {_REFUSALS[State(row.state)]}")
-    if not row.has_payload:
-        raise Conflict("it cannot be retried: its payload was pruned (HUB_RETENTION)")
-    owed = transaction.operator.owed_today(row, rules.config)
-    if owed.valid_until is not None:
-        event = transaction.operator.event(row.event_id)
-        if reason := too_old(event, owed.valid_until, transaction.session.now):
-            raise Conflict(f"it cannot be retried: {reason}")
-    if row.blanked:
-        raise Conflict("it cannot be retried: its event's one-time secrets were removed")
-    transaction.operator.requeue(delivery_id, owed)
+def _outcome(changed: Sequence[Row], skipped: Sequence[Skipped]) -> Outcome:
+    return Outcome(
+        changed=tuple(row.id for row in changed),
+        skipped=tuple(skipped),
+        deliveries=Counter(row.destination for row in changed),
+        examples={row.destination: row.id for row in changed},
+    )
 
 
-def _finish(transaction: Transaction, row: Any, state: State, reason: str) -> DeliveryRecord:
-    transaction.operator.finish(row.id, state, reason)
-    transaction.secrets.blank([row.event_id])
-    return transaction.reports.delivery(row.id)
+def _still(row: Row | None, delivery_id: str, state: State | None) -> Row:
+    """Return the row; raises NotFound where there is none, Conflict where its state is another by now."""
+    if row is None:
+        raise NotFound(no_delivery(delivery_id))
+    if state is not None and row.state != state:
+        raise Conflict(f"it was {state} and is {row.state} by now")
+    return row
+
+
+def _finish(transaction: Transaction, rows: Sequence[Row], state: State, reason: str) -> None:
+    transaction.operator.finish([row.id for row in rows], state, reason)
+    # Most types hold no one-time secret: their events are not looked at one by one.
+    transaction.secrets.blank({row.event_id for row in rows if catalog.has_secrets(row.event_type)})

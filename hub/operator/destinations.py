@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hub.errors import NotFound
-from hub.health.facts import waiting_facts
-from hub.health.waiting import WaitReason, lasting_reason
 from hub.humanize import did_you_mean, there_are
 from hub.ingest.route import Rules
 from hub.model.audit import COMMAND_LINE, Act, Actor
@@ -41,12 +39,6 @@ def resume(store: Store, rules: Rules, name: str, actor: Actor = COMMAND_LINE) -
     state = audited(store, entry_of(Act.RESUME, actor, name), work)
     store.wake()
     return state
-
-
-def wait_of_destination(store: Store, rules: Rules, name: str) -> WaitReason | None:
-    """Return why a destination sends nothing until somebody acts, for the answer to an act."""
-    with store.read() as snapshot:
-        return lasting_reason(name, waiting_facts(snapshot, rules.config))
 
 
 def require_destination(name: str, rules: Rules, snapshot: Transaction) -> None:

@@ -23,6 +23,7 @@ from hub.store.tables import (
     alerts,
     attempts,
     audit,
+    audit_subjects,
     counters,
     deliveries,
     destinations,
@@ -45,7 +46,7 @@ _BATCH_BYTES = 8 * 1024 * 1024
 VERSIONS_AT_ONCE = 10
 """A version of the user's files may have 4 MiB."""
 
-LARGE = (events, deliveries, attempts, threads, audit, versions)
+LARGE = (events, deliveries, attempts, threads, audit, audit_subjects, versions)
 SMALL = (destinations, sources, refusals, counters, alerts, settings)
 """All tables but `workers` and `wrong_keys`, which have what is true of the source for a minute."""
 

@@ -51,10 +51,11 @@ def event(event_id: str) -> Response:
 
 @blueprint.post("/events/<event_id>/replay")
 def replay(event_id: str) -> Response:
-    """Route an event again by today's rules."""
-    parameters.only()
+    """Route an event again by today's rules, to the destinations that are named, or to all of them."""
+    parameters.only("destination")
     here = context()
-    replayed = operator.replay(known_id("event", event_id), here.rules(), here.store, access.actor())
+    names = parameters.several("destination")
+    replayed = operator.replay(known_id("event", event_id), here.rules(), here.store, access.actor(), names)
     return jsonify(event=replayed.event_id, routes=list(replayed.routes), deliveries=replayed.deliveries)
 
 

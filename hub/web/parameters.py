@@ -38,6 +38,14 @@ def text(name: str) -> str | None:
     return value
 
 
+def several(name: str) -> tuple[str, ...]:
+    """Return the values of a parameter that may be given more than once; the empty ones are left out."""
+    values = tuple(filter(None, request.args.getlist(name)))
+    if not all(len(value) <= 300 and value.isprintable() for value in values):
+        raise BadParameter(f"{name} must be at most 300 printable characters")
+    return values
+
+
 def limit() -> int:
     """Return the number of items of a page; one past the largest is cut."""
     value = text("limit")

@@ -23,6 +23,7 @@ from hub.model.finding import Finding
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
+from hub.operator import Wait
 from hub.templating.placeholders import shown
 from hub.web.context import Health
 from hub.web.event_words import EventWords, words_of_delivery
@@ -170,6 +171,15 @@ def _wait(reason: WaitReason | None, redaction: Redaction) -> Fields | None:
     if reason is None:
         return None
     return {"code": reason.code.value, "text": redaction.own_text(reason.text), "until": reason.until}
+
+
+def wait_after_act(wait: Wait, redaction: Redaction) -> Fields:
+    """Return what an act owed to a destination and waits, with why."""
+    return {
+        "destination": wait.destination,
+        "deliveries": wait.count,
+        "why": _wait(wait.reason, redaction),
+    }
 
 
 def _attempt(record: AttemptRecord, redaction: Redaction) -> Fields:

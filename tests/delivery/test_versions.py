@@ -181,7 +181,7 @@ def test_a_version_that_is_not_in_the_store_yet_is_waited_for(store: Store, to: 
             waiting = until_settled(store, State.PENDING, "it is not in the database")
             register(store, version)
             with store.transaction() as transaction:
-                transaction.operator.requeue(waiting.id)
+                transaction.operator.requeue([waiting.id])
             delivered = until_settled(store, State.DELIVERED)
 
     assert (waiting.attempts, waiting.message) == (0, None)

@@ -100,7 +100,7 @@ def test_a_resent_event_revives_its_dead_deliveries_alone(store: Store) -> None:
     with store.read() as snapshot:
         dead, delivered = (record.id for record in snapshot.reports.deliveries(event=event.id))
     settle_as(store, State.DEAD, reason="refused", tries=4)
-    store.write(lambda t: t.operator.finish(delivered, State.DELIVERED, "seen"))
+    store.write(lambda t: t.operator.finish([delivered], State.DELIVERED, "seen"))
     result = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as snapshot:
         revived, untouched = snapshot.reports.delivery(dead), snapshot.reports.delivery(delivered)
@@ -235,7 +235,7 @@ def deliver_with(store: Store, event: Event, message: dict[str, object], rules: 
 def finish(store: Store, delivery_id: str, state: State) -> None:
     def work(transaction: object) -> None:
         event_id = transaction.operator.lock(delivery_id).event_id  # type: ignore[attr-defined]
-        transaction.operator.finish(delivery_id, state, "done")  # type: ignore[attr-defined]
+        transaction.operator.finish([delivery_id], state, "done")  # type: ignore[attr-defined]
         transaction.secrets.blank([event_id])  # type: ignore[attr-defined]
 
     store.write(work)

@@ -123,7 +123,7 @@ def test_retry_needs_the_payload(store: Store, values: dict[str, Any], why: str)
 
 
 def test_retry_all_takes_every_delivery_of_a_state(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.operator.deliveries.RETRY_BATCH", 3)
+    monkeypatch.setattr("hub.operator.deliveries.LARGEST", 3)
     for _ in range(7):
         owe(store, state=State.DEAD)
     held_id = owe(store, state=State.HELD)

@@ -12,7 +12,7 @@ from hub.model.audit import COMMAND_LINE, Act, Actor, AuditEntry, By, new_entry
 from hub.store.repositories.audit import REFUSED_KEPT
 from hub.store.repositories.retention import Prunable
 from hub.store.store import Store
-from hub.store.tables import wrong_keys
+from hub.store.tables import audit_subjects, wrong_keys
 
 SOMEBODY = Actor(by=By.SESSION, address="192.0.2.1")
 NOW = given.NOON
@@ -52,6 +52,20 @@ def test_an_act_in_several_transactions_is_one_entry(store: Store) -> None:
     keep(store, act)
 
     assert [one.changed for one in kept(store)] == [1000]
+
+
+def test_an_act_on_many_is_found_by_each_of_them_and_pruned_with_them(store: Store) -> None:
+    act = new_entry(Act.RETRY, SOMEBODY, NOW, changed=2)
+    store.write(lambda transaction: transaction.audit.add(act, ["dlv_1", "dlv_2"]))
+    store.write(lambda transaction: transaction.audit.add(act, ["dlv_2", "dlv_3"]))
+
+    assert [kept(store, subjects=[name])[0].changed for name in ("hub", "dlv_1", "dlv_2", "dlv_3")] == [4] * 4
+    assert kept(store, subjects=["dlv_1"], act=Act.CANCEL) == []
+    later = NOW + timedelta(days=90)
+    store.write(lambda transaction: transaction.retention.prune(Prunable.AUDIT, later, 10))
+    with store.read() as snapshot:
+        rows = snapshot.session.connection.execute(select(func.count()).select_from(audit_subjects))
+        assert rows.scalar_one() == 0
 
 
 def test_refused_keys_of_one_address_are_one_entry_for_an_hour(store: Store) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from hub.model.audit import Act, Actor, AuditEntry, By, new_entry
 from hub.model.event import first_id
 from hub.store.session import Repository
-from hub.store.tables import audit
+from hub.store.tables import audit, audit_subjects
 
 COLLAPSED_FOR = timedelta(hours=1)
 """So long one entry stands for all that is refused to one address."""
@@ -28,8 +28,11 @@ _IS_REFUSED = audit.c.act == Act.REFUSED.value
 class Audit(Repository):
     """Entries, newest first."""
 
-    def add(self, entry: AuditEntry) -> None:
-        """Keep an entry; where its id is known, what it changed is added to that."""
+    def add(self, entry: AuditEntry, subjects: Collection[str] = ()) -> None:
+        """Keep an entry; where its id is known, what it changed is added to that.
+
+        It is found by its own subject, and by each of `subjects`: those that an act on many was done to.
+        """
         row = {
             "id": entry.id,
             "at": entry.at,
@@ -40,6 +43,9 @@ class Audit(Repository):
             "changed": entry.changed,
         }
         self._session.upsert(audit, row, changes={"changed": audit.c.changed + entry.changed})
+        self._session.insert_missing(
+            audit_subjects, [{"subject": subject, "audit_id": entry.id} for subject in subjects]
+        )
 
     def add_refused(self, actor: Actor, count: int) -> None:
         """Count keys that were refused, in the entry that their address has had for an hour at most."""
@@ -66,7 +72,9 @@ class Audit(Repository):
         """Return entries; those about the subjects alone, where any are named."""
         statement = select(audit)
         if subjects:
-            statement = statement.where(audit.c.subject.in_(subjects))
+            own = select(audit.c.id).where(audit.c.subject.in_(subjects))
+            of_many = select(audit_subjects.c.audit_id).where(audit_subjects.c.subject.in_(subjects))
+            statement = statement.where(audit.c.id.in_(own.union(of_many)))
         if act:
             statement = statement.where(audit.c.act == act)
         if before:

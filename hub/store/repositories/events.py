@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -158,6 +158,12 @@ class Events(Repository):
             )
         )
         return revived.rowcount
+
+    def replayable(self, event_ids: Collection[str]) -> set[str]:
+        """Return those of these ids whose events `to_replay` would return."""
+        is_whole = (events.c.payload.is_not(None), ~events.c.blanked)
+        statement = select(events.c.id).where(events.c.id.in_(event_ids), *is_whole)
+        return set(self._session.connection.execute(statement).scalars())
 
     def to_replay(self, event_id: str) -> Event:
         """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,21 +28,30 @@ class Owed:
 
 
 class Operator(Repository):
-    """Changes of single deliveries."""
+    """Changes of deliveries, of one or many in few statements."""
 
     def lock(self, delivery_id: str) -> Any:
-        """Lock a delivery; return its row, with its event's `has_payload` and `blanked`. Raises NotFound."""
+        """Lock a delivery; return its row, as `rows` does. Raises NotFound."""
+        rows = self.rows([delivery_id], locks=True)
+        if not rows:
+            raise NotFound(no_delivery(delivery_id))
+        return rows[delivery_id]
+
+    def rows(self, ids: Collection[str], *, locks: bool) -> dict[str, Any]:
+        """Return the rows of those deliveries that are there, without their messages, by id.
+
+        Each has its event's `has_payload` and `blanked`. They are locked in the order of their ids.
+        """
+        columns = [column for column in deliveries.c if column is not deliveries.c.message]
         statement = (
-            select(deliveries, events.c.payload.is_not(None).label("has_payload"), events.c.blanked)
+            select(*columns, events.c.payload.is_not(None).label("has_payload"), events.c.blanked)
             .join(events, events.c.id == deliveries.c.event_id)
-            .where(deliveries.c.id == delivery_id)
+            .where(deliveries.c.id.in_(ids))
+            .order_by(deliveries.c.id)
         )
-        if self._session.is_remote:
+        if locks and self._session.is_remote:
             statement = statement.with_for_update(of=deliveries)
-        row = self._session.connection.execute(statement).first()
-        if row is None:
-            raise NotFound(f"there is no delivery {delivery_id}")
-        return row
+        return {row.id: row for row in self._session.connection.execute(statement)}
 
     def event(self, event_id: str) -> Event:
         """Return a kept event; its payload may be blanked."""
@@ -61,10 +70,10 @@ class Operator(Repository):
             until = valid_until(self.event(row.event_id), send.max_age_seconds)
         return Owed(fields=send.fields, version=config.version, valid_until=until)
 
-    def requeue(self, delivery_id: str, owed: Owed | None = None) -> None:
-        """Owe a delivery anew: due now, its schedule begun again, with the same message.
+    def requeue(self, ids: Collection[str], owed: Owed | None = None) -> None:
+        """Owe deliveries anew: due now, their schedule begun again, with the same message.
 
-        With `owed` its message is rendered again, from that.
+        With `owed` their messages are rendered again, from that.
         """
         now = self._session.now
         values: dict[str, Any] = {
@@ -79,15 +88,13 @@ class Operator(Repository):
             values |= {"send": dict(owed.fields), "version": owed.version, "valid_until": owed.valid_until}
             values |= {"message": None, "degraded": None, "finished_at": None}
             values |= {"rendering": deliveries.c.rendering + 1}
-        self._session.connection.execute(
-            update(deliveries).where(deliveries.c.id == delivery_id).values(values)
-        )
+        self._session.connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(values))
 
-    def finish(self, delivery_id: str, state: State, reason: str) -> None:
-        """End a delivery that no worker is sending."""
+    def finish(self, ids: Collection[str], state: State, reason: str) -> None:
+        """End deliveries that no worker is sending."""
         self._session.connection.execute(
             update(deliveries)
-            .where(deliveries.c.id == delivery_id)
+            .where(deliveries.c.id.in_(ids))
             .values(
                 state=state,
                 reason=reason,
@@ -109,3 +116,8 @@ class Operator(Repository):
         return list(
             self._session.connection.execute(statement.order_by(deliveries.c.id).limit(limit)).scalars()
         )
+
+
+def no_delivery(delivery_id: str) -> str:
+    """Return the words about an id that no delivery has."""
+    return f"there is no delivery {delivery_id}"

@@ -12,7 +12,18 @@ from sqlalchemy import and_, delete, func, select, update
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.store.session import Repository
-from hub.store.tables import attempts, audit, counters, deliveries, events, is_in, refusals, threads, versions
+from hub.store.tables import (
+    attempts,
+    audit,
+    audit_subjects,
+    counters,
+    deliveries,
+    events,
+    is_in,
+    refusals,
+    threads,
+    versions,
+)
 
 DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
 """The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
@@ -203,6 +214,7 @@ class Retention(Repository):
         old = select(audit.c.id).where(audit.c.id < first_id("aud", before)).order_by(audit.c.id).limit(limit)
         ids = self._session.connection.execute(self._session.locking(old, skips=True)).scalars().all()
         if ids:
+            self._session.connection.execute(delete(audit_subjects).where(audit_subjects.c.audit_id.in_(ids)))
             self._session.connection.execute(delete(audit).where(audit.c.id.in_(ids)))
         return len(ids)
 

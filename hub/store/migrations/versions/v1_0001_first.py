@@ -201,6 +201,12 @@ def _audit() -> None:
     op.create_index("ix_audit_subject", "audit", ["subject", "id"])
     _partial("ix_audit_refused", "audit", "act = 'refused'", "id")
     op.create_table(
+        "audit_subjects",
+        sa.Column("subject", sa.Text(), primary_key=True),
+        sa.Column("audit_id", sa.String(40), primary_key=True),
+    )
+    op.create_index("ix_audit_subjects_audit_id", "audit_subjects", ["audit_id"])
+    op.create_table(
         "wrong_keys",
         sa.Column("address", sa.Text(), primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
