@@ -177,6 +177,7 @@ def test_an_event_tells_why_a_route_did_not_take_it(world: World, client: FlaskC
             "condition": "data.status == 'accepted'",
             "value": 'data.status is "pending"',
             "unowed": None,
+            "sends": [],
         }
     ]
     assert event["version"] == world.config.version
