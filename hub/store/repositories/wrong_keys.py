@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, case, delete, func, literal, select
 
+from hub.store.column_types import Time
 from hub.store.repositories.audit import OTHERS
 from hub.store.session import Repository
-from hub.store.tables import Time, wrong_keys
+from hub.store.tables import wrong_keys
 
 WINDOW = timedelta(minutes=1)
 
