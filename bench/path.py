@@ -130,7 +130,7 @@ def _wait_until_delivered(store: Store, count: int) -> None:
             raise TimeoutError(f"only {delivered} of {count} events were delivered")
         time.sleep(0.01)
         with store.read() as transaction:
-            delivered = transaction.reports.stats().deliveries.get(("team", State.DELIVERED), 0)
+            delivered = transaction.numbers.stats().deliveries.get(("team", State.DELIVERED), 0)
 
 
 def _wait_until_quiet(calls: Sequence[object]) -> None:

@@ -40,9 +40,9 @@ def test_what_was_delivered_by_sql_balances(store: Store, backlog: Backlog) -> N
     backlog.deliver(5, "to0")
     backlog.owe(3, "to0")
     with store.read() as snapshot:
-        stats = snapshot.reports.stats()
+        stats = snapshot.numbers.stats()
         attempts = snapshot.metrics.attempts_by_outcome()
-        newest = snapshot.reports.deliveries(limit=8)
+        newest = snapshot.delivery_list.records(limit=8)
 
     assert stats.deliveries == {("to0", "delivered"): 5, ("to0", "pending"): 3}
     assert attempts == {("to0", "delivered"): 5}

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import click
 
 from hub.client.api import RemoteHub, api_options, open_api
+from hub.client.filters import filter_options
 from hub.client.listing import list_deliveries
 from hub.humanize import ago
-from hub.model.delivery import State
 from hub.strings import shortened
 from hub.terminal.printing import indented, inline, parse_time, say, say_json
 from hub.terminal.table import table, terminal_width
@@ -30,22 +30,14 @@ _COLOURS = {"delivered": "green", "dead": "red", "held": "yellow", "sending": "c
 
 @click.command()
 @click.argument("delivery_id", metavar="[ID]", required=False)
-@click.option(
-    "--state", type=click.Choice([state.value for state in State]), help="Only those in this state."
-)
-@click.option("--destination", metavar="NAME", help="Only those to this destination.")
+@filter_options
 @click.option("--event", metavar="ID", help="Only those of this event.")
-@click.option(
-    "--degraded", is_flag=True, help="Only those that went out in another form than their route has."
-)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @api_options
 def command(
     delivery_id: str | None,
-    state: str | None,
-    destination: str | None,
+    filters: dict[str, str | None],
     event: str | None,
-    degraded: bool,
     limit: int,
     hub: RemoteHub | None,
     as_json: bool,
@@ -55,8 +47,7 @@ def command(
         if delivery_id is not None:
             shown = api.call("GET", f"/api/deliveries/{quote(delivery_id, safe='')}")
         else:
-            filters = {"state": state, "destination": destination, "event": event}
-            shown = list_deliveries(api, limit, **filters, degraded="true" if degraded else None)
+            shown = list_deliveries(api, limit, **filters, event=event)
     if as_json:
         say_json(shown)
         return
@@ -72,7 +63,7 @@ def _table(page: dict[str, Any], now: datetime) -> Iterator[str]:
     headings = ("ID", "STATE", "DESTINATION", "WHAT HAPPENED", "ATTEMPTS", "CREATED", "REASON")
     yield from table(headings, (_row(item, now) for item in page["items"]), terminal_width())
     if page["next"]:
-        yield f"there are more than these {len(page['items'])}: --limit shows more, --state fewer"
+        yield f"there are more than these {len(page['items'])}: --limit shows more, --state or --since fewer"
 
 
 def _row(item: dict[str, Any], now: datetime) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def _outcome(store: Store, delivery_id: str, config: Config) -> str | None:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         with store.read() as snapshot:
-            delivery = snapshot.reports.delivery(delivery_id)
+            delivery = snapshot.delivery_list.record(delivery_id)
             facts = waiting_facts(snapshot, config)
         if delivery.state is State.DELIVERED:
             return None

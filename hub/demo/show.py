@@ -108,7 +108,11 @@ class Show:
         deliveries = self._settled(event.event_id, store)
         if not deliveries:
             with store.read() as transaction:
-                say(_line(_NOTHING, "", "", _why_nothing(transaction.reports.event(event.event_id).verdicts)))
+                say(
+                    _line(
+                        _NOTHING, "", "", _why_nothing(transaction.event_list.record(event.event_id).verdicts)
+                    )
+                )
         results = []
         for delivery in deliveries:
             if missing := self._config.destinations[delivery.destination].missing:
@@ -123,7 +127,7 @@ class Show:
         """Return the deliveries of an event in the order of the file, once no worker will touch them."""
         while True:
             with store.read() as transaction:
-                deliveries = transaction.reports.deliveries(event=event_id, limit=500)
+                deliveries = transaction.delivery_list.records(event=event_id, limit=500)
             unsettled = [
                 delivery
                 for delivery in deliveries

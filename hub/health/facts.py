@@ -154,7 +154,7 @@ def errors_of(problems: Collection[Problem]) -> tuple[str, ...]:
 
 def waiting_facts(snapshot: Transaction, config: Config) -> Facts:
     """Look up the little that says why deliveries wait, and whether a worker runs. Raises StoreError."""
-    counts = {(name, State.SENDING): count for name, count in snapshot.reports.in_flight().items()}
+    counts = {(name, State.SENDING): count for name, count in snapshot.numbers.in_flight().items()}
     return Facts(now=snapshot.now, files=FileFacts(config=config), store=_store_facts(snapshot, counts))
 
 
@@ -177,7 +177,7 @@ def page_facts(store: Store, snapshot: Transaction, files: FileFacts, stats: Sta
 def notifier_facts(snapshot: Transaction, config: Config, disk: DiskSpace | None) -> Facts:
     """Look up what a worker can afford every few seconds. Raises StoreError."""
     refused = (snapshot.settings.get(REFUSED_EDIT) or "").splitlines()
-    removed = set(snapshot.reports.pending_destinations()) - set(config.destinations)
+    removed = set(snapshot.numbers.pending_destinations()) - set(config.destinations)
     facts = Facts(
         now=snapshot.now,
         files=FileFacts(config=config, refused=tuple(refused)),
@@ -194,7 +194,7 @@ def with_counts(facts: Facts, snapshot: Transaction, names: Collection[str]) -> 
     counts = dict(facts.store.counts)
     for name in names:
         for state in (State.PENDING, State.DEAD):
-            counts[name, state] = snapshot.reports.count(state, name)
+            counts[name, state] = snapshot.numbers.count(state, name)
     return replace(facts, store=replace(facts.store, counts=counts))
 
 
@@ -212,7 +212,7 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
             now=snapshot.now,
             files=_looked_at(files, snapshot),
             store=_with_degraded(
-                _store_facts(snapshot, snapshot.reports.stats().deliveries), snapshot, files.config
+                _store_facts(snapshot, snapshot.numbers.stats().deliveries), snapshot, files.config
             ),
             error=store.write_error(snapshot) or refusal,
             database=database,
@@ -264,7 +264,7 @@ def _with_degraded(facts: StoreFacts, snapshot: Transaction, config: Config | No
 def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:
     states = snapshot.destinations.all()
     failing = [name for name, state in states.items() if state.probe_at is not None]
-    last_errors = {name: snapshot.reports.last_error(name) for name in failing}
+    last_errors = {name: snapshot.numbers.last_error(name) for name in failing}
     return StoreFacts(
         states=states,
         counts=counts,

@@ -106,8 +106,8 @@ def _particulars(decision: Decision, snapshot: Transaction) -> Particulars:
         if notice.finding is None and notice.began is not None and notice.alert.subject
     }
     return Particulars(
-        answers={name: snapshot.reports.last_answer(name) for name in failing},
-        sent={name: snapshot.reports.delivered_since(name, began) for name, began in over.items()},
+        answers={name: snapshot.numbers.last_answer(name) for name in failing},
+        sent={name: snapshot.numbers.delivered_since(name, began) for name, began in over.items()},
     )
 
 

@@ -34,7 +34,7 @@ def send_sample(store: Store, rules: Rules, destination: str, event_type: str) -
 
     def work(transaction: Transaction) -> Sequence[str]:
         transaction.events.insert([routed])
-        return [delivery.id for delivery in transaction.reports.deliveries(event=event.id)]
+        return [delivery.id for delivery in transaction.delivery_list.records(event=event.id)]
 
     delivery_ids = store.write(work)
     store.wake()

@@ -141,7 +141,7 @@ def _act_on_one(store: Store, act: DeliveryAct, delivery_id: str, actor: Actor) 
     def work(transaction: Transaction) -> DeliveryRecord:
         row = transaction.operator.lock(delivery_id)
         act.carry_out(transaction, [row], [act.decide(transaction, row)])
-        return transaction.reports.delivery(delivery_id)
+        return transaction.delivery_list.record(delivery_id)
 
     record = audited(store, entry_of(act.act, actor, delivery_id), work)
     store.wake()

@@ -197,7 +197,7 @@ def send_test(store: Store, rules: Rules, destination: str) -> str:
 
     def work(transaction: Transaction) -> str:
         transaction.events.insert([RoutedEvent(event=event, routing=routing)])
-        return transaction.reports.deliveries(event=event.id)[0].id
+        return transaction.delivery_list.records(event=event.id)[0].id
 
     delivery_id = store.write(work)
     store.wake()

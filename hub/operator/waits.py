@@ -39,7 +39,7 @@ def waits_after(store: Store, rules: Rules, outcome: Outcome) -> list[Wait]:
     """Return where what an act owed waits now, or would after a dry run, by the names of destinations."""
     with store.read() as snapshot:
         facts = waiting_facts(snapshot, rules.config)
-        records = snapshot.reports.deliveries_of(sorted(outcome.examples.values()), messages=False)
+        records = snapshot.delivery_list.records_of(sorted(outcome.examples.values()), messages=False)
     examples = {record.destination: record for record in records}
     reasons = {name: _reason(name, examples.get(name), facts) for name in sorted(outcome.deliveries)}
     return [

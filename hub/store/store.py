@@ -24,14 +24,16 @@ from hub.store.group_commit import GroupCommit
 from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.degraded import Degraded
+from hub.store.repositories.delivery_list import DeliveryList
 from hub.store.repositories.destinations import Destinations
+from hub.store.repositories.event_list import EventList
 from hub.store.repositories.events import Events, RoutedEvent
 from hub.store.repositories.invariant import Invariant
 from hub.store.repositories.metrics import Metrics
+from hub.store.repositories.numbers import Numbers
 from hub.store.repositories.operator import Operator
 from hub.store.repositories.overdue import Overdue
 from hub.store.repositories.queue import Queue
-from hub.store.repositories.reports import Reports
 from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
@@ -75,7 +77,9 @@ class Transaction:
     versions = _repository(Versions)
     audit = _repository(Audit)
     wrong_keys = _repository(WrongKeys)
-    reports = _repository(Reports)
+    event_list = _repository(EventList)
+    delivery_list = _repository(DeliveryList)
+    numbers = _repository(Numbers)
     metrics = _repository(Metrics)
     degraded = _repository(Degraded)
     overdue = _repository(Overdue)

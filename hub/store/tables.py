@@ -51,7 +51,7 @@ events = Table(
     Column("blanked", Boolean, nullable=False, server_default=text("false"), comment="secrets were removed"),
     Column("owed", Integer, nullable=False, comment="its deliveries, pruned ones not included"),
     UniqueConstraint("source", "message_id", name="uq_events_message"),
-    Index("ix_events_type", "type", "id", "source"),
+    Index("ix_events_kind", "source", "type", "id"),
     _partial(
         "ix_events_object", "object_key IS NOT NULL AND payload IS NOT NULL", "object_key", "source", "id"
     ),
@@ -96,6 +96,7 @@ deliveries = Table(
     Column("delivered_at", Time),
     Column("finished_at", Time, comment="delivered, cancelled or too old: for retention"),
     Index("ix_deliveries_event", "event_id"),
+    Index("ix_deliveries_kind", "route", "destination", "id"),
     _partial("ix_deliveries_due", "state = 'pending'", "destination", "due_at", "owed_since"),
     _partial("ix_deliveries_first", "state = 'pending' AND tries = 0", "destination", "due_at"),
     _partial("ix_deliveries_retry", "state = 'pending' AND tries > 0", "destination", "due_at"),

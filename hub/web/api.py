@@ -6,12 +6,12 @@ from flask import Blueprint, Response, jsonify
 
 from hub import operator
 from hub.model.delivery import State
-from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES
+from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES
 from hub.web import access, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.event_words import words_of_event
 from hub.web.paging import answer_page, page_of
-from hub.web.parameters import known_id
+from hub.web.parameters import FILTERS, known_id
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 blueprint.before_request(access.require_key)
@@ -20,20 +20,15 @@ blueprint.before_request(access.require_key)
 @blueprint.get("/events")
 def events() -> Response:
     """Answer a page of events; with `payload=true` each with its payload."""
-    parameters.only("type", "since", "payload", "limit", "before")
+    parameters.only(*FILTERS, "payload", "limit", "before")
     here, limit, whole = context(), parameters.limit(), parameters.flag("payload")
-    type_, before = parameters.text("type"), parameters.before()
     with here.store.read() as snapshot:
-        since = parameters.since(snapshot.now)
-        sizes = snapshot.reports.event_sizes(type_=type_, since=since, limit=limit + 1, before=before)
-        chosen = page_of(sizes if whole else [(event_id, 0) for event_id, _ in sizes], limit)
-        records = snapshot.reports.events(
-            type_=type_,
-            since=since,
-            limit=len(chosen.ids),
-            before=before,
-            largest=WHOLE_PAYLOAD_BYTES if whole else LISTED_PAYLOAD_BYTES,
-        )
+        where = parameters.chosen(here.rules(), snapshot)
+        matches = snapshot.event_list.find(where, limit=limit + 1, before=parameters.before())
+        sizes = snapshot.event_list.sizes_of(matches.ids) if whole else [(one, 0) for one in matches.ids]
+        chosen = page_of(sizes, limit, matches.resume)
+        largest = WHOLE_PAYLOAD_BYTES if whole else LISTED_PAYLOAD_BYTES
+        records = snapshot.event_list.records_of(chosen.ids, largest=largest)
     serialize = serializers.whole_event if whole else serializers.event
     rules = here.rules()
     return answer_page(
@@ -45,7 +40,7 @@ def events() -> Response:
 def event(event_id: str) -> Response:
     here = context()
     with here.store.read() as snapshot:
-        record = snapshot.reports.event(known_id("event", event_id))
+        record = snapshot.event_list.record(known_id("event", event_id))
     return jsonify(serializers.whole_event(record, words_of_event(record, here.rules(), here.store)))
 
 
@@ -61,19 +56,17 @@ def replay(event_id: str) -> Response:
 
 @blueprint.get("/deliveries")
 def deliveries() -> Response:
-    parameters.only("state", "destination", "event", "degraded", "limit", "before")
+    parameters.only(*FILTERS, "event", "limit", "before")
     here, limit = context(), parameters.limit()
     with here.store.read() as snapshot:
-        sizes = snapshot.reports.delivery_sizes(
-            state=parameters.state(),
-            destination=parameters.destination(here.rules(), snapshot),
+        matches = snapshot.delivery_list.find(
+            parameters.chosen(here.rules(), snapshot),
             event=parameters.event(snapshot),
-            degraded=parameters.flag("degraded"),
             limit=limit + 1,
             before=parameters.before(),
         )
-        chosen = page_of(sizes, limit)
-        records = snapshot.reports.deliveries_of(chosen.ids)
+        chosen = page_of(snapshot.delivery_list.sizes_of(matches.ids), limit, matches.resume)
+        records = snapshot.delivery_list.records_of(chosen.ids)
         facts = here.waiting_facts(snapshot)
     items = serializers.deliveries(records, here.rules(), facts)
     return answer_page(((item["id"], item) for item in items), chosen.next)
@@ -185,7 +178,7 @@ def audit() -> Response:
 def stats() -> Response:
     parameters.only()
     with context().store.read() as snapshot:
-        return jsonify(serializers.stats(snapshot.reports.stats()))
+        return jsonify(serializers.stats(snapshot.numbers.stats()))
 
 
 def known_destination(here: Context, name: str) -> str:
@@ -199,7 +192,7 @@ def known_destination(here: Context, name: str) -> str:
 def _delivery(delivery_id: str) -> Response:
     here = context()
     with here.store.read() as snapshot:
-        record = snapshot.reports.delivery(delivery_id)
+        record = snapshot.delivery_list.record(delivery_id)
         facts = here.waiting_facts(snapshot)
     return jsonify(serializers.whole_delivery(record, here.rules(), facts))
 

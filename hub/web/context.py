@@ -60,7 +60,7 @@ class Context:
 
     def health(self, snapshot: Transaction) -> Health:
         """Return the store in numbers, with the facts about the hub's health and the findings from them."""
-        stats = snapshot.reports.stats()
+        stats = snapshot.numbers.stats()
         facts = page_facts(self.store, snapshot, self.files(), stats)
         facts = replace(facts, access=access_facts(snapshot, self.settings))
         redaction = self.redaction()

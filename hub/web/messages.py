@@ -59,7 +59,7 @@ def mail(delivery_id: str) -> Response:
     """Answer the HTML of a mail, for a frame."""
     here = context()
     with here.store.read() as snapshot:
-        record = snapshot.reports.delivery(known_id("delivery", delivery_id))
+        record = snapshot.delivery_list.record(known_id("delivery", delivery_id))
         event = event_to_render(record, snapshot)
     parts = shown_message(record, event, here).parts
     page = next((part.text for part in parts if part.kind is PartKind.HTML), None)
@@ -79,7 +79,7 @@ def event_to_render(record: DeliveryRecord, snapshot: Transaction) -> EventRecor
     """Return the event of a delivery without a message; None where it has one, or the payload is gone."""
     if record.message or record.payload is None:
         return None
-    return snapshot.reports.event(record.event)
+    return snapshot.event_list.record(record.event)
 
 
 def shown_message(record: DeliveryRecord, event: EventRecord | None, here: Context) -> ShownMessage:

@@ -46,7 +46,7 @@ def status() -> Response:
         health = here.health(snapshot)
         events = [
             serializers.event(record, words_of_event(record, rules))
-            for record in snapshot.reports.events(limit=LAST_EVENTS)
+            for record in snapshot.event_list.records(limit=LAST_EVENTS)
         ]
     serving = here.serving()
     config = serving.rules.config
@@ -69,19 +69,21 @@ def status() -> Response:
 def events() -> Response:
     here = context()
     rules = here.rules()
-    type_, before = parameters.text("type"), parameters.before()
+    before = parameters.before()
     with here.store.read() as snapshot:
-        records = snapshot.reports.events(type_=type_, limit=PAGE_SIZE + 1, before=before)
+        where = parameters.chosen(rules, snapshot)
+        matches = snapshot.event_list.find(where, limit=PAGE_SIZE + 1, before=before)
+        records = snapshot.event_list.records_of(matches.ids[:PAGE_SIZE])
         now = snapshot.now
-    items = [serializers.event(record, words_of_event(record, rules)) for record in records[:PAGE_SIZE]]
     return page(
         "events.html",
         now=now,
-        events=items,
-        type=type_,
+        events=[serializers.event(record, words_of_event(record, rules)) for record in records],
+        filters=parameters.given(),
+        type=where.type,
         types=catalog.event_types(),
         before=before,
-        next=items[-1]["id"] if len(records) > PAGE_SIZE else None,
+        next=page_of([(one, 0) for one in matches.ids], PAGE_SIZE, matches.resume).next,
         addresses=[_address(here, source) for source in here.rules().config.sources.values()],
     )
 
@@ -91,11 +93,9 @@ def event(event_id: str) -> Response:
     here = context()
     rules = here.rules()
     with here.store.read() as snapshot:
-        record = snapshot.reports.event(known_id("event", event_id))
-        sizes = snapshot.reports.delivery_sizes(
-            state=None, destination=None, event=record.id, limit=EVENT_DELIVERIES, before=None
-        )
-        owed = snapshot.reports.deliveries_of([delivery_id for delivery_id, _ in sizes], messages=False)
+        record = snapshot.event_list.record(known_id("event", event_id))
+        owed_ids = snapshot.delivery_list.find(event=record.id, limit=EVENT_DELIVERIES).ids
+        owed = snapshot.delivery_list.records_of(owed_ids, messages=False)
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
     words = words_of_event(record, rules, here.store)
@@ -117,31 +117,24 @@ def event(event_id: str) -> Response:
 def deliveries() -> Response:
     here = context()
     rules = here.rules()
-    state, before = parameters.state(), parameters.before()
-    degraded = parameters.flag("degraded")
+    before = parameters.before()
     with here.store.read() as snapshot:
-        name = parameters.destination(here.rules(), snapshot)
-        sizes = snapshot.reports.delivery_sizes(
-            state=state,
-            destination=name,
-            event=None,
-            degraded=degraded,
-            limit=PAGE_SIZE + 1,
-            before=before,
-        )
-        chosen = page_of(sizes, PAGE_SIZE)
-        records = snapshot.reports.deliveries_of(chosen.ids, messages=False)
+        where = parameters.chosen(rules, snapshot)
+        matches = snapshot.delivery_list.find(where, limit=PAGE_SIZE + 1, before=before)
+        chosen = page_of(snapshot.delivery_list.sizes_of(matches.ids), PAGE_SIZE, matches.resume)
+        records = snapshot.delivery_list.records_of(chosen.ids, messages=False)
         facts, known = here.waiting_facts(snapshot), snapshot.destinations.all()
     items = list(serializers.deliveries(records, rules, facts))
     return page(
         "deliveries.html",
         now=facts.now,
         deliveries=items,
-        state=state,
-        destination=name,
-        degraded="true" if degraded else None,
+        filters=parameters.given(),
+        state=where.state,
+        destination=where.destination,
+        degraded="true" if where.degraded else None,
         states=list(State),
-        names=sorted({*here.rules().config.destinations, *known}),
+        names=sorted({*rules.config.destinations, *known}),
         before=before,
         next=chosen.next,
     )
@@ -152,7 +145,7 @@ def delivery(delivery_id: str) -> Response:
     here = context()
     rules = here.rules()
     with here.store.read() as snapshot:
-        record = snapshot.reports.delivery(known_id("delivery", delivery_id))
+        record = snapshot.delivery_list.record(known_id("delivery", delivery_id))
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id], limit=HISTORY)
         to_render = event_to_render(record, snapshot)

@@ -13,19 +13,26 @@ PAGE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class IdPage:
-    """The ids of a page; `has_more` says that another page follows."""
+    """The ids of a page; `has_more` says that another page follows.
+
+    `resume` is where the search behind it ended unfinished; None where it is complete.
+    """
 
     ids: Sequence[str]
     has_more: bool
+    resume: str | None = None
 
     @property
     def next(self) -> str | None:
         """The cursor of the page that follows; None where this is the last."""
-        return self.ids[-1] if self.has_more and self.ids else None
+        return self.ids[-1] if self.has_more and self.ids else self.resume
 
 
-def page_of(sizes: Sequence[tuple[str, int]], limit: int) -> IdPage:
-    """Return the first ids whose sizes go on a page; at least one. `sizes` were read one item further."""
+def page_of(sizes: Sequence[tuple[str, int]], limit: int, resume: str | None = None) -> IdPage:
+    """Return the first ids whose sizes go on a page; at least one. `sizes` were read one item further.
+
+    `resume` is where the search for them ended unfinished.
+    """
     ids: list[str] = []
     total = 0
     for id_, size in sizes[:limit]:
@@ -33,7 +40,7 @@ def page_of(sizes: Sequence[tuple[str, int]], limit: int) -> IdPage:
         if ids and total > PAGE_BYTES:
             break
         ids.append(id_)
-    return IdPage(ids=ids, has_more=len(ids) < len(sizes))
+    return IdPage(ids=ids, has_more=len(ids) < len(sizes), resume=resume)
 
 
 def answer_page(items: Iterable[tuple[str, dict[str, Any]]], following: str | None) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from flask import request
@@ -11,13 +11,25 @@ from flask import request
 from hub import operator
 from hub.durations import parse_duration
 from hub.errors import NotFound
+from hub.humanize import did_you_mean, there_are
 from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.delivery import State
+from hub.model.event import HUB_SOURCE
+from hub.model.filter import Filter, Period
+from hub.model.routing import UNMATCHED
 from hub.store.store import Transaction
 from hub.web.error_handlers import BadParameter
 
 USUAL_LIMIT, LARGEST_LIMIT = 50, 500
+
+FILTERS = ("type", "source", "route", "destination", "state", "degraded", "since", "until")
+"""The parameters that `chosen` reads."""
+
+STARS = 8
+"""The most `*` of a pattern: what matches it takes longer with each."""
+
+_ODD_IN_PATTERN = re.compile(r"[?\[\]{}(),|\s]")
 
 _ID = re.compile(r"[a-z]{1,10}_[0-9a-f]{1,29}")
 
@@ -114,9 +126,39 @@ def flag(name: str) -> bool:
     return value == "true"
 
 
+def chosen(rules: Rules, snapshot: Transaction) -> Filter:
+    """Return the filter that is asked for; raises NotFound for names that never were."""
+    return Filter(
+        type=_pattern("type"),
+        source=_name("source", {*rules.config.sources, HUB_SOURCE}, snapshot.event_list.has_source),
+        route=_name("route", _routes(rules), snapshot.delivery_list.has_route),
+        destination=destination(rules, snapshot),
+        state=state(),
+        degraded=flag("degraded"),
+        period=_period(snapshot.now),
+    )
+
+
+def given() -> dict[str, str]:
+    """Return the parameters of the filter that are given, as they are: for links to other pages of a list."""
+    return {name: request.args[name] for name in FILTERS if request.args.get(name)}
+
+
 def since(now: datetime) -> datetime | None:
+    """Return the moment from which on; as `_moment`."""
+    return _moment("since", now)
+
+
+def _period(now: datetime) -> Period:
+    period = Period(since=_moment("since", now), until=_moment("until", now))
+    if period.since and period.until and period.since >= period.until:
+        raise BadParameter("until is not later than since; nothing lies between them")
+    return period
+
+
+def _moment(name: str, now: datetime) -> datetime | None:
     """Return a moment given as ISO 8601 (UTC unless it says otherwise) or as a duration back from now."""
-    value = text("since")
+    value = text(name)
     if value is None:
         return None
     duration = parse_duration(value)
@@ -128,8 +170,37 @@ def since(now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadParameter(
-            f"since is {_quoted(value)}; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"
+            f"{name} is {_quoted(value)}; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"
         ) from error
+
+
+def _pattern(name: str) -> str | None:
+    """Return a type of event, or a pattern of some."""
+    value = text(name)
+    if value is None:
+        return None
+    if _ODD_IN_PATTERN.search(value):
+        raise BadParameter(
+            f"{name} is {_quoted(value)}; say one type such as user.created, or a pattern such as user.*, "
+            "where * stands for any characters"
+        )
+    if value.count("*") > STARS:
+        raise BadParameter(f"{name} is {_quoted(value)}; a pattern has at most {STARS} *")
+    return re.sub(r"\*+", "*", value)
+
+
+def _name(kind: str, known: Collection[str], was_used: Callable[[str], bool]) -> str | None:
+    """Return a name of today's configuration, or one that the store still knows; raises NotFound."""
+    value = text(kind)
+    if value is None or value in known or was_used(value):
+        return value
+    advice = did_you_mean(value, known, there_are(known, "; there is none yet"))
+    raise NotFound(f"there is no {kind} {_quoted(value)}{advice}")
+
+
+def _routes(rules: Rules) -> Collection[str]:
+    unmatched = [UNMATCHED] if rules.config.unmatched else []
+    return [*(route.name for route in rules.config.routes), *unmatched]
 
 
 def known_id(kind: str, value: str) -> str:

@@ -146,12 +146,12 @@ def _payload_of(chosen: str) -> tuple[str, str | None, str]:
         return pretty(catalog.sample(chosen)), None, ""
     with context().store.read() as snapshot:
         if chosen == LAST:
-            newest = snapshot.reports.events(limit=1)
+            newest = snapshot.event_list.records(limit=1)
             if not newest:
                 return "", None, "No event has come yet."
             chosen = newest[0].id
         try:
-            record = snapshot.reports.event(known_id("event", chosen))
+            record = snapshot.event_list.record(known_id("event", chosen))
         except NotFound:
             return "", None, "There is no such event, and no such type in the catalog."
     if record.payload is None:

@@ -22,7 +22,7 @@ def filled(sqlite_url):
 
 def payloads(env):
     with closing(open_store(env["DATABASE_URL"])) as store, store.read() as snapshot:
-        return sum(record.payload is not None for record in snapshot.reports.events())
+        return sum(record.payload is not None for record in snapshot.event_list.records())
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_ids_stay_for_90_days(run, filled):
     run("prune", "--older-than", "1s", env=filled)
 
     with closing(open_store(filled["DATABASE_URL"])) as store, store.read() as snapshot:
-        assert len(snapshot.reports.events()) == 3
+        assert len(snapshot.event_list.records()) == 3
 
 
 @pytest.mark.parametrize("text", ["30", "0d", "-1d", "soon", "30 d"])

@@ -83,8 +83,8 @@ def state_of(store: Store, name: str = "crm") -> Any:
 
 def only(store: Store) -> Any:
     with store.read() as snapshot:
-        (record,) = snapshot.reports.deliveries()
-        return snapshot.reports.delivery(record.id)
+        (record,) = snapshot.delivery_list.records()
+        return snapshot.delivery_list.record(record.id)
 
 
 def change(store: Store, statement: Any) -> None:

@@ -82,8 +82,8 @@ def sent(store: Store, *events: Event, fields: dict[str, Any] | None = None) -> 
 
 def message_of(store: Store, event: Event) -> str | None:
     with store.read() as snapshot:
-        (record,) = snapshot.reports.deliveries(event=event.id)
-        delivery = snapshot.reports.delivery(record.id)
+        (record,) = snapshot.delivery_list.records(event=event.id)
+        delivery = snapshot.delivery_list.record(record.id)
     return delivery.message["text"] if delivery.state is State.DELIVERED and delivery.message else None
 
 

@@ -45,8 +45,8 @@ def rules(service: ResendService, subject: str = "{{ data.id }}") -> Rules:
 def wait_for(store: Store, state: State) -> DeliveryRecord:
     def record() -> DeliveryRecord | None:
         with store.read() as snapshot:
-            (record_of_list,) = snapshot.reports.deliveries()
-            return snapshot.reports.delivery(record_of_list.id) if record_of_list.state is state else None
+            (record_of_list,) = snapshot.delivery_list.records()
+            return snapshot.delivery_list.record(record_of_list.id) if record_of_list.state is state else None
 
     kept: DeliveryRecord = given.until(record)
     return kept

@@ -40,7 +40,7 @@ def deliver(store: Store, today: Rules, *events: Event) -> list[DeliveryRecord]:
 
     def records(count: int) -> list[DeliveryRecord]:
         with store.read() as snapshot:
-            page = snapshot.reports.deliveries(limit=100)
+            page = snapshot.delivery_list.records(limit=100)
         over = [record for record in page if record.state in (State.DELIVERED, State.DEAD)]
         return over if len(over) == count else []
 

@@ -48,7 +48,7 @@ def relaying(receiver: HttpReceiver, *names: str, max_age: float | None = TEN_MI
 def ended(store: Store, count: int = 1) -> list[DeliveryRecord]:
     def records() -> list[DeliveryRecord]:
         with store.read() as snapshot:
-            all_of_them = snapshot.reports.deliveries()
+            all_of_them = snapshot.delivery_list.records()
         over = [record for record in all_of_them if record.state in (State.DEAD, State.DELIVERED)]
         return over if len(over) == len(all_of_them) == count else []
 
@@ -159,7 +159,7 @@ def test_secrets_stay_while_anything_may_be_owed_and_then_no_replay_is_possible(
 
 def deliveries(store: Store) -> list[DeliveryRecord]:
     with store.read() as snapshot:
-        return snapshot.reports.deliveries()
+        return snapshot.delivery_list.records()
 
 
 def test_what_waits_for_a_paused_destination_dies_once_it_is_too_old(store: Store) -> None:

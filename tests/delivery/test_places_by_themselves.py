@@ -17,6 +17,7 @@ from hub.destinations.base import find_destination
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
+from hub.model.filter import Filter
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
 from hub.store.open import open_store
@@ -38,13 +39,13 @@ def settled(url: str, config: DestinationConfig, fields: dict[str, Any], state: 
 
     def records() -> list[DeliveryRecord]:
         with store.read() as snapshot:
-            return snapshot.reports.deliveries(state=state)
+            return snapshot.delivery_list.records(Filter(state=state))
 
     with working(store, rules):
         fan_out(given.event(), rules, store)
         (record,) = given.until(records)
     with store.read() as snapshot:
-        record = snapshot.reports.delivery(record.id)
+        record = snapshot.delivery_list.record(record.id)
     store.close()
     return record
 

@@ -17,6 +17,7 @@ from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
+from hub.model.filter import Filter
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
 from hub.store.store import Store
@@ -44,13 +45,13 @@ def settled(store: Store, rules: Rules, state: State) -> DeliveryRecord:
 
     def records() -> list[DeliveryRecord]:
         with store.read() as snapshot:
-            return snapshot.reports.deliveries(state=state)
+            return snapshot.delivery_list.records(Filter(state=state))
 
     with working(store, rules):
         fan_out(given.event(), rules, store)
         (record,) = given.until(records)
     with store.read() as snapshot:
-        return snapshot.reports.delivery(record.id)
+        return snapshot.delivery_list.record(record.id)
 
 
 @pytest.mark.parametrize("bot", [False, True], ids=["webhook", "bot"])

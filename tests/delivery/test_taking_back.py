@@ -66,7 +66,9 @@ class Gate:
 
 def records(store: Store) -> list[DeliveryRecord]:
     with store.read() as reading:
-        return [reading.reports.delivery(record.id) for record in reading.reports.deliveries(limit=100)]
+        return [
+            reading.delivery_list.record(record.id) for record in reading.delivery_list.records(limit=100)
+        ]
 
 
 def tries_of(store: Store) -> int:

@@ -55,8 +55,8 @@ def event(type_: str = "user.created", minute: float = 0, id_: str = "user_1") -
 
 def records(store: Store) -> list[DeliveryRecord]:
     with store.read() as snapshot:
-        page = snapshot.reports.deliveries(limit=100)
-        return [snapshot.reports.delivery(record.id) for record in reversed(page)]
+        page = snapshot.delivery_list.records(limit=100)
+        return [snapshot.delivery_list.record(record.id) for record in reversed(page)]
 
 
 def settle_all(store: Store, count: int) -> list[DeliveryRecord]:

@@ -73,8 +73,8 @@ def forget_versions(store: Store) -> None:
 
 def only(store: Store) -> DeliveryRecord:
     with store.read() as snapshot:
-        (record,) = snapshot.reports.deliveries()
-        return snapshot.reports.delivery(record.id)
+        (record,) = snapshot.delivery_list.records()
+        return snapshot.delivery_list.record(record.id)
 
 
 def until_settled(store: Store, state: State, reason: str = "") -> DeliveryRecord:
@@ -122,7 +122,7 @@ def test_event_and_delivery_name_the_version_that_decided(store: Store) -> None:
     fan_out(given.event(), rules, store)
     record = only(store)
     with store.read() as snapshot:
-        event = snapshot.reports.event(record.event)
+        event = snapshot.event_list.record(record.event)
 
     assert (event.version, record.version) == (rules.config.version, rules.config.version)
 
@@ -248,8 +248,8 @@ def test_a_replay_goes_by_todays_version(store: Store) -> None:
     after = served(store, files("renamed", {"http/renamed.j2": "1"}))
     operator.replay(event.id, after, store)
     with store.read() as snapshot:
-        named = [record.version for record in snapshot.reports.deliveries(event=event.id)]
-        kept = snapshot.reports.event(event.id)
+        named = [record.version for record in snapshot.delivery_list.records(event=event.id)]
+        kept = snapshot.event_list.record(event.id)
 
     assert named[0] == after.config.version != named[1]
     assert kept.version == after.config.version

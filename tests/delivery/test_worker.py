@@ -28,6 +28,7 @@ from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import Outcome, Receipt, State
 from hub.model.destination import DestinationConfig, DestinationState, OnUnknown, RateLimit
+from hub.model.filter import Filter
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
 from hub.store.open import open_store
@@ -49,14 +50,14 @@ def sending(*receivers: DestinationConfig, fields: dict[str, Any] | None = None)
 
 def only(store: Store) -> DeliveryRecord:
     with store.read() as snapshot:
-        (record,) = snapshot.reports.deliveries()
-        return snapshot.reports.delivery(record.id)
+        (record,) = snapshot.delivery_list.records()
+        return snapshot.delivery_list.record(record.id)
 
 
 def wait_for_state(store: Store, state: State, count: int = 1) -> list[DeliveryRecord]:
     def matching() -> list[DeliveryRecord]:
         with store.read() as snapshot:
-            records = snapshot.reports.deliveries(state=state)
+            records = snapshot.delivery_list.records(Filter(state=state))
         return records if len(records) >= count else []
 
     return given.until(matching)
@@ -379,7 +380,9 @@ def test_secrets_are_gone_once_the_last_delivery_arrived(store: Store) -> None:
             requests = receiver.wait_for(2)
             wait_for_state(store, State.DELIVERED, 2)
     with store.read() as snapshot:
-        kept = repr((snapshot.reports.event(fanned_out.event_id).payload, snapshot.reports.deliveries()))
+        kept = repr(
+            (snapshot.event_list.record(fanned_out.event_id).payload, snapshot.delivery_list.records())
+        )
 
     assert all(link.encode() in request.body for request in requests)
     assert "abcdef" not in kept
@@ -441,7 +444,7 @@ def test_a_result_whose_message_cannot_be_kept_is_settled_without_it_and_its_nei
             running._completions.wake()
             delivered = wait_for_state(store, State.DELIVERED, 2)
     with store.read() as reading:
-        kept = {record.destination: reading.reports.delivery(record.id) for record in delivered}
+        kept = {record.destination: reading.delivery_list.record(record.id) for record in delivered}
 
     assert {name: record.message for name, record in kept.items()} == {"crm": None, "erp": {"text": "hello"}}
     assert [outcomes(record) for record in kept.values()] == [[Outcome.DELIVERED]] * 2
@@ -557,7 +560,7 @@ def test_stopping_takes_back_what_has_not_begun_and_leaves_unknown_what_was_bein
         with working(store, rules):
             receiver.wait_for(2)
     with store.read() as snapshot:
-        records = [snapshot.reports.delivery(record.id) for record in snapshot.reports.deliveries()]
+        records = [snapshot.delivery_list.record(record.id) for record in snapshot.delivery_list.records()]
         seen_at = snapshot.workers.last_seen_at()
 
     assert {record.state for record in records} == {State.PENDING}

@@ -301,7 +301,7 @@ def settle(database_url: str, seconds: float) -> None:
 
     def is_over() -> bool:
         with store.read() as snapshot:
-            stats = snapshot.reports.stats()
+            stats = snapshot.numbers.stats()
         return not stats.count(State.PENDING) and not stats.count(State.SENDING)
 
     try:
@@ -340,7 +340,7 @@ def reckon(database_url: str, sender: Sender, receivers: Receivers) -> Reckoning
 def records_of(database_url: str) -> list[DeliveryRecord]:
     store, records, before = open_store(database_url), [], None
     with store.read() as snapshot:
-        while page := snapshot.reports.deliveries(limit=500, before=before):
+        while page := snapshot.delivery_list.records(limit=500, before=before):
             records += page
             before = page[-1].id
     store.close()
@@ -356,6 +356,6 @@ def _left(database_url: str) -> list[str]:
 def unknown_attempts(database_url: str, delivery_id: str) -> int:
     store = open_store(database_url)
     with store.read() as snapshot:
-        record = snapshot.reports.delivery(delivery_id)
+        record = snapshot.delivery_list.record(delivery_id)
     store.close()
     return sum(attempt.outcome is Outcome.UNKNOWN for attempt in record.attempt_list)

@@ -154,13 +154,13 @@ def waits(hub: Hub) -> dict[str, str]:
 def states(url: str) -> Counter[State]:
     store = open_store(url)
     with contextlib.closing(store), store.read() as snapshot:
-        return Counter(record.state for record in snapshot.reports.deliveries(limit=500))
+        return Counter(record.state for record in snapshot.delivery_list.records(limit=500))
 
 
 def has_payloads(url: str) -> bool:
     store = open_store(url)
     with contextlib.closing(store), store.read() as snapshot:
-        return all(event.payload for event in snapshot.reports.events(limit=500))
+        return all(event.payload for event in snapshot.event_list.records(limit=500))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

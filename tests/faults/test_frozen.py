@@ -43,8 +43,8 @@ def test_a_worker_that_was_frozen_cannot_overwrite_its_successor(tmp_path: Path,
     (answer,) = sender.accepted.values()
     store = open_store(url)
     with store.read() as snapshot:
-        (listed,) = snapshot.reports.deliveries(event=answer["event"])
-        record = snapshot.reports.delivery(listed.id)
+        (listed,) = snapshot.delivery_list.records(event=answer["event"])
+        record = snapshot.delivery_list.record(listed.id)
     store.close()
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 

@@ -20,6 +20,7 @@ from sqlalchemy import insert, select, update
 from hub import catalog
 from hub.model.delivery import State
 from hub.model.event import new_id
+from hub.model.filter import Filter
 from hub.store.open import open_store
 from hub.store.store import Store, Transaction
 from hub.store.tables import deliveries, destinations
@@ -160,7 +161,9 @@ def is_open(store: Store, *names: str) -> bool:
 
 def attempts(store: Store, name: str) -> Sequence[int]:
     with store.read() as snapshot:
-        return [record.attempts for record in snapshot.reports.deliveries(destination=name, limit=500)]
+        return [
+            record.attempts for record in snapshot.delivery_list.records(Filter(destination=name), limit=500)
+        ]
 
 
 def probe_now(store: Store, *names: str) -> None:
@@ -179,6 +182,8 @@ def probe_now(store: Store, *names: str) -> None:
 def all_delivered(store: Store, *names: str) -> bool:
     with store.read() as snapshot:
         records = [
-            record for name in names for record in snapshot.reports.deliveries(destination=name, limit=500)
+            record
+            for name in names
+            for record in snapshot.delivery_list.records(Filter(destination=name), limit=500)
         ]
     return all(record.state is State.DELIVERED for record in records)

@@ -17,6 +17,7 @@ from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from sqlalchemy import select, update
 
 from hub.model.delivery import Outcome, State
+from hub.model.filter import Filter
 from hub.store.open import open_store
 from hub.store.store import Store
 from hub.store.tables import deliveries, destinations, events
@@ -208,9 +209,9 @@ def probe_now(url: str) -> None:
 
 def settled(url: str, destination: str) -> bool:
     with opened(url) as store, store.read() as snapshot:
-        return not snapshot.reports.deliveries(destination=destination, state=State.PENDING) and not (
-            snapshot.reports.deliveries(destination=destination, state=State.SENDING)
-        )
+        return not snapshot.delivery_list.records(
+            Filter(destination=destination, state=State.PENDING)
+        ) and not (snapshot.delivery_list.records(Filter(destination=destination, state=State.SENDING)))
 
 
 def clocks_apart(url: str) -> float:
@@ -267,8 +268,8 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
                 settle(postgres.url, 20)
     (answer,) = sender.accepted.values()
     with opened(postgres.url) as store, store.read() as snapshot:
-        (listed,) = snapshot.reports.deliveries(event=answer["event"])
-        record = snapshot.reports.delivery(listed.id)
+        (listed,) = snapshot.delivery_list.records(event=answer["event"])
+        record = snapshot.delivery_list.record(listed.id)
     count(times=1, events=1, deliveries=1, duplicates=len(crm.received) - 1)
 
     assert record.state is State.DELIVERED

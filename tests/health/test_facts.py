@@ -22,6 +22,7 @@ from hub.health.facts import (
 )
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import State
+from hub.model.filter import Filter
 from hub.settings import Settings
 from hub.store.copy import MIGRATED
 from hub.store.store import Store
@@ -47,7 +48,7 @@ def failed(store: Store, type_: str, error: str, data: Any = None) -> None:
     event = given.event(type_, data=data)
     fan_out(event, RULES, store)
     with store.read() as snapshot:
-        (delivery,) = snapshot.reports.deliveries(event=event.id, destination="crm")
+        (delivery,) = snapshot.delivery_list.records(Filter(destination="crm"), event=event.id)
     change(
         store,
         insert(attempts).values(
@@ -84,7 +85,7 @@ def test_a_page_has_counts_and_the_last_errors_of_failing_destinations(store: St
     failed(store, "user.created", "HTTP 503")
     open_breaker(store)
     with store.read() as snapshot:
-        facts = page_facts(store, snapshot, FileFacts(config=CONFIG), snapshot.reports.stats())
+        facts = page_facts(store, snapshot, FileFacts(config=CONFIG), snapshot.numbers.stats())
 
     assert facts.store is not None
     assert facts.count(State.PENDING, "crm") == 1
@@ -102,10 +103,10 @@ def test_a_last_error_is_of_the_latest_attempt_and_without_secrets(store: Store)
     )
     open_breaker(store)
     with store.read() as snapshot:
-        assert snapshot.reports.last_error("crm") == f"refused {catalog.MASK}"
-        assert snapshot.reports.last_answer("crm") == f"no: refused {catalog.MASK}"
-        assert snapshot.reports.last_error("log") is None
-        assert snapshot.reports.last_answer("log") is None
+        assert snapshot.numbers.last_error("crm") == f"refused {catalog.MASK}"
+        assert snapshot.numbers.last_answer("crm") == f"no: refused {catalog.MASK}"
+        assert snapshot.numbers.last_error("log") is None
+        assert snapshot.numbers.last_answer("log") is None
 
 
 def test_a_worker_counts_only_the_destinations_that_it_has_to_know_of(store: Store) -> None:

@@ -27,6 +27,7 @@ from hub.maintenance.clock import SteadyClock
 from hub.maintenance.expire import expire
 from hub.model.alert import AlertKind
 from hub.model.delivery import Receipt, State
+from hub.model.filter import Filter
 from hub.model.records import EventRecord
 from hub.model.routing import Send
 from hub.store.store import Store
@@ -99,7 +100,7 @@ def notify(store: Store, rules: Any = RULES) -> None:
 def problem_events(store: Store) -> list[EventRecord]:
     """The hub's own events, oldest first."""
     with store.read() as snapshot:
-        return list(reversed(snapshot.reports.events(type_=catalog.PROBLEM)))
+        return list(reversed(snapshot.event_list.records(Filter(type=catalog.PROBLEM))))
 
 
 def headlines(store: Store) -> list[str]:
@@ -113,7 +114,7 @@ def test_what_is_told_names_the_version_whose_words_it_has(store: Store) -> None
     notify(store)
     (problem,) = problem_events(store)
     with store.read() as snapshot:
-        (delivery,) = snapshot.reports.deliveries(event=problem.id)
+        (delivery,) = snapshot.delivery_list.records(event=problem.id)
 
     assert (problem.version, delivery.version) == (CONFIG.version, CONFIG.version)
 
@@ -137,7 +138,7 @@ def test_deaths_and_the_recovery_are_each_told_once(store: Store) -> None:
     with store.read() as snapshot:
         owed = [
             (record.route, record.destination)
-            for record in snapshot.reports.deliveries()
+            for record in snapshot.delivery_list.records()
             if record.type != "user.created"
         ]
         assert owed == [("problems", "mail")] * 2
@@ -151,7 +152,9 @@ def test_a_message_about_a_problem_that_dies_is_no_problem(store: Store) -> None
     notify(store)
     send_all(store, Reject("550 no such user"))
     with store.read() as snapshot:
-        assert [record.state for record in snapshot.reports.deliveries(destination="mail")] == [State.DEAD]
+        assert [record.state for record in snapshot.delivery_list.records(Filter(destination="mail"))] == [
+            State.DEAD
+        ]
         kinds = [alert.key for alert in snapshot.alerts.all()]
 
     assert kinds == [(AlertKind.DIED, "crm")]
@@ -166,7 +169,9 @@ def test_a_message_about_a_problem_that_waited_too_long_is_no_problem(store: Sto
     change(store, update(deliveries).where(deliveries.c.destination == "mail").values(owed_since=ages_ago))
     expire(store, RULES, SteadyClock(store, 0.0))
     with store.read() as snapshot:
-        assert [record.state for record in snapshot.reports.deliveries(destination="mail")] == [State.DEAD]
+        assert [record.state for record in snapshot.delivery_list.records(Filter(destination="mail"))] == [
+            State.DEAD
+        ]
         assert [alert.subject for alert in snapshot.alerts.all()] == ["crm"]
 
 

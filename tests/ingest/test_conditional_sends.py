@@ -90,14 +90,14 @@ def undecided() -> Send:
 
 def states(store: Store, event: Event) -> list[tuple[str, str]]:
     with store.read() as snapshot:
-        return sorted((r.destination, r.state.value) for r in snapshot.reports.deliveries(event=event.id))
+        return sorted((r.destination, r.state.value) for r in snapshot.delivery_list.records(event=event.id))
 
 
 def test_a_verdict_is_kept_with_its_event(store: Store) -> None:
     sends = (Send(to="log"), Send(to="crm", when=(FREE,)), undecided())
     fan_out(ADA, rules(*sends), store)
     with store.read() as snapshot:
-        (verdict,) = snapshot.reports.event(ADA.id).verdicts
+        (verdict,) = snapshot.event_list.record(ADA.id).verdicts
 
     assert states(store, ADA) == [("log", "pending")]
     assert verdict.sends == (
@@ -114,7 +114,7 @@ def test_a_resend_decides_what_was_not_configured_and_only_that(store: Store, ho
     again = fan_out(replace(event, id="evt_2"), rules(Send(to="log"), Send(to="crm"), today), store)
     once_more = fan_out(replace(event, id="evt_3"), rules(Send(to="log"), Send(to="crm"), today), store)
     with store.read() as snapshot:
-        (verdict,) = snapshot.reports.event(event.id).verdicts
+        (verdict,) = snapshot.event_list.record(event.id).verdicts
 
     assert (again.deliveries, once_more.deliveries) == (int(holds), 0)
     assert states(store, event) == [*([("crm", "pending")] if holds else []), ("log", "pending")]
@@ -138,7 +138,7 @@ def test_an_operators_retry_finds_the_block_behind_one_that_was_left_out(store: 
     all_rules = rules(first, Send(to="crm", when=(PRO,), fields={"body": "pro"}))
     fan_out(event, all_rules, store)
     with store.read() as snapshot:
-        (record,) = snapshot.reports.deliveries(event=event.id)
+        (record,) = snapshot.delivery_list.records(event=event.id)
     operator.retry(store, all_rules, record.id)
     with store.transaction() as transaction:
         assert transaction.operator.lock(record.id).send == {"body": "pro"}

@@ -28,7 +28,7 @@ NOTHING = given.rules()
 
 def states(store: Store, event_id: str) -> dict[State, int]:
     with store.read() as snapshot:
-        return dict(snapshot.reports.event(event_id).states)
+        return dict(snapshot.event_list.record(event_id).states)
 
 
 def settle_as(store: Store, state: State, **values: object) -> None:
@@ -51,7 +51,7 @@ def test_an_event_is_kept_byte_for_byte_with_its_verdicts(store: Store) -> None:
     )
     store.write(lambda t: given.keep(t, event, Routing(verdicts=verdicts)))
     with store.read() as snapshot:
-        record = snapshot.reports.event(event.id)
+        record = snapshot.event_list.record(event.id)
 
     assert record.payload == event.payload
     assert record.verdicts == verdicts
@@ -68,7 +68,7 @@ def test_fan_out_owes_one_delivery_for_each_send(store: Store) -> None:
     event = given.event("user.created")
     result = fan_out(event, rules, store)
     with store.read() as snapshot:
-        owed = snapshot.reports.deliveries(event=event.id)
+        owed = snapshot.delivery_list.records(event=event.id)
 
     assert (result.event_id, result.duplicate) == (event.id, False)
     assert (result.routes, result.deliveries) == (("one", "two"), 3)
@@ -98,12 +98,12 @@ def test_a_resent_event_revives_its_dead_deliveries_alone(store: Store) -> None:
     event = given.event()
     fan_out(event, given.rules(given.route("all", ("*",), "log", "log")), store)
     with store.read() as snapshot:
-        dead, delivered = (record.id for record in snapshot.reports.deliveries(event=event.id))
+        dead, delivered = (record.id for record in snapshot.delivery_list.records(event=event.id))
     settle_as(store, State.DEAD, reason="refused", tries=4)
     store.write(lambda t: t.operator.finish([delivered], State.DELIVERED, "seen"))
     result = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as snapshot:
-        revived, untouched = snapshot.reports.delivery(dead), snapshot.reports.delivery(delivered)
+        revived, untouched = snapshot.delivery_list.record(dead), snapshot.delivery_list.record(delivered)
 
     assert result.deliveries == 1
     assert (revived.state, revived.reason) == (State.PENDING, None)
@@ -229,7 +229,7 @@ def deliver_with(store: Store, event: Event, message: dict[str, object], rules: 
     fan_out(event, rules, store)
     settle_as(store, State.PENDING, message=message, reason=f"saw {LINK}", degraded=f"no {LINK}")
     with store.read() as snapshot:
-        return [record.id for record in snapshot.reports.deliveries(event=event.id)]
+        return [record.id for record in snapshot.delivery_list.records(event=event.id)]
 
 
 def finish(store: Store, delivery_id: str, state: State) -> None:
@@ -255,12 +255,12 @@ def test_secrets_are_blanked_once_every_delivery_is_delivered_or_cancelled(store
 
     finish(store, first, State.DELIVERED)
     with store.read() as snapshot:
-        assert snapshot.reports.event(event.id).payload == event.payload
+        assert snapshot.event_list.record(event.id).payload == event.payload
     finish(store, second, State.CANCELLED)
     with store.read() as snapshot:
         record, kept = (
-            snapshot.reports.event(event.id),
-            [snapshot.reports.delivery(first), snapshot.reports.delivery(second)],
+            snapshot.event_list.record(event.id),
+            [snapshot.delivery_list.record(first), snapshot.delivery_list.record(second)],
         )
 
     everything = (record.payload or b"").decode() + "".join(map(repr, kept))
@@ -279,8 +279,8 @@ def test_secrets_stay_while_anything_may_be_sent(store: Store, state: State) -> 
     settle_as(store, state)
     finish(store, first, State.DELIVERED)
     with store.read() as snapshot:
-        assert snapshot.reports.event(event.id).payload == event.payload
-        assert snapshot.reports.delivery(second).message == {"text": LINK}
+        assert snapshot.event_list.record(event.id).payload == event.payload
+        assert snapshot.delivery_list.record(second).message == {"text": LINK}
 
 
 def test_an_event_without_secrets_is_kept_as_it_is(store: Store) -> None:
@@ -288,8 +288,8 @@ def test_an_event_without_secrets_is_kept_as_it_is(store: Store) -> None:
     (only,) = deliver_with(store, event, {"text": LINK})
     finish(store, only, State.DELIVERED)
     with store.read() as snapshot:
-        assert snapshot.reports.event(event.id).payload == event.payload
-        assert snapshot.reports.delivery(only).message == {"text": LINK}
+        assert snapshot.event_list.record(event.id).payload == event.payload
+        assert snapshot.delivery_list.record(only).message == {"text": LINK}
 
 
 def test_a_verdict_that_saw_a_secret_is_blanked_with_it(store: Store) -> None:
@@ -300,7 +300,7 @@ def test_a_verdict_that_saw_a_secret_is_blanked_with_it(store: Store) -> None:
     (only,) = deliver_with(store, event, {"text": "x"}, rules)
     finish(store, only, State.DELIVERED)
     with store.read() as snapshot:
-        assert "eyJ0" not in repr(snapshot.reports.event(event.id).verdicts)
+        assert "eyJ0" not in repr(snapshot.event_list.record(event.id).verdicts)
 
 
 def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Store) -> None:
@@ -311,7 +311,7 @@ def test_a_resend_brings_blanked_secrets_back_for_what_it_newly_owes(store: Stor
     result = fan_out(replace(event, id="evt_other"), LOG, store)
     with store.read() as snapshot:
         assert result.deliveries == 1
-        assert snapshot.reports.event(event.id).payload == event.payload
+        assert snapshot.event_list.record(event.id).payload == event.payload
 
 
 def test_a_resend_decides_the_routes_that_lacked_a_variable_and_only_those(store: Store) -> None:
@@ -326,8 +326,8 @@ def test_a_resend_decides_the_routes_that_lacked_a_variable_and_only_those(store
     mended = fan_out(replace(event, id="evt_mended"), configured, store)
     once_more = fan_out(replace(event, id="evt_once_more"), configured, store)
     with store.read() as snapshot:
-        owed = snapshot.reports.deliveries(event=event.id)
-        verdicts = snapshot.reports.event(event.id).verdicts
+        owed = snapshot.delivery_list.records(event=event.id)
+        verdicts = snapshot.event_list.record(event.id).verdicts
 
     assert [result.deliveries for result in (first, again, mended, once_more)] == [1, 0, 1, 0]
     assert sorted(record.route for record in owed) == ["admins", "other"]

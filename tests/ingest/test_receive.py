@@ -51,13 +51,13 @@ def post(
 
 def stored(store: Store) -> int:
     with store.read() as snapshot:
-        return snapshot.reports.stats().events
+        return snapshot.numbers.stats().events
 
 
 def test_an_event_is_answered_with_what_became_of_it(store: Store, client: FlaskClient) -> None:
     answer = post(client)
     with store.read() as snapshot:
-        record = snapshot.reports.event(answer.json["event"])
+        record = snapshot.event_list.record(answer.json["event"])
 
     assert answer.status_code == 200
     assert answer.json == {"event": record.id, "duplicate": False, "routes": ["one", "two"], "deliveries": 3}

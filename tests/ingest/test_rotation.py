@@ -82,7 +82,7 @@ def test_a_secret_is_rotated_by_a_second_endpoint_without_a_loss_or_a_second_del
         app.requests.flush()
         with store.read() as snapshot:
             state, refused = snapshot.sources.all()["clerk"], snapshot.metrics.refused()
-            deliveries = snapshot.reports.stats().deliveries
+            deliveries = snapshot.numbers.stats().deliveries
 
     assert before + both + alone + after == [200] * (5 + 30 + 10 + 5 + 5)
     assert (second.count(200), second.count(400)) == (10, 10)

@@ -84,7 +84,7 @@ def settled(store: Store, rules: Rules, *events: Event) -> list[DeliveryRecord]:
 
     def records() -> list[DeliveryRecord]:
         with store.read() as snapshot:
-            page = snapshot.reports.deliveries(limit=100)
+            page = snapshot.delivery_list.records(limit=100)
         is_over = page and all(record.state in (State.DELIVERED, State.DEAD) for record in page)
         return page if is_over else []
 

@@ -39,12 +39,12 @@ def change(store: Store, table: Any, **values: Any) -> None:
 
 def states(store: Store) -> list[State]:
     with store.read() as reading:
-        return [record.state for record in reading.reports.deliveries()]
+        return [record.state for record in reading.delivery_list.records()]
 
 
 def due_in(store: Store) -> timedelta:
     with store.read() as reading:
-        (record,) = reading.reports.deliveries()
+        (record,) = reading.delivery_list.records()
         assert record.due_at is not None
         return record.due_at - reading.now
 

@@ -53,7 +53,7 @@ def change(store: Store, event_id: str, **values: Any) -> None:
 
 def dead(store: Store) -> int:
     with store.read() as reading:
-        return reading.reports.stats().count(State.DEAD)
+        return reading.numbers.stats().count(State.DEAD)
 
 
 def dead_letters(store: Store) -> dict[str, int]:
@@ -65,7 +65,7 @@ def test_what_waited_too_long_is_dead_with_the_reason_and_what_did_not_waits_on(
     late, early = owe(store, hours=1.01), owe(store, hours=0.9)
     is_done = expire(store, rules_of(), SteadyClock(store, 0.0))
     with store.read() as reading:
-        kept = {record.event: record for record in reading.reports.deliveries()}
+        kept = {record.event: record for record in reading.delivery_list.records()}
 
     assert is_done
     assert (kept[late].state, kept[late].reason, kept[late].attempts) == (State.DEAD, REASON, 0)

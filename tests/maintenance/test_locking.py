@@ -82,7 +82,7 @@ def test_whatever_workers_do_at_once_none_waits_in_a_circle(postgres_store_url: 
     def act() -> None:
         while time.monotonic() < ends_at:
             with stores[3].read() as reading:
-                seen = [record.id for record in reading.reports.deliveries(limit=5)]
+                seen = [record.id for record in reading.delivery_list.records(limit=5)]
             for delivery_id in seen:
                 with contextlib.suppress(Conflict, NotFound):
                     random.choice((operator.cancel, retry))(stores[3], delivery_id)

@@ -48,10 +48,13 @@ def test_events_are_taken_in_and_delivered_between_the_batches(store: Store) -> 
 def states_of(store: Store, *event_ids: str | None) -> set[State]:
     with store.read() as snapshot:
         return {
-            state for event in snapshot.reports.events() if event.id in event_ids for state in event.states
+            state
+            for event in snapshot.event_list.records()
+            if event.id in event_ids
+            for state in event.states
         }
 
 
 def payloads(store: Store) -> list[str]:
     with store.read() as snapshot:
-        return [record.id for record in snapshot.reports.events() if record.payload is not None]
+        return [record.id for record in snapshot.event_list.records() if record.payload is not None]

@@ -23,7 +23,7 @@ from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
 from hub.model.routing import RoutedSend, Routing, Send
 from hub.store.repositories.events import RoutedEvent
-from hub.store.repositories.reports import ERRORS_LOOKED_AT
+from hub.store.repositories.numbers import ERRORS_LOOKED_AT
 from hub.store.store import Store, Transaction
 from hub.store.tables import deliveries
 
@@ -42,7 +42,7 @@ def rules(*unset: str, url: str = "https://crm.test", **environment: str) -> Rul
 def records(store: Store) -> list[DeliveryRecord]:
     """The deliveries, those first that wait for a variable."""
     with store.read() as snapshot:
-        return sorted(snapshot.reports.deliveries(), key=lambda record: not record.unset)
+        return sorted(snapshot.delivery_list.records(), key=lambda record: not record.unset)
 
 
 def waiting(store: Store) -> DeliveryRecord:
@@ -56,7 +56,7 @@ def test_what_lacks_a_variable_stands_before_no_other_and_is_not_counted_as_due(
         transaction.destinations.mark_configured({"crm": True})
     with store.transaction() as transaction:
         locked = transaction.queue.lock(due_of=["crm"])
-        stats = transaction.reports.stats()
+        stats = transaction.numbers.stats()
     (claim,) = given.claim(store, "crm", 10, first_count=5)
 
     assert (first.unset, first.due_at, first.state) == (("KEY",), None, State.PENDING)
@@ -171,4 +171,4 @@ def test_the_last_error_is_looked_for_among_those_that_were_tried(store: Store) 
 
     store.write(fail)
     with store.read() as snapshot:
-        assert snapshot.reports.last_error("crm") == "answered 503"
+        assert snapshot.numbers.last_error("crm") == "answered 503"

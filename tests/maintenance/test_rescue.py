@@ -44,7 +44,9 @@ def die(store: Store, count: int = 1, *, lease: timedelta = LONG_AGO, name: str 
 
 def records(store: Store, limit: int = 100) -> list[DeliveryRecord]:
     with store.read() as reading:
-        return [reading.reports.delivery(record.id) for record in reading.reports.deliveries(limit=limit)]
+        return [
+            reading.delivery_list.record(record.id) for record in reading.delivery_list.records(limit=limit)
+        ]
 
 
 def state_of(store: Store, name: str = "crm") -> DestinationState | None:
@@ -150,7 +152,7 @@ def test_what_was_claimed_but_cannot_be_read_is_rescued_and_keeps_no_other_waiti
     die(store)
     Rescue(store).run(rules_of(CRM))
     with store.read() as reading:
-        stats = reading.reports.stats()
+        stats = reading.numbers.stats()
 
     assert (stats.count(State.PENDING), stats.count(State.SENDING)) == (2, 0)
 

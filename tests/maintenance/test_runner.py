@@ -91,7 +91,7 @@ def test_tasks_that_fail_stop_no_worker(store: Store) -> None:
 
 def delivered(store: Store, name: str | None = None) -> int:
     with store.read() as reading:
-        return reading.reports.stats().count(State.DELIVERED, name)
+        return reading.numbers.stats().count(State.DELIVERED, name)
 
 
 def test_a_store_that_moved_is_the_end_of_all_tasks() -> None:
@@ -202,7 +202,7 @@ def test_much_to_prune_keeps_the_other_tasks_from_nothing_and_a_stop_does_not_wa
 
     def last_cycle_at() -> datetime:
         with store.read() as reading:
-            waiting.append(reading.reports.stats().count(State.DELIVERED))
+            waiting.append(reading.numbers.stats().count(State.DELIVERED))
         return datetime.now(UTC)
 
     tasks = worker_tasks(

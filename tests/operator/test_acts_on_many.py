@@ -48,7 +48,7 @@ def owe(
     change = update(deliveries).where(deliveries.c.event_id == event.id).values(state=state, **values)
     store.write(lambda transaction: transaction.session.connection.execute(change) and None)
     with store.read() as snapshot:
-        return snapshot.reports.deliveries(event=event.id)[0].id
+        return snapshot.delivery_list.records(event=event.id)[0].id
 
 
 def keep_event(store: Store, type_: str = "user.created", **changes: Any) -> str:
@@ -65,12 +65,12 @@ def change_events(store: Store, *ids: str, **values: Any) -> None:
 
 def event_of(store: Store, delivery_id: str) -> str:
     with store.read() as snapshot:
-        return snapshot.reports.delivery(delivery_id).event
+        return snapshot.delivery_list.record(delivery_id).event
 
 
 def states(store: Store) -> Counter[State]:
     with store.read() as snapshot:
-        return Counter(record.state for record in snapshot.reports.deliveries(limit=1000))
+        return Counter(record.state for record in snapshot.delivery_list.records(limit=1000))
 
 
 def audit(store: Store, *subjects: str) -> list[AuditEntry]:
@@ -117,7 +117,7 @@ def test_many_are_rendered_anew_each_by_its_own_send_block_of_today(store: Store
     for _ in range(2):
         owe(store, rules=RULES)
     with store.read() as snapshot:
-        records = {record.id: record for record in snapshot.reports.deliveries()}
+        records = {record.id: record for record in snapshot.delivery_list.records()}
     operator.act_on_deliveries(store, Retry(rules=rules), list(records))
     with store.read() as snapshot:
         rows = snapshot.operator.rows(list(records), locks=False)
@@ -164,7 +164,7 @@ def test_one_time_secrets_of_many_are_removed_with_the_last_that_is_owed(store: 
     delivery_id = owe(store, event=secret)
     operator.act_on_deliveries(store, Cancel(), [delivery_id, owe(store)])
     with store.read() as snapshot:
-        payload = snapshot.reports.event(secret.id).payload
+        payload = snapshot.event_list.record(secret.id).payload
 
     assert payload is not None
     assert b"314159" not in payload
@@ -297,8 +297,8 @@ def test_events_are_replayed_to_some_destinations(store: Store) -> None:
     event_id = keep_event(store)
     outcome = operator.replay_events(store, RULES, [event_id], destinations=["crm"])
     with store.read() as snapshot:
-        owed = [record.destination for record in snapshot.reports.deliveries(event=event_id)]
-        (verdict,) = snapshot.reports.event(event_id).verdicts
+        owed = [record.destination for record in snapshot.delivery_list.records(event=event_id)]
+        (verdict,) = snapshot.event_list.record(event_id).verdicts
 
     assert (owed, outcome.deliveries) == (["crm"], {"crm": 1})
     assert (verdict.owed, verdict.unowed) == (1, "log was left out of a replay")

@@ -14,6 +14,7 @@ from hub.errors import Conflict, NotFound
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.delivery import State
+from hub.model.filter import Filter
 from hub.model.routing import Send
 from hub.store.store import Store
 from hub.store.tables import deliveries, events
@@ -29,7 +30,7 @@ def owe(store: Store, rules: Rules = KEPT, *, state: State = State.PENDING, **va
     change = update(deliveries).where(deliveries.c.event_id == event.id).values(state=state, **values)
     store.write(lambda t: t.session.connection.execute(change) and None)
     with store.read() as snapshot:
-        return snapshot.reports.deliveries(event=event.id)[0].id
+        return snapshot.delivery_list.records(event=event.id)[0].id
 
 
 def row(store: Store, delivery_id: str) -> Any:
@@ -102,7 +103,7 @@ def test_retry_finds_the_second_block_to_a_destination_behind_one_that_is_switch
     new = todays(off, Send(to="log", fields={"text": "uno"}), Send(to="log", fields={"text": "due"}))
     owe(store, old, state=State.DEAD)
     with store.read() as snapshot:
-        ids = [record.id for record in snapshot.reports.deliveries()]
+        ids = [record.id for record in snapshot.delivery_list.records()]
     before = {row(store, delivery_id).send["text"]: delivery_id for delivery_id in ids}
     for delivery_id in ids:
         operator.retry(store, new, delivery_id)
@@ -132,8 +133,8 @@ def test_retry_all_takes_every_delivery_of_a_state(store: Store, monkeypatch: py
     assert operator.retry_all(store, KEPT, since=given.NOON + timedelta(days=9999)) == 0
     assert operator.retry_all(store, KEPT, destination="log") == 7
     with store.read() as snapshot:
-        assert {record.id for record in snapshot.reports.deliveries(state=State.HELD)} == {held_id}
-        assert snapshot.reports.deliveries(state=State.DEAD) == []
+        assert {record.id for record in snapshot.delivery_list.records(Filter(state=State.HELD))} == {held_id}
+        assert snapshot.delivery_list.records(Filter(state=State.DEAD)) == []
 
 
 def test_retry_all_leaves_out_what_cannot_be_retried(store: Store) -> None:
@@ -207,8 +208,8 @@ def test_a_destination_that_is_gone_from_the_configuration_can_be_resumed(store:
 def test_a_test_message_is_owed_to_one_destination(store: Store) -> None:
     delivery_id = operator.send_test(store, KEPT, "log")
     with store.read() as snapshot:
-        record = snapshot.reports.delivery(delivery_id)
-        event = snapshot.reports.event(record.event)
+        record = snapshot.delivery_list.record(delivery_id)
+        event = snapshot.event_list.record(record.event)
 
     assert (record.type, record.route, record.destination) == ("hub.test", "send-test", "log")
     assert (event.source, event.type) == ("hub", "hub.test")

@@ -166,7 +166,7 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
     mover.join(20)
 
     with target.read() as snapshot:
-        assert snapshot.reports.delivery(started.id).state is State.DELIVERED
+        assert snapshot.delivery_list.record(started.id).state is State.DELIVERED
 
 
 def test_a_lease_that_runs_out_is_closed_as_unknown_by_the_target(source: Store, target: Store) -> None:
@@ -195,8 +195,10 @@ def test_large_payloads_are_moved_a_part_at_a_time(source: Store, target: Store)
     copy.migrate_store(source, target, lambda *_: None)
 
     with source.read() as original, target.read() as copied:
-        for record in original.reports.events():
-            assert copied.reports.event(record.id).payload == original.reports.event(record.id).payload
+        for record in original.event_list.records():
+            assert (
+                copied.event_list.record(record.id).payload == original.event_list.record(record.id).payload
+            )
     assert sum(written) == sum(map(len, payloads))
     assert max(written) < 10 * 1024 * 1024
 

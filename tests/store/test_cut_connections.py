@@ -65,7 +65,7 @@ def test_an_event_whose_commit_was_not_answered_is_no_duplicate(postgres_store_u
         result = fan_out(event, rules, store)
         again = fan_out(given.event(message_id=event.message_id), rules, store)
         with store.read() as snapshot:
-            stats = snapshot.reports.stats()
+            stats = snapshot.numbers.stats()
 
     assert tries[:2] == [[True], [False]]
     assert (result.event_id, result.duplicate, result.deliveries) == (event.id, False, 1)

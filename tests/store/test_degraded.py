@@ -17,6 +17,7 @@ from hub.errors import Retry
 from hub.health.facts import FileFacts, page_facts
 from hub.maintenance.prune import prune_batch
 from hub.model.delivery import Receipt, State
+from hub.model.filter import Filter
 from hub.model.routing import Send
 from hub.store.open import open_store
 from hub.store.repositories.retention import Prunable
@@ -44,9 +45,11 @@ def test_a_list_of_them_leaves_out_all_others(store: Store) -> None:
     deliver(store, degraded=None)
     ids = [deliver(store), deliver(store, "mail"), deliver(store)]
     with store.read() as snapshot:
-        everywhere = snapshot.reports.deliveries(degraded=True)
-        crm = snapshot.reports.deliveries(degraded=True, destination="crm", state=State.DELIVERED, limit=1)
-        older = snapshot.reports.deliveries(degraded=True, destination="crm", before=crm[-1].id)
+        everywhere = snapshot.delivery_list.records(Filter(degraded=True))
+        crm = snapshot.delivery_list.records(
+            Filter(degraded=True, destination="crm", state=State.DELIVERED), limit=1
+        )
+        older = snapshot.delivery_list.records(Filter(degraded=True, destination="crm"), before=crm[-1].id)
 
     assert [record.id for record in everywhere] == ids[::-1]
     assert [record.id for record in crm + older] == [ids[2], ids[0]]
@@ -83,7 +86,7 @@ def test_what_is_still_to_go_out_is_not_counted(store: Store) -> None:
     store.write(lambda t: t.queue.settle([failed]))
     with store.read() as snapshot:
         assert snapshot.metrics.degraded().get("crm", 0) == 0
-        assert [record.id for record in snapshot.reports.deliveries(degraded=True)] == [claim.id]
+        assert [record.id for record in snapshot.delivery_list.records(Filter(degraded=True))] == [claim.id]
 
 
 def test_those_of_the_files_that_serve_are_a_fact_with_the_last_reason(store: Store) -> None:
@@ -95,7 +98,7 @@ def test_those_of_the_files_that_serve_are_a_fact_with_the_last_reason(store: St
     store.write(lambda t: t.session.connection.execute(changed) and None)
     config = replace(given.config(), version="v1")
     with store.read() as snapshot:
-        facts = page_facts(store, snapshot, FileFacts(config=config), snapshot.reports.stats())
+        facts = page_facts(store, snapshot, FileFacts(config=config), snapshot.numbers.stats())
         mended = snapshot.degraded.lately("v2", DAY)
 
     assert facts.store is not None
@@ -111,7 +114,7 @@ def test_one_time_secrets_stand_in_no_reason(store: Store) -> None:
     deliver(store, degraded=f"template failed: {url}", type_="invitation.created", data={"url": url})
     config = replace(given.config(), version="v1")
     with store.read() as snapshot:
-        facts = page_facts(store, snapshot, FileFacts(config=config), snapshot.reports.stats())
+        facts = page_facts(store, snapshot, FileFacts(config=config), snapshot.numbers.stats())
 
     assert facts.store is not None
     assert "ticket" not in facts.store.degraded[0].reason
@@ -129,12 +132,10 @@ def test_they_are_found_by_an_index_of_their_own(sqlite_store_url: str, look: st
         )
         match look:
             case "list":
-                snapshot.reports.delivery_sizes(
-                    state=None, destination=None, event=None, degraded=True, limit=9, before=None
-                )
+                snapshot.delivery_list.find(Filter(degraded=True), limit=9)
             case "list of a state":
-                snapshot.reports.delivery_sizes(
-                    state=State.DELIVERED, destination="crm", event=None, degraded=True, limit=9, before=None
+                snapshot.delivery_list.find(
+                    Filter(state=State.DELIVERED, destination="crm", degraded=True), limit=9
                 )
             case "number":
                 snapshot.metrics.degraded()

@@ -17,6 +17,7 @@ from hub.errors import Reject, Retry, SendError, Unknown
 from hub.ingest import fanout
 from hub.model.delivery import Receipt, State
 from hub.model.event import Event
+from hub.model.filter import Filter
 from hub.model.stats import Accounts
 from hub.store.repositories import invariant
 from hub.store.repositories.retention import Prunable
@@ -78,7 +79,7 @@ def lived_in(store: Store) -> Store:
     fanout.fan_out(replace(later, id="evt_again"), RULES, store)
     operator.replay(first.id, RULES, store)
     with store.read() as snapshot:
-        waiting = snapshot.reports.deliveries(state=State.PENDING)
+        waiting = snapshot.delivery_list.records(Filter(state=State.PENDING))
     operator.cancel(store, waiting[0].id)
     operator.cancel(store, waiting[1].id)
     operator.retry(store, RULES, waiting[0].id)
@@ -93,7 +94,7 @@ def lived_in(store: Store) -> Store:
 def test_the_books_balance_after_a_life(lived_in: Store, rows_at_once: int) -> None:
     books = accounts(lived_in, rows_at_once)
     with lived_in.read() as snapshot:
-        records = snapshot.reports.deliveries(limit=500)
+        records = snapshot.delivery_list.records(limit=500)
 
     assert books.discrepancies == ()
     assert books.owed == sum(books.states.values()) == len(records)
@@ -109,7 +110,7 @@ def test_an_empty_store_balances(store: Store) -> None:
 def one(state: State) -> Callable[[Store], str]:
     def find(store: Store) -> str:
         with store.read() as snapshot:
-            return snapshot.reports.deliveries(state=state)[0].id
+            return snapshot.delivery_list.records(Filter(state=state))[0].id
 
     return find
 

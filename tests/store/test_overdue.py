@@ -36,7 +36,7 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
     with store.read() as snapshot:
         states = sorted(
             (record.destination, record.state, record.reason)
-            for record in snapshot.reports.deliveries()
+            for record in snapshot.delivery_list.records()
             if record.reason
         )
 

@@ -89,7 +89,7 @@ def test_events_are_kept_once_and_transactions_are_whole(pooled: Store) -> None:
     with pytest.raises(RuntimeError):
         pooled.write(do_half)
     with pooled.read() as snapshot:
-        stats = snapshot.reports.stats()
+        stats = snapshot.numbers.stats()
 
         assert snapshot.settings.get("half") is None
     assert again == [False] * 10

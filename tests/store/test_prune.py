@@ -79,7 +79,7 @@ def test_finished_deliveries_and_payloads_go_and_message_ids_stay(store: Store) 
     event = deliver(store, "log", "mail")
     removed = prune(store, LATER)
     with store.read() as snapshot:
-        record, owed = snapshot.reports.event(event.id), snapshot.reports.deliveries()
+        record, owed = snapshot.event_list.record(event.id), snapshot.delivery_list.records()
 
     assert removed == 3
     assert (record.payload, record.states, owed) == (None, {}, [])
@@ -90,7 +90,7 @@ def test_message_ids_are_forgotten_in_the_end(store: Store) -> None:
     event = deliver(store, "log")
     prune(store, LATER, ids=LATER)
     with store.read() as snapshot, pytest.raises(NotFound):
-        snapshot.reports.event(event.id)
+        snapshot.event_list.record(event.id)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_what_may_still_be_sent_keeps_its_payload(store: Store, state: State) ->
     store.write(lambda t: t.session.connection.execute(change) and None)
     removed = prune(store, LATER, ids=LATER)
     with store.read() as snapshot:
-        record = snapshot.reports.event(event.id)
+        record = snapshot.event_list.record(event.id)
 
     assert removed == 1
     assert (record.payload, record.states) == (event.payload, {state: 1})
@@ -168,7 +168,7 @@ def test_counters_never_fall(store: Store) -> None:
     assert before[2] == [0, *[12] * len(DELIVERY_SECONDS_BOUNDS)]
     assert before[3] == pytest.approx(4.8)
     with store.read() as snapshot:
-        assert snapshot.reports.events() == []
+        assert snapshot.event_list.records() == []
 
 
 def kept_versions(store: Store) -> list[str]:

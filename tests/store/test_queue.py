@@ -59,7 +59,7 @@ def settle(store: Store, *settlements: Settlement) -> set[str]:
 
 def record(store: Store, delivery_id: str) -> DeliveryRecord:
     with store.read() as snapshot:
-        return snapshot.reports.delivery(delivery_id)
+        return snapshot.delivery_list.record(delivery_id)
 
 
 def change(store: Store, table: Any, **values: Any) -> None:
@@ -823,7 +823,7 @@ def test_postgres_connections_stay_within_their_number(
         store.write(lambda t: t.settings.set_default(f"v{number}", "x"))
         store.wake()
         with store.read() as snapshot:
-            snapshot.reports.stats()
+            snapshot.numbers.stats()
 
     with ThreadPoolExecutor(12) as pool:
         running = [pool.submit(use, number) for number in range(150)]

@@ -47,9 +47,9 @@ def test_two_workers_that_settle_the_last_two_at_once_leave_no_secret(
             futures.wait([other], 0.3)
         other.result(5)
     with here.read() as reading:
-        payload = reading.reports.event(event_id).payload
+        payload = reading.event_list.record(event_id).payload
         answers = [
-            reading.reports.delivery(claim.id).attempt_list[0].answer or "" for claim in (*mine, *theirs)
+            reading.delivery_list.record(claim.id).attempt_list[0].answer or "" for claim in (*mine, *theirs)
         ]
 
     assert payload is not None

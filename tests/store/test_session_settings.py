@@ -83,7 +83,7 @@ def holds(store: Store) -> None:
     store.write(lambda t: t.settings.set("東京", "ä\\'"))
     with store.read() as snapshot:
         assert snapshot.settings.get("東京") == "ä\\'"
-        assert len(snapshot.reports.deliveries(limit=5)) == 1
+        assert len(snapshot.delivery_list.records(limit=5)) == 1
         snapshot.session.connection.execute(text("SELECT now(), 1.1::float8, '1 day'::interval")).one()
     assert abs(store.status().clock_ahead_seconds or 0.0) < 60
 

@@ -18,8 +18,11 @@ from hub import catalog
 from hub.delivery import retry
 from hub.model.delivery import Receipt
 from hub.store.tables import deliveries
+from hub.web.parameters import FILTERS
 
 ADDRESS = {"CRM_WEBHOOK_URL": CRM_URL}
+
+A_TYPE = "say one type such as user.created, or a pattern such as user.*, where * stands for any characters"
 
 DELIVERY_KEYS = [
     "id",
@@ -215,7 +218,23 @@ def test_a_limit_above_the_largest_is_cut(client: FlaskClient) -> None:
         ),
         (
             "/api/deliveries?stat=dead",
-            "there is no parameter 'stat'; this takes state, destination, event, degraded, limit, before",
+            f"there is no parameter 'stat'; this takes {', '.join(FILTERS)}, event, limit, before",
+        ),
+        (
+            "/api/events?type=user.%3F",
+            f"type is 'user.?'; {A_TYPE}",
+        ),
+        (
+            "/api/events?type=*a*a*a*a*a*a*a*a*",
+            "type is '*a*a*a*a*a*a*a*a*'; a pattern has at most 8 *",
+        ),
+        (
+            "/api/deliveries?until=soon",
+            "until is 'soon'; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h",
+        ),
+        (
+            "/api/deliveries?since=2h&until=3h",
+            "until is not later than since; nothing lies between them",
         ),
         ("/api/stats?x=1", "there is no parameter 'x'; this takes no parameters"),
     ],
@@ -468,3 +487,45 @@ def test_events_since_a_moment(world: World, client: FlaskClient) -> None:
     assert len(client.get("/api/events?since=1h", headers=KEY).get_json()["items"]) == 1
     assert client.get("/api/events?since=2999-01-01", headers=KEY).get_json()["items"] == []
     assert client.get("/api/events?since=soon", headers=KEY).status_code == 400
+
+
+FITS = {
+    "type=waitlistEntry.*": 1,
+    "type=user.created": 0,
+    "source=clerk": 1,
+    "source=hub": 0,
+    "route=waitlist&destination=crm": 1,
+    "destination=growth": 0,
+    "state=pending&since=1h": 1,
+    "state=dead": 0,
+    "until=1h": 0,
+    "degraded=true": 0,
+}
+
+
+@pytest.mark.parametrize(("query", "count"), FITS.items())
+@pytest.mark.parametrize("kind", ["events", "deliveries"])
+def test_lists_have_what_fits_all_parameters(
+    world: World, client: FlaskClient, kind: str, query: str, count: int
+) -> None:
+    sent = world.send(client, payload())
+    items = get(client, f"/api/{kind}?{query}")["items"]
+
+    assert {item["id" if kind == "events" else "event"] for item in items} == (
+        {sent["event"]} if count else set()
+    )
+
+
+@pytest.mark.parametrize("kind", ["events", "deliveries"])
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("source=clark", "there is no source 'clark'; did you mean \"clerk\"?"),
+        ("route=wait", "there is no route 'wait'"),
+        ("destination=crn", 'there is no destination "crn"; did you mean "crm"?'),
+    ],
+)
+def test_a_name_that_never_was_is_not_found(client: FlaskClient, kind: str, query: str, words: str) -> None:
+    answer = get(client, f"/api/{kind}?{query}", 404)
+
+    assert answer["message"].startswith(words)

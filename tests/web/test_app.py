@@ -23,7 +23,7 @@ def test_a_genuine_event_is_answered_once_it_is_kept(world: World, client: Flask
 
     assert (answer["routes"], answer["deliveries"]) == (["waitlist"], 2)
     with world.store.read() as snapshot:
-        assert snapshot.reports.event(answer["event"]).message_id == "msg_1"
+        assert snapshot.event_list.record(answer["event"]).message_id == "msg_1"
 
 
 def test_flask_reads_no_setting_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

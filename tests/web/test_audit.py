@@ -13,6 +13,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 from test_access import PAGE, form_token, sign_in
 
+from hub.model.filter import Filter
 from hub.store.tables import deliveries
 
 ELSEWHERE = {"REMOTE_ADDR": "::ffff:203.0.113.9"}
@@ -28,7 +29,7 @@ def owed(world: World, client: FlaskClient) -> tuple[str, str]:
     """An event, and its delivery to crm."""
     sent = world.send(client, payload())
     with world.store.read() as snapshot:
-        return sent["event"], snapshot.reports.deliveries(destination="crm")[0].id
+        return sent["event"], snapshot.delivery_list.records(Filter(destination="crm"))[0].id
 
 
 def audit(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:

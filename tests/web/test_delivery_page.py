@@ -158,7 +158,7 @@ def page_of(world: World, client: FlaskClient) -> Any:
         sign_in(client)
         sent = world.send(client, payload(email_address="ada@example.com"))
         with world.store.read() as snapshot:
-            owed = {one.destination: one.id for one in snapshot.reports.deliveries(event=sent["event"])}
+            owed = {one.destination: one.id for one in snapshot.delivery_list.records(event=sent["event"])}
         if changes:
             change = update(deliveries).where(deliveries.c.id == owed["log"]).values(**changes)
             world.store.write(lambda transaction: transaction.session.connection.execute(change) and None)
@@ -208,7 +208,7 @@ def test_a_request_can_be_copied_without_its_secrets(world: World, client: Flask
     sign_in(client)
     sent = world.send(client, payload(email_address="ada@example.com"))
     with world.store.read() as snapshot:
-        (owed,) = snapshot.reports.deliveries(event=sent["event"], destination="crm")
+        (owed,) = snapshot.delivery_list.records(event=sent["event"], destination="crm")
     page = client.get(f"/deliveries/{owed.id}").text
 
     assert "curl --request POST" in page

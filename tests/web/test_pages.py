@@ -15,6 +15,7 @@ from test_access import form_token, sign_in
 from hub import __version__
 from hub.delivery import retry
 from hub.errors import Reject
+from hub.model.filter import Filter
 from hub.model.problem import Problem, Severity
 from hub.store.tables import deliveries, destinations, events
 from hub.web.messages import MAIL_POLICY
@@ -78,7 +79,7 @@ def test_event_and_delivery_name_the_version_that_decided(world: World, signed_i
     version = world.config.version
     world.config = replace(world.config, version="another")
     with world.store.read() as snapshot:
-        delivery = snapshot.reports.deliveries(event=sent["event"])[0]
+        delivery = snapshot.delivery_list.records(event=sent["event"])[0]
 
     pages = [signed_in.get(path).text for path in (f"/events/{sent['event']}", f"/deliveries/{delivery.id}")]
 
@@ -114,7 +115,7 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
 ) -> None:
     world.send(signed_in, payload())
     with world.store.read() as snapshot:
-        delivery_id = snapshot.reports.deliveries()[0].id
+        delivery_id = snapshot.delivery_list.records()[0].id
     world.store.write(
         lambda transaction: transaction.session.connection.execute(update(deliveries).values(state=state))
     )
@@ -131,7 +132,7 @@ def test_a_delivery_has_the_buttons_that_its_state_allows(
 def test_a_button_says_why_it_did_nothing(world: World, signed_in: FlaskClient) -> None:
     world.send(signed_in, payload())
     with world.store.read() as snapshot:
-        delivery_id = snapshot.reports.deliveries()[0].id
+        delivery_id = snapshot.delivery_list.records()[0].id
     world.store.write(
         lambda transaction: transaction.session.connection.execute(
             update(deliveries).values(state="delivered")
@@ -155,7 +156,7 @@ def test_pages_say_why_a_delivery_waits(world: World, signed_in: FlaskClient) ->
     sent = world.send(signed_in, payload())
     world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
     with world.store.read() as snapshot:
-        delivery_id = snapshot.reports.deliveries(destination="crm")[0].id
+        delivery_id = snapshot.delivery_list.records(Filter(destination="crm"))[0].id
 
     for path in ("/deliveries?destination=crm", f"/deliveries/{delivery_id}", f"/events/{sent['event']}"):
         words = "crm is paused (invalid_auth); sent once it is resumed"
@@ -175,7 +176,7 @@ def test_a_retry_is_answered_with_why_it_waits(
     beat(world)
     world.send(signed_in, payload())
     with world.store.read() as snapshot:
-        delivery_id = snapshot.reports.deliveries(destination="crm")[0].id
+        delivery_id = snapshot.delivery_list.records(Filter(destination="crm"))[0].id
     if is_paused:
         world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
     token = {"csrf_token": form_token(signed_in, "/")}
@@ -355,7 +356,7 @@ def test_a_mail_stands_in_a_frame_that_may_do_nothing(world: World, signed_in: F
         )
     )
     with world.store.read() as snapshot:
-        owed = {one.destination: one.id for one in snapshot.reports.deliveries(event=sent["event"])}
+        owed = {one.destination: one.id for one in snapshot.delivery_list.records(event=sent["event"])}
     page = signed_in.get(f"/deliveries/{owed['crm']}").text
     frame = signed_in.get(f"/deliveries/{owed['crm']}/mail")
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from test_access import sign_in
 
 from hub.preview.drawing import JSON_LIMIT, pretty
-from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES
+from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
 from hub.store.tables import deliveries
 from hub.web.paging import PAGE_BYTES, page_of
 
@@ -62,7 +62,7 @@ def test_a_list_leaves_large_payloads_out_and_has_small_ones(world: World, clien
     sign_in(client)
     text = client.get("/events").text
     with world.store.read() as snapshot:
-        large, small = snapshot.reports.events()
+        large, small = snapshot.event_list.records()
 
     assert (large.payload is None, small.payload is None) == (True, False)
     assert text.count("/events/evt_") == 2

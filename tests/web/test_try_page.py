@@ -48,7 +48,7 @@ def test_verdicts_and_messages_are_shown_and_nothing_is_kept(world: World, signe
     assert "<strong>waitlist</strong>" in text
     assert "&lt;b&gt;ada@example.com waits" in text
     with world.store.read() as snapshot:
-        assert snapshot.reports.events() == []
+        assert snapshot.event_list.records() == []
 
 
 def test_a_payload_that_is_no_json_is_told_with_its_line(signed_in: FlaskClient) -> None:

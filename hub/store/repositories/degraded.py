@@ -11,7 +11,7 @@ from hub.catalog.redaction import Redaction
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.model.stats import Degradation
-from hub.store.repositories.reports import ERROR_LIMIT
+from hub.store.repositories.numbers import ERROR_LIMIT
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events, is_in
 from hub.strings import one_line

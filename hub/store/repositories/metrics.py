@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
+from sqlalchemy import BigInteger, case, func, select, type_coerce
 
 from hub.model.delivery import State
 from hub.store.session import Repository
@@ -17,24 +17,9 @@ class Metrics(Repository):
 
     def events_by_type(self) -> dict[tuple[str, str], int]:
         """Return the number of events ever received, by source and type."""
-        # By type alone, as the index is sorted: to group by source as well, SQLite would sort all rows.
-        sources = self._sources()
-        sums = [func.sum(case((events.c.source == source, 1), else_=0)) for source in sources]
-        rows = self._session.connection.execute(select(events.c.type, *sums).group_by(events.c.type))
-        counts = {
-            (source, type_): int(count)
-            for type_, *numbers in rows
-            for source, count in zip(sources, numbers, strict=True)
-            if count
-        }
-        return self._with_pruned("events", counts)
-
-    def _sources(self) -> list[str]:
-        """Return the sources of all events, with one look into an index for each."""
-        sources: list[str] = []
-        while (source := self._session.connection.execute(_next_source(sources[-1:])).scalar()) is not None:
-            sources.append(source)
-        return sources
+        kind = (events.c.source, events.c.type)
+        rows = self._session.connection.execute(select(*kind, func.count()).group_by(*kind))
+        return self._with_pruned("events", {(source, type_): count for source, type_, count in rows})
 
     def attempts_by_outcome(self) -> dict[tuple[str, str], int]:
         """Return the number of attempts ever finished, by destination and outcome."""
@@ -91,8 +76,3 @@ class Metrics(Repository):
             select(counters.c.labels, counters.c.count).where(counters.c.name == name)
         )
         return {tuple(labels.split("\n")): count for labels, count in rows}
-
-
-def _next_source(after: Sequence[str]) -> Select[Any]:
-    statement = select(func.min(events.c.source))
-    return statement.where(events.c.source > after[0]) if after else statement

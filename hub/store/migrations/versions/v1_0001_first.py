@@ -48,7 +48,7 @@ def _events() -> None:
         sa.Column("owed", sa.Integer(), nullable=False),
         sa.UniqueConstraint("source", "message_id", name="uq_events_message"),
     )
-    op.create_index("ix_events_type", "events", ["type", "id", "source"])
+    op.create_index("ix_events_kind", "events", ["source", "type", "id"])
     has_object = "object_key IS NOT NULL AND payload IS NOT NULL"
     _partial("ix_events_object", "events", has_object, "object_key", "source", "id")
     _partial("ix_events_kept", "events", "payload IS NOT NULL", "received_at")
@@ -85,6 +85,7 @@ def _deliveries() -> None:
         sa.Column("finished_at", sa.BigInteger()),
     )
     op.create_index("ix_deliveries_event", "deliveries", ["event_id"])
+    op.create_index("ix_deliveries_kind", "deliveries", ["route", "destination", "id"])
     pending, delivered = "state = 'pending'", "state = 'delivered'"
     _partial("ix_deliveries_due", "deliveries", pending, "destination", "due_at", "owed_since")
     _partial("ix_deliveries_first", "deliveries", f"{pending} AND tries = 0", "destination", "due_at")

@@ -12,8 +12,10 @@ from sqlalchemy import update
 
 from hub.errors import NotFound
 from hub.model.delivery import State
+from hub.model.filter import Filter
 from hub.store.open import open_store
-from hub.store.repositories.reports import LISTED_PAYLOAD_BYTES, MANY
+from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
+from hub.store.repositories.search import MANY
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -38,9 +40,9 @@ def fill(store: Store) -> list[str]:
 def test_events_are_listed_newest_first_a_page_at_a_time(store: Store) -> None:
     ids = fill(store)
     with store.read() as snapshot:
-        first = snapshot.reports.events(limit=2)
-        second = snapshot.reports.events(limit=2, before=first[-1].id)
-        odd = snapshot.reports.events(type_="type.1")
+        first = snapshot.event_list.records(limit=2)
+        second = snapshot.event_list.records(limit=2, before=first[-1].id)
+        odd = snapshot.event_list.records(Filter(type="type.1"))
 
     assert [record.id for record in first + second] == ids[:0:-1]
     assert [record.id for record in odd] == [ids[3], ids[1]]
@@ -51,14 +53,14 @@ def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> N
     ids = fill(store)
     given.claim(store, "mail")
     with store.read() as snapshot:
-        everything = snapshot.reports.deliveries()
-        pages = snapshot.reports.deliveries(limit=4)
-        pages += snapshot.reports.deliveries(limit=4, before=pages[-1].id)
+        everything = snapshot.delivery_list.records()
+        pages = snapshot.delivery_list.records(limit=4)
+        pages += snapshot.delivery_list.records(limit=4, before=pages[-1].id)
         mail, sending = (
-            snapshot.reports.deliveries(destination="mail"),
-            snapshot.reports.deliveries(state=State.SENDING),
+            snapshot.delivery_list.records(Filter(destination="mail")),
+            snapshot.delivery_list.records(Filter(state=State.SENDING)),
         )
-        of_one = snapshot.reports.deliveries(event=ids[3])
+        of_one = snapshot.delivery_list.records(event=ids[3])
 
     assert [record.id for record in pages] == [record.id for record in everything]
     assert [record.id for record in everything] == sorted((record.id for record in everything), reverse=True)
@@ -71,16 +73,16 @@ def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> N
 def test_an_unknown_id_is_not_found(store: Store) -> None:
     with store.read() as snapshot:
         with pytest.raises(NotFound, match="there is no event evt_x"):
-            snapshot.reports.event("evt_x")
+            snapshot.event_list.record("evt_x")
         with pytest.raises(NotFound, match="there is no delivery dlv_x"):
-            snapshot.reports.delivery("dlv_x")
+            snapshot.delivery_list.record("dlv_x")
 
 
 def test_stats_count_events_and_deliveries(store: Store) -> None:
     fill(store)
     given.claim(store, "mail")
     with store.read() as snapshot:
-        stats = snapshot.reports.stats()
+        stats = snapshot.numbers.stats()
 
     assert (stats.events, stats.events_last_day) == (5, 5)
     assert dict(stats.deliveries) == {
@@ -97,7 +99,7 @@ def test_stats_count_events_and_deliveries(store: Store) -> None:
 
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     with store.read() as snapshot:
-        stats = snapshot.reports.stats()
+        stats = snapshot.numbers.stats()
 
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
@@ -111,17 +113,17 @@ def test_a_delivery_that_is_due_later_is_not_overdue(store: Store) -> None:
         )
     )
     with store.read() as snapshot:
-        assert dict(snapshot.reports.stats().oldest_due) == {}
+        assert dict(snapshot.numbers.stats().oldest_due) == {}
 
 
 def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
     fill(store)
     with store.read() as snapshot:
-        before = len(snapshot.reports.events())
+        before = len(snapshot.event_list.records())
         fill(store)
-        assert len(snapshot.reports.events()) == before == 5
+        assert len(snapshot.event_list.records()) == before == 5
     with store.read() as snapshot:
-        assert len(snapshot.reports.events()) == 10
+        assert len(snapshot.event_list.records()) == 10
 
 
 def many(store: Store, count: int, state: State, **changes: Any) -> None:
@@ -142,14 +144,14 @@ def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) ->
     many(store, MANY + 1, State.PENDING)
     many(store, 3, State.DEAD)
     with store.read() as snapshot:
-        everything = snapshot.reports.deliveries(limit=MANY + 100)
+        everything = snapshot.delivery_list.records(limit=MANY + 100)
         for state in (State.DEAD, State.PENDING):
             expected = [record.id for record in everything if record.state is state]
-            first = snapshot.reports.deliveries(state=state, limit=4)
-            second = snapshot.reports.deliveries(state=state, limit=4, before=first[-1].id)
+            first = snapshot.delivery_list.records(Filter(state=state), limit=4)
+            second = snapshot.delivery_list.records(Filter(state=state), limit=4, before=first[-1].id)
 
             assert [record.id for record in first + second] == expected[:8]
-            assert snapshot.reports.deliveries(state=state, destination="mail") == []
+            assert snapshot.delivery_list.records(Filter(state=state, destination="mail")) == []
 
 
 @pytest.mark.parametrize("state", State)
@@ -161,7 +163,7 @@ def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: st
         sqlalchemy.event.listen(
             snapshot.session.connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
-        assert len(snapshot.reports.deliveries(state=state)) == 3
+        assert len(snapshot.delivery_list.records(Filter(state=state))) == 3
         steps = [
             row[3]
             for statement, values in tuple(statements)
@@ -181,8 +183,8 @@ def test_a_list_of_deliveries_has_payloads_but_for_large_ones_without_secrets(st
     for event in (secret, plain, too_large):
         store.write(lambda t, event=event: given.keep(t, event, given.routing("log")))
     with store.read() as snapshot:
-        listed = {record.event: record for record in snapshot.reports.deliveries()}
-        alone = snapshot.reports.delivery(listed[too_large.id].id)
+        listed = {record.event: record for record in snapshot.delivery_list.records()}
+        alone = snapshot.delivery_list.record(listed[too_large.id].id)
 
     assert {event_id: record.payload for event_id, record in listed.items()} == {
         secret.id: secret.payload,

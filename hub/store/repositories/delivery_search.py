@@ -1,0 +1,87 @@
+"""The search for the deliveries that a filter takes, or for the events of such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+
+from hub.model.delivery import FINISHED, State
+from hub.model.filter import Filter, Matches
+from hub.store.repositories.kinds import Kinds, kinds_of_deliveries, newest
+from hub.store.repositories.search import MANY, Bounds, Conditions, few, is_few, walk
+from hub.store.session import Session
+from hub.store.tables import deliveries, events, is_in
+
+
+class DeliverySearch:
+    """The conditions of a filter on deliveries themselves, and the indexes by which few are met."""
+
+    def __init__(self, session: Session, where: Filter) -> None:
+        self._session = session
+        self._where = where
+        self._kinds = kinds_of_deliveries(session, where)
+        self._of_rows = dict(_conditions(where))
+
+    @property
+    def conditions(self) -> Conditions:
+        """The conditions on a row."""
+        return [*self._of_rows.values(), *self._kinds.conditions]
+
+    def narrowed(self, column: ColumnElement[str]) -> Iterator[Select[Any]]:
+        """Yield a column of those that meet a condition that has an index, one statement for each."""
+        where = self._where
+        if where.state and where.destination and where.state not in FINISHED:
+            yield select(column).where(is_in(where.state), deliveries.c.destination == where.destination)
+        for condition in self._of_rows.values():
+            yield select(column).where(condition)
+        if self._kinds.chosen is not None:
+            yield select(column).where(*self._kinds.conditions)
+
+    def find(self, event: str | None, kinds_of_events: Kinds, bounds: Bounds, limit: int) -> Matches:
+        """Return the newest deliveries that fit: of one event, or of all of these kinds."""
+        of_events = self._of_events(event, kinds_of_events)
+        conditions = [*self.conditions, *of_events, *bounds.of(deliveries.c.id)]
+        candidates = self._all_narrowed(event, kinds_of_events)
+        of_few = few(self._session, deliveries.c.id, candidates, conditions, limit)
+        return of_few or self._walk(of_events, bounds, limit)
+
+    def _all_narrowed(self, event: str | None, kinds_of_events: Kinds) -> Iterator[Select[Any]]:
+        if event is not None:
+            yield select(deliveries.c.id).where(deliveries.c.event_id == event)
+        yield from self.narrowed(deliveries.c.id)
+        if kinds_of_events.chosen is not None:
+            of_kinds = select(events.c.id).where(*kinds_of_events.conditions)
+            if is_few(self._session, of_kinds):
+                yield select(deliveries.c.id).where(deliveries.c.event_id.in_(of_kinds.limit(MANY)))
+
+    def _of_events(self, event: str | None, kinds_of_events: Kinds) -> Conditions:
+        """Return the conditions on a row that are about its event."""
+        conditions: list[ColumnElement[bool]] = []
+        if event is not None:
+            conditions.append(deliveries.c.event_id == event)
+        if self._where.type:
+            types = {type_ for _, type_ in kinds_of_events.chosen or ()}
+            conditions.append(deliveries.c.event_type.in_(types))
+        if self._where.source:
+            its_event = select(events.c.id).where(events.c.id == deliveries.c.event_id)
+            conditions.append(its_event.where(events.c.source == self._where.source).exists())
+        return conditions
+
+    def _walk(self, of_events: Conditions, bounds: Bounds, limit: int) -> Matches:
+        """Walk the newest by the index that has the fewest, if there is one in the order of their ids."""
+        for name, condition in self._of_rows.items():
+            if name == "degraded" or self._where.state in (State.DEAD, State.HELD):
+                others = [other for other in self.conditions if other is not condition]
+                candidates = newest(deliveries.c.id, condition)
+                return walk(self._session, candidates, [*others, *of_events], bounds, limit)
+        others = [*self._of_rows.values()] if self._kinds.has_index else [*self.conditions]
+        return walk(self._session, self._kinds.candidates, [*others, *of_events], bounds, limit)
+
+
+def _conditions(where: Filter) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    if where.degraded:
+        yield "degraded", deliveries.c.degraded.is_not(None)
+    if where.state:
+        yield "state", is_in(where.state)

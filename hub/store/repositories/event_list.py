@@ -1,0 +1,110 @@
+"""Events as records, and the list of those that a filter finds, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import case, func, select
+
+from hub.errors import NotFound
+from hub.model.delivery import State
+from hub.model.filter import EVERYTHING, Filter, Matches
+from hub.model.records import EventRecord
+from hub.store.repositories.delivery_search import DeliverySearch
+from hub.store.repositories.events import verdicts_of
+from hub.store.repositories.kinds import kinds_of_events
+from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
+from hub.store.repositories.search import bounds_of, few, walk
+from hub.store.session import Repository
+from hub.store.tables import deliveries, events
+
+_EVENT_COLUMNS = (
+    events.c.id,
+    events.c.source,
+    events.c.message_id,
+    events.c.type,
+    events.c.version,
+    events.c.received_at,
+    events.c.verdicts,
+)
+
+
+class EventList(Repository):
+    """Events as pages, API and commands show them."""
+
+    def find(self, where: Filter = EVERYTHING, *, limit: int = 50, before: str | None = None) -> Matches:
+        """Return the ids of the newest events that fit; `before` is the id after which a page begins."""
+        kinds = kinds_of_events(self._session, where)
+        if kinds.chosen == []:
+            return Matches(ids=())
+        bounds = bounds_of("evt", where.period, before)
+        conditions = [] if kinds.has_index else [*kinds.conditions]
+        if where.is_of_deliveries:
+            search = DeliverySearch(self._session, where)
+            owed = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.conditions)
+            conditions.append(owed.exists())
+            all_conditions = [owed.exists(), *kinds.conditions, *bounds.of(events.c.id)]
+            candidates = search.narrowed(deliveries.c.event_id)
+            of_few = few(self._session, events.c.id, candidates, all_conditions, limit)
+            if of_few is not None:
+                return of_few
+        return walk(self._session, kinds.candidates, conditions, bounds, limit)
+
+    def has_source(self, name: str) -> bool:
+        """Return True where any event came from a source of that name."""
+        statement = select(events.c.id).where(events.c.source == name).limit(1)
+        return self._session.connection.execute(statement).first() is not None
+
+    def sizes_of(self, ids: Sequence[str]) -> list[tuple[str, int]]:
+        """Return these ids, newest first, each with the bytes of its payload."""
+        size = func.coalesce(func.length(events.c.payload), 0)
+        statement = select(events.c.id, size).where(events.c.id.in_(ids)).order_by(events.c.id.desc())
+        return [(event_id, count) for event_id, count in self._session.connection.execute(statement)]
+
+    def records(
+        self, where: Filter = EVERYTHING, *, limit: int = 50, before: str | None = None
+    ) -> list[EventRecord]:
+        """Return the newest events that fit, as `find` does."""
+        return self.records_of(self.find(where, limit=limit, before=before).ids)
+
+    def records_of(self, ids: Sequence[str], *, largest: int = LISTED_PAYLOAD_BYTES) -> list[EventRecord]:
+        """Return these events, newest first, without payloads of more bytes than `largest`."""
+        payload = case((func.length(events.c.payload) <= largest, events.c.payload)).label("payload")
+        statement = select(*_EVENT_COLUMNS, payload).where(events.c.id.in_(ids)).order_by(events.c.id.desc())
+        rows = self._session.connection.execute(statement).all()
+        states = self._states_of(ids)
+        return [_event_record(row, states.get(row.id, {})) for row in rows]
+
+    def record(self, event_id: str) -> EventRecord:
+        """Return one event; raises NotFound."""
+        statement = select(*_EVENT_COLUMNS, events.c.payload).where(events.c.id == event_id)
+        row = self._session.connection.execute(statement).first()
+        if row is None:
+            raise NotFound(f"there is no event {event_id}")
+        return _event_record(row, self._states_of([event_id]).get(event_id, {}))
+
+    def _states_of(self, event_ids: Sequence[str]) -> dict[str, dict[State, int]]:
+        counted: dict[str, dict[State, int]] = {}
+        statement = (
+            select(deliveries.c.event_id, deliveries.c.state, func.count())
+            .where(deliveries.c.event_id.in_(event_ids))
+            .group_by(deliveries.c.event_id, deliveries.c.state)
+        )
+        for event_id, state, count in self._session.connection.execute(statement):
+            counted.setdefault(event_id, {})[State(state)] = count
+        return counted
+
+
+def _event_record(row: Any, states: dict[State, int]) -> EventRecord:
+    return EventRecord(
+        id=row.id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        version=row.version,
+        received_at=row.received_at,
+        verdicts=verdicts_of(row.verdicts),
+        payload=row.payload,
+        states=states,
+    )

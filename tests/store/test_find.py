@@ -1,0 +1,155 @@
+"""Finding: every filter finds what fits all of its conditions, newest first, whichever way it is searched."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import given
+import pytest
+from sqlalchemy import update
+
+from hub.model.delivery import State
+from hub.model.filter import Filter, Period
+from hub.model.records import DeliveryRecord, EventRecord
+from hub.model.routing import RoutedSend, Routing, Send
+from hub.store.repositories.search import MANY
+from hub.store.store import Store
+from hub.store.tables import deliveries
+
+TYPES = ("user.created", "user.updated", "organization.created")
+STATES = (State.DELIVERED, State.DEAD, State.HELD, State.PENDING)
+FILTERS = [
+    Filter(),
+    Filter(type="user.created"),
+    Filter(type="user.*"),
+    Filter(type="*.created", source="stripe"),
+    Filter(type="session.*"),
+    Filter(source="stripe"),
+    Filter(route="b"),
+    Filter(destination="mail"),
+    Filter(destination="mail", route="b"),
+    Filter(destination="mail", route="a"),
+    Filter(destination="crm", state=State.DEAD),
+    Filter(state=State.HELD, type="user.*"),
+    Filter(state=State.DELIVERED),
+    Filter(state=State.PENDING),
+    Filter(state=State.PENDING, destination="crm", source="stripe"),
+    Filter(degraded=True),
+    Filter(degraded=True, type="*.created", source="clerk"),
+]
+NAMES = [repr(vars(where)) for where in FILTERS]
+
+
+def fill(store: Store) -> None:
+    """Some events of each kind, each owed to two destinations, whose deliveries are in every state."""
+    kinds = list(itertools.product(("clerk", "stripe"), TYPES, range(2)))
+    for number, (source, type_, _) in enumerate(kinds):
+        sends = (RoutedSend(route="a", send=Send(to="crm")), RoutedSend(route="b", send=Send(to="mail")))
+        event = given.event(type_, source=source)
+        routing = Routing(routes=("a", "b"), sends=sends)
+        store.write(lambda t, event=event, routing=routing: given.keep(t, event, routing))
+        change(store, event.id, state=STATES[number % 4].value, degraded="plain" if number % 3 == 0 else None)
+        given.until(lambda made=event.id: given.event().id[:16] > made[:16])
+
+
+def add_many(store: Store) -> None:
+    """More deliveries than all of them are looked at, of one event."""
+    event = given.event("user.created")
+    store.write(lambda t: given.keep(t, event, given.routing(*["crm"] * (MANY + 1), route="a")))
+    change(store, event.id, state=State.DELIVERED.value, degraded="plain")
+
+
+def change(store: Store, event_id: str, **values: Any) -> None:
+    statement = update(deliveries).where(deliveries.c.event_id == event_id).values(**values)
+    store.write(lambda t: t.session.connection.execute(statement).rowcount)
+
+
+def is_taken(where: Filter, delivery: DeliveryRecord, source: str) -> bool:
+    return (
+        where.takes(source, delivery.type)
+        and where.route in (None, delivery.route)
+        and where.destination in (None, delivery.destination)
+        and where.state in (None, delivery.state)
+        and not (where.degraded and delivery.degraded is None)
+    )
+
+
+def pages(find: Any, where: Filter, size: int, most: int) -> Sequence[str]:
+    """The ids that a filter finds, read page by page."""
+    ids: list[str] = []
+    before = None
+    while len(ids) < most:
+        matches = find(where, limit=size, before=before)
+        ids += matches.ids
+        before = matches.ids[-1] if len(matches.ids) == size else matches.resume
+        if before is None:
+            break
+    return ids[:most]
+
+
+@pytest.mark.parametrize("has_many", [False, True], ids=["few", "many"])
+def test_every_filter_finds_what_fits(store: Store, has_many: bool) -> None:
+    fill(store)
+    if has_many:
+        add_many(store)
+        fill(store)
+    with store.read() as snapshot:
+        events = {record.id: record for record in snapshot.event_list.records(limit=100)}
+        owed = snapshot.delivery_list.records(limit=MANY + 100)
+        assert (len(events), len(owed)) == ((25, MANY + 49) if has_many else (12, 24))
+        for where in FILTERS:
+            taken = [record for record in owed if is_taken(where, record, events[record.event].source)]
+            expected = [record.id for record in taken][:60]
+
+            assert pages(snapshot.delivery_list.find, where, 7, 60) == expected, where
+            assert pages(snapshot.event_list.find, where, 3, 60) == events_of(where, events, taken), where
+
+
+def events_of(
+    where: Filter, events: dict[str, EventRecord], taken: Sequence[DeliveryRecord]
+) -> Sequence[str]:
+    if where.is_of_deliveries:
+        return sorted({record.event for record in taken}, reverse=True)
+    return [record.id for record in events.values() if where.takes(record.source, record.type)]
+
+
+def test_a_period_begins_with_its_first_moment_and_ends_before_its_last(store: Store) -> None:
+    fill(store)
+    with store.read() as snapshot:
+        records = snapshot.event_list.records()
+        third, sixth = records[2], records[5]
+        period = Period(since=_milliseconds(sixth.id), until=_milliseconds(third.id))
+        between = snapshot.event_list.find(Filter(period=period)).ids
+        user = snapshot.event_list.find(Filter(type="*", source="stripe", period=period)).ids
+
+    assert between == [record.id for record in records[3:6]]
+    assert user == between
+
+
+def _milliseconds(event_id: str) -> Any:
+    return given.datetime.fromtimestamp(0, given.UTC) + timedelta(milliseconds=int(event_id[4:16], 16))
+
+
+def test_of_an_event_its_deliveries_alone(store: Store) -> None:
+    fill(store)
+    with store.read() as snapshot:
+        event = snapshot.event_list.records()[0]
+        mail = snapshot.delivery_list.records(Filter(destination="mail"), event=event.id)
+        other = snapshot.delivery_list.records(Filter(source="clerk"), event=event.id)
+
+    assert ([(record.event, record.destination) for record in mail], other) == ([(event.id, "mail")], [])
+
+
+def test_what_is_rare_among_many_is_found_a_stretch_at_a_time(store: Store) -> None:
+    fill(store)
+    add_many(store)
+    where = Filter(destination="crm", source="stripe", degraded=True)
+    with store.read() as snapshot:
+        matches = snapshot.delivery_list.find(replace(where, source="clerk"), limit=10)
+        older = pages(snapshot.delivery_list.find, where, 10, 100)
+
+    assert (len(matches.ids), len(older)) == (10, 2)
