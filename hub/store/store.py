@@ -23,6 +23,7 @@ from hub.store import failures, migrate
 from hub.store.group_commit import GroupCommit
 from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.audit import Audit
+from hub.store.repositories.changes import Changes
 from hub.store.repositories.degraded import Degraded
 from hub.store.repositories.delivery_list import DeliveryList
 from hub.store.repositories.destinations import Destinations
@@ -80,6 +81,7 @@ class Transaction:
     event_list = _repository(EventList)
     delivery_list = _repository(DeliveryList)
     numbers = _repository(Numbers)
+    changes = _repository(Changes)
     metrics = _repository(Metrics)
     degraded = _repository(Degraded)
     overdue = _repository(Overdue)

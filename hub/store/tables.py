@@ -132,6 +132,7 @@ attempts = Table(
     Column("status", Integer),
     Column("detail", StorableText),
     Column("answer", StorableText, comment="the start of what came back"),
+    Index("ix_attempts_at", "destination", "at"),
 )
 
 threads = Table(

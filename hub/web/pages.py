@@ -16,7 +16,7 @@ from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
 from hub.preview.curl import curl
 from hub.preview.drawing import pretty
-from hub.web import access, parameters, serializers
+from hub.web import access, live, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
 from hub.web.event_words import after_subject, words_of_event
@@ -34,6 +34,7 @@ HISTORY = 20
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
+blueprint.before_request(live.answer_unchanged)
 for _filter in (after_subject, ago, capitalised, counted, span, utc):
     blueprint.app_template_filter()(_filter)
 

@@ -118,6 +118,7 @@ def _attempts() -> None:
         sa.Column("detail", sa.Text()),
         sa.Column("answer", sa.Text()),
     )
+    op.create_index("ix_attempts_at", "attempts", ["destination", "at"])
 
 
 def _threads() -> None:
