@@ -29,8 +29,13 @@ from hub.web.access import COMMAND_LINE_MARK
 
 TIMEOUT_SECONDS = 30
 
-Request = Callable[[str, str, Mapping[str, str]], tuple[int, bytes]]
-"""Makes one request of a method, a path and a query, and returns status and body of the response."""
+ACT_SECONDS = 300
+"""An act on many takes longer: thousands of them, batch by batch."""
+
+Arguments = Mapping[str, str | list[str]]
+
+Request = Callable[[str, str, Arguments, Any], tuple[int, bytes]]
+"""Makes one request of a method, a path, a query and JSON, and returns status and body of the response."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,12 +72,22 @@ class Api:
         self._name = name
 
     def call(self, method: str, path: str, **query: object) -> Any:
-        """Return the response's JSON; a query's None is left out.
+        """Return the response's JSON; a query's None is left out, a tuple repeats it.
 
         Raises HubError with the API's message: NotFound for 404, Conflict for 409.
         """
-        arguments = {name: str(value) for name, value in query.items() if value is not None}
-        status, content = self._request(method, path, arguments)
+        arguments = {
+            name: [str(one) for one in value] if isinstance(value, tuple) else str(value)
+            for name, value in query.items()
+            if value is not None
+        }
+        return self._answer(*self._request(method, path, arguments, None))
+
+    def act(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Ask for an act on many, and return the response's JSON; as `call`."""
+        return self._answer(*self._request("POST", path, {}, body))
+
+    def _answer(self, status: int, content: bytes) -> Any:
         try:
             body = json.loads(content)
         except ValueError:
@@ -142,18 +157,20 @@ def _remote(session: requests.Session, hub: RemoteHub) -> Request:
         request.headers["Authorization"] = f"Bearer {password}".encode().decode("latin-1")
         return request
 
-    def request(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+    def request(method: str, path: str, query: Arguments, body: Any) -> tuple[int, bytes]:
+        timeout = TIMEOUT_SECONDS if body is None else ACT_SECONDS
         try:
             response = session.request(
                 method,
                 url.rstrip("/") + path,
                 params=query,
+                json=body,
                 auth=authorise,
-                timeout=TIMEOUT_SECONDS,
+                timeout=timeout,
                 allow_redirects=False,
             )
         except requests.Timeout as error:
-            raise HubError(f"{origin(url)} did not answer within {TIMEOUT_SECONDS} s") from error
+            raise HubError(f"{origin(url)} did not answer within {timeout} s") from error
         except (requests.RequestException, ValueError) as error:
             raise HubError(f"no hub answers at {origin(url)}; is the --url right, and the hub up?") from error
         return response.status_code, response.content
@@ -162,11 +179,12 @@ def _remote(session: requests.Session, hub: RemoteHub) -> Request:
 
 
 def _in_process(client: Any, password: str) -> Request:
-    def request(method: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+    def request(method: str, path: str, query: Arguments, body: Any) -> tuple[int, bytes]:
         response = client.open(
             path,
             method=method,
             query_string=query,
+            json=body,
             headers={"Authorization": f"Bearer {password}"},
             environ_overrides={COMMAND_LINE_MARK: True},
         )

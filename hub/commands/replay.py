@@ -15,15 +15,31 @@ from hub.terminal.printing import inline, say, say_json
 
 @click.command()
 @click.argument("event_ids", metavar="EVENT_ID...", nargs=-1, required=True)
+@click.option(
+    "--destination",
+    "destinations",
+    metavar="NAME",
+    multiple=True,
+    help="Only to this one; once more for another.",
+)
 @api_options
-def command(event_ids: tuple[str, ...], hub: RemoteHub | None, as_json: bool) -> None:
-    """Route events again by today's rules: new deliveries beside the old ones."""
+def command(
+    event_ids: tuple[str, ...], destinations: tuple[str, ...], hub: RemoteHub | None, as_json: bool
+) -> None:
+    """Route events again by today's rules: new deliveries beside the old ones.
+
+    \b
+    Examples:
+      hub replay evt_01a2f3
+      hub replay evt_01a2f3 --destination crm
+    """
     with open_api(hub) as api:
-        run_batch(event_ids, partial(_replay, api, as_json))
+        run_batch(event_ids, partial(_replay, api, as_json, destinations))
 
 
-def _replay(api: Api, as_json: bool, event_id: str) -> None:
-    replay = api.call("POST", f"/api/events/{quote(event_id, safe='')}/replay")
+def _replay(api: Api, as_json: bool, destinations: tuple[str, ...], event_id: str) -> None:
+    path = f"/api/events/{quote(event_id, safe='')}/replay"
+    replay = api.call("POST", path, destination=destinations)
     if as_json:
         say_json(replay)
         return

@@ -16,6 +16,7 @@ from hub.operator.deliveries import (
 )
 from hub.operator.destinations import no_destination, pause, require_destination, resume
 from hub.operator.events import replay, replay_events, send_test
+from hub.operator.selection import Selection, select_deliveries, select_events
 from hub.operator.waits import Wait, wait_of_delivery, wait_of_destination, waits_after
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Outcome",
     "Resolve",
     "Retry",
+    "Selection",
     "Skipped",
     "Wait",
     "act_on_deliveries",
@@ -40,6 +42,8 @@ __all__ = [
     "resume",
     "retry",
     "retry_all",
+    "select_deliveries",
+    "select_events",
     "send_test",
     "wait_of_delivery",
     "wait_of_destination",

@@ -13,6 +13,7 @@ from flask import request
 from hub.humanize import enumerated, kind_of
 from hub.operator import LARGEST, RESOLVED_AS
 from hub.web.error_handlers import BadParameter
+from hub.web.parameters import FILTERS
 
 DESTINATIONS = 500
 """So many destinations at most are named by one act."""
@@ -38,7 +39,7 @@ class ActBody:
 
 def deliveries_body() -> ActBody:
     """Return the act on deliveries that the request asks for; raises BadParameter."""
-    body = _body("act", "as", "ids", "dry_run")
+    body = _body("act", "as", "ids", "filter", "dry_run")
     act = _choice(body, "act", ("retry", "cancel", "resolve"))
     if act != "resolve" and "as" in body:
         raise BadParameter(f"as goes with resolve, not with {act}")
@@ -46,16 +47,18 @@ def deliveries_body() -> ActBody:
         act=act,
         as_=_choice(body, "as", RESOLVED_AS) if act == "resolve" else None,
         ids=_ids(body, "dlv"),
+        filter=_filter(body, (*FILTERS, "event")),
         is_dry_run=_flag(body, "dry_run"),
     )
 
 
 def events_body() -> ActBody:
     """Return the act on events that the request asks for; raises BadParameter."""
-    body = _body("act", "destinations", "ids", "dry_run")
+    body = _body("act", "destinations", "ids", "filter", "dry_run")
     return ActBody(
         act=_choice(body, "act", ("replay",)),
         ids=_ids(body, "evt"),
+        filter=_filter(body, FILTERS),
         destinations=_texts(body, "destinations", DESTINATIONS) if "destinations" in body else (),
         is_dry_run=_flag(body, "dry_run"),
     )
@@ -68,10 +71,12 @@ def _body(*known: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadParameter('the body is not JSON; say {"act": …, "ids": […]}') from error
     if not isinstance(body, dict):
-        raise BadParameter(f"the body is {kind_of(body)}; it must be an object with act and ids")
+        raise BadParameter(f"the body is {kind_of(body)}; it must be an object with act, and ids or filter")
     for name in body:
         if name not in known:
             raise BadParameter(f"there is no {_quoted(name)} here; this takes {enumerated(known)}")
+    if ("ids" in body) == ("filter" in body):
+        raise BadParameter("say either ids, a list of those that it is to be done to, or filter")
     return body
 
 
@@ -100,7 +105,7 @@ def _flag(body: Mapping[str, Any], name: str) -> bool:
 def _ids(body: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
     """Return ids of one kind: an act on another thing than was meant would be found too late."""
     if "ids" not in body:
-        raise BadParameter("say ids, a list of those that it is to be done to")
+        return ()
     ids = _texts(body, "ids", LARGEST)
     for value in ids:
         match = _ID.fullmatch(value)
@@ -108,6 +113,27 @@ def _ids(body: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
             other = f"the id of {_KINDS[match[1]]}" if match and match[1] in _KINDS else "no id"
             raise BadParameter(f"ids has {_quoted(value)}, which is {other}; it must be of {_KINDS[prefix]}")
     return ids
+
+
+def _filter(body: Mapping[str, Any], known: Collection[str]) -> dict[str, str] | None:
+    """Return a filter as parameters of a list; one that says nothing is refused, for it would find all."""
+    if "filter" not in body:
+        return None
+    conditions = body["filter"]
+    if not isinstance(conditions, dict) or not conditions:
+        raise BadParameter(
+            f"filter is {_shown(conditions)}; it must be an object with at least one condition"
+        )
+    values = {}
+    for name, value in conditions.items():
+        if name not in known:
+            raise BadParameter(f"there is no {_quoted(name)} in filter; it takes {enumerated(list(known))}")
+        if name == "degraded" and value is True:
+            value = "true"
+        if not isinstance(value, str) or not value:
+            raise BadParameter(f"{name} in filter is {_shown(value)}; leave it out, or give it a value")
+        values[name] = value
+    return values
 
 
 def _texts(body: Mapping[str, Any], name: str, most: int) -> tuple[str, ...]:
@@ -126,6 +152,8 @@ def _shown(value: Any) -> str:
     """Return a value for an error: a text quoted, of all else the kind alone."""
     if isinstance(value, list) and not value:
         return "an empty list"
+    if isinstance(value, dict) and not value:
+        return "an empty object"
     return _quoted(value) if isinstance(value, str) else kind_of(value)
 
 

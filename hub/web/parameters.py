@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
-from flask import request
+from flask import g, request
 
 from hub import operator
 from hub.durations import parse_duration
@@ -42,9 +42,14 @@ def only(*known: str) -> None:
         raise BadParameter(f"there is no parameter {_quoted(unknown[0])}; this {takes}")
 
 
+def take_filter(values: Mapping[str, str]) -> None:
+    """Take the parameters of this request from the filter in its body, and not from its query."""
+    g.parameters = values
+
+
 def text(name: str) -> str | None:
     """Return a parameter as it is; None where it is missing or empty."""
-    value = request.args.get(name) or None
+    value = g.get("parameters", request.args).get(name) or None
     if value is not None and not (len(value) <= 300 and value.isprintable()):
         raise BadParameter(f"{name} must be at most 300 printable characters")
     return value

@@ -128,6 +128,62 @@ def test_what_an_act_owes_and_waits_all_the_same_is_told_by_destination(
     assert post(client, DELIVERIES, {"act": "cancel", "ids": ids}) == {"changed": 3, "skipped": []}
 
 
+def test_all_that_a_filter_finds_are_changed(
+    world: World, client: FlaskClient, owed: tuple[list[str], list[str]]
+) -> None:
+    alive(world)
+    first, second, _ = owed[1]
+    set_state(world, [first, second], "dead")
+    crm = post(client, DELIVERIES, {"act": "retry", "filter": {"state": "dead", "destination": "crm"}})
+    some = {"state": "dead", "destination": "log", "type": "waitlist*", "since": "1h"}
+    dry = post(client, DELIVERIES, {"act": "retry", "filter": some, "dry_run": True})
+    answer = post(client, DELIVERIES, {"act": "retry", "filter": some})
+    rest = post(client, DELIVERIES, {"act": "cancel", "filter": {"event": owed[0][0]}})
+    entries = client.get(f"/api/audit?subject={first}", headers=KEY).get_json()["items"]
+
+    assert crm == {"changed": 0, "skipped": []}
+    assert dry == answer == {"changed": 2, "skipped": []}
+    assert rest == {"changed": 2, "skipped": []}
+    assert [(entry["act"], entry["subject"], entry["changed"]) for entry in entries] == [("retry", "log", 2)]
+
+
+def test_what_a_filter_finds_and_cannot_be_changed_says_why(
+    world: World, client: FlaskClient, owed: tuple[list[str], list[str]]
+) -> None:
+    set_state(world, owed[1][:1], "delivered")
+    answer = post(client, DELIVERIES, {"act": "cancel", "filter": {"destination": "log"}})
+
+    assert answer == {
+        "changed": 2,
+        "skipped": [{"id": owed[1][0], "why": "it cannot be cancelled: it is delivered"}],
+    }
+
+
+def test_a_filter_acts_on_so_many_at_once_and_says_that_there_are_more(
+    world: World,
+    client: FlaskClient,
+    owed: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hub.operator.selection.LARGEST", 2)
+    body = {"act": "cancel", "filter": {"state": "pending", "destination": "log"}}
+
+    assert post(client, DELIVERIES, body) == {"changed": 2, "skipped": [], "more": True}
+    assert post(client, DELIVERIES, body) == {"changed": 1, "skipped": []}
+    assert post(client, EVENTS, {"act": "replay", "filter": {"type": "*"}, "dry_run": True})["more"] is True
+
+
+def test_events_that_a_filter_finds_are_replayed(
+    world: World, client: FlaskClient, owed: tuple[list[str], list[str]]
+) -> None:
+    alive(world)
+    set_state(world, owed[1][:2], "dead")
+    where = {"state": "dead", "destination": "log"}
+    answer = post(client, EVENTS, {"act": "replay", "filter": where, "destinations": ["log"]})
+
+    assert answer == {"changed": 2, "deliveries": 2, "skipped": []}
+
+
 def test_events_are_replayed_to_some_destinations(
     world: World, client: FlaskClient, owed: tuple[list[str], list[str]]
 ) -> None:
@@ -164,14 +220,35 @@ REFUSED: list[tuple[str, Any, str]] = [
     (DELIVERIES, "no", "the body is text"),
     (DELIVERIES, [], "the body is a list"),
     (DELIVERIES, None, "the body is nothing"),
-    (DELIVERIES, {}, "act is missing; it must be retry or cancel or resolve"),
+    (DELIVERIES, {"ids": [ABSENT]}, "act is missing; it must be retry or cancel or resolve"),
     (
         DELIVERIES,
         {"act": "replay", "ids": [ABSENT]},
         "act is 'replay'; it must be retry or cancel or resolve",
     ),
     (DELIVERIES, {"act": ["retry"], "ids": [ABSENT]}, "act is a list"),
-    (DELIVERIES, {"act": "retry"}, "say ids"),
+    (DELIVERIES, {"act": "retry"}, "say either ids, a list"),
+    (DELIVERIES, {"act": "retry", "ids": [ABSENT], "filter": {"state": "dead"}}, "say either ids, a list"),
+    (DELIVERIES, {"act": "retry", "filter": {}}, "filter is an empty object"),
+    (DELIVERIES, {"act": "retry", "filter": "dead"}, "filter is 'dead'; it must be an object"),
+    (
+        DELIVERIES,
+        {"act": "retry", "filter": {"stat": "dead"}},
+        "there is no 'stat' in filter; it takes type,",
+    ),
+    (DELIVERIES, {"act": "retry", "filter": {"state": ""}}, "state in filter is ''; leave it out"),
+    (DELIVERIES, {"act": "retry", "filter": {"state": None}}, "state in filter is nothing"),
+    (DELIVERIES, {"act": "retry", "filter": {"state": ["dead"]}}, "state in filter is a list"),
+    (DELIVERIES, {"act": "retry", "filter": {"state": "ded"}}, "state is 'ded'; it must be one of"),
+    (
+        DELIVERIES,
+        {"act": "retry", "filter": {"degraded": False}},
+        "degraded in filter is false; leave it out",
+    ),
+    (DELIVERIES, {"act": "retry", "filter": {"since": "soon"}}, "since is 'soon'"),
+    (DELIVERIES, {"act": "retry", "filter": {"type": "a*" * 9}}, "a pattern has at most 8 *"),
+    (DELIVERIES, {"act": "retry", "filter": {"type": "\x00"}}, "type must be at most 300 printable"),
+    (EVENTS, {"act": "replay", "filter": {"event": "evt_0"}}, "there is no 'event' in filter"),
     (DELIVERIES, {"act": "retry", "ids": []}, "ids is an empty list"),
     (DELIVERIES, {"act": "retry", "ids": ABSENT}, f"ids is '{ABSENT}'; it must be a list"),
     (DELIVERIES, {"act": "retry", "ids": {ABSENT: 1}}, "ids is a mapping"),
@@ -192,7 +269,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     (EVENTS, {"act": "replay", "ids": ["evt_0"], "as": "retry"}, "there is no 'as' here"),
     (EVENTS, {"act": "replay", "ids": ["evt_0"], "destinations": "log"}, "destinations is 'log'"),
     (EVENTS, {"act": "replay", "ids": ["evt_0"], "destinations": []}, "destinations is an empty list"),
-    (EVENTS, {"act": "replay", "ids": ["evt_0"], "destinations": [{}]}, "destinations has a mapping"),
+    (EVENTS, {"act": "replay", "ids": ["evt_0"], "destinations": [{}]}, "destinations has an empty object"),
     (EVENTS, {"act": "replay", "ids": ["evt_0"], "destinations": ["log"] * 501}, "destinations has 501"),
 ]
 TEXTS = ["", "{", "\xff", "[" * 100_000, '{"act": "retry", "act": "cancel"}', "9" * 5000, "NaN"]
@@ -232,9 +309,10 @@ def test_a_body_that_is_no_object_is_refused_in_words(
 def test_an_unknown_destination_is_not_found(module_client: FlaskClient) -> None:
     body = {"act": "replay", "ids": ["evt_0"], "destinations": ["crn"]}
 
-    assert post(module_client, EVENTS, body, 404)["message"] == (
-        'there is no destination "crn"; did you mean "crm"?'
-    )
+    words = 'there is no destination "crn"; did you mean "crm"?'
+    assert post(module_client, EVENTS, body, 404)["message"] == words
+    body = {"act": "retry", "filter": {"destination": "crn"}}
+    assert post(module_client, DELIVERIES, body, 404)["message"] == words
 
 
 @pytest.mark.parametrize("path", [DELIVERIES, EVENTS])
