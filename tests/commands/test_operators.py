@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 import requests
@@ -103,6 +105,85 @@ def test_a_dead_delivery_is_retried_and_arrives(operate, triggered, delivery_of,
     assert delivery_of(second["event"], "delivered")["attempts"] == 2
 
 
+@pytest.fixture
+def deliveries_in(operate, triggered, delivery_of, served):
+    """Two deliveries to `gone` in a state, which somebody set by hand; no others are in it."""
+
+    def make(state):
+        made = [delivery_of(triggered("user.deleted"), "delivered")["id"] for _ in range(2)]
+        path = served.environment["DATABASE_URL"].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, timeout=10)) as database, database:
+            marks = ",".join("?" * len(made))
+            database.execute(f"UPDATE deliveries SET state = ? WHERE id IN ({marks})", [state, *made])
+        return made
+
+    return make
+
+
+def states_of(operate, ids):
+    return {json.loads(operate("deliveries", id_, "--json").stdout)["state"] for id_ in ids}
+
+
+def test_held_deliveries_are_resolved(operate, deliveries_in):
+    first, second = deliveries_in("held")
+
+    one = operate("resolve", first, "--as", "delivered")
+    dry = operate("resolve", "--destination", "gone", "--as", "retry", "--dry-run")
+    rest = operate("resolve", "--destination", "gone", "--as", "delivered", "--json")
+    again = operate("resolve", second, "--as", "retry")
+
+    assert (one.exit_code, one.stdout) == (0, f"{first} to gone is delivered\n")
+    assert dry.stdout == ("1 delivery will be sent again, the same bytes (a dry run: nothing was changed)\n")
+    assert (rest.exit_code, json.loads(rest.stdout)) == (0, {"changed": 1, "skipped": []})
+    assert states_of(operate, [first, second]) == {"delivered"}
+    assert (again.exit_code, again.stderr) == (
+        1,
+        f"hub: {second}: only held deliveries are resolved; it is delivered\n",
+    )
+
+
+def test_deliveries_are_cancelled(operate, deliveries_in):
+    first, second = deliveries_in("dead")
+
+    one = operate("cancel", first)
+    rest = operate("cancel", "--state", "dead", "--type", "user.*")
+    none = operate("cancel", "--destination", "gone")
+    refused = operate("cancel", "--destination", "gone", "--state", "cancelled", "--since", "1h")
+
+    assert (one.exit_code, one.stdout) == (0, f"{first} to gone is cancelled: it will not be sent\n")
+    assert (rest.exit_code, rest.stdout) == (0, "1 delivery cancelled\n")
+    assert (none.exit_code, none.stdout) == (0, "0 deliveries cancelled\n")
+    assert states_of(operate, [first, second]) == {"cancelled"}
+    assert (refused.exit_code, refused.stdout) == (1, "0 deliveries cancelled\n")
+    assert re.fullmatch(r"hub: \d+ deliver\w+ not: it cannot be cancelled: it is cancelled\n", refused.stderr)
+
+
+def test_what_is_owed_again_and_waits_says_why(operate, deliveries_in):
+    first, second = deliveries_in("dead")
+    operate("pause", "gone")
+
+    retried = operate("retry", "--destination", "gone")
+    operate("cancel", first, second)
+    operate("resume", "gone")
+
+    assert retried.stdout == (
+        "2 deliveries will be sent again\n"
+        "2 wait, to gone: gone is paused (paused by an operator); sent once it is resumed\n"
+    )
+
+
+@pytest.mark.parametrize("command", [("retry",), ("cancel",), ("resolve", "--as", "retry")])
+@pytest.mark.parametrize("arguments", [(), (ABSENT, "--state", "dead"), (ABSENT, "--dry-run")])
+def test_an_act_needs_either_ids_or_a_filter(run, command, arguments):
+    assert run(*command, *arguments).exit_code == 2
+
+
+def test_a_resolution_needs_a_decision(run):
+    result = run("resolve", ABSENT)
+
+    assert (result.exit_code, "--as" in result.stderr) == (2, True)
+
+
 def test_an_event_is_replayed(operate, triggered, delivery_of):
     event_id = triggered("user.created")
     delivery_of(event_id, "delivered")
@@ -112,6 +193,18 @@ def test_an_event_is_replayed(operate, triggered, delivery_of):
     assert (result.exit_code, result.stdout) == (0, f"{event_id}: 1 new delivery by to-crm\n")
     items = json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"]
     assert len(items) == 2
+
+
+def test_an_event_is_replayed_to_some_destinations(operate, triggered):
+    event_id = triggered("user.created")
+
+    one = operate("replay", event_id, "--destination", "crm", "--destination", "gone")
+    other = operate("replay", event_id, "--destination", "gone")
+    unknown = operate("replay", event_id, "--destination", "crn")
+
+    assert (one.exit_code, one.stdout) == (0, f"{event_id}: 1 new delivery by to-crm\n")
+    assert other.stderr == f"hub: {event_id}: today's rules send it to crm only\n"
+    assert unknown.stderr == f'hub: {event_id}: there is no destination "crn"; did you mean "crm"?\n'
 
 
 def test_a_paused_destination_waits_until_it_is_resumed(operate, triggered, run, served, delivery_of):
@@ -170,6 +263,8 @@ def test_json_is_what_the_api_says(operate):
             ("retry", "--state", "dead", "--destination", "crn"),
             'hub: there is no destination "crn"; did you mean "crm"?\n',
         ),
+        (("cancel", ABSENT), f"hub: {ABSENT}: there is no delivery {ABSENT}\n"),
+        (("resolve", ABSENT, "--as", "retry"), f"hub: {ABSENT}: there is no delivery {ABSENT}\n"),
         (("retry", "--state", "dead", "--since", "soon"), "hub: since is 'soon'; say a time such as"),
     ],
 )
@@ -189,11 +284,6 @@ def test_one_id_that_is_wrong_does_not_keep_the_others_from_theirs(operate, trig
 
     assert result.exit_code == 1
     assert f"{event_id}: 1 new delivery" in result.stdout
-
-
-@pytest.mark.parametrize("arguments", [(), (ABSENT, "--state", "dead"), (ABSENT, "--since", "2h")])
-def test_a_retry_needs_either_ids_or_a_state(run, arguments):
-    assert run("retry", *arguments).exit_code == 2
 
 
 # -- a hub far away ---------------------------------------------------------------------------------
