@@ -22,6 +22,7 @@ from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store import failures, migrate
 from hub.store.group_commit import GroupCommit
 from hub.store.repositories.alerts import Alerts
+from hub.store.repositories.attempts import Attempts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.changes import Changes
 from hub.store.repositories.degraded import Degraded
@@ -83,6 +84,7 @@ class Transaction:
     numbers = _repository(Numbers)
     changes = _repository(Changes)
     metrics = _repository(Metrics)
+    attempts = _repository(Attempts)
     degraded = _repository(Degraded)
     overdue = _repository(Overdue)
     invariant = _repository(Invariant)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
-from hub.humanize import ago, capitalised, counted, span, utc
+from hub.humanize import ago, byte_size, capitalised, counted, span, utc
 from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.config import SourceConfig
@@ -19,6 +19,7 @@ from hub.preview.drawing import pretty
 from hub.web import access, live, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
+from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
 from hub.web.messages import drawn, event_to_render, shown_message
@@ -35,7 +36,7 @@ HISTORY = 20
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
-for _filter in (after_subject, ago, capitalised, counted, span, utc):
+for _filter in (after_subject, ago, byte_size, capitalised, counted, span, utc):
     blueprint.app_template_filter()(_filter)
 
 
@@ -95,21 +96,28 @@ def event(event_id: str) -> Response:
     rules = here.rules()
     with here.store.read() as snapshot:
         record = snapshot.event_list.record(known_id("event", event_id))
-        owed_ids = snapshot.delivery_list.find(event=record.id, limit=EVENT_DELIVERIES).ids
-        owed = snapshot.delivery_list.records_of(owed_ids, messages=False)
+        ids = snapshot.delivery_list.find(event=record.id, limit=EVENT_DELIVERIES + 1).ids
+        owed = snapshot.delivery_list.records_of(ids[:EVENT_DELIVERIES], messages=False)
+        attempts = snapshot.attempts.of([one.id for one in owed])
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
     words = words_of_event(record, rules, here.store)
     whole = serializers.whole_event(record, words)
+    lines = list(zip(owed, serializers.deliveries(owed, rules, facts), strict=True))[::-1]
     return page(
         "event.html",
         now=facts.now,
         event=whole,
+        tree=tree_of(record, lines, attempts, rules, words.redaction),
+        serves=rules.config.version,
+        about=beside_headline(whole["about"], whole["headline"]),
         summary=words.summary,
         payload=None if whole["payload"] is None else pretty(whole["payload"]),
+        size=len(record.payload or b""),
         meaning=_meaning(record.type),
         unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),
-        deliveries=list(serializers.deliveries(owed, rules, facts)),
+        deliveries=owed,
+        more=len(ids) > EVENT_DELIVERIES,
         history=history,
     )
 

@@ -118,15 +118,26 @@ def test_an_event_is_replayed(hub: Hub, page: Page) -> None:
     page.get_by_role("button", name="Replay").click()
 
     expect(page.get_by_role("status")).to_have_text("Routed again: 2 new deliveries.")
-    expect(page.get_by_role("link", name="waitlist → crm")).to_have_count(2)
+    expect(page.locator(".to", has_text="crm")).to_have_count(2)
+
+
+def test_an_event_leads_from_a_mark_in_time_to_what_came_back(hub: Hub, page: Page) -> None:
+    event = hub.send(payload(email_address="ada@example.com"))
+    hub.crm.wait_for(1)
+    page.goto(f"/events/{event}")
+    page.get_by_role("link", name="try 1 after").first.click(timeout=10_000)
+
+    expect(page.locator("#attempt-1:target")).to_contain_text("410 Gone")
+    page.get_by_role("link", name="event evt_").click()
+    expect(page.get_by_text("1 other is not for waitlistEntry.created")).to_be_visible()
 
 
 def test_what_strangers_write_is_text(hub: Hub, page: Page) -> None:
     event = hub.send(payload(email_address=HOSTILE))
     hub.crm.wait_for(1)
     page.goto(f"/events/{event}")
-    expect(page.locator("dd", has_text=HOSTILE)).to_be_visible()
-    page.get_by_role("link", name="waitlist → log").click()
+    expect(page.locator(".lead .about", has_text=HOSTILE)).to_be_visible()
+    page.get_by_role("link", name="log", exact=True).click()
     expect(page.locator(".msg-text", has_text=f"{HOSTILE} waits")).to_be_visible(timeout=10_000)
 
     for path in ("/", "/events", "/deliveries", "/destinations", "/routes"):

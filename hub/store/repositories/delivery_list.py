@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import func, null, select
 
 from hub.errors import NotFound
-from hub.model.delivery import Outcome, State
+from hub.model.delivery import State
 from hub.model.filter import EVERYTHING, Filter, Matches
 from hub.model.records import AttemptRecord, DeliveryRecord
+from hub.store.repositories.attempts import attempt_record
 from hub.store.repositories.delivery_search import DeliverySearch
 from hub.store.repositories.kinds import kinds_of_events
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES, is_listed, payloads_of
@@ -90,7 +91,7 @@ class DeliveryList(Repository):
             select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
         )
         payload = payloads_of(self._session, [row], WHOLE_PAYLOAD_BYTES).get(row.event_id)
-        return _delivery_record(row, payload, tuple(_attempt_record(attempt) for attempt in tried))
+        return _delivery_record(row, payload, tuple(attempt_record(attempt) for attempt in tried))
 
 
 def _delivery_record(
@@ -118,16 +119,4 @@ def _delivery_record(
         message=row.message,
         payload=payload,
         attempt_list=tried,
-    )
-
-
-def _attempt_record(row: Any) -> AttemptRecord:
-    return AttemptRecord(
-        number=row.number,
-        at=row.at,
-        seconds=row.seconds,
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        status=row.status,
-        detail=row.detail,
-        answer=row.answer,
     )
