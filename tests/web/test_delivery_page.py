@@ -18,6 +18,7 @@ from hub.destinations.http.options import HttpOptions
 from hub.health.waiting import WaitCode, WaitReason
 from hub.model.delivery import Outcome, State
 from hub.model.destination import OnUnknown
+from hub.model.filter import Filter
 from hub.model.records import AttemptRecord, DeliveryRecord
 from hub.store.tables import deliveries
 from hub.web.delivery_page import attempt_lines, next_steps, reason_of
@@ -208,7 +209,7 @@ def test_a_request_can_be_copied_without_its_secrets(world: World, client: Flask
     sign_in(client)
     sent = world.send(client, payload(email_address="ada@example.com"))
     with world.store.read() as snapshot:
-        (owed,) = snapshot.delivery_list.records(event=sent["event"], destination="crm")
+        (owed,) = snapshot.delivery_list.records(Filter(destination="crm"), event=sent["event"])
     page = client.get(f"/deliveries/{owed.id}").text
 
     assert "curl --request POST" in page
