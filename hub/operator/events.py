@@ -122,15 +122,17 @@ def _plan(
     routed: list[RoutedEvent] = []
     skipped: list[Skipped] = []
     with store.read() as snapshot:
-        now = snapshot.now
-        for event_id in ids:
-            try:
-                event = snapshot.events.to_replay(event_id)
-                routing = _owing(event, match(rules, event), destinations, now)
-            except (NotFound, Conflict) as refusal:
-                skipped.append(Skipped(id=event_id, why=str(refusal)))
-            else:
-                routed.append(RoutedEvent(event=event, routing=routing))
+        now, events = snapshot.now, snapshot.events.all_to_replay(ids)
+    for event_id in ids:
+        event = events.get(event_id, NotFound(f"there is no event {event_id}"))
+        try:
+            if not isinstance(event, Event):
+                raise event
+            routing = _owing(event, match(rules, event), destinations, now)
+        except (NotFound, Conflict) as refusal:
+            skipped.append(Skipped(id=event_id, why=str(refusal)))
+        else:
+            routed.append(RoutedEvent(event=event, routing=routing))
     return routed, skipped
 
 
@@ -161,9 +163,8 @@ def _owe(routed: Sequence[RoutedEvent], skipped: Sequence[Skipped], transaction:
     still = transaction.events.replayable([new.event.id for new in routed])
     late = [Skipped(id=new.event.id, why=GONE) for new in routed if new.event.id not in still]
     replayed = [new for new in routed if new.event.id in still]
-    for new in replayed:
-        transaction.events.set_verdicts(new.event.id, new.routing)
-        transaction.events.add_deliveries(new.event, new.routing)
+    if replayed:
+        transaction.events.owe_anew(replayed)
     return _outcome(replayed, [*skipped, *late])
 
 

@@ -7,7 +7,7 @@ both: what can go together does.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -103,12 +103,6 @@ class Session:
         else:
             statement = statement.on_conflict_do_nothing(index_elements=key)
         return self.connection.execute(statement)
-
-    def insert_missing(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows in one statement; those whose primary key is there are left alone."""
-        if rows:
-            insert = postgresql.insert(table) if self.is_remote else sqlite.insert(table)
-            self.connection.execute(insert.values(list(rows)).on_conflict_do_nothing())
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from hub.model.audit import Act, Actor, AuditEntry, By, new_entry
 from hub.model.event import first_id
-from hub.store.session import Repository
+from hub.store.session import Query, Repository, to_json
 from hub.store.tables import audit, audit_subjects
 
 COLLAPSED_FOR = timedelta(hours=1)
@@ -43,9 +43,9 @@ class Audit(Repository):
             "changed": entry.changed,
         }
         self._session.upsert(audit, row, changes={"changed": audit.c.changed + entry.changed})
-        self._session.insert_missing(
-            audit_subjects, [{"subject": subject, "audit_id": entry.id} for subject in subjects]
-        )
+        if subjects:
+            values = {"audit_id": entry.id, "subjects": to_json(list(subjects))}
+            self._session.defer(Query("add_audit_subjects", values))
 
     def add_refused(self, actor: Actor, count: int) -> None:
         """Count keys that were refused, in the entry that their address has had for an hour at most."""

@@ -120,11 +120,27 @@ class Events(Repository):
 
     def set_verdicts(self, event_id: str, routing: Routing) -> None:
         """Keep what today's rules say of an event that is already kept, to be owed that as well."""
+        self._set_verdicts([event_id], routing)
+
+    def owe_anew(self, routed: Sequence[RoutedEvent]) -> None:
+        """Keep what today's rules say of events that are already kept, and owe them that as well.
+
+        Those of which they say the same, as of most of one type, are changed together.
+        """
+        alike: dict[tuple[str, int], list[RoutedEvent]] = {}
+        for new in routed:
+            verdicts = to_json([vars(verdict) for verdict in new.routing.verdicts])
+            alike.setdefault((verdicts, len(new.routing.sends)), []).append(new)
+        for same in alike.values():
+            self._set_verdicts([new.event.id for new in same], same[0].routing)
+        self._session.defer(Query("add_deliveries", {"deliveries": _deliveries(routed)}))
+
+    def _set_verdicts(self, event_ids: Collection[str], routing: Routing) -> None:
         verdicts = [vars(verdict) for verdict in routing.verdicts]
         owed = events.c.owed + len(routing.sends)
         self._session.connection.execute(
             update(events)
-            .where(events.c.id == event_id)
+            .where(events.c.id.in_(event_ids))
             .values(verdicts=verdicts, owed=owed, version=routing.version)
         )
 
@@ -167,32 +183,35 @@ class Events(Repository):
 
     def to_replay(self, event_id: str) -> Event:
         """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""
-        row = self._session.connection.execute(
-            select(
-                events.c.source,
-                events.c.message_id,
-                events.c.type,
-                events.c.payload,
-                events.c.received_at,
-                events.c.blanked,
-            ).where(events.c.id == event_id)
-        ).first()
-        if row is None:
+        event = self.all_to_replay([event_id]).get(event_id)
+        if event is None:
             raise NotFound(f"there is no event {event_id}")
-        if row.payload is None:
-            raise Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
-        if row.blanked:
-            raise Conflict(
-                "its one-time secrets were removed once it was delivered; only its source can make it anew"
-            )
-        return Event(
-            id=event_id,
-            source=row.source,
-            message_id=row.message_id,
-            type=row.type,
-            payload=row.payload,
-            received_at=row.received_at,
+        if isinstance(event, Conflict):
+            raise event
+        return event
+
+    def all_to_replay(self, event_ids: Collection[str]) -> dict[str, Event | Conflict]:
+        """Return those events that are there, by id; the error where a payload is no longer what it was."""
+        columns = (events.c.id, events.c.source, events.c.message_id, events.c.type, events.c.received_at)
+        statement = select(*columns, events.c.payload, events.c.blanked).where(events.c.id.in_(event_ids))
+        return {row.id: _to_replay(row) for row in self._session.connection.execute(statement)}
+
+
+def _to_replay(row: Any) -> Event | Conflict:
+    if row.payload is None:
+        return Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
+    if row.blanked:
+        return Conflict(
+            "its one-time secrets were removed once it was delivered; only its source can make it anew"
         )
+    return Event(
+        id=row.id,
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        payload=row.payload,
+        received_at=row.received_at,
+    )
 
 
 def verdicts_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, ...]:

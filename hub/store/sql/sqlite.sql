@@ -174,3 +174,9 @@ SET configured = excluded.configured, available_since = excluded.available_since
     paused_at = excluded.paused_at, paused_reason = excluded.paused_reason, failures = excluded.failures,
     probe_at = excluded.probe_at, probes = excluded.probes, throttled_until = excluded.throttled_until,
     throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until
+
+-- name: add_audit_subjects
+-- Lets an entry of the audit be found by those that an act on many was done to. Index: audit_subjects_pkey.
+INSERT INTO audit_subjects (subject, audit_id)
+SELECT value, :audit_id FROM json_each(:subjects) WHERE true
+ON CONFLICT DO NOTHING
