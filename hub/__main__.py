@@ -7,15 +7,21 @@ import importlib
 import os
 import pkgutil
 import sys
+from types import ModuleType
 from typing import Any
 
 import click
 
 from hub import __version__
+from hub.commands import Section
 from hub.errors import ConfigError, HubError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a file that standard output was redirected to."""
+
+
+SHORT_HELP = 60
+"""The most characters of a command's line: beside its name it fits into 80 columns."""
 
 
 class Commands(click.Group):
@@ -34,9 +40,18 @@ class Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(context):
             return None
-        module = importlib.import_module(f"hub.commands.{name.replace('-', '_')}")
-        command: click.Command = module.command
+        command: click.Command = _module(name).command
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by their sections, each with all of its line."""
+        names = self.list_commands(context)
+        width = max(map(len, names))
+        for section in Section:
+            own = [name for name in names if getattr(_module(name), "SECTION", Section.OPERATE) is section]
+            if own:
+                with formatter.section(section):
+                    formatter.write_dl([(f"{name:<{width}}", _short_help(name)) for name in own])
 
     def invoke(self, context: click.Context) -> Any:
         """End a user's mistake with one clear message and exit code 1; our own bugs keep their traceback."""
@@ -56,6 +71,15 @@ class Commands(click.Group):
             _print_no_more()
             click.echo(f"hub: the output cannot be written: {error.strerror}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"hub.commands.{name.replace('-', '_')}")
+
+
+def _short_help(name: str) -> str:
+    command: click.Command = _module(name).command
+    return command.get_short_help_str(SHORT_HELP)
 
 
 def _print_no_more() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from hub.client.acts import Chosen, DeliveryCommand, act_on, delivery_options
+from hub.commands import Section
+
+SECTION = Section.OPERATE
 
 CANCEL = DeliveryCommand(
     act="cancel",
@@ -14,7 +17,7 @@ CANCEL = DeliveryCommand(
 )
 
 
-@click.command()
+@click.command(short_help="Cancel deliveries: they are not sent any more.")
 @delivery_options
 def command(chosen: Chosen) -> None:
     """Cancel deliveries: they are not sent any more.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from hub.commands import Section
 from hub.humanize import counted, enumerated
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
@@ -16,8 +17,10 @@ from hub.terminal.printing import say, say_json
 from hub.terminal.problems import NoSuchFile, count_problems, show_problems
 from hub.transport.http import IGNORED_PROXY, ignored_proxies
 
+SECTION = Section.WRITE
 
-@click.command("check")
+
+@click.command("check", short_help="Print every problem of routes and templates, with its line.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--templates", type=click.Path(path_type=Path), help="The folder with the templates.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
@@ -26,6 +29,11 @@ def command(file: Path | None, templates: Path | None, strict: bool, as_json: bo
     """Check the configuration in FILE and the templates, and print every problem with its line.
 
     Needs no secret and no database. Exit code 1 means that there are errors.
+
+    \b
+    Examples:
+      hub check
+      hub check other.yaml --strict
     """
     settings = load_settings()
     if file is not None and not file.exists():

@@ -13,11 +13,14 @@ import click
 from hub.client.api import RemoteHub, api_options, open_api
 from hub.client.filters import filter_options
 from hub.client.listing import list_deliveries
+from hub.commands import Section
 from hub.humanize import ago
 from hub.strings import shortened
 from hub.terminal.printing import indented, inline, parse_time, say, say_json
 from hub.terminal.table import table, terminal_width
 from hub.terminal.wait import wait_in_words
+
+SECTION = Section.LOOK
 
 SHORT = 80
 """Parts of a message up to so many characters stand beside their name."""
@@ -28,7 +31,7 @@ SHORT_HEADLINE = 60
 _COLOURS = {"delivered": "green", "dead": "red", "held": "yellow", "sending": "cyan", "failed": "red"}
 
 
-@click.command()
+@click.command(short_help="List what was sent and what was not, or show one.")
 @click.argument("delivery_id", metavar="[ID]", required=False)
 @filter_options
 @click.option("--event", metavar="ID", help="Only those of this event.")
@@ -42,7 +45,15 @@ def command(
     hub: RemoteHub | None,
     as_json: bool,
 ) -> None:
-    """List deliveries, newest first, or show the delivery ID with its attempts and its message."""
+    """List deliveries, newest first, or show the delivery ID with its attempts and its message.
+
+    \b
+    Examples:
+      hub deliveries --state dead
+      hub deliveries --destination crm --since 2h
+      hub deliveries --type 'user.*' --json
+      hub deliveries dlv_01a2f3
+    """
     with open_api(hub) as api:
         if delivery_id is not None:
             shown = api.call("GET", f"/api/deliveries/{quote(delivery_id, safe='')}")

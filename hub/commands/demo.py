@@ -9,14 +9,17 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from hub.commands import Section
 from hub.demo.fakes import Fakes
 from hub.demo.run import run_demo
+
+SECTION = Section.RUN
 
 DEADLINE_SECONDS = 15.0
 """By then everything has arrived, or the demo says what has not; it ends within 20 s."""
 
 
-@click.command()
+@click.command(short_help="Run the whole hub on this machine, with no account.")
 @click.option("--exit", "exits", is_flag=True, help="Stop once all is delivered; 0 only if all arrived.")
 def command(exits: bool) -> None:
     """Run the whole hub on this machine, with stand-ins for Slack, email and HTTP, and show what arrives.

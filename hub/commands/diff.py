@@ -16,6 +16,7 @@ import click
 from hub.catalog.redaction import Redaction
 from hub.client.api import RemoteHub, api_options, open_api
 from hub.client.listing import stored_events
+from hub.commands import Section
 from hub.humanize import counted
 from hub.ingest.route import Rules, load_rules
 from hub.model.destination import DestinationConfig
@@ -23,6 +24,8 @@ from hub.preview.diff import Change, ChangeKind, changes, message_diff
 from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say
+
+SECTION = Section.WRITE
 
 IDS_SHOWN = 3
 MESSAGES_SHOWN = 10
@@ -34,7 +37,7 @@ _SIGNS = {
 }
 
 
-@click.command()
+@click.command(short_help="Compare what two configurations make of stored events.")
 @click.argument("other", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--templates",
@@ -61,6 +64,10 @@ def command(
 
     Today's configuration is that of HUB_CONFIG and HUB_TEMPLATES. The events come from the local database or,
     with --url, from a hub far away.
+
+    \b
+    Example:
+      hub diff other.yaml --since 2d
     """
     settings = load_settings()
     today = _rules(settings, settings.config_path, settings.templates_path)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import click
 
+from hub.commands import Section
 from hub.errors import ConfigError, StoreError
 from hub.health.doctor import CheckResult, Level, examine
 from hub.health.facts import Facts, FileFacts, doctor_facts, without_store
@@ -19,6 +20,8 @@ from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say, say_json
 from hub.transport.http import ignored_proxies
 
+SECTION = Section.LOOK
+
 _MARKS = {
     Level.GOOD: click.style("✓", fg="green"),
     Level.WARNING: click.style("!", fg="yellow", bold=True),
@@ -26,7 +29,7 @@ _MARKS = {
 }
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check database, disk, clock, worker and destinations.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for tools.")
 def command(as_json: bool) -> None:
     """Check everything: configuration, database, disk, clock, worker, destinations, and that nothing is lost.

@@ -13,16 +13,25 @@ import click
 
 from hub import catalog
 from hub.catalog import EventType, Field
+from hub.commands import Section
 from hub.model.event import Event
+
+SECTION = Section.WRITE
 
 _WIDEST_PATH_CHARACTERS = 60
 
 
-@click.command("events")
+@click.command("events", short_help="List the event types there are, or the fields of one.")
 @click.argument("name", metavar="[TYPE]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for tools.")
 def command(name: str | None, as_json: bool) -> None:
-    """List the event types of the catalog, or show the fields and a sample of one TYPE."""
+    """List the event types of the catalog, or show the fields and a sample of one TYPE.
+
+    \b
+    Examples:
+      hub events
+      hub events user.created
+    """
     if name is None:
         catalogued = [type_ for type_ in map(catalog.find_event_type, catalog.event_types()) if type_]
         click.echo(_json(list(map(_entry, catalogued))) if as_json else "\n".join(_listing(catalogued)))

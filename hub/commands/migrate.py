@@ -2,11 +2,14 @@
 
 import click
 
+from hub.commands import Section
 from hub.process import start
 from hub.settings import load_settings
 
+SECTION = Section.RUN
 
-@click.command()
+
+@click.command(short_help="Bring the database up to date.")
 def command() -> None:
     """Bring the database up to date, making it where there is none.
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 
 import click
 
+from hub.commands import Section
 from hub.errors import SettingsError, StoreError
 from hub.process import start
 from hub.settings import read_environment
@@ -16,12 +17,14 @@ from hub.store.open import open_store
 from hub.store.store import Store
 from hub.terminal.printing import say
 
+SECTION = Section.OPERATE
+
 WIDTH = 30
 NOUNS = {"audit": "entries of the audit", "versions": "versions of the files"}
 """The nouns for tables whose name is none of many rows."""
 
 
-@click.command()
+@click.command(short_help="Move everything to another database.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.option("--undo", is_flag=True, help="Let FROM go on: only while the move is not complete.")
@@ -33,6 +36,10 @@ def command(source: str, target: str, undo: bool) -> None:
     The hub may run meanwhile: as soon as this begins, its web answers 503, so that senders try again later,
     and its workers finish what they are sending and stop. Run it again if it was cut off: it goes on. When
     it is done set DATABASE_URL to TO and start the hub there.
+
+    \b
+    Example:
+      hub migrate-store sqlite:///hub.db env:DATABASE_URL
     """
     with ExitStack() as stack:
         from_store = stack.enter_context(closing(_opened(source, "FROM")))

@@ -12,6 +12,7 @@ import click
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
+from hub.commands import Section
 from hub.errors import HubError
 from hub.humanize import not_set
 from hub.ingest.route import load_rules
@@ -28,8 +29,10 @@ from hub.rules.load import load_config
 from hub.settings import load_settings
 from hub.terminal.printing import inline, say, say_json
 
+SECTION = Section.WRITE
 
-@click.command()
+
+@click.command(short_help="Show every message that a sample makes; send nothing.")
 @sample_options
 @click.option(
     "--previous",
@@ -56,6 +59,11 @@ def command(
     """Show which routes take a sample of EVENT, why the others do not, and every message as it would go out.
 
     Nothing is sent. No secret and no database is needed. Exits 1 if a template fails.
+
+    \b
+    Examples:
+      hub preview user.created
+      hub preview user.created --set data.first_name=Ada
     """
     settings = load_settings()
     rules = load_rules(load_config(settings.config_path, settings.templates_path, settings.environment))

@@ -7,14 +7,17 @@ from datetime import timedelta
 
 import click
 
+from hub.commands import Section
 from hub.durations import parse_duration
 from hub.maintenance.prune import prune
 from hub.process import start
 from hub.settings import load_settings
 from hub.terminal.printing import say
 
+SECTION = Section.OPERATE
 
-@click.command()
+
+@click.command(short_help="Remove what is older than HUB_RETENTION.")
 @click.option("--older-than", metavar="DURATION", help="30d, 12h; HUB_RETENTION by default.")
 def command(older_than: str | None) -> None:
     """Remove finished deliveries and payloads older than HUB_RETENTION; message ids stay for 90 days.

@@ -8,12 +8,15 @@ from urllib.parse import quote
 import click
 
 from hub.client.api import Api, RemoteHub, api_options, open_api
+from hub.commands import Section
 from hub.humanize import counted
 from hub.terminal.batch import run_batch
 from hub.terminal.printing import inline, say, say_json
 
+SECTION = Section.OPERATE
 
-@click.command()
+
+@click.command(short_help="Route old events again, by today's rules.")
 @click.argument("event_ids", metavar="EVENT_ID...", nargs=-1, required=True)
 @click.option(
     "--destination",

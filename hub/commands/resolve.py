@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from hub.client.acts import Chosen, DeliveryCommand, act_on, delivery_options
+from hub.commands import Section
+
+SECTION = Section.OPERATE
 
 RESOLVE = {
     "delivered": DeliveryCommand(
@@ -24,7 +27,7 @@ RESOLVE = {
 }
 
 
-@click.command()
+@click.command(short_help="Decide on held deliveries, which may have arrived.")
 @click.option(
     "--as",
     "as_",

@@ -7,15 +7,23 @@ from urllib.parse import quote
 import click
 
 from hub.client.api import RemoteHub, api_options, open_api
+from hub.commands import Section
 from hub.terminal.printing import say, say_json
 from hub.terminal.wait import obstacle_in_words
 
+SECTION = Section.OPERATE
 
-@click.command()
+
+@click.command(short_help="Let a destination go on.")
 @click.argument("name")
 @api_options
 def command(name: str, hub: RemoteHub | None, as_json: bool) -> None:
-    """Let the destination NAME go on: what waited for it is sent now."""
+    """Let the destination NAME go on: what waited for it is sent now.
+
+    \b
+    Example:
+      hub resume crm
+    """
     with open_api(hub) as api:
         destination = api.call("POST", f"/api/destinations/{quote(name, safe='')}/resume")
     if as_json:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from hub.client.acts import Chosen, DeliveryCommand, act_on, delivery_options
+from hub.commands import Section
+
+SECTION = Section.OPERATE
 
 RETRY = DeliveryCommand(
     act="retry",
@@ -14,7 +17,7 @@ RETRY = DeliveryCommand(
 )
 
 
-@click.command()
+@click.command(short_help="Send deliveries again, rendered anew.")
 @delivery_options
 def command(chosen: Chosen) -> None:
     """Send deliveries again under their ids, rendered anew by today's routes.

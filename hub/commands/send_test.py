@@ -10,6 +10,7 @@ import click
 
 from hub import catalog, operator
 from hub.client.api import version_that_serves
+from hub.commands import Section
 from hub.errors import HubError
 from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitReason, why
@@ -23,13 +24,15 @@ from hub.settings import load_settings
 from hub.store.store import Store
 from hub.terminal.printing import inline, say
 
+SECTION = Section.WRITE
+
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.1
 
 _UNSETTLED = (State.PENDING, State.SENDING)
 
 
-@click.command()
+@click.command(short_help="Send one marked message to a destination.")
 @click.argument("destination")
 @click.option(
     "--event",
@@ -42,6 +45,11 @@ def command(destination: str, event_type: str | None, no_wait: bool) -> None:
     """Send one message marked [TEST] to DESTINATION, through the database and the worker of a running hub.
 
     Waits up to 15 s for the outcome and exits 1, saying why, if it was not delivered.
+
+    \b
+    Examples:
+      hub send-test team
+      hub send-test team --event user.created
     """
     if event_type is not None and catalog.find_event_type(event_type) is None:
         raise click.BadParameter(catalog.unknown_event_type(event_type), param_hint="'--event'")

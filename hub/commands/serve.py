@@ -2,12 +2,15 @@
 
 import click
 
+from hub.commands import Section
 from hub.process import start
 from hub.process.supervisor import supervise
 from hub.web.server import listen, serve_web
 
+SECTION = Section.RUN
 
-@click.command()
+
+@click.command(short_help="Receive, show and deliver, on one machine.")
 def command() -> None:
     """Receive, show and deliver, in processes that are started again should they die."""
     settings, serving = start.prepare()

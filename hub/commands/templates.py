@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from hub.commands import Section
 from hub.errors import HubError
 from hub.humanize import enumerated
 from hub.rules.load import load_config
@@ -19,16 +20,24 @@ from hub.templating.copies import SUFFIXES, copies
 from hub.terminal.printing import inline, say, say_json
 from hub.terminal.table import table, terminal_width
 
+SECTION = Section.WRITE
+
 _NAME = re.compile(r"[A-Za-z0-9_][\w-]{0,79}", re.ASCII)
 
 HINT = "hub templates copy slack (or email, text) writes the built-in message as a template of your own"
 
 
-@click.group("templates", invoke_without_command=True)
+@click.group("templates", invoke_without_command=True, short_help="List your templates; copy one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for tools.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List your templates and who uses them."""
+    """List your templates and who uses them.
+
+    \b
+    Examples:
+      hub templates
+      hub templates copy slack welcome
+    """
     if context.invoked_subcommand is not None:
         return
     settings = load_settings()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hub.catalog.redaction import Redaction
+from hub.commands import Section
 from hub.errors import ConfigError
 from hub.humanize import counted
 from hub.ingest.route import load_rules
@@ -26,11 +27,13 @@ from hub.terminal.junit import JUnitCase, write_junit
 from hub.terminal.printing import indented, inline, say, say_json
 from hub.terminal.problems import NoSuchFile, count_problems, show_problems
 
+SECTION = Section.WRITE
+
 SHOWN_LINES = 20
 SHOWN_WIDTH = 300
 
 
-@click.command("test")
+@click.command("test", short_help="Run the cases of routes.test.yaml.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("-k", "word", metavar="TEXT", help="Run only cases with this in their name.")
 @click.option(
@@ -46,6 +49,11 @@ def command(file: Path | None, word: str | None, junit_path: Path | None, as_jso
 
     FILE is config/routes.test.yaml by default, beside routes.yaml. Nothing is sent; needs no secret and no
     database. Exit code 1 means that a case failed, that a file has errors, or that there was no case.
+
+    \b
+    Examples:
+      hub test
+      hub test -k payment
     """
     settings = load_settings()
     if file is not None and not file.exists():

@@ -12,6 +12,7 @@ import click
 from hub.client.api import version_that_serves
 from hub.client.sender import Acknowledgement, post_event
 from hub.client.url import origin
+from hub.commands import Section
 from hub.errors import ConfigError, HubError, StoreError
 from hub.humanize import counted
 from hub.model.config import Config, SourceConfig
@@ -21,8 +22,10 @@ from hub.rules.load import load_config
 from hub.settings import Settings, load_settings
 from hub.terminal.printing import inline, say
 
+SECTION = Section.WRITE
 
-@click.command()
+
+@click.command(short_help="Post a signed sample to a running hub.")
 @sample_options
 @click.option("--url", help="Where the hub serves; by default on this machine, as HUB_BIND and PORT have it.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, help="Post it so many times.")
@@ -34,7 +37,13 @@ def command(
     url: str | None,
     count: int,
 ) -> None:
-    """Post a signed sample of EVENT to a running hub, as Clerk would, each time under a new message id."""
+    """Post a signed sample of EVENT to a running hub, as Clerk would, each time under a new message id.
+
+    \b
+    Examples:
+      hub trigger user.created
+      hub trigger user.created --set data.first_name=Ada --count 3
+    """
     settings = load_settings()
     config = _config(settings)
     sender = choose_source(config, source)

@@ -2,11 +2,14 @@
 
 import click
 
+from hub.commands import Section
 from hub.process import start
 from hub.web.server import listen, serve_web
 
+SECTION = Section.RUN
 
-@click.command()
+
+@click.command(short_help="Receive and show, but deliver nothing.")
 def command() -> None:
     """Receive webhooks and show the status page; deliveries need a `hub worker` beside it."""
     settings, serving = start.prepare()

@@ -2,10 +2,13 @@
 
 import click
 
+from hub.commands import Section
 from hub.process import start
 
+SECTION = Section.RUN
 
-@click.command()
+
+@click.command(short_help="Deliver, but receive nothing.")
 def command() -> None:
     """Deliver what is due; run as many as you like on PostgreSQL."""
     settings, serving = start.prepare()
