@@ -13,7 +13,9 @@ from typing import Any
 import psycopg
 
 from hub import catalog
+from hub.delivery.retry import after_error
 from hub.destinations.base import find_destination
+from hub.errors import Reject, Retry
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config, SigningSecrets, SourceConfig
 from hub.model.delivery import Claim
@@ -147,6 +149,19 @@ def claim(
     claims, unreadable = pending.read()
     assert unreadable == []
     return claims
+
+
+def fail(store: Store, name: str, reason: str, *, status: int | None = None, is_last: bool = False) -> Claim:
+    """Fail the next attempt at a destination now, with `is_last` for good; its claim."""
+    (its_claim,) = claim(store, name)
+    kind = Reject if is_last else Retry
+    with store.read() as snapshot:
+        now = snapshot.now
+    settlement = after_error(
+        its_claim, kind(reason, status=status), destination(name), now=now, chance=0.5, seconds=0.1
+    )
+    store.write(lambda transaction: transaction.queue.settle([settlement]))
+    return its_claim
 
 
 def seen(event: Event, route: str = "welcome") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.model.delivery import State
+from hub.model.delivery import Outcome, State
 
 WORKER_SILENT_AFTER = timedelta(seconds=60)
 """A worker that gave no sign of life for so long counts as not running."""
@@ -41,6 +41,23 @@ class Degradation:
     count: int
     since: datetime
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureCause:
+    """Attempts at one destination that ended in the same way, and the messages that they were of.
+
+    `detail` is without one-time secrets; `latest` is the id of the newest of the deliveries.
+    """
+
+    outcome: Outcome
+    status: int | None
+    detail: str
+    attempts: int
+    messages: int
+    first_at: datetime
+    last_at: datetime
+    latest: str
 
 
 @dataclass(frozen=True, kw_only=True)

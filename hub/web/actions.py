@@ -81,7 +81,7 @@ def pause(name: str) -> Response:
         operator.pause(here.store, here.rules(), name, access.actor())
         return f"{name} is paused: what it is owed waits."
 
-    return _done(act, url_for("pages.destinations"))
+    return _done(act, _back_from(name))
 
 
 @blueprint.post("/destinations/<name>/resume")
@@ -96,7 +96,14 @@ def resume(name: str) -> Response:
             return f"{name} is not paused any more, but what it is owed waits: {reason.text}."
         return f"{name} goes on: what it is owed is sent now."
 
-    return _done(act, url_for("pages.destinations"))
+    return _done(act, _back_from(name))
+
+
+def _back_from(name: str) -> str:
+    """Return the page on which a destination's button was pressed: its own, or the table of all."""
+    return (
+        url_for("pages.destination", name=name) if "alone" in request.form else url_for("pages.destinations")
+    )
 
 
 def _unless_it_waits(answer: str, record: DeliveryRecord) -> str:

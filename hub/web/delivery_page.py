@@ -22,6 +22,8 @@ ATTEMPTS_OPEN = 3
 ANSWER_SHOWN, QUOTED = 300, 80
 """So many characters of an answer are shown, and quoted in a sentence."""
 
+_TEMPLATE_FAILED = "template failed: "
+
 _CURES = {
     WaitCode.PAUSED: "Put right what is wrong, then resume the destination: what waits is sent at once.",
     WaitCode.NOT_CONFIGURED: "Set that where the hub runs and restart it: then it goes out.",
@@ -56,8 +58,16 @@ def delivery_words(
         reason=reason_of(record, whole),
         attempts=attempt_lines(record, own),
         next_steps=next_steps(record, wait, config),
-        degraded=capitalised(own.own_text(record.degraded)) if record.degraded else "",
+        degraded=_degraded(own.own_text(record.degraded)) if record.degraded else "",
     )
+
+
+def _degraded(reason: str) -> str:
+    """Return why a message is not that of its send block, as a sentence for its reader's operator."""
+    failure = reason.removeprefix(_TEMPLATE_FAILED)
+    if failure == reason:
+        return sentence(reason)
+    return sentence(f"Your template failed, so the built-in message went out: {failure}")
 
 
 def attempt_lines(record: DeliveryRecord, redaction: Redaction) -> list[Fields]:

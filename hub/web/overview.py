@@ -91,7 +91,7 @@ def _link(finding: Finding) -> tuple[str, str, Mapping[str, str]]:
         case FindingCode.RELOAD_REFUSED:
             return "All problems", "pages.routes", {}
         case FindingCode.PAUSED | FindingCode.FAILING | FindingCode.NOT_CONFIGURED:
-            return "Destinations", "pages.destinations", {}
+            return f"Open {finding.subject}", "pages.destination", {"name": finding.subject}
         case FindingCode.REMOVED | FindingCode.SWITCHED_OFF:
             return "Show them", "pages.deliveries", {"state": "pending", "destination": finding.subject}
         case FindingCode.DEAD | FindingCode.HELD:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from hub import catalog
+from hub import catalog, operator
 from hub.catalog.redaction import Redaction
-from hub.humanize import ago, byte_size, capitalised, counted, span, utc
+from hub.humanize import ago, byte_size, capitalised, counted, sentence, span, utc
 from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.config import SourceConfig
@@ -19,6 +20,7 @@ from hub.preview.drawing import pretty
 from hub.web import access, live, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
+from hub.web.destination_page import day_in_words, routes_to, settings_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
@@ -31,12 +33,13 @@ PAGE_SIZE = 50
 LAST_EVENTS = 8
 EVENT_DELIVERIES = 200
 HISTORY = 20
+DAY = timedelta(days=1)
 """The most acts that the page of an event or a delivery shows; /audit has all."""
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
-for _filter in (after_subject, ago, byte_size, capitalised, counted, span, utc):
+for _filter in (after_subject, ago, byte_size, capitalised, counted, sentence, span, utc):
     blueprint.app_template_filter()(_filter)
 
 
@@ -184,6 +187,30 @@ def destinations() -> Response:
         items = serializers.destinations(health)
         latest = {item["name"]: snapshot.audit.entries(subjects=[item["name"]], limit=1) for item in items}
     return page("destinations.html", now=health.facts.now, destinations=items, latest=latest)
+
+
+@blueprint.get("/destinations/<name>")
+def destination(name: str) -> Response:
+    here = context()
+    rules = here.rules()
+    with here.store.read() as snapshot:
+        operator.require_destination(name, rules, snapshot)
+        health = here.health(snapshot)
+        since = snapshot.now - DAY
+        failures = snapshot.attempts.failures(name, since)
+        sent = snapshot.numbers.delivered_since(name, since)
+        history = snapshot.audit.entries(subjects=[name], limit=HISTORY)
+    return page(
+        "destination.html",
+        now=health.facts.now,
+        destination=serializers.destination(health, name),
+        findings=[finding for finding in health.all_findings() if finding.subject == name],
+        failures=failures,
+        words=day_in_words(sent, failures),
+        settings=settings_of(rules.config.destinations.get(name)),
+        routes=routes_to(name, rules.config),
+        history=history,
+    )
 
 
 @blueprint.get("/audit")

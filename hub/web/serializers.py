@@ -105,7 +105,7 @@ def destinations(health: Health) -> list[Fields]:
 
 def destination(health: Health, name: str) -> Fields:
     """Return one destination that is known."""
-    return next(fields for fields in destinations(health) if fields["name"] == name)
+    return _destination(name, health)
 
 
 def audit_entry(entry: AuditEntry) -> Fields:

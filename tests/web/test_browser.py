@@ -113,6 +113,20 @@ def test_a_destination_is_paused_and_resumed(hub: Hub, page: Page) -> None:
     assert hub.crm.wait_for(1)
 
 
+def test_a_failing_destination_is_found_with_its_cause_and_paused(hub: Hub, page: Page) -> None:
+    hub.send(payload(email_address="ada@example.com"))
+    hub.crm.wait_for(1)
+    page.get_by_role("navigation").get_by_role("link", name="Destinations").click()
+    page.get_by_role("link", name="crm", exact=True).click()
+    expect(page.get_by_role("row", name="410 Gone")).to_be_visible(timeout=10_000)
+    page.get_by_role("button", name="Pause").click()
+
+    expect(page.locator("h1 .state")).to_have_text("paused")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("link", name="Show one").click()
+    expect(page.locator("#attempt-1")).to_contain_text("410 Gone")
+
+
 def test_an_event_is_replayed(hub: Hub, page: Page) -> None:
     page.goto(f"/events/{hub.send(payload())}")
     page.get_by_role("button", name="Replay").click()

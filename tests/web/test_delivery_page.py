@@ -201,8 +201,9 @@ def test_a_template_that_would_fail_is_told_before_it_does(page_of: Any) -> None
 def test_a_degraded_message_has_its_reason_above(page_of: Any) -> None:
     page = page_of(state="delivered", message={"text": "built-in"}, degraded="template failed: <b>: no")
 
-    assert '<p class="flash task">Template failed: &lt;b&gt;: no.</p>' in page
-    assert page.index("Template failed") < page.index("built-in")
+    words = "Your template failed, so the built-in message went out: &lt;b&gt;: no."
+    assert f'<p class="flash task">{words}</p>' in page
+    assert page.index("Your template failed") < page.index("built-in")
 
 
 def test_a_request_can_be_copied_without_its_secrets(world: World, client: FlaskClient) -> None:

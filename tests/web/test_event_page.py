@@ -12,8 +12,6 @@ from given_web import World, payload
 from sqlalchemy import update
 from test_access import sign_in
 
-from hub.delivery import retry
-from hub.errors import Retry
 from hub.model.routing import Route, Send
 from hub.store.tables import events
 from hub.web.event_page import beside_headline
@@ -25,26 +23,9 @@ def signed_in(client: FlaskClient) -> FlaskClient:
     return client
 
 
-def failed(world: World, name: str, reason: str = "answered 503 Service Unavailable") -> str:
-    """Fail the first attempt of what a destination is owed; the delivery's id."""
-    (claim,) = given.claim(world.store, name)
-    with world.store.read() as snapshot:
-        now = snapshot.now
-    settlement = retry.after_error(
-        claim,
-        Retry(reason, status=503),
-        world.config.destinations[name],
-        now=now,
-        chance=0.5,
-        seconds=0.5,
-    )
-    world.store.write(lambda transaction: transaction.queue.settle([settlement]))
-    return claim.id
-
-
 def test_every_attempt_is_a_mark_that_leads_to_it(world: World, signed_in: FlaskClient) -> None:
     sent = world.send(signed_in, payload(email_address="ada@example.com"))
-    tried = failed(world, "crm")
+    tried = given.fail(world.store, "crm", "answered 503 Service Unavailable").id
     page = signed_in.get(f"/events/{sent['event']}").text
 
     assert f'<a href="/deliveries/{tried}#attempt-1" aria-label="try 1 after' in page
@@ -103,7 +84,7 @@ def test_what_the_headline_says_is_not_said_again(about: str, headline: str, wor
 
 def test_attempts_of_several_deliveries_are_read_at_once(world: World, signed_in: FlaskClient) -> None:
     sent: dict[str, Any] = world.send(signed_in, payload(email_address="ada@example.com"))
-    crm, log = failed(world, "crm"), failed(world, "log")
+    crm, log = (given.fail(world.store, name, "no").id for name in ("crm", "log"))
     with world.store.read() as snapshot:
         attempts = snapshot.attempts.of([crm, log, "dlv_0"])
 

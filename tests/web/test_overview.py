@@ -68,8 +68,8 @@ def test_trouble_comes_first_with_a_link_to_where_it_is_put_right() -> None:
         (
             "crm is paused",
             "invalid_auth. 3 deliveries wait. Put that right, then: hub resume crm.",
-            "pages.destinations",
-            {},
+            "pages.destination",
+            {"name": "crm"},
         ),
         (
             "2 deliveries to crm died",
@@ -77,7 +77,7 @@ def test_trouble_comes_first_with_a_link_to_where_it_is_put_right() -> None:
             "pages.deliveries",
             {"state": "dead", "destination": "crm"},
         ),
-        ("mail is not configured", "Set SMTP_URL where the hub runs.", "pages.destinations", {}),
+        ("mail is not configured", "Set SMTP_URL where the hub runs.", "pages.destination", {"name": "mail"}),
     ]
 
 

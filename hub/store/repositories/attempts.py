@@ -1,19 +1,29 @@
-"""The attempts of deliveries, for the pages that show several at once."""
+"""The attempts of deliveries, for the pages that show several at once, or what failed at a destination."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import null, select
+from sqlalchemy import CTE, ColumnElement, func, literal_column, null, select, union_all
 
-from hub.model.delivery import Outcome
+from hub.catalog.redaction import Redaction
+from hub.model.delivery import Outcome, State
 from hub.model.records import AttemptRecord
+from hub.model.stats import FailureCause
+from hub.store.repositories.payloads import payloads_of
 from hub.store.session import Repository
-from hub.store.tables import attempts
+from hub.store.tables import attempts, deliveries, is_in
+from hub.strings import one_line
 
 MOST = 2_000
-"""So many attempts are read for one page."""
+"""So many attempts are read for one page, and so many deliveries of each state are asked for theirs."""
+
+CAUSES, CAUSE_LIMIT = 12, 200
+"""So many causes are told, the latest first, each cut to so many characters."""
+
+_HALF_A_SECOND: ColumnElement[int] = literal_column("500000")
 
 
 class Attempts(Repository):
@@ -32,6 +42,75 @@ class Attempts(Repository):
         for row in self._session.connection.execute(statement):
             tried[row.delivery_id] = (*tried.get(row.delivery_id, ()), attempt_record(row))
         return tried
+
+    def failures(self, destination: str, since: datetime) -> list[FailureCause]:
+        """Return the causes of a destination's attempts that failed or were unknown, the latest first.
+
+        They are those of its newest deliveries, as far as an index leads to them: of what waits for another
+        attempt, is dead or held, and of what arrived since then, half a second late or more.
+        """
+        looked_at = _looked_at(destination, since)
+        statement = (
+            select(
+                attempts.c.outcome,
+                attempts.c.status,
+                attempts.c.detail,
+                func.count().label("attempts"),
+                func.count(attempts.c.delivery_id.distinct()).label("messages"),
+                func.min(attempts.c.at).label("first_at"),
+                func.max(attempts.c.at).label("last_at"),
+                func.max(attempts.c.delivery_id).label("latest"),
+            )
+            .where(
+                attempts.c.delivery_id.in_(select(looked_at.c.id)),
+                attempts.c.outcome.in_((Outcome.FAILED, Outcome.UNKNOWN)),
+                attempts.c.at >= since,
+            )
+            .group_by(attempts.c.outcome, attempts.c.status, attempts.c.detail)
+            .order_by(func.max(attempts.c.at).desc())
+            .limit(CAUSES)
+        )
+        rows = self._session.connection.execute(statement).all()
+        redactions = self._redactions([row.latest for row in rows])
+        return [
+            FailureCause(
+                outcome=Outcome(row.outcome),
+                status=row.status,
+                detail=one_line(redactions[row.latest].text(row.detail or ""), CAUSE_LIMIT),
+                attempts=row.attempts,
+                messages=row.messages,
+                first_at=row.first_at,
+                last_at=row.last_at,
+                latest=row.latest,
+            )
+            for row in rows
+        ]
+
+    def _redactions(self, delivery_ids: Sequence[str]) -> Mapping[str, Redaction]:
+        """Return for each delivery a redaction of its event's one-time secrets."""
+        columns = (deliveries.c.id, deliveries.c.event_type, deliveries.c.event_id)
+        statement = select(*columns).where(deliveries.c.id.in_(delivery_ids))
+        rows = self._session.connection.execute(statement).all()
+        payloads = payloads_of(self._session, rows, 0)
+        return {
+            row.id: Redaction(named={}).of_event(row.event_type, payloads.get(row.event_id)) for row in rows
+        }
+
+
+def _looked_at(destination: str, since: datetime) -> CTE:
+    """Return the ids of a destination's deliveries that an index says may have failed attempts."""
+    ids = select(deliveries.c.id).where(deliveries.c.destination == destination).limit(MOST)
+    arrived_late = deliveries.c.delivered_at > deliveries.c.created_at + _HALF_A_SECOND
+    parts = (
+        ids.where(is_in(State.PENDING), deliveries.c.tries > 0).order_by(deliveries.c.due_at.desc()),
+        ids.where(is_in(State.SENDING)),
+        ids.where(is_in(State.DEAD)).order_by(deliveries.c.id.desc()),
+        ids.where(is_in(State.HELD)).order_by(deliveries.c.id.desc()),
+        ids.where(is_in(State.DELIVERED), deliveries.c.finished_at >= since, arrived_late).order_by(
+            deliveries.c.finished_at.desc()
+        ),
+    )
+    return union_all(*(select(part.subquery().c.id) for part in parts)).cte("looked_at")
 
 
 def attempt_record(row: Any) -> AttemptRecord:

@@ -1,0 +1,57 @@
+"""What failed at a destination of late, by its cause."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import given
+
+from hub.delivery import retry
+from hub.model.delivery import Outcome, Receipt
+from hub.model.routing import Send
+from hub.store.store import Store
+
+DAY = timedelta(days=1)
+
+
+def owe(store: Store, name: str = "crm", type_: str = "user.created", data: object = None) -> None:
+    event = given.event(type_, data=data)
+    store.write(lambda transaction: given.keep(transaction, event, given.of_version(Send(to=name), "1")))
+
+
+def causes(store: Store, name: str = "crm", ago: timedelta = DAY) -> list[tuple[object, ...]]:
+    with store.read() as snapshot:
+        failures = snapshot.attempts.failures(name, snapshot.now - ago)
+    return [(one.outcome, one.detail, one.attempts, one.messages) for one in failures]
+
+
+def test_causes_are_counted_the_latest_first(store: Store) -> None:
+    for _ in range(3):
+        owe(store)
+        given.fail(store, "crm", "answered 500 Internal Server Error", status=500)
+    owe(store)
+    given.fail(store, "crm", "answered 422 Unprocessable Entity", status=422, is_last=True)
+    owe(store, "mail")
+    given.fail(store, "mail", "no such mailbox", status=550)
+
+    assert causes(store) == [
+        (Outcome.FAILED, "answered 422 Unprocessable Entity", 1, 1),
+        (Outcome.FAILED, "answered 500 Internal Server Error", 3, 3),
+    ]
+    assert causes(store, ago=timedelta()) == []
+
+
+def test_what_arrived_at_once_is_not_looked_at(store: Store) -> None:
+    owe(store)
+    (claim,) = given.claim(store, "crm")
+    store.write(lambda t: t.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.1)]))
+
+    assert causes(store) == []
+
+
+def test_a_cause_shows_no_one_time_secret(store: Store) -> None:
+    url = "https://accounts.example.com/ticket?t=eyJhbGciOi123456"
+    owe(store, type_="invitation.created", data={"url": url})
+    given.fail(store, "crm", f"refused {url}", status=400)
+
+    assert causes(store)[0][1] == "refused ••••••"

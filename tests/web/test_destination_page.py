@@ -1,0 +1,148 @@
+"""A destination's page: all that is wrong with this one, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import given
+import pytest
+from flask.testing import FlaskClient
+from given_web import CRM_URL, World, destination, payload
+from sqlalchemy import insert
+from test_access import form_token, sign_in
+
+from hub.destinations.http.options import HttpOptions
+from hub.model.delivery import Outcome
+from hub.model.destination import OnUnknown, RateLimit
+from hub.model.routing import Route, Send
+from hub.model.stats import FailureCause
+from hub.store.tables import destinations
+from hub.web.destination_page import day_in_words, routes_to, settings_of
+
+
+def cause(outcome: Outcome, attempts: int) -> FailureCause:
+    return FailureCause(
+        outcome=outcome,
+        status=None,
+        detail="x",
+        attempts=attempts,
+        messages=1,
+        first_at=given.NOON,
+        last_at=given.NOON,
+        latest="dlv_01",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "causes", "words"),
+    [
+        (0, [], "0 sent"),
+        (1200, [cause(Outcome.FAILED, 1)], "1,200 sent, 1 failed attempt"),
+        (
+            3,
+            [cause(Outcome.FAILED, 60), cause(Outcome.FAILED, 1), cause(Outcome.UNKNOWN, 2)],
+            "3 sent, 61 failed attempts, 2 attempts that may have arrived",
+        ),
+    ],
+)
+def test_a_day_is_told_in_numbers(sent: int, causes: list[FailureCause], words: str) -> None:
+    assert words == day_in_words(sent, causes)
+
+
+def test_settings_hold_no_secret_and_name_the_variables() -> None:
+    config = destination(
+        "crm",
+        HttpOptions(url=CRM_URL),
+        written={"url": "https://x.example/SECRET/${CRM_PATH:-y}", "headers": {"X-Key": "${CRM_KEY}"}},
+        rate_limit=RateLimit(count=50, seconds=1),
+        on_unknown=OnUnknown.HOLD,
+    )
+    settings = dict(settings_of(config))
+
+    assert settings == {
+        "Type": "http",
+        "Sends to": "crm.example.com:8443",
+        "Set by": "CRM_PATH, CRM_KEY",
+        "At once": "4",
+        "At most": "50/s",
+        "Time to answer": "10 s",
+        "Tries": "3, for 3 d at most",
+        "Without an answer": "somebody has to say",
+    }
+    assert settings_of(None) == []
+
+
+def test_routes_are_those_that_send_to_it() -> None:
+    routes = (
+        Route(name="a", events=("*",), sends=(Send(to="x"), Send(to="crm"))),
+        given.route("b", ("*",), "x"),
+    )
+
+    assert routes_to("crm", given.config(*routes)) == ["a"]
+
+
+@pytest.fixture
+def read(world: World, client: FlaskClient) -> Callable[[str], str]:
+    sign_in(client)
+    return lambda name: client.get(f"/destinations/{name}", headers={"Accept": "text/html"}).text
+
+
+def test_a_page_leads_to_what_failed_and_to_what_waits(
+    world: World, client: FlaskClient, read: Callable[[str], str]
+) -> None:
+    world.send(client, payload())
+    claim = given.fail(world.store, "crm", "answered 503 Service Unavailable <b>", status=503)
+    page = read("crm")
+
+    assert "Last 24 h: 0 sent, 1 failed attempt" in page
+    assert "503 Service Unavailable &lt;b&gt;" in page
+    assert f'href="/deliveries/{claim.id}">Show one</a>' in page
+    assert 'href="/deliveries?state=pending&amp;destination=crm">1</a>' in page
+    assert "T0SECRET" not in page
+
+
+def test_one_that_is_well_says_so(read: Callable[[str], str]) -> None:
+    page = read("log")
+
+    assert "Nothing is wrong here." in page
+    assert "No attempt failed." in page
+
+
+def test_one_that_is_not_configured_says_what_to_set(read: Callable[[str], str]) -> None:
+    assert "SLACK_WEBHOOK_URL" in read("growth")
+
+
+def test_one_that_is_gone_is_still_shown_and_one_that_never_was_is_not(
+    world: World, read: Callable[[str], str]
+) -> None:
+    row = insert(destinations).values(name="older")
+    world.store.write(lambda transaction: transaction.session.connection.execute(row) and None)
+
+    assert "It is no longer in <code>routes.yaml</code>." in read("older")
+    assert "There is no destination &#34;crn&#34;; did you mean &#34;crm&#34;?" in read("crn")
+
+
+def test_a_pause_leads_back_to_the_page_that_it_was_pressed_on(
+    client: FlaskClient, read: Callable[[str], str]
+) -> None:
+    assert "Nothing is wrong" in read("log")
+    token = {"csrf_token": form_token(client, "/")}
+    alone = client.post("/destinations/log/pause", data={**token, "alone": "yes"})
+    among = client.post("/destinations/log/resume", data=token)
+
+    assert (alone.location, among.location) == ("/destinations/log", "/destinations")
+
+
+def test_tables_lead_to_each_destination(client: FlaskClient, read: Callable[[str], str]) -> None:
+    assert "crm" in read("crm")
+    for path in ("/", "/destinations"):
+        assert '<a href="/destinations/crm"><span class="about">crm</span></a>' in client.get(path).text
+
+
+def test_a_destination_that_is_paused_can_be_resumed_there(world: World, read: Callable[[str], str]) -> None:
+    world.store.write(lambda transaction: transaction.destinations.pause("crm", "invalid_auth"))
+    page = read("crm")
+
+    assert "invalid_auth" in page
+    assert ">Resume</button>" in page
+    assert ">Pause</button>" not in page
