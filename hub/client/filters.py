@@ -21,6 +21,9 @@ _OPTIONS = (
     click.option(
         "--type", metavar="TYPE", help="Only those of this type of event, or of a pattern: 'user.*'."
     ),
+    click.option(
+        "--q", metavar="WORDS", help="Only those with these ids, addresses or names, or beginnings."
+    ),
     click.option("--source", metavar="NAME", help="Only those of events from this source."),
     click.option(
         "--since", metavar="TIME", help="Only those from this time on: 2h, or 2026-01-31T12:00:00Z."
@@ -32,7 +35,7 @@ _OPTIONS = (
 )
 """As they stand in a command's help; by their names they are parameters of the API."""
 
-_NAMES = ("state", "destination", "route", "type", "source", "since", "until")
+_NAMES = ("state", "destination", "route", "type", "q", "source", "since", "until")
 
 
 def filter_options(command: Command) -> Command:

@@ -16,6 +16,7 @@ from hub.ingest.route import Rules
 from hub.maintenance.clock import CALM_SECONDS, MEND_SECONDS, SteadyClock, mend
 from hub.maintenance.expire import EXPIRE_SECONDS, expire
 from hub.maintenance.heartbeat import HEARTBEAT_SECONDS, beat
+from hub.maintenance.index import INDEX_SECONDS, Indexer
 from hub.maintenance.prune import PRUNE_SECONDS, prune_batch
 from hub.maintenance.release import RELEASE_SECONDS, release
 from hub.maintenance.rescue import RESCUE_SECONDS, Rescue
@@ -94,7 +95,7 @@ def worker_tasks(
     `calm_seconds` is how long the clock must have been steady before anything ends by age.
     """
     rescue, notifier = Rescue(store), Notifier(store, public_url)
-    clock = SteadyClock(store, calm_seconds)
+    clock, indexer = SteadyClock(store, calm_seconds), Indexer(store)
     return [
         Task(
             name="heartbeat",
@@ -110,5 +111,6 @@ def worker_tasks(
             run=lambda: not (clock.look().has_been_steady(retention) and prune_batch(store, retention)),
         ),
         Task(name="clock", every_seconds=MEND_SECONDS, run=lambda: mend(store, rules())),
+        Task(name="index", every_seconds=INDEX_SECONDS, run=indexer.run),
         Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),
     ]

@@ -84,6 +84,11 @@ def first_id(prefix: str, moment: datetime) -> str:
     return f"{prefix}_{max((moment - _EPOCH) // timedelta(milliseconds=1), 0):012x}"
 
 
+def made_at(id_: str) -> datetime:
+    """Return the moment when an id was made, to the millisecond."""
+    return _EPOCH + timedelta(milliseconds=int(id_.partition("_")[2][:12], 16))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """One verified request from a source. `payload` is its body, byte for byte: a JSON object.

@@ -23,8 +23,8 @@ class Filter:
     """Conditions on events or deliveries, which must all hold; one that is None or empty always does.
 
     `type` is a type of event, or a pattern whose `*` stand for any characters. `period` is that of the
-    receipt of an event, and of the making of a delivery. An event fits `route`, `destination`, `state` and
-    `degraded` where one of its deliveries fits all of them.
+    receipt of an event, and of the making of a delivery. `words` begin terms of an event. An event
+    fits `route`, `destination`, `state` and `degraded` where one of its deliveries fits all of them.
     """
 
     type: str | None = None
@@ -34,6 +34,7 @@ class Filter:
     state: State | None = None
     degraded: bool = False
     period: Period = Period()
+    words: tuple[str, ...] = ()
 
     @property
     def is_of_deliveries(self) -> bool:

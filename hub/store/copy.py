@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
 
 from hub.errors import StoreError
 from hub.model.delivery import State
+from hub.store.repositories.terms import READ
 from hub.store.store import MIGRATED_CODE, MIGRATED_MESSAGE, Store, Transaction
 from hub.store.tables import (
     alerts,
@@ -48,7 +49,9 @@ VERSIONS_AT_ONCE = 10
 
 LARGE = (events, deliveries, attempts, threads, audit, audit_subjects, versions)
 SMALL = (destinations, sources, refusals, counters, alerts, settings)
-"""All tables but `workers` and `wrong_keys`, which have what is true of the source for a minute."""
+"""All tables but `workers` and `wrong_keys`, which have what is true of the source for a minute, and `terms`,
+which the workers of the target make anew.
+"""
 
 _IS_CLAIMED = "NEW.state = 'sending' AND OLD.state <> 'sending'"
 
@@ -230,7 +233,7 @@ def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_a
 
 def _replace(source: Store, target: Store, table: Table) -> None:
     """Copy a table of few rows, in place of an earlier run's copy."""
-    own = (settings.c.name.not_in((MIGRATED, MIGRATING)),) if table is settings else ()
+    own = (settings.c.name.not_in((MIGRATED, MIGRATING, READ)),) if table is settings else ()
     with source.read() as snapshot:
         rows = [
             dict(row) for row in snapshot.session.connection.execute(select(table).where(*own)).mappings()

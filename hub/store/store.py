@@ -40,6 +40,7 @@ from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.sources import Sources
+from hub.store.repositories.terms import Terms
 from hub.store.repositories.threads import Threads
 from hub.store.repositories.versions import Versions
 from hub.store.repositories.workers import Workers
@@ -91,6 +92,7 @@ class Transaction:
     retention = _repository(Retention)
     secrets = _repository(Secrets)
     threads = _repository(Threads)
+    terms = _repository(Terms)
 
     @property
     def now(self) -> datetime:

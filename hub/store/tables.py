@@ -120,6 +120,16 @@ deliveries = Table(
     _partial("ix_deliveries_too_old", "state = 'dead' AND finished_at IS NOT NULL", "finished_at"),
 )
 
+terms = Table(
+    "terms",
+    metadata,
+    Column("event_id", String(40), primary_key=True),
+    # By bytes, so that all terms with one beginning stand together.
+    Column("term", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Index("ix_terms_term", "term", "event_id"),
+    sqlite_with_rowid=False,
+)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from flask import g, request
 
 from hub import operator
+from hub.catalog.terms import WORDS_LIMIT, words_of
 from hub.durations import parse_duration
 from hub.errors import NotFound
 from hub.humanize import did_you_mean, there_are
@@ -23,7 +24,7 @@ from hub.web.error_handlers import BadParameter
 
 USUAL_LIMIT, LARGEST_LIMIT = 50, 500
 
-FILTERS = ("type", "source", "route", "destination", "state", "degraded", "since", "until")
+FILTERS = ("q", "type", "source", "route", "destination", "state", "degraded", "since", "until")
 """The parameters that `chosen` reads."""
 
 STARS = 8
@@ -141,6 +142,7 @@ def chosen(rules: Rules, snapshot: Transaction) -> Filter:
         state=state(),
         degraded=flag("degraded"),
         period=_period(snapshot.now),
+        words=_words("q"),
     )
 
 
@@ -177,6 +179,19 @@ def _moment(name: str, now: datetime) -> datetime | None:
         raise BadParameter(
             f"{name} is {_quoted(value)}; say a time such as 2026-01-31T12:00:00Z or a duration such as 2h"
         ) from error
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """Return the words that are searched for."""
+    value = text(name)
+    if value is None:
+        return ()
+    words = words_of(value)
+    if not 0 < len(words) <= WORDS_LIMIT:
+        raise BadParameter(
+            f"{name} is {_quoted(value)}; say 1 to {WORDS_LIMIT} words of ids, addresses or names"
+        )
+    return words
 
 
 def _pattern(name: str) -> str | None:

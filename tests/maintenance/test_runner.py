@@ -177,6 +177,7 @@ def test_a_worker_has_every_task_at_first_and_the_heartbeat_with_its_first_cycle
         "expire",
         "prune",
         "clock",
+        "index",
         "alerts",
     ]
     assert [heartbeat.run() for _ in range(3)] == [False, False, True]

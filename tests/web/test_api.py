@@ -16,6 +16,7 @@ from sqlalchemy import update
 
 from hub import catalog
 from hub.delivery import retry
+from hub.maintenance.index import Indexer
 from hub.model.delivery import Receipt
 from hub.store.tables import deliveries
 from hub.web.parameters import FILTERS
@@ -514,6 +515,19 @@ def test_lists_have_what_fits_all_parameters(
     assert {item["id" if kind == "events" else "event"] for item in items} == (
         {sent["event"]} if count else set()
     )
+
+
+@pytest.mark.parametrize("kind", ["events", "deliveries"])
+def test_lists_are_searched(world: World, client: FlaskClient, kind: str) -> None:
+    sent = world.send(client, payload(email_address="ada.lovelace@example.com"))
+    Indexer(world.store).run()
+    of_event = get(client, f"/api/{kind}?q=Lovelace+ada.&type=*")["items"]
+    delivery = get(client, "/api/deliveries")["items"][0]["id"]
+
+    assert {item["id" if kind == "events" else "event"] for item in of_event} == {sent["event"]}
+    assert len(get(client, f"/api/{kind}?q={delivery}")["items"]) == 1
+    assert get(client, f"/api/{kind}?q=lovelace+bob")["items"] == []
+    assert "say 1 to 8 words" in get(client, f"/api/{kind}?q=!", 400)["message"]
 
 
 @pytest.mark.parametrize("kind", ["events", "deliveries"])

@@ -11,6 +11,7 @@ from hub.model.delivery import FINISHED, State
 from hub.model.filter import Filter, Matches
 from hub.store.repositories.kinds import Kinds, kinds_of_deliveries, newest
 from hub.store.repositories.search import MANY, Bounds, Conditions, few, is_few, walk
+from hub.store.repositories.terms import TermSearch
 from hub.store.session import Session
 from hub.store.tables import deliveries, events, is_in
 
@@ -22,6 +23,7 @@ class DeliverySearch:
         self._session = session
         self._where = where
         self._kinds = kinds_of_deliveries(session, where)
+        self._terms = TermSearch(session, where.words)
         self._of_rows = dict(_conditions(where))
 
     @property
@@ -55,10 +57,13 @@ class DeliverySearch:
             of_kinds = select(events.c.id).where(*kinds_of_events.conditions)
             if is_few(self._session, of_kinds):
                 yield select(deliveries.c.id).where(deliveries.c.event_id.in_(of_kinds.limit(MANY)))
+        for of_word in self._terms.events():
+            if is_few(self._session, of_word):
+                yield select(deliveries.c.id).where(deliveries.c.event_id.in_(of_word.limit(MANY)))
 
     def _of_events(self, event: str | None, kinds_of_events: Kinds) -> Conditions:
         """Return the conditions on a row that are about its event."""
-        conditions: list[ColumnElement[bool]] = []
+        conditions = [*self._terms.conditions_on_deliveries()]
         if event is not None:
             conditions.append(deliveries.c.event_id == event)
         if self._where.type:

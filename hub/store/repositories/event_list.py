@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 
 from hub.errors import NotFound
 from hub.model.delivery import State
@@ -15,7 +17,8 @@ from hub.store.repositories.delivery_search import DeliverySearch
 from hub.store.repositories.events import verdicts_of
 from hub.store.repositories.kinds import kinds_of_events
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
-from hub.store.repositories.search import bounds_of, few, walk
+from hub.store.repositories.search import Conditions, bounds_of, few, walk
+from hub.store.repositories.terms import TermSearch
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events
 
@@ -30,6 +33,14 @@ _EVENT_COLUMNS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Owed:
+    """The conditions on the deliveries of an event, and the events that few deliveries meet them of."""
+
+    candidates: Iterable[Select[Any]] = ()
+    conditions: Conditions = ()
+
+
 class EventList(Repository):
     """Events as pages, API and commands show them."""
 
@@ -39,17 +50,31 @@ class EventList(Repository):
         if kinds.chosen == []:
             return Matches(ids=())
         bounds = bounds_of("evt", where.period, before)
-        conditions = [] if kinds.has_index else [*kinds.conditions]
-        if where.is_of_deliveries:
-            search = DeliverySearch(self._session, where)
-            owed = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.conditions)
-            conditions.append(owed.exists())
-            all_conditions = [owed.exists(), *kinds.conditions, *bounds.of(events.c.id)]
-            candidates = search.narrowed(deliveries.c.event_id)
-            of_few = few(self._session, events.c.id, candidates, all_conditions, limit)
-            if of_few is not None:
-                return of_few
+        search = TermSearch(self._session, where.words)
+        owed = self._owed(where)
+        candidates = chain(search.events(), owed.candidates)
+        conditions = [*owed.conditions, *search.conditions_on_events(), *kinds.conditions]
+        of_few = few(self._session, events.c.id, candidates, [*conditions, *bounds.of(events.c.id)], limit)
+        if of_few is not None:
+            return of_few
+        of_word = search.candidates()
+        if of_word is not None:
+            conditions = [
+                *owed.conditions,
+                *search.conditions_on_events(without=of_word[0]),
+                *kinds.conditions,
+            ]
+            return walk(self._session, of_word[1], conditions, bounds, limit)
+        if kinds.has_index:
+            conditions = [*owed.conditions, *search.conditions_on_events()]
         return walk(self._session, kinds.candidates, conditions, bounds, limit)
+
+    def _owed(self, where: Filter) -> _Owed:
+        if not where.is_of_deliveries:
+            return _Owed()
+        search = DeliverySearch(self._session, where)
+        its = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.conditions)
+        return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[its.exists()])
 
     def has_source(self, name: str) -> bool:
         """Return True where any event came from a source of that name."""

@@ -21,6 +21,7 @@ from hub.store.tables import (
     events,
     is_in,
     refusals,
+    terms,
     threads,
     versions,
 )
@@ -50,6 +51,7 @@ class Prunable(StrEnum):
     CANCELLED = "cancelled"
     TOO_OLD = "too_old"
     PAYLOADS = "payloads"
+    TERMS = "terms"
     EVENTS = "events"
     THREADS = "threads"
     REFUSALS = "refusals"
@@ -86,6 +88,8 @@ class Retention(Repository):
                 return self._prune_finished(State.DEAD, before, limit)
             case Prunable.PAYLOADS:
                 return self._prune_payloads(before, limit)
+            case Prunable.TERMS:
+                return self._prune_terms(before, limit)
             case Prunable.EVENTS:
                 return self._prune_events(before, limit)
             case Prunable.THREADS:
@@ -171,6 +175,20 @@ class Retention(Repository):
         # Asked again now that they are locked: a resend may have owed one of them something.
         unowed = update(events).where(events.c.id.in_(ids), ~owed.exists())
         return self._session.connection.execute(unowed.values(payload=None)).rowcount
+
+    def _prune_terms(self, before: datetime, limit: int) -> int:
+        """Forget by what events were found whose payloads are gone."""
+        kept = select(events.c.id).where(events.c.id == terms.c.event_id, events.c.payload.is_not(None))
+        old = (
+            select(terms.c.event_id)
+            .where(terms.c.event_id < first_id("evt", before), ~kept.exists())
+            .order_by(terms.c.event_id)
+            .limit(limit)
+        )
+        ids = set(self._session.connection.execute(old).scalars())
+        # Whoever prunes at the same time removes the same rows, in the same order.
+        gone = delete(terms).where(terms.c.event_id.in_(sorted(ids)))
+        return self._session.connection.execute(gone).rowcount if ids else 0
 
     def _prune_events(self, before: datetime, limit: int) -> int:
         old = (

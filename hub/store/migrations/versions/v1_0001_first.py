@@ -10,6 +10,7 @@ down_revision = None
 def upgrade() -> None:
     _events()
     _deliveries()
+    _terms()
     _attempts()
     _threads()
     _destinations()
@@ -103,6 +104,16 @@ def _deliveries() -> None:
     # All that is counted of what was delivered, which most rows are, is in this index.
     counted = ("finished_at", "destination", "created_at", "delivered_at")
     _partial("ix_deliveries_delivered", "deliveries", delivered, *counted)
+
+
+def _terms() -> None:
+    op.create_table(
+        "terms",
+        sa.Column("event_id", sa.String(40), primary_key=True),
+        sa.Column("term", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_terms_term", "terms", ["term", "event_id"])
 
 
 def _attempts() -> None:
