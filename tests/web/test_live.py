@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.resources import files
 from typing import Any
 
 import given
@@ -124,3 +125,12 @@ def test_a_mark_reads_the_ends_of_indexes(sqlite_store_url: str) -> None:
     assert [step for step in steps if step.startswith("SCAN") and "INDEX" not in step] == [
         "SCAN destinations"
     ]
+
+
+def test_scripts_are_at_most_75_kilobytes_and_what_is_not_ours_has_its_licence() -> None:
+    folder = files("hub.web").joinpath("static")
+    scripts = [file for file in folder.iterdir() if file.name.endswith(".js")]
+    foreign = [file.name.removesuffix(".min.js") for file in scripts if file.name.endswith(".min.js")]
+
+    assert sum(len(file.read_bytes()) for file in scripts) <= 75_000
+    assert all(folder.joinpath(f"{name}.LICENSE.txt").is_file() for name in foreign)
