@@ -61,6 +61,18 @@ class FailureCause:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Day:
+    """The last 24 hours of one destination by half hours, the oldest first: 48 numbers each.
+
+    `sent` counts messages by when they arrived, `failed` and `unknown` attempts by when they began.
+    """
+
+    sent: tuple[int, ...]
+    failed: tuple[int, ...]
+    unknown: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Discrepancy:
     """Rows that should not be there: their number, a description that goes on from it, and the id of one."""
 

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hub.humanize import counted, span
 from hub.model.config import Config
-from hub.model.delivery import Outcome
 from hub.model.destination import DestinationConfig, OnUnknown
-from hub.model.stats import FailureCause
+from hub.model.stats import Day
 from hub.web.serializers import describe
+
+PITCH, HEIGHT, LOWEST = 4, 20.0, 2.0
+"""A bar is 3 pixels wide with a gap of one, and as high as this at most and at least."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
-def day_in_words(sent: int, failures: Sequence[FailureCause]) -> str:
-    """Return the last day in numbers: `188 sent, 61 failed attempts, 2 without an answer`."""
-    failed = sum(cause.attempts for cause in failures if cause.outcome is Outcome.FAILED)
-    unknown = sum(cause.attempts for cause in failures if cause.outcome is Outcome.UNKNOWN)
-    parts = [f"{sent:,} sent"]
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """Half an hour of a strip: its place, and the heights of its parts in pixels, from the ground up."""
+
+    x: int
+    sent: float
+    failed: float
+    unknown: float
+
+
+def bars_of(day: Day) -> list[Bar]:
+    """Return a day as bars on a square-root scale of its own maximum, so that few are seen beside many."""
+    totals = [sum(parts) for parts in zip(day.sent, day.failed, day.unknown, strict=True)]
+    most = max(totals)
+    bars = []
+    for place, total in enumerate(totals):
+        height = max(HEIGHT * math.sqrt(total / most), LOWEST) if total else 0.0
+        parts = (day.sent[place], day.failed[place], day.unknown[place])
+        sent, failed, unknown = (round(height * part / total, 1) if total else 0.0 for part in parts)
+        bars.append(Bar(x=place * PITCH, sent=sent, failed=failed, unknown=unknown))
+    return bars
+
+
+def day_in_words(day: Day) -> str:
+    """Return the last day in numbers: `188 sent, 61 failed attempts, 2 attempts that may have arrived`."""
+    failed, unknown = sum(day.failed), sum(day.unknown)
+    parts = [f"{sum(day.sent):,} sent"]
     if failed:
         parts.append(counted(failed, "failed attempt"))
     if unknown:

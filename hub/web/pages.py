@@ -20,7 +20,7 @@ from hub.preview.drawing import pretty
 from hub.web import access, live, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
-from hub.web.destination_page import day_in_words, routes_to, settings_of
+from hub.web.destination_page import bars_of, day_in_words, routes_to, settings_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
@@ -198,7 +198,7 @@ def destination(name: str) -> Response:
         health = here.health(snapshot)
         since = snapshot.now - DAY
         failures = snapshot.attempts.failures(name, since)
-        sent = snapshot.numbers.delivered_since(name, since)
+        day = snapshot.attempts.last_day(name)
         history = snapshot.audit.entries(subjects=[name], limit=HISTORY)
     return page(
         "destination.html",
@@ -206,7 +206,8 @@ def destination(name: str) -> Response:
         destination=serializers.destination(health, name),
         findings=[finding for finding in health.all_findings() if finding.subject == name],
         failures=failures,
-        words=day_in_words(sent, failures),
+        words=day_in_words(day),
+        bars=bars_of(day),
         settings=settings_of(rules.config.destinations.get(name)),
         routes=routes_to(name, rules.config),
         history=history,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import given
+from sqlalchemy import update
 
 from hub.delivery import retry
 from hub.model.delivery import Outcome, Receipt
 from hub.model.routing import Send
 from hub.store.store import Store
+from hub.store.tables import attempts, deliveries
 
 DAY = timedelta(days=1)
 
@@ -47,6 +49,25 @@ def test_what_arrived_at_once_is_not_looked_at(store: Store) -> None:
     store.write(lambda t: t.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.1)]))
 
     assert causes(store) == []
+
+
+def test_a_day_has_what_arrived_and_what_failed_by_half_hours(store: Store) -> None:
+    owe(store), owe(store), owe(store, "mail")
+    given.fail(store, "crm", "answered 500 Internal Server Error", status=500)
+    (claim,) = given.claim(store, "crm")
+    store.write(lambda t: t.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.1)]))
+    with store.read() as snapshot:
+        day = snapshot.attempts.last_day("crm")
+
+    assert (day.sent, day.failed, day.unknown) == ((0,) * 47 + (1,), (0,) * 47 + (1,), (0,) * 48)
+
+    earlier = claim.event.received_at - timedelta(hours=12, minutes=10)
+    for statement in (update(deliveries).values(finished_at=earlier), update(attempts).values(at=earlier)):
+        store.write(lambda t, change=statement: t.session.connection.execute(change) and None)
+    with store.read() as snapshot:
+        day = snapshot.attempts.last_day("crm")
+
+    assert (day.sent.index(1), day.failed.index(1), sum(day.sent), sum(day.failed)) == (23, 23, 1, 1)
 
 
 def test_a_cause_shows_no_one_time_secret(store: Store) -> None:

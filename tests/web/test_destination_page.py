@@ -12,41 +12,47 @@ from sqlalchemy import insert
 from test_access import form_token, sign_in
 
 from hub.destinations.http.options import HttpOptions
-from hub.model.delivery import Outcome
 from hub.model.destination import OnUnknown, RateLimit
 from hub.model.routing import Route, Send
-from hub.model.stats import FailureCause
+from hub.model.stats import Day
 from hub.store.tables import destinations
-from hub.web.destination_page import day_in_words, routes_to, settings_of
+from hub.web.destination_page import bars_of, day_in_words, routes_to, settings_of
 
 
-def cause(outcome: Outcome, attempts: int) -> FailureCause:
-    return FailureCause(
-        outcome=outcome,
-        status=None,
-        detail="x",
-        attempts=attempts,
-        messages=1,
-        first_at=given.NOON,
-        last_at=given.NOON,
-        latest="dlv_01",
-    )
+def day(sent: int = 0, failed: int = 0, unknown: int = 0, at: int = 47) -> Day:
+    """A day of which one half hour had something."""
+    parts = [tuple(count if place == at else 0 for place in range(48)) for count in (sent, failed, unknown)]
+    return Day(sent=parts[0], failed=parts[1], unknown=parts[2])
 
 
 @pytest.mark.parametrize(
-    ("sent", "causes", "words"),
+    ("parts", "words"),
     [
-        (0, [], "0 sent"),
-        (1200, [cause(Outcome.FAILED, 1)], "1,200 sent, 1 failed attempt"),
+        ({}, "0 sent"),
+        ({"sent": 1200, "failed": 1}, "1,200 sent, 1 failed attempt"),
         (
-            3,
-            [cause(Outcome.FAILED, 60), cause(Outcome.FAILED, 1), cause(Outcome.UNKNOWN, 2)],
+            {"sent": 3, "failed": 61, "unknown": 2},
             "3 sent, 61 failed attempts, 2 attempts that may have arrived",
         ),
     ],
 )
-def test_a_day_is_told_in_numbers(sent: int, causes: list[FailureCause], words: str) -> None:
-    assert words == day_in_words(sent, causes)
+def test_a_day_is_told_in_numbers(parts: dict[str, int], words: str) -> None:
+    assert words == day_in_words(day(**parts))
+
+
+def test_a_strip_shows_few_beside_many_and_stacks_what_failed() -> None:
+    parts = {"sent": tuple([0] * 46 + [100, 25]), "failed": tuple([0] * 47 + [0]), "unknown": (0,) * 48}
+    bars = bars_of(Day(**parts))
+    mixed = bars_of(day(sent=2, failed=1, unknown=1))[-1]
+
+    assert [bar.sent for bar in bars][-3:] == [0, 20, 10]
+    assert [bar.x for bar in bars] == list(range(0, 192, 4))
+    assert (mixed.sent, mixed.failed, mixed.unknown) == (10, 5, 5)
+    assert bars_of(Day(**{**parts, "sent": tuple([10_000] + [0] * 46 + [1])}))[-1].sent == 2
+
+
+def test_an_empty_day_has_no_bars() -> None:
+    assert {(bar.sent, bar.failed, bar.unknown) for bar in bars_of(day())} == {(0, 0, 0)}
 
 
 def test_settings_hold_no_secret_and_name_the_variables() -> None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, func, literal_column, null, select, union_all
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from hub.catalog.redaction import Redaction
 from hub.model.delivery import Outcome, State
 from hub.model.records import AttemptRecord
-from hub.model.stats import FailureCause
+from hub.model.stats import Day, FailureCause
 from hub.store.repositories.payloads import payloads_of
-from hub.store.session import Repository
+from hub.store.session import Repository, to_microseconds
 from hub.store.tables import attempts, deliveries, is_in
 from hub.strings import one_line
 
@@ -22,6 +33,9 @@ MOST = 2_000
 
 CAUSES, CAUSE_LIMIT = 12, 200
 """So many causes are told, the latest first, each cut to so many characters."""
+
+HALF_HOURS = 48
+"""A day has so many."""
 
 _HALF_A_SECOND: ColumnElement[int] = literal_column("500000")
 
@@ -86,6 +100,39 @@ class Attempts(Repository):
             for row in rows
         ]
 
+    def last_day(self, destination: str) -> Day:
+        """Return the last 24 hours of a destination; what failed is that of the same deliveries."""
+        since = self._session.now - timedelta(days=1)
+        arrived = _half_hour(deliveries.c.finished_at, since)
+        sent = (
+            select(literal(Outcome.DELIVERED.value), arrived, func.count())
+            .where(
+                is_in(State.DELIVERED),
+                deliveries.c.finished_at >= since,
+                deliveries.c.destination == destination,
+            )
+            .group_by(arrived)
+        )
+        tried = _half_hour(attempts.c.at, since)
+        failed = (
+            select(attempts.c.outcome, tried, func.count())
+            .where(
+                attempts.c.delivery_id.in_(select(_looked_at(destination, since).c.id)),
+                attempts.c.outcome.in_((Outcome.FAILED, Outcome.UNKNOWN)),
+                attempts.c.at >= since,
+            )
+            .group_by(attempts.c.outcome, tried)
+        )
+        counts = {outcome: [0] * HALF_HOURS for outcome in Outcome}
+        for statement in (sent, failed):
+            for outcome, place, count in self._session.connection.execute(statement):
+                counts[Outcome(outcome)][min(place, HALF_HOURS - 1)] += count
+        return Day(
+            sent=tuple(counts[Outcome.DELIVERED]),
+            failed=tuple(counts[Outcome.FAILED]),
+            unknown=tuple(counts[Outcome.UNKNOWN]),
+        )
+
     def _redactions(self, delivery_ids: Sequence[str]) -> Mapping[str, Redaction]:
         """Return for each delivery a redaction of its event's one-time secrets."""
         columns = (deliveries.c.id, deliveries.c.event_type, deliveries.c.event_id)
@@ -95,6 +142,12 @@ class Attempts(Repository):
         return {
             row.id: Redaction(named={}).of_event(row.event_type, payloads.get(row.event_id)) for row in rows
         }
+
+
+def _half_hour(column: Any, since: datetime) -> Any:
+    """Return the number of the half hour that a moment is in, counted from a day ago."""
+    start = literal_column(str(to_microseconds(since)), BigInteger)
+    return (type_coerce(column, BigInteger) - start) // literal_column("1800000000", BigInteger)
 
 
 def _looked_at(destination: str, since: datetime) -> CTE:
