@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from hub import catalog, operator
 from hub.catalog.redaction import Redaction
@@ -250,8 +250,8 @@ def routes() -> Response:
 
 
 def page(template: str, **values: Any) -> Response:
-    """Answer a page; `live` is its own path, by which it refreshes itself."""
-    return render_page(template, live=access.own_path(), **values)
+    """Answer a page that may be live: `seen` is the version that it shows."""
+    return render_page(template, seen=g.seen, **values)
 
 
 def _is_http(record: DeliveryRecord, rules: Rules) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -176,6 +177,20 @@ def test_nothing_changed_is_answered_without_a_page(hub: Hub, page: Page) -> Non
 
     # A minute may begin between two.
     assert statuses.count(204) >= 2
+
+
+def test_times_go_on_between_two_updates(hub: Hub, page: Page) -> None:  # noqa: F811
+    hub.send(payload())
+    page.goto("/events")
+    page.route("**/*", lambda route: route.abort())
+    at = page.locator("#events time").first
+    for milliseconds, words in (
+        (30_000, r"3\d s ago"),
+        (60_000, r"1 min ago"),
+        (7_200_000, r"2 h 1 min ago"),
+    ):
+        page.clock.run_for(milliseconds)
+        expect(at).to_have_text(re.compile(words))
 
 
 def test_paused_stays_paused_and_a_hidden_tab_asks_nothing(hub: Hub, page: Page) -> None:  # noqa: F811

@@ -11,6 +11,7 @@
   if (!byId("live")) return;
 
   let seen = byId("main").dataset.seen;
+  let aheadMs = 0;
   let postponed = null;
   let isAsking = false;
 
@@ -82,6 +83,28 @@
     return isWhole;
   };
 
+  // As hub/humanize.py says it, so that times go on between two updates.
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const span = (seconds) => {
+    const at = Math.max(UNITS.findIndex(([, size]) => seconds >= size), 0);
+    const [unit, size] = UNITS[at];
+    const [smaller, smallerSize] = UNITS[at + 1] ?? ["", 1];
+    const rest = size > 60 ? Math.floor((seconds % size) / smallerSize) : 0;
+    return `${Math.floor(seconds / size)} ${unit}${rest ? ` ${rest} ${smaller}` : ""}`;
+  };
+  const tellTimes = () => {
+    if (document.hidden) return;
+    const selection = getSelection();
+    for (const time of document.querySelectorAll("#live time[datetime]")) {
+      const seconds = (Date.now() + aheadMs - Date.parse(time.dateTime)) / 1000, whole = Math.floor(Math.abs(seconds));
+      if (!/^(in .+|.+ ago|just now)$/.test(time.textContent)) continue;
+      if (!selection.isCollapsed && selection.containsNode(time, true)) continue;
+      const words = whole < 1 ? "just now" : seconds > 0 ? `${span(whole)} ago` : `in ${span(whole)}`;
+      if (time.textContent !== words) time.textContent = words;
+    }
+  };
+  const setClock = (main) => { aheadMs = Date.parse(main.dataset.now) - Date.now() || 0; };
+
   const findings = () => new Map(
     [...document.querySelectorAll("#live [data-finding]")].map(({ textContent }) => [
       textContent.replace(/\d+/g, ""), textContent,
@@ -105,6 +128,7 @@
     announce(before, findings());
     document.title = page.title;
     seen = page.getElementById("main").dataset.seen;
+    setClock(page.getElementById("main"));
   };
 
   const refresh = async () => {
@@ -134,5 +158,7 @@
   });
   document.addEventListener("visibilitychange", refresh);
   showPulse();
+  setClock(byId("main"));
   setInterval(refresh, EVERY_MS);
+  setInterval(tellTimes, 1000);
 })();
