@@ -80,11 +80,11 @@ def replay_events(
     _require_today(destinations, rules)
     batches = batches_of(ids, EVENTS_AT_ONCE)
     if is_dry_run:
-        return total(_outcome(*_plan(store, rules, destinations, batch)) for batch in batches)
+        return total(_outcome(*plan(store, rules, destinations, batch)) for batch in batches)
 
     # Conditions run before a transaction begins: they are users' code, and others wait for its locks.
     def prepare(batch: Sequence[str]) -> Work:
-        return partial(_owe, *_plan(store, rules, destinations, batch))
+        return partial(owe, *plan(store, rules, destinations, batch))
 
     return in_batches(store, prepare, batches, entry_of(Act.REPLAY, actor, subject))
 
@@ -115,7 +115,7 @@ def _without(verdict: Verdict, omitted: Sequence[RoutedSend]) -> Verdict:
     return replace(verdict, owed=max(verdict.owed - len(sends), 0), unowed=unowed)
 
 
-def _plan(
+def plan(
     store: Store, rules: Rules, destinations: Collection[str], ids: Sequence[str]
 ) -> tuple[list[RoutedEvent], list[Skipped]]:
     """Route events by today's rules; return those that are owed something new, and those that are not."""
@@ -158,9 +158,9 @@ def _unowed(routing: Routing) -> str:
     return "; ".join(unowed) or "no route takes it today, so nothing new is owed"
 
 
-def _owe(routed: Sequence[RoutedEvent], skipped: Sequence[Skipped], transaction: Transaction) -> Outcome:
+def owe(routed: Sequence[RoutedEvent], skipped: Sequence[Skipped], transaction: Transaction) -> Outcome:
     """Owe what was planned, but for events that were pruned or blanked meanwhile."""
-    still = transaction.events.replayable([new.event.id for new in routed])
+    still = transaction.events.lock_whole([new.event.id for new in routed])
     late = [Skipped(id=new.event.id, why=GONE) for new in routed if new.event.id not in still]
     replayed = [new for new in routed if new.event.id in still]
     if replayed:

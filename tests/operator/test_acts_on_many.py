@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import given
@@ -22,8 +26,11 @@ from hub.ingest.route import Rules
 from hub.model.audit import Act, AuditEntry
 from hub.model.delivery import State
 from hub.model.event import Event
+from hub.model.filter import Filter
 from hub.model.routing import Send
 from hub.operator import Cancel, DeliveryAct, Outcome, Resolve, Retry, batch
+from hub.operator import events as events_module
+from hub.store.repositories.events import RoutedEvent
 from hub.store.repositories.operator import Owed
 from hub.store.store import Store, Transaction
 from hub.store.tables import deliveries, events
@@ -336,7 +343,69 @@ def test_a_dry_run_of_a_replay_changes_nothing(store: Store) -> None:
 
 
 def test_an_event_that_is_pruned_while_it_is_routed_is_not_replayed(store: Store) -> None:
-    event_id = keep_event(store)
-    change_events(store, event_id, payload=None)
+    whole, pruned = keep_event(store), keep_event(store)
+    planned = events_module.plan(store, RULES, [], [whole, pruned])
+    change_events(store, pruned, payload=None)
+    outcome = store.write(partial(events_module.owe, *planned))
+
+    assert outcome.changed == (whole,)
+    assert why(outcome) == {pruned: "its payload was pruned or its one-time secrets removed just now"}
+
+
+def test_two_who_replay_the_same_do_not_keep_each_other_from_it(open_stores: Callable[[], Store]) -> None:
+    stores = [open_stores(), open_stores()]
+    ids = [keep_event(stores[0], f"user.{number % 3}") for number in range(60)]
+    start = threading.Barrier(2)
+
+    def act(store: Store) -> Outcome:
+        start.wait()
+        return operator.replay_events(store, RULES, ids)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(act, stores))
+
+    assert [len(outcome.changed) for outcome in outcomes] == [60, 60]
+    with stores[0].read() as snapshot:
+        accounts = snapshot.invariant.accounts()
+    assert (accounts.owed, accounts.discrepancies) == (240, ())
+
+
+# -- killed -------------------------------------------------------------------------------------------
+
+KILLED = """
+import sys
+from hub import operator
+from hub.model.delivery import State
+from hub.model.filter import Filter
+from hub.store.open import open_store
+
+store = open_store(sys.argv[1])
+ids = operator.select_deliveries(store, Filter(state=State.PENDING)).ids
+operator.act_on_deliveries(store, operator.Cancel(), ids)
+"""
+
+
+def test_a_process_that_is_killed_between_batches_loses_nothing(store: Store, store_url: str) -> None:
+    with store.transaction() as transaction:
+        routed = [RoutedEvent(event=given.event(), routing=given.routing("log")) for _ in range(1500)]
+        transaction.events.insert(routed)
+    with subprocess.Popen([sys.executable, "-c", KILLED, store_url]) as process:
+        deadline = time.monotonic() + 30
+        while not audit(store) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.kill()
+    # The server may not have heard yet of the transaction that was cut.
+    while time.monotonic() < deadline and audit(store)[0].changed != cancelled(store):
+        time.sleep(0.01)
+    first = cancelled(store)
+    ids = operator.select_deliveries(store, Filter(state=State.PENDING)).ids
+
+    assert 0 < first < 1500
+    assert (first % batch.BATCH, audit(store)[0].changed) == (0, first)
+    assert len(operator.act_on_deliveries(store, Cancel(), ids).changed) == 1500 - first
     with store.read() as snapshot:
-        assert snapshot.events.replayable([event_id]) == set()
+        assert snapshot.invariant.accounts().discrepancies == ()
+
+
+def cancelled(store: Store) -> int:
+    return len(operator.select_deliveries(store, Filter(state=State.CANCELLED)).ids)

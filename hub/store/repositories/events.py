@@ -175,11 +175,11 @@ class Events(Repository):
         )
         return revived.rowcount
 
-    def replayable(self, event_ids: Collection[str]) -> set[str]:
-        """Return those of these ids whose events `to_replay` would return."""
+    def lock_whole(self, event_ids: Collection[str]) -> set[str]:
+        """Lock events in the order of their ids; return the ids of those that can still be replayed."""
         is_whole = (events.c.payload.is_not(None), ~events.c.blanked)
-        statement = select(events.c.id).where(events.c.id.in_(event_ids), *is_whole)
-        return set(self._session.connection.execute(statement).scalars())
+        statement = select(events.c.id).where(events.c.id.in_(event_ids), *is_whole).order_by(events.c.id)
+        return set(self._session.connection.execute(self._session.locking(statement)).scalars())
 
     def to_replay(self, event_id: str) -> Event:
         """A kept event; raises NotFound, or Conflict where its payload is no longer what it was."""
