@@ -314,6 +314,17 @@ def test_events_are_replayed_to_some_destinations(store: Store) -> None:
     assert (accounts.owed, accounts.discrepancies) == (1, ())
 
 
+def test_each_of_many_events_keeps_its_own_verdicts(store: Store) -> None:
+    some = given.route("some", ("*",), "crm", when=("data.id == 'user_2'",))
+    rules = given.rules(given.route("all", ("*",), "log"), some, destinations=PLACES)
+    ids = [keep_event(store, data={"id": f"user_{number}"}) for number in (1, 3, 2)]
+    operator.replay_events(store, rules, ids)
+    with store.read() as snapshot:
+        verdicts = [snapshot.event_list.record(id_).verdicts[1] for id_ in ids]
+
+    assert [verdict.value for verdict in verdicts] == ['data.id is "user_1"', 'data.id is "user_3"', None]
+
+
 def test_an_event_that_goes_to_other_destinations_is_not_replayed(store: Store) -> None:
     event_id = keep_event(store)
     outcome = operator.replay_events(store, TO_LOG, [event_id], destinations=["crm"])
