@@ -76,6 +76,12 @@ class Backlog:
         """So many deliveries were made and arrived with their first attempt."""
         self._make(count, destination, _DELIVERED, _ATTEMPTS)
 
+    def index(self) -> None:
+        """Every event has terms: its own id, one of a few names and of many, and the domain of all."""
+        with self._engine.begin() as connection:
+            for term in _TERMS:
+                _run(connection, f"INSERT INTO terms (event_id, term) SELECT id, {term} FROM events", {})
+
     def gather_statistics(self) -> None:
         """Do for PostgreSQL what autovacuum does in the long run; nobody does it for a SQLite file."""
         if self._engine.dialect.name == "postgresql":
@@ -135,6 +141,9 @@ _WORDS = {
     },
 }
 """The same in each dialect. An id sorts by time, as those of received events do."""
+
+_TERMS = ("id", "'ada' || substr(id, 31, 1)", "'lovelace' || substr(id, 29, 3)", "'example.com'")
+"""As SQL: sixteen names that begin alike, and 4096."""
 
 _EVENTS = """{numbers}
 INSERT INTO events (id, source, message_id, type, payload, received_at, verdicts, owed)

@@ -28,6 +28,17 @@ PATHS = {
     "one destination's deliveries": "/api/deliveries?destination=to0",
     "dead deliveries": "/api/deliveries?state=dead",
     "newest events": "/api/events",
+    "events of a pattern": "/api/events?type=*.created",
+    "events of a source": "/api/events?source=clerk",
+    "events to one destination": "/api/events?destination=to0",
+    "deliveries of a type": "/api/deliveries?type=user.*",
+    "deliveries of a route": "/api/deliveries?route=all",
+    "one destination's delivered": "/api/deliveries?destination=to0&state=delivered",
+    "a rare name": "/api/events?q=lovelace02",
+    "a usual name": "/api/events?q=ada",
+    "two names": "/api/deliveries?q=ada7+lovelace0",
+    "a domain of all": "/api/deliveries?q=example.com",
+    "a name that nobody has": "/api/deliveries?q=zoe",
     "stats": "/api/stats",
     "destinations": "/api/destinations",
 }
@@ -56,6 +67,7 @@ def _milliseconds(postgres_url: str | None, events: int) -> dict[str, float]:
     with fresh_settings(postgres_url) as empty, closing(Backlog(empty)) as backlog:
         backlog.deliver(events - events // 10, "to0")
         backlog.owe(events // 10, "to0")
+        backlog.index()
         backlog.gather_statistics()
         settings = replace(empty, password=PASSWORD)
         with web(settings, rules) as port, _signed_in(settings, port) as session:

@@ -10,12 +10,14 @@ from typing import Any
 
 import given
 import pytest
+import sqlalchemy
 from sqlalchemy import update
 
 from hub.model.delivery import State
 from hub.model.filter import Filter, Period
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import RoutedSend, Routing, Send
+from hub.store.open import open_store
 from hub.store.repositories.search import MANY
 from hub.store.store import Store
 from hub.store.tables import deliveries
@@ -153,3 +155,30 @@ def test_what_is_rare_among_many_is_found_a_stretch_at_a_time(store: Store) -> N
         older = pages(snapshot.delivery_list.find, where, 10, 100)
 
     assert (len(matches.ids), len(older)) == (10, 2)
+
+
+def test_a_planner_that_knows_nothing_goes_by_what_is_few(sqlite_store_url: str) -> None:
+    store = open_store(sqlite_store_url)
+    fill(store)
+    where = Filter(route="b", destination="mail", state=State.DEAD, type="user.created", source="clerk")
+    statements: list[Any] = []
+    with store.read() as snapshot:
+        connection = snapshot.session.connection
+        sqlalchemy.event.listen(
+            connection, "before_cursor_execute", lambda *args: statements.append(args[2:4])
+        )
+        snapshot.event_list.find(where)
+        snapshot.delivery_list.find(where)
+        plans = {
+            statement: [
+                row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+            for statement, values in tuple(statements)
+            if "|| ?" in statement
+        }
+    store.close()
+    (of_events, of_deliveries) = plans.values()
+
+    assert any(step.startswith("SEARCH events USING") and "(id=?)" in step for step in of_events), of_events
+    assert any("ix_deliveries_event (event_id=?)" in step for step in of_events), of_events
+    assert any(step.startswith("SEARCH deliveries") and "(id=?)" in step for step in of_deliveries)

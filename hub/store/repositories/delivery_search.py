@@ -25,11 +25,15 @@ class DeliverySearch:
         self._kinds = kinds_of_deliveries(session, where)
         self._terms = TermSearch(session, where.words)
         self._of_rows = dict(_conditions(where))
+        self._checks_of_rows = dict(_checks(where))
 
     @property
-    def conditions(self) -> Conditions:
-        """The conditions on a row."""
-        return [*self._of_rows.values(), *self._kinds.conditions]
+    def checks(self) -> Conditions:
+        """The conditions on a row that is looked up by something else.
+
+        They are no key of an index: a planner that knows nothing of the rows would take that of the many.
+        """
+        return [*self._checks_of_rows.values(), *self._kinds.checks]
 
     def narrowed(self, column: ColumnElement[str]) -> Iterator[Select[Any]]:
         """Yield a column of those that meet a condition that has an index, one statement for each."""
@@ -44,7 +48,7 @@ class DeliverySearch:
     def find(self, event: str | None, kinds_of_events: Kinds, bounds: Bounds, limit: int) -> Matches:
         """Return the newest deliveries that fit: of one event, or of all of these kinds."""
         of_events = self._of_events(event, kinds_of_events)
-        conditions = [*self.conditions, *of_events, *bounds.of(deliveries.c.id)]
+        conditions = [*self.checks, *of_events, *bounds.of(deliveries.c.id)]
         candidates = self._all_narrowed(event, kinds_of_events)
         of_few = few(self._session, deliveries.c.id, candidates, conditions, limit)
         return of_few or self._walk(of_events, bounds, limit)
@@ -78,11 +82,11 @@ class DeliverySearch:
         """Walk the newest by the index that has the fewest, if there is one in the order of their ids."""
         for name, condition in self._of_rows.items():
             if name == "degraded" or self._where.state in (State.DEAD, State.HELD):
-                others = [other for other in self.conditions if other is not condition]
-                candidates = newest(deliveries.c.id, condition)
-                return walk(self._session, candidates, [*others, *of_events], bounds, limit)
-        others = [*self._of_rows.values()] if self._kinds.has_index else [*self.conditions]
-        return walk(self._session, self._kinds.candidates, [*others, *of_events], bounds, limit)
+                others = [check for other, check in self._checks_of_rows.items() if other != name]
+                conditions = [*others, *self._kinds.checks, *of_events]
+                return walk(self._session, newest(deliveries.c.id, condition), conditions, bounds, limit)
+        checks = [*self._checks_of_rows.values()] if self._kinds.has_index else [*self.checks]
+        return walk(self._session, self._kinds.candidates, [*checks, *of_events], bounds, limit)
 
 
 def _conditions(where: Filter) -> Iterator[tuple[str, ColumnElement[bool]]]:
@@ -90,3 +94,10 @@ def _conditions(where: Filter) -> Iterator[tuple[str, ColumnElement[bool]]]:
         yield "degraded", deliveries.c.degraded.is_not(None)
     if where.state:
         yield "state", is_in(where.state)
+
+
+def _checks(where: Filter) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    if where.degraded:
+        yield "degraded", deliveries.c.degraded.concat("").is_not(None)
+    if where.state:
+        yield "state", deliveries.c.state.concat("") == where.state.value

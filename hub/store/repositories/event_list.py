@@ -53,7 +53,7 @@ class EventList(Repository):
         search = TermSearch(self._session, where.words)
         owed = self._owed(where)
         candidates = chain(search.events(), owed.candidates)
-        conditions = [*owed.conditions, *search.conditions_on_events(), *kinds.conditions]
+        conditions = [*owed.conditions, *search.conditions_on_events(), *kinds.checks]
         of_few = few(self._session, events.c.id, candidates, [*conditions, *bounds.of(events.c.id)], limit)
         if of_few is not None:
             return of_few
@@ -62,7 +62,7 @@ class EventList(Repository):
             conditions = [
                 *owed.conditions,
                 *search.conditions_on_events(without=of_word[0]),
-                *kinds.conditions,
+                *kinds.checks,
             ]
             return walk(self._session, of_word[1], conditions, bounds, limit)
         if kinds.has_index:
@@ -73,7 +73,7 @@ class EventList(Repository):
         if not where.is_of_deliveries:
             return _Owed()
         search = DeliverySearch(self._session, where)
-        its = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.conditions)
+        its = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.checks)
         return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[its.exists()])
 
     def has_source(self, name: str) -> bool:

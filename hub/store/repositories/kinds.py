@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union_all
@@ -40,6 +40,12 @@ class Kinds:
         for first, second in self.chosen:
             seconds.setdefault(first, []).append(second)
         return [or_(*(and_(self.first == first, _is_one(self.second, seconds[first])) for first in seconds))]
+
+    @property
+    def checks(self) -> Conditions:
+        """The same for rows that are looked up by something else."""
+        first, second = self.first.concat(""), self.second.concat("")
+        return replace(self, first=first, second=second).conditions
 
     @property
     def has_index(self) -> bool:
