@@ -67,9 +67,9 @@ class Day:
     `sent` counts messages by when they arrived, `failed` and `unknown` attempts by when they began.
     """
 
-    sent: tuple[int, ...]
-    failed: tuple[int, ...]
-    unknown: tuple[int, ...]
+    sent: tuple[int, ...] = (0,) * 48
+    failed: tuple[int, ...] = (0,) * 48
+    unknown: tuple[int, ...] = (0,) * 48
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hub.humanize import counted, span
@@ -41,6 +41,39 @@ def bars_of(day: Day) -> list[Bar]:
         sent, failed, unknown = (round(height * part / total, 1) if total else 0.0 for part in parts)
         bars.append(Bar(x=place * PITCH, sent=sent, failed=failed, unknown=unknown))
     return bars
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """A day to draw, each part a path, with the same in words and the number that was sent."""
+
+    sent: str
+    failed: str
+    unknown: str
+    words: str
+    count: int
+
+
+def strips_of(days: Mapping[str, Day], names: Iterable[str]) -> dict[str, Strip]:
+    """Return the strips of destinations by their names; an empty one for a destination without a day."""
+    return {name: strip_of(days.get(name, Day())) for name in names}
+
+
+def strip_of(day: Day) -> Strip:
+    """Return a day as paths of SVG, each bar's parts one above the other."""
+    bars = bars_of(day)
+    return Strip(
+        sent="".join(_piece(bar.x, 0, bar.sent) for bar in bars),
+        failed="".join(_piece(bar.x, bar.sent, bar.failed) for bar in bars),
+        unknown="".join(_piece(bar.x, bar.sent + bar.failed, bar.unknown) for bar in bars),
+        words=day_in_words(day),
+        count=sum(day.sent),
+    )
+
+
+def _piece(x: int, below: float, height: float) -> str:
+    """Return one part of a bar, `below` pixels above the ground; empty where it has no height."""
+    return f"M{x} {HEIGHT - below:g}v{-height:g}h3v{height:g}z" if height else ""
 
 
 def day_in_words(day: Day) -> str:

@@ -15,12 +15,13 @@ from hub.model.audit import Act
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
+from hub.model.stats import Day
 from hub.preview.curl import curl
 from hub.preview.drawing import pretty
 from hub.web import access, live, parameters, serializers
 from hub.web.context import Context, context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
-from hub.web.destination_page import bars_of, day_in_words, routes_to, settings_of
+from hub.web.destination_page import routes_to, settings_of, strip_of, strips_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
@@ -49,10 +50,12 @@ def status() -> Response:
     rules = here.rules()
     with here.store.read() as snapshot:
         health = here.health(snapshot)
+        days = snapshot.attempts.last_day()
         events = [
             serializers.event(record, words_of_event(record, rules))
             for record in snapshot.event_list.records(limit=LAST_EVENTS)
         ]
+    items = serializers.destinations(health)
     serving = here.serving()
     config = serving.rules.config
     sources = [(source, _address(here, source)) for source in config.sources.values()]
@@ -62,7 +65,8 @@ def status() -> Response:
         stats=health.stats,
         overview=overview(health.findings),
         serving=serving,
-        destinations=serializers.destinations(health),
+        destinations=items,
+        strips=strips_of(days, [item["name"] for item in items]),
         events=events,
         unset_sources=[(source, address) for source, address in sources if not source.signing.secrets],
         addresses=[address for _, address in sources],
@@ -185,8 +189,9 @@ def destinations() -> Response:
     with here.store.read() as snapshot:
         health = here.health(snapshot)
         items = serializers.destinations(health)
+        strips = strips_of(snapshot.attempts.last_day(), [item["name"] for item in items])
         latest = {item["name"]: snapshot.audit.entries(subjects=[item["name"]], limit=1) for item in items}
-    return page("destinations.html", now=health.facts.now, destinations=items, latest=latest)
+    return page("destinations.html", now=health.facts.now, destinations=items, strips=strips, latest=latest)
 
 
 @blueprint.get("/destinations/<name>")
@@ -198,7 +203,7 @@ def destination(name: str) -> Response:
         health = here.health(snapshot)
         since = snapshot.now - DAY
         failures = snapshot.attempts.failures(name, since)
-        day = snapshot.attempts.last_day(name)
+        day = snapshot.attempts.last_day(name).get(name, Day())
         history = snapshot.audit.entries(subjects=[name], limit=HISTORY)
     return page(
         "destination.html",
@@ -206,8 +211,7 @@ def destination(name: str) -> Response:
         destination=serializers.destination(health, name),
         findings=[finding for finding in health.all_findings() if finding.subject == name],
         failures=failures,
-        words=day_in_words(day),
-        bars=bars_of(day),
+        strip=strip_of(day),
         settings=settings_of(rules.config.destinations.get(name)),
         routes=routes_to(name, rules.config),
         history=history,

@@ -57,7 +57,7 @@ def test_a_day_has_what_arrived_and_what_failed_by_half_hours(store: Store) -> N
     (claim,) = given.claim(store, "crm")
     store.write(lambda t: t.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.1)]))
     with store.read() as snapshot:
-        day = snapshot.attempts.last_day("crm")
+        day = snapshot.attempts.last_day("crm")["crm"]
 
     assert (day.sent, day.failed, day.unknown) == ((0,) * 47 + (1,), (0,) * 47 + (1,), (0,) * 48)
 
@@ -65,7 +65,7 @@ def test_a_day_has_what_arrived_and_what_failed_by_half_hours(store: Store) -> N
     for statement in (update(deliveries).values(finished_at=earlier), update(attempts).values(at=earlier)):
         store.write(lambda t, change=statement: t.session.connection.execute(change) and None)
     with store.read() as snapshot:
-        day = snapshot.attempts.last_day("crm")
+        day = snapshot.attempts.last_day()["crm"]
 
     assert (day.sent.index(1), day.failed.index(1), sum(day.sent), sum(day.failed)) == (23, 23, 1, 1)
 

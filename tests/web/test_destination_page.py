@@ -16,7 +16,7 @@ from hub.model.destination import OnUnknown, RateLimit
 from hub.model.routing import Route, Send
 from hub.model.stats import Day
 from hub.store.tables import destinations
-from hub.web.destination_page import bars_of, day_in_words, routes_to, settings_of
+from hub.web.destination_page import bars_of, day_in_words, routes_to, settings_of, strip_of
 
 
 def day(sent: int = 0, failed: int = 0, unknown: int = 0, at: int = 47) -> Day:
@@ -49,6 +49,15 @@ def test_a_strip_shows_few_beside_many_and_stacks_what_failed() -> None:
     assert [bar.x for bar in bars] == list(range(0, 192, 4))
     assert (mixed.sent, mixed.failed, mixed.unknown) == (10, 5, 5)
     assert bars_of(Day(**{**parts, "sent": tuple([10_000] + [0] * 46 + [1])}))[-1].sent == 2
+
+
+def test_a_strip_is_drawn_from_the_ground_up() -> None:
+    strip = strip_of(day(sent=2, failed=1, unknown=1))
+
+    assert strip.sent == "M188 20v-10h3v10z"
+    assert strip.failed == "M188 10v-5h3v5z"
+    assert strip.unknown == "M188 5v-5h3v5z"
+    assert strip.words == "2 sent, 1 failed attempt, 1 attempt that may have arrived"
 
 
 def test_an_empty_day_has_no_bars() -> None:
@@ -142,7 +151,10 @@ def test_a_pause_leads_back_to_the_page_that_it_was_pressed_on(
 def test_tables_lead_to_each_destination(client: FlaskClient, read: Callable[[str], str]) -> None:
     assert "crm" in read("crm")
     for path in ("/", "/destinations"):
-        assert '<a href="/destinations/crm"><span class="about">crm</span></a>' in client.get(path).text
+        page = client.get(path).text
+
+        assert '<a href="/destinations/crm"><span class="about">crm</span></a>' in page
+        assert page.count('aria-label="Last 24 h: 0 sent"') == 3
 
 
 def test_a_destination_that_is_paused_can_be_resumed_there(world: World, read: Callable[[str], str]) -> None:

@@ -100,38 +100,35 @@ class Attempts(Repository):
             for row in rows
         ]
 
-    def last_day(self, destination: str) -> Day:
-        """Return the last 24 hours of a destination; what failed is that of the same deliveries."""
+    def last_day(self, destination: str | None = None) -> dict[str, Day]:
+        """Return the last 24 hours of one destination or of all, those left out that had nothing.
+
+        What failed is that of the deliveries that `failures` looks at.
+        """
         since = self._session.now - timedelta(days=1)
-        arrived = _half_hour(deliveries.c.finished_at, since)
+        arrived, tried = _half_hour(deliveries.c.finished_at, since), _half_hour(attempts.c.at, since)
         sent = (
-            select(literal(Outcome.DELIVERED.value), arrived, func.count())
-            .where(
-                is_in(State.DELIVERED),
-                deliveries.c.finished_at >= since,
-                deliveries.c.destination == destination,
-            )
-            .group_by(arrived)
+            select(deliveries.c.destination, literal(Outcome.DELIVERED.value), arrived, func.count())
+            .where(is_in(State.DELIVERED), deliveries.c.finished_at >= since)
+            .group_by(deliveries.c.destination, arrived)
         )
-        tried = _half_hour(attempts.c.at, since)
         failed = (
-            select(attempts.c.outcome, tried, func.count())
+            select(attempts.c.destination, attempts.c.outcome, tried, func.count())
             .where(
                 attempts.c.delivery_id.in_(select(_looked_at(destination, since).c.id)),
                 attempts.c.outcome.in_((Outcome.FAILED, Outcome.UNKNOWN)),
                 attempts.c.at >= since,
             )
-            .group_by(attempts.c.outcome, tried)
+            .group_by(attempts.c.destination, attempts.c.outcome, tried)
         )
-        counts = {outcome: [0] * HALF_HOURS for outcome in Outcome}
+        if destination is not None:
+            sent = sent.where(deliveries.c.destination == destination)
+        counts: dict[str, dict[Outcome, list[int]]] = {}
         for statement in (sent, failed):
-            for outcome, place, count in self._session.connection.execute(statement):
-                counts[Outcome(outcome)][min(place, HALF_HOURS - 1)] += count
-        return Day(
-            sent=tuple(counts[Outcome.DELIVERED]),
-            failed=tuple(counts[Outcome.FAILED]),
-            unknown=tuple(counts[Outcome.UNKNOWN]),
-        )
+            for name, outcome, place, count in self._session.connection.execute(statement):
+                of_name = counts.setdefault(name, {outcome: [0] * HALF_HOURS for outcome in Outcome})
+                of_name[Outcome(outcome)][min(place, HALF_HOURS - 1)] += count
+        return {name: _day(of_name) for name, of_name in counts.items()}
 
     def _redactions(self, delivery_ids: Sequence[str]) -> Mapping[str, Redaction]:
         """Return for each delivery a redaction of its event's one-time secrets."""
@@ -150,9 +147,16 @@ def _half_hour(column: Any, since: datetime) -> Any:
     return (type_coerce(column, BigInteger) - start) // literal_column("1800000000", BigInteger)
 
 
-def _looked_at(destination: str, since: datetime) -> CTE:
-    """Return the ids of a destination's deliveries that an index says may have failed attempts."""
-    ids = select(deliveries.c.id).where(deliveries.c.destination == destination).limit(MOST)
+def _day(counts: Mapping[Outcome, Sequence[int]]) -> Day:
+    sent, failed, unknown = (tuple(counts[outcome]) for outcome in Outcome)
+    return Day(sent=sent, failed=failed, unknown=unknown)
+
+
+def _looked_at(destination: str | None, since: datetime) -> CTE:
+    """Return the ids of deliveries to one destination or to all that may have failed attempts."""
+    ids = select(deliveries.c.id).limit(MOST)
+    if destination is not None:
+        ids = ids.where(deliveries.c.destination == destination)
     arrived_late = deliveries.c.delivered_at > deliveries.c.created_at + _HALF_A_SECOND
     parts = (
         ids.where(is_in(State.PENDING), deliveries.c.tries > 0).order_by(deliveries.c.due_at.desc()),
