@@ -13,6 +13,7 @@ from given_web import KEY, PASSWORD, World, a_config, payload
 from sqlalchemy import update
 from test_access import form_token, sign_in
 
+from hub.maintenance.index import Indexer
 from hub.settings import Settings
 from hub.store.open import open_store
 from hub.store.store import Store
@@ -147,6 +148,23 @@ def test_all_that_a_filter_finds_are_changed(
     assert [(entry["act"], entry["subject"], entry["changed"]) for entry in entries] == [("retry", "log", 2)]
 
 
+def test_all_about_somebody_is_changed_and_nothing_else(
+    world: World, client: FlaskClient, owed: tuple[list[str], list[str]]
+) -> None:
+    alive(world)
+    ada = world.send(client, payload(email_address="ada@example.com"), "msg_ada")["event"]
+    Indexer(world.store).run()
+    cancelled = post(client, DELIVERIES, {"act": "cancel", "filter": {"q": "ada@example.com"}})
+    replayed = post(client, EVENTS, {"act": "replay", "filter": {"q": "ada@"}, "destinations": ["log"]})
+    nobody = post(client, DELIVERIES, {"act": "cancel", "filter": {"q": "!"}}, 400)
+    listed = client.get(f"/api/deliveries?event={ada}", headers=KEY).get_json()["items"]
+
+    assert cancelled == {"changed": 2, "skipped": []}
+    assert replayed == {"changed": 1, "deliveries": 1, "skipped": []}
+    assert "say 1 to 8 words" in nobody["message"]
+    assert sorted(item["state"] for item in listed) == ["cancelled", "cancelled", "pending"]
+
+
 def test_what_a_filter_finds_and_cannot_be_changed_says_why(
     world: World, client: FlaskClient, owed: tuple[list[str], list[str]]
 ) -> None:
@@ -234,7 +252,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     (
         DELIVERIES,
         {"act": "retry", "filter": {"stat": "dead"}},
-        "there is no 'stat' in filter; it takes type,",
+        "there is no 'stat' in filter; it takes q,",
     ),
     (DELIVERIES, {"act": "retry", "filter": {"state": ""}}, "state in filter is ''; leave it out"),
     (DELIVERIES, {"act": "retry", "filter": {"state": None}}, "state in filter is nothing"),
