@@ -234,7 +234,7 @@ def test_everything_is_reached_by_keys(hub: Hub, page: Page) -> None:  # noqa: F
     for key in "jjk":
         page.keyboard.press(key)
     expect(page.locator("#events tr").first.locator("a")).to_be_focused()
-    has_outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    has_outline = page.evaluate("getComputedStyle(document.activeElement.closest('tr')).outlineStyle")
     page.keyboard.press("/")
     field = page.evaluate("document.activeElement.localName")
     page.keyboard.type("g?.")
