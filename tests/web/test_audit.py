@@ -178,3 +178,19 @@ def test_the_audit_is_a_page_that_every_page_leads_to(client: FlaskClient) -> No
     assert "<strong>pause</strong>" in client.get("/audit").text
     assert "<strong>sign-in</strong>" not in client.get("/audit?subject=crm").text
     assert "Nobody did that to log in the last 90 days" in client.get("/audit?subject=log").text
+
+
+def test_an_act_on_many_is_on_the_page_of_each_of_them(
+    world: World, client: FlaskClient, owed: tuple[str, str]
+) -> None:
+    event, delivery = owed
+    set_states(world, "dead")
+    client.post("/api/deliveries/acts", headers=KEY, json={"act": "retry", "filter": {"state": "dead"}})
+    sign_in(client)
+    pages = [client.get(path, headers=PAGE).text for path in (f"/events/{event}", f"/deliveries/{delivery}")]
+
+    for page in pages:
+        (history,) = re.findall(r'<details class="who".*?</details>', page, re.DOTALL)
+        assert "Retried by key, 127.0.0.1: 2 deliveries at once" in " ".join(
+            re.sub(r"<[^>]+>", "", history).split()
+        )
