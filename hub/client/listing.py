@@ -27,7 +27,7 @@ def list_deliveries(api: Api, limit: int, **filters: str | None) -> dict[str, An
         items += page["items"]
         cursor = page["next"]
         if cursor is None or len(items) >= limit:
-            return {"items": items, "next": cursor}
+            return {**page, "items": items}
 
 
 def stored_events(api: Api, since: str, counts: Counter[str]) -> Iterator[Event]:

@@ -68,6 +68,8 @@ def command(
 
 
 def _table(page: dict[str, Any], now: datetime) -> Iterator[str]:
+    if "read_until" in page:
+        yield f"searched only what had arrived by {page['read_until']}; workers are still reading the rest"
     if not page["items"]:
         yield "no deliveries"
         return

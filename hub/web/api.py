@@ -29,11 +29,11 @@ def events() -> Response:
         chosen = page_of(sizes, limit, matches.resume)
         largest = WHOLE_PAYLOAD_BYTES if whole else LISTED_PAYLOAD_BYTES
         records = snapshot.event_list.records_of(chosen.ids, largest=largest)
+        read_until = snapshot.terms.read_until() if where.words else None
     serialize = serializers.whole_event if whole else serializers.event
     rules = here.rules()
-    return answer_page(
-        ((record.id, serialize(record, words_of_event(record, rules))) for record in records), chosen.next
-    )
+    items = ((record.id, serialize(record, words_of_event(record, rules))) for record in records)
+    return answer_page(items, chosen.next, read_until)
 
 
 @blueprint.get("/events/<event_id>")
@@ -59,8 +59,10 @@ def deliveries() -> Response:
     parameters.only(*FILTERS, "event", "limit", "before")
     here, limit = context(), parameters.limit()
     with here.store.read() as snapshot:
+        where = parameters.chosen(here.rules(), snapshot)
+        read_until = snapshot.terms.read_until() if where.words else None
         matches = snapshot.delivery_list.find(
-            parameters.chosen(here.rules(), snapshot),
+            where,
             event=parameters.event(snapshot),
             limit=limit + 1,
             before=parameters.before(),
@@ -69,7 +71,7 @@ def deliveries() -> Response:
         records = snapshot.delivery_list.records_of(chosen.ids)
         facts = here.waiting_facts(snapshot)
     items = serializers.deliveries(records, here.rules(), facts)
-    return answer_page(((item["id"], item) for item in items), chosen.next)
+    return answer_page(((item["id"], item) for item in items), chosen.next, read_until)
 
 
 @blueprint.get("/deliveries/<delivery_id>")

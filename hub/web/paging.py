@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app
@@ -43,11 +44,14 @@ def page_of(sizes: Sequence[tuple[str, int]], limit: int, resume: str | None = N
     return IdPage(ids=ids, has_more=len(ids) < len(sizes), resume=resume)
 
 
-def answer_page(items: Iterable[tuple[str, dict[str, Any]]], following: str | None) -> Response:
+def answer_page(
+    items: Iterable[tuple[str, dict[str, Any]]], following: str | None, read_until: datetime | None = None
+) -> Response:
     """Answer a page of items, each with its cursor, as JSON.
 
     `following` is the cursor of the page behind them. What an item takes is known once it is written: a page
-    that grows too long ends before, and the cursor is that of its last item.
+    that grows too long ends before, and the cursor is that of its last item. `read_until` is answered where
+    a search has not read all that arrived.
     """
     texts: list[str] = []
     total, cursor = 0, None
@@ -59,5 +63,8 @@ def answer_page(items: Iterable[tuple[str, dict[str, Any]]], following: str | No
             break
         texts.append(text)
         cursor = next_cursor
-    body = f'{{"items":[{",".join(texts)}],"next":{current_app.json.dumps(following)}}}\n'
+    further: dict[str, Any] = {"next": following}
+    if read_until is not None:
+        further["read_until"] = read_until
+    body = f'{{"items":[{",".join(texts)}],{current_app.json.dumps(further, separators=(",", ":"))[1:]}\n'
     return current_app.response_class(body, mimetype="application/json")

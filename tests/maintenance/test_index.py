@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from hub.maintenance.index import BATCH, Indexer
-from hub.model.event import Event, new_id
+from hub.model.event import Event, made_at, new_id
 from hub.model.filter import Filter
 from hub.store.repositories.retention import Prunable
 from hub.store.repositories.search import MANY
@@ -127,3 +127,20 @@ def test_a_word_is_no_pattern(store: Store, word: str) -> None:
     Indexer(store).run()
 
     assert found(store, word) == []
+
+
+def test_a_search_says_until_when_it_has_read(store: Store) -> None:
+    now = given.datetime.now(given.UTC)
+    old = [new_id("evt", now - timedelta(minutes=minutes)) for minutes in (30, 20)]
+    states = []
+    for event_id in old:
+        event = given.event(id=event_id)
+        store.write(lambda t, event=event: given.keep(t, event, given.routing()))
+        with store.read() as snapshot:
+            states.append(snapshot.terms.read_until())
+        Indexer(store).run()
+    arrive(store, "ada")
+    with store.read() as snapshot:
+        states.append(snapshot.terms.read_until())
+
+    assert states == [made_at(old[0]), made_at(old[0]), None]

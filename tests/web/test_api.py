@@ -526,6 +526,7 @@ def test_lists_are_searched(world: World, client: FlaskClient, kind: str) -> Non
 
     assert {item["id" if kind == "events" else "event"] for item in of_event} == {sent["event"]}
     assert len(get(client, f"/api/{kind}?q={delivery}")["items"]) == 1
+    assert "read_until" not in get(client, f"/api/{kind}?q={delivery}")
     assert get(client, f"/api/{kind}?q=lovelace+bob")["items"] == []
     assert "say 1 to 8 words" in get(client, f"/api/{kind}?q=!", 400)["message"]
 

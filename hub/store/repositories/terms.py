@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, func, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hub.model.event import Event
+from hub.model.event import Event, made_at
 from hub.store.repositories.kinds import MOST_KINDS
 from hub.store.repositories.search import Bounds, Candidates, Conditions
 from hub.store.session import Repository, Session
-from hub.store.tables import deliveries, events, terms
+from hub.store.tables import deliveries, events, settings, terms
+
+FRESH = timedelta(seconds=5)
+"""The index is not behind because of events that came within this time."""
 
 READ = "terms_read"
 """The shared value with the id of the last event that was read for its terms."""
@@ -36,6 +40,17 @@ class Terms(Repository):
             .limit(count)
         )
         return [Event(**row) for row in self._session.connection.execute(statement).mappings()]
+
+    def read_until(self) -> datetime | None:
+        """Return the moment until which events are found where the index is behind; None where it is not."""
+        last = self._session.connection.execute(
+            select(settings.c.value).where(settings.c.name == READ)
+        ).scalar()
+        oldest = select(func.min(events.c.id)).where(events.c.id > (last or ""))
+        unread = self._session.connection.execute(oldest).scalar()
+        if unread is None or made_at(unread) > self._session.now - FRESH:
+            return None
+        return made_at(last or unread)
 
     def add(self, terms_of: Mapping[str, Set[str]]) -> None:
         """Keep the terms of events, by their ids; another process may do the same."""
