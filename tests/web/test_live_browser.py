@@ -242,6 +242,8 @@ def test_everything_is_reached_by_keys(hub: Hub, page: Page) -> None:  # noqa: F
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/events/evt_*")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/events")
 
     assert (has_outline, field) == ("solid", "input")
 

@@ -26,7 +26,6 @@
     "/": () => document.querySelector("input[type=search], .filter input:not([type=checkbox])")?.focus(),
     "j": () => move(1),
     "k": () => move(-1),
-    "x": () => document.activeElement.closest("tr")?.querySelector("input[type=checkbox]")?.click(),
     "?": () => list.showModal(),
     "Escape": back,
   };
