@@ -74,7 +74,9 @@ class EventList(Repository):
             return _Owed()
         search = DeliverySearch(self._session, where)
         its = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.checks)
-        return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[its.exists()])
+        # A value, not EXISTS: PostgreSQL would make a join of that, with all deliveries.
+        has_one = its.limit(1).scalar_subquery().is_not(None)
+        return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[has_one])
 
     def has_source(self, name: str) -> bool:
         """Return True where any event came from a source of that name."""
