@@ -36,7 +36,7 @@ _OVER = {
 
 @dataclass(frozen=True, kw_only=True)
 class Particulars:
-    """What is looked up for a notification alone, by destination.
+    """Facts that are looked up for a notification alone, by destination.
 
     `answers` are the starts of the last answers of those that fail, `sent` the deliveries that arrived since
     what is over began.

@@ -29,7 +29,7 @@ class TooOld:
 
 
 class Overdue(Repository):
-    """What maintenance ends or gives back, a batch at a time; rows that somebody else has locked wait."""
+    """Deliveries that maintenance ends or gives back, a batch at a time; rows that somebody locked wait."""
 
     def lapsed_claims(
         self, known: Collection[str] | None = None, *, others_after: timedelta = timedelta(), limit: int = 500

@@ -33,7 +33,7 @@ CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
 class Arrival(Enum):
-    """How far a request has arrived. What is unclear goes to the parser as it is, which refuses it."""
+    """The part of a request that has arrived; what is unclear goes to the parser as it is, which refuses."""
 
     PARTIAL = auto()
     WHOLE = auto()

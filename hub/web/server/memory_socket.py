@@ -6,7 +6,7 @@ import errno
 
 
 class MemorySocket:
-    """What gunicorn's parser and response use of a socket."""
+    """The part of a socket that gunicorn's parser and response use."""
 
     def __init__(self) -> None:
         self._request = memoryview(b"")
