@@ -20,7 +20,11 @@ from hub.terminal.printing import say
 SECTION = Section.OPERATE
 
 WIDTH = 30
-NOUNS = {"audit": "entries of the audit", "versions": "versions of the files"}
+NOUNS = {
+    "audit": "entries of the audit",
+    "audit_subjects": "subjects of the audit",
+    "versions": "versions of the files",
+}
 """The nouns for tables whose name is none of many rows."""
 
 

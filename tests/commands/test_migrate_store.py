@@ -21,7 +21,7 @@ def test_it_makes_the_tables_and_says_what_was_moved(run: Run, sqlite_url: str, 
     assert result.exit_code == 0, result.output
     assert result.stdout == (
         "moved 0 events, 0 deliveries, 0 attempts, 0 threads, 0 entries of the audit, "
-        "0 versions of the files: set DATABASE_URL to TO and start the hub there\n"
+        "0 subjects of the audit, 0 versions of the files: set DATABASE_URL to TO and start the hub there\n"
     )
     assert "events: 0 rows" in result.stderr
 
