@@ -1,0 +1,46 @@
+"""Changes of a mirror's rows, as an event or an answer of Clerk's API brings them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """The age of an object's columns: the greatest wins. Times are milliseconds.
+
+    `seen_at` is the event's own time, or Clerk's when the request that read the object began; `event_id` is
+    empty for such a reading.
+    """
+
+    updated_at: int
+    seen_at: int
+    event_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One object's change: a version with its values, a deletion, or both.
+
+    `values` are by the table's columns, without the mirror's own but `raw`: times as milliseconds, JSON as it
+    was parsed; a column that is not in it stays as it is. `rows` has all rows of each set, by its table.
+    """
+
+    table: str
+    id: str
+    version: Version | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    deleted_at: int | None = None
+
+
+class Effect(StrEnum):
+    """The effect of a change on the row of its object."""
+
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    KEPT = "kept the newer one"
+    DELETED = "deleted"
