@@ -83,6 +83,12 @@ class Mirror:
         """Return the rows of these ids that there are, as `rows` does."""
         raise NotImplementedError
 
+    def set_rows(
+        self, table: str, owners: Iterable[str], *, timeout_seconds: float
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of a set, such as `user_emails`, by the ids of those that they belong to."""
+        raise NotImplementedError
+
     def tombstones(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, int]:
         """Return the times of these objects' deletions, in milliseconds, of those that were deleted."""
         raise NotImplementedError
@@ -93,6 +99,10 @@ class Mirror:
 
     def count(self, table: str, *, timeout_seconds: float) -> int:
         """Return how many rows of a table are not deleted."""
+        raise NotImplementedError
+
+    def newest(self, table: str, *, timeout_seconds: float) -> int | None:
+        """Return when a row of a table was last written, in milliseconds; None where none was."""
         raise NotImplementedError
 
     def state(self, name: str, *, timeout_seconds: float) -> Any:
