@@ -235,6 +235,16 @@ def test_everything_is_reached_by_keys(hub: Hub, page: Page) -> None:  # noqa: F
         page.keyboard.press(key)
     expect(page.locator("#events tr").first.locator("a")).to_be_focused()
     has_outline = page.evaluate("getComputedStyle(document.activeElement.closest('tr')).outlineStyle")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("x")
+    ticks = page.locator("#list .tick input")
+    expect(ticks.nth(0)).to_be_checked()
+    hub.world.send(client, payload(email_address="new@example.com"), "msg_new")
+    update(page)
+    page.keyboard.press("k")
+    ticked = ticks.evaluate_all("(boxes) => boxes.map((box) => box.checked)")
     page.keyboard.press("/")
     field = page.evaluate("document.activeElement.localName")
     page.keyboard.type("g?.")
@@ -246,6 +256,7 @@ def test_everything_is_reached_by_keys(hub: Hub, page: Page) -> None:  # noqa: F
     page.wait_for_url("**/events")
 
     assert (has_outline, field) == ("solid", "input")
+    assert ticked == [True, False, False]
 
 
 def test_without_javascript_every_page_works(browser: Browser, hub: Hub) -> None:  # noqa: F811
@@ -269,6 +280,7 @@ def test_without_javascript_every_page_works(browser: Browser, hub: Hub) -> None
         expect(page.locator("h1")).to_be_visible()
         expect(page.locator("#pulse, #show-keys, #keys").locator("visible=true")).to_have_count(0)
     page.goto("/deliveries?state=dead")
+    expect(page.locator(".tick").locator("visible=true")).to_have_count(0)
     page.get_by_role("link", name="ada@example.com").click()
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("sent again")

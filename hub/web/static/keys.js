@@ -17,6 +17,8 @@
     next.closest("tr").scrollIntoView({ block: "nearest" });
   };
 
+  const tick = () => document.activeElement.closest("tr")?.querySelector(".tick input")?.click();
+
   const back = () => {
     if (document.activeElement !== document.body) document.activeElement.blur();
     else document.querySelector("#main a[rel=up]")?.click();
@@ -26,6 +28,7 @@
     "/": () => document.querySelector("input[type=search], .filter input:not([type=checkbox])")?.focus(),
     "j": () => move(1),
     "k": () => move(-1),
+    "x": tick,
     "?": () => list.showModal(),
     "Escape": back,
   };

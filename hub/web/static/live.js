@@ -29,7 +29,7 @@
   const underReader = (live) => {
     const places = [];
     const focused = document.activeElement, selection = getSelection();
-    if (focused.matches("input, textarea, select") && live.contains(focused)) places.push(focused);
+    if (focused.matches("input:not([type=checkbox]), textarea, select") && live.contains(focused)) places.push(focused);
     if (selection.rangeCount && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(live))
       places.push(selection.getRangeAt(0).commonAncestorContainer);
     return places.map((place) => {
