@@ -9,6 +9,7 @@
     |     |  |- FileRefused   ... until somebody acts: it was replaced under the hub, or is damaged
     |     |- StoreMigrated    ... for good: everything is in another database
     |- NotStorable            a value that no database keeps
+    |- Unmirrorable           an object that no row of a mirror can be made of
     |- NotVerified            a request that no source vouches for: 400
     |- NotConfigured          a source without its secret: 503
     |- VariableNotSet         a message needs a variable that has no value here: it waits
@@ -85,6 +86,10 @@ class StoreMigrated(StoreUnavailable):
 
 class NotStorable(HubError):
     """A value that no database keeps, whenever it is tried: NUL, half a surrogate pair, a huge number."""
+
+
+class Unmirrorable(HubError):
+    """An object that no row of a mirror can be made of: it has no id, or its type no table."""
 
 
 class NotVerified(HubError):

@@ -47,13 +47,17 @@ class Parent:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table. `sets` are those whose rows are written with, and under the lock of, a row of this one."""
+    """One table. `sets` are those whose rows are written with, and under the lock of, a row of this one.
+
+    `items` is the list in that row's object which has the rows of a set.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ("id",)
     parents: tuple[Parent, ...] = ()
     sets: tuple[str, ...] = ()
+    items: str = ""
 
 
 OWN_COLUMNS = (
@@ -81,7 +85,14 @@ _TABLES = {
     "subscriptionItem": "subscription_items",
     "paymentAttempt": "payment_attempts",
 }
-_SETS = {"users": {"user_emails": "EmailAddress", "user_phones": "PhoneNumber"}}
+_SETS = {
+    "users": {
+        "user_emails": ("EmailAddress", "email_addresses"),
+        "user_phones": ("PhoneNumber", "phone_numbers"),
+    }
+}
+"""The schema of a set's rows, and the list that they stand in."""
+
 _PARENTS = {
     "organization_domains": {"organizations": "organization_id"},
     "organization_memberships": {"organizations": "organization_id", "users": "user_id"},
@@ -148,7 +159,7 @@ def tables() -> Mapping[str, Table]:
             parents=tuple(Parent(table=table, column=column) for table, column in parents.items()),
             sets=tuple(sets),
         )
-        made |= {member: _set_table(member, schema) for member, schema in sets.items()}
+        made |= {member: _set_table(member, *origin) for member, origin in sets.items()}
     return made
 
 
@@ -157,7 +168,7 @@ def table_of(event_type: str) -> str | None:
     return _TABLES.get(event_type.partition(".")[0]) if event_type in event_types() else None
 
 
-def _set_table(name: str, schema_name: str) -> Table:
+def _set_table(name: str, schema_name: str, items: str) -> Table:
     user = find_event_type("user.created")
     assert user is not None
     schema = user.schema["$defs"][schema_name]
@@ -166,6 +177,7 @@ def _set_table(name: str, schema_name: str) -> Table:
         name=name,
         columns=(parent, *_columns(name, [(schema, ("backup_codes",))]), OWN_COLUMNS[0]),
         key=("user_id", "id"),
+        items=items,
     )
 
 
