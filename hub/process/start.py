@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import structlog
 
+from hub.databases.url import SqliteUrl, parse_url
 from hub.delivery.worker import Worker
 from hub.errors import FileRefused, SettingsError, StoreError, StoreUnavailable, WritesRefused
 from hub.ingest.route import Rules
@@ -28,7 +29,6 @@ from hub.settings import Settings, load_settings, netloc
 from hub.store.copy import refuse_migrated
 from hub.store.open import open_store
 from hub.store.store import Store
-from hub.store.url import SqliteUrl, parse_url
 from hub.web import create_app, new_link
 from hub.web.app import Hub
 from hub.web.sessions import keep_session_key

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 
+from hub.databases.libpq import Refusal, first_line, refusal
 from hub.errors import FileRefused, StoreError, StoreUnavailable, WritesRefused
 from hub.store.group_commit import Collided, ConnectionCut
 
@@ -32,25 +31,6 @@ _READS_ONLY, _DISK_FULL = "25006", "53100"
 
 _SQLITE_FULL, _SQLITE_READONLY, _SQLITE_BUSY, _SQLITE_CORRUPT, _SQLITE_CANTOPEN = 13, 8, (5, 6), 11, 14
 """https://www.sqlite.org/rescode.html"""
-
-_WORDS_OF_NOW = re.compile(
-    r"too many (clients|connections)|remaining connection slots|connection limit|max_client_conn"
-    r"|max clients|no more connections|starting up|shutting down|recovery|database system is not"
-    r"|not yet accepting|try again later|query_wait_timeout|cannot connect to server|server_login_retry",
-    re.IGNORECASE,
-)
-_WORDS_OF_READING = re.compile(
-    r"session is (read-only|not read-write)|server is in hot standby", re.IGNORECASE
-)
-_WORDS_OF_LOGIN = re.compile(
-    r"no password supplied|authentication|certificate|does not support SSL|sslmode|SSL error|private key"
-    r"|invalid .* value",
-    re.IGNORECASE,
-)
-"""libpq has no codes for what it meets while it connects, only English words, then those of the server."""
-
-_FROM_SERVER = re.compile(r"(?:FATAL|ERROR|PANIC|\w+):  (?P<words>.*)")
-"""Two spaces stand behind the severity of what a server or pooler says, which may be in its own language."""
 
 
 def only_reads(reason: str, cure: str = _CURE_OF_READING) -> WritesRefused:
@@ -119,16 +99,16 @@ def unreachable(reason: str) -> StoreUnavailable:
 
 def while_connecting(message: str) -> StoreError:
     """Return the error of a connection to PostgreSQL that was not made, by libpq's words."""
-    line = re.sub(r"^connection (failed|is bad): ", "", first_line(message))
-    from_server = _FROM_SERVER.search(line)
-    words = from_server["words"] if from_server else line
-    if _WORDS_OF_READING.search(words):
-        return only_reads(words)
-    if _WORDS_OF_NOW.search(words):
-        return refuses_now(words)
-    if from_server or _WORDS_OF_LOGIN.search(words):
-        return refuses_hub(words)
-    return unreachable(line)
+    kind, words = refusal(message)
+    match kind:
+        case Refusal.ONLY_READS:
+            return only_reads(words)
+        case Refusal.NOT_NOW:
+            return refuses_now(words)
+        case Refusal.LOGIN:
+            return refuses_hub(words)
+        case Refusal.UNREACHABLE:
+            return unreachable(words)
 
 
 def translated(error: DBAPIError) -> StoreError | None:
@@ -169,9 +149,3 @@ def _of_sqlite(error: DBAPIError, message: str) -> StoreUnavailable:
 
 def _sqlite_code(error: DBAPIError) -> int:
     return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
-
-
-def first_line(text: str) -> str:
-    """Return a database's words in one line, without the statement and the advice below it."""
-    lines = text.strip().splitlines() or ["it says nothing"]
-    return lines[0][:300]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from hub.databases.url import NAME, SqliteUrl, parse_url
 from hub.errors import StoreError
 from hub.store.engine.postgres import PostgresStore
 from hub.store.engine.sqlite import SqliteStore
 from hub.store.store import Store
-from hub.store.url import NAME, SqliteUrl, parse_url
 
 
 def open_store(url: str, connections: int = 3, *, durable: bool = True, name: str = NAME) -> Store:

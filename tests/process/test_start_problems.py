@@ -22,10 +22,10 @@ from running import (
 )
 from servers.program import free_port, is_ready, wait_until
 
+from hub.databases.url import SQLITE_FORM
 from hub.errors import SettingsError
 from hub.process.start import refuse_ephemeral_disk
 from hub.settings import load_settings
-from hub.store.url import SQLITE_FORM
 
 
 @pytest.fixture

@@ -537,7 +537,7 @@ def test_psycopg_makes_an_error_of_a_result(postgres_store_url: str) -> None:
     assert isinstance(error, psycopg.errors.SyntaxError)
 
 
-@relied_on_by("hub/store/failures.py", "libpq putting a severity and two spaces before a server's words")
+@relied_on_by("hub/databases/libpq.py", "libpq putting a severity and two spaces before a server's words")
 def test_libpq_marks_what_a_server_says(postgres_url: str) -> None:
     with pytest.raises(psycopg.OperationalError) as refused:
         psycopg.connect(postgres_url.replace("/postgres?", "/nowhere?"))

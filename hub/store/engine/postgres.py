@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
+from hub.databases.url import PostgresUrl, options_left_out
 from hub.errors import StoreError
 from hub.model.stats import DatabaseStatus
 from hub.store import failures, migrate
@@ -20,7 +21,6 @@ from hub.store.engine.waker import Waker
 from hub.store.repositories.events import RoutedEvent
 from hub.store.session import Query, RemoteSession, Session
 from hub.store.store import Listener, Store, Transaction
-from hub.store.url import PostgresUrl, options_left_out
 
 _CHANNEL = "hub_wake"
 _MIGRATION_LOCK = 0x68756231

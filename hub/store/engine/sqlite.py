@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from hub.databases.url import SqliteUrl
 from hub.errors import FileRefused, StoreError, WritesRefused
 from hub.model.stats import DatabaseStatus, DiskSpace
 from hub.store import failures, migrate
@@ -32,7 +33,6 @@ from hub.store.engine.read_only import (
 from hub.store.engine.wake_socket import SocketListener, wake_path
 from hub.store.session import Session
 from hub.store.store import Listener, Store, Transaction
-from hub.store.url import SqliteUrl
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
 _DAMAGES_SHOWN = 5

@@ -1,10 +1,11 @@
-"""A `DATABASE_URL` in its parts, and its mistakes in words: platforms and libraries write it in many ways."""
+"""A database's URL in its parts, and its mistakes in words: platforms and libraries write it in many ways."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -16,13 +17,45 @@ NAME = "DATABASE_URL"
 
 SQLITE_FORM = "sqlite:///hub.db, or sqlite:////data/hub.db for a path from the root"
 POSTGRES_FORM = "postgresql://user:password@host/name"
+MYSQL_FORM = "mysql://user:password@host/name"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 """https://www.postgresql.org/docs/current/libpq-ssl.html"""
 
-_POSTGRES, _OWN_DRIVERS = ("postgresql", "postgres"), ("", "psycopg")
+_POSTGRES, _MYSQL = ("postgresql", "postgres"), ("mysql", "mariadb")
+_OWN_DRIVERS = ("", "psycopg", "pymysql")
 _FOREIGN = {"mysql", "mariadb", "mssql", "sqlserver", "oracle", "mongodb", "redis", "cockroachdb", "libsql"}
 _FOREIGN |= {"sqlite3", "file", "jdbc", "prisma", "http", "https"}
 """Schemes that may be told: of a URL without one, the first part is a user's name or worse."""
+
+
+class Tls(StrEnum):
+    """The TLS of a connection to MySQL: `PREFER` takes it where the server has it, the last two verify."""
+
+    DISABLE = "disable"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_IDENTITY = "verify-full"
+
+
+_MYSQL_MODES = {
+    "disabled": Tls.DISABLE,
+    "preferred": Tls.PREFER,
+    "required": Tls.REQUIRE,
+    "verify_ca": Tls.VERIFY_CA,
+    "verify_identity": Tls.VERIFY_IDENTITY,
+}
+"""https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#option_general_ssl-mode"""
+
+_MYSQL_TLS = {
+    **_MYSQL_MODES,
+    **{str(mode): mode for mode in Tls},
+    "false": Tls.DISABLE,
+    "true": Tls.REQUIRE,
+    "accept_invalid_certs": Tls.REQUIRE,
+    "strict": Tls.VERIFY_IDENTITY,
+    '{"rejectunauthorized":true}': Tls.VERIFY_IDENTITY,
+}
 
 _OPTION_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 _PLACEHOLDER = re.compile(r"\$\{|\{\{|\[YOUR[-_]PASSWORD\]|<password>", re.IGNORECASE)
@@ -49,11 +82,35 @@ class PostgresUrl:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class MysqlUrl:
+    """A MySQL or MariaDB. `socket` is a file, in place of host and port; `ca_file` has its authority."""
+
+    address: Mapping[str, str]
+    port: int = 3306
+    socket: str | None = None
+    tls: Tls = Tls.PREFER
+    ca_file: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
 def parse_url(url: str, name: str = NAME) -> SqliteUrl | PostgresUrl:
     """Return the parts of a URL; `name` is that of the variable or argument that holds it.
 
     Raises StoreError with one sentence, which never has anything of a user, password or host.
     """
+    parts = _parse(url, name, "sqlite:///, postgresql:// or postgres://", mysql=False)
+    assert not isinstance(parts, MysqlUrl)
+    return parts
+
+
+def parse_mirror_url(url: str, name: str) -> SqliteUrl | PostgresUrl | MysqlUrl:
+    """Return the parts of a URL of a database that need not be the hub's own, as `parse_url` does."""
+    begins = "postgresql://, postgres://, mysql://, mariadb:// or sqlite:///"
+    return _parse(url, name, begins, mysql=True)
+
+
+def _parse(url: str, name: str, schemes: str, *, mysql: bool) -> SqliteUrl | PostgresUrl | MysqlUrl:
     text = url.strip()
     mistake = _pasted(text)
     if mistake:
@@ -68,8 +125,10 @@ def parse_url(url: str, name: str = NAME) -> SqliteUrl | PostgresUrl:
             return _sqlite(rest, name, left_out)
         if kind in _POSTGRES:
             return _postgres(rest, left_out)
+        if kind in _MYSQL and mysql:
+            return _mysql(rest, name, left_out)
         begins = f"; it begins with {kind}:" if kind in _FOREIGN else ""
-        raise _Mistake(f"must begin with sqlite:///, postgresql:// or postgres://{begins}")
+        raise _Mistake(f"must begin with {schemes}{begins}")
     except _Mistake as error:
         raise StoreError(f"{name} {error}") from None
 
@@ -116,18 +175,10 @@ def options_left_out(name: str, options: list[str], reason: str) -> str:
 
 
 def _postgres(rest: str, left_out: tuple[str, ...]) -> PostgresUrl:
-    if not rest.startswith("//"):
-        raise _Mistake(f"must have two slashes: {POSTGRES_FORM}")
-    if " " in rest:
-        raise _Mistake(f"has a space in it: {_ESCAPES}")
-    authority, path, query = _split(rest[2:])
-    options = dict(_options(query))
+    address, hosts, options = _server(rest, POSTGRES_FORM)
     _settle_ssl(options)
-    login, _, hosts = authority.rpartition("@")
-    user, _, password = login.partition(":")
-    address = {"user": _unescaped(user), "password": _unescaped(password), "dbname": _unescaped(path)}
     if hosts:
-        address |= _hosts(hosts)
+        address |= _hosts(hosts, POSTGRES_FORM)
     elif not options.keys() & {"host", "hostaddr", "service"}:
         raise _Mistake(f"names no host: {POSTGRES_FORM}; with ?host=/var/run/postgresql it is a socket")
     return PostgresUrl(
@@ -135,6 +186,56 @@ def _postgres(rest: str, left_out: tuple[str, ...]) -> PostgresUrl:
         options=options,
         warnings=left_out,
     )
+
+
+def _mysql(rest: str, name: str, left_out: tuple[str, ...]) -> MysqlUrl:
+    address, hosts, options = _server(rest, MYSQL_FORM)
+    socket = options.pop("unix_socket", None) or options.pop("socket", None)
+    if "," in hosts:
+        raise _Mistake("names several hosts; name the one that writes")
+    if not hosts and not socket:
+        raise _Mistake(
+            f"names no host: {MYSQL_FORM}; with ?unix_socket=/run/mysqld/mysqld.sock it is a socket"
+        )
+    if not address["dbname"]:
+        raise _Mistake(f"names no database: {MYSQL_FORM}")
+    place = _hosts(hosts, MYSQL_FORM) if hosts else {"host": "localhost", "port": ""}
+    ca_file = options.pop("ssl_ca", None) or options.pop("ssl-ca", None)
+    tls = _mysql_tls(options, Tls.VERIFY_CA if ca_file else Tls.PREFER)
+    if options:
+        left_out += (options_left_out(name, list(options), "MySQL here takes none such"),)
+    return MysqlUrl(
+        address={**address, "host": place["host"]},
+        port=int(place["port"] or 3306),
+        socket=socket,
+        tls=tls,
+        ca_file=ca_file,
+        warnings=left_out,
+    )
+
+
+def _mysql_tls(options: dict[str, str], otherwise: Tls) -> Tls:
+    """Read, and take out, the ways in which clients of MySQL ask for TLS: Prisma's and PlanetScale's, too."""
+    mode = otherwise
+    for option in ("ssl-mode", "ssl_mode", "sslmode", "ssl", "sslaccept"):
+        value = options.pop(option, "").lower()
+        if value and value not in _MYSQL_TLS:
+            raise _Mistake(f"has an {option} that is none; ssl-mode is one of {', '.join(_MYSQL_MODES)}")
+        mode = _MYSQL_TLS.get(value, mode)
+    return mode
+
+
+def _server(rest: str, form: str) -> tuple[dict[str, str], str, dict[str, str]]:
+    """Return login and database, the text of the hosts, and the options of a server's URL."""
+    if not rest.startswith("//"):
+        raise _Mistake(f"must have two slashes: {form}")
+    if " " in rest:
+        raise _Mistake(f"has a space in it: {_ESCAPES}")
+    authority, path, query = _split(rest[2:])
+    login, _, hosts = authority.rpartition("@")
+    user, _, password = login.partition(":")
+    address = {"user": _unescaped(user), "password": _unescaped(password), "dbname": _unescaped(path)}
+    return address, hosts, dict(_options(query))
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -151,7 +252,7 @@ def _split(text: str) -> tuple[str, str, str]:
     return authority, path.removeprefix("/"), query
 
 
-def _hosts(text: str) -> dict[str, str]:
+def _hosts(text: str, form: str) -> dict[str, str]:
     hosts, ports = [], []
     for place in text.split(","):
         if place.count(":") > 1 and "[" not in place:
@@ -163,9 +264,9 @@ def _hosts(text: str) -> dict[str, str]:
             )
         host, port = match[1].strip("[]"), match[2] or ""
         if not host:
-            raise _Mistake(f"names no host: {POSTGRES_FORM}")
+            raise _Mistake(f"names no host: {form}")
         if port and not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
-            raise _Mistake(f"has a port that is no number from 1 to 65535: {POSTGRES_FORM}; {_ESCAPES}")
+            raise _Mistake(f"has a port that is no number from 1 to 65535: {form}; {_ESCAPES}")
         hosts.append(_unescaped(host))
         ports.append(port)
     return {"host": ",".join(hosts), "port": ",".join(ports) if any(ports) else ""}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.databases.url import MysqlUrl, PostgresUrl, SqliteUrl, Tls, parse_mirror_url, parse_url
 from hub.errors import StoreError
 from hub.store.open import open_store
-from hub.store.url import PostgresUrl, SqliteUrl, parse_url
 
 SECRET = "hunter2"
 
@@ -178,3 +178,55 @@ def test_a_mistake_is_one_sentence_without_the_password(url: str, words: str) ->
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=f"TO names the folder {tmp_path}; name a file in it"):
         open_store(f"sqlite:///{tmp_path}", name="TO")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "mysql://u:p%40@db/app",
+            MysqlUrl(address={"user": "u", "password": "p@", "dbname": "app", "host": "db"}),
+        ),
+        (
+            "mariadb+pymysql://u@db:3307/app?sslaccept=strict",
+            MysqlUrl(
+                address={"user": "u", "password": "", "dbname": "app", "host": "db"},
+                port=3307,
+                tls=Tls.VERIFY_IDENTITY,
+            ),
+        ),
+        (
+            "mysql://u@/app?unix_socket=/run/my.sock&ssl-ca=/ca.pem",
+            MysqlUrl(
+                address={"user": "u", "password": "", "dbname": "app", "host": "localhost"},
+                socket="/run/my.sock",
+                tls=Tls.VERIFY_CA,
+                ca_file="/ca.pem",
+            ),
+        ),
+    ],
+)
+def test_a_mysql_of_a_mirror(url: str, expected: MysqlUrl) -> None:
+    assert parse_mirror_url(url, "url") == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://db", "names no database"),
+        ("mysql:///app", "names no host"),
+        ("mysql://a,b/app", "names several hosts"),
+        ("mysql://db/app?ssl-mode=maybe", "has an ssl-mode that is none"),
+        ("mongodb://db/app", "it begins with mongodb:"),
+    ],
+)
+def test_a_mistake_in_the_url_of_a_mirror(url: str, words: str) -> None:
+    with pytest.raises(StoreError, match=words):
+        parse_mirror_url(url, "url")
+
+
+def test_the_hub_itself_has_no_mysql() -> None:
+    with pytest.raises(
+        StoreError, match="must begin with sqlite:///, postgresql:// or postgres://; it begins"
+    ):
+        parse_url("mysql://u@db/app")
