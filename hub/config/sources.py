@@ -20,12 +20,14 @@ from hub.config.values import (
     TextList,
     is_pattern,
 )
-from hub.destinations.base import Block
+from hub.destinations.base import ApiUrl, Block
 from hub.durations import parse_duration
-from hub.model.config import SHORTEST_KEY_BYTES, SigningSecrets, SourceConfig
+from hub.model.config import SHORTEST_KEY_BYTES, BackendAccess, SigningSecrets, SourceConfig
 from hub.model.problem import Code
 from hub.sources.base import find_source, source_types
 from hub.yamldoc import Path
+
+API_URL = "https://api.clerk.com/v1"
 
 
 class SourceBlock(Block):
@@ -34,6 +36,10 @@ class SourceBlock(Block):
     type: str = Field(description="clerk, or svix for the same signatures without Clerk's typed events")
     path: SourcePath = Field(description="where its requests arrive, such as /api/webhooks")
     signing_secret: Secrets = Field(description="the secret it signs with, or a list while one is rotated")
+    secret_key: str | None = Field(
+        default=None, description="Clerk's, for hub sync and hub gaps, which only read: ${CLERK_SECRET_KEY}"
+    )
+    api_url: ApiUrl = Field(default=API_URL, description="the base of Clerk's Backend API, for tests")
     ignore: OptionalPatterns = Field(default=[], description="event types answered with 200 and not kept")
     extra_events: EventTypes = Field(default=[], description="event types that the catalog does not know")
     max_silence: Duration | None = Field(
@@ -84,6 +90,7 @@ def _read_source(report: Report, name: str) -> SourceConfig | None:
         ignore=_read_event_types(report, (*path, "ignore")),
         extra_events=_read_event_types(report, (*path, "extra_events")),
         max_silence_seconds=_read_silence(report, (*path, "max_silence")),
+        backend=_read_backend(report, path, value),
     )
 
 
@@ -118,6 +125,46 @@ def _read_secrets(report: Report, path: Path) -> SigningSecrets:
         missing=report.lacking(where),
         fault="; ".join(filter(None, [report.fault_below(where), *faults])) or "it has no signing secret",
     )
+
+
+def _read_backend(report: Report, path: Path, value: Mapping[str, Any]) -> BackendAccess | None:
+    """Return the way to the sender's API; None where no key is written, or its type has no such API."""
+    where: Path = (*path, "secret_key")
+    kind = find_source(str(value.get("type")))
+    for key in ("secret_key", "api_url") if kind and not kind.typed else ():
+        if key in value:
+            message = f'"{key}" is for a source of type clerk: no other has objects to be read'
+            report.error((*path, key), Code.UNKNOWN_KEY, message, key=True)
+    if kind is None or not kind.typed or "secret_key" not in value:
+        return None
+    report.keep_secret(where)
+    report.warn_unset(where, "hub sync and hub gaps cannot read from Clerk")
+    report.warn_unset((*path, "api_url"), "Clerk's own address holds")
+    key = value["secret_key"] if isinstance(value["secret_key"], str) else ""
+    fault = None if report.lacking(where) else _key_fault(key)
+    if fault is not None and report.has_values(where):
+        report.unusable(where, f"it {fault}")
+    elif fault is not None:
+        report.error(where, Code.BAD_VALUE, f'"secret_key" {fault}')
+    url = value.get("api_url")
+    is_own = isinstance(url, str) and not report.lacking((*path, "api_url"))
+    return BackendAccess(
+        secret_key="" if fault is not None or report.lacking(where) else key,
+        api_url=str(url).rstrip("/") if is_own else API_URL,
+        missing=report.lacking(where),
+        fault=report.fault_below(where) or fault or "",
+    )
+
+
+def _key_fault(key: str) -> str | None:
+    """Return what is wrong with a secret key, without showing it; None where it can be used."""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        return "has characters in it that no key has; copy it again"
+    if key.startswith(("pk_", "whsec_")):
+        other = "the publishable key" if key.startswith("pk_") else "the signing secret"
+        return f"is {other}; take the secret key, which begins with sk_"
+    is_key = key.startswith("sk_") and len(key) >= SHORTEST_KEY_BYTES
+    return None if is_key else "is no secret key: one begins with sk_live_ or sk_test_"
 
 
 def _secret_fault(report: Report, path: Path, secret: str) -> str | None:

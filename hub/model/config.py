@@ -29,10 +29,25 @@ class SigningSecrets:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackendAccess:
+    """The way to a sender's own API, from which objects are read.
+
+    Where `secret_key` is empty there is none: `missing` names the variables that are not set or no good, and
+    `fault` says so in words, without their values.
+    """
+
+    secret_key: str = field(repr=False)
+    api_url: str
+    missing: tuple[str, ...] = ()
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceConfig:
     """A named sender, with the event types that it sends and that are not kept.
 
-    After `max_silence_seconds` without any genuine request somebody is told; None: never.
+    After `max_silence_seconds` without any genuine request somebody is told; None: never. `backend` is None
+    where no `secret_key` is written.
     """
 
     name: str
@@ -42,6 +57,7 @@ class SourceConfig:
     ignore: tuple[str, ...] = ()
     extra_events: tuple[str, ...] = ()
     max_silence_seconds: float | None = None
+    backend: BackendAccess | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,7 @@ class Deadline:
     resolver: Resolver
     sent: bool = False
     received_bytes: int = 0
+    received_limit_bytes: int = RECEIVED_LIMIT_BYTES
 
     def remaining_seconds(self) -> float:
         """Return the seconds that remain, more than 0; raises TimeoutError when there are none."""
@@ -185,7 +186,7 @@ class _Socket(socket.socket):
         self.settimeout(deadline.remaining_seconds())
         count = super().recv_into(buffer, nbytes, flags)
         deadline.received_bytes += count
-        if deadline.received_bytes > RECEIVED_LIMIT_BYTES:
+        if deadline.received_bytes > deadline.received_limit_bytes:
             raise OSError(errno.EMSGSIZE, "the answer has no end")
         return count
 

@@ -49,18 +49,19 @@ class HttpRequest:
     """A request to an absolute URL.
 
     `headers` are a mapping, or pairs where a name may be there several times. Their values may be bytes, so
-    that they can hold any text.
+    that they can hold any text. Of the response's body `body_limit_bytes` are read.
     """
 
     method: str
     url: str
     headers: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]]
     body: bytes
+    body_limit_bytes: int = BODY_LIMIT_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpResponse:
-    """A response. `body` is as much of it as could be read: at most 64 KiB, less where it broke off."""
+    """A response. `body` is as much of it as could be read, less than all where it broke off or is longer."""
 
     status: int
     headers: Mapping[str, str]
@@ -101,6 +102,7 @@ class HttpClient:
         headers: Any = urllib3.HTTPHeaderDict(request.headers)  # type: ignore[arg-type]  # bytes are sent as they are
         headers["Content-Length"] = str(len(request.body))
         with deadline_after(timeout_seconds, self._resolver) as deadline:
+            deadline.received_limit_bytes += request.body_limit_bytes
             try:
                 stream = self._pool(url).urlopen(
                     request.method,
@@ -118,7 +120,8 @@ class HttpClient:
             except Exception as error:  # noqa: BLE001 - the boundary to urllib3
                 # Its wrappers quote the URL: only what is below them is kept as the cause.
                 raise network_failure(error, deadline) from root_cause(error)
-            response = HttpResponse(status=stream.status, headers=stream.headers, body=_read(stream))
+            body = _read(stream, request.body_limit_bytes)
+            response = HttpResponse(status=stream.status, headers=stream.headers, body=body)
         if (
             self._proxy
             and url.scheme == "http"
@@ -266,10 +269,10 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
 
 
-def _read(stream: urllib3.BaseHTTPResponse) -> bytes:
+def _read(stream: urllib3.BaseHTTPResponse, limit_bytes: int) -> bytes:
     """Return the beginning of a body. A connection whose body was not read to its end is closed."""
     try:
-        return stream.read(BODY_LIMIT_BYTES, decode_content=True)
+        return stream.read(limit_bytes, decode_content=True)
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
         return b""
     finally:

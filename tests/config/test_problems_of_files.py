@@ -440,6 +440,34 @@ def test_silence_is_told_only_where_that_is_asked_for(
     assert load(tmp_path, text, environment).sources["clerk"].max_silence_seconds == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("", None),
+        ("sk_test_0123456789abcdef", ("sk_test_0123456789abcdef", "")),
+        (None, ("", "KEY is not set")),
+        ("pk_test_0123456789abcdef", ("", "KEY cannot be used: it is the publishable key; take")),
+        ("sk_test_0123456789 bcdef", ("", "KEY cannot be used: it has characters in it that no key has; ")),
+        ("0123456789abcdef", ("", "KEY cannot be used: it is no secret key: one begins with sk_live_ or")),
+    ],
+)
+def test_a_secret_key_that_is_no_good_stops_nothing_and_says_why(
+    tmp_path: Path, key: str | None, expected: tuple[str, str] | None
+) -> None:
+    written = "" if key == "" else ', secret_key: "${KEY}", api_url: "http://127.0.0.1:1/v1/"'
+    text = SOURCES.replace("}}", written + "}}") + "destinations: {log: {type: console}}\n"
+
+    backend = load(tmp_path, text, {"KEY": key} if key else {}).sources["clerk"].backend
+
+    if expected is None or backend is None:
+        assert backend is expected
+    else:
+        secret, fault = expected
+        assert backend.secret_key == secret
+        assert backend.fault.startswith(fault)
+        assert backend.api_url == "http://127.0.0.1:1/v1"
+
+
 @pytest.mark.parametrize("ignore", ["[]", "session.*", "[session.*, user.deleted]"])
 def test_a_source_may_ignore_nothing(tmp_path: Path, ignore: str) -> None:
     text = SOURCES.replace("}}", f", ignore: {ignore}}}}}") + "destinations: {log: {type: console}}\n"

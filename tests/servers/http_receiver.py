@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"\x00\x1b[31mNOT HTTP AT ALL\r\n\r\n")
 
     def _write_head(self, response: CannedResponse, length: int | None) -> None:
-        self.send_response(response.status)
+        (self.send_response_only if "Date" in response.headers else self.send_response)(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
         if length is not None:
