@@ -37,6 +37,25 @@ class Change:
     deleted_at: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnChange:
+    """A change of the row of a table of the user's own that an object has.
+
+    `table` may name its schema before a dot. `object` is the object's kind, as its event types begin. The row
+    that `key` fits gets `values`, or is inserted with both; a deletion sets them where there is one, or
+    `removes` it. All are JSON, times ISO 8601 or milliseconds.
+    """
+
+    table: str
+    object: str
+    id: str
+    version: Version
+    is_deletion: bool
+    removes: bool = False
+    key: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
 class Effect(StrEnum):
     """The effect of a change on the row of its object."""
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hub.mirror.changes import Change, Effect
+from hub.mirror.changes import Change, Effect, OwnChange
+from hub.mirror.tables import Kind
 
 
 class OnDelete(StrEnum):
@@ -56,6 +57,21 @@ class Mirror:
         self, changes: Sequence[Change], *, state: Mapping[str, Any], timeout_seconds: float
     ) -> list[Effect]:
         """Write changes of one table together with what is to be kept by `keep_state`, or none of it."""
+        raise NotImplementedError
+
+    def write(self, change: OwnChange, *, timeout_seconds: float, keep: bool = True) -> Effect:
+        """Write one change of a table of the user's own; with `keep` False it is rolled back.
+
+        The versions are kept beside it, in `hub_versions`. Raises Retry about the message for a key that fits
+        several rows.
+        """
+        raise NotImplementedError
+
+    def columns_of(self, table: str, *, timeout_seconds: float) -> Mapping[str, Kind | None] | None:
+        """Return the columns of a table of the user's own, None for a type that nothing here is made for.
+
+        None where there is no such table.
+        """
         raise NotImplementedError
 
     def migrate(self, *, timeout_seconds: float) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.catalog import event_types, find_event_type
 from hub.errors import Unmirrorable
-from hub.mirror.changes import Change, Version
+from hub.mirror.changes import Change, OwnChange, Version
 from hub.mirror.tables import Column, Kind, Table, table_of, tables
 
 DEPTH_LIMIT = 30
@@ -55,6 +55,36 @@ def change_of_event(
         return Change(table=name, id=object_id, deleted_at=deleted_at)
     version = Version(_updated_at(data, timestamp_ms), timestamp_ms, event_id)
     return _change(tables()[name], data, object_id, version, leave_out, deleted_at)
+
+
+def own_change(
+    event_type: str,
+    data: Any,
+    *,
+    event_id: str,
+    timestamp_ms: int,
+    table: str,
+    key: Mapping[str, Any],
+    values: Mapping[str, Any],
+    on_delete: Mapping[str, Any] | str,
+) -> OwnChange:
+    """Return the change that an event brings to a table of the user's own.
+
+    `values` are those of `set`; `on_delete` what a deletion sets instead, or delete, or keep. Raises
+    Unmirrorable where its data has no id.
+    """
+    is_deletion = event_type.endswith(".deleted")
+    of_deletion = on_delete if isinstance(on_delete, Mapping) else {}
+    return OwnChange(
+        table=table,
+        object=event_type.partition(".")[0],
+        id=_id_of(data),
+        version=Version(_updated_at(data, timestamp_ms), timestamp_ms, event_id),
+        is_deletion=is_deletion,
+        removes=is_deletion and on_delete == "delete",
+        key=_kept(key, frozenset(), frozenset(), 0),
+        values=_kept(of_deletion if is_deletion else values, frozenset(), frozenset(), 0),
+    )
 
 
 def change_of_object(name: str, value: Any, *, read_at_ms: int, leave_out: Collection[str]) -> Change:

@@ -13,7 +13,7 @@ from hub import catalog
 from hub.catalog.variants import declared_fields, variants
 from hub.errors import Unmirrorable
 from hub.mirror.changes import Change, Version
-from hub.mirror.reading import LAST_MOMENT, change_of_event, change_of_object
+from hub.mirror.reading import LAST_MOMENT, change_of_event, change_of_object, own_change
 from hub.mirror.tables import Kind, table_of, tables
 
 TIME = 1781111561749
@@ -159,6 +159,25 @@ def test_an_object_without_an_id_is_refused(event_type: str, data: Any) -> None:
 def test_a_type_without_a_table_is_refused() -> None:
     with pytest.raises(Unmirrorable, match="no table has what email"):
         read("email.created", {"id": "ema_1"})
+
+
+def test_a_deletion_is_one_whatever_else_its_object_says() -> None:
+    assert read("user.deleted", {"id": "user_1", "updated_at": 5}).version is None
+    assert read("organizationMembership.deleted", {"id": "orgmem_1", "deleted": True}).version is None
+
+
+def test_an_own_row_gets_what_set_or_on_delete_has() -> None:
+    live, gone = catalog.sample("user.updated")["data"], catalog.sample("user.deleted")["data"]
+    facts: dict[str, Any] = {"event_id": "evt_1", "timestamp_ms": TIME, "table": "members"}
+    facts |= {"key": {"clerk_id": live["id"]}, "values": {"name": "A\0da"}}
+    update = own_change("user.updated", live, on_delete={"gone": True}, **facts)
+    deletion = own_change("user.deleted", gone, on_delete={"gone": True}, **facts)
+    removal = own_change("user.deleted", gone, on_delete="delete", **facts)
+
+    assert (update.values, update.is_deletion) == ({"name": "A\ufffdda"}, False)
+    assert (deletion.values, deletion.is_deletion, deletion.removes) == ({"gone": True}, True, False)
+    assert (removal.values, removal.is_deletion, removal.removes) == ({}, True, True)
+    assert (update.object, update.version.updated_at) == ("user", live["updated_at"])
 
 
 def test_a_deletion_has_the_time_of_its_event_and_no_columns() -> None:
