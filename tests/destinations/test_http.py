@@ -457,9 +457,10 @@ def test_proxies_and_netrc_are_ignored(monkeypatch, tmp_path):
 
 
 def test_describes_itself_by_its_host():
-    places = [destination("https://a:b@crm.example.com/secret?x=y"), destination("http://münchen.test:81/")]
+    urls = ["https://a:b@crm.example.com/secret?x=y", "http://münchen.test:81/", "http://[::1]:81/"]
+    hosts = [destination(url).describe() for url in urls]
 
-    assert [place.describe() for place in places] == ["crm.example.com", "xn--mnchen-3ya.test:81"]
+    assert hosts == ["crm.example.com", "xn--mnchen-3ya.test:81", "[::1]:81"]
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,7 @@ class HttpDestination(Destination):
         return judge(response, context.at, ruling, has_path="path" in message)
 
     def describe(self) -> str:
-        parts = urlsplit(self._url)
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        return urlsplit(self._url).netloc.rpartition("@")[2]
 
     def close(self) -> None:
         self._client.close()

@@ -59,7 +59,7 @@ def _url(context: ShownContext) -> str:
     if "${" in url or not url:
         return url
     parts = urlsplit(url)
-    host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}" + ("/…" if parts.path.strip("/") or parts.query else "")
 
 
