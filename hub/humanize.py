@@ -31,6 +31,13 @@ def day(at: datetime, zone: tzinfo) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def clock(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """Return a moment that something began at, in a time zone: `10:21`, and from a day on `12 Jun 10:21`."""
+    local = at.astimezone(zone)
+    is_recent = abs((now - at).total_seconds()) < 86400
+    return f"{local:%H:%M}" if is_recent else f"{local.day} {local:%b %H:%M}"
+
+
 def span(seconds: float) -> str:
     """Return a span in its largest unit, and from hours on the next one: `40 ms`, `3 min`, `2 h 5 min`."""
     if 0 < seconds < 1:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.model.delivery import Message, Outcome, State
+from hub.model.event import Event
 from hub.model.routing import Verdict
 
 
@@ -27,6 +28,18 @@ class EventRecord:
     verdicts: tuple[Verdict, ...]
     payload: bytes | None = field(default=None, repr=False)
     states: Mapping[State, int] = field(default_factory=dict)
+
+    @property
+    def event(self) -> Event:
+        """The event as it came; an empty one where its payload is gone."""
+        return Event(
+            id=self.id,
+            source=self.source,
+            message_id=self.message_id,
+            type=self.type,
+            payload=self.payload or b"{}",
+            received_at=self.received_at,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

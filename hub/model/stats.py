@@ -73,6 +73,18 @@ class Day:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The newest events of a time, and those of them that each route took; `unmatched` those that none did.
+
+    `is_whole` is False where more came than are looked at.
+    """
+
+    counts: Mapping[str, int]
+    events: int
+    is_whole: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Discrepancy:
     """Rows that should not be there: their number, a description that goes on from it, and the id of one."""
 

@@ -51,13 +51,16 @@ def unchanged(config: Config) -> Config:
 class Serving:
     """The version of the user's files that serves; `refused` are the problems of a later one.
 
-    `files` is None for rules made by hand, which no store keeps.
+    `files` is None for rules made by hand, which no store keeps. `refused_at` is when the later one was read,
+    `refused_files` None where it could not be.
     """
 
     rules: Rules
     since: datetime
     files: Files | None = None
     refused: tuple[Problem, ...] = ()
+    refused_at: datetime | None = None
+    refused_files: Files | None = None
 
     def facts(self) -> FileFacts:
         """Return the facts about it that health is judged by."""
@@ -94,6 +97,7 @@ def current(
     were kept.
     """
     since = datetime.now(UTC)
+    files = None
     try:
         files = read_files(settings.config_path, settings.templates_path)
         config = usable_config(files, settings.environment, trial_seconds=trial_seconds)
@@ -101,8 +105,8 @@ def current(
         kept = _last_good(settings, kept_files)
         if kept is None:
             raise
-        files, config = kept
-        return Serving(rules=load_rules(adapt(config)), since=since, files=files, refused=error.problems)
+        serving = Serving(rules=load_rules(adapt(kept[1])), since=since, files=kept[0])
+        return replace(serving, refused=error.problems, refused_at=since, refused_files=files)
     return Serving(rules=load_rules(adapt(config)), since=since, files=files)
 
 
@@ -178,7 +182,7 @@ class Reloader:
                 self._before_swap(serving.rules)
                 self._serving = serving
         except ConfigError as error:
-            self._serving = replace(self._serving, refused=error.problems)
+            self._serving = replace(self._serving, refused=error.problems, refused_at=datetime.now(UTC))
         except StoreError:
             pass  # the watch reads them again
 
@@ -217,6 +221,7 @@ class Reloader:
                 self._sees_at = clock + SEE_SECONDS
 
     def _read(self) -> None:
+        files = None
         try:
             files = read_files(*self._paths)
             if self._stat() != self._stats:
@@ -227,14 +232,14 @@ class Reloader:
             else:
                 self._swap(files, usable_config(files, self._settings.environment))
         except ConfigError as error:
-            self._refuse(error.problems)
+            self._refuse(error.problems, files)
         self._is_read = True
 
     def _serves_already(self, files: Files) -> None:
         """Forget a refusal: a bad edit was taken back, or nothing changed since the process began."""
         was_refused = bool(self._serving.refused)
         if was_refused:
-            self._serving = replace(self._serving, refused=())
+            self._serving = replace(self._serving, refused=(), refused_at=None, refused_files=None)
         # Also where this process knows of none: what was kept may be from before a restart.
         if self._keep_refusal("") and was_refused:
             log.info("config.refusal_over", serving=files.version)
@@ -251,10 +256,11 @@ class Reloader:
             _log_problems(config.warnings)
             log.info("config.reloaded", serving=files.version)
 
-    def _refuse(self, problems: tuple[Problem, ...]) -> None:
+    def _refuse(self, problems: tuple[Problem, ...], files: Files | None) -> None:
         is_known = problems == self._serving.refused
         if not is_known:
-            self._serving = replace(self._serving, refused=problems)
+            now = datetime.now(UTC)
+            self._serving = replace(self._serving, refused=problems, refused_at=now, refused_files=files)
         if self._keep_refusal("\n".join(map(str, problems))) and not is_known:
             _log_problems(problems)
             log.error("config.refused", problems=len(problems), serving=self.rules().config.version)

@@ -37,14 +37,7 @@ class EventWords:
 
 def words_of_event(record: EventRecord, rules: Rules, store: Store | None = None) -> EventWords:
     """Return the words for a stored event; with the store also what earlier events say of its object."""
-    event = Event(
-        id=record.id,
-        source=record.source,
-        message_id=record.message_id,
-        type=record.type,
-        payload=record.payload or b"{}",
-        received_at=record.received_at,
-    )
+    event = record.event
     return _words(event, rules, EarlierEvents(store=store, event=event) if store is not None else None)
 
 

@@ -12,7 +12,6 @@ from hub.delivery.earlier import EarlierEvents
 from hub.delivery.render import RenderContext
 from hub.destinations.base import parts_of
 from hub.model.delivery import Message, State
-from hub.model.event import Event
 from hub.model.parts import Part, PartKind
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import Send
@@ -100,14 +99,7 @@ def shown_message(record: DeliveryRecord, event: EventRecord | None, here: Conte
 
 def _rendered_now(record: DeliveryRecord, stored: EventRecord, here: Context) -> Rendering:
     rules = here.rules()
-    event = Event(
-        id=stored.id,
-        source=stored.source,
-        message_id=stored.message_id,
-        type=stored.type,
-        payload=stored.payload or b"{}",
-        received_at=stored.received_at,
-    )
+    event = stored.event
     rendered_for = RenderContext(
         event=event,
         route=record.route,

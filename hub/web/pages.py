@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
 from hub import catalog, operator
-from hub.catalog.redaction import Redaction
-from hub.humanize import ago, byte_size, capitalised, counted, sentence, span, utc
+from hub.humanize import ago, byte_size, capitalised, clock, counted, sentence, span, utc
 from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.config import SourceConfig
 from hub.model.delivery import State
+from hub.model.problem import Severity
 from hub.model.records import DeliveryRecord
 from hub.model.stats import Day
 from hub.preview.curl import curl
@@ -29,6 +30,8 @@ from hub.web.messages import drawn, event_to_render, shown_message
 from hub.web.overview import overview
 from hub.web.paging import page_of
 from hub.web.parameters import known_id
+from hub.web.problem_lines import shown_problems
+from hub.web.routes_page import asked_event, chosen, fields_of
 
 PAGE_SIZE = 50
 LAST_EVENTS = 8
@@ -40,7 +43,7 @@ DAY = timedelta(days=1)
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
-for _filter in (after_subject, ago, byte_size, capitalised, counted, sentence, span, utc):
+for _filter in (after_subject, ago, byte_size, capitalised, clock, counted, sentence, span, utc):
     blueprint.app_template_filter()(_filter)
 
 
@@ -242,14 +245,33 @@ def audit() -> Response:
 @blueprint.get("/routes")
 def routes() -> Response:
     here = context()
-    redaction = here.redaction()
     serving = here.serving()
+    asked, name = parameters.text("q") or "", parameters.text("route") or ""
+    with here.store.read() as snapshot:
+        now = snapshot.now
+        taken = snapshot.event_list.taken(now - DAY)
+        states = snapshot.sources.all()
+        event, fault = asked_event(asked, snapshot)
+    redaction = here.redaction()
+    errors = [problem for problem in serving.refused if problem.severity is Severity.ERROR]
     return page(
         "routes.html",
+        now=now,
+        zone=ZoneInfo(serving.rules.config.timezone),
         serving=serving,
-        config=serving.rules.config,
         path=here.settings.config_path.as_posix(),
-        fields=lambda send: _fields(send.fields, redaction),
+        asked=asked,
+        name=name,
+        fault=fault,
+        chosen=chosen(asked, name, event, serving.rules),
+        taken=taken,
+        sources=[
+            (source, _address(here, source), states.get(source.name))
+            for source in serving.rules.config.sources.values()
+        ],
+        refused=shown_problems(errors, serving.refused_files, redaction),
+        warnings=shown_problems(serving.rules.config.warnings, serving.files, redaction),
+        fields=lambda send: fields_of(send, redaction),
     )
 
 
@@ -271,9 +293,3 @@ def _meaning(type_: str) -> str | None:
 def _address(here: Context, source: SourceConfig) -> str:
     """Return the whole URL to paste into the sender's dashboard."""
     return (here.settings.public_url or request.url_root.rstrip("/")) + source.path
-
-
-def _fields(fields: Any, redaction: Redaction) -> list[tuple[str, str]]:
-    """Return a send block's fields as the user wrote them: texts as they are, structures as JSON."""
-    redacted = redaction.anything(dict(fields))
-    return [(name, value if isinstance(value, str) else pretty(value)) for name, value in redacted.items()]

@@ -151,12 +151,17 @@ def test_a_bad_edit_is_refused_with_all_its_problems_until_it_is_mended(world: W
 
     assert world.route == "first"
     assert world.refused == ["unknown-key", "unknown-destination", "template-syntax"]
+    serving = world.reloader.serving()
+    assert serving.refused_at is not None
+    assert serving.refused_files is not None
+    assert b"lag:" in serving.refused_files.content
 
     world.edit_template("{{ data.id }}")
     world.write("mended")
     world.settle()
 
     assert (world.route, world.refused) == ("mended", [])
+    assert world.reloader.serving().refused_files is None
 
 
 def test_a_bad_edit_that_is_taken_back_is_forgotten(world: World) -> None:

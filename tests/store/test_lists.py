@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import given
@@ -12,8 +12,12 @@ from sqlalchemy import update
 
 from hub.errors import NotFound
 from hub.model.delivery import State
+from hub.model.event import new_id
 from hub.model.filter import Filter
+from hub.model.routing import Routing, Verdict
+from hub.model.stats import Taken
 from hub.store.open import open_store
+from hub.store.repositories import event_list
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
 from hub.store.repositories.search import MANY
 from hub.store.store import Store
@@ -68,6 +72,25 @@ def test_deliveries_are_listed_by_state_destination_and_event(store: Store) -> N
     assert [record.event for record in mail] == [ids[3], ids[1]]
     assert [record.event for record in sending] == [ids[1]]
     assert {record.destination for record in of_one} == {"log", "mail"}
+
+
+def test_the_events_of_a_time_are_counted_by_the_routes_that_took_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = [("old", True)], [("waitlist", True), ("vip", False)], [("waitlist", True)], [("vip", False)]
+    for number, verdicts in enumerate(taken):
+        age = timedelta(days=2) if number == 0 else timedelta(minutes=9 - number)
+        at = datetime.now(UTC) - age
+        routing = Routing(verdicts=tuple(Verdict(route=name, matched=took) for name, took in verdicts))
+        event = given.event(id=new_id("evt", at), received_at=at)
+        store.write(lambda transaction, event=event, routing=routing: given.keep(transaction, event, routing))
+    with store.read() as snapshot:
+        whole = snapshot.event_list.taken(snapshot.now - timedelta(days=1))
+        monkeypatch.setattr(event_list, "TAKEN_OF", 2)
+        part = snapshot.event_list.taken(snapshot.now - timedelta(days=1))
+
+    assert whole == Taken(counts={"waitlist": 2, "unmatched": 1}, events=3, is_whole=True)
+    assert part == Taken(counts={"waitlist": 1, "unmatched": 1}, events=2, is_whole=False)
 
 
 def test_an_unknown_id_is_not_found(store: Store) -> None:

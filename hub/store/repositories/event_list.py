@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -11,8 +13,11 @@ from sqlalchemy import Select, case, func, select
 
 from hub.errors import NotFound
 from hub.model.delivery import State
+from hub.model.event import first_id
 from hub.model.filter import EVERYTHING, Filter, Matches
 from hub.model.records import EventRecord
+from hub.model.routing import UNMATCHED
+from hub.model.stats import Taken
 from hub.store.repositories.delivery_search import DeliverySearch
 from hub.store.repositories.events import verdicts_of
 from hub.store.repositories.kinds import kinds_of_events
@@ -21,6 +26,9 @@ from hub.store.repositories.search import Conditions, bounds_of, few, walk
 from hub.store.repositories.terms import TermSearch
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events
+
+TAKEN_OF = 2_000
+"""So many events are asked for the routes that took them."""
 
 _EVENT_COLUMNS = (
     events.c.id,
@@ -110,6 +118,17 @@ class EventList(Repository):
         if row is None:
             raise NotFound(f"there is no event {event_id}")
         return _event_record(row, self._states_of([event_id]).get(event_id, {}))
+
+    def taken(self, since: datetime) -> Taken:
+        """Count the events since a moment that each route took, among the newest of them."""
+        newest = select(events.c.verdicts).where(events.c.id >= first_id("evt", since))
+        newest = newest.order_by(events.c.id.desc()).limit(TAKEN_OF + 1)
+        rows = self._session.connection.execute(newest).scalars().all()
+        counts: Counter[str] = Counter()
+        for verdicts in rows[:TAKEN_OF]:
+            routes = {verdict["route"] for verdict in verdicts if verdict["matched"]} - {UNMATCHED}
+            counts.update(routes or {UNMATCHED})
+        return Taken(counts=counts, events=min(len(rows), TAKEN_OF), is_whole=len(rows) <= TAKEN_OF)
 
     def _states_of(self, event_ids: Sequence[str]) -> dict[str, dict[State, int]]:
         counted: dict[str, dict[State, int]] = {}
