@@ -22,6 +22,7 @@
     |  |- Reject              this message can never be accepted
     |  |- Pause               this destination accepts nothing until somebody acts
     |  |- Unknown             it may have been accepted
+    |- ClerkError             Clerk's Backend API does not give what was asked for
     |- NotFound               an operator named something that is not there: 404
     |- Conflict               an operator asked for something its state forbids: 409
 
@@ -232,6 +233,14 @@ class Unknown(SendError):
     """
 
     key_used: bool = False
+
+
+class ClerkError(HubError):
+    """An answer of Clerk's Backend API that gives nothing, or none at all; `status` is its code, if any."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class NotFound(HubError):

@@ -86,7 +86,7 @@ _MEMBERS = re.compile(r"/organizations/([^/]+)/memberships")
 _INVITED = re.compile(r"/organizations/([^/]+)/invitations/([^/]+)")
 
 
-class BackendApi:
+class ClerkServer:
     """One instance with its objects, to be used in a `with`.
 
     `objects` has them by table and id, each as the values in which it differs from the catalog's sample.
@@ -102,7 +102,7 @@ class BackendApi:
         *,
         instance_id: str = INSTANCE_ID,
         gone_cursor: str = "empty",
-        on_page: Callable[[BackendApi], None] | None = None,
+        on_page: Callable[[ClerkServer], None] | None = None,
         limited_every: int = 0,
         clock_ahead_seconds: float = 0.0,
     ) -> None:
@@ -116,11 +116,12 @@ class BackendApi:
         self._random = random.Random(1)
         self._sorted: list[str] = []
         self._gone: dict[str, int] = {}
+        self._next: bytes | None = None
         self.requests = 0
         self.http = HttpReceiver(responses, respond=self._respond)
         self.api_url = f"{self.http.url}/v1"
 
-    def __enter__(self) -> BackendApi:
+    def __enter__(self) -> ClerkServer:
         self.http.__enter__()
         return self
 
@@ -131,6 +132,10 @@ class BackendApi:
         """Add an object, or put it in the place of the one with its id."""
         self.objects[table][id_] = {"id": id_, "created_at": created_at, "updated_at": created_at, **values}
         self._sorted = []
+
+    def answer_next(self, body: bytes) -> None:
+        """Answer the next request with this instead."""
+        self._next = body
 
     def change(self, table: str, id_: str, **values: Any) -> None:
         """Change values of an object that is there."""
@@ -159,6 +164,9 @@ class BackendApi:
 
     def _respond(self, request: ReceivedRequest) -> CannedResponse:
         self.requests += 1
+        if self._next is not None:
+            body, self._next = self._next, None
+            return CannedResponse(body=body)
         if self.limited_every and self.requests % self.limited_every == 0:
             return self._answer(429, _error("too_many_requests"), **{"Retry-After": "1"})
         if request.headers.get("authorization") != f"Bearer {SECRET_KEY}":

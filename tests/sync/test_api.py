@@ -1,0 +1,125 @@
+"""Clerk's Backend API, read: paced, patient, and without its key in any error."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from servers.backend_api import SECRET_KEY
+from servers.http_receiver import CannedResponse, Failure, HttpReceiver
+
+from hub.errors import ClerkError
+from hub.model.config import BackendAccess
+from hub.sync.api import API_VERSION, BackendApi
+
+GOOD = CannedResponse(body=b'{"id": "ins_1"}', headers={"Date": "Mon, 04 May 2026 12:00:00 GMT"})
+MONDAY_MS = 1777896000000
+
+
+@pytest.fixture
+def ask() -> Callable[..., object]:
+    """Ask for the instance once, from a server with these responses; returns answer, waits, requests."""
+
+    def asked(*responses: CannedResponse, key: str = SECRET_KEY):
+        waits: list[float] = []
+        with HttpReceiver(responses) as server:
+            api = BackendApi(
+                BackendAccess(secret_key=key, api_url=f"{server.url}/v1"),
+                wait=waits.append,
+                requests_per_second=1e9,
+            )
+            try:
+                answer = api.get("/instance", {"a": "+b"})
+            finally:
+                api.close()
+            return answer, waits, server.received
+
+    return asked
+
+
+def test_a_request_has_key_version_and_parameters_and_is_a_get(ask: Callable[..., object]) -> None:
+    answer, waits, (request,) = ask(GOOD)
+
+    assert answer.value == {"id": "ins_1"}
+    assert answer.answered_at_ms == MONDAY_MS
+    assert MONDAY_MS - 30_000 < answer.began_at_ms < MONDAY_MS
+    assert (request.method, request.path) == ("GET", "/v1/instance?a=%2Bb")
+    assert request.headers["authorization"] == f"Bearer {SECRET_KEY}"
+    assert request.headers["clerk-api-version"] == API_VERSION
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    ("response", "least"),
+    [
+        (CannedResponse(status=429, headers={"Retry-After": "7"}), 7),
+        (CannedResponse(status=429), 1),
+        (CannedResponse(status=503), 1),
+        (CannedResponse(failure=Failure.CLOSE), 1),
+        (CannedResponse(body=b'{"id": "ins_', failure=Failure.BREAK_BODY), 1),
+    ],
+    ids=["rest", "busy", "unavailable", "cut", "broken off"],
+)
+def test_what_asks_for_time_gets_it_and_is_asked_again(
+    ask: Callable[..., object], response: CannedResponse, least: float
+) -> None:
+    answer, waits, received = ask(response, response, GOOD)
+
+    assert answer.value == {"id": "ins_1"}
+    assert len(received) == 3
+    assert waits == [max(least, 1), max(least, 2)]
+
+
+@pytest.mark.parametrize(
+    ("responses", "message"),
+    [
+        (
+            [CannedResponse(status=401, body=b'{"errors": [{"message": "Invalid \\u001b[31mkey"}]}')],
+            "Clerk answered 401 Unauthorized at /instance: Invalid [31mkey; secret_key is not one",
+        ),
+        ([CannedResponse(status=422, body=b"[]")], "Clerk answered 422 Unprocessable Entity at /instance"),
+        (
+            [CannedResponse(status=429, headers={"Retry-After": "9999"})],
+            "Clerk asks at /instance to wait for 9999 s (429); try again after that",
+        ),
+        ([CannedResponse(body=b"<html>")] * 8, "Clerk's answer at /instance is not JSON, or was cut off"),
+        ([CannedResponse(status=500)] * 8, "Clerk answered 500 Internal Server Error at /instance"),
+    ],
+)
+def test_what_gives_nothing_is_one_sentence_without_the_key(
+    ask: Callable[..., object], responses: list[CannedResponse], message: str
+) -> None:
+    with pytest.raises(ClerkError) as caught:
+        ask(*responses)
+
+    assert str(caught.value).startswith(message)
+    assert SECRET_KEY not in repr(caught.value.__cause__) + str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "seconds"), [("sk_live_x", 0.2), ("sk_test_x", 2.0), ("sk_x", 2.0)], ids=["live", "test", "other"]
+)
+def test_a_twentieth_of_what_clerk_grants_is_asked_for(key: str, seconds: float) -> None:
+    waits: list[float] = []
+    with HttpReceiver([GOOD] * 3) as server:
+        api = BackendApi(BackendAccess(secret_key=key, api_url=server.url), wait=waits.append)
+        began = time.monotonic()
+        for _ in range(3):
+            api.get("/instance")
+        took = time.monotonic() - began
+        api.close()
+
+    assert len(waits) == 2
+    assert all(seconds - took < wait <= seconds for wait in waits)
+
+
+def test_a_page_of_500_users_is_read_whole() -> None:
+    page = json.dumps([{"id": f"user_{n}", "text": "x" * 12_000} for n in range(500)]).encode()
+    with HttpReceiver([CannedResponse(body=page)]) as server:
+        api = BackendApi(BackendAccess(secret_key=SECRET_KEY, api_url=server.url))
+        users = api.get("/users").value
+        api.close()
+
+    assert len(users) == 500
