@@ -204,7 +204,7 @@ class ClerkServer:
 
     def _one(self, table: str, id_: str) -> tuple[int, Any]:
         if table == "organizations":
-            slugs = {values.get("slug"): found for found, values in self.objects[table].items()}
+            slugs = {values.get("slug"): own_id for own_id, values in self.objects[table].items()}
             id_ = slugs.get(id_, id_)
         if id_ not in self.objects[table]:
             return 404, _error("resource_not_found")
