@@ -74,8 +74,8 @@ class DeliverySearch:
             types = {type_ for _, type_ in kinds_of_events.chosen or ()}
             conditions.append(deliveries.c.event_type.in_(types))
         if self._where.source:
-            its_event = select(events.c.id).where(events.c.id == deliveries.c.event_id)
-            conditions.append(its_event.where(events.c.source == self._where.source).exists())
+            source = select(events.c.source).where(events.c.id == deliveries.c.event_id)
+            conditions.append(source.scalar_subquery() == self._where.source)
         return conditions
 
     def _walk(self, of_events: Conditions, bounds: Bounds, limit: int) -> Matches:

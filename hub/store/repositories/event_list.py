@@ -22,7 +22,7 @@ from hub.store.repositories.delivery_search import DeliverySearch
 from hub.store.repositories.events import verdicts_of
 from hub.store.repositories.kinds import kinds_of_events
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
-from hub.store.repositories.search import Conditions, bounds_of, few, walk
+from hub.store.repositories.search import Conditions, bounds_of, few, has_row, walk
 from hub.store.repositories.terms import TermSearch
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events
@@ -82,9 +82,7 @@ class EventList(Repository):
             return _Owed()
         search = DeliverySearch(self._session, where)
         its = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.checks)
-        # A value, not EXISTS: PostgreSQL would make a join of that, with all deliveries.
-        has_one = its.limit(1).scalar_subquery().is_not(None)
-        return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[has_one])
+        return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[has_row(its)])
 
     def has_source(self, name: str) -> bool:
         """Return True where any event came from a source of that name."""

@@ -36,6 +36,12 @@ class Bounds:
             yield column < self.end
 
 
+def has_row(rows: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a row beside another exists, looked up for each row that is asked for it."""
+    # A value, not EXISTS: of that PostgreSQL would make a join, with all rows that might be such.
+    return rows.limit(1).scalar_subquery().is_not(None)
+
+
 class Candidates(Protocol):
     """A callback: it selects the ids of candidates, newest first, that meet further conditions."""
 

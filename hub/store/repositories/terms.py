@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, select, union
+from sqlalchemy import ColumnElement, Select, func, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.model.event import Event, made_at
 from hub.store.repositories.kinds import MOST_KINDS
-from hub.store.repositories.search import Bounds, Candidates, Conditions
+from hub.store.repositories.search import Bounds, Candidates, Conditions, has_row
 from hub.store.session import Repository, Session
 from hub.store.tables import deliveries, events, settings, terms
 
@@ -74,9 +74,9 @@ class TermSearch:
         """Yield the ids of the events that have a word, one statement for each word."""
         for word in self._words:
             if _DELIVERY_ID.fullmatch(word):
-                yield select(deliveries.c.event_id).where(*_is_delivery(deliveries, word))
+                yield select(deliveries.c.event_id).where(*_is_delivery(deliveries.c.id, word))
             else:
-                yield select(terms.c.event_id).where(*_begins(word))
+                yield select(terms.c.event_id).where(*_begins(terms.c.term, word))
 
     def conditions_on_events(self, *, without: str | None = None) -> Conditions:
         """Return the conditions on events, one for each word but one."""
@@ -87,17 +87,20 @@ class TermSearch:
         conditions: list[ColumnElement[bool]] = []
         for word in self._words:
             if _DELIVERY_ID.fullmatch(word):
-                conditions += _is_delivery(deliveries, word)
+                conditions += _is_delivery(deliveries.c.id, word)
             else:
                 conditions.append(self._of_event(word, deliveries.c.event_id))
         return conditions
 
     def _of_event(self, word: str, event_id: ColumnElement[str]) -> ColumnElement[bool]:
+        # Of one event there are few rows: the word is no key, or a planner might read all that begin with it.
         if _DELIVERY_ID.fullmatch(word):
             its = deliveries.alias()
-            return select(its.c.id).where(its.c.event_id == event_id, *_is_delivery(its, word)).exists()
-        its = terms.alias()
-        return select(its.c.term).where(its.c.event_id == event_id, *_begins(word, its)).exists()
+            is_word = _is_delivery(its.c.id.concat(""), word)
+        else:
+            its = terms.alias()
+            is_word = _begins(its.c.term.concat(""), word)
+        return has_row(select(its.c.event_id).where(its.c.event_id == event_id, *is_word))
 
     def candidates(self) -> tuple[str, Candidates] | None:
         """Return the first word that begins few terms, with its events; None where all begin too many."""
@@ -108,18 +111,18 @@ class TermSearch:
         return None
 
 
-def _begins(word: str, table: FromClause = terms) -> Conditions:
-    return table.c.term >= word, table.c.term < word + _BEHIND_ALL
+def _begins(term: ColumnElement[str], word: str) -> Conditions:
+    return term >= word, term < word + _BEHIND_ALL
 
 
-def _is_delivery(table: FromClause, word: str) -> Conditions:
+def _is_delivery(id_: ColumnElement[str], word: str) -> Conditions:
     # Ids are hexadecimal: in the order of every language, a "g" stands behind all that may follow.
-    return table.c.id >= word, table.c.id < f"{word}g"
+    return id_ >= word, id_ < f"{word}g"
 
 
 def _values(session: Session, word: str) -> list[str]:
     """Return the terms that begin with a word, with one look into the index for each, and at most so many."""
-    first = select(func.min(terms.c.term).label("value")).where(*_begins(word))
+    first = select(func.min(terms.c.term).label("value")).where(*_begins(terms.c.term, word))
     values = first.cte("values_of_word", recursive=True)
     following = select(func.min(terms.c.term)).where(
         terms.c.term > values.c.value, terms.c.term < word + _BEHIND_ALL
