@@ -170,8 +170,7 @@ def _sqlite(rest: str, name: str, left_out: tuple[str, ...]) -> SqliteUrl:
 
 def options_left_out(name: str, options: list[str], reason: str) -> str:
     """Return the warning of options that other libraries write into a URL."""
-    are = "is" if len(options) == 1 else "are"
-    return f"{name}: {enumerated(options)} {are} left out, {reason}"
+    return f"{name}: {enumerated(options)} {'is' if len(options) == 1 else 'are'} left out, {reason}"
 
 
 def _postgres(rest: str, left_out: tuple[str, ...]) -> PostgresUrl:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
+from hub.catalog.event_types import read_sample
+from hub.errors import Pause, Reject
 from hub.mirror.changes import Change, Effect, OwnChange
+from hub.mirror.changing import Changing
+from hub.mirror.engine.engine import Engine
+from hub.mirror.engine.open import open_engine
+from hub.mirror.engine.sql_tables import SqlTables
+from hub.mirror.own_tables import OwnTables
+from hub.mirror.readiness import Readiness
+from hub.mirror.reads import Reads
 from hub.mirror.tables import Kind
+from hub.mirror.writes import Writes
+from hub.transport.deadline import deadline_after
+
+T = TypeVar("T")
+
+SAMPLES_INSTANCE: str = read_sample("Envelope")["instance_id"]
+"""The instance of the catalog's samples, which are nobody's objects."""
+
+_READ_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 class OnDelete(StrEnum):
@@ -44,20 +63,48 @@ class Mirror:
     Nothing is connected before it is needed. `timeout_seconds` is wall clock over all of a call.
     """
 
-    def __init__(self, options: MirrorOptions) -> None:
+    def __init__(self, options: MirrorOptions, engine: Engine) -> None:
         self.options = options
+        self._engine = engine
+        self._tables = SqlTables(engine, options.schema, options.tables)
+        self._writes = Writes(engine, self._tables, blanks=options.on_delete is OnDelete.BLANK)
+        self._reads = Reads(engine, self._tables)
+        adds = options.migrate is Migration.AUTO
+        self._readiness = Readiness(engine, self._tables, schema=options.schema, adds=adds)
+        self._own_tables = OwnTables(engine, adds=adds)
+        self._changing = Changing(engine, self._tables, self._writes)
+        self._owner: str | None = None
+
+    # -- writing ----------------------------------------------------------------------------------
 
     def apply(
         self, change: Change, *, instance_id: str | None, timeout_seconds: float, keep: bool = True
     ) -> Effect:
-        """Write one change; with `keep` False all but the claim of the instance is rolled back."""
-        raise NotImplementedError
+        """Write one change of an instance's object; with `keep` False nothing is kept, nor claimed."""
+        with _within(timeout_seconds):
+
+            def work() -> Effect:
+                if keep and instance_id is not None:
+                    self._claim(instance_id)
+                return self._changing.apply([change], {}, keep=keep)[0]
+
+            return self._with_tables([change.table], work)
 
     def apply_page(
         self, changes: Sequence[Change], *, state: Mapping[str, Any], timeout_seconds: float
     ) -> list[Effect]:
-        """Write changes of one table together with what is to be kept by `keep_state`, or none of it."""
-        raise NotImplementedError
+        """Write changes of one table, and then what `keep_state` would; return the effect of each.
+
+        A kill in between lets a page be written again, which changes nothing.
+        """
+        with _within(timeout_seconds):
+            names = [change.table for change in changes[:1]]
+            return self._with_tables(names, lambda: self._changing.apply(changes, state, keep=True))
+
+    def revive(self, change: Change, *, timeout_seconds: float) -> Effect:
+        """Write a change of an object that Clerk has shown to be alive, without its deletion."""
+        with _within(timeout_seconds):
+            return self._with_tables([change.table], lambda: self._changing.revive(change))
 
     def write(self, change: OwnChange, *, timeout_seconds: float, keep: bool = True) -> Effect:
         """Write one change of a table of the user's own; with `keep` False it is rolled back.
@@ -65,26 +112,46 @@ class Mirror:
         The versions are kept beside it, in `hub_versions`. Raises Retry about the message for a key that fits
         several rows.
         """
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            try:
+                return self._own_tables.write(change, keep=keep)
+            except Pause:
+                # Somebody may have changed the table since it was looked at.
+                self._own_tables.forget()
+                return self._own_tables.write(change, keep=keep)
+
+    # -- its tables -------------------------------------------------------------------------------
+
+    def migrate(self, *, timeout_seconds: float) -> list[str]:
+        """Add what is missing, also where a person does so else; return the statements that ran."""
+        with _within(timeout_seconds):
+            self._readiness.forget()
+            return self._readiness.migrate()
+
+    def pending(self, *, timeout_seconds: float) -> list[str]:
+        """Return the statements that would add what is missing."""
+        with _within(timeout_seconds):
+            return self._readiness.pending()
+
+    def unfit(self, *, timeout_seconds: float) -> Mapping[str, str]:
+        """Return a sentence on each table that is there and cannot hold its values, by its name."""
+        with _within(timeout_seconds):
+            return self._readiness.unfit()
 
     def columns_of(self, table: str, *, timeout_seconds: float) -> Mapping[str, Kind | None] | None:
         """Return the columns of a table of the user's own, None for a type that nothing here is made for.
 
         None where there is no such table.
         """
-        raise NotImplementedError
-
-    def migrate(self, *, timeout_seconds: float) -> list[str]:
-        """Add what is missing, also where a person does so else; return the statements that ran."""
-        raise NotImplementedError
-
-    def pending(self, *, timeout_seconds: float) -> list[str]:
-        """Return the statements that would add what is missing."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            return self._own_tables.columns_of(table)
 
     def claim_instance(self, instance_id: str, *, timeout_seconds: float) -> None:
         """Make the mirror that of an instance. Raises Pause where it is another's, Reject for the samples."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            self._with_tables([], lambda: self._claim(instance_id))
+
+    # -- reading ----------------------------------------------------------------------------------
 
     def rows(
         self, table: str, after: int | None, until: int | None, *, timeout_seconds: float
@@ -93,44 +160,83 @@ class Mirror:
 
         Values are as in a change, the mirror's own among them; without `raw`.
         """
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            return self._with_tables([], lambda: self._reads.created_within(table, after, until))
 
     def find(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, dict[str, Any]]:
         """Return the rows of these ids that there are, as `rows` does."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            rows = self._with_tables([], lambda: self._reads.by_ids(table, "id", ids))
+        return {row["id"]: row for row in rows}
 
     def set_rows(
         self, table: str, owners: Iterable[str], *, timeout_seconds: float
     ) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of a set, such as `user_emails`, by the ids of those that they belong to."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            rows = self._with_tables([], lambda: self._reads.by_ids(table, "user_id", owners))
+        members: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            members.setdefault(row["user_id"], []).append(row)
+        return members
 
     def tombstones(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, int]:
         """Return the times of these objects' deletions, in milliseconds, of those that were deleted."""
-        raise NotImplementedError
-
-    def revive(self, change: Change, *, timeout_seconds: float) -> Effect:
-        """Write a change of an object that Clerk has shown to be alive, without its deletion."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            return self._with_tables([], lambda: self._reads.tombstones(table, ids))
 
     def count(self, table: str, *, timeout_seconds: float) -> int:
         """Return how many rows of a table are not deleted."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            return self._with_tables([], lambda: self._reads.count(table))
 
     def newest(self, table: str, *, timeout_seconds: float) -> int | None:
         """Return when a row of a table was last written, in milliseconds; None where none was."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            return self._with_tables([], lambda: self._reads.newest(table))
 
     def state(self, name: str, *, timeout_seconds: float) -> Any:
         """Return a JSON value that was kept under a name; None where there is none."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            return self._with_tables([], lambda: self._reads.state(name))
 
     def keep_state(self, name: str, value: Any, *, timeout_seconds: float) -> None:
         """Keep a JSON value under a name in the mirror's database; None forgets it."""
-        raise NotImplementedError
+        with _within(timeout_seconds):
+            self._with_tables([], lambda: self._changing.keep_state({name: value}))
 
     def close(self) -> None:
         """Close every connection."""
+        self._engine.close()
+
+    # -- behind them ------------------------------------------------------------------------------
+
+    def _with_tables(self, names: Collection[str], work: Callable[[], T]) -> T:
+        """Run the work once its tables are there; again where somebody took one away since."""
+        self._readiness.check(names)
+        try:
+            return work()
+        except Pause:
+            self._readiness.forget()
+            self._readiness.check(names)
+            return work()
+
+    def _claim(self, instance_id: str) -> None:
+        """Do as `claim_instance`; the one that has claimed it before is not looked up again."""
+        if instance_id == SAMPLES_INSTANCE:
+            raise Reject(
+                "a sample: its instance_id is that of the catalog's samples, which no mirror takes; "
+                "`hub trigger --set instance_id=…` gives it another"
+            )
+        if instance_id == self._owner:
+            return
+        owner = self._changing.claim(instance_id)
+        if owner != instance_id:
+            raise Pause(
+                f"the mirror belongs to Clerk's instance {owner}, and this is of {instance_id}; name another "
+                "schema or database for it, or empty the tables and `_mirror`"
+            )
+        self._owner = owner
 
 
 def open_mirror(options: MirrorOptions) -> Mirror:
@@ -138,4 +244,12 @@ def open_mirror(options: MirrorOptions) -> Mirror:
 
     Raises Pause for a URL that is none, and for a driver that is not installed.
     """
-    return Mirror(options)
+    return Mirror(options, open_engine(options.url, options.connections))
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Let the block take so long, and read pages of rows, which are longer than any answer to a message."""
+    with deadline_after(seconds) as deadline:
+        deadline.received_limit_bytes = _READ_LIMIT_BYTES
+        yield

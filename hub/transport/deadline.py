@@ -76,6 +76,11 @@ def deadline_after(seconds: float, resolver: Resolver = system_resolver) -> Iter
         _deadline.reset(outer)
 
 
+def current_deadline() -> Deadline:
+    """Return the deadline of the block that this thread is in."""
+    return _deadline.get()
+
+
 @contextlib.contextmanager
 def before_the_request() -> Iterator[Deadline]:
     """Yield the deadline; what is sent inside the block is for a proxy alone and no part of the request."""
@@ -92,13 +97,25 @@ def connect(host: str, port: int) -> socket.socket:
     Each address gets its share of the time that remains, so a dead one leaves some for the next.
     """
     deadline = _deadline.get()
-    addresses = _addresses(deadline, host, port)
+    addresses = look_up(host, port)
     for untried, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
             return _connect(address, deadline.remaining_seconds() / untried)
         except OSError as error:
             failure = error
     raise failure
+
+
+def connect_file(path: str) -> socket.socket:
+    """Return a connection to the Unix socket of that name; raises OSError."""
+    connection = _Socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_deadline.get().remaining_seconds())
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def tls_context(*protocols: str) -> ssl.SSLContext:
@@ -126,8 +143,12 @@ def new_tls_context(*protocols: str) -> ssl.SSLContext:
     return context
 
 
-def _addresses(deadline: Deadline, host: str, port: int) -> list[Any]:
-    """Return the addresses of a host. A look-up cannot be interrupted, so at the deadline it is abandoned."""
+def look_up(host: str, port: int) -> list[Any]:
+    """Return the addresses of a host, as getaddrinfo does; raises OSError.
+
+    A look-up cannot be interrupted, so at the deadline it is abandoned.
+    """
+    deadline = _deadline.get()
     with contextlib.suppress(OSError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     results: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()

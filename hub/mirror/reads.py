@@ -1,0 +1,85 @@
+"""Statements that read a mirror's tables, for those who compare them and show them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+
+from hub.mirror.engine.engine import Engine
+from hub.mirror.engine.sql_tables import SqlTables
+
+_IDS_AT_ONCE = 500
+
+
+class Reads:
+    """The reads of one mirror. Values are as in a change; `raw` is left out."""
+
+    def __init__(self, engine: Engine, tables: SqlTables) -> None:
+        self._engine = engine
+        self._tables = tables
+
+    def created_within(self, name: str, after: int | None, until: int | None) -> list[dict[str, Any]]:
+        """Return the rows created in (after, until], by that and id; None is no bound."""
+        table = self._tables.mirrored[name]
+        bounds = [table.c.created_at > after] if after is not None else []
+        bounds += [table.c.created_at <= until] if until is not None else []
+        return self._rows(table, bounds, [table.c.created_at, table.c.id])
+
+    def by_ids(self, name: str, column: str, ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the rows that have one of these ids in a column, by their keys."""
+        table = self._tables.mirrored[name]
+        order = list(table.primary_key.columns)
+        return [
+            row
+            for some in _batches(sorted(set(ids)))
+            for row in self._rows(table, [table.c[column].in_(some)], order)
+        ]
+
+    def tombstones(self, name: str, ids: Iterable[str]) -> dict[str, int]:
+        """Return the times of deletions by the ids of those objects that were deleted."""
+        table = self._tables.tombstones
+        return {
+            row["id"]: row["deleted_at"]
+            for some in _batches(sorted(set(ids)))
+            for row in self._rows(table, [table.c.kind == name, table.c.id.in_(some)], [table.c.id])
+        }
+
+    def count(self, name: str) -> int:
+        """Return how many rows are not deleted."""
+        table = self._tables.mirrored[name]
+        query = select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
+        return self._engine.read(lambda connection: connection.execute(query).scalar_one())
+
+    def newest(self, name: str) -> int | None:
+        """Return when a row was last written."""
+        query = select(func.max(self._tables.mirrored[name].c["_synced_at"]))
+        newest: int | None = self._engine.read(lambda connection: connection.execute(query).scalar_one())
+        return newest
+
+    def state(self, name: str) -> Any:
+        """Return what is kept under a name; None where nothing is."""
+        table = self._tables.states
+        query = select(table.c.value).where(table.c.name == name)
+        return self._engine.read(lambda connection: connection.execute(query).scalar())
+
+    def instance(self) -> str | None:
+        """Return the instance that the mirror belongs to, if it does to any."""
+        query = select(self._tables.instance.c.instance_id)
+        return self._engine.read(lambda connection: connection.execute(query).scalar())
+
+    def _rows(
+        self, table: Table, where: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]]
+    ) -> list[dict[str, Any]]:
+        columns = [column for column in table.columns if column.name != "raw"]
+        query = select(*columns).where(*where).order_by(*order)
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+        return self._engine.read(work)
+
+
+def _batches(ids: Sequence[str]) -> Iterable[Collection[str]]:
+    return (ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE))

@@ -1,0 +1,297 @@
+"""Statements that change a mirror's rows, within one transaction each.
+
+A row's columns and its `deleted_at` are written by statements that never touch the other's. Rows are written
+in the order of their ids, each once, so that of two writers one waits for the other, and never both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, literal_column, or_, select, tuple_, update
+
+from hub.errors import About, Retry
+from hub.mirror.changes import Change, Effect, Version
+from hub.mirror.engine.engine import Engine
+from hub.mirror.engine.sql_tables import VERSION, SqlTables
+
+_NO_VERSION = Version(0, 0, "")
+_LEAST: Mapping[str, str] = dict(zip(VERSION, ("0", "0", "''"), strict=True))
+"""The same as SQL: a row that somebody else made may have none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A row after a change was tried on it: the effect, and the time of its deletion, if it is deleted."""
+
+    effect: Effect
+    deleted_at: int | None
+
+
+class Writes:
+    """The statements of one mirror, each made once. With `blanks` a deleted row keeps its id alone."""
+
+    def __init__(self, engine: Engine, tables: SqlTables, *, blanks: bool) -> None:
+        self._engine = engine
+        self._tables = tables
+        self.blanks = blanks
+        self._upserts: dict[tuple[str, tuple[str, ...]], Any] = {}
+
+    # -- columns and sets -------------------------------------------------------------------------
+
+    def write_versions(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Standing]:
+        """Write the columns of changes where they are newer, and their sets; return each row's standing."""
+        name = changes[0].table
+        table = self._tables.mirrored[name]
+        standings = (
+            self._write_one(connection, table, changes[0])
+            if len(changes) == 1 and self._engine.returns_written
+            else self._write_many(connection, table, changes)
+        )
+        inserted = [row_id for row_id, row in standings.items() if row.effect is Effect.INSERTED]
+        for row_id, deleted_at in self._deleted_before(connection, name, inserted).items():
+            self.delete_row(connection, table, row_id, deleted_at)
+            standings[row_id] = Standing(effect=Effect.INSERTED, deleted_at=deleted_at)
+        alive = [change for change in changes if _has_sets_to_write(standings[change.id])]
+        self._write_sets(connection, alive)
+        return standings
+
+    def _write_one(self, connection: Connection, table: Table, change: Change) -> dict[str, Standing]:
+        """Write one in one round trip, where the statement returns the row that it wrote."""
+        was_inserted: Any = literal_column("xmax = 0").label("was_inserted")
+        statement = self._upsert(table, tuple(change.values)).returning(was_inserted, table.c.deleted_at)
+        row = connection.execute(statement, _row(change)).one_or_none()
+        if row is None:
+            return self._standings(connection, table, [change], {change.id})
+        effect = Effect.INSERTED if row.was_inserted else Effect.UPDATED
+        return {change.id: Standing(effect=effect, deleted_at=row.deleted_at)}
+
+    def _write_many(
+        self, connection: Connection, table: Table, changes: Sequence[Change]
+    ) -> dict[str, Standing]:
+        ids = [change.id for change in changes]
+        present = set(connection.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
+        for names, alike in groupby(changes, key=lambda change: tuple(change.values)):
+            connection.execute(self._upsert(table, names), [_row(change) for change in alike])
+        return self._standings(connection, table, changes, present)
+
+    def _standings(
+        self, connection: Connection, table: Table, changes: Sequence[Change], present: Collection[str]
+    ) -> dict[str, Standing]:
+        """Read who won: their rows are locked, and a count of rows does not tell it on every database."""
+        versions = [table.c[name] for name in VERSION]
+        ids = [change.id for change in changes]
+        query = select(table.c.id, table.c.deleted_at, *versions).where(table.c.id.in_(ids))
+        rows = {row.id: row for row in connection.execute(query)}
+        return {change.id: _standing(table, change, rows.get(change.id), present) for change in changes}
+
+    def _upsert(self, table: Table, names: tuple[str, ...]) -> Any:
+        statement = self._upserts.get((table.name, names))
+        if statement is None:
+            statement = self._upserts[table.name, names] = self.make_upsert(table, names)
+        return statement
+
+    def make_upsert(self, table: Table, names: Sequence[str]) -> Any:
+        """Return the statement that inserts a row, or replaces these columns where its version is newer.
+
+        The version comes last, the least significant column first: MySQL assigns from left to right, and the
+        condition of each column reads those that were assigned before it.
+        """
+        insert = self._engine.insert(table)
+        incoming = self._engine.incoming(insert)
+        replaced = [name for name in names if name not in table.primary_key.columns]
+        # PyMySQL sends many rows in one statement where nothing but those rows has parameters.
+        stored = [func.coalesce(table.c[name], literal_column(least)) for name, least in _LEAST.items()]
+        where = tuple_(*(incoming[name] for name in VERSION)) > tuple_(*stored)
+        if self.blanks:
+            where = where & table.c.deleted_at.is_(None)
+        values = {name: incoming[name] for name in (*replaced, "_synced_at", *reversed(VERSION))}
+        return self._engine.or_replace(insert, values, where)
+
+    def _write_sets(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Make each set what its owner's change says; the owner's row is the lock."""
+        for name in sorted({name for change in changes for name in change.rows}):
+            rows = {
+                (change.id, str(row["id"])): {**row, "user_id": change.id}
+                for change in changes
+                for row in change.rows.get(name, ())
+            }
+            self._write_set(connection, name, [change.id for change in changes if name in change.rows], rows)
+
+    def _write_set(
+        self, connection: Connection, name: str, owners: Sequence[str], rows: Mapping[tuple[str, str], Any]
+    ) -> None:
+        table = self._tables.mirrored[name]
+        key = (table.c.user_id, table.c.id)
+        query = select(*key).where(table.c.user_id.in_(owners))
+        gone = sorted({(row.user_id, row.id) for row in connection.execute(query)} - rows.keys())
+        if gone:
+            by_key = delete(table).where(key[0] == bindparam("owner"), key[1] == bindparam("member"))
+            connection.execute(by_key, [{"owner": owner, "member": member} for owner, member in gone])
+        for names, alike in groupby((rows[key] for key in sorted(rows)), key=tuple):
+            connection.execute(self._set_upsert(table, names), list(alike))
+
+    def _set_upsert(self, table: Table, names: tuple[str, ...]) -> Any:
+        statement = self._upserts.get((table.name, names))
+        if statement is None:
+            insert = self._engine.insert(table)
+            incoming = self._engine.incoming(insert)
+            values = {name: incoming[name] for name in names if name not in table.primary_key.columns}
+            statement = self._engine.or_replace(insert, values)
+            self._upserts[table.name, names] = statement
+        return statement
+
+    # -- deletions --------------------------------------------------------------------------------
+
+    def delete(self, connection: Connection, change: Change) -> None:
+        """Keep a deletion, also of an object that is not mirrored, and write it to the row, if it is."""
+        assert change.deleted_at is not None
+        tombstones = self._tables.tombstones
+        connection.execute(
+            self._or_earlier(tombstones, {}),
+            {"kind": change.table, "id": change.id, "deleted_at": change.deleted_at},
+        )
+        if change.table in self._tables.mirrored:
+            self.delete_row(connection, self._tables.mirrored[change.table], change.id, change.deleted_at)
+            self._delete_sets(connection, change)
+
+    def delete_row(self, connection: Connection, table: Table, row_id: str, deleted_at: int) -> None:
+        """Write the time of a deletion to a row, which is made where there is none; the earliest stays."""
+        values = {"id": row_id, "deleted_at": deleted_at, **_version(_NO_VERSION), "_synced_at": _now()}
+        connection.execute(self._or_earlier(table, self._blanked(table)), values)
+
+    def _or_earlier(self, table: Table, blanked: Mapping[str, Any]) -> Any:
+        insert = self._engine.insert(table)
+        stored, incoming = table.c.deleted_at, self._engine.incoming(insert).deleted_at
+        earliest = self._engine.least(func.coalesce(stored, incoming, type_=stored.type), incoming)
+        return self._engine.or_replace(insert, {**blanked, "deleted_at": earliest})
+
+    def _blanked(self, table: Table) -> dict[str, Any]:
+        """Return what a deleted row has in place of its columns; empty where it keeps them."""
+        if not self.blanks:
+            return {}
+        kept = {*table.primary_key.columns.keys(), "deleted_at", "_synced_at"}
+        cleared = {column.name: None for column in table.columns if column.name not in kept}
+        return {**cleared, **_version(_NO_VERSION)}
+
+    def _delete_sets(self, connection: Connection, change: Change) -> None:
+        for name in self._tables.sets_of(change.table):
+            table = self._tables.mirrored[name]
+            connection.execute(delete(table).where(table.c.user_id == change.id))
+
+    def _deleted_before(self, connection: Connection, name: str, ids: Sequence[str]) -> dict[str, int]:
+        return self.tombstones(connection, {name: ids}).get(name, {}) if ids else {}
+
+    def tombstones(
+        self, connection: Connection, ids: Mapping[str, Collection[str]]
+    ) -> dict[str, dict[str, int]]:
+        """Return the times of deletions by table and id, of those objects that were deleted."""
+        table = self._tables.tombstones
+        wanted = [
+            (table.c.kind == kind) & table.c.id.in_(sorted(members))
+            for kind, members in ids.items()
+            if members
+        ]
+        deleted: dict[str, dict[str, int]] = {}
+        if wanted:
+            for row in connection.execute(select(table).where(or_(*wanted))):
+                deleted.setdefault(row.kind, {})[row.id] = row.deleted_at
+        return deleted
+
+    def mark_earlier(self, connection: Connection, name: str, deletions: Mapping[str, int]) -> None:
+        """Write the times at which rows were deleted with their parents; the earliest stays."""
+        table = self._tables.mirrored[name]
+        for row_id in sorted(deletions):
+            at = deletions[row_id]
+            is_later = or_(table.c.deleted_at.is_(None), table.c.deleted_at > at)
+            connection.execute(
+                update(table)
+                .where(table.c.id == row_id, is_later)
+                .values({"deleted_at": at, "_synced_at": _now(), **self._blanked(table)})
+            )
+
+    def mark_children(
+        self, connection: Connection, name: str, column: str, parent_id: str, deleted_at: int, limit: int
+    ) -> bool:
+        """Mark so many rows that name a deleted parent at most; True where there may be more."""
+        table = self._tables.mirrored[name]
+        is_later = or_(table.c.deleted_at.is_(None), table.c.deleted_at > deleted_at)
+        query = select(table.c.id).where(table.c[column] == parent_id, is_later).order_by(table.c.id)
+        ids = connection.execute(query.limit(limit).with_for_update()).scalars().all()
+        if ids:
+            marked = {"deleted_at": deleted_at, "_synced_at": _now(), **self._blanked(table)}
+            connection.execute(update(table).where(table.c.id.in_(ids)).values(marked))
+        return len(ids) == limit
+
+    def revive(self, connection: Connection, name: str, row_id: str) -> None:
+        """Forget the deletion of an object."""
+        tombstones, table = self._tables.tombstones, self._tables.mirrored[name]
+        connection.execute(delete(tombstones).where(tombstones.c.kind == name, tombstones.c.id == row_id))
+        connection.execute(update(table).where(table.c.id == row_id).values(deleted_at=None))
+
+    # -- the mirror's own -------------------------------------------------------------------------
+
+    def keep_state(self, connection: Connection, name: str, value: Any) -> None:
+        """Keep a JSON value under a name; None forgets it."""
+        table = self._tables.states
+        if value is None:
+            connection.execute(delete(table).where(table.c.name == name))
+            return
+        insert = self._engine.insert(table)
+        statement = self._engine.or_replace(insert, {"value": self._engine.incoming(insert).value})
+        connection.execute(statement, {"name": name, "value": value})
+
+    def claim(self, connection: Connection, instance_id: str) -> str:
+        """Return the instance that the mirror belongs to, which is this one where it had none."""
+        table = self._tables.instance
+        insert = self._engine.insert(table)
+        keeps = self._engine.or_replace(insert, {"instance_id": table.c.instance_id})
+        connection.execute(keeps, {"only": 1, "instance_id": instance_id})
+        owner: str = connection.execute(select(table.c.instance_id)).scalar_one()
+        return owner
+
+
+def merged(changes: Iterable[Change]) -> list[Change]:
+    """Return changes in the order of their ids: of an object the newest columns, the earliest deletion."""
+    joined: dict[str, Change] = {}
+    for change in changes:
+        joined[change.id] = _joined(joined.get(change.id, change), change)
+    return [joined[row_id] for row_id in sorted(joined)]
+
+
+def _joined(one: Change, other: Change) -> Change:
+    newest = max(one, other, key=_version_of)
+    deletions = [change.deleted_at for change in (one, other) if change.deleted_at is not None]
+    return replace(newest, deleted_at=min(deletions, default=None))
+
+
+def _version_of(change: Change) -> Version:
+    return change.version or _NO_VERSION
+
+
+def _has_sets_to_write(standing: Standing) -> bool:
+    return standing.effect is not Effect.KEPT and standing.deleted_at is None
+
+
+def _standing(table: Table, change: Change, row: Any, present: Collection[str]) -> Standing:
+    if row is None:
+        raise Retry(f"a unique index of {table.fullname} takes the row for another", about=About.MESSAGE)
+    is_mine = tuple(row[2:]) == tuple(_version(_version_of(change)).values())
+    mine = Effect.UPDATED if change.id in present else Effect.INSERTED
+    return Standing(effect=mine if is_mine else Effect.KEPT, deleted_at=row.deleted_at)
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {**change.values, "id": change.id, **_version(_version_of(change)), "_synced_at": _now()}
+
+
+def _version(version: Version) -> dict[str, Any]:
+    return dict(zip(VERSION, (version.updated_at, version.seen_at, version.event_id), strict=True))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
