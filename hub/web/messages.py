@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, abort, make_response, url_for
 from markupsafe import Markup
@@ -31,6 +31,9 @@ MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src d
 ONE_AT_A_TIME = threading.Lock()
 """Checking and rendering take processor time, which requests of senders need more."""
 
+_READ_FIRST = ("from", "to", "cc", "reply-to", "subject", "content-type")
+"""Headers that stand with the message itself."""
+
 _FRAME = Markup('<iframe class="msg-frame" sandbox title="The mail" src="{}"></iframe>')
 
 styles = Blueprint("styles", "hub.preview", static_folder="static", static_url_path="/static/preview")
@@ -53,6 +56,15 @@ class ShownMessage:
     failure: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One way to look at a message, drawn; `key` is its name for the page."""
+
+    key: str
+    label: str
+    drawing: Markup
+
+
 @blueprint.get("/deliveries/<delivery_id>/mail")
 def mail(delivery_id: str) -> Response:
     """Answer the HTML of a mail, for a frame."""
@@ -69,9 +81,27 @@ def mail(delivery_id: str) -> Response:
     return response
 
 
-def drawn(record: DeliveryRecord, parts: tuple[Part, ...]) -> Markup:
-    """Return a delivery's message as a piece of its page."""
-    return draw(parts, lambda _: _FRAME.format(url_for("messages.mail", delivery_id=record.id)))
+def views_of(record: DeliveryRecord, parts: tuple[Part, ...]) -> list[View]:
+    """Return the ways to look at a delivery's message, first as its reader sees it; none without parts.
+
+    A mail's text and all headers have views of their own.
+    """
+    headers = [part for part in parts if part.kind is PartKind.HEADERS]
+    body = [part for part in parts if part.kind is not PartKind.HEADERS]
+    html = [part for part in body if part.kind is PartKind.HTML]
+    text = [part for part in body if part.kind is PartKind.TEXT] if html else []
+    read = [*map(_for_readers, headers), *(html or body)]
+    groups = (("message", "Message", read), ("text", "Text", text), ("headers", "Headers", headers))
+
+    def frame(_: Part) -> Markup:
+        return _FRAME.format(url_for("messages.mail", delivery_id=record.id))
+
+    return [View(key=key, label=label, drawing=draw(group, frame)) for key, label, group in groups if group]
+
+
+def _for_readers(headers: Part) -> Part:
+    """Return the line of a request, or whom a mail is from and for, without the other headers."""
+    return replace(headers, pairs=tuple(pair for pair in headers.pairs if pair[0].lower() in _READ_FIRST))
 
 
 def event_to_render(record: DeliveryRecord, snapshot: Transaction) -> EventRecord | None:

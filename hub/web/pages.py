@@ -26,7 +26,7 @@ from hub.web.destination_page import routes_to, settings_of, strip_of, strips_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.markup import render_page
-from hub.web.messages import drawn, event_to_render, shown_message
+from hub.web.messages import event_to_render, shown_message, views_of
 from hub.web.overview import overview
 from hub.web.paging import page_of
 from hub.web.parameters import known_id
@@ -179,7 +179,7 @@ def delivery(delivery_id: str) -> Response:
         words=delivery_words(record, whole, facts, rules.redaction),
         message=message,
         command=curl(message.parts) if _is_http(record, rules) else None,
-        drawn=drawn(record, message.parts),
+        views=views_of(record, message.parts),
         kept=pretty(whole["message"]) if whole["message"] else None,
         attempts_open=ATTEMPTS_OPEN,
         history=history,

@@ -46,7 +46,7 @@ def test_every_message_of_an_event_is_shown_without_any_secret_or_database(run, 
     assert "  ✓ new-user\n" in text
     assert "  not for this event: waitlist, " in text
     assert "new-user → team (slack)\n  not configured, so it would wait: SLACK_WEBHOOK_URL is not" in text
-    assert "  in notifications\n    :sparkles: Mara Lindqvist signed up\n" in text
+    assert "  in notifications\n    ✨ Mara Lindqvist signed up\n" in text
     assert "  POST ${CRM_WEBHOOK_URL}\n    Content-Type: application/json\n" in text
     assert "  To: mara.lindqvist@example.com\n  Subject: Welcome, Mara!\n" in text
     assert "  text/plain\n    Welcome, Mara!\n" in text

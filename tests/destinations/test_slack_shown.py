@@ -40,7 +40,12 @@ def shown(message: dict[str, Any]) -> list[Part]:
         ("<mailto:a@b.test|a@b.test>", [Span(text="a@b.test", url="mailto:a@b.test")]),
         ("<!here> <@U1> <#C1|sales>", "@here| |@U1| |#sales"),
         ("<!date^1777896000^{date_short}, {time}|4 May>", [Span(text="4 May")]),
-        (":tada: done", [Span(text=":tada: done")]),
+        (":tada: *:wave::skin-tone-2: hi*", [Span(text="🎉 "), Span(text="👋🏻 hi", bold=True)]),
+        (":white_check_mark: :rocket: :flag-de: :de:", [Span(text="✅ 🚀 🇩🇪 🇩🇪")]),
+        (
+            "`:tada:` :our-own: :space: 10:30:45",
+            [Span(text=":tada:", code=True), Span(text=" :our-own: :space: 10:30:45")],
+        ),
         ("", []),
     ],
 )
@@ -77,7 +82,12 @@ def test_the_built_in_message_is_a_heading_fields_and_small_print_in_its_tone() 
     link = Span(text="Open in the hub", url="https://hub.test/e/1")
 
     assert shown(message) == [
-        Part(text="Payment of 49.00 USD failed", role=Role.HEADING),
+        Part(
+            kind=PartKind.RICH,
+            text="Payment of 49.00 USD failed",
+            spans=(Span(text="Payment of 49.00 USD failed"),),
+            role=Role.HEADING,
+        ),
         Part(
             kind=PartKind.FIELDS,
             pairs=(("Card", "Visa ending 4242"), ("Plan", "Team & more")),
@@ -85,7 +95,7 @@ def test_the_built_in_message_is_a_heading_fields_and_small_print_in_its_tone() 
         ),
         Part(
             kind=PartKind.RICH,
-            spans=(Span(text="Recurring · "), link, Span(text=" "), Span(text=":warning: template failed")),
+            spans=(Span(text="Recurring · "), link, Span(text=" "), Span(text="⚠️ template failed")),
             role=Role.NOTE,
             tone=Tone.BAD,
         ),
@@ -130,7 +140,7 @@ def test_blocks_of_ones_own_are_read_too() -> None:
         "her face",
         "Open <https://x.test>",
         "A chart",
-        "Hi https://x.test:tada:@U1\n• one",
+        "Hi https://x.test🎉@U1\n• one",
         "# as it is",
         "hi",
     ]
@@ -148,6 +158,6 @@ def test_the_name_it_is_posted_under_and_its_thread_stand_beside_it() -> None:
 
     assert [(part.label, part.words, part.role) for part in shown(message)] == [
         ("", "hi", Role.BODY),
-        ("posted as", ":x: Clerk", Role.NOTE),
+        ("posted as", "❌ Clerk", Role.NOTE),
         ("thread", f"{'i' * 119}… (update)", Role.NOTE),
     ]

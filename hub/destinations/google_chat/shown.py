@@ -17,10 +17,13 @@ _SOFT = f'<font color="{COLOURS[Tone.PLAIN]}">'
 
 
 def parts(message: Message) -> Iterator[Part]:
-    """Yield the text, each card, the words of a notification and the thread."""
-    yield Part(kind=PartKind.RICH, spans=tuple(spans(str(message.get("text") or ""))))
-    yield from card_parts(message.get("cards"))
-    beside = {"in notifications": message.get("fallback_text"), "thread": message.get(THREAD)}
+    """Yield the text, each card, the words of a notification where they are others, and the thread."""
+    text = Part(kind=PartKind.RICH, spans=tuple(spans(str(message.get("text") or ""))))
+    read = [text, *card_parts(message.get("cards"))]
+    yield from read
+    fallback = str(message.get("fallback_text") or "")
+    is_read = fallback in {part.words for part in read}
+    beside = {"in notifications": "" if is_read else fallback, "thread": message.get(THREAD)}
     for label, text in beside.items():
         yield Part(label=label, text=str(text or ""), role=Role.NOTE)
 

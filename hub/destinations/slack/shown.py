@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hub.destinations.slack.emoji import with_emoji
 from hub.destinations.slack.mrkdwn import unescape
 from hub.destinations.slack.posting import modes_of
 from hub.destinations.slack.spans import span_of, spans_of
@@ -35,7 +36,7 @@ def parts(message: Message) -> Iterator[Part]:
     if [part.words for part in first] != [text.words]:
         yield replace(text, label="in notifications", role=Role.NOTE) if is_beside else text
     sender = " ".join(str(message[key]) for key in ("icon", "username") if message.get(key))
-    yield Part(label="posted as", text=sender, role=Role.NOTE)
+    yield replace(_plain_part(sender, Role.NOTE), label="posted as")
     if message.get(THREAD):
         words = f"{one_line(str(message[THREAD]), KEY_LIMIT)} ({', '.join(modes_of(message))})"
         yield Part(label="thread", text=words, role=Role.NOTE)
@@ -46,7 +47,7 @@ def _block(block: Any) -> Iterator[Part]:
         return
     match block.get("type"):
         case "header":
-            yield Part(text=_plain(block.get("text")), role=Role.HEADING)
+            yield _plain_part(block.get("text"), Role.HEADING)
         case "section":
             yield from _section(block)
         case "context":
@@ -56,7 +57,7 @@ def _block(block: Any) -> Iterator[Part]:
         case "image" | "video":
             yield _rich(_element(block))
         case "markdown":
-            yield Part(text=_plain(block))
+            yield _plain_part(block)
         case _:
             yield _rich(_joined("\n", map(_element, _list(block.get("elements")))))
 
@@ -76,7 +77,7 @@ def _section(block: Mapping[str, Any]) -> Iterator[Part]:
 
 def _text(text: Any) -> Part:
     is_mrkdwn = isinstance(text, Mapping) and text.get("type") == "mrkdwn"
-    return _mrkdwn(str(text.get("text") or "")) if is_mrkdwn else Part(text=_plain(text))
+    return _mrkdwn(str(text.get("text") or "")) if is_mrkdwn else _plain_part(text)
 
 
 def _mrkdwn(text: str) -> Part:
@@ -92,7 +93,7 @@ def _element(element: Any) -> tuple[Span, ...]:
     words = _plain(element.get("text") or element.get("title") or element.get("placeholder"))
     words = words or str(element.get("alt_text") or "") or _plain(element)
     url = element.get("url")
-    return (Span(text=words, url=url if isinstance(url, str) else ""),) if words else ()
+    return (Span(text=with_emoji(words), url=url if isinstance(url, str) else ""),) if words else ()
 
 
 def _rich_text(block: Mapping[str, Any]) -> tuple[Span, ...]:
@@ -116,6 +117,11 @@ def _joined(separator: str, groups: Iterable[tuple[Span, ...]]) -> tuple[Span, .
 
 def _rich(spans: tuple[Span, ...], role: Role = Role.BODY) -> Part:
     return Part(kind=PartKind.RICH, spans=spans, role=role)
+
+
+def _plain_part(item: Any, role: Role = Role.BODY) -> Part:
+    text = _plain(item)
+    return Part(kind=PartKind.RICH, spans=(Span(text=with_emoji(text)),), text=text, role=role)
 
 
 def _plain(item: Any) -> str:

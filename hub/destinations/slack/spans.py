@@ -1,8 +1,8 @@
 """Slack's mrkdwn and rich text -> spans, as its readers see them.
 
 From https://docs.slack.dev/messaging/formatting-message-text: bold, italic and struck text within its signs,
-which stand at the borders of words, code in backticks, and everything else in angle brackets. The names of
-emoji stay as they are written.
+which stand at the borders of words, code in backticks, names of emoji between colons, and everything else in
+angle brackets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from hub.destinations.slack.emoji import with_emoji
 from hub.destinations.slack.mrkdwn import unescape
 from hub.model.parts import Span
 
@@ -44,7 +45,7 @@ def span_of(item: Mapping[str, Any]) -> Span:
     text, url = item.get("text"), item.get("url")
     match item.get("type"):
         case "emoji":
-            text = f":{item.get('name')}:"
+            text = with_emoji(f":{item.get('name')}:")
         case "broadcast":
             text = f"@{item.get('range')}"
         case "user" | "usergroup":
@@ -62,7 +63,7 @@ def _spans(text: str, style: Span) -> Iterator[Span]:
     signs = "".join(sign for sign, name in _STYLES.items() if not getattr(style, name))
     index = 0
     for token in _token(signs).finditer(text):
-        yield replace(style, text=unescape(text[index : token.start()]))
+        yield replace(style, text=with_emoji(unescape(text[index : token.start()])))
         index = token.end()
         if token["sign"]:
             inner: dict[str, Any] = {_STYLES[token["sign"]]: True}
@@ -71,13 +72,13 @@ def _spans(text: str, style: Span) -> Iterator[Span]:
             yield _reference(token["inside"], style)
         else:
             yield replace(style, text=unescape(token["block"] or token["code"]), code=True)
-    yield replace(style, text=unescape(text[index:]))
+    yield replace(style, text=with_emoji(unescape(text[index:])))
 
 
 def _reference(inside: str, style: Span) -> Span:
     """Return what stands in angle brackets: a link, a date, or a mention."""
     target, _, label = inside.partition("|")
-    label = unescape(label)
+    label = with_emoji(unescape(label))
     match target[0]:
         case "!":
             return replace(style, text=label or f"@{target[1:].partition('^')[0]}")
