@@ -18,6 +18,7 @@ from hub import catalog
 from hub.config.files import read_files
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules, load_rules, match
+from hub.maintenance.heartbeat import beat
 from hub.model.event import Event, new_id
 from hub.preview.renderings import render_all
 from hub.rules.load import check_files, usable_config
@@ -25,7 +26,7 @@ from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.open import open_store
 from hub.store.store import Store
-from hub.store.tables import attempts, deliveries, destinations, sources, workers
+from hub.store.tables import attempts, deliveries, destinations, sources
 from hub.web import create_app
 
 CONFIG = Path(__file__).parent / "config"
@@ -95,6 +96,9 @@ def served_day(folder: Path, *, refused: str = "", is_empty: bool = False) -> It
     store = open_store(f"sqlite:///{folder / 'hub.db'}")
     store.migrate()
     owed = [] if is_empty else _live_a_day(store, serving.rules, now)
+    is_over = threading.Event()
+    worker = threading.Thread(target=_beat, args=(store, is_over))
+    worker.start()
     server = make_server("127.0.0.1", 0, create_app(store, lambda: serving, settings), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -106,9 +110,18 @@ def served_day(folder: Path, *, refused: str = "", is_empty: bool = False) -> It
             owed={one.destination: one.id for one in owed},
         )
     finally:
+        is_over.set()
         server.shutdown()
-        thread.join()
+        for one in (thread, worker):
+            one.join()
         store.close()
+
+
+def _beat(store: Store, is_over: threading.Event) -> None:
+    """Give a worker's signs of life, and nothing else of one."""
+    while not is_over.is_set():
+        beat(store, "pictures", datetime.now(UTC))
+        is_over.wait(10)
 
 
 def _event_to_look_at(store: Store) -> str:
@@ -153,11 +166,8 @@ def _event(type_: str, person: str, at: datetime) -> Event:
     address = f"{first.lower()}@example.com"
     changes: dict[str, Any] = {}
     if type_ == "user.created":
-        changes = {
-            "data.first_name": first,
-            "data.last_name": last,
-            "data.email_addresses[0].email_address": address,
-        }
+        changes = {"data.first_name": first, "data.last_name": last}
+        changes |= {f"data.email_addresses[{place}].email_address": address for place in _primary(type_)}
     elif type_.startswith(("waitlist", "organizationInvitation")):
         changes = {"data.email_address": address}
     return Event(
@@ -168,6 +178,13 @@ def _event(type_: str, person: str, at: datetime) -> Event:
         payload=catalog.sample_payload(type_, changes, timestamp_ms=int(at.timestamp() * 1000)),
         received_at=at,
     )
+
+
+def _primary(type_: str) -> list[int]:
+    """Return the places of a sample's primary address among all."""
+    data = catalog.sample(type_)["data"]
+    addresses = data["email_addresses"]
+    return [place for place, one in enumerate(addresses) if one["id"] == data["primary_email_address_id"]]
 
 
 def _owed(event: Event, rules: Rules, store: Store) -> list[Owed]:
@@ -246,8 +263,7 @@ def _attempt(owed: Owed, number: int, tried: Tried) -> dict[str, Any]:
 
 
 def _set_states(connection: Any, now: datetime) -> None:
-    """Keep the states that the destinations are in, and that a worker and a sender are there."""
-    connection.execute(insert(workers).values(id="pictures", seen_at=now + timedelta(hours=1)))
+    """Keep the states that the destinations are in, and that a sender is there."""
     connection.execute(insert(sources).values(name="clerk", accepted_at=now - timedelta(seconds=18)))
     usual: dict[str, Any] = {
         "configured": True,

@@ -88,8 +88,8 @@ def views_of(record: DeliveryRecord, parts: tuple[Part, ...]) -> list[View]:
     """
     headers = [part for part in parts if part.kind is PartKind.HEADERS]
     body = [part for part in parts if part.kind is not PartKind.HEADERS]
-    html = [part for part in body if part.kind is PartKind.HTML]
-    text = [part for part in body if part.kind is PartKind.TEXT] if html else []
+    html = [replace(part, label="") for part in body if part.kind is PartKind.HTML]
+    text = [replace(part, label="") for part in body if part.kind is PartKind.TEXT] if html else []
     read = [*map(_for_readers, headers), *(html or body)]
     groups = (("message", "Message", read), ("text", "Text", text), ("headers", "Headers", headers))
 
