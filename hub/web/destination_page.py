@@ -7,7 +7,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, get_args
 
+from pydantic import SecretStr
+
+from hub.catalog import MASK
+from hub.destinations.base import find_destination
 from hub.humanize import counted, span
 from hub.model.config import Config
 from hub.model.destination import DestinationConfig, OnUnknown
@@ -17,7 +22,7 @@ from hub.web.serializers import describe
 PITCH, HEIGHT, LOWEST = 4, 20.0, 2.0
 """A bar is 3 pixels wide with a gap of one, and as high as this at most and at least."""
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,26 +93,54 @@ def day_in_words(day: Day) -> str:
 
 
 def settings_of(config: DestinationConfig | None) -> list[tuple[str, str]]:
-    """Return how a destination is set up: of its own block the variables alone. Empty where it is gone."""
-    return [] if config is None else list(_settings(config))
+    """Return the settings of a destination and the keys of its own block, masked. Empty where it is gone."""
+    return [] if config is None else [*_settings(config), *_own_settings(config)]
 
 
 def _settings(config: DestinationConfig) -> Iterator[tuple[str, str]]:
     yield "Type", config.type
     if sends_to := describe(config):
         yield "Sends to", sends_to
-    variables = dict.fromkeys(_VARIABLE.findall(json.dumps(dict(config.written), default=str)))
-    if variables:
-        yield "Set by", ", ".join(variables)
     yield "At once", str(config.concurrency)
     if config.rate_limit is not None:
         yield "At most", str(config.rate_limit)
     yield "Time to answer", span(config.timeout_seconds)
-    yield "Tries", f"{len(config.retry_seconds) + 1}, for {span(config.give_up_after_seconds)} at most"
+    pauses = ", ".join(span(seconds) for seconds in config.retry_seconds)
+    yield "Tries again after", pauses or "no failure"
+    yield "Gives up after", span(config.give_up_after_seconds)
     if config.max_age_seconds is not None:
         yield "Not older than", span(config.max_age_seconds)
     held = config.on_unknown is OnUnknown.HOLD
     yield "Without an answer", "somebody has to say" if held else "it is sent again"
+    if config.timezone != "UTC":
+        yield "Times in", config.timezone
+
+
+def _own_settings(config: DestinationConfig) -> Iterator[tuple[str, str]]:
+    """Yield the keys of its own block: of what may be secret the variables alone."""
+    kind = find_destination(config.type)
+    fields = kind.Options.model_fields if kind is not None else {}
+    for key, value in config.written.items():
+        field = fields.get(key)
+        yield key, _as_shown(value, is_open=field is not None and not _is_secret(field.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+
+
+def _as_shown(value: Any, *, is_open: bool) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(map(str, value))
+    if isinstance(value, list):
+        return ", ".join(_as_shown(item, is_open=is_open) for item in value)
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if text.startswith("-----BEGIN"):
+        return "written as text"
+    if is_open:
+        return _VARIABLE.sub(r"${\1}", text)
+    variables = dict.fromkeys(_VARIABLE.findall(text))
+    return ", ".join(f"${{{name}}}" for name in variables) or MASK
 
 
 def routes_to(name: str, config: Config) -> list[str]:

@@ -207,6 +207,7 @@ def destination(name: str) -> Response:
         since = snapshot.now - DAY
         failures = snapshot.attempts.failures(name, since)
         day = snapshot.attempts.last_day(name).get(name, Day())
+        median = snapshot.attempts.median_seconds(name, since)
         history = snapshot.audit.entries(subjects=[name], limit=HISTORY)
     return page(
         "destination.html",
@@ -215,6 +216,7 @@ def destination(name: str) -> Response:
         findings=[finding for finding in health.all_findings() if finding.subject == name],
         failures=failures,
         strip=strip_of(day),
+        median=median,
         settings=settings_of(rules.config.destinations.get(name)),
         routes=routes_to(name, rules.config),
         history=history,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import given
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.delivery import retry
 from hub.model.delivery import Outcome, Receipt
@@ -25,6 +25,22 @@ def causes(store: Store, name: str = "crm", ago: timedelta = DAY) -> list[tuple[
     with store.read() as snapshot:
         failures = snapshot.attempts.failures(name, snapshot.now - ago)
     return [(one.outcome, one.detail, one.attempts, one.messages) for one in failures]
+
+
+def test_the_median_is_that_of_a_destinations_attempts_of_late(store: Store) -> None:
+    for _ in range(3):
+        owe(store)
+        given.fail(store, "crm", "answered 500 Internal Server Error")
+    with store.transaction() as transaction:
+        for number, (seconds, ago) in enumerate([(0.1, 0), (9.0, 1), (5.0, 48)]):
+            ids = select(deliveries.c.id).order_by(deliveries.c.id).offset(number).limit(1).scalar_subquery()
+            at = transaction.now - timedelta(hours=ago)
+            change = update(attempts).where(attempts.c.delivery_id == ids).values(seconds=seconds, at=at)
+            transaction.session.connection.execute(change)
+    with store.read() as snapshot:
+        times = [snapshot.attempts.median_seconds(name, snapshot.now - DAY) for name in ("crm", "mail")]
+
+    assert times == [4.55, None]
 
 
 def test_causes_are_counted_the_latest_first(store: Store) -> None:

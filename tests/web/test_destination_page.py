@@ -68,7 +68,12 @@ def test_settings_hold_no_secret_and_name_the_variables() -> None:
     config = destination(
         "crm",
         HttpOptions(url=CRM_URL),
-        written={"url": "https://x.example/SECRET/${CRM_PATH:-y}", "headers": {"X-Key": "${CRM_KEY}"}},
+        written={
+            "url": "https://x.example/SECRET/${CRM_PATH:-y}",
+            "method": "PUT",
+            "headers": {"X-Key": "${CRM_KEY}", "X-Plain": "secret"},
+            "sign_with": ["${CRM_KEY}", "whsec_written_out"],
+        },
         rate_limit=RateLimit(count=50, seconds=1),
         on_unknown=OnUnknown.HOLD,
     )
@@ -77,12 +82,16 @@ def test_settings_hold_no_secret_and_name_the_variables() -> None:
     assert settings == {
         "Type": "http",
         "Sends to": "crm.example.com:8443",
-        "Set by": "CRM_PATH, CRM_KEY",
         "At once": "4",
         "At most": "50/s",
         "Time to answer": "10 s",
-        "Tries": "3, for 3 d at most",
+        "Tries again after": "5 s, 5 min",
+        "Gives up after": "3 d",
         "Without an answer": "somebody has to say",
+        "url": "${CRM_PATH}",
+        "method": "PUT",
+        "headers": "X-Key, X-Plain",
+        "sign_with": "${CRM_KEY}, ••••••",
     }
     assert settings_of(None) == []
 
@@ -109,7 +118,7 @@ def test_a_page_leads_to_what_failed_and_to_what_waits(
     claim = given.fail(world.store, "crm", "answered 503 Service Unavailable <b>", status=503)
     page = read("crm")
 
-    assert "Last 24 h: 0 sent, 1 failed attempt" in page
+    assert "24 h: 0 sent, 1 failed attempt · median 100 ms" in page
     assert "503 Service Unavailable &lt;b&gt;" in page
     assert f'href="/deliveries/{claim.id}">Show one</a>' in page
     assert 'href="/deliveries?state=pending&amp;destination=crm">1</a>' in page

@@ -24,8 +24,8 @@ def parts(message: Message) -> Iterator[Part]:
     fallback = str(message.get("fallback_text") or "")
     is_read = fallback in {part.words for part in read}
     beside = {"in notifications": "" if is_read else fallback, "thread": message.get(THREAD)}
-    for label, text in beside.items():
-        yield Part(label=label, text=str(text or ""), role=Role.NOTE)
+    for label, note in beside.items():
+        yield Part(label=label, text=str(note or ""), role=Role.NOTE)
 
 
 def card_parts(cards: Any) -> Iterator[Part]:

@@ -47,4 +47,4 @@ def _emoji(name: str) -> str:
 @cache
 def _listed() -> Mapping[str, str]:
     lines = Path(__file__).with_name("emoji.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split(" ", 1) for line in lines)  # type: ignore[misc]  # two parts each
+    return {name: emoji for name, _, emoji in (line.partition(" ") for line in lines)}

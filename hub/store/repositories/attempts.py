@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
 from sqlalchemy import (
@@ -99,6 +100,21 @@ class Attempts(Repository):
             )
             for row in rows
         ]
+
+    def median_seconds(self, destination: str, since: datetime) -> float | None:
+        """Return the median time of a destination's newest attempts since a moment; None without any."""
+        statement = (
+            select(attempts.c.seconds)
+            .where(
+                attempts.c.destination == destination,
+                attempts.c.at >= since,
+                attempts.c.seconds.is_not(None),
+            )
+            .order_by(attempts.c.at.desc())
+            .limit(MOST)
+        )
+        times = self._session.connection.execute(statement).scalars().all()
+        return median(times) if times else None
 
     def last_day(self, destination: str | None = None) -> dict[str, Day]:
         """Return the last 24 hours of one destination or of all, those left out that had nothing.
