@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -31,6 +32,7 @@ settings.register_profile("hub", deadline=None, derandomize=True, database=None,
 settings.load_profile("hub")
 
 DIALECTS = ("sqlite", "postgres")
+MIRROR_DIALECTS = (*DIALECTS, "mariadb")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,6 +81,37 @@ def new_postgres_database(postgres_url: str) -> Callable[..., str]:
         return _on_database(postgres_url, name)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Any]:
+    """A MariaDB of its own for this run; without one here the test is skipped, and counted so."""
+    from servers.mariadb import MariaDb, missing
+
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with MariaDb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_mariadb_database(mariadb_server: Any) -> Callable[[], str]:
+    """Makes an empty database and returns its URL."""
+    make: Callable[[], str] = mariadb_server.new_database
+    return make
+
+
+@pytest.fixture(params=MIRROR_DIALECTS)
+def mirror_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database for a mirror, of each kind; on SQLite the file is not there yet."""
+    match request.param:
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'app.db'}"
+        case "postgres":
+            return str(request.getfixturevalue("new_postgres_database")(None))
+        case _:
+            return str(request.getfixturevalue("new_mariadb_database")())
 
 
 @pytest.fixture(scope="session")

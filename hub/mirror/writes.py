@@ -96,21 +96,24 @@ class Writes:
         return statement
 
     def make_upsert(self, table: Table, names: Sequence[str]) -> Any:
-        """Return the statement that inserts a row, or replaces these columns where its version is newer.
-
-        The version comes last, the least significant column first: MySQL assigns from left to right, and the
-        condition of each column reads those that were assigned before it.
-        """
+        """Return the statement that inserts a row, or replaces these columns where its version is newer."""
         insert = self._engine.insert(table)
         incoming = self._engine.incoming(insert)
-        replaced = [name for name in names if name not in table.primary_key.columns]
         # PyMySQL sends many rows in one statement where nothing but those rows has parameters.
         stored = [func.coalesce(table.c[name], literal_column(least)) for name, least in _LEAST.items()]
         where = tuple_(*(incoming[name] for name in VERSION)) > tuple_(*stored)
         if self.blanks:
             where = where & table.c.deleted_at.is_(None)
-        values = {name: incoming[name] for name in (*replaced, "_synced_at", *reversed(VERSION))}
-        return self._engine.or_replace(insert, values, where)
+        replaced = self.in_order([name for name in names if name not in table.primary_key.columns])
+        return self._engine.or_replace(insert, {name: incoming[name] for name in replaced}, where)
+
+    def in_order(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that an upsert replaces in the order of their assignments.
+
+        The version comes last, the least significant column first: MySQL assigns from left to right, and the
+        condition of each column reads those that were assigned before it.
+        """
+        return (*names, "_synced_at", *reversed(VERSION))
 
     def _write_sets(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Make each set what its owner's change says; the owner's row is the lock."""
