@@ -51,7 +51,7 @@ def working(
         yield worker
     finally:
         worker.stop()
-        thread.join(12)
+        thread.join(30)
         maintenance.stop()
         leave(store, worker.id)
         assert not thread.is_alive()

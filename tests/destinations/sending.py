@@ -20,7 +20,9 @@ from hub.model.summary import Summary
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TIMEOUT_SECONDS = 0.4
-GRACE_SECONDS = 0.4
+GRACE_SECONDS = 20.0
+"""A machine that is busy with other tests is slow; what is not bounded takes a minute, or for ever."""
+
 SUMMARY = Summary(headline="Ada joined", fields=(("Email", "ada@example.com"),))
 
 
@@ -72,7 +74,7 @@ def listener(behave):
 
 
 def say_nothing(connection, stopping):
-    stopping.wait(10)
+    stopping.wait(60)
 
 
 def close_at_once(connection, stopping):
@@ -90,7 +92,7 @@ def drip(connection, stopping):
 
 
 def hanging_resolver(*_, **__):
-    time.sleep(3)
+    time.sleep(60)
     return []
 
 
@@ -176,19 +178,20 @@ class SendingContract:
         self.check_hidden(repr(self.message(destination)), caplog.text)
 
     def test_serves_threads_at_once(self):
-        with listener(say_nothing) as port:
-            destination = self.make(port)
-            began = time.monotonic()
-            threads = [
-                threading.Thread(target=self.fail, args=(destination,), kwargs={"timeout_seconds": 0.4})
-                for _ in range(4)
-            ]
+        all_are_there = threading.Barrier(4)
+
+        def wait_for_the_others(connection, stopping):
+            all_are_there.wait(20)
+
+        with listener(wait_for_the_others) as port:
+            arguments = {"target": self.fail, "args": (self.make(port),), "kwargs": {"timeout_seconds": 30.0}}
+            threads = [threading.Thread(**arguments) for _ in range(4)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
 
-        assert time.monotonic() - began < 1.2
+        assert not all_are_there.broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,14 +328,12 @@ class HttpContract(SendingContract):
         def go_on(connection, stopping):
             connection.recv(1000)
             while not stopping.is_set():
-                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+                connection.sendall(b"HTTP/1.1 100 Continue\r\nX: %s\r\n\r\n" % (b"a" * 60_000))
 
         with listener(go_on) as port:
-            began = time.monotonic()
-            error = self.fail(self.make(port), timeout_seconds=30.0)
+            error = self.fail(self.make(port), timeout_seconds=60.0)
 
-        assert type(error) is Unknown
-        assert time.monotonic() - began < 10
+        assert (type(error), "within" in error.reason) == (Unknown, False)
 
     def test_is_never_sent_twice_by_itself(self):
         with HttpReceiver([CannedResponse(failure=Failure.CLOSE)] * 2) as receiver:

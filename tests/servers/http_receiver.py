@@ -103,7 +103,7 @@ class HttpReceiver:
         """The number of connections ever opened to it."""
         return self._server.connections
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[ReceivedRequest]:
+    def wait_for(self, count: int, seconds: float = 30) -> list[ReceivedRequest]:
         """Return all requests, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 

@@ -42,11 +42,11 @@ class Inbox(Generic[T]):
         with self._changed:
             self._items.clear()
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[T]:
+    def wait_for(self, count: int, seconds: float = 30) -> list[T]:
         """Return all, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.wait_until(lambda items: len(items) >= count, f"{count} to arrive", seconds)
 
-    def wait_until(self, condition: Callable[[list[T]], bool], goal: str, seconds: float = 5) -> list[T]:
+    def wait_until(self, condition: Callable[[list[T]], bool], goal: str, seconds: float = 30) -> list[T]:
         """Return all, as soon as `condition` holds for them; raise TimeoutError after `seconds`."""
         ends = time.monotonic() + seconds
         with self._changed:

@@ -102,7 +102,7 @@ class Postfix:
         self._command("stop")
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def wait_for(self, mailbox: str, count: int, seconds: float = 10) -> list[EmailMessage]:
+    def wait_for(self, mailbox: str, count: int, seconds: float = 30) -> list[EmailMessage]:
         """Return the mails in a mailbox, oldest first, as soon as there are `count`, as Python reads them."""
         ends_at = time.monotonic() + seconds
         while len(files := sorted((self._folder / "mail" / mailbox / "new").glob("*"), key=_arrival)) < count:

@@ -40,7 +40,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(12)
+            self.process.wait(30)
         self.process.kill()
         self.process.wait()
 
@@ -51,9 +51,9 @@ class Program:
     def interrupt(self) -> int:
         """Press Ctrl-C, and return the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(15)
+        return self.process.wait(30)
 
-    def wait_until(self, condition: Callable[[], Any], goal: str, seconds: float = 20) -> Any:
+    def wait_until(self, condition: Callable[[], Any], goal: str, seconds: float = 40) -> Any:
         """Return the condition's first true value; fail with its output, also where it ended before."""
 
         def value() -> Any:
@@ -64,7 +64,7 @@ class Program:
 
         return wait_until(value, goal, seconds, lambda: self.text)
 
-    def wait_until_ready(self, url: str, seconds: float = 30) -> None:
+    def wait_until_ready(self, url: str, seconds: float = 40) -> None:
         self.wait_until(lambda: is_ready(url), "the hub to be ready", seconds)
 
 
@@ -81,7 +81,7 @@ def wait_until(
 
 def is_ready(url: str) -> bool:
     with contextlib.suppress(requests.RequestException):
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
+        return requests.get(f"{url}/readyz", timeout=15).status_code == 200
     return False
 
 

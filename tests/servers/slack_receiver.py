@@ -106,7 +106,7 @@ class SlackReceiver:
         """Let nobody reply to a message any more, nor edit it."""
         self._locked.add(ts)
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[SlackMessage]:
+    def wait_for(self, count: int, seconds: float = 30) -> list[SlackMessage]:
         """Return all messages, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 

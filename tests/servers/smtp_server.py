@@ -90,12 +90,12 @@ class SmtpServer:
 
     def __enter__(self) -> SmtpServer:
         self._thread.start()
-        self._listening.wait(5)
+        self._listening.wait(30)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(30)
 
     @property
     def url(self) -> str:
@@ -115,7 +115,7 @@ class SmtpServer:
     def mails(self) -> list[ReceivedMail]:
         return self.inbox.all()
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[ReceivedMail]:
+    def wait_for(self, count: int, seconds: float = 30) -> list[ReceivedMail]:
         """Return all mails, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 

@@ -73,7 +73,7 @@ class WebServer:
             )
 
     def __enter__(self) -> WebServer:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 40
         while not self._is_up():
             assert time.monotonic() < deadline, self.log
             assert self.process.poll() is None, self.log
@@ -100,11 +100,11 @@ class WebServer:
         began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(40)
         return time.monotonic() - began
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def say(self, sent: bytes) -> bytes:
         """Send these bytes, and nothing more, and return all that is answered."""
