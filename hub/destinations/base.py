@@ -184,6 +184,7 @@ class Destination(ABC):
     `rate_limit` are its defaults, which users may change. `escapes` are its own, besides those of
     `hub.templating.escapes`, that it renders with: by them the values of variables are filled in. `id_header`
     is the header by which a message is found again on the other side: it has the delivery's id.
+    `recipient_keys` are those of a send block that name people in place of the destination's own.
     """
 
     type: ClassVar[str]
@@ -192,6 +193,7 @@ class Destination(ABC):
     rate_limit: ClassVar[RateLimit | None] = None
     escapes: ClassVar[tuple[Escape, ...]] = ()
     id_header: ClassVar[str] = ""
+    recipient_keys: ClassVar[tuple[str, ...]] = ()
 
     Options: ClassVar[builtins.type[Block]]
     """Its own keys of a block under `destinations:`."""

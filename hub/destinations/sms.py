@@ -128,6 +128,7 @@ class SmsDestination(Destination):
     """A phone, the same each time or the one that the send block names."""
 
     type: ClassVar[str] = "sms"
+    recipient_keys: ClassVar[tuple[str, ...]] = ("recipient",)
     Options = SmsOptions
     Send = SmsSend
 

@@ -13,7 +13,7 @@ from hub import catalog
 from hub.errors import Conflict, NotFound
 from hub.ingest.route import Rules
 from hub.model.age import too_old
-from hub.model.audit import COMMAND_LINE, Act, Actor
+from hub.model.audit import COMMAND_LINE, Act, Actor, AuditEntry
 from hub.model.delivery import State
 from hub.model.finding import HUB
 from hub.model.records import DeliveryRecord
@@ -159,16 +159,18 @@ def act_on_deliveries(
     *,
     state: State | None = None,
     subject: str = HUB,
+    entry: AuditEntry | None = None,
     is_dry_run: bool = False,
 ) -> Outcome:
     """Do an act to deliveries, and say of the others why not. A dry run changes nothing.
 
     With a `state` it is done to those alone that are still in it. `subject` is that of the entry in the
-    audit, which is also found by each delivery that it was done to, and by their destinations.
+    audit, which is also found by each delivery that it was done to, and by their destinations. An act that
+    goes on has the `entry` of its first part.
     """
     if is_dry_run:
         return total(_would_do(store, act, state, batch) for batch in batches_of(ids))
-    entry = entry_of(act.act, actor, subject)
+    entry = entry or entry_of(act.act, actor, subject)
     return in_batches(store, lambda batch: partial(_do, act, state, batch), batches_of(ids), entry)
 
 
@@ -200,20 +202,20 @@ def retry_all(
 def _would_do(store: Store, act: DeliveryAct, state: State | None, ids: Sequence[str]) -> Outcome:
     with store.read() as snapshot:
         rows = snapshot.operator.rows(ids, locks=False)
-        decided, skipped = _decide(act, state, ids, rows, snapshot)
+        decided, skipped = decide(act, state, ids, rows, snapshot)
         return replace(_outcome([row for row, _ in decided], skipped), examples={})
 
 
 def _do(act: DeliveryAct, state: State | None, ids: Sequence[str], transaction: Transaction) -> Outcome:
     rows = transaction.operator.rows(ids, locks=True)
-    decided, skipped = _decide(act, state, ids, rows, transaction)
+    decided, skipped = decide(act, state, ids, rows, transaction)
     changed = [row for row, _ in decided]
     if changed:
         act.carry_out(transaction, changed, [owed for _, owed in decided])
     return _outcome(changed, skipped)
 
 
-def _decide(
+def decide(
     act: DeliveryAct,
     state: State | None,
     ids: Sequence[str],

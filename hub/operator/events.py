@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from hub.humanize import enumerated, listed
 from hub.ingest.fanout import FannedOut, hub_event
 from hub.ingest.route import Rules, match
 from hub.model.age import too_old, valid_until
-from hub.model.audit import COMMAND_LINE, Act, Actor
+from hub.model.audit import COMMAND_LINE, Act, Actor, AuditEntry
 from hub.model.event import Event
 from hub.model.finding import HUB
 from hub.model.routing import RoutedSend, Routing, Send, Verdict
@@ -25,6 +25,12 @@ from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 
 GONE = "its payload was pruned or its one-time secrets removed just now"
+
+LEFT_OUT = "it was left out"
+"""The reason of those to which nothing was done because nobody chose that."""
+
+Takes = Callable[[Event, RoutedSend, datetime], bool]
+"""Says of a send of an event, at a moment, that it is chosen."""
 
 EVENTS_AT_ONCE = 50
 """So many events are routed, with their payloads in memory, and owed in one transaction."""
@@ -68,33 +74,39 @@ def replay_events(
     actor: Actor = COMMAND_LINE,
     *,
     destinations: Collection[str] = (),
+    takes: Takes | None = None,
     subject: str = HUB,
+    entry: AuditEntry | None = None,
     is_dry_run: bool = False,
 ) -> Outcome:
     """Replay events, and say of the others why not. A dry run changes nothing.
 
-    One that would be owed nothing new is not replayed. `subject` is that of the entry in the audit, which is
-    also found by each event that was replayed, and by the destinations. Raises NotFound for a name that is no
-    destination.
+    One that would be owed nothing new is not replayed. Beside `destinations`, `takes` chooses among the sends
+    of an event. `subject` is that of the entry in the audit, which is also found by each event that was
+    replayed, and by the destinations. An act that goes on has the `entry` of its first part. Raises NotFound
+    for a name that is no destination.
     """
     _require_today(destinations, rules)
     batches = batches_of(ids, EVENTS_AT_ONCE)
     if is_dry_run:
-        return total(_outcome(*plan(store, rules, destinations, batch)) for batch in batches)
+        return total(_outcome(*plan(store, rules, destinations, batch, takes)) for batch in batches)
 
     # Conditions run before a transaction begins: they are users' code, and others wait for its locks.
     def prepare(batch: Sequence[str]) -> Work:
-        return partial(owe, *plan(store, rules, destinations, batch))
+        return partial(owe, *plan(store, rules, destinations, batch, takes))
 
-    return in_batches(store, prepare, batches, entry_of(Act.REPLAY, actor, subject))
+    return in_batches(store, prepare, batches, entry or entry_of(Act.REPLAY, actor, subject))
 
 
 def routed_to(destinations: Collection[str], routing: Routing) -> Routing:
     """Return the part of a routing that goes to some destinations; all of it where none are named."""
-    if not destinations:
-        return routing
-    sends = tuple(routed for routed in routing.sends if routed.send.to in destinations)
-    omitted = [routed for routed in routing.sends if routed.send.to not in destinations]
+    return only(routing, lambda routed: routed.send.to in destinations) if destinations else routing
+
+
+def only(routing: Routing, is_taken: Callable[[RoutedSend], bool]) -> Routing:
+    """Return the part of a routing whose sends are taken; its verdicts name what was left out."""
+    sends = tuple(routed for routed in routing.sends if is_taken(routed))
+    omitted = [routed for routed in routing.sends if routed not in sends]
     taking = {routed.route for routed in sends}
     return replace(
         routing,
@@ -116,7 +128,11 @@ def _without(verdict: Verdict, omitted: Sequence[RoutedSend]) -> Verdict:
 
 
 def plan(
-    store: Store, rules: Rules, destinations: Collection[str], ids: Sequence[str]
+    store: Store,
+    rules: Rules,
+    destinations: Collection[str],
+    ids: Sequence[str],
+    takes: Takes | None = None,
 ) -> tuple[list[RoutedEvent], list[Skipped]]:
     """Route events by today's rules; return those that are owed something new, and those that are not."""
     routed: list[RoutedEvent] = []
@@ -129,6 +145,8 @@ def plan(
             if not isinstance(event, Event):
                 raise event
             routing = _owing(event, match(rules, event), destinations, now)
+            if takes is not None:
+                routing = _chosen(event, routing, takes, now)
         except (NotFound, Conflict) as refusal:
             skipped.append(Skipped(id=event_id, why=str(refusal)))
         else:
@@ -147,6 +165,14 @@ def _owing(event: Event, whole: Routing, destinations: Collection[str], now: dat
     if all(reasons):
         raise Conflict(str(reasons[0]))
     return routing
+
+
+def _chosen(event: Event, routing: Routing, takes: Takes, now: datetime) -> Routing:
+    """Return the part of a routing that somebody chose; raises Conflict where that is none."""
+    chosen = only(routing, lambda routed: takes(event, routed, now))
+    if not chosen.sends:
+        raise Conflict(LEFT_OUT)
+    return chosen
 
 
 def _unowed(routing: Routing) -> str:

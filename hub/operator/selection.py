@@ -19,22 +19,31 @@ class Selection:
     is_cut: bool = False
 
 
-def select_deliveries(store: Store, where: Filter, event: str | None = None) -> Selection:
-    """Return the deliveries that a filter finds, of one event or of all."""
+def select_deliveries(
+    store: Store,
+    where: Filter,
+    event: str | None = None,
+    *,
+    before: str | None = None,
+    limit: int = LARGEST,
+) -> Selection:
+    """Return the deliveries that a filter finds, of one event or of all, with ids before one."""
 
     def find(snapshot: Transaction, limit: int, before: str | None) -> Matches:
         return snapshot.delivery_list.find(where, event=event, limit=limit, before=before)
 
-    return _selection(partial(_find, store, find))
+    return _selection(partial(_find, store, find), before, limit)
 
 
-def select_events(store: Store, where: Filter) -> Selection:
-    """Return the events that a filter finds."""
+def select_events(
+    store: Store, where: Filter, *, before: str | None = None, limit: int = LARGEST
+) -> Selection:
+    """Return the events that a filter finds, with ids before one."""
 
     def find(snapshot: Transaction, limit: int, before: str | None) -> Matches:
         return snapshot.event_list.find(where, limit=limit, before=before)
 
-    return _selection(partial(_find, store, find))
+    return _selection(partial(_find, store, find), before, limit)
 
 
 def _find(
@@ -47,14 +56,13 @@ def _find(
         return find(snapshot, limit, before)
 
 
-def _selection(find: Callable[[int, str | None], Matches]) -> Selection:
+def _selection(find: Callable[[int, str | None], Matches], before: str | None, most: int) -> Selection:
     """Search on, a snapshot for each part, until the search is complete or enough is selected."""
     ids: list[str] = []
-    before: str | None = None
-    while len(ids) <= LARGEST:
-        matches = find(LARGEST + 1 - len(ids), before)
+    while len(ids) <= most:
+        matches = find(most + 1 - len(ids), before)
         ids += matches.ids
         before = matches.resume
         if before is None:
             break
-    return Selection(ids=ids[:LARGEST], is_cut=len(ids) > LARGEST)
+    return Selection(ids=ids[:most], is_cut=len(ids) > most)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from hub.delivery.render import RenderContext, render
+from hub.delivery.render import RenderContext, SendRenderer, compose, render
 from hub.destinations.base import Block, Destination, find_destination
 from hub.errors import TemplateError
 from hub.ingest.route import Rules
@@ -77,6 +78,24 @@ def rendering_of(send: Send, context: RenderContext, rules: Rules) -> Rendering:
         degraded=rendered.degraded,
         unset=send.unset,
     )
+
+
+def recipients_of(send: Send, context: RenderContext, rules: Rules) -> tuple[str, ...]:
+    """Return the people whom a send block names for an event; none where they cannot be made."""
+    destination = rules.config.destinations[send.to]
+    kind = find_destination(destination.type)
+    assert kind is not None
+
+    def addressed(options: Any, fields: Mapping[str, Any], renderer: SendRenderer) -> Message:
+        return kind.addressed(fields, renderer)
+
+    named = {key: value for key, value in send.fields.items() if key in kind.recipient_keys}
+    try:
+        message = compose(replace(send, fields=named), context, kind, None, rules.sandbox, addressed)
+    except TemplateError:
+        return ()
+    texts = [[value] if isinstance(value, str) else value for value in shown(message).values()]
+    return tuple(text for several in texts for text in several)
 
 
 def _known_options(destination: DestinationConfig, kind: type[Destination]) -> Block:

@@ -172,17 +172,17 @@ def login() -> AnyResponse:
         _check_form_token()
         if _is_password(request.form.get("password", "")):
             _sign_in()
-            return redirect(_own_target(request.form.get("next", "")), 303)
+            return redirect(own_target(request.form.get("next", "")), 303)
         _refuse(By.SESSION)
         wrong = True
     if signed_in():
-        return redirect(_own_target(request.args.get("next", "")), 303)
+        return redirect(own_target(request.args.get("next", "")), 303)
     return render_page(
         "login.html",
         401 if wrong else 200,
         has_password=context().settings.password is not None,
         wrong=wrong,
-        next=_own_target(request.values.get("next", "")),
+        next=own_target(request.values.get("next", "")),
     )
 
 
@@ -235,7 +235,7 @@ def own_path() -> str:
     return request.root_path + request.full_path.rstrip("?")
 
 
-def _own_target(target: str) -> str:
+def own_target(target: str) -> str:
     """Return the target if it is a path of our own, else the status page."""
     start = url_for("pages.status")
     is_path = target.startswith(start) and not target.startswith(("//", "/\\")) and target.isprintable()

@@ -20,7 +20,19 @@ from hub.ingest.route import Rules
 from hub.rules.reload import Serving
 from hub.settings import Settings
 from hub.store.store import Store
-from hub.web import access, actions, api, api_acts, error_handlers, health, messages, metrics, pages, try_page
+from hub.web import (
+    access,
+    actions,
+    acts,
+    api,
+    api_acts,
+    error_handlers,
+    health,
+    messages,
+    metrics,
+    pages,
+    try_page,
+)
 from hub.web.context import Context
 from hub.web.key_limit import KeyLimit
 from hub.web.proxies import FORWARDED, UntrustedProxies
@@ -95,7 +107,7 @@ def create_app(store: Store, serving: Callable[[], Serving], settings: Settings)
     app.after_request(_protect)
     access.init_app(app, path)
     error_handlers.init_app(app)
-    for module in (health, metrics, api, api_acts, access, pages, actions, messages, try_page):
+    for module in (health, metrics, api, api_acts, access, pages, actions, acts, messages, try_page):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(messages.styles)
     if settings.trusted_proxies == 0:

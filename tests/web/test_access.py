@@ -38,7 +38,17 @@ def is_in(client: FlaskClient) -> bool:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/events", "/events/evt_00", "/deliveries", "/deliveries/dlv_00", "/destinations", "/routes"],
+    [
+        "/",
+        "/events",
+        "/events/evt_00",
+        "/events/acts",
+        "/deliveries",
+        "/deliveries/dlv_00",
+        "/deliveries/acts",
+        "/destinations",
+        "/routes",
+    ],
 )
 def test_every_page_leads_to_the_login(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
@@ -162,12 +172,12 @@ def test_a_session_reads_the_api_and_acts_with_the_forms_token(client: FlaskClie
 @pytest.mark.parametrize(
     "path",
     [
-        "/events/evt_00/replay",
+        "/events/acts",
+        "/deliveries/acts",
         "/deliveries/dlv_00/retry",
-        "/deliveries/dlv_00/cancel",
-        "/deliveries/dlv_00/resolve",
         "/destinations/crm/pause",
         "/destinations/crm/resume",
+        "/destinations/crm/test",
         "/logout",
     ],
 )

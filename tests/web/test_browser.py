@@ -129,9 +129,12 @@ def test_a_failing_destination_is_found_with_its_cause_and_paused(hub: Hub, page
 
 def test_an_event_is_replayed(hub: Hub, page: Page) -> None:
     page.goto(f"/events/{hub.send(payload())}")
-    page.get_by_role("button", name="Replay").click()
-
-    expect(page.get_by_role("status")).to_have_text("Routed again: 2 new deliveries.")
+    page.get_by_role("link", name="Replay…").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Sends 2 new messages: crm and log.")
+    page.get_by_role("button", name="Send 2").click()
+    expect(page.get_by_role("status")).to_have_text("2 new messages will be sent now.")
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("link", name="Replay…")).to_be_focused()
     expect(page.locator(".to", has_text="crm")).to_have_count(2)
 
 

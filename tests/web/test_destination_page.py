@@ -151,7 +151,7 @@ def test_a_pause_leads_back_to_the_page_that_it_was_pressed_on(
 ) -> None:
     assert "Nothing is wrong" in read("log")
     token = {"csrf_token": form_token(client, "/")}
-    alone = client.post("/destinations/log/pause", data={**token, "alone": "yes"})
+    alone = client.post("/destinations/log/pause", data={**token, "back": "/destinations/log"})
     among = client.post("/destinations/log/resume", data=token)
 
     assert (alone.location, among.location) == ("/destinations/log", "/destinations")

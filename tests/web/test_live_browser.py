@@ -239,7 +239,7 @@ def test_everything_is_reached_by_keys(hub: Hub, page: Page) -> None:  # noqa: F
     page.keyboard.press("j")
     page.keyboard.press("x")
     page.keyboard.press("x")
-    ticks = page.locator("#list .tick input")
+    ticks = page.locator("#list td.tick input")
     expect(ticks.nth(0)).to_be_checked()
     hub.world.send(client, payload(email_address="new@example.com"), "msg_new")
     update(page)

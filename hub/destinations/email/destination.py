@@ -37,6 +37,7 @@ class EmailDestination(Destination):
 
     type: ClassVar[str] = "email"
     id_header: ClassVar[str] = "Message-ID"
+    recipient_keys: ClassVar[tuple[str, ...]] = ("recipient", "cc", "bcc")
     Options = EmailOptions
     Send = EmailSend
 
