@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -163,7 +164,8 @@ def _moments(chance: random.Random, now: datetime) -> list[datetime]:
 
 def _event(type_: str, person: str, at: datetime) -> Event:
     first, _, last = person.partition(" ")
-    address = f"{first.lower()}@example.com"
+    plain = unicodedata.normalize("NFD", first.lower()).encode("ascii", "ignore").decode()
+    address = f"{plain}@example.com"
     changes: dict[str, Any] = {}
     if type_ == "user.created":
         changes = {"data.first_name": first, "data.last_name": last}
@@ -227,8 +229,7 @@ def _fate(owed: Owed, now: datetime, chance: random.Random) -> tuple[dict[str, A
                 '{"error":"email is not valid","field":"email"}',
             )
             tries = [(seconds, *refused[1:]) for seconds in (0.3, 5.4, 310, 2100, 9300, 27000, 63000, 80000)]
-            tries = tries[: 2 + chance.randrange(6)]
-            tries[0] = broken
+            tries = [broken, *(one for one in tries[1:] if one[0] < age.total_seconds())]
             reason = f"answered 422 Unprocessable Entity (attempt {len(tries)} of {len(tries)}, the last)"
             dead = {"state": "dead", "reason": reason, "attempts": len(tries), "tries": len(tries)}
             return {**made, **dead, "due_at": None}, tries

@@ -5,6 +5,7 @@ document.addEventListener("click", (event) => {
   if (!link) return;
   event.preventDefault();
   const field = document.getElementById(link.dataset.field);
+  if (field.name === "routes") field.form.elements.which.value = "edited";
   const lines = field.value.split("\n");
   const start = lines.slice(0, link.dataset.line - 1).join("\n").length + (link.dataset.line > 1 ? 1 : 0);
   field.focus();
