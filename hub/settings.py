@@ -31,6 +31,8 @@ _OWN_NAME = re.compile(r"DATABASE_URL|PORT|WEB_CONCURRENCY|HUB_(?!PUBLIC_URL$)\w
 """Variables that stop the start where no value could be as theirs is."""
 
 
+USUAL_DATABASE_URL = "sqlite:///hub.db"
+
 QUOTES = "\"'"
 """What an env file may leave around a value."""
 
@@ -42,7 +44,7 @@ class Settings:
     `warnings` are sentences about what was passed over.
     """
 
-    database_url: str = field(default="sqlite:///hub.db", repr=False)
+    database_url: str = field(default=USUAL_DATABASE_URL, repr=False)
     db_connections: int = 3
     ephemeral_disk_accepted: bool = False
     platform: str | None = None
@@ -84,7 +86,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     for name in filter(_OWN_NAME.fullmatch, env):
         _refuse_fault(name, env[name])
     public_url, warnings = _public_url(env.get("HUB_PUBLIC_URL") or "")
-    database_url = env.get("DATABASE_URL") or "sqlite:///hub.db"
+    database_url = env.get("DATABASE_URL") or USUAL_DATABASE_URL
     on_sqlite = _is_sqlite(database_url)
     platform = next((name for name in PLATFORM_VARIABLES if env.get(name)), None)
     retention = env.get("HUB_RETENTION") or "30d"

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hub.config.certificates import read_certificates
+from hub.config.mirroring import SendTarget
 from hub.config.names import check_allowed, is_fixed, is_known_type, named_blocks
 from hub.config.report import Report
-from hub.config.sends import SendTarget
 from hub.config.shape import check_shape, key_names
 from hub.config.values import AttemptDuration, Duration, RateLimitText, Retry, TextList, TimeZone
 from hub.destinations.base import (
@@ -143,6 +143,7 @@ def _read_known_destination(
     for key in _secret_keys(destination.Options):
         report.keep_secret((*path, key))
     report.warn_unset(path, f"{noun} waits until it is")
+    options = _usable(report, path, destination, options)
     missing = tuple(
         dict.fromkeys(
             name for key in report.raw_at(path) if key not in _FIXED for name in report.lacking((*path, key))
@@ -150,14 +151,35 @@ def _read_known_destination(
     )
     options = None if missing else _with_defaults(options, defaults)
     target = SendTarget(
-        type=destination, options=options, keys=frozenset(written), is_fixed=not report.has_values(path)
+        type=destination,
+        options=options,
+        own={key: report.value_at((*path, key)) for key in written},
+        is_fixed=not report.has_values(path),
     )
+    if common is not None and common.on_unknown == OnUnknown.HOLD.value and not destination.may_be_held:
+        message = f"nothing is ever held here: a {destination.type} takes the same message twice as once"
+        report.error((*path, "on_unknown"), Code.BAD_VALUE, f"{message}; remove it")
     if common is None or (options is None and not missing):
         return target, None
     config = _destination_config(str(path[-1]), destination, common, defaults)
     target = replace(target, max_age_seconds=config.max_age_seconds)
     fault = report.fault_below(path) if missing else ""
     return target, replace(config, options=options, missing=missing, fault=fault, written=written)
+
+
+def _usable(
+    report: Report, path: Path, destination: type[Destination], options: Block | None
+) -> Block | None:
+    """Return the options where they can be used in this environment; None, and report it, where not."""
+    unusable = destination.unusable_key(options, report.environment) if options else None
+    if unusable is None:
+        return options
+    key, message = unusable
+    if report.has_values((*path, key)):
+        report.unusable((*path, key), message)
+    else:
+        report.error((*path, key), Code.BAD_VALUE, message)
+    return None
 
 
 def _secret_keys(options: type[Block]) -> list[str]:
@@ -184,6 +206,7 @@ def _slower(*limits: RateLimit | None) -> RateLimit | None:
 def _destination_config(
     name: str, destination: type[Destination], common: DestinationBlock, defaults: DefaultsBlock
 ) -> DestinationConfig:
+    on_unknown = OnUnknown(common.on_unknown or defaults.on_unknown)
     return DestinationConfig(
         name=name,
         type=destination.type,
@@ -194,7 +217,7 @@ def _destination_config(
         give_up_after_seconds=common.give_up_after or defaults.give_up_after,
         concurrency=common.concurrency or defaults.concurrency or destination.concurrency,
         rate_limit=common.rate_limit or _slower(defaults.rate_limit, destination.rate_limit),
-        on_unknown=OnUnknown(common.on_unknown or defaults.on_unknown),
+        on_unknown=on_unknown if destination.may_be_held else OnUnknown.RESEND,
         timezone=common.timezone or defaults.timezone,
         max_age_seconds=common.max_age,
     )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from hub.config.mirroring import SendTarget
 from hub.config.names import OWN_PREFIX
 from hub.config.report import Report
-from hub.config.sends import SendTarget, template_keys
+from hub.config.sends import template_keys
 from hub.config.shape import key_names
 from hub.config.template_syntax import no_template
 from hub.model.problem import Code, Severity

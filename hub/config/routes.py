@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hub.config.conditions import read_conditions
+from hub.config.mirroring import SendTarget
 from hub.config.names import check_allowed, is_fixed, is_right
 from hub.config.report import Report
-from hub.config.sends import SendTarget, read_sends, shortest
+from hub.config.sends import read_sends, shortest
 from hub.config.shape import check_shape
 from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
 from hub.destinations.base import Block

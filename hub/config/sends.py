@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from hub.config.conditions import read_conditions
+from hub.config.mirroring import SendTarget, mirroring
 from hub.config.names import is_fixed, is_right
 from hub.config.report import Report
 from hub.config.shape import check_shape, key_names
 from hub.config.template_syntax import check_text, no_template
 from hub.config.values import Duration, Texts
-from hub.destinations.base import Block, Destination, Inline, Structure, TemplateName
+from hub.destinations.base import Block, Destination
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
 from hub.model.routing import Send, positioned
 from hub.templating.flaws import Flaw
+from hub.templating.marks import Inline, Structure, TemplateName
 from hub.templating.placeholders import inside_at
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Path
@@ -41,21 +42,6 @@ class SendBlock(Block):
 SEND_KEYS = key_names(SendBlock)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SendTarget:
-    """A destination as a send block refers to it.
-
-    `type` is None where it is not known, `options` where they are not right or not complete. `keys` are those
-    of its own block. `is_fixed` tells that no value of the environment is in them.
-    """
-
-    type: type[Destination] | None = None
-    options: Block | None = None
-    keys: frozenset[str] = frozenset()
-    is_fixed: bool = True
-    max_age_seconds: float | None = None
-
-
 def read_sends(
     report: Report, path: Path, targets: Mapping[str, SendTarget], sandbox: Sandbox
 ) -> tuple[Send, ...]:
@@ -66,7 +52,11 @@ def read_sends(
     """
     value = report.value_at(path)
     blocks = [(*path, index) for index in range(len(value))] if isinstance(value, list) else [path]
-    sends = [send for block in blocks if (send := _read_send(report, block, targets, sandbox))]
+    sends = [
+        mirroring(report, block, send, targets[send.to])
+        for block in blocks
+        if (send := _read_send(report, block, targets, sandbox))
+    ]
     return positioned(sends)
 
 
@@ -173,7 +163,7 @@ def _read_fields(
         model = check_shape(
             report, path, shape, keys=keys, noun=noun, other_keys=SEND_KEYS, nullable=free, lenient=True
         )
-        _check_keys(report, path, target.type.check_send_keys(target.keys, frozenset(keys)))
+        _check_keys(report, path, target.type.check_send_keys(frozenset(target.own), frozenset(keys)))
         if model is not None:
             _check_block(report, path, keys, target.type, target, model)
     return {key: report.value_at((*path, key)) for key in keys}, tuple(unset)

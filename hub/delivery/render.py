@@ -97,6 +97,10 @@ class SendRenderer:
         return is_marked(text, self.marks)
 
     @property
+    def event_type(self) -> str:
+        return self.context.event.type
+
+    @property
     def link(self) -> str:
         return self.context.link
 

@@ -20,52 +20,11 @@ from hub.model.destination import RateLimit
 from hub.model.parts import Part, every_text
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
-from hub.templating.flaws import Flaw, StructureCheck, TextCheck
+from hub.templating.flaws import Flaw
 from hub.transport.certificates import Certificates
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient, web_url
 from hub.transport.proxy import parse_proxy
-
-
-class Inline:
-    """Mark of a field of a send block that is a template written in place.
-
-    `filled` means that no value in it may be empty: `hub check` warns of those that can be.
-    """
-
-    def __init__(self, *, filled: bool = False, check: TextCheck | None = None) -> None:
-        self.filled = filled
-        self.check = check
-
-
-class Structure:
-    """Mark of a field of a send block that is a structure whose strings are templates.
-
-    `is_body` is False where it stands beside the content of the message, as headers do.
-    """
-
-    def __init__(self, *, is_body: bool = True, check: StructureCheck | None = None) -> None:
-        self.is_body = is_body
-        self.check = check
-
-
-class TemplateName:
-    """Mark of a field of a send block that names files under `templates/`.
-
-    The field's text and each of the suffixes make a file name; at least one of those files must exist.
-    `check` is for those of them that hold a structure, `text_check` for the others.
-    """
-
-    def __init__(
-        self, *suffixes: str, check: StructureCheck | None = None, text_check: TextCheck | None = None
-    ) -> None:
-        self.suffixes = suffixes
-        self.check = check
-        self.text_check = text_check
-
-
-InlineText = Annotated[str, Inline()]
-
 
 ApiUrl = Annotated[str, AfterValidator(lambda url: web_url(url).geturl().rstrip("/"))]
 """The base of an API, which tests and sovereign clouds have elsewhere."""
@@ -153,6 +112,10 @@ class Renderer(Protocol):
         """
 
     @property
+    def event_type(self) -> str:
+        """The type of the event."""
+
+    @property
     def link(self) -> str:
         """The URL of the event on the status page, or nothing."""
 
@@ -184,7 +147,8 @@ class Destination(ABC):
     `rate_limit` are its defaults, which users may change. `escapes` are its own, besides those of
     `hub.templating.escapes`, that it renders with: by them the values of variables are filled in. `id_header`
     is the header by which a message is found again on the other side: it has the delivery's id.
-    `recipient_keys` are those of a send block that name people in place of the destination's own.
+    `recipient_keys` are those of a send block that name people in place of the destination's own. Where
+    `may_be_held` is False the same message twice is one, so that none is ever held.
     """
 
     type: ClassVar[str]
@@ -194,6 +158,7 @@ class Destination(ABC):
     escapes: ClassVar[tuple[Escape, ...]] = ()
     id_header: ClassVar[str] = ""
     recipient_keys: ClassVar[tuple[str, ...]] = ()
+    may_be_held: ClassVar[bool] = True
 
     Options: ClassVar[builtins.type[Block]]
     """Its own keys of a block under `destinations:`."""
@@ -212,6 +177,20 @@ class Destination(ABC):
         It holds whatever the keys hold. A flaw that is not sure is a warning.
         """
         return ()
+
+    @classmethod
+    def mirrored_types(cls, own: Mapping[str, Any], fields: Mapping[str, Any]) -> frozenset[str] | None:
+        """Return the types of events that a send block keeps the objects of; None where it keeps none.
+
+        It is owed those alone, and nothing may keep one of them from it: no condition, `max_age`, `stop` or
+        `ignore`. `own` is its destination's block, whose values may be wrong.
+        """
+        return None
+
+    @classmethod
+    def unusable_key(cls, options: Block, environment: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return a key of its options that cannot be used in this environment, and why; else None."""
+        return None
 
     @classmethod
     @abstractmethod

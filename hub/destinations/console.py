@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from hub.destinations.base import Block, Destination, InlineText, Renderer, ShownContext, TemplateName
+from hub.destinations.base import Block, Destination, Renderer, ShownContext
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part
 from hub.model.summary import Summary, Tone
 from hub.strings import one_line
 from hub.templating.escapes import plain
+from hub.templating.marks import InlineText, TemplateName
 from hub.transport.standard_output import print_within
 
 

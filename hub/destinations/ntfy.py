@@ -11,21 +11,14 @@ from urllib.parse import urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import (
-    Block,
-    Destination,
-    InlineText,
-    NetworkBlock,
-    Renderer,
-    ShownContext,
-    Structure,
-)
+from hub.destinations.base import Block, Destination, NetworkBlock, Renderer, ShownContext
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind, Role
 from hub.model.summary import Summary, Tone
 from hub.strings import shortened_bytes
 from hub.templating.escapes import plain
+from hub.templating.marks import InlineText, Structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request, web_url
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest

@@ -13,16 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import (
-    ApiUrl,
-    Block,
-    Destination,
-    Inline,
-    NetworkBlock,
-    Renderer,
-    ShownContext,
-    TemplateName,
-)
+from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, Renderer, ShownContext
 from hub.errors import TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
@@ -32,6 +23,7 @@ from hub.strings import one_line, printable_lines, shortened, utf16_length
 from hub.templating import small_html
 from hub.templating.escapes import Escape, OwnLink, html
 from hub.templating.flaws import TextFlaw
+from hub.templating.marks import Inline, TemplateName
 from hub.templating.placeholders import of_another_kind
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request

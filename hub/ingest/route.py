@@ -114,11 +114,18 @@ def match(rules: Rules, event: Event) -> Routing:
         if any(send.when for send in rules.config.unmatched):
             sends, unowed = holding(sends, event, rules, summary)
             verdicts += [Verdict(route=UNMATCHED, matched=True, sends=unowed)] if unowed else []
-    # Nothing is owed to a destination with `enabled: false`.
-    owed = tuple(routed for routed in sends if rules.config.destinations[routed.send.to].enabled)
+    # Nothing is owed to a destination with `enabled: false`, nor to a mirror that does not keep such objects.
+    owed = tuple(
+        routed
+        for routed in sends
+        if rules.config.destinations[routed.send.to].enabled
+        and (routed.send.mirrored is None or event.type in routed.send.mirrored)
+    )
     if len(owed) < len(sends):
         off = [routed for routed in sends if not rules.config.destinations[routed.send.to].enabled]
-        verdicts = [_less(verdict, off) for verdict in verdicts]
+        verdicts = [_less(verdict, off, "switched off") for verdict in verdicts]
+        unmirrored = [routed for routed in sends if routed not in (*owed, *off)]
+        verdicts = [_less(verdict, unmirrored, f"no mirror of {event.type}") for verdict in verdicts]
     return Routing(routes=routes, sends=owed, verdicts=tuple(verdicts), version=rules.config.version)
 
 
@@ -194,11 +201,12 @@ def _first_unmet(
     return replace(unmet, value=one_line(redaction.text(unmet.value), REASON_LIMIT))
 
 
-def _less(verdict: Verdict, unowed: Sequence[RoutedSend]) -> Verdict:
-    """Return the verdict without the sends to destinations that are switched off, and with their names."""
+def _less(verdict: Verdict, unowed: Sequence[RoutedSend], why: str) -> Verdict:
+    """Return the verdict without the sends that are owed nothing, and with their names and why."""
     off = [routed.send.to for routed in unowed if routed.route == verdict.route]
     if not off:
         return verdict
     names = list(dict.fromkeys(off))
-    text = f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} switched off"
-    return replace(verdict, owed=verdict.owed - len(off), unowed=text)
+    text = f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} {why}"
+    unowed_text = "; ".join(filter(None, (verdict.unowed, text)))
+    return replace(verdict, owed=verdict.owed - len(off), unowed=unowed_text)

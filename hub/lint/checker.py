@@ -129,6 +129,8 @@ class _Checker:
             return
         used = self._used_text(text)
         for environment, state in view.states.items():
+            if text.of_deletions not in (None, environment.type.endswith(".deleted")) and environment.type:
+                continue
             analysis = self._analysis(parsed, environment, state, view)
             allow = (*view.scope.allow, *text.allow)
             if text.is_short_lived and _is_relayed(state):

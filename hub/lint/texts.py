@@ -16,7 +16,8 @@ class Text:
     Texts of one `location` are one text, read for several scopes. `noun` is its name in messages; `needed_by`
     ends the message about a value that may be empty (`the subject needs it`), left out where any may be.
     Problems with a code in `allow` are not reported of this use of it. `is_short_lived` is set where a
-    `max_age` keeps it from being sent late.
+    `max_age` keeps it from being sent late. `of_deletions` is set where it sees only events that delete an
+    object, or only others.
     """
 
     location: Hashable
@@ -25,6 +26,7 @@ class Text:
     needed_by: str = ""
     allow: tuple[str, ...] = ()
     is_short_lived: bool = False
+    of_deletions: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

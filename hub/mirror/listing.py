@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hub.catalog import event_types
-from hub.mirror.tables import Column, Table, table_of, tables
+from hub.mirror.tables import Column, Table, event_types_of, tables
 
 _NAME_WIDTH = 42
 
@@ -20,8 +19,7 @@ def listing(names: Iterable[str]) -> Iterator[str]:
 
 
 def _groups(name: str) -> list[str]:
-    types = [event_type for event_type in event_types() if table_of(event_type) == name]
-    return sorted({f"{event_type.partition('.')[0]}.*" for event_type in types})
+    return sorted({f"{event_type.partition('.')[0]}.*" for event_type in event_types_of(name)})
 
 
 def _lines(table: Table, origin: str) -> Iterator[str]:

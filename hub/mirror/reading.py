@@ -162,6 +162,11 @@ def _value(column: Column, data: Mapping[str, Any], omitted: frozenset[str]) -> 
             return _kept(value, omitted, _hidden_below(column.name), 1)
 
 
+def timestamp_of(body: Mapping[str, Any], otherwise: int) -> int:
+    """Return the time of an event by its sender, in milliseconds; the other one where it has none."""
+    return milliseconds(body.get("timestamp")) or otherwise
+
+
 def milliseconds(value: Any) -> int | None:
     """Return a time in milliseconds, also of one in seconds; None for none, and after the year 9999."""
     number = _integer(value)

@@ -85,6 +85,9 @@ _TABLES = {
     "subscriptionItem": "subscription_items",
     "paymentAttempt": "payment_attempts",
 }
+UNLISTED = frozenset(("sessions", "subscriptions", "subscription_items", "payment_attempts"))
+"""Tables of what Clerk's API has no list of, or another shape: events alone fill them."""
+
 _SETS = {
     "users": {
         "user_emails": ("EmailAddress", "email_addresses"),
@@ -166,6 +169,21 @@ def tables() -> Mapping[str, Table]:
 def table_of(event_type: str) -> str | None:
     """Return the table whose rows an event type writes; None where it has none."""
     return _TABLES.get(event_type.partition(".")[0]) if event_type in event_types() else None
+
+
+def event_types_of(table: str) -> tuple[str, ...]:
+    """Return every type of event that writes rows of a table, sorted."""
+    return tuple(event_type for event_type in event_types() if table_of(event_type) == table)
+
+
+def usual_tables() -> tuple[str, ...]:
+    """Return the tables of a mirror that names none: all that Clerk's API lists, without those of sets."""
+    return tuple(name for name in owner_tables() if name not in UNLISTED)
+
+
+def owner_tables() -> tuple[str, ...]:
+    """Return every table that a mirror may name: those of sets come with theirs."""
+    return tuple(_TABLES.values())
 
 
 def _set_table(name: str, schema_name: str, items: str) -> Table:

@@ -74,6 +74,9 @@ class Code(StrEnum):
     UNUSED_DESTINATION = "unused-destination"
     UNREACHABLE_ROUTE = "unreachable-route"
     DUPLICATE_SEND = "duplicate-send"
+    UNMIRRORED_EVENT = "unmirrored-event"
+    KEPT_FROM_MIRROR = "kept-from-mirror"
+    UNFED_TABLE = "unfed-table"
 
     UNKNOWN_FIELD = "unknown-field"
     UNKNOWN_VARIABLE = "unknown-variable"

@@ -77,7 +77,7 @@ class Send:
     `${NAME}` stays in their texts; `unset` are those that are not set here, `undecided` those of its
     conditions, by condition. `max_age_seconds` is the shortest of its own, its route's and its destination's.
     `position` counts its route's blocks to the same destination; `line` is where it stands in routes.yaml, 0
-    where it comes from elsewhere.
+    where it comes from elsewhere. It is owed events of the `mirrored` types alone; None: of any.
     """
 
     to: str
@@ -87,6 +87,7 @@ class Send:
     undecided: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     max_age_seconds: float | None = None
     unset: tuple[str, ...] = field(default=(), compare=False)
+    mirrored: frozenset[str] | None = field(default=None, compare=False)
     line: int = field(default=0, compare=False)
 
 

@@ -15,6 +15,7 @@ from hub.lint import check_routes
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
 from hub.rules.apart import apart
+from hub.rules.mirrors import check_mirrors
 from hub.rules.structures import check_config_structures
 from hub.rules.texts import check_config_texts
 from hub.rules.trial import CHECK_SECONDS, try_samples
@@ -86,6 +87,7 @@ def check_files(files: Files, environment: Mapping[str, str]) -> CheckedFiles:
     tolerated = [
         *parsed.tolerated,
         *check_routes(parsed.config, parsed.document, is_whole=is_whole),
+        *check_mirrors(parsed.config, parsed.document, is_whole=is_whole),
         *check_config_texts(parsed.config, parsed.document, templates_folder),
         *check_config_structures(parsed.config, parsed.document, templates_folder),
     ]

@@ -8,13 +8,14 @@ from typing import Any
 
 from hub import yamldoc
 from hub.config.sends import marks_of
-from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
+from hub.destinations.base import Destination, find_destination
 from hub.lint import line_and_column, route_paths
 from hub.model.config import Config
 from hub.model.problem import Code, Problem, Severity
 from hub.model.routing import Send
 from hub.rules.texts import send_paths
 from hub.templating.flaws import Flaw, StructureCheck, TextFlaw
+from hub.templating.marks import Inline, Structure, TemplateName
 from hub.yamldoc import Document, Path
 
 

@@ -10,9 +10,10 @@ import jinja2
 from jinja2 import meta
 
 from hub.config.sends import marks_of
-from hub.destinations.base import Inline, Structure, TemplateName, find_destination
+from hub.destinations.base import find_destination
 from hub.model.config import Config
 from hub.model.routing import UNMATCHED, Send
+from hub.templating.marks import Inline, Structure, TemplateName
 from hub.templating.sandbox import Sandbox
 
 PROBLEMS = "problems"

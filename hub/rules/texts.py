@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hub import catalog, yamldoc
 from hub.config.sends import marks_of
-from hub.destinations.base import Destination, Inline, Structure, TemplateName, find_destination
+from hub.destinations.base import Destination, find_destination
 from hub.lint import (
     ANY_TYPE,
     SEND_NOUN,
@@ -24,9 +25,13 @@ from hub.lint import (
 from hub.model.config import Config
 from hub.model.problem import Problem, allowed_codes
 from hub.model.routing import Send
+from hub.templating.flaws import is_dynamic
+from hub.templating.marks import Inline, Structure, TemplateName
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Document, Path
 from hub.yamldoc.nodes import Position
+
+_OBJECT_ID = re.compile(r"\{\{-?\s*data\.id\s*-?\}\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +146,22 @@ class _Collector:
                 if isinstance(mark, TemplateName):
                     yield from self._texts_of_files(str(send.fields[key]), mark)
                 elif isinstance(mark, Structure | Inline):
-                    is_filled = isinstance(mark, Inline) and mark.filled
-                    yield from self._texts_at((*path, key), f"the {key} needs it" if is_filled else "")
-        if not is_rendered and not destination.read_by_people:
+                    yield from self._texts_of_mark((*path, key), mark, key)
+        if not is_rendered and not destination.read_by_people and send.mirrored is None:
             location = TextLocation(file=self._document.file, path=path)
             advice = "name what it shall get under json"
             yield WholeEvent(location=location, recipient=send.to, advice=advice)
+
+    def _texts_of_mark(self, path: Path, mark: Structure | Inline, key: str) -> Iterator[Text]:
+        needed_by = f"the {key} needs it" if mark.filled else ""
+        for text in self._texts_at(path, needed_by):
+            if isinstance(mark, Inline):
+                yield text
+                continue
+            # Clerk's schema of a deleted object has no required id; without one there is nothing to send.
+            is_carried = not is_dynamic(_OBJECT_ID.sub("", text.source))
+            needed = "" if is_carried else text.needed_by
+            yield replace(text, needed_by=needed, of_deletions=mark.of_deletions)
 
     def _texts_at(self, path: Path, needed_by: str = "", noun: str = "this route") -> Iterator[Text]:
         """Yield the texts at or below a path of routes.yaml."""

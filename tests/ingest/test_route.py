@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import given
@@ -109,6 +110,23 @@ def test_destinations_that_are_switched_off_are_named_once() -> None:
     assert [(verdict.owed, verdict.unowed) for verdict in verdicts] == [
         (0, "crm and mail are switched off"),
         (1, None),
+    ]
+
+
+def test_a_mirror_is_owed_the_types_alone_that_it_keeps_and_the_verdict_says_so() -> None:
+    destinations = tuple(given.destination(name, enabled=name != "off") for name in ("log", "db", "off"))
+    route = given.route("all", ("*",), "db", "log", "off")
+    mirroring = replace(
+        route, sends=(replace(route.sends[0], mirrored=frozenset(("user.created",))), *route.sends[1:])
+    )
+    rules = given.rules(mirroring, destinations=destinations)
+    kept, other = (match(rules, given.event(name)) for name in ("user.created", "email.created"))
+
+    assert [routed.send.to for routed in kept.sends] == ["db", "log"]
+    assert [routed.send.to for routed in other.sends] == ["log"]
+    assert [(verdict.owed, verdict.unowed) for verdict in (*kept.verdicts, *other.verdicts)] == [
+        (2, "off is switched off"),
+        (1, "off is switched off; db is no mirror of email.created"),
     ]
 
 

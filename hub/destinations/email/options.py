@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
+from hub.destinations.base import Block, NetworkBlock
 from hub.destinations.email.mailboxes import Mailbox, mailboxes
 from hub.destinations.email.providers.base import Account, Provider, find_provider, provider_names
 from hub.humanize import did_you_mean, listed
 from hub.templating.entries import header_problems
+from hub.templating.marks import Inline, InlineText, Structure, TemplateName
 from hub.transport.http import web_url
 from hub.transport.smtp_url import MailServer, parse_smtp_url
 

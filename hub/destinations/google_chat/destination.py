@@ -13,17 +13,7 @@ from urllib.parse import parse_qs
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import (
-    Block,
-    Destination,
-    Inline,
-    InlineText,
-    NetworkBlock,
-    Renderer,
-    ShownContext,
-    Structure,
-    TemplateName,
-)
+from hub.destinations.base import Block, Destination, NetworkBlock, Renderer, ShownContext
 from hub.destinations.google_chat.cards import builtin, check_cards, escape_at, fit
 from hub.destinations.google_chat.markup import escape, escape_card
 from hub.destinations.google_chat.shown import parts, words
@@ -35,6 +25,7 @@ from hub.model.summary import Summary
 from hub.model.thread import THREAD
 from hub.strings import one_line, shortened_bytes
 from hub.templating.escapes import Escape
+from hub.templating.marks import Inline, InlineText, Structure, TemplateName
 from hub.templating.placeholders import of_another_kind
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver

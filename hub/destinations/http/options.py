@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
+from hub.destinations.base import Block, NetworkBlock
 from hub.destinations.http.entries import own_header_problems
 from hub.destinations.http.signature import signing_key
 from hub.destinations.http.status import status_problems
+from hub.templating.marks import Inline, InlineText, Structure, TemplateName
 
 StatusRules = dict[str, Literal["delivered", "retry", "dead", "pause", "unknown"]]
 """Statuses (`404`) or classes of them (`4xx`) with their meanings."""

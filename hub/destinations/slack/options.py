@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Inline, InlineText, NetworkBlock, Structure, TemplateName
+from hub.destinations.base import Block, NetworkBlock
 from hub.destinations.slack.shapes import check_blocks
 from hub.templating.flaws import Flaw, is_dynamic
+from hub.templating.marks import Inline, InlineText, Structure, TemplateName
 
 ThreadMode = Literal["reply", "broadcast", "update"]
 
