@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, func, literal_column, or_, select, tuple_, update
 
 from hub.errors import About, Retry
 from hub.mirror.changes import Change, Effect, Version
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import VERSION, SqlTables
+from hub.mirror.sets import Sets, execute
 
 _NO_VERSION = Version(0, 0, "")
 _LEAST: Mapping[str, str] = dict(zip(VERSION, ("0", "0", "''"), strict=True))
@@ -39,6 +40,7 @@ class Writes:
         self._engine = engine
         self._tables = tables
         self.blanks = blanks
+        self._sets = Sets(engine, tables)
         self._upserts: dict[tuple[str, tuple[str, ...]], Any] = {}
 
     # -- columns and sets -------------------------------------------------------------------------
@@ -57,7 +59,9 @@ class Writes:
             self.delete_row(connection, table, row_id, deleted_at)
             standings[row_id] = Standing(effect=Effect.INSERTED, deleted_at=deleted_at)
         alive = [change for change in changes if _has_sets_to_write(standings[change.id])]
-        self._write_sets(connection, alive)
+        # What was there before may have members that are gone by now.
+        old = {row_id for row_id, row in standings.items() if row.effect is Effect.UPDATED}
+        self._sets.write(connection, alive, old)
         return standings
 
     def _write_one(self, connection: Connection, table: Table, change: Change) -> dict[str, Standing]:
@@ -76,7 +80,7 @@ class Writes:
         ids = [change.id for change in changes]
         present = set(connection.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
         for names, alike in groupby(changes, key=lambda change: tuple(change.values)):
-            connection.execute(self._upsert(table, names), [_row(change) for change in alike])
+            execute(connection, self._upsert(table, names), [_row(change) for change in alike])
         return self._standings(connection, table, changes, present)
 
     def _standings(
@@ -115,39 +119,6 @@ class Writes:
         """
         return (*names, "_synced_at", *reversed(VERSION))
 
-    def _write_sets(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Make each set what its owner's change says; the owner's row is the lock."""
-        for name in sorted({name for change in changes for name in change.rows}):
-            rows = {
-                (change.id, str(row["id"])): {**row, "user_id": change.id}
-                for change in changes
-                for row in change.rows.get(name, ())
-            }
-            self._write_set(connection, name, [change.id for change in changes if name in change.rows], rows)
-
-    def _write_set(
-        self, connection: Connection, name: str, owners: Sequence[str], rows: Mapping[tuple[str, str], Any]
-    ) -> None:
-        table = self._tables.mirrored[name]
-        key = (table.c.user_id, table.c.id)
-        query = select(*key).where(table.c.user_id.in_(owners))
-        gone = sorted({(row.user_id, row.id) for row in connection.execute(query)} - rows.keys())
-        if gone:
-            by_key = delete(table).where(key[0] == bindparam("owner"), key[1] == bindparam("member"))
-            connection.execute(by_key, [{"owner": owner, "member": member} for owner, member in gone])
-        for names, alike in groupby((rows[key] for key in sorted(rows)), key=tuple):
-            connection.execute(self._set_upsert(table, names), list(alike))
-
-    def _set_upsert(self, table: Table, names: tuple[str, ...]) -> Any:
-        statement = self._upserts.get((table.name, names))
-        if statement is None:
-            insert = self._engine.insert(table)
-            incoming = self._engine.incoming(insert)
-            values = {name: incoming[name] for name in names if name not in table.primary_key.columns}
-            statement = self._engine.or_replace(insert, values)
-            self._upserts[table.name, names] = statement
-        return statement
-
     # -- deletions --------------------------------------------------------------------------------
 
     def delete(self, connection: Connection, change: Change) -> None:
@@ -160,7 +131,7 @@ class Writes:
         )
         if change.table in self._tables.mirrored:
             self.delete_row(connection, self._tables.mirrored[change.table], change.id, change.deleted_at)
-            self._delete_sets(connection, change)
+            self._sets.delete(connection, change)
 
     def delete_row(self, connection: Connection, table: Table, row_id: str, deleted_at: int) -> None:
         """Write the time of a deletion to a row, which is made where there is none; the earliest stays."""
@@ -180,11 +151,6 @@ class Writes:
         kept = {*table.primary_key.columns.keys(), "deleted_at", "_synced_at"}
         cleared = {column.name: None for column in table.columns if column.name not in kept}
         return {**cleared, **_version(_NO_VERSION)}
-
-    def _delete_sets(self, connection: Connection, change: Change) -> None:
-        for name in self._tables.sets_of(change.table):
-            table = self._tables.mirrored[name]
-            connection.execute(delete(table).where(table.c.user_id == change.id))
 
     def _deleted_before(self, connection: Connection, name: str, ids: Sequence[str]) -> dict[str, int]:
         return self.tombstones(connection, {name: ids}).get(name, {}) if ids else {}
