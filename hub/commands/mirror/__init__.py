@@ -1,0 +1,1 @@
+"""The commands of `hub sync`, one file each, named after them."""

@@ -1,0 +1,23 @@
+"""`hub sync`: the mirror of Clerk's objects; its commands have a file each in `mirror/`."""
+
+from __future__ import annotations
+
+import click
+
+from hub.commands import Section
+from hub.commands.mirror import schema
+
+SECTION = Section.OPERATE
+
+
+@click.group("sync", short_help="Fill and compare the mirror of Clerk's objects.")
+def command() -> None:
+    """Look after the mirror of Clerk's objects in your own database.
+
+    \b
+    Examples:
+      hub sync schema
+    """
+
+
+command.add_command(schema.command)
