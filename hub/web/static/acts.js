@@ -18,7 +18,7 @@ dialog.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (!dialog.open) dialog.showModal();
   // Asked for by its key, an act is confirmed by Enter; else Enter does nothing.
   const isByKey = detail.requestConfig.triggeringEvent?.isTrusted === false;
-  dialog.querySelector(isByKey ? "[name=verb]" : "[autofocus]")?.focus();
+  dialog.querySelector(isByKey ? "[name=verb]" : "[data-close]")?.focus();
   count();
 });
 dialog.addEventListener("htmx:afterRequest", ({ detail }) => {
