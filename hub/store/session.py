@@ -102,7 +102,8 @@ class Session:
             statement = statement.on_conflict_do_update(index_elements=key, set_=dict(changes), where=where)
         else:
             statement = statement.on_conflict_do_nothing(index_elements=key)
-        return self.connection.execute(statement)
+        # SQLAlchemy forgets the count of an insert where the driver could say more.
+        return self.connection.execute(statement, execution_options={"preserve_rowcount": True})
 
     @contextmanager
     def translated(self) -> Iterator[None]:

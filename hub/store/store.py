@@ -32,6 +32,7 @@ from hub.store.repositories.event_list import EventList
 from hub.store.repositories.events import Events, RoutedEvent
 from hub.store.repositories.invariant import Invariant
 from hub.store.repositories.metrics import Metrics
+from hub.store.repositories.mirrors import Mirrors
 from hub.store.repositories.numbers import Numbers
 from hub.store.repositories.operator import Operator
 from hub.store.repositories.overdue import Overdue
@@ -93,6 +94,7 @@ class Transaction:
     secrets = _repository(Secrets)
     threads = _repository(Threads)
     terms = _repository(Terms)
+    mirrors = _repository(Mirrors)
 
     @property
     def now(self) -> datetime:

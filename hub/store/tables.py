@@ -263,6 +263,20 @@ audit_subjects = Table(
     Column("audit_id", String(40), primary_key=True, index=True),
 )
 
+mirrors = Table(
+    "mirrors",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("name", Text, primary_key=True, comment="of a table of the mirror"),
+    Column("rows", BigInteger, comment="not deleted ones, as of the last backfill or comparison"),
+    Column("newest_at", Time, comment="when a row was last written, as of then"),
+    Column("backfilled_at", Time),
+    Column("verified_at", Time),
+    Column("missing", BigInteger, comment="rows that differed from Clerk; empty where nobody compared"),
+    Column("stale", BigInteger),
+    Column("extra", BigInteger),
+)
+
 wrong_keys = Table(
     "wrong_keys",
     metadata,

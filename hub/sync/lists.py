@@ -122,6 +122,11 @@ class Look:
     began_at_ms: int
     answered_at_ms: int
 
+    @property
+    def id(self) -> str:
+        """The id of an object that is there."""
+        return str(self.value["id"]) if self.value is not None else ""
+
 
 _NO_PAGE = Page(
     objects=(), answer=Answer(value=None, began_at_ms=0, answered_at_ms=0), place=Place(is_end=True)
@@ -143,6 +148,11 @@ def pages(
         if step.counts:
             yield page
         place = step.place
+
+
+def looks(page: Page) -> Iterator[Look]:
+    """Yield the objects of a page, each with the times of its answer."""
+    return (_look(value, page.answer) for value in page.objects)
 
 
 def count(api: BackendApi, clerk_list: ClerkList) -> int | None:

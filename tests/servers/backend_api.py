@@ -94,6 +94,7 @@ class ClerkServer:
     whose user is gone, about which the documents say nothing: `page` (as if it were there), `empty`,
     `start` (the list from its beginning) or `refusal`. `on_page` is called after each page of a list was
     made; every `limited_every`th request is answered 429. `clock_ahead_seconds` is its clock before ours.
+    What is `hidden` no list shows.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class ClerkServer:
         self._random = random.Random(1)
         self._sorted: list[str] = []
         self._gone: dict[str, int] = {}
+        self.hidden: set[str] = set()
         self._next: bytes | None = None
         self.requests = 0
         self.http = HttpReceiver(responses, respond=self._respond)
@@ -243,7 +245,7 @@ class ClerkServer:
         if not self._sorted:
             users = self.objects["users"]
             self._sorted = sorted(users, key=lambda id_: (users[id_]["created_at"], id_))
-        ids = self._sorted
+        ids = [id_ for id_ in self._sorted if id_ not in self.hidden] if self.hidden else self._sorted
         if "user_id" in query:
             ids = [id_ for id_ in ids if id_ in query["user_id"]]
         if after := query.get("created_at_after"):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
 import pytest
-from servers.backend_api import SECRET_KEY, ClerkServer
+from servers.backend_api import ClerkServer
 
 from hub import catalog
 from hub.errors import ClerkError
-from hub.model.config import BackendAccess
 from hub.sync.api import BackendApi
 from hub.sync.lists import LISTED_TABLES, LISTS, count, lists_of, one, pages
 
@@ -47,23 +45,11 @@ IDS = {
 
 
 @pytest.fixture
-def clerk() -> Iterator[ClerkServer]:
+def clerk(clerk: ClerkServer) -> ClerkServer:
     """An instance with one object of each kind."""
-    with ClerkServer() as server:
-        for table, values in VALUES.items():
-            server.add(table, IDS[table], 1_000, **values)
-        yield server
-
-
-@pytest.fixture
-def api(clerk: ClerkServer) -> Iterator[BackendApi]:
-    reader = BackendApi(
-        BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url),
-        wait=lambda seconds: None,
-        requests_per_second=1e9,
-    )
-    yield reader
-    reader.close()
+    for table, values in VALUES.items():
+        clerk.add(table, IDS[table], 1_000, **values)
+    return clerk
 
 
 def ids(api: BackendApi, table: str, limit: int = 500) -> list[str]:

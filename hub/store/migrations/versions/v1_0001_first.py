@@ -19,6 +19,7 @@ def upgrade() -> None:
     _workers_counters_settings()
     _versions()
     _audit()
+    _mirrors()
     if op.get_bind().dialect.name == "postgresql":
         # Whoever looks for the oldest due row steps over the index entries of all that was drained since the
         # last vacuum. The usual fifth of the table lets them become hundreds of thousands.
@@ -224,6 +225,21 @@ def _audit() -> None:
         sa.Column("address", sa.Text(), primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
+    )
+
+
+def _mirrors() -> None:
+    op.create_table(
+        "mirrors",
+        sa.Column("destination", sa.Text(), primary_key=True),
+        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("rows", sa.BigInteger()),
+        sa.Column("newest_at", sa.BigInteger()),
+        sa.Column("backfilled_at", sa.BigInteger()),
+        sa.Column("verified_at", sa.BigInteger()),
+        sa.Column("missing", sa.BigInteger()),
+        sa.Column("stale", sa.BigInteger()),
+        sa.Column("extra", sa.BigInteger()),
     )
 
 
