@@ -59,7 +59,7 @@ def _migrated(url: str, processes: int) -> Settings:
 
 
 class Backlog:
-    """Makes events with one delivery each by SQL, due now or delivered long ago."""
+    """Makes events with one delivery each by SQL, due now, dead, or delivered long ago."""
 
     def __init__(self, settings: Settings) -> None:
         self._engine = _engine(settings.database_url)
@@ -75,6 +75,10 @@ class Backlog:
     def deliver(self, count: int, destination: str) -> None:
         """So many deliveries were made and arrived with their first attempt."""
         self._make(count, destination, _DELIVERED, _ATTEMPTS)
+
+    def die(self, count: int, destination: str) -> None:
+        """So many deliveries are dead, and were degraded."""
+        self._make(count, destination, _DEAD, _ATTEMPTS)
 
     def index(self) -> None:
         """Every event has terms: its own id, one of a few names and of many, and the domain of all."""
@@ -160,6 +164,12 @@ INSERT INTO deliveries (id, event_id, event_type, route, position, destination, 
     owed_since, attempts, tries, message, created_at, delivered_at, finished_at)
 SELECT 'dlv' || {id}, 'evt' || {id}, {type}, 'all', 0, {destination}, '{{}}', 'delivered', {at},
     {at}, 1, 1, '{{"raw": true}}', {at}, {at} + 5000, {at} + 5000 FROM numbers"""
+
+_DEAD = """{numbers}
+INSERT INTO deliveries (id, event_id, event_type, route, position, destination, send, state, reason, degraded,
+    owed_since, attempts, tries, message, created_at)
+SELECT 'dlv' || {id}, 'evt' || {id}, {type}, 'all', 0, {destination}, '{{}}', 'dead', 'refused', 'not its form',
+    {at}, 1, 1, '{{"raw": true}}', {at} FROM numbers"""
 
 _ATTEMPTS = """{numbers}
 INSERT INTO attempts (delivery_id, number, destination, at, seconds, outcome, status)

@@ -60,8 +60,18 @@ class Matches:
     """Ids that a filter finds, newest first.
 
     `resume` is where the search ended before it had as many as were asked for, having looked at all that one
-    page may cost: older ones may follow it. None where the search is complete.
+    page may cost: older ones may follow it. None where the search is complete. `is_counted` says that as
+    many ids are there as were to be counted, or all of them.
     """
 
     ids: Sequence[str]
     resume: str | None = None
+    is_counted: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """The ids beside one in a list; None at its end, and where none is near enough to be found."""
+
+    newer: str | None
+    older: str | None

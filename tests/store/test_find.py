@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy import update
 
 from hub.model.delivery import State
-from hub.model.filter import Filter, Period
+from hub.model.filter import Filter, Neighbours, Period
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import RoutedSend, Routing, Send
 from hub.store.open import open_store
@@ -108,7 +108,21 @@ def test_every_filter_finds_what_fits(store: Store, has_many: bool) -> None:
             expected = [record.id for record in taken][:60]
 
             assert pages(snapshot.delivery_list.find, where, 7, 60) == expected, where
-            assert pages(snapshot.event_list.find, where, 3, 60) == events_of(where, events, taken), where
+            its_events = events_of(where, events, taken)
+            assert pages(snapshot.event_list.find, where, 3, 60) == its_events, where
+            for found_by, ids in ((snapshot.delivery_list, expected), (snapshot.event_list, its_events)):
+                assert_neighbours(found_by, where, ids)
+            counts = snapshot.delivery_list.find(where, limit=3, counted=30)
+            assert not counts.is_counted or list(counts.ids) == expected[:30], where
+
+
+def assert_neighbours(found_by: Any, where: Filter, ids: Sequence[str]) -> None:
+    """The newest has none that is newer, and the one below it has two beside it."""
+    beside = [None, *ids, None, None]
+    for at in range(0, min(len(ids), 3), 2):
+        expected = Neighbours(newer=beside[at], older=beside[at + 2])
+
+        assert found_by.neighbours(ids[at], where) == expected, where
 
 
 def events_of(

@@ -9,13 +9,13 @@ from sqlalchemy import func, null, select
 
 from hub.errors import NotFound
 from hub.model.delivery import State
-from hub.model.filter import EVERYTHING, Filter, Matches
+from hub.model.filter import EVERYTHING, Filter, Matches, Neighbours
 from hub.model.records import AttemptRecord, DeliveryRecord
 from hub.store.repositories.attempts import attempt_record
 from hub.store.repositories.delivery_search import DeliverySearch
 from hub.store.repositories.kinds import kinds_of_events
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES, is_listed, payloads_of
-from hub.store.repositories.search import bounds_of
+from hub.store.repositories.search import Size, bounds_of
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, events
 
@@ -29,17 +29,26 @@ class DeliveryList(Repository):
         *,
         event: str | None = None,
         limit: int = 50,
+        counted: int = 0,
         before: str | None = None,
+        after: str | None = None,
     ) -> Matches:
         """Return the ids of the newest deliveries that fit, of one event or of all.
 
-        `before` is the id after which a page begins.
+        They are up to `counted` where that costs little. `before` is the id after which a page begins. With
+        `after` they are those that were made next after it.
         """
         kinds = kinds_of_events(self._session, where)
         if kinds.chosen == []:
             return Matches(ids=())
-        bounds = bounds_of("dlv", where.period, before)
-        return DeliverySearch(self._session, where).find(event, kinds, bounds, limit)
+        bounds, size = bounds_of("dlv", where.period, before, after), Size(limit=limit, counted=counted)
+        return DeliverySearch(self._session, where).find(event, kinds, bounds, size)
+
+    def neighbours(self, delivery_id: str, where: Filter = EVERYTHING) -> Neighbours:
+        """Return the deliveries beside one among those that fit, as far as a page would look for them."""
+        newer = self.find(where, limit=1, after=delivery_id).ids
+        older = self.find(where, limit=1, before=delivery_id).ids
+        return Neighbours(newer=next(iter(newer), None), older=next(iter(older), None))
 
     def has_route(self, name: str) -> bool:
         """Return True where any delivery is owed by a route of that name."""

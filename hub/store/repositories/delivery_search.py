@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, select
 from hub.model.delivery import FINISHED, State
 from hub.model.filter import Filter, Matches
 from hub.store.repositories.kinds import Kinds, kinds_of_deliveries, newest
-from hub.store.repositories.search import MANY, Bounds, Conditions, few, is_few, walk
+from hub.store.repositories.search import MANY, Bounds, Conditions, Size, few, is_few, walk
 from hub.store.repositories.terms import TermSearch
 from hub.store.session import Session
 from hub.store.tables import deliveries, events, is_in
@@ -45,13 +45,13 @@ class DeliverySearch:
         if self._kinds.chosen is not None:
             yield select(column).where(*self._kinds.conditions)
 
-    def find(self, event: str | None, kinds_of_events: Kinds, bounds: Bounds, limit: int) -> Matches:
-        """Return the newest deliveries that fit: of one event, or of all of these kinds."""
+    def find(self, event: str | None, kinds_of_events: Kinds, bounds: Bounds, size: Size) -> Matches:
+        """Return the first deliveries that fit: of one event, or of all of these kinds."""
         of_events = self._of_events(event, kinds_of_events)
-        conditions = [*self.checks, *of_events, *bounds.of(deliveries.c.id)]
+        conditions = [*self.checks, *of_events]
         candidates = self._all_narrowed(event, kinds_of_events)
-        of_few = few(self._session, deliveries.c.id, candidates, conditions, limit)
-        return of_few or self._walk(of_events, bounds, limit)
+        of_few = few(self._session, deliveries.c.id, candidates, conditions, bounds, size)
+        return of_few or self._walk(of_events, bounds, size)
 
     def _all_narrowed(self, event: str | None, kinds_of_events: Kinds) -> Iterator[Select[Any]]:
         if event is not None:
@@ -78,15 +78,15 @@ class DeliverySearch:
             conditions.append(source.scalar_subquery() == self._where.source)
         return conditions
 
-    def _walk(self, of_events: Conditions, bounds: Bounds, limit: int) -> Matches:
-        """Walk the newest by the index that has the fewest, if there is one in the order of their ids."""
+    def _walk(self, of_events: Conditions, bounds: Bounds, size: Size) -> Matches:
+        """Walk the first by the index that has the fewest, if there is one in the order of their ids."""
         for name, condition in self._of_rows.items():
             if name == "degraded" or self._where.state in (State.DEAD, State.HELD):
                 others = [check for other, check in self._checks_of_rows.items() if other != name]
                 conditions = [*others, *self._kinds.checks, *of_events]
-                return walk(self._session, newest(deliveries.c.id, condition), conditions, bounds, limit)
+                return walk(self._session, newest(deliveries.c.id, condition), conditions, bounds, size)
         checks = [*self._checks_of_rows.values()] if self._kinds.has_index else [*self.checks]
-        return walk(self._session, self._kinds.candidates, [*checks, *of_events], bounds, limit)
+        return walk(self._session, self._kinds.candidates, [*checks, *of_events], bounds, size)
 
 
 def _conditions(where: Filter) -> Iterator[tuple[str, ColumnElement[bool]]]:

@@ -9,20 +9,20 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 
 from hub.errors import NotFound
 from hub.model.delivery import State
 from hub.model.event import first_id
-from hub.model.filter import EVERYTHING, Filter, Matches
+from hub.model.filter import EVERYTHING, Filter, Matches, Neighbours
 from hub.model.records import EventRecord
 from hub.model.routing import UNMATCHED
 from hub.model.stats import Taken
 from hub.store.repositories.delivery_search import DeliverySearch
 from hub.store.repositories.events import verdicts_of
-from hub.store.repositories.kinds import kinds_of_events
+from hub.store.repositories.kinds import every_kind_of_events, kinds_of_events
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
-from hub.store.repositories.search import Conditions, bounds_of, few, has_row, walk
+from hub.store.repositories.search import Conditions, Size, bounds_of, few, has_row, walk
 from hub.store.repositories.terms import TermSearch
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events
@@ -52,17 +52,28 @@ class _Owed:
 class EventList(Repository):
     """Events as pages, API and commands show them."""
 
-    def find(self, where: Filter = EVERYTHING, *, limit: int = 50, before: str | None = None) -> Matches:
-        """Return the ids of the newest events that fit; `before` is the id after which a page begins."""
+    def find(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        limit: int = 50,
+        counted: int = 0,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> Matches:
+        """Return the ids of the newest events that fit, and up to `counted` where that costs little.
+
+        `before` is the id after which a page begins. With `after` they are those that came next after it.
+        """
         kinds = kinds_of_events(self._session, where)
         if kinds.chosen == []:
             return Matches(ids=())
-        bounds = bounds_of("evt", where.period, before)
+        bounds, size = bounds_of("evt", where.period, before, after), Size(limit=limit, counted=counted)
         search = TermSearch(self._session, where.words)
         owed = self._owed(where)
         candidates = chain(search.events(), owed.candidates)
         conditions = [*owed.conditions, *search.conditions_on_events(), *kinds.checks]
-        of_few = few(self._session, events.c.id, candidates, [*conditions, *bounds.of(events.c.id)], limit)
+        of_few = few(self._session, events.c.id, candidates, conditions, bounds, size)
         if of_few is not None:
             return of_few
         of_word = search.candidates()
@@ -72,10 +83,16 @@ class EventList(Repository):
                 *search.conditions_on_events(without=of_word[0]),
                 *kinds.checks,
             ]
-            return walk(self._session, of_word[1], conditions, bounds, limit)
+            return walk(self._session, of_word[1], conditions, bounds, size)
         if kinds.has_index:
             conditions = [*owed.conditions, *search.conditions_on_events()]
-        return walk(self._session, kinds.candidates, conditions, bounds, limit)
+        return walk(self._session, kinds.candidates, conditions, bounds, size)
+
+    def neighbours(self, event_id: str, where: Filter = EVERYTHING) -> Neighbours:
+        """Return the events beside one among those that fit, as far as a page would look for them."""
+        newer = self.find(where, limit=1, after=event_id).ids
+        older = self.find(where, limit=1, before=event_id).ids
+        return Neighbours(newer=next(iter(newer), None), older=next(iter(older), None))
 
     def _owed(self, where: Filter) -> _Owed:
         if not where.is_of_deliveries:
@@ -83,6 +100,13 @@ class EventList(Repository):
         search = DeliverySearch(self._session, where)
         its = select(deliveries.c.id).where(deliveries.c.event_id == events.c.id, *search.checks)
         return _Owed(candidates=search.narrowed(deliveries.c.event_id), conditions=[has_row(its)])
+
+    def pruned(self, id_: str) -> str | None:
+        """Return the id of the event that has it, or whose sender's message has it, where that was pruned."""
+        sources = [source for source, _ in every_kind_of_events(self._session).chosen or ()]
+        is_it = or_(events.c.id == id_, events.c.source.in_(sources) & (events.c.message_id == id_))
+        statement = select(events.c.id).where(is_it, events.c.payload.is_(None)).limit(1)
+        return self._session.connection.execute(statement).scalar()
 
     def has_source(self, name: str) -> bool:
         """Return True where any event came from a source of that name."""

@@ -65,7 +65,7 @@ class Kinds:
             for first, second in self.chosen or ()
         )
         ids = union_all(*(select(rows.subquery()) for rows in of_each)).subquery().c[self.id.key or ""]
-        return select(ids).order_by(ids.desc()).limit(limit).offset(offset)
+        return select(ids).order_by(bounds.order(ids)).limit(limit).offset(offset)
 
 
 def newest(column: ColumnElement[str], *conditions: ColumnElement[bool]) -> Candidates:
@@ -73,7 +73,7 @@ def newest(column: ColumnElement[str], *conditions: ColumnElement[bool]) -> Cand
 
     def candidates(bounds: Bounds, further: Conditions, limit: int, offset: int = 0, /) -> Select[Any]:
         statement = select(column).where(*conditions, *bounds.of(column), *further)
-        return statement.order_by(column.desc()).limit(limit).offset(offset)
+        return statement.order_by(bounds.order(column)).limit(limit).offset(offset)
 
     return candidates
 

@@ -136,7 +136,7 @@ def _newest_of_each(values: Sequence[str]) -> Candidates:
     def candidates(bounds: Bounds, further: Conditions, limit: int, offset: int = 0, /) -> Select[Any]:
         of_each = [_of_term(value, bounds, further, limit + offset) for value in values]
         ids = union(*(select(rows.subquery()) for rows in of_each)).subquery().c.event_id
-        return select(ids).order_by(ids.desc()).limit(limit).offset(offset)
+        return select(ids).order_by(bounds.order(ids)).limit(limit).offset(offset)
 
     return candidates
 
@@ -145,4 +145,4 @@ def _of_term(value: str, bounds: Bounds, further: Conditions, limit: int) -> Sel
     statement = select(terms.c.event_id).where(terms.c.term == value, *bounds.of(terms.c.event_id))
     if further:
         statement = statement.join(events, events.c.id == terms.c.event_id).where(*further)
-    return statement.order_by(terms.c.event_id.desc()).limit(limit)
+    return statement.order_by(bounds.order(terms.c.event_id)).limit(limit)
