@@ -166,10 +166,10 @@ SELECT 'dlv' || {id}, 'evt' || {id}, {type}, 'all', 0, {destination}, '{{}}', 'd
     {at}, 1, 1, '{{"raw": true}}', {at}, {at} + 5000, {at} + 5000 FROM numbers"""
 
 _DEAD = """{numbers}
-INSERT INTO deliveries (id, event_id, event_type, route, position, destination, send, state, reason, degraded,
-    owed_since, attempts, tries, message, created_at)
-SELECT 'dlv' || {id}, 'evt' || {id}, {type}, 'all', 0, {destination}, '{{}}', 'dead', 'refused', 'not its form',
-    {at}, 1, 1, '{{"raw": true}}', {at} FROM numbers"""
+INSERT INTO deliveries (id, event_id, event_type, route, position, destination, send, state, reason,
+    degraded, owed_since, attempts, tries, message, created_at)
+SELECT 'dlv' || {id}, 'evt' || {id}, {type}, 'all', 0, {destination}, '{{}}', 'dead', 'refused',
+    'not its form', {at}, 1, 1, '{{"raw": true}}', {at} FROM numbers"""
 
 _ATTEMPTS = """{numbers}
 INSERT INTO attempts (delivery_id, number, destination, at, seconds, outcome, status)

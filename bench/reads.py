@@ -135,7 +135,7 @@ def serving(settings: Settings, events: int) -> Iterator[_Hub]:
     with web(settings, rules_for("http://127.0.0.1:9/")) as port, requests.Session() as session:
         url = f"http://127.0.0.1:{port}"
         with closing(open_store(settings.database_url)) as store:
-            session.get(url + new_link(store), timeout=10).raise_for_status()
+            session.get(url + new_link(store), timeout=60).raise_for_status()
         session.headers["Authorization"] = f"Bearer {PASSWORD}"
         ids = {}
         for kind, path in (("event", "/api/events"), ("delivery", "/api/deliveries")):

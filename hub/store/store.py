@@ -25,6 +25,7 @@ from hub.store.repositories.alerts import Alerts
 from hub.store.repositories.attempts import Attempts
 from hub.store.repositories.audit import Audit
 from hub.store.repositories.changes import Changes
+from hub.store.repositories.choices import Choices
 from hub.store.repositories.degraded import Degraded
 from hub.store.repositories.delivery_list import DeliveryList
 from hub.store.repositories.destinations import Destinations
@@ -83,6 +84,7 @@ class Transaction:
     wrong_keys = _repository(WrongKeys)
     event_list = _repository(EventList)
     delivery_list = _repository(DeliveryList)
+    choices = _repository(Choices)
     numbers = _repository(Numbers)
     changes = _repository(Changes)
     metrics = _repository(Metrics)

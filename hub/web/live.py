@@ -6,6 +6,7 @@ import hashlib
 
 from flask import Response, g, request
 
+from hub.store.repositories.terms import READ
 from hub.web.context import context
 
 SEEN = "Hub-Seen"
@@ -29,5 +30,7 @@ def _version() -> str:
     serving = here.serving()
     with here.store.read() as snapshot:
         minute = int(snapshot.now.timestamp()) // STALE_AFTER_SECONDS
-        marks = (snapshot.changes.mark(), minute, serving.rules.config.version, serving.refused)
+        # What arrived is found by its words a little later.
+        read = snapshot.settings.get(READ) if "q" in request.args else None
+        marks = (snapshot.changes.mark(), read, minute, serving.rules.config.version, serving.refused)
     return hashlib.sha256(repr(marks).encode()).hexdigest()[:16]

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, redirect, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from hub import catalog, operator
 from hub.humanize import ago, byte_size, capitalised, clock, counted, sentence, span, utc
 from hub.ingest.route import Rules
 from hub.model.audit import Act
-from hub.model.config import SourceConfig
 from hub.model.delivery import State
 from hub.model.problem import Severity
 from hub.model.records import DeliveryRecord
@@ -20,24 +20,24 @@ from hub.model.stats import Day
 from hub.preview.curl import curl
 from hub.preview.drawing import pretty
 from hub.web import access, live, parameters, serializers
-from hub.web.context import Context, context
+from hub.web.chips import searched_type
+from hub.web.context import context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
 from hub.web.destination_page import routes_to, settings_of, strip_of, strips_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
+from hub.web.find_page import PAGE_SIZE, found_deliveries, found_events, neighbours, source_address
 from hub.web.markup import render_page
 from hub.web.messages import event_to_render, shown_message, views_of
 from hub.web.overview import overview
-from hub.web.paging import page_of
 from hub.web.parameters import known_id
 from hub.web.problem_lines import shown_problems
 from hub.web.routes_page import asked_event, chosen, fields_of
 
-PAGE_SIZE = 50
 LAST_EVENTS = 8
 EVENT_DELIVERIES = 200
-HISTORY = 20
 DAY = timedelta(days=1)
+HISTORY = 20
 """The most acts that the page of an event or a delivery shows; /audit has all."""
 
 blueprint = Blueprint("pages", __name__)
@@ -61,7 +61,7 @@ def status() -> Response:
     items = serializers.destinations(health)
     serving = here.serving()
     config = serving.rules.config
-    sources = [(source, _address(here, source)) for source in config.sources.values()]
+    sources = [(source, source_address(here, source)) for source in config.sources.values()]
     return page(
         "status.html",
         now=health.facts.now,
@@ -78,26 +78,11 @@ def status() -> Response:
 
 
 @blueprint.get("/events")
-def events() -> Response:
-    here = context()
-    rules = here.rules()
-    before = parameters.before()
-    with here.store.read() as snapshot:
-        where = parameters.chosen(rules, snapshot)
-        matches = snapshot.event_list.find(where, limit=PAGE_SIZE + 1, before=before)
-        records = snapshot.event_list.records_of(matches.ids[:PAGE_SIZE])
-        now = snapshot.now
-    return page(
-        "events.html",
-        now=now,
-        events=[serializers.event(record, words_of_event(record, rules)) for record in records],
-        filters=parameters.given(),
-        type=where.type,
-        types=catalog.event_types(),
-        before=before,
-        next=page_of([(one, 0) for one in matches.ids], PAGE_SIZE, matches.resume).next,
-        addresses=[_address(here, source) for source in here.rules().config.sources.values()],
-    )
+def events() -> AnyResponse:
+    by_type = searched_type(parameters.given(), catalog.event_types())
+    if by_type is not None:
+        return redirect(url_for("pages.events", **by_type))
+    return page("events.html", types=catalog.event_types(), **found_events(context()))
 
 
 @blueprint.get("/events/<event_id>")
@@ -111,12 +96,14 @@ def event(event_id: str) -> Response:
         attempts = snapshot.attempts.of([one.id for one in owed])
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
+        crumbs = neighbours("event", record.id, rules, snapshot)
     words = words_of_event(record, rules, here.store)
     whole = serializers.whole_event(record, words)
     lines = list(zip(owed, serializers.deliveries(owed, rules, facts), strict=True))[::-1]
     return page(
         "event.html",
         now=facts.now,
+        crumbs=crumbs,
         event=whole,
         tree=tree_of(record, lines, attempts, rules, words.redaction),
         serves=rules.config.version,
@@ -133,30 +120,11 @@ def event(event_id: str) -> Response:
 
 
 @blueprint.get("/deliveries")
-def deliveries() -> Response:
-    here = context()
-    rules = here.rules()
-    before = parameters.before()
-    with here.store.read() as snapshot:
-        where = parameters.chosen(rules, snapshot)
-        matches = snapshot.delivery_list.find(where, limit=PAGE_SIZE + 1, before=before)
-        chosen = page_of(snapshot.delivery_list.sizes_of(matches.ids), PAGE_SIZE, matches.resume)
-        records = snapshot.delivery_list.records_of(chosen.ids, messages=False)
-        facts, known = here.waiting_facts(snapshot), snapshot.destinations.all()
-    items = list(serializers.deliveries(records, rules, facts))
-    return page(
-        "deliveries.html",
-        now=facts.now,
-        deliveries=items,
-        filters=parameters.given(),
-        state=where.state,
-        destination=where.destination,
-        degraded="true" if where.degraded else None,
-        states=list(State),
-        names=sorted({*rules.config.destinations, *known}),
-        before=before,
-        next=chosen.next,
-    )
+def deliveries() -> AnyResponse:
+    by_type = searched_type(parameters.given(), catalog.event_types())
+    if by_type is not None:
+        return redirect(url_for("pages.deliveries", **by_type))
+    return page("deliveries.html", types=catalog.event_types(), **found_deliveries(context()))
 
 
 @blueprint.get("/deliveries/<delivery_id>")
@@ -168,11 +136,13 @@ def delivery(delivery_id: str) -> Response:
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id], limit=HISTORY)
         to_render = event_to_render(record, snapshot)
+        crumbs = neighbours("delivery", record.id, rules, snapshot)
     whole = serializers.whole_delivery(record, rules, facts)
     message = shown_message(record, to_render, here)
     return page(
         "delivery.html",
         now=facts.now,
+        crumbs=crumbs,
         delivery=whole,
         decided_by=record.version,
         serves=rules.config.version,
@@ -268,7 +238,7 @@ def routes() -> Response:
         chosen=chosen(asked, name, event, serving.rules),
         taken=taken,
         sources=[
-            (source, _address(here, source), states.get(source.name))
+            (source, source_address(here, source), states.get(source.name))
             for source in serving.rules.config.sources.values()
         ],
         refused=shown_problems(errors, serving.refused_files, redaction),
@@ -290,8 +260,3 @@ def _is_http(record: DeliveryRecord, rules: Rules) -> bool:
 def _meaning(type_: str) -> str | None:
     event_type = catalog.find_event_type(type_)
     return event_type.meaning if event_type else None
-
-
-def _address(here: Context, source: SourceConfig) -> str:
-    """Return the whole URL to paste into the sender's dashboard."""
-    return (here.settings.public_url or request.url_root.rstrip("/")) + source.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl
 
 from flask import g, request
 
@@ -26,6 +27,9 @@ USUAL_LIMIT, LARGEST_LIMIT = 50, 500
 
 FILTERS = ("q", "type", "source", "route", "destination", "state", "degraded", "since", "until")
 """The parameters that `chosen` reads."""
+
+ORIGIN_LIMIT = 4_000
+"""The most characters of the filter of a list in a link."""
 
 STARS = 8
 """The most `*` of a pattern: what matches it takes longer with each."""
@@ -149,6 +153,19 @@ def chosen(rules: Rules, snapshot: Transaction) -> Filter:
 def given() -> dict[str, str]:
     """Return the parameters of the filter that are given, as they are: for links to other pages of a list."""
     return {name: request.args[name] for name in FILTERS if request.args.get(name)}
+
+
+def take_origin() -> dict[str, str]:
+    """Take the filter of the list that this page was reached from, which `from` holds as a query."""
+    value = request.args.get("from", "")
+    try:
+        pairs = parse_qsl(value, keep_blank_values=True, max_num_fields=len(FILTERS))
+    except ValueError:
+        pairs = [("", "")]
+    if len(value) > ORIGIN_LIMIT or not {name for name, _ in pairs} <= {*FILTERS}:
+        raise BadParameter(f"from is {_quoted(value)}; it must be the filter of a list, such as state=dead")
+    take_filter(dict(pairs))
+    return {name: text for name, text in pairs if text}
 
 
 def since(now: datetime) -> datetime | None:

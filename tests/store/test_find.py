@@ -150,6 +150,19 @@ def _milliseconds(event_id: str) -> Any:
     return given.datetime.fromtimestamp(0, given.UTC) + timedelta(milliseconds=int(event_id[4:16], 16))
 
 
+def test_values_are_counted_by_the_indexes_that_have_them(store: Store) -> None:
+    fill(store)
+    with store.read() as snapshot:
+        values = snapshot.choices.values()
+
+    assert (dict(values.sources), dict(values.types)) == (
+        {"clerk": 6, "stripe": 6},
+        dict.fromkeys(sorted(TYPES), 4),
+    )
+    assert (dict(values.routes), dict(values.destinations)) == ({"a": 12, "b": 12}, {"crm": 12, "mail": 12})
+    assert (values.states[State.DEAD], values.states[State.PENDING], values.degraded) == (6, 6, 8)
+
+
 def test_of_an_event_its_deliveries_alone(store: Store) -> None:
     fill(store)
     with store.read() as snapshot:

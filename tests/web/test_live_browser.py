@@ -253,7 +253,9 @@ def test_everything_is_reached_by_keys(hub: Hub, page: Page) -> None:  # noqa: F
     page.keyboard.press("Enter")
     page.wait_for_url("**/events/evt_*")
     page.keyboard.press("Escape")
-    page.wait_for_url("**/events")
+    page.wait_for_url("**/events#evt_*")
+    page.keyboard.press("j")
+    expect(page.locator("tr:target + tr a")).to_be_focused()
 
     assert (has_outline, field) == ("solid", "input")
     assert ticked == [True, False, False]

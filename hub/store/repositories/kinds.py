@@ -80,21 +80,36 @@ def newest(column: ColumnElement[str], *conditions: ColumnElement[bool]) -> Cand
 
 def kinds_of_events(session: Session, where: Filter) -> Kinds:
     """Return the sources and types of events that fit."""
-    source, type_ = events.c.source, events.c.type
-    chosen = None
-    if where.is_of_events:
-        exact = None if where.type is None or "*" in where.type else where.type
-        kinds = _existing(session, source, where.source, type_, exact)
-        chosen = [kind for kind in kinds if where.takes(*kind)]
-    return Kinds(id=events.c.id, first=source, second=type_, chosen=chosen)
+    if not where.is_of_events:
+        return Kinds(id=events.c.id, first=events.c.source, second=events.c.type, chosen=None)
+    exact = None if where.type is None or "*" in where.type else where.type
+    kinds = every_kind_of_events(session, where.source, exact)
+    return replace(kinds, chosen=[kind for kind in kinds.chosen or () if where.takes(*kind)])
 
 
 def kinds_of_deliveries(session: Session, where: Filter) -> Kinds:
     """Return the routes and destinations of deliveries that fit."""
-    route, destination = deliveries.c.route, deliveries.c.destination
-    is_any = where.route is None and where.destination is None
-    kinds = None if is_any else _existing(session, route, where.route, destination, where.destination)
-    return Kinds(id=deliveries.c.id, first=route, second=destination, chosen=kinds)
+    if where.route is None and where.destination is None:
+        return Kinds(
+            id=deliveries.c.id, first=deliveries.c.route, second=deliveries.c.destination, chosen=None
+        )
+    return every_kind_of_deliveries(session, where.route, where.destination)
+
+
+def every_kind_of_events(session: Session, source: str | None = None, type_: str | None = None) -> Kinds:
+    """Return all sources and types that events have; a value that is given is not looked up."""
+    columns = events.c.source, events.c.type
+    chosen = _existing(session, columns[0], source, columns[1], type_)
+    return Kinds(id=events.c.id, first=columns[0], second=columns[1], chosen=chosen)
+
+
+def every_kind_of_deliveries(
+    session: Session, route: str | None = None, destination: str | None = None
+) -> Kinds:
+    """Return all routes and destinations that deliveries have; a value that is given is not looked up."""
+    columns = deliveries.c.route, deliveries.c.destination
+    chosen = _existing(session, columns[0], route, columns[1], destination)
+    return Kinds(id=deliveries.c.id, first=columns[0], second=columns[1], chosen=chosen)
 
 
 def _existing(

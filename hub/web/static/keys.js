@@ -9,9 +9,14 @@
     .map((row) => row.querySelector("a[href]")).filter(Boolean);
 
   const move = (step) => {
+    const beside = document.querySelector("#main .crumbs");
+    if (beside) return beside.querySelector(`a[rel=${step > 0 ? "next" : "prev"}]`)?.click();
     const links = rows();
-    if (!links.length) return document.querySelector(`#main a[rel=${step > 0 ? "next" : "prev"}]`)?.click();
-    const at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    if (!links.length) return;
+    // Whoever comes back from a record goes on from its row.
+    const index = (isIt) => links.findIndex((link) => isIt(link.closest("tr")));
+    const focused = index((row) => row.contains(document.activeElement));
+    const at = focused < 0 ? index((row) => row.matches(":target")) : focused;
     const next = links[Math.min(Math.max(at + step, 0), links.length - 1)];
     next.focus();
     next.closest("tr").scrollIntoView({ block: "nearest" });
@@ -25,7 +30,7 @@
   };
 
   const acts = {
-    "/": () => document.querySelector("input[type=search], .filter input:not([type=checkbox])")?.focus(),
+    "/": () => { const field = document.querySelector("#q"); field?.focus(); field?.select(); },
     "j": () => move(1),
     "k": () => move(-1),
     "x": tick,
