@@ -5,21 +5,15 @@
   const list = document.getElementById("keys");
   let prefix = "", prefixAt = 0;
 
-  const rows = () => [...document.querySelectorAll("#main table.rows tbody tr")]
-    .map((row) => row.querySelector("a[href]")).filter(Boolean);
-
   const move = (step) => {
-    const beside = document.querySelector("#main .crumbs");
-    if (beside) return beside.querySelector(`a[rel=${step > 0 ? "next" : "prev"}]`)?.click();
-    const links = rows();
-    if (!links.length) return;
+    const beside = document.querySelector(".crumbs");
+    if (beside) return beside.querySelector(`[rel=${step > 0 ? "next" : "prev"}]`)?.click();
+    const rows = [...document.querySelectorAll("#main table.rows tbody tr:has(a[href])")];
     // Whoever comes back from a record goes on from its row.
-    const index = (isIt) => links.findIndex((link) => isIt(link.closest("tr")));
-    const focused = index((row) => row.contains(document.activeElement));
-    const at = focused < 0 ? index((row) => row.matches(":target")) : focused;
-    const next = links[Math.min(Math.max(at + step, 0), links.length - 1)];
-    next.focus();
-    next.closest("tr").scrollIntoView({ block: "nearest" });
+    const current = rows.find((row) => row.matches(":focus-within")) ?? rows.find((row) => row.matches(":target"));
+    const next = rows[Math.min(Math.max(rows.indexOf(current) + step, 0), rows.length - 1)];
+    next?.querySelector("a[href]").focus();
+    next?.scrollIntoView({ block: "nearest" });
   };
 
   const tick = () => document.activeElement.closest("tr")?.querySelector(".tick input")?.click();
@@ -30,7 +24,7 @@
   };
 
   const acts = {
-    "/": () => { const field = document.querySelector("#q"); field?.focus(); field?.select(); },
+    "/": () => { const box = document.getElementById("q"); box.focus(); box.select(); },
     "j": () => move(1),
     "k": () => move(-1),
     "x": tick,
