@@ -60,6 +60,7 @@ class Day:
 
     url: str
     store: Store
+    rules: Rules
     event: str
     owed: dict[str, str]
     """A delivery of each destination, by its name: one that is worth looking at."""
@@ -76,9 +77,14 @@ class Owed:
 
 
 @contextmanager
-def served_day(folder: Path, *, refused: str = "", is_empty: bool = False) -> Iterator[Day]:
-    """Serve the hub from a database in a folder; `refused` is an edit of its routes that has mistakes."""
-    settings = Settings(password=PASSWORD, environment=ENVIRONMENT, public_url="" if is_empty else PUBLIC_URL)
+def served_day(folder: Path, *, half_hours: int = 48, refused: str = "") -> Iterator[Day]:
+    """Serve the hub from a database in a folder, with so many half hours behind it; one without any is new.
+
+    `refused` is an edit of its routes that has mistakes.
+    """
+    settings = Settings(
+        password=PASSWORD, environment=ENVIRONMENT, public_url=PUBLIC_URL if half_hours else ""
+    )
     now = datetime.now(UTC)
     files = replace(
         read_files(CONFIG / "routes.yaml", CONFIG / "templates"),
@@ -96,7 +102,7 @@ def served_day(folder: Path, *, refused: str = "", is_empty: bool = False) -> It
         )
     store = open_store(f"sqlite:///{folder / 'hub.db'}")
     store.migrate()
-    owed = [] if is_empty else _live_a_day(store, serving.rules, now)
+    owed = _live(store, serving.rules, now, half_hours) if half_hours else []
     is_over = threading.Event()
     worker = threading.Thread(target=_beat, args=(store, is_over))
     worker.start()
@@ -107,6 +113,7 @@ def served_day(folder: Path, *, refused: str = "", is_empty: bool = False) -> It
         yield Day(
             url=f"http://127.0.0.1:{server.port}",
             store=store,
+            rules=serving.rules,
             event=_event_to_look_at(store),
             owed={one.destination: one.id for one in owed},
         )
@@ -133,11 +140,11 @@ def _event_to_look_at(store: Store) -> str:
 # -- what came, and what became of it ---------------------------------------------------------------------
 
 
-def _live_a_day(store: Store, rules: Rules, now: datetime) -> list[Owed]:
-    """Take the events of a day in, and settle what they are owed as a worker would have."""
+def _live(store: Store, rules: Rules, now: datetime, half_hours: int) -> list[Owed]:
+    """Take the events of so long in, and settle what they are owed as a worker would have."""
     chance = random.Random(7)  # noqa: S311 - the same day each time
     owed: list[Owed] = []
-    for number, at in enumerate(_moments(chance, now)):
+    for number, at in enumerate(_moments(chance, now, half_hours)):
         event = _event(TYPES[number % len(TYPES)], PEOPLE[chance.randrange(len(PEOPLE))], at)
         fan_out(event, rules, store)
         owed += _owed(event, rules, store)
@@ -153,10 +160,10 @@ def _live_a_day(store: Store, rules: Rules, now: datetime) -> list[Owed]:
     return owed
 
 
-def _moments(chance: random.Random, now: datetime) -> list[datetime]:
-    """Return the moments of a day at which something came: more by day than by night, the last just now."""
+def _moments(chance: random.Random, now: datetime, half_hours: int) -> list[datetime]:
+    """Return the moments at which something came: more by day than by night, the last just now."""
     ages: list[float] = []
-    for half_hour in range(48):
+    for half_hour in range(half_hours):
         busy = 1 + 5 * abs(24 - half_hour) / 24
         ages += [half_hour * 1800 + chance.random() * 1800 for _ in range(round(busy * chance.random()) + 1)]
     return [now - timedelta(seconds=age) for age in sorted([*ages, 18, 22, 140], reverse=True)]

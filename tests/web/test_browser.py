@@ -149,28 +149,6 @@ def test_an_event_leads_from_a_mark_in_time_to_what_came_back(hub: Hub, page: Pa
     expect(page.get_by_text("1 other is not for waitlistEntry.created")).to_be_visible()
 
 
-def test_what_strangers_write_is_text(hub: Hub, page: Page) -> None:
-    event = hub.send(payload(email_address=HOSTILE))
-    hub.crm.wait_for(1)
-    page.goto(f"/events/{event}")
-    expect(page.locator(".lead .about", has_text=HOSTILE)).to_be_visible()
-    page.get_by_role("link", name="log", exact=True).click()
-    expect(page.locator(".msg-text", has_text=f"{HOSTILE} waits")).to_be_visible(timeout=10_000)
-
-    for path in ("/", "/events", "/deliveries", "/destinations", "/routes"):
-        page.goto(path)
-        assert page.locator("main img, main script").count() == 0
-
-
-def test_no_page_is_wider_than_a_phone(hub: Hub, page: Page) -> None:
-    event = hub.send(payload(email_address="a" * 300 + "@example.com"))
-    page.set_viewport_size({"width": 390, "height": 800})
-
-    for path in ("/", "/events", f"/events/{event}", "/deliveries", "/destinations", "/routes"):
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-
-
 def test_a_page_says_when_the_hub_no_longer_answers(browser: Browser, hub: Hub) -> None:
     context = browser.new_context(base_url=hub.url)
     page = context.new_page()
