@@ -39,6 +39,7 @@ class Readiness:
             if name in additions.unfit:
                 raise Pause(f"{additions.unfit[name]}; it is left as it is")
         if additions.all():
+            self.forget()
             raise Pause(
                 f"{len(additions.all())} changes of its tables wait to be made by you; "
                 "`hub sync schema --sql` shows them; resume the destination after that"
@@ -56,7 +57,7 @@ class Readiness:
         """Add what is missing, one process at a time; return the statements that ran."""
         if not self._engine.read(self._look).all():
             return []
-        return self._engine.run(self._add)
+        return self._added()
 
     def unfit(self) -> Mapping[str, str]:
         """Return a sentence on each table whose values cannot be written, by its name."""
@@ -79,9 +80,18 @@ class Readiness:
         self._engine.read(self._refuse_the_hubs_own)
         additions = self._engine.read(self._look)
         if additions.all() and self._adds:
-            self._engine.run(self._add)
+            self._added()
             return Additions(unfit=additions.unfit)
         return additions
+
+    def _added(self) -> list[str]:
+        try:
+            return self._engine.run(self._add)
+        except Pause as error:
+            raise Pause(
+                f"its tables cannot be made in {self._schema}: {error.reason}; grant that, "
+                "or let a role that may run what `hub sync schema --sql` shows"
+            ) from error
 
     def _refuse_the_hubs_own(self, connection: Connection) -> None:
         if set(inspect(connection).get_table_names()) >= _HUBS_TABLES:

@@ -173,7 +173,7 @@ def stored_state(mirror: Mirror, steps: Iterable[Step]) -> dict[str, Any]:
     """The same of the rows that are there."""
     blanks = mirror.options.on_delete is OnDelete.BLANK
     state = {}
-    for table in TABLES:
+    for table in mirror.options.tables:
         ids = {change.id for step in steps for change in step if change.table == table}
         mails = mirror.set_rows("user_emails", ids, timeout_seconds=SECONDS) if table == "users" else {}
         for row_id, row in mirror.find(table, ids, timeout_seconds=SECONDS).items():

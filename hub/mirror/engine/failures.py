@@ -67,7 +67,7 @@ _NUMBERS: dict[Fault, set[int]] = {
         *(1644, 1690, 3140, 3819, 4025),
     },
 }
-"""Of MySQL and MariaDB, whose SQLSTATEs PyMySQL does not give.
+"""Of MySQL and MariaDB, whose SQLSTATEs say less: HY000 is any.
 
 What is not here is the endpoint's: 2002, 2003, 2006, 2013, 1021, 1040, 1114, 1205, 1290, 1836 and 1969, too.
 """
@@ -110,12 +110,18 @@ _WORDS: dict[str | int, str] = {
     1452: "a foreign key refuses it",
     1644: "a trigger refuses it",
     4025: "a check refuses it",
+    "SQLITE_CONSTRAINT_CHECK": "a check refuses it",
+    "SQLITE_CONSTRAINT_FOREIGNKEY": "a foreign key refuses it",
+    "SQLITE_CONSTRAINT_NOTNULL": "a column that may not be empty gets nothing",
+    "SQLITE_CONSTRAINT_TRIGGER": "a trigger refuses it",
+    "SQLITE_CONSTRAINT_UNIQUE": "a unique index refuses it",
 }
 """Where the database's own words would quote the row."""
 
 _NAMED = re.compile(
-    r"(?:column|for key|constraint|Field) [`'\"]([\w.$]+)[`'\"]|failed: ([\w.]+)", re.IGNORECASE
+    r"""(?:column|for key|constraint|Field) ((?:[`'"][\w.$]+[`'"]\.?)+)|failed: ([\w.]+)""", re.IGNORECASE
 )
+_QUOTES = re.compile(r"""[`'"]""")
 _CODE_OF_SQLITE = "sqlite_errorcode"
 
 
@@ -144,14 +150,14 @@ def fault_of(
     original: Any, *, is_cut: bool = False, written: Collection[str] = ()
 ) -> tuple[Fault, str | int | None]:
     """Return the class of a driver's error, and its code: None where it has none."""
+    number = original.args[0] if getattr(original, "args", ()) else None
+    if isinstance(number, int) and type(original).__module__.startswith("pymysql"):
+        return _of_mysql(number, str(original), written), number
     state = getattr(original, "sqlstate", None)
     if state is not None:
         return _of_postgres(original, state, written), state
     if hasattr(original, _CODE_OF_SQLITE):
         return _of_sqlite(original, written), original.sqlite_errorname
-    number = original.args[0] if original is not None and original.args else None
-    if isinstance(number, int) and type(original).__module__.startswith("pymysql"):
-        return _of_mysql(number, str(original), written), number
     if is_cut or isinstance(original, OSError):
         return Fault.ENDPOINT, None
     return _without_code(original), None
@@ -205,4 +211,4 @@ def _words(original: Any, fault: Fault, code: str | int | None) -> str:
 
 def _name_in(message: str) -> str | None:
     match = _NAMED.search(message)
-    return (match[1] or match[2]).rpartition(".")[2] if match else None
+    return _QUOTES.sub("", match[1] or match[2]).rpartition(".")[2] if match else None
