@@ -10,11 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hub import catalog
+from hub.catalog.redaction import Redaction
 from hub.delivery import retry, throttle
 from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.health.alerts import dead_letters
 from hub.model.delivery import FINISHED, LEASE_MARGIN, NotBegun, Receipt, Settlement, State
 from hub.model.destination import DestinationState
+from hub.model.event import Event
 from hub.store.repositories.queue import ClaimRequest, Waiting
 from hub.store.store import Store, Transaction
 
@@ -70,13 +72,22 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
                 states[name] = throttle.after_success(state)
             return retry.after_receipt(claim, receipt, completion.seconds)
         case error:
-            states[name] = throttle.after_failure(state, error, result.now)
+            states[name] = _kept_words(throttle.after_failure(state, error, result.now), claim.event)
             if states[name].paused_at is not None and state.paused_at is None:
                 result.paused.append(states[name])
             chance = random.random()  # noqa: S311 - jitter
             return retry.after_error(
                 claim, error, config, now=result.now, chance=chance, seconds=completion.seconds
             )
+
+
+def _kept_words(state: DestinationState, event: Event) -> DestinationState:
+    """Return the state with a failure's words as they outlive their event: without its secrets."""
+    if state.last_error is None:
+        return state
+    redaction = Redaction(named={}).of_body(event.type, event.body)
+    answer = retry.start_of(redaction.own_text(state.last_answer or ""))
+    return replace(state, last_error=redaction.own_text(state.last_error), last_answer=answer or None)
 
 
 def _settle(transaction: Transaction, settlements: Sequence[Settlement]) -> None:

@@ -46,7 +46,7 @@ def after_receipt(claim: Claim, receipt: Receipt, seconds: float | None) -> Sett
         outcome=Outcome.DELIVERED,
         status=receipt.status,
         detail=receipt.detail,
-        answer=_start_of(receipt.answer),
+        answer=start_of(receipt.answer),
         seconds=seconds,
     )
 
@@ -93,7 +93,7 @@ def after_error(
         outcome=Outcome.UNKNOWN if isinstance(error, Unknown) else Outcome.FAILED,
         status=error.status,
         detail=error.reason,
-        answer=_start_of(error.answer),
+        answer=start_of(error.answer),
         seconds=seconds,
     )
 
@@ -124,7 +124,7 @@ def not_begun(
     )
 
 
-def _start_of(answer: str) -> str:
+def start_of(answer: str) -> str:
     """Return the start of an answer on one line, without control characters."""
     # Nearly every answer is a word.
     is_fit = len(answer) <= ANSWER_LIMIT and answer.isprintable()

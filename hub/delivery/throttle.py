@@ -132,7 +132,8 @@ def after_success(state: DestinationState) -> DestinationState:
     """Return the state after a success: the breaker closes."""
     if state.failures == 0 and state.probe_at is None and state.throttled_count == 0:
         return state
-    return replace(state, failures=0, probe_at=None, probes=0, throttled_count=0)
+    healthy = replace(state, failures=0, probe_at=None, probes=0, throttled_count=0)
+    return replace(healthy, failing_since=None, last_error=None, last_answer=None)
 
 
 def after_failure(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
@@ -146,7 +147,7 @@ def after_failure(state: DestinationState, error: SendError, now: datetime) -> D
         case SendError(throttled=True):
             return after_throttling(state, error.after_seconds, now)
         case Retry(about=About.ENDPOINT) | Unknown():
-            return _failed(state, now)
+            return _failed(state, error, now)
         case _:
             return after_success(state)
 
@@ -175,9 +176,16 @@ def rest_seconds(count: int, asked_seconds: float | None) -> float:
     return max(min(own, LONGEST_REST_SECONDS), min(asked_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS))
 
 
-def _failed(state: DestinationState, now: datetime) -> DestinationState:
+def _failed(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
     """One more failure. An open breaker stays as it is: each probe put off the next when it went out."""
-    state = replace(state, failures=state.failures + 1, throttled_count=0)
+    state = replace(
+        state,
+        failures=state.failures + 1,
+        throttled_count=0,
+        failing_since=now if state.failures == 0 else state.failing_since,
+        last_error=error.reason,
+        last_answer=error.answer or None,
+    )
     if state.failures < FAILURES_TO_OPEN or state.probe_at is not None:
         return state
     return replace(state, probes=0, probe_at=now + timedelta(seconds=probe_seconds(0)))

@@ -273,6 +273,10 @@ class Destination(ABC):
     def describe(self) -> str:
         """Return where it sends to, for the status page: a host or an address, never a secret."""
 
+    def server(self) -> str:
+        """Return the host that it talks to, where that says more of a failure than where it sends to."""
+        return self.describe()
+
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections that are kept open."""
 

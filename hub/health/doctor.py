@@ -9,6 +9,7 @@ from enum import StrEnum
 from hub.health.assess import Area, assess_by_area
 from hub.health.facts import Facts
 from hub.health.machine import connections_in_words, disk_in_words, sum_in_words
+from hub.health.words import statement
 from hub.humanize import ago, counted, span
 from hub.model.config import Config
 from hub.model.finding import Finding, FindingSeverity
@@ -38,16 +39,18 @@ def examine(facts: Facts, path: str) -> Iterator[CheckResult]:
     """Report on everything that is known; `path` names the user's file."""
     for area, findings in assess_by_area(facts).items():
         for finding in findings:
-            yield _check_result(area, finding)
+            yield _check_result(area, finding, facts)
         if area is Area.CONFIGURATION and not any(map(_is_bad, findings)):
             yield from _good(area, _configuration(facts, path))
         elif not findings:
             yield from _good(area, _all_right(area, facts))
 
 
-def _check_result(area: Area, finding: Finding) -> CheckResult:
+def _check_result(area: Area, finding: Finding, facts: Facts) -> CheckResult:
     level = Level.PROBLEM if _is_bad(finding) else Level.WARNING
-    return CheckResult(check=area.value, level=level, text=finding.statement, advice=finding.cure)
+    text = statement(finding, facts.now, facts.timezone)
+    advice = ": ".join(filter(None, (finding.cure, finding.command)))
+    return CheckResult(check=area.value, level=level, text=text, advice=advice)
 
 
 def _is_bad(finding: Finding) -> bool:

@@ -13,7 +13,15 @@ from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
 from hub.model.problem import Problem, Severity
 from hub.model.source import SourceState
-from hub.model.stats import WORKER_SILENT_AFTER, Accounts, DatabaseStatus, Degradation, DiskSpace, Stats
+from hub.model.stats import (
+    WORKER_SILENT_AFTER,
+    Accounts,
+    DatabaseStatus,
+    Degradation,
+    DiskSpace,
+    Stats,
+    Stuck,
+)
 from hub.settings import Settings
 from hub.store.copy import MIGRATED
 from hub.store.store import Store, Transaction
@@ -24,12 +32,17 @@ LAST_LOOK = "config_looked_at"
 REFUSED_EDIT = "config_refusal"
 """The shared value that holds the problems of the last edit, one a line; empty where it serves."""
 
+REFUSED_AT = "config_refused_at"
+"""The shared value that holds when that edit was first refused."""
+
 UNTRUSTED_PROXY = "untrusted_proxy"
 """The shared value that holds the time when a proxy's header last came, though no proxy is to be trusted."""
 
 PROXY_REMEMBERED = timedelta(days=1)
 DEGRADED_REMEMBERED = timedelta(days=1)
 SHORTEST_PASSWORD = 12
+
+_STUCK = (State.DEAD, State.HELD)
 
 Counts = Mapping[tuple[str, State], int]
 
@@ -38,13 +51,14 @@ Counts = Mapping[tuple[str, State], int]
 class FileFacts:
     """The user's files. `config` is None where they cannot be used; `refused` are the last edit's errors.
 
-    `ignored` are variables of the environment that the hub does not read, though others do. `looked_at` is
-    when a process last looked for edits.
+    `refused_at` is when it was refused. `ignored` are variables of the environment that the hub does not
+    read, though others do. `looked_at` is when a process last looked for edits.
     """
 
     config: Config | None
     problems: tuple[Problem, ...] = ()
     refused: tuple[str, ...] = ()
+    refused_at: datetime | None = None
     ignored: tuple[str, ...] = ()
     looked_at: datetime | None = None
 
@@ -53,15 +67,15 @@ class FileFacts:
 class StoreFacts:
     """The store's part. `counts` are deliveries by destination and state, as far as they were counted.
 
-    `last_errors` are of destinations whose breaker is open. `alerts` tell when deliveries began to die, and
-    of what. `degraded` are messages by the files that serve. `astray` are signed requests of this hour and
-    the last at a path that no source has.
+    `stuck` says of what deliveries of a destination are dead or held; `alerts` tell what `problems:` was told
+    of those that died. `degraded` are messages by the files that serve. `astray` are signed requests of this
+    hour and the last at a path that no source has.
     """
 
     states: Mapping[str, DestinationState]
     counts: Counts
     worker_seen_at: datetime | None
-    last_errors: Mapping[str, str] = field(default_factory=dict)
+    stuck: Mapping[tuple[str, State], Stuck] = field(default_factory=dict)
     degraded: tuple[Degradation, ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
     astray: int = 0
@@ -110,6 +124,11 @@ class Facts:
     @property
     def config(self) -> Config | None:
         return self.files.config
+
+    @property
+    def timezone(self) -> str:
+        """The time zone in which people are told times."""
+        return self.config.timezone if self.config is not None else "UTC"
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -168,9 +187,9 @@ def page_facts(store: Store, snapshot: Transaction, files: FileFacts, stats: Sta
     return Facts(
         now=snapshot.now,
         files=_looked_at(files, snapshot),
-        store=_with_degraded(_store_facts(snapshot, stats.deliveries), snapshot, files.config),
+        store=_whole_store_facts(snapshot, stats, files.config),
         error=store.write_error(snapshot),
-        database=store.quick_status(snapshot),
+        database=_with_pace(store.quick_status(snapshot), stats),
     )
 
 
@@ -180,7 +199,7 @@ def notifier_facts(snapshot: Transaction, config: Config, disk: DiskSpace | None
     removed = set(snapshot.numbers.pending_destinations()) - set(config.destinations)
     facts = Facts(
         now=snapshot.now,
-        files=FileFacts(config=config, refused=tuple(refused)),
+        files=FileFacts(config=config, refused=tuple(refused), refused_at=_moment(REFUSED_AT, snapshot)),
         store=_with_degraded(_store_facts(snapshot, {}), snapshot, config),
         database=DatabaseStatus(disk=disk),
     )
@@ -189,33 +208,32 @@ def notifier_facts(snapshot: Transaction, config: Config, disk: DiskSpace | None
 
 
 def with_counts(facts: Facts, snapshot: Transaction, names: Collection[str]) -> Facts:
-    """Return the facts with the waiting and dead deliveries of some more destinations counted."""
+    """Return the facts with the waiting and dead deliveries of some more destinations, and their causes."""
     assert facts.store is not None
     counts = dict(facts.store.counts)
     for name in names:
         for state in (State.PENDING, State.DEAD):
             counts[name, state] = snapshot.numbers.count(state, name)
-    return replace(facts, store=replace(facts.store, counts=counts))
+    stuck = snapshot.stuck.of([(name, State.DEAD) for name in names if counts[name, State.DEAD]])
+    return replace(facts, store=replace(facts.store, counts=counts, stuck=stuck))
 
 
 def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
     """Look at everything, every row of the store included. Raises StoreError."""
-    database = store.status()
-    refusal = _write_refusal(store)
+    database, refusal = store.status(), _write_refusal(store)
     with store.read() as snapshot:
         rows = RowFacts(
             accounts=snapshot.invariant.accounts(),
             abandoned=snapshot.invariant.abandoned(),
             newest_at=snapshot.invariant.newest_at(),
         )
+        stats = snapshot.numbers.stats()
         return Facts(
             now=snapshot.now,
             files=_looked_at(files, snapshot),
-            store=_with_degraded(
-                _store_facts(snapshot, snapshot.numbers.stats().deliveries), snapshot, files.config
-            ),
+            store=_whole_store_facts(snapshot, stats, files.config),
             error=store.write_error(snapshot) or refusal,
-            database=database,
+            database=_with_pace(database, stats),
             connections_wanted=(settings.web_processes + 1) * settings.db_connections,
             rows=rows,
             access=access_facts(snapshot, settings),
@@ -223,8 +241,12 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
 
 
 def _looked_at(files: FileFacts, snapshot: Transaction) -> FileFacts:
-    looked_at = snapshot.settings.get(LAST_LOOK)
-    return replace(files, looked_at=datetime.fromisoformat(looked_at) if looked_at else None)
+    return replace(files, looked_at=_moment(LAST_LOOK, snapshot), refused_at=_moment(REFUSED_AT, snapshot))
+
+
+def _moment(name: str, snapshot: Transaction) -> datetime | None:
+    kept = snapshot.settings.get(name)
+    return datetime.fromisoformat(kept) if kept else None
 
 
 def without_store(files: FileFacts, error: StoreError) -> Facts:
@@ -254,6 +276,21 @@ def access_facts(snapshot: Transaction, settings: Settings) -> AccessFacts:
     )
 
 
+def _whole_store_facts(snapshot: Transaction, stats: Stats, config: Config | None) -> StoreFacts:
+    """Look up what deliveries tell, too, counted already: those that went out degraded, and those stuck."""
+    stuck = [pair for pair, count in stats.deliveries.items() if count and pair[1] in _STUCK]
+    facts = replace(_store_facts(snapshot, stats.deliveries), stuck=snapshot.stuck.of(stuck))
+    return _with_degraded(facts, snapshot, config)
+
+
+def _with_pace(status: DatabaseStatus, stats: Stats) -> DatabaseStatus:
+    """Return a database's status with the space on its disk that a day like the last one takes."""
+    if status.disk is None or not stats.events:
+        return status
+    daily = status.disk.used * stats.events_last_day // stats.events
+    return replace(status, disk=replace(status.disk, daily=daily))
+
+
 def _with_degraded(facts: StoreFacts, snapshot: Transaction, config: Config | None) -> StoreFacts:
     """Return the facts with the messages that went out degraded by the files that serve."""
     if config is None:
@@ -262,14 +299,10 @@ def _with_degraded(facts: StoreFacts, snapshot: Transaction, config: Config | No
 
 
 def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:
-    states = snapshot.destinations.all()
-    failing = [name for name, state in states.items() if state.probe_at is not None]
-    last_errors = {name: snapshot.numbers.last_error(name) for name in failing}
     return StoreFacts(
-        states=states,
+        states=snapshot.destinations.all(),
         counts=counts,
         worker_seen_at=snapshot.workers.last_seen_at(),
-        last_errors={name: error for name, error in last_errors.items() if error is not None},
         sources=snapshot.sources.all(),
         astray=snapshot.sources.astray(),
         alerts=tuple(snapshot.alerts.all()),

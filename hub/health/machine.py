@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from hub.health import senders
 from hub.health.facts import SHORTEST_PASSWORD, Facts
+from hub.health.words import in_days
 from hub.humanize import byte_size, capitalised, enumerated, span
 from hub.model.delivery import State
 from hub.model.finding import Finding, FindingCode, FindingSeverity
@@ -103,9 +104,9 @@ def disk(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             code=FindingCode.DISK,
             severity=FindingSeverity.BAD,
-            headline="The disk fills",
-            reason=reason,
-            cure="make room or a larger volume; a lower HUB_RETENTION keeps less. Full, nothing is accepted",
+            headline=f"{byte_size(space.free)} are left on the disk of {space.file or 'the database'}",
+            reason=_pace(space),
+            cure="lower HUB_RETENTION, or give it a larger disk",
         )
     elif space.free < VACUUM_FACTOR * space.used:
         needed = byte_size(VACUUM_FACTOR * space.used)
@@ -116,6 +117,13 @@ def disk(facts: Facts) -> Iterator[Finding]:
             reason=reason,
             cure=f"a VACUUM would need up to {needed}: make room before",
         )
+
+
+def _pace(space: DiskSpace) -> str | None:
+    """Return when the disk will be full if every day is like the last one; None where nobody counted."""
+    if not space.daily:
+        return None
+    return f"at today's pace full in {in_days(max(space.free / space.daily * 86400, 1.0))}"
 
 
 def disk_in_words(space: DiskSpace) -> str:

@@ -15,7 +15,7 @@ from hub.health.facts import Facts, notifier_facts, with_counts
 from hub.health.problem_event import Particulars, headline, problem_data
 from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules, condition_summary, holding
-from hub.model.alert import Alert, AlertKind
+from hub.model.alert import Alert
 from hub.model.finding import FindingCode
 from hub.model.routing import RoutedSend, Routing, Verdict
 from hub.store.repositories.events import RoutedEvent
@@ -99,14 +99,12 @@ def _subjects(decision: Decision) -> set[str]:
 
 def _particulars(decision: Decision, snapshot: Transaction) -> Particulars:
     notices = [notice for notification in decision.notifications for notice in notification.notices]
-    failing = {notice.alert.subject for notice in notices if notice.alert.kind is AlertKind.FAILING}
     over = {
         notice.alert.subject: notice.began
         for notice in notices
         if notice.finding is None and notice.began is not None and notice.alert.subject
     }
     return Particulars(
-        answers={name: snapshot.numbers.last_answer(name) for name in failing},
         sent={name: snapshot.numbers.delivered_since(name, began) for name, began in over.items()},
     )
 

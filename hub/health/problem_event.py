@@ -18,6 +18,8 @@ SHOWN, REASON_LIMIT = 6, 160
 
 _OF_SOURCES = (AlertKind.TURNED_AWAY, AlertKind.SILENT)
 
+_DATED = (AlertKind.TURNED_AWAY, AlertKind.SILENT, AlertKind.RELOAD)
+
 _CODES = {kind: code for code, kind in KINDS.items()} | dict.fromkeys(DEAD_LETTER_KINDS, FindingCode.DEAD)
 
 _OVER = {
@@ -38,11 +40,9 @@ _OVER = {
 class Particulars:
     """Facts that are looked up for a notification alone, by destination.
 
-    `answers` are the starts of the last answers of those that fail, `sent` the deliveries that arrived since
-    what is over began.
+    `sent` are the deliveries that arrived since what is over began.
     """
 
-    answers: Mapping[str, str | None] = field(default_factory=dict)
     sent: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -56,7 +56,7 @@ def problem_data(
     fails, and where it is over `over`, `lasted_seconds` and `sent`.
     """
     findings = [
-        _finding(notice, facts, particulars) if _is_open(notice) else _over(notice, facts, particulars)
+        _finding(notice, facts) if _is_open(notice) else _over(notice, facts, particulars)
         for notice in notices
     ]
     lines = [line for notice in notices[:SHOWN] for line in _lines(notice, facts)]
@@ -85,17 +85,16 @@ def _is_open(notice: Notice) -> bool:
     return notice.finding is not None and notice.alert.since is not None
 
 
-def _finding(notice: Notice, facts: Facts, particulars: Particulars) -> dict[str, Any]:
+def _finding(notice: Notice, facts: Facts) -> dict[str, Any]:
     alert, finding = notice.alert, notice.finding
     assert finding is not None
-    fields = {**vars(finding), "since": alert.since.isoformat() if alert.since else None}
+    fields = {**finding.fields, "since": alert.since.isoformat() if alert.since else None}
     if finding.code in WAITING_CODES:
         fields["count"] = facts.count(State.PENDING, alert.subject)
-    if finding.code is FindingCode.FAILING and facts.store is not None:
-        probe_at = facts.state(alert.subject).probe_at
-        fields["last_error"] = facts.store.last_errors.get(alert.subject)
-        fields["last_answer"] = particulars.answers.get(alert.subject)
-        fields["next_try"] = probe_at.isoformat() if probe_at else None
+    if finding.code is FindingCode.FAILING:
+        state = facts.state(alert.subject)
+        fields["last_error"], fields["last_answer"] = state.last_error, state.last_answer
+        fields["next_try"] = state.probe_at.isoformat() if state.probe_at else None
     return fields
 
 
@@ -137,11 +136,11 @@ def _lines(notice: Notice, facts: Facts) -> Iterator[dict[str, str]]:
     yield _line("Problem", f"{finding.headline}{_since(alert)}{_waits(alert, facts)}")
     if finding.reason:
         yield _line("Reason", finding.reason[:REASON_LIMIT])
-    yield _line("To do", capitalised(finding.cure))
+    yield _line("To do", capitalised(": ".join(filter(None, (finding.cure, finding.command)))))
 
 
 def _since(alert: Alert) -> str:
-    if alert.since is None or alert.kind is AlertKind.TURNED_AWAY:  # whose headline has its own
+    if alert.since is None or alert.kind in _DATED:  # whose headline has its own
         return ""
     return f", since {alert.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from hub.health.facts import Facts
-from hub.humanize import enumerated, span
+from hub.health.words import clock_time, in_days
+from hub.humanize import counted, enumerated, span
 from hub.model.config import SourceConfig
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.source import Refusals, SourceState
@@ -23,9 +24,9 @@ def sources(facts: Facts) -> Iterator[Finding]:
     for source in facts.config.sources.values() if facts.config is not None else ():
         state = facts.source(source.name)
         if not source.signing.secrets:
-            yield _not_configured(source, state, facts.now)
+            yield _not_configured(source, state, facts.now, facts.timezone)
         if _is_refused(state) and state.refused is not None:
-            yield _refused(source, state.refused, state.accepted_at, facts.now)
+            yield _refused(source, state.refused, state.accepted_at, facts.now, facts.timezone)
         elif source.signing.secrets:
             yield from _silent(source, state.accepted_at, facts.now)
     yield from _astray(facts)
@@ -78,11 +79,11 @@ def _is_refused(state: SourceState) -> bool:
     return state.accepted_at is not None or state.refused.code != "not_configured"
 
 
-def _not_configured(source: SourceConfig, state: SourceState, now: datetime) -> Finding:
+def _not_configured(source: SourceConfig, state: SourceState, now: datetime, zone: str) -> Finding:
     signing = source.signing
     reasons = [signing.fault]
     if state.refused is not None and not _is_refused(state):
-        reasons.append(f"{state.refused.count} refused since {_clock_time(state.refused.since, now)} UTC")
+        reasons.append(f"{state.refused.count} refused since {clock_time(state.refused.since, now, zone)}")
     return Finding(
         code=FindingCode.NOT_CONFIGURED,
         severity=FindingSeverity.NOTE,
@@ -93,17 +94,20 @@ def _not_configured(source: SourceConfig, state: SourceState, now: datetime) -> 
     )
 
 
-def _refused(source: SourceConfig, refused: Refusals, accepted_at: datetime | None, now: datetime) -> Finding:
+def _refused(
+    source: SourceConfig, refused: Refusals, accepted_at: datetime | None, now: datetime, zone: str
+) -> Finding:
     reason, cure = _why(source, refused)
-    last = "none was ever accepted, times in UTC"
+    last = "none was ever genuine"
     if accepted_at is not None:
-        last = f"the last accepted came {_clock_time(accepted_at, now)} UTC"
-    since = _clock_time(refused.since, now)
+        last = f"the last genuine one came {clock_time(accepted_at, now, zone)}"
+    since = clock_time(refused.since, now, zone)
     return Finding(
         code=FindingCode.REFUSED,
         severity=FindingSeverity.BAD,
         subject=source.name,
-        headline=f"{source.name}: {refused.count:,} refused since {since}, {reason}; {last}",
+        headline=f"{source.name}: {counted(refused.count, 'request')} refused since {since}, none accepted",
+        reason=f"{reason}; {last}.",
         since=refused.since,
         count=refused.count,
         cure=cure,
@@ -115,9 +119,7 @@ def _why(source: SourceConfig, refused: Refusals) -> tuple[str, str]:
     names = enumerated(source.signing.variables) or "signing_secret"
     match refused.code:
         case "invalid_signature":
-            cure = (
-                f"compare {names} with the signing secret that the sender shows for its endpoint; {_RESENDS}"
-            )
+            cure = f"{_sender(source)} tries again for 27 h: put the endpoint's secret in"
             return f"no signature fits {names}", cure
         case "invalid_timestamp":
             cure = f"set the clock of this machine (NTP); {_RESENDS}"
@@ -154,13 +156,12 @@ def _silent(source: SourceConfig, accepted_at: datetime | None, now: datetime) -
             code=FindingCode.SILENT,
             severity=FindingSeverity.WATCH,
             subject=source.name,
-            headline=f"{source.name} has sent nothing for {span(silence.total_seconds())}",
+            headline=f"{source.name} sent nothing for {in_days(silence.total_seconds())} (`max_silence`)",
             since=accepted_at,
-            cure="see in the sender's dashboard whether its requests arrive",
+            cure=f"look in {_sender(source)} under Webhooks whether the endpoint is disabled",
         )
 
 
-def _clock_time(moment: datetime, now: datetime) -> str:
-    """Return a moment in UTC, to the minute; the day only where it is another."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%H:%M}" if moment.date() == now.astimezone(UTC).date() else f"{moment:%Y-%m-%d %H:%M}"
+def _sender(source: SourceConfig) -> str:
+    """Return the name of the service behind a source, as its dashboard has it."""
+    return source.type.capitalize()

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from hub.health.assess import destination_finding, worker_finding
+from hub.health.assess import worker_finding
+from hub.health.destinations import destination_finding
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
+from hub.health.words import short
 from hub.humanize import counted, not_set, span, utc
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
@@ -160,8 +162,7 @@ def _of_others(destination: str, facts: Facts) -> WaitReason | None:
 def _breaker(destination: str, facts: Facts, probe_at: datetime | None = None) -> str:
     finding = destination_finding(destination, facts)
     assert finding is not None
-    reason = f" ({finding.reason})" if finding.reason else ""
-    return f"{finding.headline}{reason}; one is tried {_in(probe_at, facts)}, the rest follow when it works"
+    return f"{finding.headline}; one is tried {_in(probe_at, facts)}, the rest follow when it works"
 
 
 def _lasting(finding: Finding, facts: Facts) -> str:
@@ -169,11 +170,9 @@ def _lasting(finding: Finding, facts: Facts) -> str:
     name, reason = finding.subject, finding.reason
     match finding.code:
         case FindingCode.PAUSED:
-            return f"{name} is paused ({reason}); sent once it is resumed"
+            return f"{name} is paused ({short(facts.state(name).paused_reason)}); sent once it is resumed"
         case FindingCode.NOT_CONFIGURED:
-            config = facts.destination_config(name)
-            missing = not_set(config.missing) if config is not None and config.missing else ""
-            return reason or missing or finding.headline
+            return reason or finding.headline
         case FindingCode.SWITCHED_OFF:
             return f"{name} is switched off in routes.yaml"
     return f"{name} is no longer in routes.yaml: put it back, or cancel"

@@ -63,11 +63,12 @@ class DestinationConfig:
 class DestinationState:
     """The state of a destination, shared by every worker.
 
-    `failures` counts those of the endpoint in a row. While `probe_at` is set its breaker is open: the next
-    probe may go then, after so many since it opened as `probes` says. `throttled_until` is the end of the
-    rest that it asked for (429) for the `throttled_count`th time in a row, `rate_limited_until` the moment at
-    which the hub's own limit lets the next message go. `give_up_after` counts from
-    `available_since` if that is later.
+    `failures` counts those of the endpoint in a row: the first came at `failing_since`, the last has
+    `last_error` and, where anything came back, `last_answer`, both without one-time secrets. While `probe_at`
+    is set its breaker is open: the next probe may go then, after so many since it opened as `probes` says.
+    `throttled_until` is the end of the rest that it asked for (429) for the `throttled_count`th time in a
+    row, `rate_limited_until` the moment at which the hub's own limit lets the next message go.
+    `give_up_after` counts from `available_since` if that is later.
     """
 
     name: str
@@ -81,3 +82,6 @@ class DestinationState:
     throttled_until: datetime | None = None
     throttled_count: int = 0
     rate_limited_until: datetime | None = None
+    failing_since: datetime | None = None
+    last_error: str | None = None
+    last_answer: str | None = None

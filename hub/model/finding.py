@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from hub.humanize import counted
 
@@ -54,8 +55,19 @@ WAITING_CODES = (
     FindingCode.NOT_CONFIGURED,
     FindingCode.REMOVED,
     FindingCode.SWITCHED_OFF,
+    FindingCode.NO_WORKER,
 )
 """Findings whose `count` are the deliveries that wait because of it."""
+
+_COMMANDS = {
+    FindingCode.FAILING: "hub deliveries --destination {name}",
+    FindingCode.PAUSED: "hub resume {name}",
+    FindingCode.REMOVED: "hub deliveries --destination {name} --state pending",
+    FindingCode.SWITCHED_OFF: "hub deliveries --destination {name} --state pending",
+    FindingCode.DEAD: "hub retry --state dead --destination {name}",
+    FindingCode.HELD: "hub deliveries --state held --destination {name}",
+    FindingCode.DEGRADED: "hub deliveries --degraded --destination {name}",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +75,8 @@ class Finding:
     """One finding in words: a headline that can stand alone, and parts of a sentence that begin small.
 
     `subject` is the name of a destination or source, else `hub`. `count` are the deliveries or problems that
-    it is about; None where it is about none, or they were not counted. `cure` is the next thing to do.
+    it is about; None where it is about none, or they were not counted. `cure` is the next thing to do,
+    `next_try` the moment at which the hub tries again by itself.
     """
 
     code: FindingCode
@@ -74,15 +87,23 @@ class Finding:
     since: datetime | None = None
     count: int | None = None
     cure: str = ""
+    next_try: datetime | None = None
 
     @property
-    def statement(self) -> str:
-        """The headline with its reason and the number of deliveries that wait, on one line."""
-        return "; ".join(filter(None, (": ".join(filter(None, (self.headline, self.reason))), self.waiting)))
+    def fields(self) -> dict[str, Any]:
+        """The fields that the API answers."""
+        return {name: value for name, value in vars(self).items() if name != "next_try"}
+
+    @property
+    def command(self) -> str:
+        """The command that shows or cures it in a shell; empty where there is none."""
+        command = _COMMANDS.get(self.code)
+        return command.format(name=self.subject) if command and self.subject != HUB else ""
 
     @property
     def waiting(self) -> str:
         """The number of deliveries that wait because of it, in words; empty where none do."""
         if self.code not in WAITING_CODES or not self.count:
             return ""
-        return counted(self.count, "delivery waits", "deliveries wait")
+        is_lossless = self.code is FindingCode.FAILING or self.severity is FindingSeverity.NOTE
+        return counted(self.count, "waits", "wait") + (", nothing is lost" if is_lossless else "")

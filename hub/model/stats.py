@@ -44,6 +44,26 @@ class Degradation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StuckCause:
+    """Deliveries of one reason; `answer` is the start of what came back with the newest, else empty."""
+
+    count: int
+    reason: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """The newest deliveries to a destination that are dead, or held: the first of them was `since` then.
+
+    Most frequent cause first. `since` is None where none was ever tried.
+    """
+
+    since: datetime | None = None
+    causes: tuple[StuckCause, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailureCause:
     """Attempts at one destination that ended in the same way, and the messages that they were of.
 
@@ -104,11 +124,17 @@ class Accounts:
 
 @dataclass(frozen=True, kw_only=True)
 class DiskSpace:
-    """The volume that the database lies on, and the part of it that the database takes, in bytes."""
+    """The volume that the database lies on, and the part of it that the database takes, in bytes.
+
+    `file` is the name of the database's file, without its folder; `daily` are the bytes that a day like the
+    last one adds to it, 0 where nobody counted.
+    """
 
     free: int
     total: int
     used: int
+    file: str = ""
+    daily: int = 0
 
     @property
     def is_low(self) -> bool:

@@ -42,6 +42,7 @@ from hub.store.repositories.retention import Retention
 from hub.store.repositories.secrets import Secrets
 from hub.store.repositories.settings import SharedValues
 from hub.store.repositories.sources import Sources
+from hub.store.repositories.stuck import StuckDeliveries
 from hub.store.repositories.terms import Terms
 from hub.store.repositories.threads import Threads
 from hub.store.repositories.versions import Versions
@@ -90,6 +91,7 @@ class Transaction:
     metrics = _repository(Metrics)
     attempts = _repository(Attempts)
     degraded = _repository(Degraded)
+    stuck = _repository(StuckDeliveries)
     overdue = _repository(Overdue)
     invariant = _repository(Invariant)
     retention = _repository(Retention)

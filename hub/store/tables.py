@@ -175,6 +175,9 @@ destinations = Table(
     Column("throttled_until", Time, comment="it asked for a rest (429)"),
     Column("throttled_count", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("rate_limited_until", Time, comment="rate_limit: when the next message is due to go"),
+    Column("failing_since", Time, comment="the first of the failures in a row"),
+    Column("last_error", StorableText, comment="of the last of them, without one-time secrets"),
+    Column("last_answer", StorableText, comment="the start of what came back with it"),
 )
 
 sources = Table(

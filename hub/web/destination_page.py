@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from hub.catalog import MASK
 from hub.destinations.base import find_destination
+from hub.health.places import describe
 from hub.humanize import counted, span
 from hub.model.config import Config
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.stats import Day
-from hub.web.serializers import describe
 
 PITCH, HEIGHT, LOWEST = 4, 20.0, 2.0
 """A bar is 3 pixels wide with a gap of one, and as high as this at most and at least."""

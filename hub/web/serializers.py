@@ -9,16 +9,15 @@ from typing import Any
 from hub import catalog
 from hub.catalog.redaction import Redaction
 from hub.delivery.throttle import believed
-from hub.destinations.base import find_destination
 from hub.health.assess import Area
 from hub.health.facts import Facts
+from hub.health.places import describe
 from hub.health.status import DestinationStatus, status_of
 from hub.health.waiting import WaitReason, lasting_reason, why
 from hub.humanize import sentence
 from hub.ingest.route import Rules
 from hub.model.audit import AuditEntry
 from hub.model.delivery import State
-from hub.model.destination import DestinationConfig
 from hub.model.finding import Finding
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
@@ -122,7 +121,7 @@ def audit_entry(entry: AuditEntry) -> Fields:
 
 def finding(judged: Finding) -> Fields:
     """Return a finding with all its fields."""
-    return vars(judged)
+    return judged.fields
 
 
 def stats(numbers: Stats) -> Fields:
@@ -139,18 +138,6 @@ def stats(numbers: Stats) -> Fields:
         "oldest_due_seconds": _age(min(numbers.oldest_due.values(), default=None), numbers.now),
         "worker_beat_seconds": _age(numbers.worker_seen_at, numbers.now),
     }
-
-
-def describe(config: DestinationConfig) -> str | None:
-    """Return where a destination sends to, as its type tells it; None while it is not configured."""
-    kind = find_destination(config.type)
-    if kind is None or config.options is None:
-        return None
-    opened = kind(config.options, config.name)  # type: ignore[arg-type]  # its own, validated options
-    try:
-        return opened.describe()
-    finally:
-        opened.close()
 
 
 def _verdict(verdict: Verdict, redaction: Redaction) -> Fields:

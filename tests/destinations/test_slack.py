@@ -158,7 +158,7 @@ def test_servers_that_take_slacks_webhooks_have_words_of_their_own(body):
         (
             b'{"ok":false,"error":"no_service"}',
             Pause,
-            "Slack answered no_service: the webhook was removed; create a new one",
+            "Slack answered no_service: the webhook was removed; put the URL of a new one into webhook_url",
         ),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_wrong_token_pauses_and_says_what_to_do():
 
     assert (type(error), error.reason) == (
         Pause,
-        "Slack answered invalid_auth: the bot token is not valid; set the right one",
+        "Slack answered invalid_auth: the token is not valid; put a new token into bot_token",
     )
 
 

@@ -12,6 +12,7 @@ import given
 from hub.health.facts import Facts, FileFacts, RowFacts, StoreFacts
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
+from hub.model.source import Refusals, SourceState
 from hub.model.stats import Accounts, DatabaseStatus, DiskSpace
 
 GIB = 1024**3
@@ -57,8 +58,8 @@ def with_files(**changes: Any) -> Facts:
     return replace(WELL, files=replace(WELL.files, **changes))
 
 
-def with_disk(free: int, total: int, used: int = 0) -> Facts:
-    return replace(WELL, database=replace(SQLITE, disk=DiskSpace(free=free, total=total, used=used)))
+def with_disk(free: int, total: int, used: int = 0, **more: Any) -> Facts:
+    return replace(WELL, database=replace(SQLITE, disk=DiskSpace(free=free, total=total, used=used, **more)))
 
 
 def on_postgres(**changes: Any) -> Facts:
@@ -67,3 +68,17 @@ def on_postgres(**changes: Any) -> Facts:
 
 def with_rows(**changes: Any) -> Facts:
     return replace(WELL, rows=replace(ROWS, **changes))
+
+
+def refusals(clock_ahead_seconds: float | None = None, **counts: int) -> Refusals:
+    """Requests that were refused since a minute ago, by code."""
+    return Refusals(
+        since=NOW - timedelta(minutes=1), last_at=NOW, counts=counts, clock_ahead_seconds=clock_ahead_seconds
+    )
+
+
+def with_source(**state: Any) -> Facts:
+    """A hub that is well but for its source, which may be silent for an hour."""
+    facts = with_store(sources={"clerk": SourceState(name="clerk", **state)})
+    source = given.source(max_silence_seconds=3600.0)
+    return replace(facts, files=FileFacts(config=replace(CONFIG, sources={"clerk": source})))

@@ -75,18 +75,15 @@ def test_all_is_right(database: DatabaseStatus, lines: list[tuple[str, str]]) ->
             with_state(paused_at=given.NOON, paused_reason="invalid_auth"),
             "destinations",
             Level.PROBLEM,
-            "crm is paused: invalid_auth; 3 deliveries wait",
-            "put that right, then: hub resume crm",
+            "crm is paused: invalid_auth, since 12:00, 1 s: 3 wait",
+            "resume it once it may go on: hub resume crm",
         ),
         (
             with_counts({("crm", State.DEAD): 2}),
             "deliveries",
             Level.WARNING,
-            "2 deliveries to crm died",
-            (
-                "see why: hub deliveries --state dead --destination crm; "
-                "then: hub retry --state dead --destination crm"
-            ),
+            "2 messages to crm will not be tried again",
+            "mend the cause, then retry them: hub retry --state dead --destination crm",
         ),
     ],
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import given
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from hub import catalog
 from hub.errors import StoreUnavailable
@@ -81,32 +80,25 @@ def test_each_dialect_gives_an_account_of_itself(store: Store) -> None:
         assert abs(facts.database.clock_ahead_seconds or 0.0) < 5
 
 
-def test_a_page_has_counts_and_the_last_errors_of_failing_destinations(store: Store) -> None:
+def test_a_page_has_counts_and_of_what_deliveries_are_dead_without_secrets(store: Store) -> None:
+    url = "https://accounts.example.com/v1/tickets/accept?ticket=eyJhbGciOi"
     failed(store, "user.created", "HTTP 503")
-    open_breaker(store)
+    failed(store, "invitation.created", f"refused\n{url}", data={"url": url})
+    error = select(attempts.c.detail).where(attempts.c.delivery_id == deliveries.c.id).scalar_subquery()
+    died = {"state": "dead", "reason": error, "attempts": 1}
+    change(store, update(deliveries).where(deliveries.c.destination == "crm").values(died))
     with store.read() as snapshot:
         facts = page_facts(store, snapshot, FileFacts(config=CONFIG), snapshot.numbers.stats())
 
     assert facts.store is not None
-    assert facts.count(State.PENDING, "crm") == 1
-    assert facts.store.last_errors == {"crm": "HTTP 503"}
+    assert facts.count(State.DEAD, "crm") == 2
+    known = facts.store.stuck["crm", State.DEAD]
+    assert known.since is not None
+    assert sorted((cause.count, cause.reason, cause.answer) for cause in known.causes) == [
+        (1, "HTTP 503", "no: HTTP 503"),
+        (1, f"refused {catalog.MASK}", f"no: refused {catalog.MASK}"),
+    ]
     assert not facts.store.is_migrated
-
-
-def test_a_last_error_is_of_the_latest_attempt_and_without_secrets(store: Store) -> None:
-    url = "https://accounts.example.com/v1/tickets/accept?ticket=eyJhbGciOi"
-    failed(store, "user.created", "an older one")
-    failed(store, "invitation.created", f"refused\n{url}", data={"url": url})
-    change(
-        store,
-        update(attempts).where(attempts.c.detail.contains("refused")).values(at=given.NOON + timedelta(1)),
-    )
-    open_breaker(store)
-    with store.read() as snapshot:
-        assert snapshot.numbers.last_error("crm") == f"refused {catalog.MASK}"
-        assert snapshot.numbers.last_answer("crm") == f"no: refused {catalog.MASK}"
-        assert snapshot.numbers.last_error("log") is None
-        assert snapshot.numbers.last_answer("log") is None
 
 
 def test_a_worker_counts_only_the_destinations_that_it_has_to_know_of(store: Store) -> None:

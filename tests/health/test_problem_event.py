@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from given_health import NOW, WELL, with_counts
+from given_health import NOW, WELL, with_counts, with_store
 
 from hub import catalog
 from hub.health.alerts import Notice
@@ -30,7 +29,7 @@ def paused_notice(name: str, reason: str) -> Notice:
         subject=name,
         headline=f"{name} is paused",
         reason=reason,
-        cure=f"put that right, then: hub resume {name}",
+        cure="put that right, then resume",
     )
     return Notice(alert=alert(AlertKind.PAUSED, name), finding=finding)
 
@@ -49,7 +48,7 @@ def test_a_message_has_the_problem_its_beginning_its_reason_and_its_cure() -> No
     assert [(line["label"], line["text"]) for line in data["lines"]] == [
         ("Problem", "crm is paused, since 2026-05-04 11:59 UTC; 3 deliveries wait"),
         ("Reason", "invalid_auth"),
-        ("To do", "Put that right, then: hub resume crm"),
+        ("To do", "Put that right, then resume: hub resume crm"),
         ("Over", "team works again"),
         ("To do", "2 dead letters are left: hub retry --state dead --destination team"),
         ("Page", "https://hub.example.com"),
@@ -73,7 +72,7 @@ def test_a_message_has_its_findings_as_the_api_has_them() -> None:
             "reason": "invalid_auth",
             "since": "2026-05-04T11:59:00+00:00",
             "count": 3,
-            "cure": "put that right, then: hub resume crm",
+            "cure": "put that right, then resume",
         },
         {
             "code": "dead",
@@ -92,19 +91,19 @@ def test_a_message_has_its_findings_as_the_api_has_them() -> None:
 
 
 def test_a_failing_destination_has_its_last_answer_and_its_next_try() -> None:
-    state = DestinationState(name="crm", failures=6, probe_at=NOW + timedelta(minutes=1))
-    facts = with_counts({("crm", State.PENDING): 82})
-    assert facts.store is not None
-    store = replace(
-        facts.store, states={"crm": state}, last_errors={"crm": "answered 500 Internal Server Error"}
+    state = DestinationState(
+        name="crm",
+        failures=6,
+        probe_at=NOW + timedelta(minutes=1),
+        last_error="answered 500 Internal Server Error",
+        last_answer="on fire",
     )
+    facts = with_store(states={"crm": state}, counts={("crm", State.PENDING): 82})
     finding = Finding(
         code=FindingCode.FAILING, severity=FindingSeverity.BAD, subject="crm", headline="crm is failing"
     )
     notice = Notice(alert=alert(AlertKind.FAILING, "crm"), finding=finding)
-    (data,) = problem_data(
-        [notice], replace(facts, store=store), "", Particulars(answers={"crm": "on fire"})
-    )["findings"]
+    (data,) = problem_data([notice], facts, "", Particulars())["findings"]
 
     assert (data["count"], data["last_error"], data["last_answer"], data["next_try"]) == (
         82,
@@ -129,7 +128,7 @@ def test_a_problem_is_read_as_people_read_it() -> None:
     assert summary.headline == "crm is paused since 11:59"
     assert summary.tone is Tone.BAD
     assert summary.fields == (("Waiting", "3 deliveries"), ("Reason", "invalid_auth"))
-    assert summary.details == "What to do: put that right, then: hub resume crm"
+    assert summary.details == "What to do: put that right, then resume"
 
 
 def summary_of(notices: Any, facts: Any) -> Summary:

@@ -51,9 +51,9 @@ def test_a_dying_destination_is_told_by_mail_once_and_so_is_its_recovery(tmp_pat
 
             assert len(subjects()) == 2
 
-    assert "1 delivery to crm died" in first
+    assert "1 message to crm will not be tried again" in first
     assert "503" in first
-    assert "hub deliveries --state dead --destination crm" in first
+    assert "hub retry --state dead --destination crm" in first
     assert "https://hub.example.com" in first
     assert "crm works again" in second
     assert "hub retry --state dead --destination crm" in second

@@ -10,8 +10,6 @@ from sqlalchemy import update
 from working import working
 
 from hub import operator
-from hub.delivery import retry
-from hub.errors import Retry
 from hub.health.facts import waiting_facts
 from hub.health.waiting import WaitCode, why
 from hub.ingest.fanout import fan_out
@@ -21,10 +19,8 @@ from hub.maintenance.expire import expire
 from hub.maintenance.release import release
 from hub.model.delivery import State
 from hub.model.records import DeliveryRecord
-from hub.model.routing import RoutedSend, Routing, Send
-from hub.store.repositories.events import RoutedEvent
-from hub.store.repositories.numbers import ERRORS_LOOKED_AT
-from hub.store.store import Store, Transaction
+from hub.model.routing import Send
+from hub.store.store import Store
 from hub.store.tables import deliveries
 
 
@@ -154,21 +150,3 @@ def test_an_operator_ends_it_or_makes_it_due(store: Store) -> None:
 
     assert (by_id[one.id].state, by_id[one.id].unset) == (State.CANCELLED, ())
     assert (by_id[other.id].due_at is not None, by_id[other.id].unset) == (True, ())
-
-
-def test_the_last_error_is_looked_for_among_those_that_were_tried(store: Store) -> None:
-    fan_out(given.event(), rules("KEY"), store)
-    lacking = RoutedSend(route="all", send=Send(to="crm", unset=("KEY",)))
-    many = Routing(sends=(lacking,) * ERRORS_LOOKED_AT)
-    store.write(lambda t: t.events.insert([RoutedEvent(event=given.event(), routing=many)]) and None)
-    (claim,) = given.claim(store, "crm")
-    error = Retry("answered 503")
-    config = rules().config.destinations["crm"]
-
-    def fail(transaction: Transaction) -> None:
-        settled = retry.after_error(claim, error, config, now=transaction.now, chance=0.5, seconds=0.1)
-        transaction.queue.settle([settled])
-
-    store.write(fail)
-    with store.read() as snapshot:
-        assert snapshot.numbers.last_error("crm") == "answered 503"

@@ -650,6 +650,9 @@ def test_a_destinations_state_is_kept(store: Store) -> None:
         throttled_until=moment,
         throttled_count=3,
         rate_limited_until=moment,
+        failing_since=moment,
+        last_error="answered 503",
+        last_answer="no",
     )
     store.write(lambda t: t.destinations.save([state]))
     store.write(lambda t: t.destinations.save([replace(state, failures=0)]))

@@ -379,9 +379,9 @@ def test_findings_are_those_of_the_page(world: World, client: FlaskClient) -> No
         "count",
         "cure",
     ]
-    assert by_subject["crm"]["headline"] == "crm is paused"
+    assert by_subject["crm"]["headline"] == "crm is paused by an operator"
     assert by_subject["crm"]["count"] == 1
-    assert by_subject["hub"]["cure"].startswith("start hub serve")
+    assert by_subject["hub"]["cure"].startswith("`hub serve` starts one")
 
 
 def test_a_proxy_in_the_environment_is_a_finding(world: World) -> None:

@@ -61,7 +61,7 @@ def test_the_page_is_signed_in_to_and_shown(client: FlaskClient) -> None:
 
     assert (answer.status_code, page.status_code) == (303, 200)
     assert "The database only reads" in page.text
-    assert "No worker is running" not in page.text
+    assert "Nothing is being sent" not in page.text
 
 
 def test_an_act_that_is_refused_says_why(client: FlaskClient) -> None:

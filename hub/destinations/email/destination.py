@@ -89,6 +89,7 @@ class EmailDestination(Destination):
     def __init__(self, options: EmailOptions, name: str, *, resolver: Resolver = system_resolver) -> None:
         super().__init__(options, name)
         self._headers = {name: value.get_secret_value() for name, value in options.headers.items()}
+        self._server = options.provider or options.server.host
         self._recipients = [box.address for box in options.recipients]
         self._mailer: Mailer
         if (service := options.service) is not None:
@@ -111,6 +112,9 @@ class EmailDestination(Destination):
 
     def describe(self) -> str:
         return ", ".join(self._recipients)
+
+    def server(self) -> str:
+        return self._server
 
     def close(self) -> None:
         self._mailer.close()

@@ -36,25 +36,27 @@ MESSAGE_ERRORS = frozenset(
 One image that Slack cannot fetch is enough for `invalid_blocks`.
 """
 
+_ARCHIVED = "its channel was archived; unarchive the channel, or choose another channel in routes.yaml"
+
 DESTINATION_ERRORS: Mapping[str, str] = {
     "access_denied": "the bot may not do that; look at its scopes and at the workspace's settings",
-    "account_inactive": "the bot's app or workspace is gone; install it again and set the new token",
+    "account_inactive": "the bot's app or workspace is gone; install it and put its token into bot_token",
     "action_prohibited": "an admin of the workspace forbids it; ask them, or use another channel",
-    "channel_is_archived": "the channel is archived; unarchive it or use another one",
+    "channel_is_archived": _ARCHIVED,
     "channel_not_found": "there is no such channel for it; create it, or invite the bot",
     "ekm_access_denied": "admins of the workspace have suspended posting; ask them",
     "enterprise_is_restricted": "it cannot be used from an Enterprise; install the app in a workspace",
-    "invalid_auth": "the bot token is not valid; set the right one",
-    "invalid_token": "the webhook URL is not valid; create a new one",
-    "is_archived": "the channel is archived; unarchive it or use another one",
+    "invalid_auth": "the token is not valid; put a new token into bot_token",
+    "invalid_token": "the webhook URL is not valid; put that of a new one into webhook_url",
+    "is_archived": _ARCHIVED,
     "is_inactive": "the channel is frozen, archived or deleted; use another one",
     "missing_scope": "the bot lacks the scope chat:write; add it and install the app again",
     "no_permission": "the bot may not post there; invite it to the channel",
-    "no_service": "the webhook was removed; create a new one",
-    "no_service_id": "the webhook URL is not whole; copy it again",
-    "no_team": "the workspace of the webhook is gone; create a new one",
-    "not_allowed_token_type": "the token is of another kind; set the bot token, which begins with xoxb-",
-    "not_authed": "no bot token arrived; set it",
+    "no_service": "the webhook was removed; put the URL of a new one into webhook_url",
+    "no_service_id": "the webhook URL is not whole; copy it again into webhook_url",
+    "no_team": "the workspace of the webhook is gone; put the URL of a new one into webhook_url",
+    "not_allowed_token_type": "the token is of another kind; put one that begins with xoxb- into bot_token",
+    "not_authed": "no token arrived; put one into bot_token",
     "not_in_channel": "the bot is not in the channel; invite it",
     "posting_to_general_channel_denied": "few may post to that channel; ask an admin or use another one",
     "restricted_action": "a setting of the workspace keeps the bot from posting; ask an admin",
@@ -62,10 +64,10 @@ DESTINATION_ERRORS: Mapping[str, str] = {
     "restricted_action_thread_only_channel": "only replies are allowed in that channel; use another one",
     "team_access_not_granted": "the token is not for that workspace; install the app there",
     "team_disabled": "the workspace is no longer active; use another one",
-    "token_expired": "the bot token has expired; set a new one",
-    "token_revoked": "the bot token was revoked; set a new one",
+    "token_expired": "the token has expired; put a new token into bot_token",
+    "token_revoked": "the token was revoked; put a new token into bot_token",
     "two_factor_setup_required": "the bot's owner has to set up two-factor authentication",
-    "user_not_found": "whom the webhook posts to is gone; create a new one",
+    "user_not_found": "whom the webhook posts to is gone; put the URL of a new one into webhook_url",
 }
 """Slack's words for: this destination accepts nothing, with what to do about it."""
 

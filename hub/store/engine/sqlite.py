@@ -137,7 +137,7 @@ class SqliteStore(Store):
             used = sum(file.stat().st_size for file in files if file.exists())
         except OSError:
             return None
-        return DiskSpace(free=volume.free, total=volume.total, used=used)
+        return DiskSpace(free=volume.free, total=volume.total, used=used, file=self.path.name)
 
     def make_durable(self) -> None:
         if self._synchronous != "FULL":

@@ -11,10 +11,11 @@ from hub.catalog.redaction import Redaction
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.model.stats import Degradation
-from hub.store.repositories.numbers import ERROR_LIMIT
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events, is_in
 from hub.strings import one_line
+
+REASON_LIMIT = 200
 
 
 class Degraded(Repository):
@@ -56,4 +57,4 @@ class Degraded(Repository):
         )
         row = self._session.connection.execute(statement).one()
         redaction = Redaction(named={}).of_event(row.event_type, row.payload)
-        return one_line(redaction.text(row.degraded), ERROR_LIMIT)
+        return one_line(redaction.text(row.degraded), REASON_LIMIT)

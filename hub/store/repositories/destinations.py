@@ -22,7 +22,15 @@ from hub.store.session import (
 from hub.store.tables import destinations
 
 _COLUMNS = tuple(field.name for field in fields(DestinationState))
-_MOMENTS = ("available_since", "paused_at", "probe_at", "throttled_until", "rate_limited_until")
+_MOMENTS = (
+    "available_since",
+    "paused_at",
+    "probe_at",
+    "throttled_until",
+    "rate_limited_until",
+    "failing_since",
+)
+_TEXTS = ("paused_reason", "last_error", "last_answer")
 
 
 class Destinations(Repository):
@@ -82,6 +90,9 @@ class Destinations(Repository):
                 "throttled_until": None,
                 "throttled_count": 0,
                 "rate_limited_until": None,
+                "failing_since": None,
+                "last_error": None,
+                "last_answer": None,
             },
         )
 
@@ -109,5 +120,6 @@ def _row(state: DestinationState) -> dict[str, Any]:
     row = dict(vars(state))
     for name in _MOMENTS:
         row[name] = None if row[name] is None else to_microseconds(row[name])
-    row["paused_reason"] = storable(state.paused_reason)
+    for name in _TEXTS:
+        row[name] = storable(row[name])
     return row

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, func, literal, select, union_all
 
-from hub.catalog.redaction import Redaction
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.model.stats import Stats
-from hub.store.repositories.payloads import payloads_of
 from hub.store.repositories.workers import Workers
 from hub.store.session import Repository
-from hub.store.tables import attempts, deliveries, events, is_in
-from hub.strings import one_line
-
-ERRORS_LOOKED_AT, ERROR_LIMIT = 50, 200
-"""So many deliveries of a destination are asked for their last error, which is cut to so many characters."""
+from hub.store.tables import deliveries, events, is_in
 
 # State by state, so that each count is read from that state's own index.
 _BY_STATE = union_all(
@@ -77,42 +70,6 @@ class Numbers(Repository):
         statement = select(deliveries.c.destination, func.count()).where(is_in(State.SENDING))
         rows = self._session.connection.execute(statement.group_by(deliveries.c.destination))
         return dict(rows.all())
-
-    def last_error(self, destination: str) -> str | None:
-        """Return the last error among the deliveries that wait longest for their next attempt.
-
-        On one line and without one-time secrets; None where none of them failed.
-        """
-        return self._of_last_failure(destination, attempts.c.detail)
-
-    def last_answer(self, destination: str) -> str | None:
-        """Return the start of the answer that came with the last error; None where none came."""
-        return self._of_last_failure(destination, attempts.c.answer)
-
-    def _of_last_failure(self, destination: str, column: Any) -> str | None:
-        waiting = (
-            select(deliveries.c.id)
-            .where(
-                is_in(State.PENDING),
-                deliveries.c.destination == destination,
-                deliveries.c.due_at.is_not(None),
-            )
-            .order_by(deliveries.c.due_at.desc())
-            .limit(ERRORS_LOOKED_AT)
-            .subquery()
-        )
-        failed = (
-            select(column.label("text"), deliveries.c.event_type, deliveries.c.event_id)
-            .join(deliveries, deliveries.c.id == attempts.c.delivery_id)
-            .where(attempts.c.delivery_id.in_(select(waiting.c.id)), attempts.c.detail.is_not(None))
-            .order_by(attempts.c.at.desc())
-            .limit(1)
-        )
-        row = self._session.connection.execute(failed).first()
-        if row is None or not row.text:
-            return None
-        payload = payloads_of(self._session, [row], 0).get(row.event_id)
-        return one_line(Redaction(named={}).of_event(row.event_type, payload).text(row.text), ERROR_LIMIT)
 
     def pending_destinations(self) -> list[str]:
         """Return the destinations that anything is pending for, with one look into an index for each."""

@@ -71,7 +71,7 @@ ORDER BY id DESC LIMIT 1
 -- Locks destinations in the order of their names: those of :names, and those of :due_of that something is due
 -- for. Index: destinations_pkey, ix_deliveries_due.
 SELECT name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
-       throttled_until, throttled_count, rate_limited_until
+       throttled_until, throttled_count, rate_limited_until, failing_since, last_error, last_answer
 FROM destinations
 WHERE name = ANY (ARRAY(SELECT json_array_elements_text(:names::json)))
    OR name = ANY (ARRAY(SELECT json_array_elements_text(:due_of::json)))
@@ -198,18 +198,20 @@ WHERE attempts.delivery_id = gone.delivery_id AND attempts.number = gone.number
 -- Keeps the states of destinations; what has no row gets one. Index: destinations_pkey.
 INSERT INTO destinations (
     name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
-    throttled_until, throttled_count, rate_limited_until
+    throttled_until, throttled_count, rate_limited_until, failing_since, last_error, last_answer
 )
 SELECT *
 FROM json_to_recordset(:rows::json) AS new (
     name text, configured boolean, available_since bigint, paused_at bigint, paused_reason text, failures int,
-    probe_at bigint, probes int, throttled_until bigint, throttled_count int, rate_limited_until bigint
+    probe_at bigint, probes int, throttled_until bigint, throttled_count int, rate_limited_until bigint,
+    failing_since bigint, last_error text, last_answer text
 )
 ON CONFLICT (name) DO UPDATE
 SET configured = excluded.configured, available_since = excluded.available_since,
     paused_at = excluded.paused_at, paused_reason = excluded.paused_reason, failures = excluded.failures,
     probe_at = excluded.probe_at, probes = excluded.probes, throttled_until = excluded.throttled_until,
-    throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until
+    throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until,
+    failing_since = excluded.failing_since, last_error = excluded.last_error, last_answer = excluded.last_answer
 
 -- name: add_audit_subjects
 -- Lets an entry of the audit be found by those that an act on many was done to. Index: audit_subjects_pkey.

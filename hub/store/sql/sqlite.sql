@@ -54,7 +54,7 @@ ORDER BY id DESC LIMIT 1
 -- Reads destinations in the order of their names, the only writer being here: those of :names, and those of
 -- :due_of that something is due for. Index: ix_deliveries_due.
 SELECT name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
-       throttled_until, throttled_count, rate_limited_until
+       throttled_until, throttled_count, rate_limited_until, failing_since, last_error, last_answer
 FROM destinations
 WHERE name IN (SELECT value FROM json_each(:names))
    OR name IN (SELECT value FROM json_each(:due_of))
@@ -159,21 +159,23 @@ WHERE (delivery_id, number) IN (
 -- Keeps the states of destinations; what has no row gets one. Index: sqlite_autoindex_destinations_1.
 INSERT INTO destinations (
     name, configured, available_since, paused_at, paused_reason, failures, probe_at, probes,
-    throttled_until, throttled_count, rate_limited_until
+    throttled_until, throttled_count, rate_limited_until, failing_since, last_error, last_answer
 )
 SELECT json_extract(value, '$.name'), json_extract(value, '$.configured'),
        json_extract(value, '$.available_since'), json_extract(value, '$.paused_at'),
        json_extract(value, '$.paused_reason'), json_extract(value, '$.failures'),
        json_extract(value, '$.probe_at'), json_extract(value, '$.probes'),
        json_extract(value, '$.throttled_until'), json_extract(value, '$.throttled_count'),
-       json_extract(value, '$.rate_limited_until')
+       json_extract(value, '$.rate_limited_until'), json_extract(value, '$.failing_since'),
+       json_extract(value, '$.last_error'), json_extract(value, '$.last_answer')
 FROM json_each(:rows)
 WHERE true
 ON CONFLICT (name) DO UPDATE
 SET configured = excluded.configured, available_since = excluded.available_since,
     paused_at = excluded.paused_at, paused_reason = excluded.paused_reason, failures = excluded.failures,
     probe_at = excluded.probe_at, probes = excluded.probes, throttled_until = excluded.throttled_until,
-    throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until
+    throttled_count = excluded.throttled_count, rate_limited_until = excluded.rate_limited_until,
+    failing_since = excluded.failing_since, last_error = excluded.last_error, last_answer = excluded.last_answer
 
 -- name: add_audit_subjects
 -- Lets an entry of the audit be found by those that an act on many was done to. Index: audit_subjects_pkey.

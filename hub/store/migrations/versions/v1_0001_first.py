@@ -164,6 +164,9 @@ def _destinations() -> None:
         sa.Column("throttled_until", sa.BigInteger()),
         sa.Column("throttled_count", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("rate_limited_until", sa.BigInteger()),
+        sa.Column("failing_since", sa.BigInteger()),
+        sa.Column("last_error", sa.Text()),
+        sa.Column("last_answer", sa.Text()),
     )
 
 
