@@ -241,8 +241,8 @@ def _fate(owed: Owed, now: datetime, chance: random.Random) -> tuple[dict[str, A
             dead = {"state": "dead", "reason": reason, "attempts": len(tries), "tries": len(tries)}
             return {**made, **dead, "due_at": None}, tries
         case "warehouse" if age < timedelta(hours=2):
-            tried: Tried = (0.4, UNKNOWN, None, "no answer within 3 s", None)
-            held = {"state": "held", "reason": "no answer within 3 s", "attempts": 1, "tries": 1}
+            tried: Tried = (0.4, UNKNOWN, None, "did not answer within 3 s", None)
+            held = {"state": "held", "reason": "did not answer within 3 s", "attempts": 1, "tries": 1}
             return {**made, **held, "due_at": None}, [tried]
         case "alerts" if age < timedelta(hours=3):
             return {**made, "state": "pending", "message": None}, []
@@ -281,13 +281,27 @@ def _set_states(connection: Any, now: datetime) -> None:
         "paused_at": None,
         "paused_reason": None,
         "rate_limited_until": None,
+        "failing_since": None,
+        "last_error": None,
+        "last_answer": None,
     }
     states: dict[str, dict[str, Any]] = {
         "growth": {"rate_limited_until": now + timedelta(seconds=97)},
         "mail": {},
-        "crm": {"failures": 31, "probe_at": now + timedelta(seconds=44), "probes": 6},
+        "crm": {
+            "failures": 31,
+            "probe_at": now + timedelta(seconds=44),
+            "probes": 6,
+            "failing_since": now - timedelta(minutes=34),
+            "last_error": "answered 500 Internal Server Error",
+            "last_answer": "boom: database is on fire",
+        },
         "warehouse": {},
-        "alerts": {"paused_at": now - timedelta(hours=3), "paused_reason": "Slack says invalid_auth"},
+        "alerts": {
+            "paused_at": now - timedelta(hours=3),
+            "paused_reason": "Slack answered invalid_auth: "
+            "the token is not valid; put a new token into bot_token",
+        },
         "partner": {"configured": False},
         "log": {},
     }

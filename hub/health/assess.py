@@ -10,8 +10,7 @@ from enum import StrEnum
 from hub.health import machine, senders
 from hub.health.destinations import dead_finding, degraded_finding, destination_finding, held_finding
 from hub.health.facts import Facts, FileFacts
-from hub.health.words import clock_time
-from hub.humanize import ago, counted, span
+from hub.humanize import ago, clock, counted, span
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.finding import Finding, FindingCode, FindingSeverity
@@ -71,7 +70,7 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
 def _refused_edit(files: FileFacts, facts: Facts) -> Finding:
     at = "last edit"
     if files.refused_at is not None:
-        at = f"edit of {clock_time(files.refused_at, facts.now, facts.timezone)}"
+        at = f"edit of {clock(files.refused_at, facts.now, facts.zone)}"
     version = f"version {files.config.version[:4]}" if files.config is not None else "the version before it"
     return Finding(
         code=FindingCode.RELOAD_REFUSED,
@@ -84,7 +83,7 @@ def _refused_edit(files: FileFacts, facts: Facts) -> Finding:
     )
 
 
-_ERROR = re.compile(r"^(.*?:\d+):\d+: error\[[^]]*\]: (.*)$", re.DOTALL)
+_ERROR = re.compile(r"^(?:.*/(?=routes\.yaml:))?(.*?:\d+):\d+: error\[[^]]*\]: (.*)$", re.DOTALL)
 """A problem as `hub check` prints it: its place, its column, its code, and the words."""
 
 WATCH_SILENT_AFTER = timedelta(minutes=5)

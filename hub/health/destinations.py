@@ -62,14 +62,16 @@ def _not_configured(name: str, facts: Facts) -> Finding:
     """A value that is no good is a mistake, and one that is not set yet nothing but work to do."""
     config = facts.destination_config(name)
     fault, missing = (config.fault, config.missing) if config is not None else ("", ())
+    unset = not_set(missing) if missing else ""
+    is_wrong = fault not in ("", unset)
     return Finding(
         code=FindingCode.NOT_CONFIGURED,
-        severity=FindingSeverity.WATCH if fault else FindingSeverity.NOTE,
+        severity=FindingSeverity.WATCH if is_wrong else FindingSeverity.NOTE,
         subject=name,
         headline=f"{name} is not configured",
-        reason=fault or (not_set(missing) if missing else None),
+        reason=fault or unset or None,
         count=facts.count(State.PENDING, name),
-        cure="mend it and restart; the value is not shown" if fault else _set(missing),
+        cure="mend it and restart; the value is not shown" if is_wrong else _set(missing),
     )
 
 
@@ -115,13 +117,13 @@ def dead_finding(name: str, count: int, facts: Facts) -> Finding:
     stuck = _stuck(name, State.DEAD, facts)
     alerts = [alert for alert in facts.alerts if alert.subject == name and alert.kind in DEAD_LETTER_KINDS]
     latest = max(alerts, key=lambda alert: alert.since or _EPOCH, default=None)
-    told = latest.reason if latest else None
+    reason = _causes(stuck, facts.destination_config(name)) or (latest.reason if latest else None)
     return Finding(
         code=FindingCode.DEAD,
         severity=FindingSeverity.WATCH,
         subject=name,
         headline=f"{counted(count, 'message')} to {name} will not be tried again",
-        reason=_causes(stuck, facts.destination_config(name)) or told,
+        reason=reason,
         since=stuck.since or (latest.since if latest else None),
         count=count,
         cure=f"mend the cause, then retry {'it' if count == 1 else 'them'}",
@@ -149,7 +151,7 @@ def held_finding(name: str, count: int, facts: Facts) -> Finding:
     config, stuck = facts.destination_config(name), _stuck(name, State.HELD, facts)
     reason = unanswered(stuck.causes[0].reason) if stuck.causes and stuck.causes[0].reason else None
     look_for = _LOOK_FOR.get(config.type if config is not None else "", "the message")
-    each = "mark it as arrived or send it again" if count == 1 else "mark each as arrived or send it again"
+    which = "it" if count == 1 else "each"
     return Finding(
         code=FindingCode.HELD,
         severity=FindingSeverity.WATCH,
@@ -158,7 +160,7 @@ def held_finding(name: str, count: int, facts: Facts) -> Finding:
         reason=reason,
         since=stuck.since,
         count=count,
-        cure=f"look there for {look_for}; then {each}",
+        cure=f"look there for {look_for}; then mark {which} as arrived or send it again",
     )
 
 

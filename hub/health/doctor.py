@@ -48,7 +48,7 @@ def examine(facts: Facts, path: str) -> Iterator[CheckResult]:
 
 def _check_result(area: Area, finding: Finding, facts: Facts) -> CheckResult:
     level = Level.PROBLEM if _is_bad(finding) else Level.WARNING
-    text = statement(finding, facts.now, facts.timezone)
+    text = statement(finding, facts.now, facts.zone)
     advice = ": ".join(filter(None, (finding.cure, finding.command)))
     return CheckResult(check=area.value, level=level, text=text, advice=advice)
 

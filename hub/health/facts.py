@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from hub.errors import StoreError, StoreMigrated
+from hub.health.access import AccessFacts, access_facts
 from hub.model.alert import Alert
 from hub.model.config import Config
 from hub.model.delivery import State
@@ -35,12 +37,7 @@ REFUSED_EDIT = "config_refusal"
 REFUSED_AT = "config_refused_at"
 """The shared value that holds when that edit was first refused."""
 
-UNTRUSTED_PROXY = "untrusted_proxy"
-"""The shared value that holds the time when a proxy's header last came, though no proxy is to be trusted."""
-
-PROXY_REMEMBERED = timedelta(days=1)
 DEGRADED_REMEMBERED = timedelta(days=1)
-SHORTEST_PASSWORD = 12
 
 _STUCK = (State.DEAD, State.HELD)
 
@@ -97,14 +94,6 @@ class RowFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccessFacts:
-    """The ways in. `has_untrusted_proxy` says that a proxy's headers came while none is trusted."""
-
-    has_short_password: bool = False
-    has_untrusted_proxy: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Facts:
     """One moment's facts. What was not looked up is None and raises no finding.
 
@@ -126,9 +115,9 @@ class Facts:
         return self.files.config
 
     @property
-    def timezone(self) -> str:
+    def zone(self) -> tzinfo:
         """The time zone in which people are told times."""
-        return self.config.timezone if self.config is not None else "UTC"
+        return ZoneInfo(self.config.timezone) if self.config is not None else UTC
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -169,6 +158,14 @@ class Facts:
 def errors_of(problems: Collection[Problem]) -> tuple[str, ...]:
     """Return the errors among problems, a line each."""
     return tuple(str(problem) for problem in problems if problem.severity is Severity.ERROR)
+
+
+def keep_refusal(problems: str, transaction: Transaction) -> bool:
+    """Keep the problems of a refused edit with its time, or none; return False where others did so before."""
+    is_first = transaction.settings.set(REFUSED_EDIT, problems)
+    if is_first:
+        transaction.settings.set(REFUSED_AT, transaction.now.isoformat())
+    return is_first
 
 
 def waiting_facts(snapshot: Transaction, config: Config) -> Facts:
@@ -241,7 +238,8 @@ def doctor_facts(store: Store, files: FileFacts, settings: Settings) -> Facts:
 
 
 def _looked_at(files: FileFacts, snapshot: Transaction) -> FileFacts:
-    return replace(files, looked_at=_moment(LAST_LOOK, snapshot), refused_at=_moment(REFUSED_AT, snapshot))
+    refused_at = _moment(REFUSED_AT, snapshot) or files.refused_at
+    return replace(files, looked_at=_moment(LAST_LOOK, snapshot), refused_at=refused_at)
 
 
 def _moment(name: str, snapshot: Transaction) -> datetime | None:
@@ -263,17 +261,6 @@ def _write_refusal(store: Store) -> StoreError | None:
     except StoreError as error:
         return error
     return None
-
-
-def access_facts(snapshot: Transaction, settings: Settings) -> AccessFacts:
-    """Look up what says whether the ways in are safe. Raises StoreError."""
-    is_short = settings.password is not None and len(settings.password) < SHORTEST_PASSWORD
-    seen_at = snapshot.settings.get(UNTRUSTED_PROXY) if settings.trusted_proxies == 0 else None
-    return AccessFacts(
-        has_short_password=is_short and not settings.is_only_local,
-        has_untrusted_proxy=seen_at is not None
-        and snapshot.now - datetime.fromisoformat(seen_at) < PROXY_REMEMBERED,
-    )
 
 
 def _whole_store_facts(snapshot: Transaction, stats: Stats, config: Config | None) -> StoreFacts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hub.health import senders
-from hub.health.facts import SHORTEST_PASSWORD, Facts
+from hub.health.access import SHORTEST_PASSWORD
+from hub.health.facts import Facts
 from hub.health.words import in_days
 from hub.humanize import byte_size, capitalised, enumerated, span
 from hub.model.delivery import State

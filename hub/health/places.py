@@ -8,21 +8,21 @@ from hub.model.destination import DestinationConfig
 
 def describe(config: DestinationConfig) -> str | None:
     """Return where a destination sends to, as its type tells it; None while it is not configured."""
-    return _told(config, "describe")
+    return _asked(config, "describe")
 
 
 def server_of(config: DestinationConfig) -> str | None:
     """Return the host that a destination talks to; that is where it sends to but for mail."""
-    return _told(config, "server")
+    return _asked(config, "server")
 
 
-def _told(config: DestinationConfig, method: str) -> str | None:
+def _asked(config: DestinationConfig, method: str) -> str | None:
     kind = find_destination(config.type)
     if kind is None or config.options is None:
         return None
     opened = kind(config.options, config.name)  # type: ignore[arg-type]  # its own, validated options
     try:
-        told: str = getattr(opened, method)()
-        return told
+        place: str = getattr(opened, method)()
+        return place
     finally:
         opened.close()

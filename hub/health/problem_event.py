@@ -52,8 +52,8 @@ def problem_data(
     """Return the data of a `hub.problem`. `page` is the status page's address; empty where it is not known.
 
     `facts` have counted the deliveries to each destination that a notice is about. Each of `findings` has the
-    fields that the API answers; beside them `last_error`, `last_answer` and `next_try` while a destination
-    fails, and where it is over `over`, `lasted_seconds` and `sent`.
+    fields that the API answers and `command`; beside them `last_error`, `last_answer` and `next_try` while a
+    destination fails, and where it is over `over`, `lasted_seconds` and `sent`.
     """
     findings = [
         _finding(notice, facts) if _is_open(notice) else _over(notice, facts, particulars)
@@ -88,7 +88,8 @@ def _is_open(notice: Notice) -> bool:
 def _finding(notice: Notice, facts: Facts) -> dict[str, Any]:
     alert, finding = notice.alert, notice.finding
     assert finding is not None
-    fields = {**finding.fields, "since": alert.since.isoformat() if alert.since else None}
+    since = alert.since.isoformat() if alert.since else None
+    fields = {**finding.fields, "since": since, "command": finding.command}
     if finding.code in WAITING_CODES:
         fields["count"] = facts.count(State.PENDING, alert.subject)
     if finding.code is FindingCode.FAILING:

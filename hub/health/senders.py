@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from hub.health.facts import Facts
-from hub.health.words import clock_time, in_days
-from hub.humanize import counted, enumerated, span
+from hub.health.words import in_days
+from hub.humanize import clock, counted, enumerated, span
 from hub.model.config import SourceConfig
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.source import Refusals, SourceState
@@ -24,9 +24,9 @@ def sources(facts: Facts) -> Iterator[Finding]:
     for source in facts.config.sources.values() if facts.config is not None else ():
         state = facts.source(source.name)
         if not source.signing.secrets:
-            yield _not_configured(source, state, facts.now, facts.timezone)
+            yield _not_configured(source, state, facts.now, facts.zone)
         if _is_refused(state) and state.refused is not None:
-            yield _refused(source, state.refused, state.accepted_at, facts.now, facts.timezone)
+            yield _refused(source, state.refused, state.accepted_at, facts.now, facts.zone)
         elif source.signing.secrets:
             yield from _silent(source, state.accepted_at, facts.now)
     yield from _astray(facts)
@@ -79,11 +79,11 @@ def _is_refused(state: SourceState) -> bool:
     return state.accepted_at is not None or state.refused.code != "not_configured"
 
 
-def _not_configured(source: SourceConfig, state: SourceState, now: datetime, zone: str) -> Finding:
+def _not_configured(source: SourceConfig, state: SourceState, now: datetime, zone: tzinfo) -> Finding:
     signing = source.signing
     reasons = [signing.fault]
     if state.refused is not None and not _is_refused(state):
-        reasons.append(f"{state.refused.count} refused since {clock_time(state.refused.since, now, zone)}")
+        reasons.append(f"{state.refused.count} refused since {clock(state.refused.since, now, zone)}")
     return Finding(
         code=FindingCode.NOT_CONFIGURED,
         severity=FindingSeverity.NOTE,
@@ -95,13 +95,13 @@ def _not_configured(source: SourceConfig, state: SourceState, now: datetime, zon
 
 
 def _refused(
-    source: SourceConfig, refused: Refusals, accepted_at: datetime | None, now: datetime, zone: str
+    source: SourceConfig, refused: Refusals, accepted_at: datetime | None, now: datetime, zone: tzinfo
 ) -> Finding:
     reason, cure = _why(source, refused)
     last = "none was ever genuine"
     if accepted_at is not None:
-        last = f"the last genuine one came {clock_time(accepted_at, now, zone)}"
-    since = clock_time(refused.since, now, zone)
+        last = f"the last genuine one came {clock(accepted_at, now, zone)}"
+    since = clock(refused.since, now, zone)
     return Finding(
         code=FindingCode.REFUSED,
         severity=FindingSeverity.BAD,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from hub.humanize import capitalised, counted, sentence, span, utc
+from hub.humanize import capitalised, counted, sentence, span
 from hub.model.finding import Finding, FindingCode
 from hub.strings import one_line, shortened
 
@@ -150,7 +149,12 @@ def in_days(seconds: float) -> str:
     return counted(days, "day") if days else span(seconds)
 
 
-def first_line(finding: Finding, now: datetime, zone: str = "UTC") -> str:
+def one_unit(seconds: float) -> str:
+    """Return a span in its largest unit alone: `6 h`."""
+    return " ".join(span(seconds).split()[:2])
+
+
+def first_line(finding: Finding, now: datetime, zone: tzinfo = UTC) -> str:
     """Return what is wrong and since when: `crm answers 500 Internal Server Error · since 02:40, 34 min`."""
     reason = finding.reason if finding.code is FindingCode.NOT_CONFIGURED else ""
     return " · ".join(filter(None, (finding.headline, reason, since(finding, now, zone))))
@@ -187,39 +191,28 @@ def next_try(finding: Finding, now: datetime) -> str:
     return f"next try in {span(ahead)}" if ahead >= 1 else "next try now"
 
 
-def since(finding: Finding, now: datetime, zone: str = "UTC") -> str:
+def since(finding: Finding, now: datetime, zone: tzinfo = UTC) -> str:
     """Return since when, or within which time: `since 02:40, 34 min`, `last 2 h`; empty for most codes."""
     if finding.since is None or finding.code not in (*_SINCE, *_WITHIN):
         return ""
     lasted = max((now - finding.since).total_seconds(), 1.0)
     if finding.code is FindingCode.DEGRADED:
         return "last 24 h"
-    return f"last {span(lasted)}" if finding.code in _WITHIN else since_moment(finding.since, now, zone)
+    return f"last {one_unit(lasted)}" if finding.code in _WITHIN else since_moment(finding.since, now, zone)
 
 
-def since_moment(moment: datetime, now: datetime, zone: str = "UTC") -> str:
+def since_moment(moment: datetime, now: datetime, zone: tzinfo = UTC) -> str:
     """Return `since 02:40, 34 min`; of another day its name, of another week its date."""
-    local, lasted = moment.astimezone(ZoneInfo(zone)), now - moment
+    local, lasted = moment.astimezone(zone), now - moment
     if lasted < timedelta(days=1):
-        return f"since {local:%H:%M}, {span(max(lasted.total_seconds(), 1.0))}"
+        return f"since {local:%H:%M}, {one_unit(max(lasted.total_seconds(), 1.0))}"
     day = f"{local:%a}" if lasted < timedelta(days=7) else f"{local.day} {local:%b}"
     return f"since {day} {local:%H:%M}"
 
 
-def clock_time(moment: datetime, now: datetime, zone: str = "UTC") -> str:
-    """Return a moment to the minute; its day only where that is another."""
-    local, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
-    return f"{local:%H:%M}" if local.date() == today.date() else f"{local.day} {local:%b} {local:%H:%M}"
-
-
-def statement(finding: Finding, now: datetime, zone: str = "UTC") -> str:
+def statement(finding: Finding, now: datetime, zone: tzinfo = UTC) -> str:
     """Return a finding on one line without its cure, for a terminal and a log."""
     beginning = ", ".join(filter(None, (finding.headline, since(finding, now, zone))))
     rest = (finding.reason, finding.waiting, next_try(finding, now))
     parts = "; ".join(part.rstrip(".") for part in rest if part)
     return f"{beginning}: {parts}" if parts else beginning
-
-
-def exact(moment: datetime) -> str:
-    """Return a moment in UTC, for a title."""
-    return f"{utc(moment)} UTC"

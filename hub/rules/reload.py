@@ -13,14 +13,14 @@ import structlog
 
 from hub.config.files import Files, FileStats, read_files, stat_file, stat_files, unpack
 from hub.errors import ConfigError, StoreError
-from hub.health.facts import LAST_LOOK, REFUSED_AT, REFUSED_EDIT, FileFacts, errors_of
+from hub.health.facts import LAST_LOOK, FileFacts, errors_of, keep_refusal
 from hub.ingest.route import Rules, load_rules
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
 from hub.rules.load import usable_config
 from hub.rules.versions import kept_files, register, register_use
 from hub.settings import Settings
-from hub.store.store import Store, Transaction
+from hub.store.store import Store
 
 POLL_SECONDS = 0.25
 """The time between two looks at the files."""
@@ -65,7 +65,8 @@ class Serving:
     def facts(self) -> FileFacts:
         """Return the facts about it that health is judged by."""
         config = self.rules.config
-        return FileFacts(config=config, problems=config.warnings, refused=errors_of(self.refused))
+        facts = FileFacts(config=config, problems=config.warnings, refused=errors_of(self.refused))
+        return replace(facts, refused_at=self.refused_at)
 
 
 def begin(
@@ -267,15 +268,8 @@ class Reloader:
 
     def _keep_refusal(self, problems: str) -> bool:
         """Keep the problems of a refused edit, or none; return False where another process did so before."""
-
-        def work(transaction: Transaction) -> bool:
-            is_first = transaction.settings.set(REFUSED_EDIT, problems)
-            if is_first:
-                transaction.settings.set(REFUSED_AT, transaction.now.isoformat())
-            return is_first
-
         try:
-            is_first = self._store.write(work)
+            is_first = self._store.write(lambda transaction: keep_refusal(problems, transaction))
         except StoreError:
             self._unkept = problems
             return True

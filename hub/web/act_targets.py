@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from hub.delivery.render import RenderContext
 from hub.health.facts import Facts
+from hub.health.places import describe
 from hub.health.waiting import WaitCode, lasting_reason
 from hub.ingest.route import Rules, match
 from hub.model.event import Event
@@ -17,7 +18,6 @@ from hub.store.store import Transaction
 from hub.web.act_words import Place, outsiders
 from hub.web.context import Context
 from hub.web.messages import ONE_AT_A_TIME
-from hub.web.serializers import describe
 
 
 def places_of(forecast: Forecast, kind: str, here: Context) -> dict[Target, Place]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from flask import current_app
 
 from hub.catalog.redaction import Redaction
+from hub.health.access import access_facts
 from hub.health.assess import Area, assess_by_area
-from hub.health.facts import Facts, FileFacts, access_facts, page_facts, waiting_facts
+from hub.health.facts import Facts, FileFacts, page_facts, waiting_facts
 from hub.ingest.route import Rules
 from hub.model.finding import Finding
 from hub.model.stats import Stats

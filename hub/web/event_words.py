@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hub import catalog
 from hub.catalog.redaction import Redaction
 from hub.delivery.earlier import EarlierEvents
+from hub.humanize import counted
 from hub.ingest.route import Rules
+from hub.model.delivery import State
 from hub.model.event import Event
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import is_relayed
@@ -69,6 +71,41 @@ def _masked(summary: Summary, redaction: Redaction) -> Summary:
         fields=tuple((redaction.text(label), redaction.text(value)) for label, value in summary.fields),
         details=redaction.text(summary.details),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Became:
+    """The end of an event so far, in a few words, with the state that decides its mark."""
+
+    state: str
+    text: str
+
+
+_REMAINING = {
+    State.DEAD: ("dead", "dead"),
+    State.HELD: ("may have arrived", "may have arrived"),
+    State.PENDING: ("waits", "wait"),
+    State.SENDING: ("is being sent", "are being sent"),
+    State.CANCELLED: ("canceled", "canceled"),
+}
+"""What is worst comes first."""
+
+NAMED = 3
+"""So many destinations are named."""
+
+
+def became(event: Mapping[str, Any], owed: Mapping[State, Sequence[str]]) -> Became:
+    """Return what became of an event as lists have it; `owed` are the destinations of what was not sent."""
+    total = sum(event["deliveries"].values())
+    if not total:
+        return Became(state="none", text="nothing owed" if event["routes"] else "no route")
+    for state, (one, many) in _REMAINING.items():
+        if state in owed:
+            names = list(dict.fromkeys(owed[state]))
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            words = counted(len(owed[state]), one, many)
+            return Became(state=state.value, text=f"{words}: {', '.join(names[:NAMED])}{more}")
+    return Became(state=State.DELIVERED.value, text=f"{total:,} of {total:,} sent" if total > 1 else "sent")
 
 
 def after_subject(headline: str, about: str) -> str:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Response, make_response, render_template
+from markupsafe import Markup, escape
 
 from hub.strings import visible
+
+_IN_BACKTICKS = re.compile("`([^`]+)`")
+
+
+def code_words(text: str) -> Markup:
+    """Return a text with what stands in backticks as code; all else of it is escaped."""
+    return Markup(_IN_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def render_page(template: str, status_code: int = 200, /, **values: Any) -> Response:

@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, g, redirect, url_for
+from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from hub import catalog, operator
 from hub.humanize import ago, byte_size, capitalised, clock, counted, sentence, span, utc
 from hub.ingest.route import Rules
 from hub.model.audit import Act
-from hub.model.delivery import State
 from hub.model.problem import Severity
 from hub.model.records import DeliveryRecord
 from hub.model.stats import Day
@@ -23,18 +22,19 @@ from hub.web import access, live, parameters, serializers
 from hub.web.chips import searched_type
 from hub.web.context import context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
-from hub.web.destination_page import routes_to, settings_of, strip_of, strips_of
+from hub.web.destination_page import routes_to, settings_of, strip_of
+from hub.web.destination_rows import distance, rows_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.find_page import PAGE_SIZE, found_deliveries, found_events, neighbours, source_address
-from hub.web.markup import render_page
+from hub.web.markup import code_words, render_page
 from hub.web.messages import event_to_render, shown_message, views_of
-from hub.web.overview import overview
+from hub.web.overview import notes_of
+from hub.web.overview_page import overview_values
 from hub.web.parameters import known_id
 from hub.web.problem_lines import shown_problems
 from hub.web.routes_page import asked_event, chosen, fields_of
 
-LAST_EVENTS = 8
 EVENT_DELIVERIES = 200
 DAY = timedelta(days=1)
 HISTORY = 20
@@ -43,38 +43,16 @@ HISTORY = 20
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
-for _filter in (after_subject, ago, byte_size, capitalised, clock, counted, sentence, span, utc):
+for _filter in (
+    *(after_subject, ago, byte_size, capitalised, clock, code_words, counted, distance, sentence, span),
+    utc,
+):
     blueprint.app_template_filter()(_filter)
 
 
 @blueprint.get("/")
 def status() -> Response:
-    here = context()
-    rules = here.rules()
-    with here.store.read() as snapshot:
-        health = here.health(snapshot)
-        days = snapshot.attempts.last_day()
-        events = [
-            serializers.event(record, words_of_event(record, rules))
-            for record in snapshot.event_list.records(limit=LAST_EVENTS)
-        ]
-    items = serializers.destinations(health)
-    serving = here.serving()
-    config = serving.rules.config
-    sources = [(source, source_address(here, source)) for source in config.sources.values()]
-    return page(
-        "status.html",
-        now=health.facts.now,
-        stats=health.stats,
-        overview=overview(health.findings),
-        serving=serving,
-        destinations=items,
-        strips=strips_of(days, [item["name"] for item in items]),
-        events=events,
-        unset_sources=[(source, address) for source, address in sources if not source.signing.secrets],
-        addresses=[address for _, address in sources],
-        State=State,
-    )
+    return page("status.html", **overview_values(context(), request.url_root))
 
 
 @blueprint.get("/events")
@@ -161,10 +139,9 @@ def destinations() -> Response:
     here = context()
     with here.store.read() as snapshot:
         health = here.health(snapshot)
-        items = serializers.destinations(health)
-        strips = strips_of(snapshot.attempts.last_day(), [item["name"] for item in items])
-        latest = {item["name"]: snapshot.audit.entries(subjects=[item["name"]], limit=1) for item in items}
-    return page("destinations.html", now=health.facts.now, destinations=items, strips=strips, latest=latest)
+        rows = rows_of(health.facts, health.stats.deliveries, snapshot.attempts.last_day())
+        latest = {row.name: snapshot.audit.entries(subjects=[row.name], limit=1) for row in rows}
+    return page("destinations.html", now=health.facts.now, rows=rows, latest=latest)
 
 
 @blueprint.get("/destinations/<name>")
@@ -183,7 +160,11 @@ def destination(name: str) -> Response:
         "destination.html",
         now=health.facts.now,
         destination=serializers.destination(health, name),
-        findings=[finding for finding in health.all_findings() if finding.subject == name],
+        notes=notes_of(
+            [finding for finding in health.all_findings() if finding.subject == name],
+            health.facts.now,
+            health.facts.zone,
+        ),
         failures=failures,
         strip=strip_of(day),
         median=median,

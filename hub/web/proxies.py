@@ -8,7 +8,7 @@ import time
 import structlog
 
 from hub.errors import StoreError
-from hub.health.facts import UNTRUSTED_PROXY
+from hub.health.access import UNTRUSTED_PROXY
 from hub.store.store import Store, Transaction
 
 AGAIN_SECONDS = 3600.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -97,9 +97,14 @@ def whole_delivery(record: DeliveryRecord, rules: Rules, facts: Facts) -> Fields
 
 def destinations(health: Health) -> list[Fields]:
     """Return today's destinations in the order of routes.yaml, then those that are gone but still owed to."""
-    configs = health.facts.config.destinations if health.facts.config else {}
-    owed = {name for name, state in health.stats.deliveries if state in _OWED}
-    return [_destination(name, health) for name in (*configs, *sorted(owed - set(configs)))]
+    return [_destination(name, health) for name in owed_names(health.facts, health.stats.deliveries)]
+
+
+def owed_names(facts: Facts, counts: Mapping[tuple[str, State], int]) -> list[str]:
+    """Return the names of today's destinations, then of those that are gone but still owed to."""
+    configs = facts.config.destinations if facts.config else {}
+    owed = {name for name, state in counts if state in _OWED}
+    return [*configs, *sorted(owed - set(configs))]
 
 
 def destination(health: Health, name: str) -> Fields:

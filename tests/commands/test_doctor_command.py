@@ -114,7 +114,7 @@ def test_requests_that_are_refused_and_the_clock_that_is_off_are_problems(
     ]
     ((level, words),) = by_check["sources"]
     assert level == "problem"
-    assert words.startswith("clerk: 5 refused since ")
+    assert words.startswith("clerk: 5 requests refused since ")
     assert "their time stamps are 15 min ahead of this machine's clock" in words
 
 

@@ -28,8 +28,9 @@ from given_health import (
 
 from hub.errors import StoreUnavailable, WritesRefused
 from hub.health import words
+from hub.health.access import AccessFacts
 from hub.health.assess import Area, assess, assess_by_area
-from hub.health.facts import AccessFacts, Facts, FileFacts
+from hub.health.facts import Facts, FileFacts
 from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
 from hub.model.destination import DestinationState

@@ -73,6 +73,7 @@ def test_a_message_has_its_findings_as_the_api_has_them() -> None:
             "since": "2026-05-04T11:59:00+00:00",
             "count": 3,
             "cure": "put that right, then resume",
+            "command": "hub resume crm",
         },
         {
             "code": "dead",
@@ -128,7 +129,7 @@ def test_a_problem_is_read_as_people_read_it() -> None:
     assert summary.headline == "crm is paused since 11:59"
     assert summary.tone is Tone.BAD
     assert summary.fields == (("Waiting", "3 deliveries"), ("Reason", "invalid_auth"))
-    assert summary.details == "What to do: put that right, then resume"
+    assert summary.details == "What to do: put that right, then resume: hub resume crm"
 
 
 def summary_of(notices: Any, facts: Any) -> Summary:

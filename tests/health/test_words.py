@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import given
 import pytest
@@ -191,7 +192,7 @@ PAGE: dict[str, tuple[Facts, str, str]] = {
         replace(WELL, files=replace(WELL.files, refused=(NO_SUCH, "another"), refused_at=at(10, 40))),
         "Your edit of 10:40 is not in use: 2 mistakes",
         (
-            'config/routes.yaml:42 there is no destination "growht"; did you mean "growth"? · '
+            'routes.yaml:42 there is no destination "growht"; did you mean "growth"? · '
             "Version 1 goes on; `hub check` prints every mistake."
         ),
     ),
@@ -284,7 +285,7 @@ def test_a_reason_is_short_in_a_row(reason: str | None, words: str) -> None:
 def test_since_when_is_told_in_the_users_time_zone(ago: timedelta, words: str) -> None:
     expected = words.replace(" UTC-1", "")
 
-    assert since_moment(NOW - ago, NOW, "Etc/GMT-1") == expected
+    assert since_moment(NOW - ago, NOW, ZoneInfo("Etc/GMT-1")) == expected
 
 
 def test_dead_letters_of_one_destination_have_three_causes_at_most() -> None:

@@ -393,14 +393,14 @@ def test_a_proxy_in_the_environment_is_a_finding(world: World) -> None:
     assert "sesame" not in str(proxy)
 
 
-@pytest.mark.parametrize(("path", "key"), [("findings", "reason"), ("destinations", "paused_reason")])
+@pytest.mark.parametrize(("path", "key"), [("findings", "headline"), ("destinations", "paused_reason")])
 def test_the_hubs_own_words_stay_whatever_a_secret_holds(world: World, path: str, key: str) -> None:
     world.config = replace(world.config, environment={"TOKEN": "the webhook was removed"}, secrets=("TOKEN",))
     client = world.app().test_client()
     world.store.write(lambda transaction: transaction.destinations.pause("crm", "the webhook was removed"))
-    reasons = [item[key] for item in get(client, f"/api/{path}")["items"]]
+    reasons = [item[key] or "" for item in get(client, f"/api/{path}")["items"]]
 
-    assert "the webhook was removed" in reasons
+    assert any("the webhook was removed" in reason for reason in reasons)
 
 
 def test_a_destination_that_is_gone_is_shown_while_it_is_owed_to(world: World, client: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from given_web import KEY, PATH, World, payload, signed
 from structlog.testing import capture_logs
 
 from hub.errors import StoreUnavailable
-from hub.health.facts import UNTRUSTED_PROXY
+from hub.health.access import UNTRUSTED_PROXY
 from hub.store.open import open_store
 from hub.web.app import CONTENT_SECURITY_POLICY
 from hub.web.error_handlers import OutageLog

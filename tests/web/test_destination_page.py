@@ -157,8 +157,11 @@ def test_a_pause_leads_back_to_the_page_that_it_was_pressed_on(
     assert (alone.location, among.location) == ("/destinations/log", "/destinations")
 
 
-def test_tables_lead_to_each_destination(client: FlaskClient, read: Callable[[str], str]) -> None:
+def test_tables_lead_to_each_destination(
+    world: World, client: FlaskClient, read: Callable[[str], str]
+) -> None:
     assert "crm" in read("crm")
+    world.send(client, payload())
     for path in ("/", "/destinations"):
         page = client.get(path).text
 

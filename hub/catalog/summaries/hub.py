@@ -68,7 +68,7 @@ MESSAGES: Mapping[str, Callable[[Occurrence], tuple[Facts, Wording]]] = {TEST: t
 
 def _of_one(finding: Data, occurrence: Occurrence) -> tuple[Facts, Wording]:
     texts = {"headline": reading.text(finding, "headline"), "about": _subject(finding)}
-    cure = reading.text(finding, "cure")
+    cure = ": ".join(filter(None, (reading.text(finding, "cure"), reading.text(finding, "command"))))
     more, headline = (_end(finding), _END) if _is_over(finding) else (_trouble(finding, occurrence), _TROUBLE)
     wording = Wording(tone=_tone(finding), headline=headline, about="{about}", fields=_FIELDS)
     return Facts(texts={**texts, **more}, details=(cure and f"What to do: {cure}",)), wording

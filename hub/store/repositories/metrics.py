@@ -65,6 +65,13 @@ class Metrics(Repository):
         total = int(row[-1] or 0) + pruned.get(("microseconds",), 0)
         return [*counts[1:], counts[0]], total / 1e6
 
+    def has_delivered(self) -> bool:
+        """Return True once anything was ever delivered, and is kept or pruned."""
+        kept = select(deliveries.c.id).where(is_in(State.DELIVERED)).limit(1)
+        if self._session.connection.execute(kept).first() is not None:
+            return True
+        return any(self._pruned("delivery_seconds").values())
+
     def _with_pruned(self, name: str, counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
         """Return the counts of the rows that are kept, with those of pruned ones added."""
         for labels, count in self._pruned(name).items():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, literal, select, union_all
 
 from hub.model.delivery import State
 from hub.model.event import first_id
+from hub.model.finding import HUB
 from hub.model.stats import Stats
+from hub.store.repositories.attempts import HALF_HOURS
 from hub.store.repositories.workers import Workers
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events, is_in
@@ -27,6 +30,11 @@ _OLDEST_DUE = (
     .where(is_in(State.PENDING), deliveries.c.due_at <= bindparam("now", type_=deliveries.c.due_at.type))
     .group_by(deliveries.c.destination)
 )
+
+
+HALF_HOUR = timedelta(minutes=30)
+
+MOST_OWED = 1_000
 
 
 class Numbers(Repository):
@@ -50,6 +58,43 @@ class Numbers(Repository):
             worker_seen_at=Workers(self._session).last_seen_at(),
             now=self._session.now,
         )
+
+    def last_day(self) -> tuple[int, ...]:
+        """Return how many events came in each half hour of the last 24 hours, the oldest first.
+
+        Their ids say when: an index of ids is all that is read.
+        """
+        began = self._session.now - timedelta(days=1)
+        bounds = [first_id("evt", began + number * HALF_HOUR) for number in range(HALF_HOURS)]
+        counts = union_all(
+            *(
+                select(literal(number), func.count()).where(
+                    events.c.id >= bound, *([events.c.id < end] if end is not None else [])
+                )
+                for number, (bound, end) in enumerate(zip(bounds, [*bounds[1:], None], strict=True))
+            )
+        )
+        by_number = dict(self._session.connection.execute(counts).all())
+        return tuple(by_number[number] for number in range(HALF_HOURS))
+
+    def has_event(self) -> bool:
+        """Return True where a sender's event is kept; the hub's own do not count."""
+        statement = select(events.c.id).where(events.c.source != HUB).limit(1)
+        return self._session.connection.execute(statement).first() is not None
+
+    def owed_to(self, event_ids: Sequence[str]) -> dict[str, dict[State, list[str]]]:
+        """Return the destinations of what these events still owe, or owe no more without having sent it."""
+        columns = (deliveries.c.event_id, deliveries.c.state, deliveries.c.destination)
+        statement = (
+            select(*columns)
+            .where(deliveries.c.event_id.in_(event_ids), deliveries.c.state != State.DELIVERED)
+            .order_by(deliveries.c.id)
+            .limit(MOST_OWED)
+        )
+        owed: dict[str, dict[State, list[str]]] = {}
+        for event_id, state, destination in self._session.connection.execute(statement):
+            owed.setdefault(event_id, {}).setdefault(State(state), []).append(destination)
+        return owed
 
     def count(self, state: State, destination: str) -> int:
         """Return how many deliveries to a destination are in a state."""

@@ -30,6 +30,13 @@ class Sources(Repository):
         )
         return int(self._session.connection.execute(statement).scalar() or 0)
 
+    def was_asked(self) -> bool:
+        """Return True once any request came to a source's path, whatever it was answered."""
+        accepted = select(sources.c.name).where(sources.c.accepted_at.is_not(None)).limit(1)
+        refused = select(refusals.c.source).where(refusals.c.source != NO_SOURCE).limit(1)
+        answers = map(self._session.connection.execute, (accepted, refused))
+        return any(answer.first() is not None for answer in answers)
+
     def add(self, counts: Sequence[SourceCounts]) -> None:
         """Add what one process saw to the states, and to the numbers of this hour."""
         seen = {of_source.seen.name: of_source.seen for of_source in counts}

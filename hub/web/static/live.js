@@ -1,5 +1,5 @@
 // Keeps #live as the hub is, and takes nothing from under its reader: what is selected, focused, opened or
-// ticked stays, rows stay where they are, and what carries data-still is left alone.
+// ticked stays, and so do rows and what carries data-still.
 "use strict";
 (() => {
   const EVERY_MS = 4000;
@@ -83,7 +83,7 @@
     return isWhole;
   };
 
-  // As hub/humanize.py says it, so that times go on between two updates.
+  // As hub/humanize.py has it.
   const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
   const span = (seconds) => {
     const at = Math.max(UNITS.findIndex(([, size]) => seconds >= size), 0);
@@ -95,12 +95,14 @@
   const tellTimes = () => {
     if (document.hidden) return;
     const selection = getSelection();
-    for (const time of document.querySelectorAll("#live time[datetime]")) {
-      const seconds = (Date.now() + aheadMs - Date.parse(time.dateTime)) / 1000, whole = Math.floor(Math.abs(seconds));
-      if (!/^(in .+|.+ ago|just now)$/.test(time.textContent)) continue;
+    for (const time of document.querySelectorAll("#live time")) {
+      const { until } = time.dataset, text = time.textContent;
+      const seconds = (Date.now() + aheadMs - Date.parse(until ?? time.dateTime)) / 1000, whole = Math.floor(Math.abs(seconds));
+      if (!until && !/^(in .+|.+ ago|just now)$/.test(text)) continue;
       if (!selection.isCollapsed && selection.containsNode(time, true)) continue;
-      const words = whole < 1 ? "just now" : seconds > 0 ? `${span(whole)} ago` : `in ${span(whole)}`;
-      if (time.textContent !== words) time.textContent = words;
+      const now = until ? "now" : "just now", before = until && !/^in /.test(text) ? "" : "in ";
+      const words = whole < 1 || (until && seconds > 0) ? now : seconds > 0 ? `${span(whole)} ago` : before + span(whole);
+      if (text !== words) time.textContent = words;
     }
   };
   const setClock = (main) => { aheadMs = Date.parse(main.dataset.now) - Date.now() || 0; };
@@ -111,7 +113,7 @@
     ]),
   );
 
-  // What came and what went, in words; a number that changed is no news.
+  // A number that changed is no news.
   const announce = (before, after) => {
     const lines = [...after].filter(([key]) => !before.has(key)).map(([, text]) => text);
     for (const [key, text] of before) if (!after.has(key)) lines.push(`No longer: ${text}`);
