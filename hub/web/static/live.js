@@ -25,7 +25,7 @@
     pulse.title = isPaused() ? "Go on updating (.)" : "Pause updates (.)";
   };
 
-  // The smallest parts in which somebody selects or types; the whole where that reaches over several.
+  // The smallest parts in which somebody selects or types; else the whole.
   const underReader = (live) => {
     const places = [];
     const focused = document.activeElement, selection = getSelection();
@@ -38,7 +38,7 @@
     });
   };
 
-  // Rows that are new wait behind a link; those that no longer belong to the list stay, and say so.
+  // New rows wait behind a link; those that no longer belong to the list stay, and say so.
   const keepRows = (live, fresh) => {
     for (const list of live.querySelectorAll("[data-list]")) {
       const other = fresh.querySelector(`[data-list]#${list.id}`);
