@@ -26,7 +26,7 @@ schema: $(SETUP)         ## the JSON Schemas that editors read, written anew
 	$(BIN)/hub schema > hub/routes.schema.json
 	$(BIN)/hub schema --tests > hub/routes.test.schema.json
 
-pictures: $(SETUP)       ## every built-in message as its reader sees it, into build/pictures
+pictures: $(SETUP)       ## every built-in message and every page, into build/pictures
 	$(BIN)/python -m pictures
 
 messages: $(SETUP)       ## the table of every built-in message, written anew: read its diff

@@ -1,1 +1,1 @@
-"""Pictures of the built-in messages, from the payloads that the hub makes: `make pictures`."""
+"""Pictures of the built-in messages and of every page, from what the hub itself makes: `make pictures`."""

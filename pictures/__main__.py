@@ -1,4 +1,4 @@
-"""`make pictures`: every built-in message as its reader sees it, into build/pictures, and a few into docs."""
+"""`make pictures`: every built-in message and every page into build/pictures, and a few into docs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hub.model.parts import Part, PartKind
 from hub.preview.drawing import FOLDER, Sheet, draw, frame_within
 from pictures.browser import find_program, opened
 from pictures.messages import document, every_type, message_sheet, six
+from pictures.pages import take_pages
 
 BUILD = Path("build/pictures")
 KEPT = Path("docs/pictures")
@@ -73,6 +74,8 @@ def main() -> None:
         for view in VIEWS:
             for picture in _take_all(browser, view):
                 print(picture)
+        for picture in take_pages(browser, BUILD, KEPT):
+            print(picture)
 
 
 def _take_all(browser: Browser, view: View) -> Iterator[Path]:

@@ -20,7 +20,9 @@ from hub.config.files import read_files
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules, load_rules, match
 from hub.maintenance.heartbeat import beat
+from hub.model.delivery import State
 from hub.model.event import Event, new_id
+from hub.model.filter import Filter
 from hub.preview.renderings import render_all
 from hub.rules.load import check_files, usable_config
 from hub.rules.reload import Serving
@@ -62,8 +64,9 @@ class Day:
     store: Store
     rules: Rules
     event: str
+    dead: str
     owed: dict[str, str]
-    """A delivery of each destination, by its name: one that is worth looking at."""
+    """The newest delivery to each destination, by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,7 @@ def served_day(folder: Path, *, half_hours: int = 48, refused: str = "") -> Iter
             url=f"http://127.0.0.1:{server.port}",
             store=store,
             rules=serving.rules,
-            event=_event_to_look_at(store),
+            **_to_look_at(store),
             owed={one.destination: one.id for one in owed},
         )
     finally:
@@ -132,9 +135,13 @@ def _beat(store: Store, is_over: threading.Event) -> None:
         is_over.wait(10)
 
 
-def _event_to_look_at(store: Store) -> str:
+def _to_look_at(store: Store) -> dict[str, str]:
+    """Return the newest sign-up, and the dead letter that was tried most often; empty where there is none."""
     with store.read() as snapshot:
-        return next((one.id for one in snapshot.event_list.records() if one.type == "user.created"), "")
+        came = [one.id for one in snapshot.event_list.records() if one.type == "user.created"]
+        dead = snapshot.delivery_list.records(Filter(state=State.DEAD))
+    tried = sorted(dead, key=lambda one: one.attempts, reverse=True)
+    return {"event": next(iter(came), ""), "dead": tried[0].id if tried else ""}
 
 
 # -- what came, and what became of it ---------------------------------------------------------------------
