@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import queue
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+import pymysql
 from hypothesis import strategies as st
 
+from hub.databases.url import MysqlUrl, parse_mirror_url
 from hub.mirror.changes import Change, Version
 from hub.mirror.changing import Changing
 from hub.mirror.engine.engine import Engine
@@ -32,6 +36,7 @@ PARENTS = {"user_id", "organization_id"}
 NO_VERSION = Version(0, 0, "")
 
 _numbers = itertools.count(1)
+_schemas = (f"s{number}" for number in itertools.count(1))
 
 
 def new_mirror(url: str, **options: Any) -> Mirror:
@@ -80,6 +85,47 @@ def membership(
 
 def deletion(table: str, row_id: str, deleted_at: int) -> Change:
     return Change(table=table, id=row_id, deleted_at=deleted_at)
+
+
+class Place:
+    """A database of one kind for all tests here, each of which has a schema, or names, of its own."""
+
+    def __init__(self, dialect: str, url: str) -> None:
+        self.dialect = dialect
+        self.url = url
+
+    def mirror(self, **options: Any) -> Mirror:
+        return new_mirror(self.url, **{"schema": next(_schemas), "tables": ("users",), **options})
+
+    def name(self, mirror: Mirror, table: str) -> str:
+        """The whole name of a mirror's table."""
+        return f"{mirror.options.schema}{'.' if self.dialect == 'postgres' else '_'}{table}"
+
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """A connection of somebody else's, which commits each statement."""
+        match self.dialect:
+            case "sqlite":
+                with closing(
+                    sqlite3.connect(self.url.removeprefix("sqlite:///"), isolation_level=None)
+                ) as one:
+                    yield one
+            case "postgres":
+                with psycopg.connect(self.url, autocommit=True) as other:
+                    yield other
+            case _:
+                parts = parse_mirror_url(self.url, "url")
+                assert isinstance(parts, MysqlUrl)
+                login = {"user": parts.address["user"], "password": parts.address["password"]}
+                place = {"host": "127.0.0.1", "port": parts.port, "database": parts.address["dbname"]}
+                with closing(pymysql.connect(**login, **place, autocommit=True)) as third:
+                    yield third
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.connection() as connection:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
 
 
 # -- histories -------------------------------------------------------------------------------------

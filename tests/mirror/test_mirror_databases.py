@@ -2,106 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
-import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-import psycopg
-import pymysql
 import pytest
-from given_mirror import SECONDS, apply, deletion, membership, new_mirror, organization, stored_state, user
+from given_mirror import (
+    SECONDS,
+    Place,
+    apply,
+    deletion,
+    membership,
+    new_mirror,
+    organization,
+    stored_state,
+    user,
+)
 
-from hub.databases.url import MysqlUrl, parse_mirror_url
 from hub.errors import About, Pause, Reject, Retry, SendError
 from hub.mirror.changes import Change
 from hub.mirror.mirror import SAMPLES_INSTANCE, Migration, Mirror
-
-DIALECTS = ("sqlite", "postgres", "mariadb")
-SERVERS = ("postgres", "mariadb")
-_schemas = (f"s{number}" for number in itertools.count(1))
-
-
-class Place:
-    """A database of one kind for all tests here, each of which has a schema, or names, of its own."""
-
-    def __init__(self, dialect: str, url: str) -> None:
-        self.dialect = dialect
-        self.url = url
-
-    def mirror(self, **options: Any) -> Mirror:
-        return new_mirror(self.url, **{"schema": next(_schemas), "tables": ("users",), **options})
-
-    def name(self, mirror: Mirror, table: str) -> str:
-        """The whole name of a mirror's table."""
-        return f"{mirror.options.schema}{'.' if self.dialect == 'postgres' else '_'}{table}"
-
-    @contextmanager
-    def connection(self) -> Iterator[Any]:
-        """A connection of somebody else's, which commits each statement."""
-        match self.dialect:
-            case "sqlite":
-                with closing(
-                    sqlite3.connect(self.url.removeprefix("sqlite:///"), isolation_level=None)
-                ) as one:
-                    yield one
-            case "postgres":
-                with psycopg.connect(self.url, autocommit=True) as other:
-                    yield other
-            case _:
-                parts = parse_mirror_url(self.url, "url")
-                assert isinstance(parts, MysqlUrl)
-                login = {"user": parts.address["user"], "password": parts.address["password"]}
-                place = {"host": "127.0.0.1", "port": parts.port, "database": parts.address["dbname"]}
-                with closing(pymysql.connect(**login, **place, autocommit=True)) as third:
-                    yield third
-
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        with self.connection() as connection:
-            cursor = connection.cursor()
-            cursor.execute(statement)
-            return list(cursor.fetchall()) if cursor.description else []
-
-
-@pytest.fixture(scope="module")
-def places(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Place]:
-    made: dict[str, Place] = {}
-
-    def place(dialect: str) -> Place:
-        if dialect not in made:
-            folder = tmp_path_factory.mktemp("app")
-            make: Callable[[], str] = {
-                "sqlite": lambda: f"sqlite:///{folder / 'app.db'}",
-                "postgres": lambda: request.getfixturevalue("new_postgres_database")(None),
-                "mariadb": lambda: request.getfixturevalue("new_mariadb_database")(),
-            }[dialect]
-            made[dialect] = Place(dialect, make())
-        return made[dialect]
-
-    return place
-
-
-@pytest.fixture(params=DIALECTS)
-def place(request: pytest.FixtureRequest, places: Callable[[str], Place]) -> Place:
-    return places(request.param)
-
-
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, places: Callable[[str], Place]) -> Place:
-    return places(request.param)
-
-
-@pytest.fixture
-def mirror(place: Place) -> Iterator[Mirror]:
-    with closing(place.mirror()) as made:
-        yield made
 
 
 def refusal(mirror: Mirror, change: Change, kind: type[SendError], seconds: float = SECONDS) -> str:

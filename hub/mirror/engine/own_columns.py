@@ -43,7 +43,7 @@ def fitted(value: Any, type_: TypeEngine[Any]) -> Any:
     if value is None:
         return None
     match type_:
-        case types.Boolean():
+        case types.Boolean() | mysql.TINYINT(display_width=1):
             return _boolean(value)
         case types.DateTime():
             moment = _moment(value)
