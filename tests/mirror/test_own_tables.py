@@ -25,7 +25,7 @@ COLUMNS = (
 TYPES = {
     "sqlite": {"moment": "text", "json": "text"},
     "postgres": {"moment": "timestamptz", "json": "jsonb"},
-    "mariadb": {"moment": "datetime(3)", "json": "longtext"},
+    "mariadb": {"moment": "datetime(3)", "json": "json"},
 }
 
 
