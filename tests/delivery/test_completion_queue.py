@@ -40,7 +40,7 @@ def queue() -> Iterator[CompletionQueue]:
     queue.close()
 
 
-def waited(queue: CompletionQueue, seconds: float = 5) -> float:
+def waited(queue: CompletionQueue, seconds: float = 60) -> float:
     began_at = time.monotonic()
     queue.wait(seconds)
     return time.monotonic() - began_at
@@ -58,7 +58,7 @@ def test_what_is_put_is_taken_in_order_and_once(queue: CompletionQueue) -> None:
 def test_a_wake_up_from_before_is_heard_and_all_of_them_as_one(queue: CompletionQueue) -> None:
     queue.wake()
     queue.wake()
-    assert waited(queue) < 1
+    assert waited(queue) < 30
     queue.take()
 
     assert waited(queue, 0.1) >= 0.1
@@ -67,7 +67,7 @@ def test_a_wake_up_from_before_is_heard_and_all_of_them_as_one(queue: Completion
 def test_whoever_waits_is_woken_by_what_is_put(queue: CompletionQueue) -> None:
     threading.Timer(0.1, queue.put, [completion("dlv_1")]).start()
 
-    assert 0.05 < waited(queue) < 2
+    assert 0.05 < waited(queue) < 30
     assert len(queue.take()) == 1
 
 
@@ -95,12 +95,12 @@ def test_gathering_ends_with_so_many_or_in_time(queue: CompletionQueue) -> None:
     queue.put(completion("dlv_1"))
     timer.start()
     began_at = time.monotonic()
-    queue.gather(2, 5)
+    queue.gather(2, 60)
     gathered = time.monotonic() - began_at
     queue.gather(3, 0.1)
 
-    assert 0.05 < gathered < 2
-    assert 0.1 < time.monotonic() - began_at - gathered < 2
+    assert 0.05 < gathered < 30
+    assert 0.1 < time.monotonic() - began_at - gathered < 30
     assert len(queue.take()) == 2
 
 

@@ -343,7 +343,7 @@ def test_what_falls_due_while_a_cycle_waits_for_its_locks_is_for_the_next_at_onc
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(second.write, owe_slowly)
-        assert holds.wait(5)
+        assert holds.wait(30)
         result = cycle(first, CRM, other, is_marked=True)
         slow.result()
     first.close()

@@ -133,11 +133,11 @@ def test_of_begin_and_take_back_at_once_exactly_one_wins(takes_all: bool) -> Non
     both = threading.Barrier(2)
 
     def begin() -> list[Claim]:
-        both.wait(5)
+        both.wait(30)
         return [claim for claim in claims if under_way.begin(claim)]
 
     def take_back() -> list[Claim]:
-        both.wait(5)
+        both.wait(30)
         if takes_all:
             return under_way.take_back_all()
         return [claim for claim in claims if under_way.take_back(claim)]
@@ -154,7 +154,7 @@ def test_of_many_that_want_one_claim_one_has_it() -> None:
     everybody = threading.Barrier(8)
 
     def race(under_way: InFlight, claim: Claim, number: int) -> bool:
-        everybody.wait(5)
+        everybody.wait(30)
         return under_way.begin(claim) if number % 2 else under_way.take_back(claim)
 
     with ThreadPoolExecutor(8) as pool:

@@ -58,7 +58,7 @@ class Gate:
 
     def __call__(self) -> None:
         self.reached.set()
-        self._opened.wait(10)
+        self._opened.wait(30)
 
     def open(self) -> None:
         self._opened.set()
@@ -128,11 +128,11 @@ def test_stopping_takes_back_what_has_not_begun_at_any_point(store: Store, point
                 running._pool.submit(gate)
             fan_out(given.event(), rules, store)
             wait_for_state(store, State.SENDING)
-            assert gate.reached.wait(5)
+            assert gate.reached.wait(30)
         back = only(store)
         gate.open()
         for thread in running._pool._threads:
-            thread.join(5)
+            thread.join(30)
         after_all = only(store)
         nothing = list(receiver.received)
         with working(store, sending(to(receiver), fields=FIELDS)):
@@ -169,7 +169,7 @@ def test_a_result_that_the_store_cannot_take_while_stopping_is_not_taken_for_unk
     store, answers = open_store(sqlite_url), threading.Event()
 
     def respond(_: Any) -> CannedResponse:
-        answers.wait(5)
+        answers.wait(30)
         return CannedResponse()
 
     with HttpReceiver(respond=respond) as receiver, closing(sqlite3.connect(sqlite_url[10:])) as other:
@@ -186,7 +186,7 @@ def test_a_result_that_the_store_cannot_take_while_stopping_is_not_taken_for_unk
         # It fails to settle for 0.6 s, gives up what is under way and settles for the last time.
         time.sleep(0.9)
         other.execute("ROLLBACK")
-        thread.join(5)
+        thread.join(30)
     kept = only(store)
     store.close()
 
@@ -329,7 +329,7 @@ def test_what_is_rendered_too_late_keeps_its_message_and_is_not_sent_by_that_cla
         fan_out(given.event(), rules, store)
         due_at = only(store).due_at
         with working(store, rules):
-            assert gate.reached.wait(5)
+            assert gate.reached.wait(30)
             store.write(lambda t: t.destinations.pause("crm", "by the test"))
             time.sleep(0.15)
             gate.open()

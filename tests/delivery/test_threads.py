@@ -116,7 +116,7 @@ def test_while_the_first_is_being_posted_others_wait_and_make_no_attempt(store: 
         respond = receiver.http.respond
 
         def slow(request: ReceivedRequest) -> CannedResponse:
-            is_open.wait(5)
+            is_open.wait(30)
             return respond(request)
 
         receiver.http.respond = slow
@@ -315,7 +315,7 @@ def test_a_store_that_stays_away_lets_the_delivery_be_settled(store: Store) -> N
     began = time.monotonic()
     Threads(away, 0.05, 0.01).leave(claim, thread, Receipt(detail="ok"))  # type: ignore[arg-type]
 
-    assert 0.05 < time.monotonic() - began < 2
+    assert 0.05 < time.monotonic() - began < 30
 
 
 class Away:

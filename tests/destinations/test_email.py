@@ -275,24 +275,22 @@ def test_a_reject_stands_even_if_the_server_hangs_up_after_it():
 def test_a_failing_quit_is_still_success_and_soon(failure):
     began = time.monotonic()
     with SmtpServer(script=Script(quit=failure)) as server:
-        receipt = destination(server).send(PLAIN, attempt(timeout_seconds=5.0))
+        receipt = destination(server).send(PLAIN, attempt(timeout_seconds=60.0))
 
     assert receipt.accepted == (A, B)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
 
 
 def test_a_reply_without_end_ends():
     def go_on(connection, stopping):
         while not stopping.is_set():
-            connection.sendall(b"220-welcome\r\n" * 1000)
+            connection.sendall((b"220-" + b"a" * 400 + b"\r\n") * 100)
 
-    began = time.monotonic()
     with listener(go_on) as port:
         place = EmailOptions.model_validate({"smtp_url": f"smtp://127.0.0.1:{port}", "from": A, "to": B})
-        error, _ = failure(EmailDestination(place, "mail"), PLAIN, timeout_seconds=30.0)
+        error, _ = failure(EmailDestination(place, "mail"), PLAIN, timeout_seconds=60.0)
 
-    assert type(error) is Retry
-    assert time.monotonic() - began < 10
+    assert (type(error), "within" in error.reason) == (Retry, False)
 
 
 def test_an_unknown_outcome_names_who_has_it_already():

@@ -64,11 +64,11 @@ def _span(written: str) -> Span:
 
 @pytest.mark.parametrize("sign", ["*", "*a ", "_*~", "<", "`", "```", "<!", "*_~ "])
 def test_hostile_text_is_read_in_no_time(sign: str) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     text = sign * (4000 // len(sign))
 
     assert "".join(span.text for span in spans_of(text)) is not None
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_the_built_in_message_is_a_heading_fields_and_small_print_in_its_tone() -> None:

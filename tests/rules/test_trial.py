@@ -149,7 +149,7 @@ def test_a_trial_ends_in_time_and_says_what_it_left_out(tmp_path: Path) -> None:
     began_at = time.monotonic()
     result = tried(check_files(files, {}), files, 0.5).tolerated
 
-    assert time.monotonic() - began_at < 10
+    assert time.monotonic() - began_at < 60
     assert [problem.message for problem in result if "not tried" in problem.message] == [
         "not tried to the end in 0.5 s: 20 routes with all events, this one first"
     ]

@@ -163,7 +163,7 @@ def test_what_is_being_sent_is_settled_before_it_is_copied(source: Store, target
     assert reached == []
 
     source.write(lambda t: t.queue.settle([retry.after_receipt(started, Receipt(detail="ok"), 0.1)]))
-    mover.join(20)
+    mover.join(30)
 
     with target.read() as snapshot:
         assert snapshot.delivery_list.record(started.id).state is State.DELIVERED

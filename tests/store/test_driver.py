@@ -129,7 +129,7 @@ def test_a_server_that_does_not_answer_is_waited_for_so_long(connection: driver.
     connection.answer_seconds = 0.3
     began = time.monotonic()
     with pytest.raises(psycopg.OperationalError):
-        connection.exchange([(b"SELECT 1", ()), (b"SELECT pg_sleep(5)", ())])
+        connection.exchange([(b"SELECT 1", ()), (b"SELECT pg_sleep(60)", ())])
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
     assert connection.closed

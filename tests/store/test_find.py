@@ -18,7 +18,6 @@ from hub.model.filter import Filter, Neighbours, Period
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import RoutedSend, Routing, Send
 from hub.store.open import open_store
-from hub.store.repositories.search import MANY
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -58,10 +57,10 @@ def fill(store: Store) -> None:
         given.until(lambda made=event.id: given.event().id[:16] > made[:16])
 
 
-def add_many(store: Store) -> None:
+def add_many(store: Store, count: int) -> None:
     """More deliveries than all of them are looked at, of one event."""
     event = given.event("user.created")
-    store.write(lambda t: given.keep(t, event, given.routing(*["crm"] * (MANY + 1), route="a")))
+    store.write(lambda t: given.keep(t, event, given.routing(*["crm"] * count, route="a")))
     change(store, event.id, state=State.DELIVERED.value, degraded="plain")
 
 
@@ -94,15 +93,15 @@ def pages(find: Any, where: Filter, size: int, most: int) -> Sequence[str]:
 
 
 @pytest.mark.parametrize("has_many", [False, True], ids=["few", "many"])
-def test_every_filter_finds_what_fits(store: Store, has_many: bool) -> None:
+def test_every_filter_finds_what_fits(store: Store, many: int, has_many: bool) -> None:
     fill(store)
     if has_many:
-        add_many(store)
+        add_many(store, many)
         fill(store)
     with store.read() as snapshot:
         events = {record.id: record for record in snapshot.event_list.records(limit=100)}
-        owed = snapshot.delivery_list.records(limit=MANY + 100)
-        assert (len(events), len(owed)) == ((25, MANY + 49) if has_many else (12, 24))
+        owed = snapshot.delivery_list.records(limit=many + 100)
+        assert (len(events), len(owed)) == ((25, many + 48) if has_many else (12, 24))
         for where in FILTERS:
             taken = [record for record in owed if is_taken(where, record, events[record.event].source)]
             expected = [record.id for record in taken][:60]
@@ -173,9 +172,9 @@ def test_of_an_event_its_deliveries_alone(store: Store) -> None:
     assert ([(record.event, record.destination) for record in mail], other) == ([(event.id, "mail")], [])
 
 
-def test_what_is_rare_among_many_is_found_a_stretch_at_a_time(store: Store) -> None:
+def test_what_is_rare_among_many_is_found_a_stretch_at_a_time(store: Store, many: int) -> None:
     fill(store)
-    add_many(store)
+    add_many(store, many)
     where = Filter(destination="crm", source="stripe", degraded=True)
     with store.read() as snapshot:
         matches = snapshot.delivery_list.find(replace(where, source="clerk"), limit=10)

@@ -39,11 +39,11 @@ def hold_then(store: Store, works: list[Callable[[Transaction], Any]]) -> list[F
 
     def first(transaction: Transaction) -> None:
         begun.set()
-        go.wait(5)
+        go.wait(30)
 
     with ThreadPoolExecutor(len(works) + 1) as pool:
         pool.submit(store.write, first)
-        begun.wait(5)
+        begun.wait(30)
         futures = [pool.submit(store.write, work) for work in works]
         given.until(lambda: len(store._writes._waiting) == len(works))
         go.set()
@@ -120,7 +120,7 @@ def test_what_waits_too_long_for_its_turn_is_withdrawn() -> None:
     go, committed = threading.Event(), []
 
     def commit(names: Sequence[str]) -> Sequence[str]:
-        go.wait(5)
+        go.wait(30)
         committed.extend(names)
         return names
 
@@ -129,7 +129,7 @@ def test_what_waits_too_long_for_its_turn_is_withdrawn() -> None:
         first = pool.submit(group.run, "first")
         given.until(lambda: group._is_led and not group._waiting)
         with pytest.raises(StoreUnavailable, match="waited too long"):
-            pool.submit(group.run, "withdrawn").result(5)
+            pool.submit(group.run, "withdrawn").result(30)
         go.set()
 
     assert first.result() == "first"
@@ -142,7 +142,7 @@ def test_whoever_waits_for_a_commit_that_hangs_gives_up() -> None:
 
     def commit(names: Sequence[str]) -> Sequence[str]:
         if "taken" in names:
-            go.wait(5)
+            go.wait(30)
         elif "first" in names:
             given.until(lambda: len(group._waiting) == 2)
         return names
@@ -180,7 +180,7 @@ def test_nobody_is_left_waiting_however_many_lose_patience() -> None:
 
     with ThreadPoolExecutor(16) as pool:
         futures = [pool.submit(run, number) for number in range(2000)]
-        answered = [future.result(20) for future in futures]
+        answered = [future.result(30) for future in futures]
 
     assert sorted(number for number in answered if number is not None) == sorted(committed)
     assert None in answered
@@ -214,7 +214,7 @@ def test_transactions_that_collide_fail_no_neighbour(
             given.keep(transaction, event, given.routing())
             if waits[number]:
                 waits[number] = False
-                both_began.wait(5)
+                both_began.wait(30)
             return given.keep(transaction, other, given.routing())
 
         return work
@@ -246,13 +246,13 @@ def test_whoever_waits_behind_a_database_that_does_not_answer_fails_with_the_fir
     def commit(batch: Sequence[int]) -> list[int]:
         asked.extend(batch)
         begun.set()
-        go.wait(5)
+        go.wait(30)
         raise StoreUnavailable("the database does not answer")
 
     group: GroupCommit[int, int] = GroupCommit(commit)
     with ThreadPoolExecutor(4) as pool:
         futures = [pool.submit(group.run, 1)]
-        begun.wait(5)
+        begun.wait(30)
         futures += [pool.submit(group.run, number) for number in (2, 3, 4)]
         given.until(lambda: len(group._waiting) == 3)
         go.set()

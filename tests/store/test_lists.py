@@ -19,7 +19,6 @@ from hub.model.stats import Taken
 from hub.store.open import open_store
 from hub.store.repositories import event_list
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
-from hub.store.repositories.search import MANY
 from hub.store.store import Store
 from hub.store.tables import deliveries
 
@@ -149,7 +148,7 @@ def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
         assert len(snapshot.event_list.records()) == 10
 
 
-def many(store: Store, count: int, state: State, **changes: Any) -> None:
+def add(store: Store, count: int, state: State, **changes: Any) -> None:
     """So many deliveries of one event in a state, made at once."""
     event = given.event()
 
@@ -162,12 +161,12 @@ def many(store: Store, count: int, state: State, **changes: Any) -> None:
     store.write(work)
 
 
-def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) -> None:
-    many(store, 3, State.DEAD)
-    many(store, MANY + 1, State.PENDING)
-    many(store, 3, State.DEAD)
+def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store, many: int) -> None:
+    add(store, 3, State.DEAD)
+    add(store, many, State.PENDING)
+    add(store, 3, State.DEAD)
     with store.read() as snapshot:
-        everything = snapshot.delivery_list.records(limit=MANY + 100)
+        everything = snapshot.delivery_list.records(limit=many + 100)
         for state in (State.DEAD, State.PENDING):
             expected = [record.id for record in everything if record.state is state]
             first = snapshot.delivery_list.records(Filter(state=state), limit=4)
@@ -180,7 +179,7 @@ def test_lists_of_many_and_of_few_have_the_same_order_and_pages(store: Store) ->
 @pytest.mark.parametrize("state", State)
 def test_a_list_of_few_is_found_by_the_index_of_their_state(sqlite_store_url: str, state: State) -> None:
     store = open_store(sqlite_store_url)
-    many(store, 3, state, finished_at=given.NOON)
+    add(store, 3, state, finished_at=given.NOON)
     with store.read() as snapshot:
         statements: list[Any] = []
         sqlalchemy.event.listen(

@@ -119,7 +119,7 @@ def test_a_server_itself_is_listened_to(postgres_store_url: str) -> None:
     with closing(open_store(postgres_store_url)) as store:
         listener = store.listen(woken.set)
         try:
-            assert woken.wait(5)
+            assert woken.wait(30)
             assert not store.status().is_pooled
         finally:
             listener.close()

@@ -45,7 +45,7 @@ def test_two_workers_that_settle_the_last_two_at_once_leave_no_secret(
             other = pool.submit(settle_theirs)
             # It waits for this one, unless it believes that the event is still owed.
             futures.wait([other], 0.3)
-        other.result(5)
+        other.result(30)
     with here.read() as reading:
         payload = reading.event_list.record(event_id).payload
         answers = [

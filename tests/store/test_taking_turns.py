@@ -44,7 +44,7 @@ def test_a_writer_waits_until_the_lock_is_free(store: Store, other: sqlite3.Conn
             writing.result(0.3)
         other.execute("ROLLBACK")
 
-        assert writing.result(5) == "value"
+        assert writing.result(30) == "value"
 
 
 def test_a_lock_that_stays_taken_is_no_reason_to_wait_for_ever(

@@ -74,7 +74,7 @@ def test_what_another_commit_told_of_is_not_told_again() -> None:
     assert waker.begin(2) is None
     waker.request()
     waker.committed(first)  # it began before that was committed
-    assert alone.wait(5)
+    assert alone.wait(30)
 
     alone.clear()
     waker.request()

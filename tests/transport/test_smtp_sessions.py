@@ -96,7 +96,7 @@ def test_a_connection_that_the_server_closed_fails_no_mail():
         sessions = sessions_with(server)
         send(sessions)
         server.hang_up()
-        wait_until(lambda: server.open_connections == 0, "the server to hang up", 2)
+        wait_until(lambda: server.open_connections == 0, "the server to hang up", 30)
         accepted, error = send(sessions)
         sessions.close()
 
@@ -110,20 +110,20 @@ def test_a_connection_that_takes_no_more_fails_no_mail(reply):
         send(sessions)
         server.script = Script(rset=reply)
         began = time.monotonic()
-        accepted, error = send(sessions)
+        accepted, error = send(sessions, timeout_seconds=60.0)
         seconds = time.monotonic() - began
         sessions.close()
 
     assert (accepted, error, server.connections) == ([A], None, 2)
-    assert seconds < 4
+    assert seconds < 30
 
 
 def test_a_connection_that_nobody_needs_is_left_soon():
     with SmtpServer() as server:
-        sessions = sessions_with(server, idle_seconds=0.2)
+        sessions = sessions_with(server, idle_seconds=0.5)
         send(sessions)
         before = server.open_connections
-        wait_until(lambda: server.open_connections == 0, "the connection to be left", 2)
+        wait_until(lambda: server.open_connections == 0, "the connection to be left", 30)
 
     assert (before, server.quits) == (1, 1)
 
@@ -156,6 +156,6 @@ def test_what_is_used_while_it_is_closed_is_left_at_its_end():
         client = sessions.take(deadline)
         sessions.close()
         sessions.keep(client)
-        wait_until(lambda: server.open_connections == 0, "the connection to be left", 2)
+        wait_until(lambda: server.open_connections == 0, "the connection to be left", 30)
 
     assert isinstance(client, Client)
