@@ -70,9 +70,16 @@ class SlowClients:
         for connection in self.connections:
             connection.close()
 
+    def wait_for_the_end(self) -> None:
+        """Return once the server has closed every connection."""
+        for connection in self.connections:
+            with contextlib.suppress(ConnectionError):
+                while connection.recv(65536):
+                    pass
+
     def _open(self) -> socket.socket:
         connection = socket.socket()
-        connection.settimeout(10)
+        connection.settimeout(30)
         if not self._kind.is_unfinished:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(self._address)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,7 @@ class WebServer:
             time.sleep(0.05)
         self._worker = psutil.Process(self.process.pid).children()[0]
         self.slowest_answer(1)
+        self._at_rest = self.descriptors()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,10 +130,13 @@ class WebServer:
     def descriptors(self) -> int:
         return self._worker.num_fds()
 
-    def may_have_descriptors(self, count: int) -> None:
-        """Let the process have so many more than now, as if others had taken the rest."""
-        _, hard = resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE, (self.descriptors() + count, hard))
+    @contextlib.contextmanager
+    def may_have_descriptors(self, count: int) -> Iterator[None]:
+        """Let the process have so many more than at rest, as if others had taken the rest."""
+        soft, hard = resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE, (self._at_rest + count, hard))
+        yield
+        resource.prlimit(self._worker.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
     def megabytes(self) -> float:
         return self._worker.memory_info().rss / 1024 / 1024
