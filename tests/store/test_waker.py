@@ -22,7 +22,7 @@ def test_workers_hear_of_what_was_taken_in(open_stores: Callable[..., Store]) ->
         for _ in range(3):
             ear.heard.clear()
             first.insert_event(given.routed("log"))
-            assert ear.hears(1)
+            assert ear.hears(30)
     finally:
         ear.close()
 
@@ -34,7 +34,7 @@ def test_nobody_is_woken_for_what_is_owed_to_nobody(open_stores: Callable[..., S
         first.insert_event(given.routed())
         assert not ear.hears(0.5)
         first.insert_event(given.routed("log"))
-        assert ear.hears(1)
+        assert ear.hears(30)
     finally:
         ear.close()
 
@@ -51,18 +51,18 @@ def test_many_arrivals_are_told_of_by_few_wake_ups(postgres_store_url: str) -> N
     """With the first commit; the pause after it ends with one for all that came meanwhile."""
     store = open_store(postgres_store_url)
     ear = given.Ear(store)
+    began = time.monotonic()
     for _ in range(5):
         store.insert_event(given.routed("log"))
-    assert ear.hears(1)
-    assert len(ear.heard) == 1
-
-    ear.heard.clear()
-    assert ear.hears(5)
-    assert len(ear.heard) == 1
-    ear.heard.clear()
-    assert not ear.hears(1)
+    pauses = (time.monotonic() - began) / waker.PAUSE_SECONDS
+    count = 0
+    while ear.hears(1):
+        count += len(ear.heard)
+        ear.heard.clear()
     ear.close()
     store.close()
+
+    assert 2 <= count <= 2 + pauses
 
 
 @pytest.mark.usefixtures("patient")
@@ -95,7 +95,7 @@ def test_a_duplicate_tells_nobody_of_what_came_before_it(postgres_store_url: str
     given.until(lambda: ear.hears(0.1))
     ear.heard.clear()
     store.insert_event(given.routed("crm"))
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 30
     while not ear.hears(0.01) and time.monotonic() < ends:
         assert store._insert_all([known]) == [False]
 
