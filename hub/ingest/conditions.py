@@ -15,7 +15,13 @@ from hub.templating.sandbox import Sandbox
 REASON_LIMIT = 161
 """The most characters that are kept of the reason why a condition failed."""
 
-_COMPARISON = re.compile(r"\s*([\w.\[\]\"']+)\s*(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s")
+# The left side ends at the first operator, whatever stands in brackets or quotes: then it is no expression,
+# and stays unexplained. A variable's value would show.
+_LEFT = r"\s*(?:not\s+)?((?:(?!\b(?:and|or|not|if)\b)[^=!<>$])+?)\s*"
+_COMPARED = (
+    re.compile(_LEFT + r"(?:==|!=|<=|>=|<|>|\bin\b|\bnot in\b)\s"),
+    re.compile(_LEFT + r"\.(?:starts|ends)with\("),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +68,11 @@ def without_values(message: str, bound: Mapping[Placeholder, str]) -> str:
 
 def _explain(condition: str, value: Any, scope: Mapping[str, Any], sandbox: Sandbox) -> str:
     """Return the reason of a condition that does not hold: the value of its left side, if it compares one."""
-    compared = _COMPARISON.match(condition)
-    if compared:
+    for compared in filter(None, (pattern.match(condition) for pattern in _COMPARED)):
         try:
             operand = sandbox.condition(compared[1])(scope)
         except TemplateError:
-            return f"it is {_printed(value)}"
+            continue
         return f"{compared[1]} is {_printed(operand)}"
     return f"it is {_printed(value)}"
 

@@ -162,6 +162,12 @@ def test_rules_remember_types_but_not_conditions() -> None:
         ("data.amount not in [400]", "data.amount is 400"),
         ("data.missing == 'x'", "data.missing is missing"),
         ("data.missing", "it is missing"),
+        ("data.status | upper == 'ACTIVE'", 'data.status | upper is "PAST_DUE"'),
+        ("(data.missing | default('')).endswith('@x.test')", "(data.missing | default('')) is \"\""),
+        ("not data.status.startswith('past')", 'data.status is "past_due"'),
+        ("data.status == 'x' or data.amount > 500", 'data.status is "past_due"'),
+        ("data.amount and data.status == 'x'", "it is False"),
+        ("data.status | default('a in b') == 'x'", "it is False"),
         # A method that is not called is no value: not of a mapping, nor of a text or a list.
         ("data.metadata.items", "it is missing"),
         ("data.status.title", "it is missing"),
@@ -255,6 +261,7 @@ def test_a_condition_before_it_decides_all_the_same() -> None:
     [
         ("${SECRET} == data.id", "it is False"),
         ("data.id == ${SECRET}", 'data.id is "user_1"'),
+        ("(data.id ~ ${SECRET}).endswith(data.id)", "it is False"),
         (
             "data.id + ${SECRET} + 1",
             'failed: "+" puts no number behind a text; write "~" to put texts together',
