@@ -105,9 +105,9 @@ BUTTONS = {
 }
 
 _HINTS = {
-    "retry": "Rendered anew from today's routes, under the same ids.",
-    "replay": "New messages by today's routes: who has one already gets another.",
-    "cancel": "They are not sent any more; Retry owes them again.",
+    "retry": "Each is rendered anew from today's routes and keeps its id.",
+    "replay": "By today's routes, as new messages: who has one already gets another.",
+    "cancel": "What is canceled is not sent; Retry owes it again.",
     "resolve": "Sent again are the same bytes: what has arrived after all arrives twice.",
 }
 

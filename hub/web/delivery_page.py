@@ -202,7 +202,7 @@ def _decision(record: DeliveryRecord, config: DestinationConfig | None) -> Itera
     name = record.destination
     yield f"Nothing by itself. The message went out and no answer came, so {name} may have it, or not."
     yield f"Look in {name} for {_trace(record, config)}."
-    yield "If it is there, press It arrived. If not, press Send again: the same message goes out once more."
+    yield "Then press Resolve: mark it as arrived, or have the same message go out once more."
 
 
 def _unknown_before(record: DeliveryRecord, config: DestinationConfig | None) -> Iterator[str]:

@@ -19,6 +19,7 @@ from hub.model.stats import Day
 from hub.preview.curl import curl
 from hub.preview.drawing import pretty
 from hub.web import access, live, parameters, serializers
+from hub.web.audit_page import lines_of
 from hub.web.chips import searched_type
 from hub.web.context import context
 from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
@@ -176,22 +177,23 @@ def destination(name: str) -> Response:
 
 @blueprint.get("/audit")
 def audit() -> Response:
+    here = context()
     subject, act, before = parameters.text("subject"), parameters.act(), parameters.before()
-    with context().store.read() as snapshot:
+    with here.store.read() as snapshot:
         entries = snapshot.audit.entries(
             subjects=[subject] if subject else [], act=act, limit=PAGE_SIZE + 1, before=before
         )
+        lines = lines_of(entries[:PAGE_SIZE], here.rules(), snapshot)
         now = snapshot.now
-    shown = entries[:PAGE_SIZE]
     return page(
         "audit.html",
         now=now,
-        entries=shown,
+        lines=lines,
         subject=subject,
         act=act,
         acts=list(Act),
         before=before,
-        next=shown[-1].id if len(entries) > PAGE_SIZE else None,
+        next=lines[-1].entry.id if len(entries) > PAGE_SIZE else None,
     )
 
 

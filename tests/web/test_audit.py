@@ -13,8 +13,10 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 from test_access import PAGE, form_token, sign_in
 
+from hub.model.audit import Act, new_entry
 from hub.model.filter import Filter
 from hub.store.tables import deliveries
+from hub.web.audit_page import lines_of
 
 ELSEWHERE = {"REMOTE_ADDR": "::ffff:203.0.113.9"}
 
@@ -175,9 +177,28 @@ def test_the_audit_is_a_page_that_every_page_leads_to(client: FlaskClient) -> No
 
     assert before == 303
     assert 'href="/audit"' in client.get("/").text
-    assert "<strong>pause</strong>" in client.get("/audit").text
-    assert "<strong>sign-in</strong>" not in client.get("/audit?subject=crm").text
+    assert re.search(r">Paused<.*?href=\"/destinations/crm\">crm</a>", client.get("/audit").text, re.DOTALL)
+    assert ">Signed in<" not in client.get("/audit?subject=crm").text
     assert "Nobody did that to log in the last 90 days" in client.get("/audit?subject=log").text
+
+
+def test_the_audit_names_what_was_acted_on_and_what_was_pruned(
+    world: World, client: FlaskClient, owed: tuple[str, str]
+) -> None:
+    event, delivery = owed
+    client.post(f"/api/events/{event}/replay", headers=KEY)
+    client.post(f"/api/deliveries/{delivery}/cancel", headers=KEY)
+    with world.store.read() as snapshot:
+        entries = snapshot.audit.entries()
+        actor = entries[0].actor
+        entries.append(new_entry(Act.RETRY, actor, entries[0].at, "dlv_00", 12))
+        lines = lines_of(entries, world.rules(), snapshot)
+
+    assert [(line.subject.text, line.subject.page, line.changed) for line in lines] == [
+        ("Somebody joined the waitlist → crm", "delivery", "1 message"),
+        ("Somebody joined the waitlist", "event", "2 new messages"),
+        ("dlv_00, pruned", "", "12 messages"),
+    ]
 
 
 def test_an_act_on_many_is_on_the_page_of_each_of_them(
