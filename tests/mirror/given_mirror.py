@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -270,3 +271,28 @@ def take(mirror: Mirror, step: Step) -> None:
         apply(mirror, step[0])
     else:
         mirror.apply_page(step, state={"page": step[0].id}, timeout_seconds=SECONDS)
+
+
+def planned_steps(seed: int, length: int) -> list[Step]:
+    """The same steps in every process: events, pages of users, deletions, and memberships of both."""
+    chance = random.Random(seed)
+    steps: list[Step] = []
+    for number in range(length):
+        updated_at, seen_at = chance.randint(1, 5), chance.randint(1, 5)
+        moment: dict[str, Any] = {"updated_at": updated_at, "seen_at": seen_at, "event_id": f"e{number}"}
+        user_id, org_id = f"u{chance.randrange(40)}", f"o{chance.randrange(5)}"
+        kind = chance.choice(("user", "user", "organization", "member", "member", "page", "gone"))
+        match kind:
+            case "user":
+                steps.append([user(user_id, **moment, mails=number % 3)])
+            case "organization":
+                steps.append([organization(org_id, **moment)])
+            case "member":
+                steps.append([membership(f"m{user_id}{org_id}", user_id, org_id, **moment)])
+            case "page":
+                page = {**moment, "event_id": ""}
+                steps.append([user(f"u{one}", **page, mails=(one + seen_at) % 3) for one in range(40)])
+            case _:
+                gone = ("users", user_id) if number % 5 else ("organizations", org_id)
+                steps.append([deletion(*gone, seen_at)])
+    return steps
