@@ -48,3 +48,5 @@ class ExpectBlock(Block):
     )
     subject: str | None = Field(default=None, description="the mail's subject")
     recipient: Texts | None = Field(default=None, description="whom the mail goes to")
+    table: str | None = Field(default=None, description="the table of a database that gets a row")
+    row: dict[str, Any] | None = Field(default=None, description="columns of that row, with their values")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ class Expectation:
     """A message that a case expects, and its properties; one that is None or empty is not asked for.
 
     `contains` and `matches` (regular expressions) hold anywhere in the message, `equals` is the whole of its
-    text or body, `json` a part of its JSON. `line` and `column` are those of routes.test.yaml.
+    text or body, `json` a part of its JSON, `row` columns of a row of `table`. `line` and `column` are those
+    of routes.test.yaml.
     """
 
     to: str
@@ -24,6 +26,8 @@ class Expectation:
     json: Any = None
     subject: str | None = None
     recipient: tuple[str, ...] = ()
+    table: str | None = None
+    row: Mapping[str, Any] | None = None
     line: int
     column: int
 

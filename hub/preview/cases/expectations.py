@@ -20,7 +20,8 @@ from hub.yamldoc import Path
 
 LONGEST_PATTERN = 1000
 
-_OF_MAIL = ("subject", "recipient")
+_KEYS_OF_SENDS = {"subject": "subject", "recipient": "recipient", "table": "table", "row": "table"}
+"""Keys of an expectation, and the key of a send block without which no message has what they ask for."""
 
 
 def read_expectations(report: Report, path: Path, value: Any, config: Config) -> Iterator[Expectation]:
@@ -61,6 +62,8 @@ def _read_expectation(report: Report, path: Path, config: Config) -> Expectation
         json=block.json_,
         subject=block.subject,
         recipient=tuple(block.recipient or ()),
+        table=block.table,
+        row=block.row,
         line=position.line,
         column=position.column,
     )
@@ -89,8 +92,8 @@ def _check_keys(report: Report, path: Path, type_: str, value: Mapping[str, Any]
     """Report keys that no message of this type could ever fulfil."""
     destination = find_destination(type_)
     fields = destination.Send.model_fields if destination else {}
-    for key in _OF_MAIL:
-        if key in value and key not in fields:
+    for key, needed in _KEYS_OF_SENDS.items():
+        if key in value and needed not in fields:
             message = f'a message to "{value["to"]}" (type {type_}) has no {key}; remove it, or use contains'
             report.error((*path, key), Code.UNKNOWN_KEY, message, key=True)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.catalog.redaction import Redaction
 from hub.model.delivery import Message
+from hub.model.parts import PartKind
 from hub.preview.cases.actual import ActualMessage
 from hub.preview.cases.case import Expectation
 from hub.preview.time_limit import LIMIT_SECONDS, TimeLimitExceeded, time_limit
@@ -70,6 +71,8 @@ def mismatches(expectation: Expectation, actual: ActualMessage) -> Iterator[Mism
         yield mismatch("goes to another recipient", ", ".join(expectation.recipient), recipients)
     if expectation.json is not None:
         yield from (mismatch(*parts) for parts in _json_mismatches(expectation.json, actual))
+    if expectation.table is not None or expectation.row is not None:
+        yield from (mismatch(*parts) for parts in _row_mismatches(expectation, actual))
 
 
 def failures(actual: ActualMessage, line: int, column: int) -> Iterator[Mismatch]:
@@ -101,6 +104,26 @@ def _json_mismatches(expected: Any, actual: ActualMessage) -> Iterator[tuple[str
         return
     for path, expected_text, actual_text in _unequal(expected, value, ""):
         yield f"has other JSON{f' at {path}' if path else ''}", expected_text, actual_text
+
+
+def _row_mismatches(
+    expectation: Expectation, actual: ActualMessage
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield what is other in the row of a table, or in the one of several that is most like it.
+
+    A column that is not shown is null.
+    """
+    written = {part.label: json.loads(part.text) for part in actual.parts if part.kind is PartKind.JSON}
+    table = expectation.table or next(iter(written), "any table")
+    if table not in written:
+        yield f"writes no row of {table}", table, ", ".join(written) or None
+        return
+    expected = expectation.row or {}
+    rows = written[table] if isinstance(written[table], list) else [written[table]]
+    whole = [{**dict.fromkeys(expected), **row} for row in rows]
+    differences = min((list(_unequal(expected, row, "")) for row in whole), key=len)
+    for path, expected_text, actual_text in differences:
+        yield f"has another {path} in {table}", expected_text, actual_text
 
 
 def _unequal(expected: Any, actual: Any, path: str) -> Iterator[tuple[str, str, str]]:
