@@ -8,8 +8,8 @@ import pytest
 SHARED = {"hub.destinations.base", "hub.sources.base"}
 """The contracts that siblings are made from."""
 
-A_KIND_OF = {("hub.sources.clerk", "hub.sources.svix")}
-"""Clerk is Svix with typed events."""
+A_KIND_OF = {("hub.sources.clerk", "hub.sources.svix"), ("hub.commands.sync", "hub.commands.mirror")}
+"""Clerk is Svix with typed events; `hub sync` has its own commands in a folder."""
 
 
 def sibling_imports(folder: str) -> set[tuple[str, str]]:
