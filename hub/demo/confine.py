@@ -77,8 +77,11 @@ def _is_fake(options: BaseModel, addresses: Collection[str]) -> bool:
 
 
 def _address(value: object) -> str | None:
-    """Return host and port of a URL; None for any other value."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not isinstance(text, str) or "://" not in text:
-        return None
-    return urlsplit(text).netloc.rpartition("@")[2]
+    return address_of(text) if isinstance(text, str) and "://" in text else None
+
+
+def address_of(url: str) -> str:
+    """Return host and port of a URL, or the file that it names."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path

@@ -12,6 +12,7 @@ import socket
 import sys
 
 from hub.demo.confine import confined
+from hub.demo.mirror import with_mirror
 from hub.model.config import Config
 from hub.process import start
 from hub.process.supervisor import supervise
@@ -25,7 +26,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(descriptor))
 
     def adapt(config: Config) -> Config:
-        return confined(config, addresses)
+        return with_mirror(confined(config, addresses))
 
     settings, serving = start.prepare(adapt)
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from hub.demo.confine import confined, samples_to_send
+from hub.demo.confine import address_of, confined, samples_to_send
 from hub.demo.fakes import Fakes, new_signing_secret
+from hub.demo.mirror import VARIABLE, MirrorReader, mirror_url, with_mirror
 from hub.demo.process import HubProcess, kept_environment
 from hub.demo.show import Show
 from hub.errors import HubError
@@ -27,17 +28,18 @@ def run_demo(folder: Path, fakes: Fakes, deadline: float, *, exits: bool) -> boo
     Ctrl-C.
     """
     settings = _files()
-    environment = {**kept_environment(), **fakes.environment()}
+    environment = {**kept_environment(), **fakes.environment(), VARIABLE: mirror_url(folder)}
+    addresses = {*fakes.addresses, address_of(environment[VARIABLE])}
     environment.update(_secrets_of_other_sources(settings, environment))
-    config = confined(_load(settings, environment), fakes.addresses)
+    config = confined(_load(settings, environment), addresses)
     samples = samples_to_send(config)
     if not samples:
         raise HubError(f"no route in {settings.config_path} names an event of the catalog: nothing to send")
     for line in _opening(settings, config):
         say(line)
-    with HubProcess(folder, settings, environment, fakes.addresses) as hub:
+    with HubProcess(folder, settings, environment, addresses) as hub, MirrorReader() as rows:
         try:
-            show = Show(hub, fakes, config, deadline)
+            show = Show(hub, fakes, rows, with_mirror(config), deadline)
             everything_arrived = show.post_all(samples)
             if not everything_arrived:
                 _print_log(hub)
@@ -77,7 +79,8 @@ def _secrets_of_other_sources(settings: Settings, environment: Mapping[str, str]
 
 
 def _opening(settings: Settings, config: Config) -> Iterator[str]:
-    yield f"The hub on this machine: {settings.config_path}, with stand-ins for Slack, email and HTTP."
+    yield f"The hub on this machine: {settings.config_path}, with stand-ins for Slack, email and HTTP,"
+    yield "and a mirror of Clerk's objects in a SQLite file."
     for destination in config.destinations.values():
         if destination.missing:
             yield f"{destination.name} is not configured here: {not_set(destination.missing)} in a demo."

@@ -14,7 +14,9 @@ from hub import catalog
 from hub.client.sender import post_event
 from hub.demo.confine import Sample
 from hub.demo.fakes import Fakes, ReceivedMessage
+from hub.demo.mirror import INSTANCE, MirrorReader
 from hub.demo.process import HubProcess
+from hub.destinations.database.options import DatabaseOptions
 from hub.errors import HubError
 from hub.humanize import not_set
 from hub.model.config import Config
@@ -56,9 +58,12 @@ class DeliveryResult:
 class Show:
     """One hub and its fakes, shown until a deadline of the monotonic clock."""
 
-    def __init__(self, hub: HubProcess, fakes: Fakes, config: Config, deadline: float) -> None:
+    def __init__(
+        self, hub: HubProcess, fakes: Fakes, rows: MirrorReader, config: Config, deadline: float
+    ) -> None:
         self._hub = hub
         self._fakes = fakes
+        self._rows = rows
         self._config = config
         self._deadline = deadline
         self._shown: list[ReceivedMessage] = []
@@ -87,7 +92,8 @@ class Show:
         raise HubError("the hub of the demo has ended by itself")
 
     def _post(self, sample: Sample) -> PostedEvent:
-        payload = catalog.sample_payload(sample.event_type, timestamp_ms=int(time.time() * 1000))
+        own = {"instance_id": INSTANCE}
+        payload = catalog.sample_payload(sample.event_type, own, timestamp_ms=int(time.time() * 1000))
         seconds = max(self._deadline - time.monotonic(), 0.5)
         try:
             response = post_event(self._hub.url, sample.source, payload, seconds)
@@ -157,6 +163,10 @@ class Show:
 
     def _claim_message(self, delivery: DeliveryRecord, event: PostedEvent) -> ReceivedMessage | None:
         """Return the message of one delivery, which no other delivery can claim after it."""
+        options = self._config.destinations[delivery.destination].options
+        if isinstance(options, DatabaseOptions):
+            line = self._rows.line(options, event.event_type, event.payload)
+            return None if line is None else ReceivedMessage(type="database", line=line)
         secrets = catalog.secret_values(event.event_type, json.loads(event.payload))
         text = catalog.mask(str((delivery.message or {}).get("text", "")), secrets)
         for message in self._unshown():
@@ -186,7 +196,7 @@ _NOTHING = click.style("·", dim=True)
 
 
 def _line(mark: str, type_: str, destination: str, text: str) -> str:
-    start = f"  {mark} {type_:<8}{destination:<10} " if type_ else f"  {mark} "
+    start = f"  {mark} {type_:<9}{destination:<10} " if type_ else f"  {mark} "
     width = terminal_width()
     return start + clip(text, None if width is None else width - len(click.unstyle(start)))
 

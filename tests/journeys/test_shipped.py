@@ -17,6 +17,7 @@ from hub.model.event import Event
 from hub.preview.cases.file import read_cases
 from hub.preview.cases.judge import judge
 from hub.rules.load import load_config, read_config
+from hub.rules.mirrors import fed_tables
 from hub.templating.escapes import as_json, html, plain
 from hub.templating.sandbox import Sandbox
 
@@ -199,6 +200,19 @@ def test_the_variant_for_bots_passes_the_check_once_its_lines_are_no_comments(tm
     assert count == 2
     assert {problem.code for problem in problems} == {"unset-variable"}
     assert [(send.to, send.fields["thread_mode"]) for send in sent] == [("bot", ["update", "broadcast"])]
+
+
+def test_the_mirror_passes_the_check_once_its_lines_are_no_comments(tmp_path):
+    block = re.compile(r"^  # (?:app-db:|- name: mirror).*\n(?:  #   .*\n)+", re.MULTILINE)
+    text, count = block.subn(lambda lines: re.sub("^  # ", "  ", lines[0], flags=re.MULTILINE), ROUTES_TEXT)
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(text, encoding="utf-8")
+    config, problems = read_config(routes, ROOT / "templates", {})
+
+    assert count == 2
+    assert {problem.code for problem in problems} == {"unset-variable"}
+    assert config.routes[0].name == "mirror"
+    assert fed_tables(config, "app-db") == ("users", "organizations", "organization_memberships")
 
 
 def test_every_destination_and_every_type_is_used():
