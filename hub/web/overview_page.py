@@ -12,7 +12,7 @@ from hub.web.context import Context
 from hub.web.destination_page import strip_of
 from hub.web.destination_rows import rows_of
 from hub.web.event_words import became, words_of_event
-from hub.web.overview import overview
+from hub.web.overview import Tone, overview
 
 LAST_EVENTS = 6
 
@@ -31,7 +31,7 @@ def overview_values(here: Context, url_root: str) -> Values:
     facts = health.facts
     whole = overview(health.findings, facts.now, facts.zone)
     if steps and not whole.notes:
-        whole = replace(whole, headline=first_steps.headline(steps))
+        whole = replace(whole, tone=Tone.TASK, headline=first_steps.headline(steps))
     events = [serializers.event(record, words_of_event(record, rules)) for record in records]
     return {
         "now": facts.now,
