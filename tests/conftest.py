@@ -32,6 +32,8 @@ settings.register_profile("hub", deadline=None, derandomize=True, database=None,
 settings.load_profile("hub")
 
 DIALECTS = ("sqlite", "postgres")
+
+_FILLED = "SELECT name FROM unnest(%s::text[]) AS name WHERE pg_relation_size(name::regclass) > 0"
 MIRROR_DIALECTS = (*DIALECTS, "mariadb")
 
 
@@ -131,9 +133,11 @@ def shared_postgres_database(new_postgres_database: Callable[..., str]) -> str:
 @pytest.fixture
 def postgres_store_url(shared_postgres_database: str) -> str:
     """A migrated, empty PostgreSQL database."""
-    tables = ", ".join(metadata.tables)
     with psycopg.connect(shared_postgres_database, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {tables}")
+        # Of an empty table too it takes longer than all else.
+        filled = connection.execute(_FILLED, [list(metadata.tables)]).fetchall()
+        if filled:
+            connection.execute(f"TRUNCATE {', '.join(name for (name,) in filled)}")
     return shared_postgres_database
 
 

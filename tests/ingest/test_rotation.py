@@ -78,7 +78,7 @@ def test_a_secret_is_rotated_by_a_second_endpoint_without_a_loss_or_a_second_del
             alone = clerk.send(range(30, 35), NEW)
             today.rules = rules(crm.url, NEW)
             after = clerk.send(range(35, 40), NEW) + clerk.retry(NEW)
-            crm.inbox.wait_for(40, 20)
+            crm.inbox.wait_for(40, 40)
         app.requests.flush()
         with store.read() as snapshot:
             state, refused = snapshot.sources.all()["clerk"], snapshot.metrics.refused()

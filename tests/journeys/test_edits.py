@@ -104,7 +104,7 @@ def test_a_good_edit_serves_without_a_lost_request_and_a_bad_one_is_refused(
         # A process that dies is started again, and a bad file does not keep it from serving.
         pid = web_pid(hub)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: web_pid(hub) != pid and answers(hub), "the web process to be back", 20)
+        wait_until(lambda: web_pid(hub) != pid and answers(hub), "the web process to be back", 40)
 
         assert routes_of(hub) == ["second"]
 
@@ -153,7 +153,7 @@ def test_edits_that_rename_a_template_kill_no_delivery(tmp_path: Path, sqlite_ur
                     rename(tmp_path, name, before)
                     wait_until(lambda name=name: routes_of(hub) == [name], "the edit", LATEST_SECONDS)
             states = lambda: hub.api("stats")["deliveries"]  # noqa: E731
-            wait_until(lambda: not states()["pending"] + states()["sending"], "all to be sent", 30)
+            wait_until(lambda: not states()["pending"] + states()["sending"], "all to be sent", 40)
             owed, counted = {}, states()
             for item in all_of(hub, "deliveries"):
                 owed[item["id"]] = f'{{"by": "{item["route"]}"}}'.encode()
@@ -184,6 +184,6 @@ def web_pid(hub: Serving) -> int:
 
 def answers(hub: Serving) -> bool:
     try:
-        return requests.get(f"{hub.url}/healthz", timeout=5).status_code == 200
+        return requests.get(f"{hub.url}/healthz", timeout=30).status_code == 200
     except requests.ConnectionError:
         return False

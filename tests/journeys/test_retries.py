@@ -30,7 +30,7 @@ def test_retries_send_the_same_bytes_under_the_same_id(empty_url: str, tmp_path:
         serving(tmp_path, ROUTES, empty_url, {"CRM_WEBHOOK_URL": crm.url}) as hub,
     ):
         answer, _ = hub.send("user.created")
-        arrived = crm.inbox.wait_for(3, 20)
+        arrived = crm.inbox.wait_for(3, 40)
         delivery = hub.delivery(answer["event"], "delivered")
 
     assert {request.body for request in arrived} == {arrived[0].body}

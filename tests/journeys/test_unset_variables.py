@@ -56,9 +56,9 @@ def test_a_bad_value_lets_things_wait_until_it_is_mended(database_url: str, tmp_
             log = hub.log.read_text()
         mended = {"CRM_URL": crm.url, "PAGER_URL": pager.url, "PD_KEY": "k3y", "ADMIN": "nobody"}
         with serving(tmp_path, ROUTES, database_url, mended) as hub:
-            (page,) = pager.inbox.wait_for(1, 10)
+            (page,) = pager.inbox.wait_for(1, 40)
             resent = requests.post(f"{hub.url}/api/webhooks", data=body, headers=headers, timeout=20).json()
-            arrived = crm.inbox.wait_for(2, 10)
+            arrived = crm.inbox.wait_for(2, 40)
 
     assert (answer["routes"], answer["deliveries"]) == (["to-crm", "page"], 2)
     assert (other.status_code, other.json()["error"]) == (503, "not_configured")

@@ -218,8 +218,8 @@ def test_variables_of_libraries_have_no_effect_and_an_address_of_ipv6_is_served(
 
         assert f"the hub serves {url}\n" in text
         assert f"status page, once: {url}/login/" in text
-        assert requests.get(f"{url}/elsewhere", timeout=10).status_code == 404
-        assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
+        assert requests.get(f"{url}/elsewhere", timeout=30).status_code == 404
+        assert requests.get(f"{url}/healthz", timeout=30).status_code == 200
         triggered = run("hub trigger user.created", folder, env)
         assert "1 delivery" in triggered.stdout, triggered.stderr
         assert "Traceback" not in running.text

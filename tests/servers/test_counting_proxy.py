@@ -54,7 +54,7 @@ def test_what_another_says_unasked_is_no_round_trip(postgres_store_url: str) -> 
         connection.execute("LISTEN somebody")
         with psycopg.connect(postgres_store_url, autocommit=True) as speaker:
             speaker.execute("NOTIFY somebody, 'hello'")
-        (notification,) = connection.notifies(timeout=5, stop_after=1)
+        (notification,) = connection.notifies(timeout=30, stop_after=1)
         counted = proxy.round_trips(0)
 
     assert notification.payload == "hello"

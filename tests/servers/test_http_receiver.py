@@ -6,7 +6,7 @@ from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 
 
 def connect(receiver):
-    return http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=3)
+    return http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)
 
 
 def ask(connection, method="POST", path="/a", body=b"hello"):

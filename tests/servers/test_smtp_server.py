@@ -8,7 +8,7 @@ TEXT = b"Subject: hi\r\n\r\n.dot\r\n"
 
 
 def send(server, recipients=("a@x.test",), login=None):
-    with smtplib.SMTP("127.0.0.1", server.port, timeout=3) as smtp:
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as smtp:
         if login:
             smtp.login(*login)
         return smtp.sendmail("hub@x.test", recipients, TEXT)

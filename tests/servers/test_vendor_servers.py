@@ -21,7 +21,7 @@ FORM = {"To": "+46701740605", "From": "+15557654321", "Body": "x"}
 def post(url, body, **headers):
     request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=3) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
