@@ -38,6 +38,18 @@ def clock(at: datetime, now: datetime, zone: tzinfo) -> str:
     return f"{local:%H:%M}" if is_recent else f"{local.day} {local:%b %H:%M}"
 
 
+def stamp(at: datetime, zone: tzinfo) -> str:
+    """Return a moment to the second, in a time zone: `12 Jun 19:12:41`."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %H:%M:%S}"
+
+
+def exact(at: datetime, zone: tzinfo | None = None) -> str:
+    """Return a moment in UTC, and in another time zone: `2026-06-12 17:12:41 UTC, 19:12:41 CEST`."""
+    local = at.astimezone(zone or UTC)
+    return f"{utc(at)} UTC" + (f", {local:%H:%M:%S %Z}" if local.utcoffset() else "")
+
+
 def span(seconds: float) -> str:
     """Return a span in its largest unit, and from hours on the next one: `40 ms`, `3 min`, `2 h 5 min`."""
     if 0 < seconds < 1:

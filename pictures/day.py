@@ -255,8 +255,6 @@ def _fate(owed: Owed, now: datetime, chance: random.Random) -> tuple[dict[str, A
             return {**made, "state": "pending", "message": None}, []
         case "partner":
             return {**made, "state": "pending", "message": None}, []
-        case "growth" if age < timedelta(seconds=60):
-            return {**made, "state": "pending", "message": None}, []
     arrived = owed.at + timedelta(seconds=0.3 + chance.random() / 5)
     sent = {"state": "delivered", "delivered_at": arrived, "finished_at": arrived, "attempts": 1, "tries": 1}
     return {**made, **sent, "due_at": None}, [(0.2, DELIVERED, 200, "answered 200 OK", "ok")]
@@ -287,13 +285,12 @@ def _set_states(connection: Any, now: datetime) -> None:
         "probes": 0,
         "paused_at": None,
         "paused_reason": None,
-        "rate_limited_until": None,
         "failing_since": None,
         "last_error": None,
         "last_answer": None,
     }
     states: dict[str, dict[str, Any]] = {
-        "growth": {"rate_limited_until": now + timedelta(seconds=97)},
+        "growth": {},
         "mail": {},
         "crm": {
             "failures": 31,

@@ -10,13 +10,16 @@ import pytest
 from hub.humanize import (
     ago,
     byte_size,
+    clock,
     counted,
     day,
     enumerated,
+    exact,
     moment,
     not_set,
     sentence,
     span,
+    stamp,
     utc,
     wallet,
 )
@@ -42,6 +45,16 @@ NOW = datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC)
 )
 def test_span(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+def test_a_moment_is_told_in_the_time_zone_of_its_readers() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+
+    assert stamp(NOW, berlin) == "31 Jan 13:00:05"
+    assert exact(NOW, berlin) == "2026-01-31 12:00:05 UTC, 13:00:05 CET"
+    assert exact(NOW, UTC) == exact(NOW) == "2026-01-31 12:00:05 UTC"
+    assert clock(NOW, NOW + timedelta(hours=23), berlin) == "13:00"
+    assert clock(NOW, NOW + timedelta(days=1), berlin) == "31 Jan 13:00"
 
 
 def test_ago() -> None:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from hub import catalog, operator
-from hub.humanize import ago, byte_size, capitalised, clock, counted, sentence, span, utc
+from hub.humanize import ago, byte_size, capitalised, clock, counted, exact, sentence, span, stamp, utc
 from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.problem import Severity
@@ -45,8 +45,8 @@ blueprint = Blueprint("pages", __name__)
 blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
 for _filter in (
-    *(after_subject, ago, byte_size, capitalised, clock, code_words, counted, distance, sentence, span),
-    utc,
+    *(after_subject, ago, byte_size, capitalised, clock, code_words, counted, distance, exact, sentence),
+    *(span, stamp, utc),
 ):
     blueprint.app_template_filter()(_filter)
 
@@ -212,7 +212,6 @@ def routes() -> Response:
     return page(
         "routes.html",
         now=now,
-        zone=ZoneInfo(serving.rules.config.timezone),
         serving=serving,
         path=here.settings.config_path.as_posix(),
         asked=asked,
@@ -231,8 +230,9 @@ def routes() -> Response:
 
 
 def page(template: str, **values: Any) -> Response:
-    """Answer a page that may be live: `seen` is the version that it shows."""
-    return render_page(template, seen=g.seen, **values)
+    """Answer a page that may be live: `seen` is the version that it shows, `zone` that of its times."""
+    zone = ZoneInfo(context().rules().config.timezone)
+    return render_page(template, **{"seen": g.seen, "zone": zone, **values})
 
 
 def _is_http(record: DeliveryRecord, rules: Rules) -> bool:
