@@ -67,6 +67,7 @@ def _failure(name: str, reason: str) -> str:
 _PRESENT = {
     "answered ": "answers ",
     "did not answer ": "does not answer ",
+    "could not connect to ": "cannot reach ",
     "could not connect": "cannot be reached",
     "the connection broke ": "breaks the connection ",
 }

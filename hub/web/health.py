@@ -29,7 +29,7 @@ def readyz() -> tuple[Response, int]:
     parts = {
         "database": _in_public(database) if database else "ok",
         "config": "ok",
-        "worker": f"{worker.reason}; {worker.cure}" if worker else "ok",
+        "worker": _in_public(worker) if worker else "ok",
     }
     if database is not None:
         parts["worker"] = f"unknown, for {parts['database']}"

@@ -45,7 +45,7 @@ def test_readyz_names_a_worker_that_went_silent(world: World, client: FlaskClien
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.get_json()["worker"].startswith("no sign of life from a worker for 1 min; start")
+    assert answer.get_json()["worker"].startswith("nothing is being sent: no worker for 1 min; ")
 
 
 def test_readyz_names_a_database_that_does_not_answer(world: World) -> None:
@@ -126,7 +126,7 @@ def test_what_was_refused_is_counted_by_source_and_code_and_is_a_finding_and_no_
         if finding["code"] == "refused"
     ]
     assert (finding["subject"], finding["count"], finding["severity"]) == ("clerk", 5, "bad")
-    assert "5 refused since" in finding["headline"]
+    assert "5 requests refused since" in finding["headline"]
 
 
 def test_a_signed_request_at_a_path_that_no_source_has_is_counted(world: World, client: FlaskClient) -> None:
