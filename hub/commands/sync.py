@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.commands import Section
-from hub.commands.mirror import schema
+from hub.commands.mirror import backfill, pull, schema, verify
 
 SECTION = Section.OPERATE
 
@@ -17,7 +17,10 @@ def command() -> None:
     \b
     Examples:
       hub sync schema
+      hub sync backfill
+      hub sync verify --repair
     """
 
 
-command.add_command(schema.command)
+for module in (backfill, verify, pull, schema):
+    command.add_command(module.command)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from hub.health import machine, senders
+from hub.health import machine, mirrors, senders
 from hub.health.destinations import dead_finding, degraded_finding, destination_finding, held_finding
 from hub.health.facts import Facts, FileFacts
 from hub.humanize import ago, clock, counted, span
@@ -30,6 +30,8 @@ class Area(StrEnum):
     DESTINATIONS = "destinations"
     DELIVERIES = "deliveries"
     ACCOUNTS = "accounts"
+    MIRROR = "mirror"
+    GAPS = "gaps"
 
 
 def assess(facts: Facts) -> tuple[Finding, ...]:
@@ -183,4 +185,6 @@ _JUDGES: Mapping[Area, Callable[[Facts], Iterator[Finding]]] = {
     Area.DESTINATIONS: _destinations,
     Area.DELIVERIES: _deliveries,
     Area.ACCOUNTS: machine.accounts,
+    Area.MIRROR: mirrors.mirrors,
+    Area.GAPS: mirrors.gaps,
 }

@@ -9,6 +9,7 @@ from enum import StrEnum
 from hub.health.assess import Area, assess_by_area
 from hub.health.facts import Facts
 from hub.health.machine import connections_in_words, disk_in_words, sum_in_words
+from hub.health.mirrors import gaps_in_words, mirrors_in_words
 from hub.health.words import statement
 from hub.humanize import ago, counted, span
 from hub.model.config import Config
@@ -91,6 +92,10 @@ def _all_right(area: Area, facts: Facts) -> str:
         case Area.ACCOUNTS:
             books = facts.rows.accounts if facts.rows is not None else None
             return f"{books.owed:,} owed = {sum_in_words(books.states)}" if books is not None else ""
+        case Area.MIRROR:
+            return mirrors_in_words(facts)
+        case Area.GAPS:
+            return gaps_in_words(facts)
         case _:
             return ""
 

@@ -13,6 +13,7 @@ from hub.model.alert import Alert
 from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig, DestinationState
+from hub.model.mirror import NO_MIRRORS, MirrorFacts
 from hub.model.problem import Problem, Severity
 from hub.model.source import SourceState
 from hub.model.stats import (
@@ -77,6 +78,7 @@ class StoreFacts:
     sources: Mapping[str, SourceState] = field(default_factory=dict)
     astray: int = 0
     alerts: tuple[Alert, ...] = ()
+    mirrors: MirrorFacts = NO_MIRRORS
     is_migrated: bool = False
 
 
@@ -266,7 +268,8 @@ def _write_refusal(store: Store) -> StoreError | None:
 def _whole_store_facts(snapshot: Transaction, stats: Stats, config: Config | None) -> StoreFacts:
     """Look up what deliveries tell, too, counted already: those that went out degraded, and those stuck."""
     stuck = [pair for pair, count in stats.deliveries.items() if count and pair[1] in _STUCK]
-    facts = replace(_store_facts(snapshot, stats.deliveries), stuck=snapshot.stuck.of(stuck))
+    facts = _store_facts(snapshot, stats.deliveries)
+    facts = replace(facts, stuck=snapshot.stuck.of(stuck), mirrors=snapshot.mirrors.facts())
     return _with_degraded(facts, snapshot, config)
 
 

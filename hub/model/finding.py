@@ -38,6 +38,8 @@ class FindingCode(StrEnum):
     DEAD = "dead"
     HELD = "held"
     DEGRADED = "degraded"
+    DRIFT = "drift"
+    GAPS = "gaps"
     ACCOUNTS = "accounts"
 
 

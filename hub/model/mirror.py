@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,3 +40,43 @@ class MirrorTable:
     def drift(self) -> int:
         """The rows that differ from Clerk, 0 where nobody compared."""
         return (self.missing or 0) + (self.stale or 0) + (self.extra or 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapsSummary:
+    """The last search for changes of which no event came: when, how many seconds back, and its counts."""
+
+    at: datetime
+    window_seconds: float
+    never_heard_of: int
+    missed: int
+    may_still_come: int
+
+    @property
+    def lost(self) -> int:
+        """The changes that nothing tells any more."""
+        return self.never_heard_of + self.missed
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareFailure:
+    """The last comparison of a mirror, which could not be made: when, and why in words."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MirrorFacts:
+    """The mirrors, by their destinations, as of when each was last filled or compared.
+
+    `failures` are comparisons that could not be made; `gaps` is the last search for events that never came.
+    """
+
+    tables: Mapping[str, tuple[MirrorTable, ...]] = field(default_factory=dict)
+    failures: Mapping[str, CompareFailure] = field(default_factory=dict)
+    gaps: GapsSummary | None = None
+
+
+NO_MIRRORS = MirrorFacts()
+"""The facts where there is no mirror, or nobody looked."""

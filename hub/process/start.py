@@ -29,6 +29,7 @@ from hub.settings import Settings, load_settings, netloc
 from hub.store.copy import refuse_migrated
 from hub.store.open import open_store
 from hub.store.store import Store
+from hub.sync.clock import VerifyClock
 from hub.web import create_app, new_link
 from hub.web.app import Hub
 from hub.web.sessions import keep_session_key
@@ -167,11 +168,14 @@ def run_worker(
         public_url=settings.public_url,
     )
     maintenance = Maintenance(tasks)
+    verify_clock = VerifyClock(store, reloader.rules, worker.id)
     StopSignals(worker.stop, lambda: end_process(1))
     if ends_with_parent:
         end_with_parent(worker.stop)
     maintenance.start()
+    verify_clock.start()
     worker.run()
+    verify_clock.stop()
     maintenance.stop()
     leave(store, worker.id)
     store.close()

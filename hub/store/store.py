@@ -31,6 +31,7 @@ from hub.store.repositories.delivery_list import DeliveryList
 from hub.store.repositories.destinations import Destinations
 from hub.store.repositories.event_list import EventList
 from hub.store.repositories.events import Events, RoutedEvent
+from hub.store.repositories.heard import Heard
 from hub.store.repositories.invariant import Invariant
 from hub.store.repositories.metrics import Metrics
 from hub.store.repositories.mirrors import Mirrors
@@ -99,6 +100,7 @@ class Transaction:
     threads = _repository(Threads)
     terms = _repository(Terms)
     mirrors = _repository(Mirrors)
+    heard = _repository(Heard)
 
     @property
     def now(self) -> datetime:

@@ -43,6 +43,11 @@ _LONGEST_REST_SECONDS = 600.0
 _QUOTE_LIMIT = 200
 
 
+def requests_per_second(access: BackendAccess) -> float:
+    """Return the requests that the hub may send, by the kind of its key."""
+    return _GRANTED_PER_SECOND[access.secret_key.startswith("sk_live_")] / SHARE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """A JSON value that Clerk answered.
@@ -59,7 +64,7 @@ class Answer:
 class BackendApi:
     """Clerk's Backend API with one secret key; for one thread. It only reads.
 
-    `wait` sleeps, and may raise what is to end everything; `requests` counts.
+    `wait` sleeps, and may raise what is to end everything; `rate` is in requests a second; `requests` counts.
     """
 
     def __init__(
@@ -67,12 +72,12 @@ class BackendApi:
         access: BackendAccess,
         *,
         wait: Callable[[float], object] = time.sleep,
-        requests_per_second: float | None = None,
+        rate: float | None = None,
     ) -> None:
+        rate = rate or requests_per_second(access)
         self._access = access
         self._wait = wait
-        granted = _GRANTED_PER_SECOND[access.secret_key.startswith("sk_live_")]
-        self._interval_seconds = 1 / (requests_per_second or granted / SHARE)
+        self._interval_seconds = 1 / rate
         self._next_at = 0.0
         self._client = HttpClient(1)
         self._clock = int(time.time() * 1000), time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry
@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from hub.model.delivery import Outcome, State
+from hub.model.mirror import MirrorTable
 from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
 from hub.store.store import Transaction
 from hub.web import access
@@ -65,6 +66,8 @@ class StoreCollector(Collector):
             value=int(not self._facts.files.refused),
         )
         yield self._findings()
+        yield self._drift_rows()
+        yield self._verified()
 
     def _events(self) -> Metric:
         family = CounterMetricFamily(
@@ -148,6 +151,36 @@ class StoreCollector(Collector):
         for labels, count in sorted(counts.items()):
             family.add_metric(labels, count)
         return family
+
+    def _drift_rows(self) -> Metric:
+        family = GaugeMetricFamily(
+            "hub_sync_drift_rows",
+            "Rows of a mirror that differ from Clerk, as of the last comparison.",
+            labels=["destination", "table"],
+        )
+        for name, tables in self._mirrors().items():
+            for table in tables:
+                if table.verified_at is not None:
+                    family.add_metric([name, table.name], table.drift)
+        return family
+
+    def _verified(self) -> Metric:
+        family = GaugeMetricFamily(
+            "hub_sync_verified_timestamp_seconds",
+            "The time by which every table of a mirror was last compared with Clerk.",
+            labels=["destination"],
+        )
+        for name, tables in self._mirrors().items():
+            compared = [table.verified_at.timestamp() for table in tables if table.verified_at is not None]
+            if compared:
+                family.add_metric([name], min(compared))
+        return family
+
+    def _mirrors(self) -> Mapping[str, tuple[MirrorTable, ...]]:
+        """Return what is known of the mirrors of today's configuration."""
+        known = self._facts.store.mirrors.tables if self._facts.store is not None else {}
+        today = self._facts.config.destinations if self._facts.config else {}
+        return {name: tables for name, tables in known.items() if name in today}
 
     def _names(self) -> list[str]:
         """Return the destinations of today's configuration, and others that deliveries name."""

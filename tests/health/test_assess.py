@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import given
 import pytest
@@ -35,6 +36,7 @@ from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
+from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable
 from hub.model.problem import Problem, Severity
 from hub.model.stats import DatabaseStatus, Degradation, Discrepancy
 
@@ -64,6 +66,10 @@ AWAY = StoreUnavailable("the database cannot be reached", reason="connection ref
 
 
 WENT_OUT = Degradation(destination="crm", count=2, since=NOW - MINUTE, reason="template failed: x.j2:1: no")
+
+
+def with_mirrors(**known: Any) -> Facts:
+    return with_store(mirrors=MirrorFacts(**known))
 
 
 AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
@@ -348,6 +354,31 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         BAD,
         "clerk",
         f"{FIVE_REFUSED}: the hub made a mistake",
+    ),
+    (
+        with_mirrors(tables={"crm": (MirrorTable(name="users", verified_at=NOW, missing=1, stale=2),)}),
+        CODE.DRIFT,
+        WATCH,
+        "crm",
+        "3 rows of crm differ from Clerk: users: 1 missing and 2 stale",
+    ),
+    (
+        with_mirrors(failures={"crm": CompareFailure(at=NOW, reason="Clerk answered 401 at /users")}),
+        CODE.DRIFT,
+        WATCH,
+        "crm",
+        "crm could not be compared with Clerk: Clerk answered 401 at /users",
+    ),
+    (
+        with_mirrors(
+            gaps=GapsSummary(
+                at=NOW - MINUTE, window_seconds=7 * 86400, never_heard_of=1, missed=1, may_still_come=3
+            )
+        ),
+        CODE.GAPS,
+        WATCH,
+        "hub",
+        "2 objects were changed in Clerk and no event came: in the 7 d before 1 min ago",
     ),
 ]
 

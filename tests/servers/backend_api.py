@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from hub import catalog
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 
-SECRET_KEY = "sk_test_" + "k" * 40
+SECRET_KEY = "sk_live_" + "k" * 40
 INSTANCE_ID = "ins_2xLoopback"
 
 Object = dict[str, Any]

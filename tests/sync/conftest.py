@@ -32,7 +32,7 @@ def api(clerk: ClerkServer, waits: list[float]) -> Iterator[BackendApi]:
     reader = BackendApi(
         BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url),
         wait=waits.append,
-        requests_per_second=1e9,
+        rate=1e9,
     )
     yield reader
     reader.close()

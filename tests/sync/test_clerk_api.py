@@ -28,7 +28,7 @@ def ask() -> Callable[..., object]:
             api = BackendApi(
                 BackendAccess(secret_key=key, api_url=f"{server.url}/v1"),
                 wait=waits.append,
-                requests_per_second=1e9,
+                rate=1e9,
             )
             try:
                 answer = api.get("/instance", {"a": "+b"})

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 
 from hub.model.delivery import State
-from hub.model.mirror import MirrorTable
-from hub.store.session import Repository
+from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable
+from hub.store.session import Repository, to_json
 from hub.store.tables import deliveries, events, mirrors, settings
 
 _OWED = (State.PENDING, State.SENDING, State.HELD)
 _KEYS_AT_ONCE = 500
+
+_FAILURE, _GAPS = "compare_failure/", "gaps"
+"""Names of shared values: the beginning of those of mirrors that could not be compared, and the search's."""
 
 
 class Mirrors(Repository):
@@ -29,10 +34,49 @@ class Mirrors(Repository):
             of[row["destination"]] = (*of.get(row["destination"], ()), MirrorTable(**values))
         return of
 
+    def facts(self) -> MirrorFacts:
+        """Return all that health is judged by."""
+        return MirrorFacts(tables=self.all(), failures=self.failures(), gaps=self.gaps())
+
     def keep(self, destination: str, table: str, **values: Any) -> None:
         """Keep what is newly known of a table; what is not named stays as it was."""
         row = {"destination": destination, "name": table, **values}
         self._session.upsert(mirrors, row, changes=values)
+
+    def keep_failure(self, destination: str, reason: str) -> None:
+        """Keep that a mirror could not be compared just now, and why."""
+        row = {"name": _FAILURE + destination, "value": f"{self._session.now.isoformat()} {reason}"}
+        self._session.upsert(settings, row)
+
+    def forget_failure(self, destination: str) -> None:
+        """Forget that a mirror could not be compared: now it was."""
+        self._session.connection.execute(delete(settings).where(settings.c.name == _FAILURE + destination))
+
+    def failures(self) -> Mapping[str, CompareFailure]:
+        """Return the comparisons that could not be made, by destination."""
+        statement = select(settings.c.name, settings.c.value).where(
+            settings.c.name.startswith(_FAILURE, autoescape=True)
+        )
+        failures = {}
+        for name, value in self._session.connection.execute(statement):
+            at, _, reason = value.partition(" ")
+            failure = CompareFailure(at=datetime.fromisoformat(at), reason=reason)
+            failures[name.removeprefix(_FAILURE)] = failure
+        return failures
+
+    def keep_gaps(self, summary: GapsSummary) -> None:
+        """Keep the last search for changes of which no event came."""
+        values = {**asdict(summary), "at": summary.at.isoformat()}
+        self._session.upsert(settings, {"name": _GAPS, "value": to_json(values)})
+
+    def gaps(self) -> GapsSummary | None:
+        """Return the last search for changes of which no event came; None where there was none."""
+        statement = select(settings.c.value).where(settings.c.name == _GAPS)
+        value = self._session.connection.execute(statement).scalar()
+        if value is None:
+            return None
+        values = json.loads(value)
+        return GapsSummary(**{**values, "at": datetime.fromisoformat(values["at"])})
 
     def lease(self, name: str, owner: str, duration: timedelta) -> bool:
         """Take or prolong a lease of that name for one owner; False while it is another's."""

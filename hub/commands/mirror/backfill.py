@@ -1,0 +1,105 @@
+"""`hub sync backfill`: everything that Clerk has, into the tables of the mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+import click
+
+from hub.client.api import version_that_serves
+from hub.commands.mirror import progress
+from hub.commands.mirror.choosing import TO_HELP
+from hub.errors import NotFound
+from hub.humanize import counted, did_you_mean, listed, span
+from hub.mirror.tables import tables
+from hub.process import start
+from hub.settings import load_settings
+from hub.sync.api import BackendApi, requests_per_second
+from hub.sync.backfill import Progress, TableResult, backfill, expected
+from hub.sync.mirroring import Mirroring
+from hub.sync.paging import LIMIT
+from hub.sync.runs import keep_backfill, opened
+from hub.sync.targets import Target, find_target
+from hub.terminal.printing import inline, say
+
+
+@click.command("backfill", short_help="Read everything from Clerk into the mirror.")
+@click.option("--to", metavar="DESTINATION", help=TO_HELP)
+@click.option("--only", metavar="TABLE", help="One table alone, such as users.")
+@click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
+def command(to: str | None, only: str | None, dry_run: bool) -> None:
+    """Read all objects from Clerk's Backend API into the mirror's tables, while events go on arriving.
+
+    What an event brought since stays. Run it again if it was cut off: it goes on where it was. It takes a
+    twentieth of the requests that Clerk grants, 5 a second in production, of 500 objects each.
+
+    \b
+    Examples:
+      hub sync backfill --dry-run
+      hub sync backfill --only users
+    """
+    settings = load_settings()
+    with closing(start.open_existing(settings)) as store:
+        target = find_target(version_that_serves(settings, store).rules.config, to)
+        chosen = _chosen(target, only)
+        with opened(target) as (api, mirroring):
+            if dry_run:
+                for line in _plan(target, api, mirroring, chosen):
+                    say(line)
+                return
+            try:
+                results = backfill(api, mirroring, chosen, _show)
+            except KeyboardInterrupt:
+                progress.clear()
+                say("hub: stopped; run it again and it goes on from here", err=True)
+                raise click.exceptions.Exit(1) from None
+            progress.clear()
+            keep_backfill(store, target, mirroring, chosen)
+    for line in _lines(results):
+        say(line)
+    if any(result.refused for result in results):
+        raise click.exceptions.Exit(1)
+
+
+def _chosen(target: Target, only: str | None) -> Sequence[str]:
+    if only is None:
+        return target.tables
+    if only in target.tables:
+        return [only]
+    if only in tables():
+        owner = next((table.name for table in tables().values() if only in table.sets), None)
+        why = (
+            f"it comes with {owner}"
+            if owner
+            else "not every event of it reaches the mirror, or none is asked"
+        )
+        raise NotFound(f"{only} is not read by itself: {why}; there is {listed(target.tables)}")
+    raise NotFound(f'there is no table "{only}"{did_you_mean(only, target.tables)}')
+
+
+def _plan(target: Target, api: BackendApi, mirroring: Mirroring, chosen: Sequence[str]) -> Iterator[str]:
+    requests = 0
+    for table in chosen:
+        count = expected(api, table) or 0
+        requests += count // LIMIT + 1
+        yield f"{table}: {counted(count, 'object')} in Clerk"
+    pending = mirroring.call(mirroring.mirror.pending)
+    if pending:
+        yield f"{counted(len(pending), 'statement')} would run first: hub sync schema --sql"
+    seconds = requests / requests_per_second(target.access)
+    yield f"about {counted(requests, 'request')}, {span(seconds)}; nothing was written"
+
+
+def _show(state: Progress) -> None:
+    progress.show(state.name, state.read, state.total, state.rate, state.remaining_seconds)
+
+
+def _lines(results: Sequence[TableResult]) -> Iterator[str]:
+    for result in results:
+        effects = ", ".join(f"{count:,} {effect}" for effect, count in sorted(result.effects.items()))
+        yield f"{result.table}: {result.read:,} read" + (f", {effects}" if effects else "")
+        for id_, reason in list(result.refused.items())[:10]:
+            yield f"  not written: {inline(id_)}: {inline(reason)}"
+        if len(result.refused) > 10:
+            yield f"  and {len(result.refused) - 10:,} more"

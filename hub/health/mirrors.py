@@ -1,0 +1,103 @@
+"""The mirrors of Clerk's objects, judged: what differs from Clerk, and changes of which no event came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hub.health.facts import Facts
+from hub.humanize import ago, counted, enumerated, span
+from hub.model.finding import Finding, FindingCode, FindingSeverity
+from hub.model.mirror import NO_MIRRORS, DriftKind, GapsSummary, MirrorFacts, MirrorTable
+
+
+def mirrors(facts: Facts) -> Iterator[Finding]:
+    """Yield the findings about the mirrors of the configuration."""
+    known = _known(facts)
+    for name in facts.config.destinations if facts.config is not None else ():
+        differing = [table for table in known.tables.get(name, ()) if table.drift]
+        if differing:
+            yield _drift(name, differing)
+        failure = known.failures.get(name)
+        if failure is not None:
+            yield Finding(
+                code=FindingCode.DRIFT,
+                severity=FindingSeverity.WATCH,
+                subject=name,
+                headline=f"{name} could not be compared with Clerk",
+                reason=failure.reason,
+                since=failure.at,
+                cure="put that right; the hub tries again within the hour",
+            )
+
+
+def gaps(facts: Facts) -> Iterator[Finding]:
+    """Yield the finding that events never came, by the last search for such."""
+    summary = current_gaps(facts)
+    if summary is None or not summary.lost:
+        return
+    verb = "was" if summary.lost == 1 else "were"
+    yield Finding(
+        code=FindingCode.GAPS,
+        severity=FindingSeverity.WATCH,
+        headline=f"{counted(summary.lost, 'object')} {verb} changed in Clerk and no event came",
+        reason=f"in the {span(summary.window_seconds)} before {ago(summary.at, facts.now)}",
+        since=summary.at,
+        count=summary.lost,
+        cure="see them by hub gaps; hub sync backfill mends a mirror",
+    )
+
+
+def current_gaps(facts: Facts) -> GapsSummary | None:
+    """Return the last search for gaps; None where there was none in a window that is not over."""
+    summary = _known(facts).gaps
+    if summary is None or facts.now - summary.at > timedelta(seconds=summary.window_seconds):
+        return None
+    return summary
+
+
+def mirrors_in_words(facts: Facts) -> str:
+    """Return when each mirror was last compared; empty where none was."""
+    known = _known(facts)
+    names = facts.config.destinations if facts.config is not None else {}
+    compared = {
+        name: min(table.verified_at for table in known.tables[name] if table.verified_at is not None)
+        for name in names
+        if any(table.verified_at is not None for table in known.tables.get(name, ()))
+    }
+    return "; ".join(f"{name}: the same as in Clerk {ago(at, facts.now)}" for name, at in compared.items())
+
+
+def gaps_in_words(facts: Facts) -> str:
+    """Return the last search for gaps where it lost nothing; empty where there was none."""
+    summary = current_gaps(facts)
+    if summary is None:
+        return ""
+    count = summary.may_still_come
+    coming = f"; {counted(count, 'change')} may still come" if count else ""
+    window = span(summary.window_seconds)
+    return f"no event of the last {window} was missed, as of {ago(summary.at, facts.now)}{coming}"
+
+
+def _known(facts: Facts) -> MirrorFacts:
+    return facts.store.mirrors if facts.store is not None else NO_MIRRORS
+
+
+def _drift(name: str, differing: list[MirrorTable]) -> Finding:
+    count = sum(table.drift for table in differing)
+    verb = "row of {} differs" if count == 1 else "rows of {} differ"
+    return Finding(
+        code=FindingCode.DRIFT,
+        severity=FindingSeverity.WATCH,
+        subject=name,
+        headline=f"{count:,} {verb.format(name)} from Clerk",
+        reason="; ".join(f"{table.name}: {_counts(table)}" for table in differing),
+        since=max(table.verified_at for table in differing if table.verified_at is not None),
+        count=count,
+        cure=f"see them, and mend them by hub sync verify --to {name} --repair",
+    )
+
+
+def _counts(table: MirrorTable) -> str:
+    counts = {kind: getattr(table, kind.value) or 0 for kind in DriftKind}
+    return enumerated([f"{count:,} {kind}" for kind, count in counts.items() if count])

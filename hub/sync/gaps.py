@@ -1,0 +1,159 @@
+"""Objects in Clerk's lists of whose last change no event came: deliveries of webhooks that were lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from hub.mirror.reading import milliseconds
+from hub.mirror.tables import event_types_of
+from hub.model.config import SourceConfig
+from hub.model.event import object_key
+from hub.model.mirror import GapsSummary
+from hub.model.routing import event_matches
+from hub.store.store import Store
+from hub.sync.api import BackendApi
+from hub.sync.lists import Object, Page, lists_of, pages
+
+COMPLETE_AFTER = timedelta(hours=28)
+"""Svix tries for 27.6 h: what was changed since may still come."""
+
+_EARLY = timedelta(minutes=10)
+"""An event is stored after its change, but by another clock."""
+
+TABLES = (
+    "users",
+    "organizations",
+    "organization_memberships",
+    "organization_invitations",
+    "invitations",
+    "waitlist_entries",
+)
+
+
+class GapKind(StrEnum):
+    """A gap: no event of that object at all, none of its last change, or none yet."""
+
+    NEVER_HEARD_OF = "never_heard_of"
+    MISSED = "missed"
+    MAY_STILL_COME = "may_still_come"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """One object whose last change, in milliseconds, there is no event of."""
+
+    object: str
+    id: str
+    updated_at: int
+    kind: GapKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untold:
+    """A kind of object that was not looked at, and why, in words."""
+
+    object: str
+    reason: str
+
+
+def find_gaps(
+    api: BackendApi, store: Store, source: SourceConfig, window: timedelta
+) -> Iterator[Gap | Untold]:
+    """Yield the gaps within a window that ends now, kind by kind. Raises HubError."""
+    for table in TABLES:
+        group = lists_of(table)[0].group
+        reason = _untold(store, source, table)
+        if reason:
+            yield Untold(object=_name(group), reason=reason)
+            continue
+        for clerk_list in lists_of(table):
+            last: tuple[int, set[str]] = (-1, set())
+            for page in pages(api, clerk_list):
+                new, last = _new(page, last)
+                yield from _gaps(api, store, source, group, new, window)
+
+
+def summary_of(gaps: Collection[Gap], window: timedelta, now: datetime) -> GapsSummary:
+    """Return the counts of a search."""
+    kinds = [gap.kind for gap in gaps]
+    return GapsSummary(
+        at=now,
+        window_seconds=window.total_seconds(),
+        **{kind.value: kinds.count(kind) for kind in GapKind},
+    )
+
+
+def _untold(store: Store, source: SourceConfig, table: str) -> str:
+    """Return why nothing can be said of a kind of object; empty where it can."""
+    types = [name for name in event_types_of(table) if not name.endswith(".deleted")]
+    ignored = [name for name in types if any(event_matches(pattern, name) for pattern in source.ignore)]
+    if ignored:
+        return f"the source {source.name} ignores {ignored[0]}"
+    with store.read() as snapshot:
+        is_known = snapshot.heard.any_of(source.name, types)
+    return "" if is_known else "no event of it was ever stored: is it ticked in Clerk, under Webhooks?"
+
+
+def _new(page: Page, last: tuple[int, set[str]]) -> tuple[list[Object], tuple[int, set[str]]]:
+    """Return the objects of a page that no page before it had; each begins before the end of the last one."""
+    end, ids = last
+    new = [
+        value
+        for value in page.objects
+        if value["created_at"] > end or (value["created_at"] == end and value["id"] not in ids)
+    ]
+    if not page.objects:
+        return new, last
+    newest = page.objects[-1]["created_at"]
+    same = {value["id"] for value in page.objects if value["created_at"] == newest}
+    return new, (newest, same | (ids if newest == end else set()))
+
+
+def _gaps(
+    api: BackendApi,
+    store: Store,
+    source: SourceConfig,
+    group: str,
+    objects: Collection[Object],
+    window: timedelta,
+) -> Iterator[Gap]:
+    """Yield the gaps among the objects of a page."""
+    since_ms = api.now_ms - int(window.total_seconds() * 1000)
+    changed = {
+        object_key(group, value["id"]): (value, at)
+        for value in objects
+        if (at := milliseconds(value.get("updated_at"))) is not None and at >= since_ms
+    }
+    if not changed:
+        return
+    since = datetime.fromtimestamp(since_ms / 1000, UTC) - _EARLY
+    with store.read() as snapshot:
+        heard = snapshot.heard.keys(source.name, changed)
+        newest: dict[str, int] = {}
+        for key, payload in snapshot.heard.payloads(source.name, changed, since):
+            newest[key] = max(newest.get(key, 0), _updated_at(payload))
+    complete_ms = api.now_ms - int(COMPLETE_AFTER.total_seconds() * 1000)
+    for key, (value, at) in changed.items():
+        if newest.get(key, -1) >= at:
+            continue
+        kind = GapKind.MISSED if key in heard else GapKind.NEVER_HEARD_OF
+        kind = GapKind.MAY_STILL_COME if at > complete_ms else kind
+        yield Gap(object=_name(group), id=value["id"], updated_at=at, kind=kind)
+
+
+def _name(group: str) -> str:
+    """Return Clerk's name of a kind of object: `organization_membership` of `organizationMembership`."""
+    return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", group)
+
+
+def _updated_at(payload: bytes) -> int:
+    try:
+        data = json.loads(payload).get("data")
+    except (ValueError, RecursionError, AttributeError):
+        return 0
+    return (milliseconds(data.get("updated_at")) or 0) if isinstance(data, dict) else 0
