@@ -12,6 +12,7 @@ from hub.humanize import counted, enumerated
 from hub.model.config import Config
 from hub.model.problem import Problem, Severity
 from hub.rules.load import read_config
+from hub.rules.own_tables import check_databases
 from hub.settings import load_settings
 from hub.terminal.printing import say, say_json
 from hub.terminal.problems import NoSuchFile, count_problems, show_problems
@@ -24,11 +25,12 @@ SECTION = Section.WRITE
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--templates", type=click.Path(path_type=Path), help="The folder with the templates.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option("--database", is_flag=True, help="Look at your own tables in the mirrors' databases, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON, for tools.")
-def command(file: Path | None, templates: Path | None, strict: bool, as_json: bool) -> None:
+def command(file: Path | None, templates: Path | None, strict: bool, database: bool, as_json: bool) -> None:
     """Check the configuration in FILE and the templates, and print every problem with its line.
 
-    Needs no secret and no database. Exit code 1 means that there are errors.
+    Needs no secret and no database but with --database. Exit code 1 means that there are errors.
 
     \b
     Examples:
@@ -39,7 +41,10 @@ def command(file: Path | None, templates: Path | None, strict: bool, as_json: bo
     if file is not None and not file.exists():
         raise NoSuchFile(f"there is no file {file}; name a routes.yaml")
     path = file or settings.config_path
-    config, problems = read_config(path, templates or settings.templates_path, settings.environment)
+    folder = templates or settings.templates_path
+    config, problems = read_config(path, folder, settings.environment)
+    if database:
+        problems = tuple(sorted({*problems, *check_databases(path, folder, settings.environment)}))
     if as_json:
         say_json([vars(problem) for problem in problems])
     else:
