@@ -103,7 +103,7 @@ deliveries = Table(
     _partial("ix_deliveries_sending", "state = 'sending'", "destination"),
     _partial("ix_deliveries_unset", "unset IS NOT NULL", "unset", "id"),
     _partial("ix_deliveries_stuck", "state IN ('dead', 'held')", "state", "id"),
-    _partial("ix_deliveries_dead", "state = 'dead'", "destination"),
+    _partial("ix_deliveries_dead", "state = 'dead'", "destination", "id"),
     # All that is counted of what was delivered, which most rows are, is in this index.
     _partial(
         "ix_deliveries_delivered",
@@ -114,7 +114,7 @@ deliveries = Table(
         "delivered_at",
     ),
     _partial("ix_deliveries_cancelled", "state = 'cancelled'", "finished_at", "destination"),
-    _partial("ix_deliveries_held", "state = 'held'", "destination"),
+    _partial("ix_deliveries_held", "state = 'held'", "destination", "id"),
     _partial("ix_deliveries_degraded", "degraded IS NOT NULL", "id", "destination"),
     _partial("ix_deliveries_ageing", "state = 'pending' AND valid_until IS NOT NULL", "valid_until"),
     _partial("ix_deliveries_too_old", "state = 'dead' AND finished_at IS NOT NULL", "finished_at"),

@@ -95,8 +95,8 @@ def _deliveries() -> None:
     _partial("ix_deliveries_sending", "deliveries", "state = 'sending'", "destination")
     _partial("ix_deliveries_unset", "deliveries", "unset IS NOT NULL", "unset", "id")
     _partial("ix_deliveries_stuck", "deliveries", "state IN ('dead', 'held')", "state", "id")
-    _partial("ix_deliveries_dead", "deliveries", "state = 'dead'", "destination")
-    _partial("ix_deliveries_held", "deliveries", "state = 'held'", "destination")
+    _partial("ix_deliveries_dead", "deliveries", "state = 'dead'", "destination", "id")
+    _partial("ix_deliveries_held", "deliveries", "state = 'held'", "destination", "id")
     _partial("ix_deliveries_ageing", "deliveries", f"{pending} AND valid_until IS NOT NULL", "valid_until")
     too_old = "state = 'dead' AND finished_at IS NOT NULL"
     _partial("ix_deliveries_too_old", "deliveries", too_old, "finished_at")
