@@ -20,6 +20,7 @@ from hub.config.files import read_files
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules, load_rules, match
 from hub.maintenance.heartbeat import beat
+from hub.maintenance.index import Indexer
 from hub.model.delivery import State
 from hub.model.event import Event, new_id
 from hub.model.filter import Filter
@@ -164,6 +165,7 @@ def _live(store: Store, rules: Rules, now: datetime, half_hours: int) -> list[Ow
             if rows:
                 connection.execute(insert(attempts), rows)
         _set_states(connection, now)
+    Indexer(store).run()
     return owed
 
 
@@ -173,7 +175,8 @@ def _moments(chance: random.Random, now: datetime, half_hours: int) -> list[date
     for half_hour in range(half_hours):
         busy = 1 + 5 * abs(24 - half_hour) / 24
         ages += [half_hour * 1800 + chance.random() * 1800 for _ in range(round(busy * chance.random()) + 1)]
-    return [now - timedelta(seconds=age) for age in sorted([*ages, 18, 22, 140], reverse=True)]
+    of_late = [18, 22, 140, *range(240, 2000, 80)]
+    return [now - timedelta(seconds=age) for age in sorted([*ages, *of_late], reverse=True)]
 
 
 def _event(type_: str, person: str, at: datetime) -> Event:

@@ -42,7 +42,7 @@ def _paths(name: str, day: Day) -> Mapping[str, str]:
         return {"routes-refused": "/routes"}
     return {
         "overview": "/",
-        "events": "/events?q=mara",
+        "events": "/events?q=jane",
         "event": f"/events/{day.event}",
         "deliveries": "/deliveries",
         "delivery-dead": f"/deliveries/{day.dead}",
