@@ -9,6 +9,7 @@ from sqlalchemy import insert, update
 
 from hub.ingest.fanout import fan_out
 from hub.model.delivery import State
+from hub.model.event import new_id
 from hub.model.source import NO_SOURCE
 from hub.store.store import Store
 from hub.store.tables import counters, deliveries, refusals, sources
@@ -28,7 +29,7 @@ def test_events_are_counted_by_half_hours_as_their_ids_have_it(store: Store) -> 
     with store.read() as snapshot:
         now = snapshot.now
     for ago in (timedelta(minutes=1), timedelta(minutes=2), timedelta(hours=2), timedelta(days=2)):
-        fan_out(given.event(received_at=now - ago), RULES, store)
+        fan_out(given.event(id=new_id("evt", now - ago)), RULES, store)
     with store.read() as snapshot:
         day = snapshot.numbers.last_day()
 
