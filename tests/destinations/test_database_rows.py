@@ -59,6 +59,14 @@ def test_the_receipt_says_what_became_of_the_row(tmp_path):
     assert rows(tmp_path, "select count(*) from clerk_user_emails") == [(0,)]
 
 
+def test_a_table_that_is_mirrored_no_longer_gets_deletions_alone(tmp_path):
+    mirror = destination(tmp_path, tables=["roles"])
+    receipts = [mirror.send({RAW: True}, sent(name)).detail for name in ("user.updated", "user.deleted")]
+    mirror.close()
+
+    assert receipts == ["users: not among the tables any more", "users: deleted"]
+
+
 def test_a_sample_claims_no_mirror(tmp_path):
     mirror = destination(tmp_path)
     with pytest.raises(Reject, match="a sample"):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import given
 import pytest
@@ -23,15 +27,35 @@ PAYMENTS = """
         text: "Payment of {{ data.payer.email }} failed: {{ data.failed_reason.code }}"
 """
 
+DATABASE = """
+  app-db: {type: database, url: "${APP_DATABASE_URL}", tables: [organizations]}
+
+routes:
+  - {name: mirror, events: organization.*, send: app-db}
+  - name: own-table
+    events: organization.*
+    send:
+      - to: app-db
+        table: teams
+        key: {clerk_id: "{{ data.id }}"}
+        set: {title: "{{ data.name }}"}
+        on_delete: delete
+"""
+
 
 @dataclass(frozen=True)
 class World:
-    """A hub that serves the example, and the places that it sends to."""
+    """A hub that serves the example, and the places that it sends to; `folder` has the database `app.db`."""
 
     hub: Serving
     slack: SlackReceiver
     mail: SmtpServer
     crm: HttpReceiver
+    folder: Path
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.folder / "app.db")) as connection:
+            return connection.execute(statement).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +65,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         example = (ROOT / "tests/config/configs/good/example.yaml").read_text()
         routes = example.replace("https://crm.example.com", crm.url)
         routes = routes.replace("    channel: sales", f"    api_url: {slack.api_url}\n    channel: sales")
-        routes = routes.replace("\nunmatched:", f"{PAYMENTS}\nunmatched:")
+        routes = routes.replace("\nunmatched:", f"{PAYMENTS}\nunmatched:").replace("\nroutes:\n", DATABASE)
+        with closing(sqlite3.connect(folder / "app.db")) as connection:
+            connection.execute("create table teams (clerk_id text, title text)")
         environment = {
             "SLACK_WEBHOOK_URL": slack.webhook_url,
             "SLACK_BOT_TOKEN": "xoxb-journey",
             "SMTP_URL": mail.url,
             "CRM_SIGNING_SECRET": given.SECRET,
+            "APP_DATABASE_URL": f"sqlite:///{folder}/app.db",
         }
         with serving(folder, routes, f"sqlite:///{folder}/hub.db", environment) as hub:
-            yield World(hub, slack, mail, crm)
+            yield World(hub, slack, mail, crm, folder)
 
 
 def texts(slack: SlackReceiver) -> str:
@@ -120,3 +147,39 @@ def test_an_event_that_no_route_wants_is_logged(world: World) -> None:
     assert (answer["routes"], answer["deliveries"]) == ([], 1)
     delivery = world.hub.delivery(answer["event"], "delivered")
     assert (delivery["route"], delivery["destination"]) == ("unmatched", "log")
+
+
+def settled(world: World, event: str) -> list[dict[str, Any]]:
+    """Return the deliveries of an event by their routes, once none is on its way."""
+
+    def finished() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = world.hub.api(f"deliveries?event={event}")["items"]
+        return [] if any(item["state"] in ("pending", "sending") for item in items) else items
+
+    items = wait_until(finished, f"the deliveries of {event}", 40)
+    return [world.hub.api(f"deliveries/{item['id']}") for item in sorted(items, key=lambda one: one["route"])]
+
+
+def test_an_organization_is_a_row_in_the_mirror_and_in_a_table_of_ones_own(world: World) -> None:
+    def receipts(event_type: str, changes: dict[str, Any]) -> list[str]:
+        facts = {"instance_id": "ins_ours", "data.id": "org_1", **changes}
+        deliveries = settled(world, world.hub.send(event_type, facts)[0]["event"])
+        return [delivery["attempt_list"][-1]["detail"] for delivery in deliveries]
+
+    name = {"data.name": "Old", "data.updated_at": 1780000000000}
+    new = {"data.name": "New", "data.updated_at": 1780000000001}
+    seen = [receipts("organization.updated", changes) for changes in (name, new, name)]
+    rows = world.rows("select name from clerk_organizations"), world.rows("select title from teams")
+    seen.append(receipts("organization.deleted", {}))
+
+    ends = ["inserted", "updated", "kept the newer one", "deleted"]
+    assert seen == [[f"organizations: {end}", f"teams: {end}"] for end in ends]
+    assert rows == ([("New",)], [("New",)])
+    assert world.rows("select deleted_at is not null from clerk_organizations") == [(1,)]
+    assert world.rows("select * from teams") == []
+
+
+def test_a_sample_stays_out_of_the_mirror_and_says_why(world: World) -> None:
+    deliveries = settled(world, world.hub.send("organization.created")[0]["event"])
+
+    assert (deliveries[0]["state"], deliveries[0]["reason"].partition(":")[0]) == ("dead", "a sample")

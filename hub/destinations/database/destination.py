@@ -108,23 +108,28 @@ class DatabaseDestination(Destination):
         event = _event(context)
         if context.event_type == catalog.TEST:
             event = self._sample(event)
-        seconds = context.timeout_seconds
         try:
             change = self._change(message, event)
         except Unmirrorable as error:
             raise Reject(str(error)) from error
-        if isinstance(change, OwnChange):
-            effect = self._mirror.write(change, timeout_seconds=seconds, keep=not is_test)
-        else:
-            instance = event.body.get("instance_id")
-            effect = self._mirror.apply(
-                change,
-                instance_id=instance if isinstance(instance, str) and not is_test else None,
-                timeout_seconds=seconds,
-                keep=not is_test,
-            )
+        effect = self._effect(change, event, context.timeout_seconds, is_test=is_test)
         end = ", and rolled back: it was a test" if is_test else ""
         return Receipt(detail=f"{change.table}: {effect}{end}")
+
+    def _effect(
+        self, change: Change | OwnChange, event: Event, timeout_seconds: float, *, is_test: bool
+    ) -> str:
+        if isinstance(change, OwnChange):
+            return self._mirror.write(change, timeout_seconds=timeout_seconds, keep=not is_test)
+        if change.deleted_at is None and change.table not in self._options.tables:
+            return "not among the tables any more"
+        instance = event.body.get("instance_id")
+        return self._mirror.apply(
+            change,
+            instance_id=instance if isinstance(instance, str) and not is_test else None,
+            timeout_seconds=timeout_seconds,
+            keep=not is_test,
+        )
 
     def describe(self) -> str:
         url = parse_mirror_url(self._options.url, "url")
