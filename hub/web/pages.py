@@ -30,6 +30,7 @@ from hub.web.event_words import after_subject, words_of_event
 from hub.web.find_page import PAGE_SIZE, found_deliveries, found_events, neighbours, source_address
 from hub.web.markup import code_words, render_page
 from hub.web.messages import event_to_render, shown_message, views_of
+from hub.web.mirror_part import mirror_lines
 from hub.web.overview import notes_of
 from hub.web.overview_page import overview_values
 from hub.web.parameters import known_id
@@ -169,6 +170,7 @@ def destination(name: str) -> Response:
         failures=failures,
         strip=strip_of(day),
         median=median,
+        mirror=mirror_lines(name, rules.config, health.facts),
         settings=settings_of(rules.config.destinations.get(name)),
         routes=routes_to(name, rules.config),
         history=history,
