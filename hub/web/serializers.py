@@ -12,13 +12,12 @@ from hub.delivery.throttle import believed
 from hub.health.assess import Area
 from hub.health.facts import Facts
 from hub.health.places import describe
-from hub.health.status import DestinationStatus, status_of
+from hub.health.status import status_of
 from hub.health.waiting import WaitReason, lasting_reason, why
-from hub.humanize import sentence
 from hub.ingest.route import Rules
 from hub.model.audit import AuditEntry
 from hub.model.delivery import State
-from hub.model.finding import Finding
+from hub.model.finding import Finding, FindingCode
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
 from hub.model.stats import Stats
@@ -189,11 +188,13 @@ def _destination(name: str, health: Health) -> Fields:
     config, state = health.facts.destination_config(name), health.facts.state(name)
     status = status_of(name, health.facts)
     is_paused = config is not None and state.paused_at is not None
+    judged = next((one for one in health.findings[Area.DESTINATIONS] if one.subject == name), None)
     return {
         "name": name,
         "type": config.type if config else None,
         "state": status.value,
-        "advice": _advice(name, status, health),
+        "reason": _reason(judged),
+        "since": judged.since if judged is not None else None,
         "why": _wait(lasting_reason(name, health.facts), health.redaction),
         "paused_reason": health.redaction.optional(state.paused_reason) if is_paused else None,
         "paused_at": state.paused_at if is_paused else None,
@@ -206,15 +207,11 @@ def _destination(name: str, health: Health) -> Fields:
     }
 
 
-def _advice(name: str, status: DestinationStatus, health: Health) -> str | None:
-    """Return what to do, where there is something to do; a pause's reason stands beside it."""
-    for judged in health.findings.get(Area.DESTINATIONS, ()):
-        if judged.subject == name:
-            reason = "" if status is DestinationStatus.PAUSED else sentence(judged.reason)
-            return " ".join(filter(None, (reason, sentence(judged.waiting), sentence(judged.cure))))
-    if status is DestinationStatus.DISABLED:
-        return "Nothing is owed to it while routes.yaml says enabled: false."
-    return None
+def _reason(judged: Finding | None) -> str | None:
+    """Return what is the matter with a destination in the words of its finding; None where nothing is."""
+    if judged is None:
+        return None
+    return judged.reason if judged.code is FindingCode.NOT_CONFIGURED else judged.headline
 
 
 def _age(moment: datetime | None, now: datetime) -> float | None:

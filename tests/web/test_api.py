@@ -349,6 +349,8 @@ def test_destinations_say_what_to_do(world: World, client: FlaskClient) -> None:
     assert answer["next"] is None
     assert (crm["name"], crm["type"], crm["state"]) == ("crm", "http", "paused")
     assert crm["paused_reason"] == "paused by an operator"
+    assert (crm["reason"], crm["since"]) == ("crm is paused by an operator", crm["paused_at"])
+    assert (log["reason"], growth["reason"]) == (None, "SLACK_WEBHOOK_URL is not set")
     assert crm["sends_to"] == "crm.example.com:8443"
     assert (crm["pending"], crm["dead"]) == (1, 0)
     assert crm["oldest_due_seconds"] >= 0
