@@ -364,7 +364,7 @@ def escape_of(text):
 def test_a_message_is_shown_part_by_part():
     message = {**GoogleChatDestination.compose_builtin(None, FAILED, None, LINK), "thread": "u_1"}
     headline, fields, note, button, thread = parts_of(message, "google_chat", ShownContext())
-    told = parts_of({**message, "fallback_text": "It failed"}, "google_chat", ShownContext())
+    with_notification = parts_of({**message, "fallback_text": "It failed"}, "google_chat", ShownContext())
 
     assert (headline.words, headline.spans[-1].bold) == (
         "⚠ Payment of 49.00 USD by Harbor & Pine failed",
@@ -377,7 +377,7 @@ def test_a_message_is_shown_part_by_part():
     assert (note.role, note.words) == (Role.NOTE, NOTE)
     assert button.words == f"Open in the hub <{LINK}>"
     assert (thread.label, thread.role) == ("thread", Role.NOTE)
-    assert [(part.label, part.words) for part in told[4:]] == [
+    assert [(part.label, part.words) for part in with_notification[4:]] == [
         ("in notifications", "It failed"),
         ("thread", "u_1"),
     ]

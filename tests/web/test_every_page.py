@@ -89,8 +89,8 @@ def violations(page: Page, scheme: str) -> list[str]:
     if scheme == "dark":
         options["runOnly"] = BY_THEME
     page.evaluate(AXE)
-    found: list[str] = page.evaluate(RUN_AXE, options)
-    return found
+    failures: list[str] = page.evaluate(RUN_AXE, options)
+    return failures
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
