@@ -151,21 +151,34 @@ def _will(act: str, forecast: Forecast, choices: Sequence[Choice]) -> str:
         names = enumerated([choice.place.label for choice in choices])
         it, them = ("It", "it") if total == 1 else ("They", "them")
         return f"{it} went out to {names} and no answer came. Look for {them} there, then say which it is."
-    whom = _and([_part(choice) for choice in choices])
+    whom = _whom(choices)
     match act:
         case "retry":
-            return f"Sends {messages} again: {whom}."
+            return f"Sends {messages} again{whom}."
         case "cancel":
-            return f"Cancels {messages}: {whom}."
+            return f"Cancels {messages}{whom}."
     events = "" if forecast.count == 1 else f" of {forecast.count:,} events"
-    return f"Sends {counted(total, 'new message')}{events}: {whom}."
+    return f"Sends {counted(total, 'new message')}{events}{whom}."
+
+
+def _whom(choices: Sequence[Choice]) -> str:
+    """Return whom messages are for, as the end of a sentence that says how many there are."""
+    if len(choices) == 1:
+        return f" to {_name(choices[0])}"
+    return f": {_and([_part(choice) for choice in choices])}"
 
 
 def _part(choice: Choice) -> str:
+    name = _name(choice)
     if choice.target.is_outside:
-        number = "one" if choice.count == 1 else f"{choice.count:,}"
-        return f"{number} to {choice.place.detail or 'people outside'}"
-    return choice.place.label if choice.count == 1 else f"{choice.count:,} to {choice.place.label}"
+        return f"{'one' if choice.count == 1 else f'{choice.count:,}'} to {name}"
+    return name if choice.count == 1 else f"{choice.count:,} to {name}"
+
+
+def _name(choice: Choice) -> str:
+    if choice.target.is_outside:
+        return choice.place.detail or "people outside"
+    return choice.place.label
 
 
 def _and(parts: Sequence[str]) -> str:

@@ -43,7 +43,8 @@ class HubSessions(SecureCookieSessionInterface):
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
         """False for a page that refreshes itself: with each new cookie the time without use begins anew."""
-        return "HX-Request" not in request.headers and super().should_set_cookie(app, session)
+        is_refresh = request.method == "GET" and "HX-Request" in request.headers
+        return not is_refresh and super().should_set_cookie(app, session)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """True where the request came by https: it ends at a proxy, and only a trusted one can say so."""

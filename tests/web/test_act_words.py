@@ -28,7 +28,7 @@ def forecast(*refused: Refused, **counts: int) -> Forecast:
 @pytest.mark.parametrize(
     ("act", "would", "title", "will"),
     [
-        ("retry", forecast(crm=1), "Retry 1 message", "Sends 1 message again: crm."),
+        ("retry", forecast(crm=1), "Retry 1 message", "Sends 1 message again to crm."),
         (
             "retry",
             forecast(growth=1, crm=1, mail=1),
@@ -41,6 +41,7 @@ def forecast(*refused: Refused, **counts: int) -> Forecast:
             "Retry 1,202 messages",
             "Sends 1,202 messages again: 1,200 to crm and 2 to jane@example.com.",
         ),
+        ("cancel", forecast(mail=1), "Cancel 1 message", "Cancels 1 message to jane@example.com."),
         (
             "cancel",
             forecast(crm=2, growth=1),
@@ -101,7 +102,7 @@ def test_what_cannot_be_done_is_told_with_its_reason_and_a_seventh_is_counted() 
     dialog = dialog_of("retry", forecast(*refused, crm=1), PLACES, 10)
     nothing = dialog_of("retry", forecast(*refused[:1]), PLACES, 2)
 
-    assert dialog.will == "Sends 1 message again: crm. 9 messages of the 10 cannot be: see below."
+    assert dialog.will == "Sends 1 message again to crm. 9 messages of the 10 cannot be: see below."
     assert dialog.refusals[:3] == (
         "2 to mail: too old: it was 12 min old and may be 10.",
         "1: there is no delivery dlv_0.",

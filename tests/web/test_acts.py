@@ -45,7 +45,7 @@ class Form(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self._is_within |= given.get("id") == "act-form"
-        if not (self._is_within and tag == "input"):
+        if not (self._is_within and tag == "input") or "disabled" in given:
             return
         name, value = str(given["name"]), str(given["value"])
         if given["type"] == "checkbox" and "checked" not in given:
@@ -147,6 +147,7 @@ def test_what_is_done_is_what_was_ticked_and_the_answer_stands_in_its_place(
     answer = confirm(signed_in, page, "retry")
 
     assert "no worker has run yet. 1 was left out, as you chose." in words(answer)
+    assert "hub_session=" in answer.headers["Set-Cookie"]
     assert states(world) == {crm: "pending", mail: "dead"}
     assert [(entry.act, entry.subject, entry.changed) for entry in audit(world, crm)] == [("retry", "hub", 1)]
     assert audit(world, mail) == []
@@ -192,7 +193,7 @@ def test_a_replay_leaves_out_what_is_too_old_and_says_so(world: World, signed_in
     page = ask(signed_in, f"/events/acts?act=replay&id={event}", **IN_PLACE)
     answer = confirm(signed_in, page, "replay")
 
-    assert "Sends 1 new message: crm." in words(page)
+    assert "Sends 1 new message to crm." in words(page)
     assert "1 to mail: too old: it was 12 min old and may be 10." in words(page)
     assert "1 waits: no worker has run yet." in words(answer)
     assert len(states(world)) == 3
