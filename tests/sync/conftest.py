@@ -1,8 +1,9 @@
-"""An instance of Clerk's on loopback, its API, and a mirror on each dialect."""
+"""An instance of Clerk's on loopback, its API, and a mirror."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from servers.backend_api import SECRET_KEY, ClerkServer
@@ -39,12 +40,20 @@ def api(clerk: ClerkServer, waits: list[float]) -> Iterator[BackendApi]:
 
 
 @pytest.fixture
-def open_mirrors(empty_url: str) -> Iterator[Callable[..., Mirror]]:
+def mirror_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: a SQLite file, or of the dialect that a test asks for."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'app.db'}"
+    return str(request.getfixturevalue("new_postgres_database")(None))
+
+
+@pytest.fixture
+def open_mirrors(mirror_url: str) -> Iterator[Callable[..., Mirror]]:
     """Opens mirrors on the test's database, as other processes would."""
     opened: list[Mirror] = []
 
     def another(**options: object) -> Mirror:
-        given = {"url": empty_url, "tables": LISTED_TABLES, **options}
+        given = {"url": mirror_url, "tables": LISTED_TABLES, **options}
         opened.append(open_mirror(MirrorOptions(**given)))
         return opened[-1]
 

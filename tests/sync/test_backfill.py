@@ -19,6 +19,7 @@ from hub.sync.api import BackendApi
 from hub.sync.backfill import Progress, backfill, expected
 from hub.sync.mirroring import Mirroring
 
+BOTH = pytest.mark.parametrize("mirror_url", ["sqlite", "postgres"], indirect=True)
 MAY_MS = 1_777_896_000_000
 
 
@@ -37,6 +38,7 @@ def apply_event(mirroring: Mirroring, type_: str, *, at: int, **values: Any) -> 
     return mirroring.mirror.apply(change, instance_id=None, timeout_seconds=30)
 
 
+@BOTH
 def test_every_object_is_written_with_its_addresses_and_its_version(
     clerk: ClerkServer, api: BackendApi, mirroring: Mirroring
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_deleted_user_stays_deleted(clerk: ClerkServer, api: BackendApi, mirro
     assert emails(mirroring, "user_1") == {}
 
 
+@BOTH
 def test_a_run_that_was_cut_off_goes_on_where_it_was(
     clerk: ClerkServer, api: BackendApi, mirroring: Mirroring, open_mirrors: Callable[..., Mirror]
 ) -> None:
