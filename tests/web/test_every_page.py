@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -183,3 +184,21 @@ def test_what_strangers_write_does_nothing_and_fits_a_phone(
 
 def _is_outside(url: str, day: Day) -> bool:
     return not url.startswith((day.url, "data:", "about:"))
+
+
+def test_a_moment_ahead_counts_down_without_a_request(browser: Browser, days: dict[str, Day]) -> None:  # noqa: F811
+    page = signed_in(browser, days["busy"])
+    page.locator("#pulse").click()
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    moment = page.locator(".notes time[data-until]").first
+    for ahead_seconds, words in ((599, re.compile(r"^in [89] min$")), (-1, "now")):
+        moment.evaluate(
+            "(time, ahead) => { time.textContent = 'in 1 h';"
+            " time.dataset.until = new Date(Date.now() + ahead * 1000).toISOString(); }",
+            ahead_seconds,
+        )
+        expect(moment).to_have_text(words, timeout=30_000)
+
+    assert asked == []
