@@ -14,6 +14,8 @@ import given
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from hub import catalog
+from hub.delivery import retry
 from hub.delivery.batch import Batch, Completion, CycleResult
 from hub.delivery.cycle import run_cycle
 from hub.errors import Pause, Reject, Retry, Unknown
@@ -427,3 +429,17 @@ def test_what_a_429_means_for_the_delivery_does_not_end_the_rest(store: Store, i
     ]
     assert ended.claims == []
     assert ended.next_at == ended.now + timedelta(seconds=90)
+
+
+def test_the_words_of_a_failure_are_kept_with_its_destination_without_one_time_secrets(store: Store) -> None:
+    url = "https://accounts.example.com/v1/tickets/accept?ticket=eyJhbGciOi"
+    rules = given.rules(given.route("all", ("*",), "crm"), destinations=(CRM,))
+    fan_out(given.event("invitation.created", data={"url": url}), rules, store)
+    began = cycle(store)
+    error = Retry("answered 500", answer=f"no\n{url} " + "x" * 600)
+    cycle(store, completions=completed(began, error))
+    state = state_of(store)
+
+    assert (state.failing_since is not None, state.last_error) == (True, "answered 500")
+    assert state.last_answer.startswith(f"no {catalog.MASK} xxx")
+    assert len(state.last_answer) == retry.ANSWER_LIMIT

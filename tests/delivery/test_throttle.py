@@ -325,3 +325,22 @@ def test_a_destination_that_is_as_far_ahead_as_it_can_be_is_believed() -> None:
 
     assert sent == 10
     assert throttle.believed(LIMITED, state, NOW) == state
+
+
+# -- the words of failures ------------------------------------------------------------------------
+
+
+def test_failures_in_a_row_have_the_time_of_the_first_and_the_words_of_the_last() -> None:
+    first = after(Retry("did not answer within 10 s"))
+    state = after(Retry("answered 500", answer="on fire"), state=first, now=later(60))
+
+    assert (first.failing_since, first.last_answer) == (NOW, None)
+    assert (state.failing_since, state.last_error, state.last_answer) == (NOW, "answered 500", "on fire")
+    assert throttle.after_success(state) == STATE
+
+
+def test_what_is_no_failure_of_the_endpoint_leaves_no_words() -> None:
+    for error in (Pause("no"), Reject("gone"), Retry("answered 422", about=About.MESSAGE)):
+        state = after(error)
+
+        assert (state.failing_since, state.last_error) == (None, None)
