@@ -28,8 +28,8 @@ from hub.store.open import open_store
 from hub.templating.escapes import Escape
 from hub.templating.sandbox import Sandbox
 
-BEGIN_WITHIN_SECONDS, TIMEOUT_SECONDS, LEASE_SECONDS = 0.5, 0.5, 1.2
-STOPPING_SECONDS = 5.0
+BEGIN_WITHIN_SECONDS, TIMEOUT_SECONDS, LEASE_SECONDS = 0.7, 1.5, 2.0
+STOPPING_SECONDS = 30.0
 """How long one that stops has to take back what waits at a point; it goes on as soon as that is done."""
 
 POINTS = {"before rendering": ("before",), "after rendering": ("after",), "while sending": ()}

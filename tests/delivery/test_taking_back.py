@@ -110,7 +110,7 @@ def wait_until_halted(process: subprocess.Popen[str]) -> None:
 def end(process: subprocess.Popen[str]) -> str:
     """Stop a process in good order, and return what it printed."""
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=40)
     assert process.returncode == 0, output
     return output
 
@@ -150,7 +150,7 @@ def test_a_process_that_is_told_to_stop_takes_it_back(store: Store) -> None:
     with HttpReceiver() as receiver:
         fan_out(given.event(), rules := rules_of(place(receiver.url), Sandbox({})), store)
         with halting(store, receiver, "before rendering", signal.SIGTERM) as process:
-            assert process.wait(15 + STOPPING_SECONDS) == 0, process.communicate()[0]
+            assert process.wait(30 + STOPPING_SECONDS) == 0, process.communicate()[0]
         back, nothing = only(store), list(receiver.received)
         with working(store, rules):
             (request,) = receiver.wait_for(1)
@@ -254,9 +254,9 @@ def test_a_killed_process_leaves_one_unknown_attempt_that_counts(store: Store, p
         fan_out(given.event(), rules := rules_of(place(receiver.url), Sandbox({})), store)
         with halting(store, receiver, point, signal.SIGKILL) as process:
             if point == "while sending":
-                receiver.wait_for(1, 15)
+                receiver.wait_for(1)
                 process.kill()
-            process.wait(15)
+            process.wait(30)
         under_way, rescue = only(store), Rescue(store)
         given.until(lambda: rescue.run(rules) or only(store).state is State.PENDING)
         rescued, tries = only(store), tries_of(store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import select
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -228,7 +228,7 @@ def test_a_session_that_is_halted_behind_an_exchange_is_ended(postgres_store_url
     bound = {"idle_in_transaction_session_timeout": "200ms"}
     connection = driver.connect(conninfo_to_dict(postgres_store_url), settings=bound)
     connection.exchange([(b"BEGIN", ()), (b"SELECT 1", ())])
-    time.sleep(0.8)
+    assert select.select([connection.fileno()], [], [], 30)[0]
 
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("SELECT 1")
