@@ -611,11 +611,15 @@ def test_an_unknown_type_tells_nothing_that_smells_of_a_secret() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"[]", b"null", b'{"data": 1}', b"[" * 100_000, b'{"data": ' + b"1" * 5000 + b"}", b"\xff\xfe"],
+    [b"", b"[]", b"null", b'{"data": 1}', b'{"data": ' + b"1" * 5000 + b"}", b"\xff\xfe"],
 )
-@pytest.mark.usefixtures("nothing_left_over")
 def test_a_payload_that_is_no_event_still_has_a_headline(payload: bytes) -> None:
     assert catalog.summarise(event("user.created", payload)).headline == "A user signed up"
+
+
+@pytest.mark.usefixtures("nothing_left_over")
+def test_a_payload_that_nests_without_end_still_has_a_headline() -> None:
+    assert catalog.summarise(event("user.created", b"[" * 100_000)).headline == "A user signed up"
 
 
 KEYS = st.text(st.characters(), max_size=8) | st.sampled_from(

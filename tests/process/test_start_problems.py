@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from running import (
 )
 from servers.program import free_port, is_ready, wait_until
 
-from hub.databases.url import SQLITE_FORM
 from hub.errors import SettingsError
 from hub.process.start import refuse_ephemeral_disk
 from hub.settings import load_settings
@@ -72,13 +72,12 @@ def test_a_postgresql_that_does_not_answer(folder: Path, command: str) -> None:
     assert "hidden" not in line
 
 
-def test_a_newer_sqlite_database(folder: Path) -> None:
-    run("hub migrate", folder, environment(folder))
-    with sqlite3.connect(folder / "hub.db") as connection:
+def test_a_newer_sqlite_database(folder: Path, sqlite_url: str) -> None:
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v9_0001'")
 
     for command in ("migrate", "worker"):
-        (line,) = refused(command, folder, PORT="0")
+        (line,) = refused(command, folder, PORT="0", DATABASE_URL=sqlite_url)
         assert line.startswith("hub: the database is at v9_0001")
         assert "deploy that version" in line
 
@@ -96,23 +95,9 @@ def test_a_newer_postgresql_database(folder: Path, new_postgres_database: Callab
     ("variables", "expected"),
     [
         ({"PORT": "http"}, "PORT is 'http'; it must be a whole number from 0 to 65535"),
-        ({"WEB_CONCURRENCY": "auto"}, "WEB_CONCURRENCY is 'auto'; it must be a whole number from 1 to 64"),
-        (
-            {"HUB_DB_CONNECTIONS": "1"},
-            "HUB_DB_CONNECTIONS is '1'; it must be a whole number from 2 to 100",
-        ),
-        ({"HUB_LOG_FORMAT": "xml"}, "HUB_LOG_FORMAT is 'xml'; it must be one of text, json"),
-        (
-            {"HUB_RETENTION": "soon"},
-            "HUB_RETENTION is 'soon'; it must be a duration above zero such as 30d or 12h",
-        ),
         (
             {"DATABASE_URL": "mysql://db/hub"},
             "DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://; it begins with mysql:",
-        ),
-        (
-            {"DATABASE_URL": "sqlite://"},
-            f"DATABASE_URL must name a file: {SQLITE_FORM}",
         ),
     ],
 )
@@ -120,11 +105,16 @@ def test_a_setting_that_cannot_be_used(folder: Path, variables: dict[str, str], 
     assert refused("serve", folder, **variables) == [f"hub: {expected}"]
 
 
-@pytest.mark.parametrize("variable", ["DYNO", "RENDER", "RAILWAY_ENVIRONMENT", "FLY_APP_NAME"])
-def test_sqlite_on_a_disk_that_a_deploy_empties(folder: Path, variable: str) -> None:
-    (line,) = refused("serve", folder, **{variable: "1"}, DATABASE_URL="sqlite:////hub.db")
+@pytest.mark.parametrize("variable", ["RENDER", "RAILWAY_ENVIRONMENT", "FLY_APP_NAME"])
+def test_every_platform_empties_its_disk(variable: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable} is set"):
+        refuse_ephemeral_disk(load_settings({variable: "1", "DATABASE_URL": "sqlite:////hub.db"}))
 
-    assert line.startswith(f"hub: {variable} is set")
+
+def test_sqlite_on_a_disk_that_a_deploy_empties(folder: Path) -> None:
+    (line,) = refused("serve", folder, DYNO="1", DATABASE_URL="sqlite:////hub.db")
+
+    assert line.startswith("hub: DYNO is set")
     assert "PostgreSQL" in line
     assert "HUB_EPHEMERAL_DISK=accept" in line
     assert not Path("/hub.db").exists()
@@ -148,7 +138,7 @@ def test_an_ephemeral_disk_that_was_accepted(folder: Path) -> None:
         assert get(port, "/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("command", ["serve", "web", "worker"])
+@pytest.mark.parametrize("command", ["serve", "worker"])
 def test_every_problem_of_the_routes(folder: Path, command: str) -> None:
     broken = ROUTES.replace("send: crm", "send: crn").replace("retry: [1s]", "retry: [soon]")
     write_configuration(folder, broken)
@@ -214,7 +204,7 @@ def test_variables_of_libraries_have_no_effect_and_an_address_of_ipv6_is_served(
     with Running("hub serve", folder, env) as running:
         text = running.wait_for_text("set HUB_PASSWORD")
         url = f"http://[::1]:{port}"
-        wait_until(lambda: is_ready(url), "the hub to be ready", 20, lambda: running.text)
+        wait_until(lambda: is_ready(url), "the hub to be ready", 40, lambda: running.text)
 
         assert f"the hub serves {url}\n" in text
         assert f"status page, once: {url}/login/" in text
