@@ -10,7 +10,7 @@ LOCK   := requirements.lock
 run: $(SETUP)            ## the whole hub on this machine, with stand-ins for Slack, SMTP and HTTP
 	$(BIN)/hub demo
 
-test: $(SETUP)           ## every test, on as many cores as there are, four at most
+test: $(SETUP)           ## every test, in one process more than there are cores, four at most
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 check: $(SETUP)          ## style, types, layers, the schema of what users write, and the shipped configuration

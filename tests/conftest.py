@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -41,12 +42,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the fault tests at full length (make faults)")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: while a test waits for a program or a clock, another runs."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without `--full` leave out what takes long and proves what a shorter test proves in another way."""
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = slow_first(items, workers)
+
+
+SLOW = ("faults", "process", "journeys")
+"""The folders of tests that start programs and wait for them."""
+
+
+def slow_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Let each of so many workers, which get a part of the items each, begin with some of the slow files.
+
+    What is quick is left for the end, when those that are done take over from the others.
+    """
+    rest = [item for item in items if item.path.parent.name not in SLOW]
+    slow = [item for item in items if item.path.parent.name in SLOW]
+    parts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, (_, its_items) in enumerate(itertools.groupby(slow, key=lambda item: item.path)):
+        parts[number % workers] += its_items
+    for part in parts:
+        count = max(len(items) // workers - len(part), 0)
+        part += rest[:count]
+        del rest[:count]
+    return [*itertools.chain.from_iterable(parts), *rest]
 
 
 @pytest.fixture(scope="session")

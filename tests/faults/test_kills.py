@@ -16,7 +16,7 @@ from faults.hubs import LEASE_SECONDS, ROUTES, Hub, Receivers, Sender, kill, rec
 from servers.http_receiver import HttpReceiver
 from servers.smtp_server import SmtpServer
 
-SHORT_KILLS, FULL_KILLS = 6, 50
+SHORT_KILLS, FULL_KILLS = 4, 50
 
 
 def kill_now_and_then(hub: Hub, receivers: Receivers, kills: int, seed: int) -> None:
@@ -31,7 +31,7 @@ def kill_now_and_then(hub: Hub, receivers: Receivers, kills: int, seed: int) -> 
         else:
             wait_for_next(receivers)
             time.sleep(chance.uniform(0, 0.2))
-        wait_until(hub.pids, "the programs to be started again", 20)
+        wait_until(hub.pids, "the programs to be started again", 60)
         kill(chance.choice(hub.pids()))
 
 
