@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hub.errors import Reject
+from hub.errors import HubError, Reject
 from hub.mirror.changes import Change
 from hub.sync.api import BackendApi
 from hub.sync.lists import Look, one
 from hub.sync.mirroring import Mirroring
 from hub.sync.verify import Comparison, Differing
+
+MOST_OBJECTS = 20_000
+"""More than this differ where a table was never filled: one at a time they would take hours, and memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,11 @@ def repair(
 ) -> Repaired:
     """Mend what a comparison found, one object at a time: after a kill the rest is found another time."""
     repaired, table = Repaired(), comparison.table
+    if len(comparison.differing) > MOST_OBJECTS:
+        raise HubError(
+            f"{len(comparison.differing):,} objects of {table} differ; first run hub sync backfill --only "
+            f"{table}, which writes them page by page"
+        )
     extra = [object_ for object_ in comparison.differing if object_.look.value is None]
     present = [object_ for object_ in comparison.differing if object_.look.value is not None]
     deleted_here = _deleted_here(mirroring, table, [object_.id for object_ in present])

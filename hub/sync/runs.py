@@ -71,7 +71,14 @@ def verify(
 ) -> Iterator[Outcome]:
     """Compare table by table, parents first, and yield each; with `max_deletes` mend it. Raises HubError."""
     mirroring.claim(api)
-    verifier = Verifier(api, mirroring, owed_to(store, target), wait=wait, on_progress=on_progress)
+    verifier = Verifier(
+        api,
+        mirroring,
+        owed_to(store, target),
+        wait=wait,
+        on_progress=on_progress,
+        keeps_objects=max_deletes is not None,
+    )
     for table in target.tables:
         comparison = verifier.compare(table)
         repaired = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.errors import Unmirrorable
@@ -63,7 +63,10 @@ class _FirstLook:
 
 
 class Verifier:
-    """Compares the tables of a mirror with Clerk. `wait` sleeps, and may raise what is to end everything."""
+    """Compares the tables of a mirror with Clerk. `wait` sleeps, and may raise what is to end everything.
+
+    With `keeps_objects` the objects that differ are kept whole, to be written.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Verifier:
         *,
         wait: Callable[[float], object] = time.sleep,
         on_progress: Callable[[str, int], None] = lambda table, objects: None,
+        keeps_objects: bool = False,
         limit: int = LIMIT,
     ) -> None:
         self._api = api
@@ -80,6 +84,7 @@ class Verifier:
         self._owed = owed
         self._wait = wait
         self._on_progress = on_progress
+        self._keeps_objects = keeps_objects
         self._limit = limit
 
     def compare(self, table: str) -> Comparison:
@@ -101,27 +106,37 @@ class Verifier:
             for id_, look in part.objects.items():
                 change, row = self._change(table, look), live.get(id_)
                 if change is not None and any(differences(change, row, members(id_))):
-                    first.candidates[id_] = {**change.values, **(row or {})}
-            first.candidates |= {id_: row for id_, row in live.items() if id_ not in part.objects}
+                    first.candidates[id_] = _ids({**change.values, **(row or {})})
+            first.candidates |= {id_: _ids(row) for id_, row in live.items() if id_ not in part.objects}
             first.objects += len(part.objects)
             first.rows += len(live)
             self._on_progress(table, first.objects)
         return first
 
-    def _second_look(self, table: str, candidates: Mapping[str, Row]) -> Iterator[Differing]:
-        again = self._listed_again(table, candidates) if len(candidates) > ONE_BY_ONE else {}
+    def _second_look(self, table: str, candidates: dict[str, Row]) -> Iterator[Differing]:
+        """Yield what still differs; many candidates are looked for in the whole list again, page by page."""
+        for seen in self._listed_again(table, candidates) if len(candidates) > ONE_BY_ONE else ():
+            yield from self._differing(table, {id_: candidates.pop(id_) for id_ in seen}, seen)
         for ids in _batches(list(candidates)):
-            seen = {id_: again.get(id_) or one(self._api, table, candidates[id_]) for id_ in ids}
-            rows = self._mirroring.call(self._mirroring.mirror.find, table, ids)
-            members = self._members(table, ids)
-            keys = {id_: set(keys_of(table, rows.get(id_) or candidates[id_])) for id_ in ids}
-            owed = set(self._owed(set().union(*keys.values())))
-            for id_, look in seen.items():
-                if look is None or not owed.isdisjoint(keys[id_]):
-                    continue
-                drift = self._judge(table, rows.get(id_), look, members(id_))
-                if drift:
-                    yield Differing(id=id_, drift=drift, look=look)
+            rows = {id_: candidates[id_] for id_ in ids}
+            yield from self._differing(
+                table, rows, {id_: one(self._api, table, row) for id_, row in rows.items()}
+            )
+
+    def _differing(
+        self, table: str, candidates: Mapping[str, Row], seen: Mapping[str, Look | None]
+    ) -> Iterator[Differing]:
+        rows = self._mirroring.call(self._mirroring.mirror.find, table, list(seen))
+        members = self._members(table, seen)
+        keys = {id_: set(keys_of(table, rows.get(id_) or row)) for id_, row in candidates.items()}
+        owed = set(self._owed(set().union(*keys.values())))
+        for id_, look in seen.items():
+            if look is None or not owed.isdisjoint(keys[id_]):
+                continue
+            drift = self._judge(table, rows.get(id_), look, members(id_))
+            if drift:
+                kept = look if look.value is None or self._keeps_objects else replace(look, value={"id": id_})
+                yield Differing(id=id_, drift=drift, look=kept)
 
     def _judge(
         self, table: str, row: Row | None, look: Look, members: Mapping[str, Sequence[Row]]
@@ -138,15 +153,13 @@ class Verifier:
         is_sure = is_settled(change.version.updated_at, look.answered_at_ms)
         return tuple(differences(change, row, members)) if is_sure else ()
 
-    def _listed_again(self, table: str, candidates: Collection[str]) -> dict[str, Look]:
-        """Return those of the candidates that the lists still have."""
-        return {
-            look.id: look
-            for clerk_list in lists_of(table)
-            for page in pages(self._api, clerk_list, limit=self._limit)
-            for look in looks(page)
-            if look.id in candidates
-        }
+    def _listed_again(self, table: str, candidates: Collection[str]) -> Iterator[dict[str, Look]]:
+        """Yield those of the candidates that the lists still have, page by page; once each."""
+        for clerk_list in lists_of(table):
+            for page in pages(self._api, clerk_list, limit=self._limit):
+                seen = {look.id: look for look in looks(page) if look.id in candidates}
+                if seen:
+                    yield seen
 
     def _change(self, table: str, look: Look) -> Change | None:
         """Return what an object would write; None for one that no table can have."""
@@ -171,6 +184,11 @@ def keys_of(table: str, row: Row) -> Iterator[str]:
     for parent in tables()[table].parents:
         if row.get(parent.column):
             yield object_key(lists_of(parent.table)[0].group, str(row[parent.column]))
+
+
+def _ids(row: Row) -> Row:
+    """Return the ids by which an object can be asked for: of many objects no more is kept."""
+    return {name: row[name] for name in ("id", "organization_id", "user_id") if row.get(name)}
 
 
 def _batches(ids: list[str]) -> Iterator[list[str]]:

@@ -40,6 +40,7 @@ def sql(url: str, *statements: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("kills", "dialect"),
     [
@@ -89,6 +90,7 @@ def test_a_backfill_and_a_repair_that_are_killed_leave_a_mirror_that_equals_cler
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1200)
 def test_100_000_users_are_read_with_rests_and_a_restart_and_drift_is_found_to_the_row(
     empty_url: str, filler: Filler, count: Count
 ) -> None:

@@ -92,7 +92,9 @@ def _do(job: dict[str, Any]) -> None:
     if job["act"] == "backfill":
         backfill(api, mirroring, tables, lambda progress: _say(read=progress.read), limit=limit)
     else:
-        verifier = Verifier(api, mirroring, lambda keys: (), wait=lambda _: None, limit=limit)
+        verifier = Verifier(
+            api, mirroring, lambda keys: (), wait=lambda _: None, limit=limit, keeps_objects=True
+        )
         for table in tables:
             comparison = verifier.compare(table)
             drift += [(one.table, one.id, one.kind.value) for one in comparison.drift]

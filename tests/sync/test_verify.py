@@ -64,7 +64,9 @@ def compare(
     owed: frozenset[str] = frozenset(),
     **options: Any,
 ):
-    verifier = Verifier(api, mirroring, owed.intersection, limit=5, wait=lambda _: None, **options)
+    verifier = Verifier(
+        api, mirroring, owed.intersection, limit=5, wait=lambda _: None, keeps_objects=True, **options
+    )
     return verifier.compare(table)
 
 
