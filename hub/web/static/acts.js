@@ -32,7 +32,14 @@ dialog.addEventListener("close", () => {
   count();
   if (bar?.contains(document.activeElement)) done[0]?.closest("tr").querySelector("a").focus();
 });
-addEventListener("click", ({ target }) => target.matches("[data-close]") && dialog.close());
+addEventListener("click", (event) => {
+  if (event.target.closest("[data-close]")) dialog.close();
+  // Not by an attribute of htmx: a live page may have made another link of this one.
+  const link = event.target.closest("a[data-ask]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  htmx.ajax("GET", link.href, "#act");
+});
 addEventListener("change", ({ target }) => {
   if (target.id === "tick-all") for (const box of all("td.tick input")) box.checked = target.checked;
   count();
