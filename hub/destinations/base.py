@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -21,6 +21,7 @@ from hub.model.parts import Part, every_text
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 from hub.templating.flaws import Flaw
+from hub.templating.renderer import Renderer
 from hub.transport.certificates import Certificates
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpClient, web_url
@@ -57,8 +58,7 @@ Proxy = Annotated[SecretStr, AfterValidator(_usable_proxy)]
 class NetworkBlock(Block):
     """The options of a type that opens connections: its `Options` inherit these keys instead of `Block`.
 
-    `self._http = options.client(4, resolver)` is all that a type which speaks HTTP needs of them. Users write
-    a file or the PEM text itself; here are texts, which `hub check` has looked at.
+    `self._http = options.client(4, resolver)` is all that a type which speaks HTTP needs of them.
     """
 
     ca_cert: str | None = Field(default=None, description="an authority to trust, too: a file or PEM text")
@@ -78,49 +78,6 @@ class NetworkBlock(Block):
         url = self.proxy.get_secret_value() if self.proxy else ""
         proxy = parse_proxy(url) if url else None
         return HttpClient(connections, resolver, certificates=self.certificates, proxy=proxy)
-
-
-class Renderer(Protocol):
-    """The templates of one send block, with the variables of one event in scope.
-
-    `name` is what an error calls a template. Every method that renders raises TemplateError.
-    """
-
-    def text(self, source: str, escape: Escape, *, name: str) -> str:
-        """Render a template written in place."""
-
-    def structure(self, value: Any, escape: Escape, *, name: str) -> Any:
-        """Render every string in a structure; its shape stays."""
-
-    def file(self, name: str, escape: Escape) -> str:
-        """Render a file below the templates folder."""
-
-    def exists(self, name: str) -> bool:
-        """Return True if there is such a file."""
-
-    def source(self, name: str) -> str:
-        """Return the text of such a file, unrendered: for one that holds a structure."""
-
-    def is_open(self, text: str) -> bool:
-        """Return True where a rendered text holds a `${NAME}`, whose value is known when it is sent."""
-
-    def within(self, text: str, escape: Escape) -> str:
-        """Return a text of another kind that was made of rendered ones, to be filled in with its own escape.
-
-        So values of variables are escaped in it as all else is: `plain` for a text that was taken out of
-        markup, `as_json` for a structure that was dumped.
-        """
-
-    @property
-    def event_type(self) -> str:
-        """The type of the event."""
-
-    @property
-    def link(self) -> str:
-        """The URL of the event on the status page, or nothing."""
-
-    def summary(self) -> Summary:
-        """Return the built-in words for the event, for everything that a send block leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +148,11 @@ class Destination(ABC):
     def unusable_key(cls, options: Block, environment: Mapping[str, str]) -> tuple[str, str] | None:
         """Return a key of its options that cannot be used in this environment, and why; else None."""
         return None
+
+    @classmethod
+    def look(cls, options: Block, sends: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int, Flaw]]:
+        """Return what is wrong with send blocks by what the place itself has, each by its number."""
+        return ()
 
     @classmethod
     @abstractmethod

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from hub.destinations.base import Block, Destination, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, ShownContext
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part
 from hub.model.summary import Summary, Tone
 from hub.strings import one_line
 from hub.templating.escapes import plain
 from hub.templating.marks import InlineText, TemplateName
+from hub.templating.renderer import Renderer
 from hub.transport.standard_output import print_within
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, NetworkBlock, ShownContext
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
 from hub.model.parts import Part, PartKind, Role
@@ -19,6 +19,7 @@ from hub.model.summary import Summary, Tone
 from hub.strings import shortened_bytes
 from hub.templating.escapes import plain
 from hub.templating.marks import InlineText, Structure
+from hub.templating.renderer import Renderer
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request, web_url
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest

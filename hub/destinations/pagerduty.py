@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, ShownContext
 from hub.errors import RecipientError, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
@@ -25,6 +25,7 @@ from hub.strings import one_line
 from hub.templating.escapes import plain
 from hub.templating.flaws import is_dynamic
 from hub.templating.marks import InlineText, Structure
+from hub.templating.renderer import Renderer
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, ShownContext
 from hub.errors import Pause, RecipientError, TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.parts import Part, PartKind
@@ -24,6 +24,7 @@ from hub.templating.escapes import plain
 from hub.templating.flaws import is_dynamic
 from hub.templating.gsm import is_one_segment, simpler
 from hub.templating.marks import Inline, InlineText
+from hub.templating.renderer import Renderer
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest, HttpResponse
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest

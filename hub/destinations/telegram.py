@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import ApiUrl, Block, Destination, NetworkBlock, ShownContext
 from hub.errors import TemplateError
 from hub.model.delivery import Message, Receipt, SendContext
 from hub.model.destination import RateLimit
@@ -25,6 +25,7 @@ from hub.templating.escapes import Escape, OwnLink, html
 from hub.templating.flaws import TextFlaw
 from hub.templating.marks import Inline, TemplateName
 from hub.templating.placeholders import of_another_kind
+from hub.templating.renderer import Renderer
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request
 from hub.transport.judging import Ruling, dead, foreign, json_object, judge, pause, rest, seconds_of

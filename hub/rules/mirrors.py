@@ -17,7 +17,8 @@ from hub.yamldoc import Document, Path
 
 def mirrored_tables(config: Config, destination: str) -> tuple[str, ...]:
     """Return the tables of a mirror, without those of sets: named by its block, or the usual ones."""
-    names = config.destinations[destination].written.get("tables")
+    configured = config.destinations[destination]
+    names = getattr(configured.options, "tables", configured.written.get("tables"))
     chosen = names if isinstance(names, list) else usual_tables()
     return tuple(name for name in owner_tables() if name in chosen)
 

@@ -43,11 +43,11 @@ def test_own_tables_are_held_against_the_database_when_asked(run: Run, tmp_path:
 
     assert (alone.exit_code, errors(alone.stdout)) == (0, [])
     assert looked.exit_code == 1
-    of_members = "error[bad-send]: the table members of app-db has no column"
+    of_members = "error[bad-send]: the table members has no column"
     assert errors(looked.stdout) == [
         f'routes.yaml:13:15: {of_members} "mail"; did you mean "email"?',
         f'routes.yaml:14:21: {of_members} "left_at"; it has clerk_id, email',
-        "routes.yaml:15:29: error[bad-send]: app-db has no table member; make it, or mend the name",
+        "routes.yaml:15:29: error[bad-send]: there is no table member; make it, or mend the name",
     ]
 
 
@@ -56,7 +56,7 @@ def test_a_database_that_cannot_be_asked_is_one_problem(run: Run, tmp_path: Path
 
     [line] = errors(looked.stdout)
     assert line.startswith(
-        "routes.yaml:4:3: error[bad-send]: its tables cannot be looked at: the database says"
+        "routes.yaml:4:3: error[bad-send]: what it has cannot be looked at: the database says"
     )
 
 

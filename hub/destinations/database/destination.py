@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, ClassVar
 
 from hub import catalog
 from hub.databases.url import MysqlUrl, SqliteUrl, parse_mirror_url
-from hub.destinations.base import Block, Destination, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, ShownContext
 from hub.destinations.database.options import DatabaseOptions, DatabaseSend
 from hub.destinations.database.shown import parts
 from hub.errors import Reject, TemplateError, Unmirrorable
+from hub.humanize import did_you_mean, listed
 from hub.mirror.changes import Change, OwnChange
 from hub.mirror.mirror import open_mirror
 from hub.mirror.reading import change_of_event, own_change, timestamp_of
@@ -21,10 +23,13 @@ from hub.model.event import HUB_SOURCE, Event, made_at
 from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.templating.escapes import as_json, plain
-from hub.templating.flaws import is_dynamic
+from hub.templating.flaws import Flaw, is_dynamic
+from hub.templating.renderer import Renderer
 
 LONGEST_NAME = 64
 """Characters of a column's name: MySQL has no longer ones."""
+
+LOOK_SECONDS = 15.0
 
 _TABLE = re.compile(r"([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}", re.ASCII)
 
@@ -70,6 +75,16 @@ class DatabaseDestination(Destination):
         if not options.is_hubs_own(environment):
             return None
         return "url", "this is the hub's own database (DATABASE_URL); give the mirror another one"
+
+    @classmethod
+    def look(cls, options: Block, sends: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Flaw]]:
+        """Yield the tables and columns of one's own that are not there; raises SendError."""
+        assert isinstance(options, DatabaseOptions)
+        with closing(open_mirror(options.mirror)) as mirror:
+            for index, fields in enumerate(sends):
+                if fields.get("table"):
+                    columns = mirror.columns_of(fields["table"], timeout_seconds=LOOK_SECONDS)
+                    yield from ((index, flaw) for flaw in _lacking(fields, columns))
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:
@@ -186,6 +201,21 @@ def _column_problems(send: DatabaseSend) -> Iterator[str]:
                 yield f"{name} must have names of columns before the colons, not templates"
     for column in sorted(key.keys() & {*values, *on_delete}):
         yield f'key has "{column}": a row is found by it, so that it cannot be changed, too'
+
+
+def _lacking(fields: Mapping[str, Any], columns: Collection[str] | None) -> Iterator[Flaw]:
+    """Yield what a send block names and its database has not: a table, or columns of one."""
+    table = fields["table"]
+    if columns is None:
+        yield Flaw(path=("table",), message=f"there is no table {table}; make it, or mend the name")
+        return
+    for key in ("key", "set", "on_delete"):
+        named = fields.get(key)
+        for column in named if isinstance(named, Mapping) else ():
+            if column not in columns:
+                close = did_you_mean(column, columns, f"; it has {listed(columns)}")
+                message = f'the table {table} has no column "{column}"{close}'
+                yield Flaw(path=(key, column), message=message, is_about_key=True)
 
 
 def _require_filled(key: Mapping[str, Any], renderer: Renderer) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, NetworkBlock, ShownContext
 from hub.destinations.discord.answers import ruling
 from hub.destinations.discord.embeds import builtin, check_embeds, escape_at, fit, is_url, words
 from hub.destinations.discord.markdown import escape, unpinged
@@ -27,6 +27,7 @@ from hub.strings import one_line
 from hub.templating.escapes import Escape, plain
 from hub.templating.markdown import cut
 from hub.templating.marks import InlineText, Structure, TemplateName
+from hub.templating.renderer import Renderer
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import json_request, web_url, with_parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.destinations.base import Block, Renderer
+from hub.destinations.base import Block
 from hub.destinations.email.card import card, lines
 from hub.destinations.email.envelope import finished_parties, headers, own_parties, recipients, senders
 from hub.destinations.email.mail import SUBJECT_LIMIT
@@ -20,6 +20,7 @@ from hub.model.delivery import Message
 from hub.model.summary import Summary
 from hub.templating.escapes import html as html_escape
 from hub.templating.escapes import plain
+from hub.templating.renderer import Renderer
 
 
 def composed(options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from hub.destinations.base import Block, Destination, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, ShownContext
 from hub.destinations.email.by_api import ApiMailer
 from hub.destinations.email.by_smtp import SmtpMailer
 from hub.destinations.email.compose import built_in, composed, finished
@@ -23,6 +23,7 @@ from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.model.thread import THREAD
 from hub.templating.entries import entry_problems
+from hub.templating.renderer import Renderer
 from hub.transport.deadline import Resolver, system_resolver
 
 KEPT_CONNECTIONS = 16

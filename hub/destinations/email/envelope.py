@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.destinations.base import Block, Renderer
+from hub.destinations.base import Block
 from hub.destinations.email.mail import HEADER_LIMIT
 from hub.destinations.email.mailboxes import Mailbox, header_text, mailbox
 from hub.destinations.email.options import EmailOptions, addresses
@@ -17,6 +17,7 @@ from hub.errors import RecipientError, TemplateError
 from hub.model.delivery import Message
 from hub.templating.entries import Entries, entries
 from hub.templating.escapes import as_json, plain
+from hub.templating.renderer import Renderer
 
 OWN_DOMAIN = "from_domain"
 """The key of a message whose `from` is not known yet: the domain that it must have."""

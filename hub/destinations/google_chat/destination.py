@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, NetworkBlock, ShownContext
 from hub.destinations.google_chat.cards import builtin, check_cards, escape_at, fit
 from hub.destinations.google_chat.markup import escape, escape_card
 from hub.destinations.google_chat.shown import parts, words
@@ -27,6 +27,7 @@ from hub.strings import one_line, shortened_bytes
 from hub.templating.escapes import Escape
 from hub.templating.marks import Inline, InlineText, Structure, TemplateName
 from hub.templating.placeholders import of_another_kind
+from hub.templating.renderer import Renderer
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_bytes, json_request, web_url, with_parameters

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from hub.destinations.base import Renderer
 from hub.errors import TemplateError
 from hub.templating.escapes import Escape, as_json, form_value, html, plain, xml
+from hub.templating.renderer import Renderer
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 
-from hub.destinations.base import Block, Destination, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, ShownContext
 from hub.destinations.http.body import (
     FORM_TYPE,
     JSON_TYPE,
@@ -35,6 +35,7 @@ from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.templating.entries import entry_problems
 from hub.templating.escapes import path_segment
+from hub.templating.renderer import Renderer
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest
 from hub.transport.judging import judge

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-from hub.destinations.base import Renderer
 from hub.strings import one_line
 from hub.templating.entries import Entries, header_problems
 from hub.templating.entries import entries as rendered_entries
 from hub.templating.escapes import as_json
+from hub.templating.renderer import Renderer
 
 _OWN_HEADERS = re.compile(
     r"(webhook|hub)-.*|content-(type|length|encoding)|transfer-encoding|host"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub.destinations.base import Renderer
 from hub.destinations.slack.block_kit import (
     BLOCKS,
     BLOCKS_LIMIT,
@@ -20,6 +19,7 @@ from hub.destinations.slack.block_kit import (
 )
 from hub.destinations.slack.mrkdwn import cut, escape, escape_markdown
 from hub.templating.escapes import Escape, plain
+from hub.templating.renderer import Renderer
 
 TOTAL_LIMIT = 7900
 FALLBACK_LIMIT = 300

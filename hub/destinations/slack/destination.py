@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from hub.destinations.base import Block, Destination, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, ShownContext
 from hub.destinations.slack.blocks import fallback, fit, rendered, words
 from hub.destinations.slack.builtin import builtin
 from hub.destinations.slack.client import Bot
@@ -24,6 +24,7 @@ from hub.model.summary import Summary
 from hub.strings import one_line
 from hub.templating.escapes import Escape, plain
 from hub.templating.flaws import Flaw
+from hub.templating.renderer import Renderer
 from hub.templating.structures import parsed
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import USER_AGENT, HttpRequest

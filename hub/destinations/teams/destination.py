@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from hub.destinations.base import Block, Destination, NetworkBlock, Renderer, ShownContext
+from hub.destinations.base import Block, Destination, NetworkBlock, ShownContext
 from hub.destinations.teams.card import (
     builtin,
     escape,
@@ -31,6 +31,7 @@ from hub.model.parts import Part
 from hub.model.summary import Summary
 from hub.templating.escapes import Escape
 from hub.templating.marks import InlineText, Structure, TemplateName
+from hub.templating.renderer import Renderer
 from hub.templating.structures import text_and_structure
 from hub.transport.deadline import Resolver, system_resolver
 from hub.transport.http import HttpResponse, json_request, web_url
