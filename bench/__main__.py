@@ -18,6 +18,7 @@ from bench.isolation import isolation
 from bench.machine import describe
 from bench.mail import mailed
 from bench.matching import matched
+from bench.mirroring import events_mirrored, pages_written
 from bench.reads import reads
 from bench.scale import backlog, memory
 
@@ -40,6 +41,8 @@ ON_BOTH: dict[str, MeasureOn] = {
     "isolation": isolation,
     "mailed": mailed,
     "memory": memory,
+    "pages-mirrored": pages_written,
+    "events-mirrored": events_mirrored,
     "at-rest": cost.at_rest,
     "reads": reads,
 }

@@ -74,7 +74,7 @@ def config_of(destinations: Mapping[str, DestinationConfig], routes: tuple[Route
 
 def destination(name: str, url: str, concurrency: int, type_: str = "http") -> DestinationConfig:
     """A destination with the product's own limits, but for the concurrency."""
-    option = {"http": "url", "slack": "webhook_url", "email": "smtp_url"}[type_]
+    option = {"http": "url", "database": "url", "slack": "webhook_url", "email": "smtp_url"}[type_]
     parties = {"from": "hub@example.com", "to": "team@example.com"} if type_ == "email" else {}
     destination_class = find_destination(type_)
     assert destination_class is not None

@@ -47,17 +47,12 @@ class Writes:
 
     def write_versions(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Standing]:
         """Write the columns of changes where they are newer, and their sets; return each row's standing."""
-        name = changes[0].table
-        table = self._tables.mirrored[name]
+        table = self._tables.mirrored[changes[0].table]
         standings = (
             self._write_one(connection, table, changes[0])
             if len(changes) == 1 and self._engine.returns_written
             else self._write_many(connection, table, changes)
         )
-        inserted = [row_id for row_id, row in standings.items() if row.effect is Effect.INSERTED]
-        for row_id, deleted_at in self._deleted_before(connection, name, inserted).items():
-            self.delete_row(connection, table, row_id, deleted_at)
-            standings[row_id] = Standing(effect=Effect.INSERTED, deleted_at=deleted_at)
         alive = [change for change in changes if _has_sets_to_write(standings[change.id])]
         # What was there before may have members that are gone by now.
         old = {row_id for row_id, row in standings.items() if row.effect is Effect.UPDATED}
@@ -66,13 +61,41 @@ class Writes:
 
     def _write_one(self, connection: Connection, table: Table, change: Change) -> dict[str, Standing]:
         """Write one in one round trip, where the statement returns the row that it wrote."""
-        was_inserted: Any = literal_column("xmax = 0").label("was_inserted")
-        statement = self._upsert(table, tuple(change.values)).returning(was_inserted, table.c.deleted_at)
-        row = connection.execute(statement, _row(change)).one_or_none()
+        row = connection.execute(self._returning(table, change), _row(change)).one_or_none()
         if row is None:
             return self._standings(connection, table, [change], {change.id})
         effect = Effect.INSERTED if row.was_inserted else Effect.UPDATED
-        return {change.id: Standing(effect=effect, deleted_at=row.deleted_at)}
+        standings = {change.id: Standing(effect=effect, deleted_at=row.deleted_at)}
+        if row.was_inserted and row.buried_at is not None:
+            self._bury(connection, table, standings, {change.id: row.buried_at})
+        return standings
+
+    def _returning(self, table: Table, change: Change) -> Any:
+        """Return the upsert with the standing of the row that it wrote, and its deletion before, if any."""
+        key = (f"{table.name} returning", tuple(change.values))
+        if key not in self._upserts:
+            tombstones = self._tables.tombstones
+            # Written out: an insert has no row of its table that a query within it could be correlated with.
+            row_id: Any = literal_column(f"{self._engine.quoted(table)}.id")
+            is_it = (tombstones.c.kind == change.table, tombstones.c.id == row_id)
+            buried_at = select(tombstones.c.deleted_at).where(*is_it).scalar_subquery()
+            was_inserted: Any = literal_column("xmax = 0").label("was_inserted")
+            self._upserts[key] = self._upsert(table, key[1]).returning(
+                was_inserted, table.c.deleted_at, buried_at.label("buried_at")
+            )
+        return self._upserts[key]
+
+    def _bury(
+        self,
+        connection: Connection,
+        table: Table,
+        standings: dict[str, Standing],
+        deletions: Mapping[str, int],
+    ) -> None:
+        """Write the deletions that were kept of rows that are new."""
+        for row_id, deleted_at in deletions.items():
+            self.delete_row(connection, table, row_id, deleted_at)
+            standings[row_id] = Standing(effect=Effect.INSERTED, deleted_at=deleted_at)
 
     def _write_many(
         self, connection: Connection, table: Table, changes: Sequence[Change]
@@ -81,7 +104,13 @@ class Writes:
         present = set(connection.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
         for names, alike in groupby(changes, key=lambda change: tuple(change.values)):
             execute(connection, self._upsert(table, names), [_row(change) for change in alike])
-        return self._standings(connection, table, changes, present)
+        standings = self._standings(connection, table, changes, present)
+        new = [row_id for row_id, row in standings.items() if row.effect is Effect.INSERTED]
+        if new:
+            name = changes[0].table
+            buried = self.tombstones(connection, {name: new}).get(name, {})
+            self._bury(connection, table, standings, buried)
+        return standings
 
     def _standings(
         self, connection: Connection, table: Table, changes: Sequence[Change], present: Collection[str]
@@ -151,9 +180,6 @@ class Writes:
         kept = {*table.primary_key.columns.keys(), "deleted_at", "_synced_at"}
         cleared = {column.name: None for column in table.columns if column.name not in kept}
         return {**cleared, **_version(_NO_VERSION)}
-
-    def _deleted_before(self, connection: Connection, name: str, ids: Sequence[str]) -> dict[str, int]:
-        return self.tombstones(connection, {name: ids}).get(name, {}) if ids else {}
 
     def tombstones(
         self, connection: Connection, ids: Mapping[str, Collection[str]]

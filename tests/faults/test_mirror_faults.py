@@ -42,6 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("killed", ("sqlite", "postgres", "mariadb") if is_full else ("postgres",))
 
 
+@pytest.mark.timeout(3600)
 def test_a_writer_that_is_killed_anywhere(
     killed: str, is_full: bool, request: pytest.FixtureRequest, tmp_path: Path, count: Count
 ) -> None:
@@ -103,6 +104,7 @@ def test_thousands_of_histories_end_in_one_state(mirror_url: str, on_delete: OnD
 
 
 @pytest.mark.full
+@pytest.mark.timeout(600)
 def test_connections_that_the_server_ends(new_postgres_database: Callable[..., str], count: Count) -> None:
     """Each row is tried until it was answered; every failure is the endpoint's, and no row is lost."""
     url = new_postgres_database(None)

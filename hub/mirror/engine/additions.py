@@ -75,7 +75,7 @@ def _index_creations(inspector: Inspector, table: Table, engine: Engine) -> list
 def _addition(column: Column[Any], engine: Engine) -> str:
     dialect = engine.sql_dialect
     definition = dialect.ddl_compiler(dialect, None).get_column_specification(column)
-    return f"ALTER TABLE {dialect.identifier_preparer.format_table(column.table)} ADD COLUMN {definition}"
+    return f"ALTER TABLE {engine.quoted(column.table)} ADD COLUMN {definition}"
 
 
 def _problem(

@@ -74,6 +74,11 @@ class Engine(ABC):
         """SQLAlchemy's dialect, by which statements are written out."""
         return self._engine.dialect
 
+    def quoted(self, table: Table) -> str:
+        """Return the whole name of a table as statements have it."""
+        name: str = self.sql_dialect.identifier_preparer.format_table(table)
+        return name
+
     def run(self, work: Callable[[Connection], T], *, keep: bool = True, written: Collection[str] = ()) -> T:
         """Run the work in one transaction, again where it stood in another's way, and return its result.
 
@@ -165,7 +170,8 @@ class Engine(ABC):
             result = work(connection)
             connection.exec_driver_sql("COMMIT" if keep else "ROLLBACK")
         except BaseException:
-            self._roll_back(connection)
+            # Its end rolls back, whatever state it is in, and forgets what was prepared for other columns.
+            connection.invalidate()
             raise
         return result
 
@@ -178,13 +184,3 @@ class Engine(ABC):
                 raise
             connection.rollback()
             self._begin(connection)
-
-    def _roll_back(self, connection: Connection) -> None:
-        """Roll back where that is possible; else the connection is given up, and its transaction with it."""
-        if connection.invalidated or current_deadline().is_over:
-            connection.invalidate()
-            return
-        try:
-            connection.exec_driver_sql("ROLLBACK")
-        except (SQLAlchemyError, OSError):
-            connection.invalidate()

@@ -37,6 +37,7 @@ class Fault(Enum):
 _SQLSTATES: dict[str, Fault] = {
     "40": Fault.AGAIN,
     "26000": Fault.AGAIN,
+    "0A000": Fault.AGAIN,
     "08": Fault.ENDPOINT,
     "25006": Fault.ENDPOINT,
     "53": Fault.ENDPOINT,

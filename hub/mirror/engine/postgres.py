@@ -20,6 +20,8 @@ from hub.transport.deadline import current_deadline, look_up
 
 _CHANGES_LOCK = 0x68756D69
 _LOCK_SECONDS = 1
+_PREPARED_FROM = 2
+"""A statement is prepared where it is run once more than so often: to plan it takes longer than to run it."""
 
 _SETTINGS = {
     "TimeZone": "UTC",
@@ -32,7 +34,10 @@ _SETTINGS = {
 
 
 class PostgresEngine(Engine):
-    """A server, or a pooler before it: nothing is prepared, and no setting outlives its transaction."""
+    """A server, or a pooler before it: there nothing is prepared, as no setting outlives its transaction.
+
+    A pooler gives its clients a process number of its own, which is not that of the server's process.
+    """
 
     dialect = "postgresql+psycopg"
     returns_written = True
@@ -84,9 +89,16 @@ class PostgresEngine(Engine):
             first = look_up(host, int(self._parameters.get("port") or 5432))[0]
             addresses = {"hostaddr": first[4][0]}
         seconds = max(2, int(current_deadline().remaining_seconds()))
-        return _Connection.connect(
-            **{**self._parameters, **addresses}, connect_timeout=seconds, prepare_threshold=None
+        connection = _Connection.connect(
+            **{**self._parameters, **addresses},
+            connect_timeout=seconds,
+            prepare_threshold=None,
+            autocommit=True,
         )
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        if row is not None and row[0] == connection.info.backend_pid:
+            connection.prepare_threshold = _PREPARED_FROM
+        return connection
 
     def _begin(self, connection: Connection) -> None:
         """Begin with all settings in one round trip."""
