@@ -94,7 +94,7 @@ def _drift(name: str, differing: list[MirrorTable]) -> Finding:
         reason="; ".join(f"{table.name}: {_counts(table)}" for table in differing),
         since=max(table.verified_at for table in differing if table.verified_at is not None),
         count=count,
-        cure=f"see them, and mend them by hub sync verify --to {name} --repair",
+        cure="look at them, then mend them with --repair",
     )
 
 

@@ -69,6 +69,7 @@ _COMMANDS = {
     FindingCode.DEAD: "hub retry --state dead --destination {name}",
     FindingCode.HELD: "hub deliveries --state held --destination {name}",
     FindingCode.DEGRADED: "hub deliveries --degraded --destination {name}",
+    FindingCode.DRIFT: "hub sync verify --to {name}",
 }
 
 

@@ -17,7 +17,8 @@ def show(name: str, done: int, total: int | None, rate: float, remaining_seconds
     filled = min(WIDTH * done // total, WIDTH) if total else 0
     of = f"{done:,}/{total:,}" if total is not None else f"{done:,}"
     rest = f", {span(remaining_seconds)} more" if remaining_seconds else ""
-    line = f"{name:<26} [{'#' * filled}{'-' * (WIDTH - filled)}] {of}, {rate:,.0f}/s{rest}"
+    speed = f", {rate:,.0f}/s" if rate else ""
+    line = f"{name:<26} [{'#' * filled}{'-' * (WIDTH - filled)}] {of}{speed}{rest}"
     say(f"\r\033[K{line}", err=True, ends_line=False)
 
 
