@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from hub.catalog import event_types, find_event_type
@@ -33,6 +33,8 @@ _ID = re.compile(r"[!-~]{1,191}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 _INT64 = 2**63
+
+_PLAIN = frozenset((type(None), bool, int))
 
 NEEDED = frozenset(("id", "created_at", "updated_at", "user_id", "organization_id"))
 """Names that cannot be left out: rows are found, compared and joined by them."""
@@ -131,16 +133,23 @@ def _members(
 def _values(
     table: Table, data: Mapping[str, Any], omitted: frozenset[str], *, is_event: bool = True
 ) -> dict[str, Any]:
-    values = {
-        column.name: None if _is_omitted(column, omitted) else _value(column, data, omitted)
-        for column in table.columns
-        if column.path and (column.in_api or is_event)
+    kept, null = _columns(table.name, omitted, is_event)
+    values = {column.name: _value(column, data, omitted) for column in kept}
+    return {**values, **null, "raw": _kept(data, omitted, hidden_keys(), 0)}
+
+
+@lru_cache(maxsize=200)
+def _columns(
+    name: str, omitted: frozenset[str], is_event: bool
+) -> tuple[tuple[Column, ...], Mapping[str, None]]:
+    """Return the columns of a table that are read of an object, and those that are left out of it."""
+    columns = [column for column in tables()[name].columns if column.path and (column.in_api or is_event)]
+    null = {
+        column.name: None
+        for column in columns
+        if column.name not in NEEDED and not omitted.isdisjoint((column.name, *column.path))
     }
-    return {**values, "raw": _kept(data, omitted, hidden_keys(), 0)}
-
-
-def _is_omitted(column: Column, omitted: frozenset[str]) -> bool:
-    return bool(omitted) and column.name not in NEEDED and not omitted.isdisjoint((column.name, *column.path))
+    return tuple(column for column in columns if column.name not in null), null
 
 
 def _value(column: Column, data: Mapping[str, Any], omitted: frozenset[str]) -> Any:
@@ -247,8 +256,11 @@ def _kept(value: Any, omitted: frozenset[str], hidden: frozenset[str], depth: in
         return None
     if isinstance(value, list):
         return [_kept(item, omitted, hidden, depth + 1) for item in value]
+    # Most of an object is plain: it costs no call.
     return {
-        _text(key): _kept(item, omitted, hidden and _hidden_below(key), depth + 1)
+        _text(key): item
+        if type(item) in _PLAIN
+        else _kept(item, omitted, hidden and _hidden_below(key), depth + 1)
         for key, item in value.items()
         if key not in omitted and key not in hidden
     }
