@@ -23,6 +23,7 @@ WIDTH = 30
 NOUNS = {
     "audit": "entries of the audit",
     "audit_subjects": "subjects of the audit",
+    "mirrors": "tables of mirrors",
     "versions": "versions of the files",
 }
 """The nouns for tables whose name is none of many rows."""

@@ -61,7 +61,9 @@ class VerifyClock:
             except StoreError as error:
                 log.warning("verify.store_unavailable", error=str(error))
             except Exception:
-                log.exception("verify.failed")
+                # A process that ends closes the store under a comparison.
+                if not self._stopping.is_set():
+                    log.exception("verify.failed")
 
     def _look(self, config: Config) -> None:
         for name in mirrors_of(config):
