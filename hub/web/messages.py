@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, abort, make_response, url_for
@@ -15,7 +16,7 @@ from hub.model.delivery import Message, State
 from hub.model.parts import Part, PartKind
 from hub.model.records import DeliveryRecord, EventRecord
 from hub.model.routing import Send
-from hub.preview.drawing import draw
+from hub.preview.drawing import Frame, draw
 from hub.preview.messages import shown_context
 from hub.preview.renderings import Rendering, rendering_of
 from hub.store.store import Transaction
@@ -81,7 +82,7 @@ def mail(delivery_id: str) -> Response:
     return response
 
 
-def views_of(record: DeliveryRecord, parts: tuple[Part, ...]) -> list[View]:
+def views_of(parts: Sequence[Part], frame: Frame) -> list[View]:
     """Return the ways to look at a delivery's message, first as its reader sees it; none without parts.
 
     A mail's text and all headers have views of their own.
@@ -93,10 +94,12 @@ def views_of(record: DeliveryRecord, parts: tuple[Part, ...]) -> list[View]:
     read = [*map(_for_readers, headers), *(html or body)]
     groups = (("message", "Message", read), ("text", "Text", text), ("headers", "Headers", headers))
 
-    def frame(_: Part) -> Markup:
-        return _FRAME.format(url_for("messages.mail", delivery_id=record.id))
-
     return [View(key=key, label=label, drawing=draw(group, frame)) for key, label, group in groups if group]
+
+
+def mail_frame(delivery_id: str) -> Frame:
+    """Return what draws a delivery's mail: a frame that asks for it."""
+    return lambda _: _FRAME.format(url_for("messages.mail", delivery_id=delivery_id))
 
 
 def _for_readers(headers: Part) -> Part:

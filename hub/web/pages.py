@@ -29,7 +29,7 @@ from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.find_page import PAGE_SIZE, found_deliveries, found_events, neighbours, source_address
 from hub.web.markup import code_words, render_page
-from hub.web.messages import event_to_render, shown_message, views_of
+from hub.web.messages import event_to_render, mail_frame, shown_message, views_of
 from hub.web.mirror_part import mirror_lines
 from hub.web.overview import notes_of
 from hub.web.overview_page import overview_values
@@ -129,7 +129,7 @@ def delivery(delivery_id: str) -> Response:
         words=delivery_words(record, whole, facts, rules.redaction),
         message=message,
         command=curl(message.parts) if _is_http(record, rules) else None,
-        views=views_of(record, message.parts),
+        views=views_of(message.parts, mail_frame(record.id)),
         kept=pretty(whole["message"]) if whole["message"] else None,
         attempts_open=ATTEMPTS_OPEN,
         history=history,

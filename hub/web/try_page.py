@@ -27,10 +27,7 @@ from hub.web.parameters import known_id
 LAST = "last"
 """Stands for the last event that came, where a sample is chosen."""
 
-_MAIL = Markup(
-    '<button class="quiet" form="mail-{0}">Show the mail</button>'
-    '<iframe class="msg-frame" sandbox name="mail-{0}" title="The mail"></iframe>'
-)
+_MAIL = Markup('<iframe class="msg-frame" sandbox name="mail-{0}" title="The mail"></iframe>')
 
 blueprint = Blueprint("try_page", __name__)
 blueprint.before_request(access.require_session)

@@ -10,6 +10,7 @@ import given
 import pytest
 from flask.testing import FlaskClient
 from given_web import World, destination, payload
+from markupsafe import Markup
 from sqlalchemy import update
 from test_access import sign_in
 
@@ -19,9 +20,11 @@ from hub.health.waiting import WaitCode, WaitReason
 from hub.model.delivery import Outcome, State
 from hub.model.destination import OnUnknown
 from hub.model.filter import Filter
+from hub.model.parts import Part, PartKind
 from hub.model.records import AttemptRecord, DeliveryRecord
 from hub.store.tables import deliveries
 from hub.web.delivery_page import attempt_lines, next_steps, reason_of
+from hub.web.messages import views_of
 
 CRM = destination("crm", HttpOptions(url="https://crm.example.com/hooks"))
 
@@ -204,6 +207,27 @@ def test_a_degraded_message_has_its_reason_above(page_of: Any) -> None:
     words = "Your template failed, so the built-in message went out: &lt;b&gt;: no."
     assert f'<p class="flash task">{words}</p>' in page
     assert page.index("Your template failed") < page.index("built-in")
+
+
+def test_a_mail_is_looked_at_as_its_reader_does_as_text_and_with_all_headers() -> None:
+    parts = (
+        Part(kind=PartKind.HEADERS, pairs=(("Subject", "Hi"), ("Message-ID", "x"))),
+        Part(label="text/plain", text="Good day"),
+        Part(kind=PartKind.HTML, label="text/html", text="<p>Good day</p>"),
+    )
+    message, text, headers = views_of(parts, lambda _: Markup("<iframe>"))
+
+    assert [view.label for view in (message, text, headers)] == ["Message", "Text", "Headers"]
+    assert ["Subject" in message.drawing, "Message-ID" in message.drawing] == [True, False]
+    assert ["<iframe>" in message.drawing, "Good day" in message.drawing] == [True, False]
+    assert "Good day" in text.drawing
+    assert "Message-ID" in headers.drawing
+
+
+def test_a_message_without_headers_is_looked_at_as_its_reader_does_and_as_it_is_kept(page_of: Any) -> None:
+    page = page_of(state="delivered", message={"text": "hello"})
+
+    assert [f">{label}</label>" in page for label in ("Message", "Headers", "Raw")] == [True, False, True]
 
 
 def test_a_request_can_be_copied_without_its_secrets(world: World, client: FlaskClient) -> None:

@@ -202,3 +202,41 @@ def test_a_moment_ahead_counts_down_without_a_request(browser: Browser, days: di
         expect(moment).to_have_text(words, timeout=30_000)
 
     assert asked == []
+
+
+def test_a_route_marks_what_it_shares_and_an_address_is_copied(
+    browser: Browser,  # noqa: F811
+    days: dict[str, Day],
+) -> None:
+    page = signed_in(browser, days["busy"])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/routes")
+    page.locator("#route-waitlist").hover()
+    marked = page.locator(".target.shared").all_inner_texts()
+    page.get_by_role("link", name="vip", exact=True).focus()
+    expect(page.locator("#route-billing .shared")).to_have_text("alerts")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    page.context.close()
+
+    assert [name.strip() for name in marked] == ["growth", "crm", "growth", "growth", "crm", "growth"]
+    assert copied.endswith("/api/webhooks")
+
+
+def test_without_javascript_routes_answer_and_a_message_has_its_tabs(
+    browser: Browser,  # noqa: F811
+    days: dict[str, Day],
+) -> None:
+    day = days["busy"]
+    page = signed_in(browser, day, java_script_enabled=False)
+    page.goto("/routes")
+    page.get_by_label("Which routes take").fill("waitlistEntry.created")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("row", name="waitlist takes every one")).to_be_visible()
+    page.goto(f"/deliveries/{day.owed['mail']}")
+    expect(page.get_by_text("Message-ID:")).to_be_hidden()
+    page.get_by_text("Headers", exact=True).click()
+    expect(page.get_by_text("Message-ID:")).to_be_visible()
+    expect(page.locator(".view iframe")).to_be_hidden()
+    page.context.close()

@@ -1,12 +1,10 @@
-// Copies the text of the element that a button names; where the browser does not let it, selects that.
-"use strict";
-document.addEventListener("click", async ({ target }) => {
-  const button = target.closest("[data-copy]");
-  if (!button) return;
-  const place = document.getElementById(button.dataset.copy);
+// Copies the text that a button names, or selects it where that is not allowed.
+addEventListener("click", async ({ target }) => {
+  const place = document.getElementById(target.dataset.copy);
+  if (!place) return;
   try {
     await navigator.clipboard.writeText(place.textContent);
-    button.textContent = "Copied";
+    target.textContent = "Copied";
   } catch {
     getSelection().selectAllChildren(place);
   }
