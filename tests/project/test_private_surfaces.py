@@ -14,6 +14,7 @@ import signal
 import socket
 import sqlite3
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import gunicorn
 import jinja2
 import psycopg
+import pymysql
 import pytest
 import sqlalchemy
 import yaml
@@ -41,7 +43,10 @@ from servers.smtp_server import SmtpServer
 from sqlalchemy.exc import DBAPIError, OperationalError
 from urllib3.connection import HTTPSConnection
 
+from hub.databases.url import PostgresUrl, parse_url
 from hub.destinations.slack.client import Bot
+from hub.errors import Retry
+from hub.mirror.engine.postgres import PostgresEngine
 from hub.store.engine import driver
 from hub.transport.deadline import connect, deadline_after, tls_context
 from hub.transport.http import HttpClient, HttpRequest, HttpResponse
@@ -543,3 +548,31 @@ def test_libpq_marks_what_a_server_says(postgres_url: str) -> None:
         psycopg.connect(postgres_url.replace("/postgres?", "/nowhere?"))
 
     assert 'failed: FATAL:  database "nowhere" does not exist' in str(refused.value)
+
+
+# -- drivers of mirrors --------------------------------------------------------------------------------
+
+
+@relied_on_by("hub/mirror/engine/mysql.py", "PyMySQL talking on the socket given to connect, TLS by its ctx")
+def test_pymysql_talks_on_a_socket_that_it_is_given() -> None:
+    context = tls_context()
+    connection = pymysql.Connection(user="u", host="x.test", ssl=context, defer_connect=True)
+    with socket.create_server(("127.0.0.1", 0)) as server, deadline_after(0.2):
+        began = time.monotonic()
+        with pytest.raises(pymysql.err.OperationalError, match=r"Lost connection|Can't connect"):
+            connection.connect(connect("127.0.0.1", server.getsockname()[1]))
+
+    assert time.monotonic() - began < 10
+    assert connection.ctx is context
+
+
+@relied_on_by("hub/mirror/engine/postgres.py", "psycopg waiting for every answer in Connection.wait")
+def test_psycopg_waits_for_a_mirrors_answer_by_wait(postgres_url: str) -> None:
+    parts = parse_url(postgres_url)
+    assert isinstance(parts, PostgresUrl)
+    engine = PostgresEngine(parts, 1)
+    with deadline_after(60.0):
+        engine.read(lambda connection: connection.execute(sqlalchemy.text("SELECT 1")))
+    with deadline_after(0.3), pytest.raises(Retry, match="did not answer within"):
+        engine.read(lambda connection: connection.execute(sqlalchemy.text("SELECT pg_sleep(60)")))
+    engine.close()
