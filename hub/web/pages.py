@@ -76,6 +76,7 @@ def event(event_id: str) -> Response:
         attempts = snapshot.attempts.of([one.id for one in owed])
         facts = here.waiting_facts(snapshot)
         history = snapshot.audit.entries(subjects=[record.id, *(one.id for one in owed)], limit=HISTORY)
+        reached = snapshot.audit.destinations_of(history)
         crumbs = neighbours("event", record.id, rules, snapshot)
     words = words_of_event(record, rules, here.store)
     whole = serializers.whole_event(record, words)
@@ -96,6 +97,7 @@ def event(event_id: str) -> Response:
         deliveries=owed,
         more=len(ids) > EVENT_DELIVERIES,
         history=history,
+        reached=reached,
     )
 
 

@@ -78,11 +78,12 @@ def signed_in(world: World, client: FlaskClient) -> FlaskClient:
 
 
 def owe(world: World, client: FlaskClient, state: str, *emails: str) -> list[str]:
-    """Deliveries of an event for each address, to crm and mail, in a state; their ids, newest first."""
+    """Deliveries of an event for each address in a state; their ids, first those to crm, then to mail."""
     for email in emails:
         world.send(client, payload(email_address=email), f"msg_{email}")
     with world.store.read() as snapshot:
-        ids = list(snapshot.delivery_list.find(Filter(state=State.PENDING)).ids)
+        records = snapshot.delivery_list.records(Filter(state=State.PENDING))
+    ids = [record.id for record in sorted(records, key=lambda record: record.destination)]
     change(world, deliveries, ids, state=state)
     return ids
 
@@ -142,7 +143,7 @@ def test_a_dialog_changes_nothing_and_leaves_people_outside_unticked(
 def test_what_is_done_is_what_was_ticked_and_the_answer_stands_in_its_place(
     world: World, signed_in: FlaskClient
 ) -> None:
-    crm, mail = sorted(owe(world, signed_in, "dead", "jane@example.com"))
+    crm, mail = owe(world, signed_in, "dead", "jane@example.com")
     page = ask(signed_in, f"/deliveries/acts?act=retry&id={crm}&id={mail}", **IN_PLACE)
     answer = confirm(signed_in, page, "retry")
 
@@ -176,7 +177,7 @@ def test_without_javascript_a_form_leads_back_with_the_answer(world: World, sign
 def test_one_is_looked_at_before_it_is_ended_or_decided(
     world: World, signed_in: FlaskClient, act: str, verb: str, before: str, after: str
 ) -> None:
-    crm, mail = sorted(owe(world, signed_in, before, "jane@example.com"))
+    crm, mail = owe(world, signed_in, before, "jane@example.com")
     page = ask(signed_in, f"/deliveries/acts?act={act}&id={crm}")
     answer = confirm(signed_in, page, verb)
 
@@ -198,6 +199,8 @@ def test_a_replay_leaves_out_what_is_too_old_and_says_so(world: World, signed_in
     assert "1 waits: no worker has run yet." in words(answer)
     assert len(states(world)) == 3
     assert [(entry.act, entry.subject, entry.changed) for entry in audit(world)] == [("replay", event, 1)]
+    history = words(signed_in.get(f"/events/{event}"))
+    assert "Replayed by session, 127.0.0.1: 1 new delivery to crm" in history
 
 
 def test_an_event_whose_one_time_secrets_are_gone_is_not_replayed(
@@ -247,7 +250,7 @@ def test_a_large_act_goes_in_parts_that_show_how_far_it_is(
 
 
 def test_what_changed_its_state_meanwhile_is_left_alone(world: World, signed_in: FlaskClient) -> None:
-    crm, _ = sorted(owe(world, signed_in, "held", "jane@example.com"))
+    crm, _ = owe(world, signed_in, "held", "jane@example.com")
     page = ask(signed_in, f"/deliveries/acts?act=cancel&state=held&id={crm}", **IN_PLACE)
     change(world, deliveries, [crm], state="dead")
 
@@ -257,7 +260,7 @@ def test_what_changed_its_state_meanwhile_is_left_alone(world: World, signed_in:
 
 
 def test_nothing_ticked_does_nothing(world: World, signed_in: FlaskClient) -> None:
-    crm, _ = sorted(owe(world, signed_in, "dead", "jane@example.com"))
+    crm, _ = owe(world, signed_in, "dead", "jane@example.com")
     page = ask(signed_in, f"/deliveries/acts?act=retry&id={crm}", **IN_PLACE)
 
     assert "nothing was ticked" in words(confirm(signed_in, page, "retry", to=[]))

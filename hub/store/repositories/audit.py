@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,9 @@ COLLAPSED_FOR = timedelta(hours=1)
 
 REFUSED_KEPT = 100
 """The most entries of refused keys that begin within that time; what is above them has one for all."""
+
+FEW = 100
+"""So many deliveries at most had a replay whose destinations are read."""
 
 OTHERS = "others"
 """Stands for the addresses that were too many to tell apart."""
@@ -81,6 +84,23 @@ class Audit(Repository):
             statement = statement.where(audit.c.id < before)
         rows = self._session.connection.execute(statement.order_by(audit.c.id.desc()).limit(limit))
         return [_entry(row) for row in rows]
+
+    def destinations_of(self, entries: Sequence[AuditEntry]) -> dict[str, list[str]]:
+        """Return the destinations that replays reached, by the ids of their entries.
+
+        Of a replay that owed more than a hundred they are not read.
+        """
+        ids = [entry.id for entry in entries if entry.act is Act.REPLAY and entry.changed <= FEW]
+        statement = (
+            select(audit_subjects.c.audit_id, audit_subjects.c.subject)
+            .where(audit_subjects.c.audit_id.in_(ids))
+            .order_by(audit_subjects.c.subject)
+        )
+        destinations: dict[str, list[str]] = {}
+        for audit_id, subject in self._session.connection.execute(statement):
+            if not subject.startswith("evt_"):
+                destinations.setdefault(audit_id, []).append(subject)
+        return destinations
 
     def _refused(self, actor: Actor, recent: list[ColumnElement[bool]]) -> str | None:
         statement = select(audit.c.id).where(
