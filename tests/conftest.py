@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("hub", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.register_profile("full", settings.get_profile("hub"), max_examples=500)
 settings.load_profile("hub")
 
 DIALECTS = ("sqlite", "postgres")
@@ -39,7 +40,12 @@ MIRROR_DIALECTS = (*DIALECTS, "mariadb")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="the fault tests at full length (make faults)")
+    parser.addoption("--full", action="store_true", help="all at full length (make faults: the fault tests)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--full"):
+        settings.load_profile("full")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from summaries import BERLIN, WHEN, Stored, data_of, event, of_data, of_sample, row
 
@@ -640,13 +640,11 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None)
 @given(name=st.sampled_from([*NAMES, "hub.test", "hub.problem"]) | st.text(max_size=20), data=JSON)
 def test_any_data_has_a_summary_of_short_single_lines(name: str, data: Any) -> None:
     check(of_data(name, data))
 
 
-@settings(max_examples=400, deadline=None)
 @given(choice=st.data(), name=st.sampled_from(NAMES), value=JSON)
 def test_a_sample_with_anything_at_any_place_has_a_summary(choice: Any, name: str, value: Any) -> None:
     fields = catalog.fields_of(catalog.find_event_type(name))  # type: ignore[arg-type]

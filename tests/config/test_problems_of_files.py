@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.config.files import read_files
@@ -703,7 +703,6 @@ def assert_bounded(tmp_path: Path, content: bytes) -> None:
 
 
 @given(content=st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
 def test_any_bytes_load_or_are_a_problem(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     assert_bounded(tmp_path_factory.getbasetemp(), content)
 
@@ -721,7 +720,6 @@ WORDS = st.sampled_from(
 
 
 @given(words=st.lists(WORDS, max_size=60))
-@settings(max_examples=500, deadline=None)
 def test_anything_like_yaml_loads_or_is_a_problem(
     tmp_path_factory: pytest.TempPathFactory, words: list[str]
 ) -> None:
@@ -765,7 +763,6 @@ BLOCKS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6)
         st.sampled_from(["unmatched", "problems", "defaults", "routes"]), VALUES, max_size=2
     ),
 )
-@settings(max_examples=300, deadline=None)
 def test_any_values_in_any_block_load_or_are_a_problem(
     tmp_path_factory: pytest.TempPathFactory,
     source: dict[str, object],

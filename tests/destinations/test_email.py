@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sending import AT, TIMEOUT_SECONDS, SendingContract, attempt, failure, listener
@@ -406,7 +406,6 @@ def test_a_hostile_name_of_a_sender_stays_a_name(value):
     assert "Bcc" not in message
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.text(min_size=1, max_size=300))
 def test_any_subject_can_be_sent(subject):
     raw = built(subject=subject, text=subject)

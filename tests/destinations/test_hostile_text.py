@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import catalog
@@ -250,7 +250,6 @@ def shipped() -> Rules:
     return load_rules(load_config(CHECKOUT / "config/routes.yaml", CHECKOUT / "templates", environment))
 
 
-@settings(max_examples=120, deadline=None)
 @given(event_type=st.sampled_from(catalog.event_types()), text=hostile)
 def test_no_built_in_message_does_what_a_stranger_wants(event_type: str, text: str) -> None:
     summary = catalog.summarise(event(event_type, text))
@@ -262,7 +261,6 @@ def test_no_built_in_message_does_what_a_stranger_wants(event_type: str, text: s
         assert (type_name, harm(type_name, message)) == (type_name, [])
 
 
-@settings(max_examples=120, deadline=None)
 @given(event_type=st.sampled_from(catalog.event_types()), text=hostile)
 def test_no_shipped_template_does_what_a_stranger_wants(shipped: Rules, event_type: str, text: str) -> None:
     run = dry_run(event(event_type, text), shipped, HUB)

@@ -346,7 +346,7 @@ MUTATIONS: st.SearchStrategy[Callable[[bytes], bytes]] = st.one_of(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @for_any(
     st.one_of(
         st.tuples(MUTATIONS, st.just(GENUINE), METHODS),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
@@ -278,7 +278,6 @@ TEMPLATES = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
 @given(template=TEMPLATES, condition=EXPRESSIONS)
 def test_any_template_is_read_and_every_place_is_in_it(template: str, condition: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ from gunicorn.config import Config
 from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.ingest.receive import BODY_LIMIT_BYTES
@@ -179,7 +179,6 @@ def parsed_bytes(stream: bytes) -> int | None:
     return len(stream) - len(unreader.buf.getvalue())
 
 
-@settings(max_examples=200)
 @given(stream=STREAMS, cut=st.integers(0, 200))
 def test_a_request_ends_where_gunicorns_parser_ends_it(stream: bytes, cut: int) -> None:
     arrival, size = framed(stream[:cut], stream[cut:])

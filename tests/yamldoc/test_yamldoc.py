@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.yamldoc import Document, Path, parse
@@ -178,7 +178,6 @@ def test_an_alias_stands_where_its_text_stands() -> None:
 
 
 @given(value=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), data=st.data())
-@settings(max_examples=200, deadline=None)
 def test_places_stay_inside_the_file(value: str, data: st.DataObject) -> None:
     width = data.draw(st.integers(5, 80))
     style = data.draw(st.sampled_from([None, "'", '"', "|", ">"]))
