@@ -138,6 +138,8 @@ def test_100_000_users_are_read_with_rests_and_a_restart_and_drift_is_found_to_t
         requests=requests,
         mib=filled["mib"],
         filled_seconds=filled["seconds"],
+        filled_processor_seconds=filled["processor_seconds"],
         verify_seconds=compared["seconds"],
+        verify_processor_seconds=compared["processor_seconds"],
         verify_mib=compared["mib"],
     )

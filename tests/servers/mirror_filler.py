@@ -100,9 +100,14 @@ def _do(job: dict[str, Any]) -> None:
             drift += [(one.table, one.id, one.kind.value) for one in comparison.drift]
             if job["act"] == "repair":
                 repair(api, mirroring, comparison, MaxDeletes(percent=100), lambda done: _say(done=done))
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    seconds = round(time.monotonic() - began, 1)
-    _say(seconds=seconds, mib=peak_mib, requests=api.requests, drift=sorted(drift))
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _say(
+        seconds=round(time.monotonic() - began, 1),
+        processor_seconds=round(usage.ru_utime + usage.ru_stime, 1),
+        mib=usage.ru_maxrss // 1024,
+        requests=api.requests,
+        drift=sorted(drift),
+    )
 
 
 def _main() -> None:
