@@ -42,9 +42,13 @@ def api(clerk: ClerkServer, waits: list[float]) -> Iterator[BackendApi]:
 @pytest.fixture
 def mirror_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database: a SQLite file, or of the dialect that a test asks for."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return f"sqlite:///{tmp_path / 'app.db'}"
-    return str(request.getfixturevalue("new_postgres_database")(None))
+    match getattr(request, "param", "sqlite"):
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'app.db'}"
+        case "postgres":
+            return str(request.getfixturevalue("new_postgres_database")(None))
+        case _:
+            return str(request.getfixturevalue("new_mariadb_database")())
 
 
 @pytest.fixture

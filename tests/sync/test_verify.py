@@ -24,7 +24,7 @@ MISSING, STALE, EXTRA = DriftKind
 ORGANIZATION = {**catalog.sample("organization.created")["data"], "id": "org_1"}
 MEMBER = catalog.sample("organizationMembership.created")["data"]["public_user_data"]
 
-BOTH = pytest.mark.parametrize("mirror_url", ["sqlite", "postgres"], indirect=True)
+EVERYWHERE = pytest.mark.parametrize("mirror_url", ["sqlite", "postgres", "mariadb"], indirect=True)
 
 Sql = Callable[[str], None]
 
@@ -32,8 +32,10 @@ Sql = Callable[[str], None]
 @pytest.fixture
 def sql(mirror_url: str) -> Iterator[Sql]:
     """Runs a statement, the name of a table in braces, as somebody with a shell would."""
-    engine = create_engine(mirror_url.replace("postgresql://", "postgresql+psycopg://"))
-    prefix = "clerk_" if mirror_url.startswith("sqlite") else "clerk."
+    engine = create_engine(
+        mirror_url.replace("postgresql:", "postgresql+psycopg:").replace("mysql:", "mysql+pymysql:")
+    )
+    prefix = "clerk." if mirror_url.startswith("postgres") else "clerk_"
 
     def run(statement: str) -> None:
         names = {table: prefix + table for table in (*LISTED_TABLES, "user_emails")}
@@ -84,7 +86,7 @@ def test_what_is_the_same_does_not_differ_and_what_moves_by_itself_is_not_compar
     assert (comparison.objects, comparison.rows, comparison.drift) == (12, 12, ())
 
 
-@BOTH
+@EVERYWHERE
 def test_drift_put_in_by_sql_is_found_to_the_row_and_repaired(
     clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
 ) -> None:
@@ -190,7 +192,7 @@ def test_a_row_that_a_list_does_not_show_is_not_extra_while_clerk_has_that_very_
     assert drift(api, filled) == []
 
 
-@BOTH
+@EVERYWHERE
 def test_what_counts_as_deleted_and_lives_is_revived(
     clerk: ClerkServer, api: BackendApi, filled: Mirroring
 ) -> None:
