@@ -59,9 +59,13 @@ def _migrated(url: str, processes: int) -> Settings:
 
 
 class Backlog:
-    """Makes events with one delivery each by SQL, due now, dead, or delivered long ago."""
+    """Makes events with one delivery each by SQL, due now, dead, or delivered long ago.
 
-    def __init__(self, settings: Settings) -> None:
+    Each comes so many microseconds after the one before it, the last of them now.
+    """
+
+    def __init__(self, settings: Settings, step: int = 1000) -> None:
+        self._step = step
         self._engine = _engine(settings.database_url)
         self._made = 0
 
@@ -69,7 +73,7 @@ class Backlog:
         self._engine.dispose()
 
     def owe(self, count: int, destination: str) -> None:
-        """So many deliveries fall due, the oldest of them first, a thousand in a second."""
+        """So many deliveries fall due, the oldest of them first."""
         self._make(count, destination, _PENDING)
 
     def deliver(self, count: int, destination: str) -> None:
@@ -94,7 +98,8 @@ class Backlog:
 
     def _make(self, count: int, destination: str, *statements: str) -> None:
         last = self._made + count
-        values: dict[str, object] = {"last": last, "now": time.time_ns() // 1000, "destination": destination}
+        values: dict[str, object] = {"last": last, "now": time.time_ns() // 1000, "step": self._step}
+        values["destination"] = destination
         for number, type_ in enumerate(TYPES):
             values |= {f"type{number}": type_, f"payload{number}": sample_payload(type_)}
         while self._made < last:
@@ -124,8 +129,8 @@ _WORDS = {
     "sqlite": {
         "numbers": "WITH RECURSIVE numbers(n) AS "
         "(SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :end)",
-        "id": "'_' || printf('%012x%016x', (:now - (:last - n) * 1000) / 1000, n)",
-        "at": ":now - (:last - n) * 1000",
+        "id": "'_' || printf('%012x%016x', (:now - (:last - n) * :step) / 1000, n)",
+        "at": ":now - (:last - n) * :step",
         "type": "CASE n % 4 WHEN 0 THEN :type0 WHEN 1 THEN :type1 WHEN 2 THEN :type2 ELSE :type3 END",
         "payload": "CASE n % 4 WHEN 0 THEN :payload0 WHEN 1 THEN :payload1 WHEN 2 THEN :payload2 "
         "ELSE :payload3 END",
@@ -134,9 +139,9 @@ _WORDS = {
     "postgresql": {
         "numbers": "WITH numbers AS "
         "(SELECT n FROM generate_series(CAST(:first AS bigint), CAST(:end AS bigint) - 1) AS n)",
-        "id": "'_' || lpad(to_hex((CAST(:now AS bigint) - (CAST(:last AS bigint) - n) * 1000) / 1000), "
+        "id": "'_' || lpad(to_hex((CAST(:now AS bigint) - (CAST(:last AS bigint) - n) * CAST(:step AS bigint)) / 1000), "
         "12, '0') || lpad(to_hex(n), 16, '0')",
-        "at": "CAST(:now AS bigint) - (CAST(:last AS bigint) - n) * 1000",
+        "at": "CAST(:now AS bigint) - (CAST(:last AS bigint) - n) * CAST(:step AS bigint)",
         "type": "CASE n % 4 WHEN 0 THEN CAST(:type0 AS text) WHEN 1 THEN CAST(:type1 AS text) "
         "WHEN 2 THEN CAST(:type2 AS text) ELSE CAST(:type3 AS text) END",
         "payload": "CASE n % 4 WHEN 0 THEN CAST(:payload0 AS bytea) WHEN 1 THEN CAST(:payload1 AS bytea) "

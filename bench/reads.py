@@ -14,11 +14,15 @@ from bench import results
 from bench.databases import Backlog, fresh_settings
 from bench.figure import Figure, Pair, dialect
 from bench.server import rules_for, web
+from hub.maintenance.totals import count_totals
 from hub.settings import Settings
 from hub.store.open import open_store
 from hub.web import new_link
 
 FEW, MANY = 1_000, 1_000_000
+RETENTION = 30 * 86_400 * 1_000_000
+"""In microseconds: 30 days."""
+
 PASSWORD = "the benchmark's own"
 LOOKS = 7
 FILTERS = (
@@ -120,12 +124,18 @@ def _serving(postgres_url: str | None, events: int) -> Iterator[_Hub]:
 
 
 def fill(settings: Settings, events: int) -> None:
-    """Of all deliveries one in ten is still due, one in a hundred is dead, and the others were delivered."""
-    with closing(Backlog(settings)) as backlog:
+    """Fill a store with a retention's events, as it is after a worker has been at work all the time.
+
+    One delivery in ten is still due, one in a hundred is dead, and the others were delivered.
+    """
+    with closing(Backlog(settings, step=RETENTION // events)) as backlog:
         backlog.deliver(events - events // 10 - events // 100, "to0")
         backlog.die(events // 100, "to0")
         backlog.owe(events // 10, "to0")
         backlog.index()
+        with closing(open_store(settings.database_url)) as store:
+            while not count_totals(store):
+                pass
         backlog.gather_statistics()
 
 

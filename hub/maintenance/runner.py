@@ -20,6 +20,7 @@ from hub.maintenance.index import INDEX_SECONDS, Indexer
 from hub.maintenance.prune import PRUNE_SECONDS, prune_batch
 from hub.maintenance.release import RELEASE_SECONDS, release
 from hub.maintenance.rescue import RESCUE_SECONDS, Rescue
+from hub.maintenance.totals import TOTALS_SECONDS, count_totals
 from hub.store.store import Store
 
 SOON_SECONDS = 0.2
@@ -112,5 +113,6 @@ def worker_tasks(
         ),
         Task(name="clock", every_seconds=MEND_SECONDS, run=lambda: mend(store, rules())),
         Task(name="index", every_seconds=INDEX_SECONDS, run=indexer.run),
+        Task(name="totals", every_seconds=TOTALS_SECONDS, run=lambda: count_totals(store)),
         Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),
     ]

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 
 from hub.model.delivery import Outcome, State
 
+DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
+"""The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
+
 WORKER_SILENT_AFTER = timedelta(seconds=60)
 """A worker that gave no sign of life for so long counts as not running."""
 

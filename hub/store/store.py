@@ -46,6 +46,7 @@ from hub.store.repositories.sources import Sources
 from hub.store.repositories.stuck import StuckDeliveries
 from hub.store.repositories.terms import Terms
 from hub.store.repositories.threads import Threads
+from hub.store.repositories.totals import Totals
 from hub.store.repositories.versions import Versions
 from hub.store.repositories.workers import Workers
 from hub.store.repositories.wrong_keys import WrongKeys
@@ -98,6 +99,7 @@ class Transaction:
     retention = _repository(Retention)
     secrets = _repository(Secrets)
     threads = _repository(Threads)
+    totals = _repository(Totals)
     terms = _repository(Terms)
     mirrors = _repository(Mirrors)
     heard = _repository(Heard)

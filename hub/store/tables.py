@@ -29,6 +29,11 @@ def is_in(state: State) -> ColumnElement[bool]:
     return deliveries.c.state == literal_column(f"'{state}'")
 
 
+def is_stuck(state: State) -> ColumnElement[bool]:
+    """Compare with `dead` or `held`, by the index that has both in the order of their ids."""
+    return is_in(state) & text("deliveries.state IN ('dead', 'held')")
+
+
 def _partial(name: str, where: str, *columns: str) -> Index:
     """Return an index of those rows alone for which `where` holds."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))

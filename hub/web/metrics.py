@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from hub.model.delivery import Outcome, State
 from hub.model.mirror import MirrorTable
-from hub.store.repositories.retention import DELIVERY_SECONDS_BOUNDS
+from hub.model.stats import DELIVERY_SECONDS_BOUNDS
 from hub.store.store import Transaction
 from hub.web import access
 from hub.web.context import Health, context
@@ -114,7 +114,7 @@ class StoreCollector(Collector):
         return family
 
     def _delivery_seconds(self) -> Metric:
-        counts, total = self._snapshot.metrics.delivery_seconds(DELIVERY_SECONDS_BOUNDS)
+        counts, total = self._snapshot.metrics.delivery_seconds()
         names = [*(str(bound) for bound in DELIVERY_SECONDS_BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             "hub_delivery_seconds",

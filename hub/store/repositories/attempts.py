@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from statistics import median
 from typing import Any
 
 from sqlalchemy import (
     CTE,
-    BigInteger,
     ColumnElement,
     func,
     literal,
     literal_column,
     null,
     select,
-    type_coerce,
     union_all,
 )
 
@@ -25,8 +23,9 @@ from hub.model.delivery import Outcome, State
 from hub.model.records import AttemptRecord
 from hub.model.stats import Day, FailureCause
 from hub.store.repositories.payloads import payloads_of
-from hub.store.session import Repository, to_microseconds
-from hub.store.tables import attempts, deliveries, is_in
+from hub.store.repositories.totals import Totals, half_hour_column, half_hour_of, start_of_half_hour
+from hub.store.session import Repository
+from hub.store.tables import attempts, deliveries, is_in, is_stuck
 from hub.strings import one_line
 
 MOST = 2_000
@@ -34,6 +33,9 @@ MOST = 2_000
 
 CAUSES, CAUSE_LIMIT = 12, 200
 """So many causes are told, the latest first, each cut to so many characters."""
+
+MOST_ARRIVED = 10_000
+"""Of so many that arrived it is looked whether they came late."""
 
 HALF_HOURS = 48
 """A day has so many."""
@@ -121,11 +123,14 @@ class Attempts(Repository):
 
         What failed is that of the deliveries that `failures` looks at.
         """
-        since = self._session.now - timedelta(days=1)
-        arrived, tried = _half_hour(deliveries.c.finished_at, since), _half_hour(attempts.c.at, since)
+        last = half_hour_of(self._session.now)
+        first = last - HALF_HOURS + 1
+        since, tried = start_of_half_hour(first), half_hour_column(attempts.c.at)
+        totals = Totals(self._session)
+        arrived = half_hour_column(deliveries.c.finished_at)
         sent = (
             select(deliveries.c.destination, literal(Outcome.DELIVERED.value), arrived, func.count())
-            .where(is_in(State.DELIVERED), deliveries.c.finished_at >= since)
+            .where(is_in(State.DELIVERED), deliveries.c.finished_at >= max(since, totals.until()))
             .group_by(deliveries.c.destination, arrived)
         )
         failed = (
@@ -140,10 +145,17 @@ class Attempts(Repository):
         if destination is not None:
             sent = sent.where(deliveries.c.destination == destination)
         counts: dict[str, dict[Outcome, list[int]]] = {}
+        rows = [
+            (name, Outcome.DELIVERED, int(half_hour), count)
+            for (half_hour, name), count in totals.of("sent").items()
+            if destination in (None, name)
+        ]
         for statement in (sent, failed):
-            for name, outcome, place, count in self._session.connection.execute(statement):
-                of_name = counts.setdefault(name, {outcome: [0] * HALF_HOURS for outcome in Outcome})
-                of_name[Outcome(outcome)][min(place, HALF_HOURS - 1)] += count
+            rows += self._session.connection.execute(statement)
+        for name, outcome, half_hour, count in rows:
+            of_name = counts.setdefault(name, {outcome: [0] * HALF_HOURS for outcome in Outcome})
+            if first <= half_hour <= last:
+                of_name[Outcome(outcome)][half_hour - first] += count
         return {name: _day(of_name) for name, of_name in counts.items()}
 
     def _redactions(self, delivery_ids: Sequence[str]) -> Mapping[str, Redaction]:
@@ -157,12 +169,6 @@ class Attempts(Repository):
         }
 
 
-def _half_hour(column: Any, since: datetime) -> Any:
-    """Return the number of the half hour that a moment is in, counted from a day ago."""
-    start = literal_column(str(to_microseconds(since)), BigInteger)
-    return (type_coerce(column, BigInteger) - start) // literal_column("1800000000", BigInteger)
-
-
 def _day(counts: Mapping[Outcome, Sequence[int]]) -> Day:
     sent, failed, unknown = (tuple(counts[outcome]) for outcome in Outcome)
     return Day(sent=sent, failed=failed, unknown=unknown)
@@ -173,15 +179,20 @@ def _looked_at(destination: str | None, since: datetime) -> CTE:
     ids = select(deliveries.c.id).limit(MOST)
     if destination is not None:
         ids = ids.where(deliveries.c.destination == destination)
-    arrived_late = deliveries.c.delivered_at > deliveries.c.created_at + _HALF_A_SECOND
+    moments = (deliveries.c.finished_at, deliveries.c.delivered_at, deliveries.c.created_at)
+    arrived = select(deliveries.c.id, *moments).where(
+        is_in(State.DELIVERED), deliveries.c.finished_at >= since
+    )
+    if destination is not None:
+        arrived = arrived.where(deliveries.c.destination == destination)
+    newest = arrived.order_by(deliveries.c.finished_at.desc()).limit(MOST_ARRIVED).subquery()
+    is_late = newest.c.delivered_at > newest.c.created_at + _HALF_A_SECOND
     parts = (
         ids.where(is_in(State.PENDING), deliveries.c.tries > 0).order_by(deliveries.c.due_at.desc()),
         ids.where(is_in(State.SENDING)),
-        ids.where(is_in(State.DEAD)).order_by(deliveries.c.id.desc()),
-        ids.where(is_in(State.HELD)).order_by(deliveries.c.id.desc()),
-        ids.where(is_in(State.DELIVERED), deliveries.c.finished_at >= since, arrived_late).order_by(
-            deliveries.c.finished_at.desc()
-        ),
+        ids.where(is_stuck(State.DEAD)).order_by(deliveries.c.id.desc()),
+        ids.where(is_stuck(State.HELD)).order_by(deliveries.c.id.desc()),
+        select(newest.c.id).where(is_late).order_by(newest.c.finished_at.desc()).limit(MOST),
     )
     return union_all(*(select(part.subquery().c.id) for part in parts)).cte("looked_at")
 

@@ -27,7 +27,7 @@ from hub.store.repositories.terms import TermSearch
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events
 
-TAKEN_OF = 2_000
+TAKEN_OF = 1_000
 """So many events are asked for the routes that took them."""
 
 _EVENT_COLUMNS = (

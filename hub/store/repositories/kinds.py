@@ -120,13 +120,13 @@ def _existing(
     second_value: str | None,
 ) -> list[Kind]:
     """Return the kinds that rows may have; a value that is given is not looked up."""
-    firsts = _distinct(session, first) if first_value is None else [first_value]
+    firsts = distinct(session, first) if first_value is None else [first_value]
     if second_value is not None:
         return [(value, second_value) for value in firsts]
-    return [(value, other) for value in firsts for other in _distinct(session, second, first == value)]
+    return [(value, other) for value in firsts for other in distinct(session, second, first == value)]
 
 
-def _distinct(session: Session, column: ColumnElement[str], *conditions: ColumnElement[bool]) -> list[str]:
+def distinct(session: Session, column: ColumnElement[str], *conditions: ColumnElement[bool]) -> list[str]:
     """Return the values of a column, with one look into an index for each."""
     values = select(func.min(column).label("value")).where(*conditions).cte("distinct_values", recursive=True)
     following = select(func.min(column)).where(column > values.c.value, *conditions).scalar_subquery()

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, literal, select, union_all
+from sqlalchemy import func, literal, select, union_all
 
 from hub.model.delivery import State
 from hub.model.event import first_id
 from hub.model.finding import HUB
 from hub.model.stats import Stats
 from hub.store.repositories.attempts import HALF_HOURS
+from hub.store.repositories.metrics import Metrics
+from hub.store.repositories.totals import Totals
 from hub.store.repositories.workers import Workers
 from hub.store.session import Repository
 from hub.store.tables import deliveries, events, is_in
 
-# State by state, so that each count is read from that state's own index.
+# State by state, so that each count is read from that state's own index; the totals have the delivered.
 _BY_STATE = union_all(
     *(
         select(deliveries.c.destination, literal(state.value), func.count())
         .where(is_in(state))
         .group_by(deliveries.c.destination)
         for state in State
+        if state is not State.DELIVERED
     )
-)
-_OLDEST_DUE = (
-    select(deliveries.c.destination, func.min(deliveries.c.due_at))
-    .where(is_in(State.PENDING), deliveries.c.due_at <= bindparam("now", type_=deliveries.c.due_at.type))
-    .group_by(deliveries.c.destination)
 )
 
 
@@ -46,15 +44,22 @@ class Numbers(Repository):
         recent = select(func.count()).where(
             events.c.id >= first_id("evt", self._session.now - timedelta(days=1))
         )
+        totals, metrics = Totals(self._session), Metrics(self._session)
+        pruned = totals.of("pruned_deliveries")
+        delivered = {
+            (name, State.DELIVERED): count - pruned.get((name, State.DELIVERED.value), 0)
+            for name, count in metrics.delivered().items()
+        }
         return Stats(
-            events=self._session.connection.execute(select(func.count()).select_from(events)).scalar_one(),
+            events=sum(metrics.events_by_type().values()) - sum(totals.of("pruned_events").values()),
             events_last_day=self._session.connection.execute(recent).scalar_one(),
             last_event_at=self._session.connection.execute(newest).scalar(),
             deliveries={
                 (name, State(state)): count
                 for name, state, count in self._session.connection.execute(_BY_STATE)
-            },
-            oldest_due=dict(self._session.connection.execute(_OLDEST_DUE, {"now": self._session.now}).all()),
+            }
+            | {key: count for key, count in delivered.items() if count},
+            oldest_due=self._oldest_due(),
             worker_seen_at=Workers(self._session).last_seen_at(),
             now=self._session.now,
         )
@@ -95,6 +100,16 @@ class Numbers(Repository):
         for event_id, state, destination in self._session.connection.execute(statement):
             owed.setdefault(event_id, {}).setdefault(State(state), []).append(destination)
         return owed
+
+    def _oldest_due(self) -> dict[str, datetime]:
+        """Return the time since when the oldest delivery to each destination is due."""
+        oldest = {}
+        for name in self.pending_destinations():
+            due_at = select(func.min(deliveries.c.due_at)).where(
+                is_in(State.PENDING), deliveries.c.destination == name
+            )
+            oldest[name] = self._session.connection.execute(due_at).scalar()
+        return {name: due_at for name, due_at in oldest.items() if due_at and due_at <= self._session.now}
 
     def count(self, state: State, destination: str) -> int:
         """Return how many deliveries to a destination are in a state."""

@@ -11,12 +11,13 @@ from sqlalchemy import and_, delete, func, select, update
 
 from hub.model.delivery import State
 from hub.model.event import first_id
+from hub.model.stats import DELIVERY_SECONDS_BOUNDS
+from hub.store.repositories.totals import MICROSECONDS, Totals
 from hub.store.session import Repository
 from hub.store.tables import (
     attempts,
     audit,
     audit_subjects,
-    counters,
     deliveries,
     events,
     is_in,
@@ -25,9 +26,6 @@ from hub.store.tables import (
     threads,
     versions,
 )
-
-DELIVERY_SECONDS_BOUNDS = (0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86400.0)
-"""The buckets of `hub_delivery_seconds`, in seconds; pruned deliveries are counted in the same ones."""
 
 IDS_KEPT = timedelta(days=90)
 """The time that a message id is remembered, so that a late resend is still recognised."""
@@ -102,6 +100,7 @@ class Retention(Repository):
                 return self._prune_versions(before)
 
     def _prune_finished(self, state: State, before: datetime, limit: int) -> int:
+        since = self._totals.lock()
         old = (
             select(
                 deliveries.c.id,
@@ -110,6 +109,7 @@ class Retention(Repository):
                 deliveries.c.degraded.is_not(None).label("is_degraded"),
                 deliveries.c.created_at,
                 deliveries.c.delivered_at,
+                deliveries.c.finished_at,
             )
             .where(is_in(state), deliveries.c.finished_at < before)
             .order_by(deliveries.c.finished_at, deliveries.c.id)
@@ -121,7 +121,7 @@ class Retention(Repository):
             return 0
         tried = self._session.connection.execute(
             select(attempts.c.destination, attempts.c.outcome, func.count())
-            .where(attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_not(None))
+            .where(attempts.c.delivery_id.in_(ids), attempts.c.outcome.is_not(None), attempts.c.at >= since)
             .group_by(attempts.c.destination, attempts.c.outcome)
         ).all()
         # In one order everywhere, so that two who prune do not wait for each other.
@@ -130,7 +130,12 @@ class Retention(Repository):
         degraded = Counter(row.destination for row in rows if row.is_degraded and row.delivered_at)
         for destination, count in sorted(degraded.items()):
             self._count("degraded", destination, count)
-        self._count_seconds([row.delivered_at - row.created_at for row in rows if row.delivered_at])
+        uncounted = [row for row in rows if state is State.DELIVERED and row.finished_at >= since]
+        for destination, count in sorted(Counter(row.destination for row in uncounted).items()):
+            self._count("delivered", destination, count)
+        self._count_seconds([row.delivered_at - row.created_at for row in uncounted if row.delivered_at])
+        for destination, count in sorted(Counter(row.destination for row in rows).items()):
+            self._count("pruned_deliveries", f"{destination}\n{state}", count)
         self._session.connection.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids)))
         self._session.connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
         self._owe_less(Counter(row.event_id for row in rows))
@@ -153,7 +158,7 @@ class Retention(Repository):
         if not seconds:
             return
         self._count("delivery_seconds", "+Inf", len(seconds))
-        self._count("delivery_seconds", "microseconds", round(sum(seconds) * 1_000_000))
+        self._count("delivery_seconds", MICROSECONDS, round(sum(seconds) * 1_000_000))
         for bound in DELIVERY_SECONDS_BOUNDS:
             self._count("delivery_seconds", str(bound), sum(1 for wait in seconds if wait <= bound))
 
@@ -191,6 +196,7 @@ class Retention(Repository):
         return self._session.connection.execute(gone).rowcount if ids else 0
 
     def _prune_events(self, before: datetime, limit: int) -> int:
+        first_uncounted = first_id("evt", self._totals.lock())
         old = (
             select(events.c.id, events.c.source, events.c.type)
             .where(
@@ -201,12 +207,11 @@ class Retention(Repository):
             .limit(limit)
         )
         rows = self._session.connection.execute(self._session.locking(old, skips=True)).all()
-        counted: dict[str, int] = {}
-        for _, source, type_ in rows:
-            counted[f"{source}\n{type_}"] = counted.get(f"{source}\n{type_}", 0) + 1
-        for labels, count in sorted(counted.items()):
+        uncounted = Counter(f"{source}\n{type_}" for id_, source, type_ in rows if id_ >= first_uncounted)
+        for labels, count in sorted(uncounted.items()):
             self._count("events", labels, count)
         if rows:
+            self._count("pruned_events", "", len(rows))
             self._session.connection.execute(delete(events).where(events.c.id.in_([row.id for row in rows])))
         return len(rows)
 
@@ -254,9 +259,9 @@ class Retention(Repository):
             delete(versions).where(*unused, versions.c.version.not_in(named))
         ).rowcount
 
+    @property
+    def _totals(self) -> Totals:
+        return Totals(self._session)
+
     def _count(self, name: str, labels: str, count: int) -> None:
-        self._session.upsert(
-            counters,
-            {"name": name, "labels": labels, "count": count},
-            changes={"count": counters.c.count + count},
-        )
+        self._totals.add_to(name, labels, count)
