@@ -139,8 +139,8 @@ _WORDS = {
     "postgresql": {
         "numbers": "WITH numbers AS "
         "(SELECT n FROM generate_series(CAST(:first AS bigint), CAST(:end AS bigint) - 1) AS n)",
-        "id": "'_' || lpad(to_hex((CAST(:now AS bigint) - (CAST(:last AS bigint) - n) * CAST(:step AS bigint)) / 1000), "
-        "12, '0') || lpad(to_hex(n), 16, '0')",
+        "id": "'_' || lpad(to_hex((CAST(:now AS bigint) - (CAST(:last AS bigint) - n) "
+        "* CAST(:step AS bigint)) / 1000), 12, '0') || lpad(to_hex(n), 16, '0')",
         "at": "CAST(:now AS bigint) - (CAST(:last AS bigint) - n) * CAST(:step AS bigint)",
         "type": "CASE n % 4 WHEN 0 THEN CAST(:type0 AS text) WHEN 1 THEN CAST(:type1 AS text) "
         "WHEN 2 THEN CAST(:type2 AS text) ELSE CAST(:type3 AS text) END",

@@ -33,7 +33,7 @@ def retry(delivery_id: str) -> Response:
         record = operator.retry(here.store, here.rules(), delivery_id, access.actor())
         return {"text": _unless_it_waits("It will be sent again now, rendered by today's rules.", record)}
 
-    return _done(act, url_for("pages.delivery", delivery_id=delivery_id))
+    return _done(act, _back(url_for("pages.delivery", delivery_id=delivery_id)))
 
 
 @blueprint.post("/destinations/<name>/pause")
@@ -46,7 +46,7 @@ def pause(name: str) -> Response:
         text = f"{name} is paused: what it is owed waits."
         return {"text": text, "undo": url_for("actions.resume", name=name)}
 
-    return _done(act, _back())
+    return _done(act, _back(url_for("pages.destinations")))
 
 
 @blueprint.post("/destinations/<name>/resume")
@@ -62,7 +62,7 @@ def resume(name: str) -> Response:
             text = f"{name} is not paused any more, but what it is owed waits: {_masked(reason.text)}."
         return {"text": text, "undo": url_for("actions.pause", name=name)}
 
-    return _done(act, _back())
+    return _done(act, _back(url_for("pages.destinations")))
 
 
 @blueprint.post("/destinations/<name>/test")
@@ -78,13 +78,13 @@ def send_test(name: str) -> Response:
             text = f"A message marked [TEST] is owed to {name}, and waits: {_masked(reason.text)}."
         return {"text": text, "see": url_for("pages.delivery", delivery_id=delivery_id)}
 
-    return _done(act, _back())
+    return _done(act, _back(url_for("pages.destinations")))
 
 
-def _back() -> str:
-    """Return the page on which a destination's button was pressed, else the table of all."""
+def _back(otherwise: str) -> str:
+    """Return the page on which a button was pressed, as its form says, else another."""
     back = request.form.get("back", "")
-    return access.own_target(back) if back else url_for("pages.destinations")
+    return access.own_target(back) if back else otherwise
 
 
 def _unless_it_waits(answer: str, record: DeliveryRecord) -> str:

@@ -31,6 +31,7 @@ class Crumbs:
     name: str
     words: str
     up: str
+    origin: Mapping[str, str]
     newer: str | None
     older: str | None
 
@@ -81,6 +82,7 @@ def crumbs_of(kind: str, id_: str, query: Mapping[str, Any], beside: Neighbours)
         name=name.capitalize(),
         words=in_words(query),
         up=url_for(f"pages.{name}", **query, _anchor=id_),
+        origin=origin_of(query),
         newer=url(beside.newer),
         older=url(beside.older),
     )

@@ -178,10 +178,11 @@ def test_a_worker_has_every_task_at_first_and_the_heartbeat_with_its_first_cycle
         "prune",
         "clock",
         "index",
+        "totals",
         "alerts",
     ]
     assert [heartbeat.run() for _ in range(3)] == [False, False, True]
-    assert [task.run() is False for task in tasks[1:]] == [False] * 7
+    assert [task.run() is False for task in tasks[1:]] == [False] * 8
 
 
 def fill(store: Store, count: int) -> None:
