@@ -137,7 +137,7 @@ def test_rows_do_not_move_and_new_ones_wait_behind_a_link(hub: Hub, page: Page) 
     client = hub.world.app().test_client()
     for number in range(3):
         hub.world.send(client, payload(email_address=f"{number}@example.com"), f"msg_{number}")
-    page.goto("/events")
+    page.goto("/events?type=waitlistEntry.*&destination=crm")
     rows = page.locator("#events tr")
     first, before = rows.first, top_of(rows.first)
     about = first.inner_text()
