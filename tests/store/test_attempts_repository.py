@@ -8,8 +8,12 @@ import given
 from sqlalchemy import select, update
 
 from hub.delivery import retry
+from hub.maintenance.totals import count_totals
 from hub.model.delivery import Outcome, Receipt
 from hub.model.routing import Send
+from hub.model.stats import Day
+from hub.store.repositories.attempts import HALF_HOURS
+from hub.store.repositories.totals import half_hour_of
 from hub.store.store import Store
 from hub.store.tables import attempts, deliveries
 
@@ -72,18 +76,21 @@ def test_a_day_has_what_arrived_and_what_failed_by_half_hours(store: Store) -> N
     given.fail(store, "crm", "answered 500 Internal Server Error", status=500)
     (claim,) = given.claim(store, "crm")
     store.write(lambda t: t.queue.settle([retry.after_receipt(claim, Receipt(detail="ok"), 0.1)]))
+    for age in (timedelta(0), timedelta(days=2), timedelta(hours=12, minutes=10)):
+        at = claim.event.received_at - age
+        for statement in (update(deliveries).values(finished_at=at), update(attempts).values(at=at)):
+            store.write(lambda t, change=statement: t.session.connection.execute(change) and None)
+        with store.read() as snapshot:
+            day = snapshot.attempts.last_day("crm").get("crm", Day())
+            place = HALF_HOURS - 1 - (half_hour_of(snapshot.now) - half_hour_of(at))
+        expected = tuple(int(number == place) for number in range(HALF_HOURS))
+
+        assert (day.sent, day.failed, sum(day.unknown)) == (expected, expected, 0)
+    # Counted once and for all it is the same.
+    count_totals(store, settled=timedelta(0))
     with store.read() as snapshot:
-        day = snapshot.attempts.last_day("crm")["crm"]
-
-    assert (day.sent, day.failed, day.unknown) == ((0,) * 47 + (1,), (0,) * 47 + (1,), (0,) * 48)
-
-    earlier = claim.event.received_at - timedelta(hours=12, minutes=10)
-    for statement in (update(deliveries).values(finished_at=earlier), update(attempts).values(at=earlier)):
-        store.write(lambda t, change=statement: t.session.connection.execute(change) and None)
-    with store.read() as snapshot:
-        day = snapshot.attempts.last_day()["crm"]
-
-    assert (day.sent.index(1), day.failed.index(1), sum(day.sent), sum(day.failed)) == (23, 23, 1, 1)
+        assert snapshot.totals.until() > at
+        assert sum(snapshot.attempts.last_day()["crm"].sent) == 1
 
 
 def test_a_cause_shows_no_one_time_secret(store: Store) -> None:

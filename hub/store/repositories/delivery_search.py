@@ -13,7 +13,7 @@ from hub.store.repositories.kinds import Kinds, kinds_of_deliveries, newest
 from hub.store.repositories.search import MANY, Bounds, Conditions, Size, few, is_few, walk
 from hub.store.repositories.terms import TermSearch
 from hub.store.session import Session
-from hub.store.tables import deliveries, events, is_in
+from hub.store.tables import deliveries, events, is_in, is_stuck
 
 
 class DeliverySearch:
@@ -80,11 +80,13 @@ class DeliverySearch:
 
     def _walk(self, of_events: Conditions, bounds: Bounds, size: Size) -> Matches:
         """Walk the first by the index that has the fewest, if there is one in the order of their ids."""
+        state = self._where.state
         for name, condition in self._of_rows.items():
-            if name == "degraded" or self._where.state in (State.DEAD, State.HELD):
+            if name == "degraded" or state in (State.DEAD, State.HELD):
+                by_index = is_stuck(state) if name == "state" and state else condition
                 others = [check for other, check in self._checks_of_rows.items() if other != name]
                 conditions = [*others, *self._kinds.checks, *of_events]
-                return walk(self._session, newest(deliveries.c.id, condition), conditions, bounds, size)
+                return walk(self._session, newest(deliveries.c.id, by_index), conditions, bounds, size)
         checks = [*self._checks_of_rows.values()] if self._kinds.has_index else [*self.checks]
         return walk(self._session, self._kinds.candidates, [*checks, *of_events], bounds, size)
 

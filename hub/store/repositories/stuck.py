@@ -12,7 +12,7 @@ from hub.model.delivery import State
 from hub.model.stats import Stuck, StuckCause
 from hub.store.repositories.payloads import payloads_of
 from hub.store.session import Repository
-from hub.store.tables import attempts, deliveries, is_in
+from hub.store.tables import attempts, deliveries, is_stuck
 from hub.strings import one_line
 
 LOOKED_AT, CAUSES = 500, 20
@@ -31,7 +31,7 @@ class StuckDeliveries(Repository):
     def _stuck(self, destination: str, state: State) -> Stuck:
         newest = (
             select(deliveries.c.id, deliveries.c.reason)
-            .where(is_in(state), deliveries.c.destination == destination)
+            .where(is_stuck(state), deliveries.c.destination == destination)
             .order_by(deliveries.c.id.desc())
             .limit(LOOKED_AT)
             .cte("newest")
