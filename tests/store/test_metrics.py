@@ -34,12 +34,13 @@ def test_delivery_seconds_are_counted_within_bounds(store: Store) -> None:
             state=State.DELIVERED,
             created_at=given.NOON,
             delivered_at=given.NOON + timedelta(seconds=seconds),
+            finished_at=given.NOON + timedelta(seconds=seconds),
         )
         store.write(lambda t, arrived=arrived: t.session.connection.execute(arrived) and None)
     with store.read() as snapshot:
-        assert snapshot.metrics.delivery_seconds((1.0, 10.0)) == ([1, 2, 3], 102.5)
+        assert snapshot.metrics.delivery_seconds() == ([0, 1, 1, 2, 2, 3, 3, 3, 3], 102.5)
 
 
 def test_an_empty_store_has_no_delivery_seconds(store: Store) -> None:
     with store.read() as snapshot:
-        assert snapshot.metrics.delivery_seconds((1.0,)) == ([0, 0], 0.0)
+        assert snapshot.metrics.delivery_seconds() == ([0] * 9, 0.0)
