@@ -173,3 +173,8 @@ def test_ticks_outlast_updates_and_keys_alone_retry(hub: Hub, page: Page) -> Non
     page.keyboard.press("j")
     page.keyboard.press("r")
     expect(page.locator("#act")).to_contain_text("Retry 1 message", timeout=SLOW_MS)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/deliveries/dlv_*")
+    page.keyboard.press("r")
+    expect(page.locator("#act").get_by_role("button", name="Send 1")).to_be_focused(timeout=SLOW_MS)

@@ -38,7 +38,7 @@ addEventListener("click", (event) => {
   const link = event.target.closest("a[data-ask]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  htmx.ajax("GET", link.href, "#act");
+  htmx.ajax("GET", link.href, { target: "#act", event });
 });
 addEventListener("change", ({ target }) => {
   if (target.id === "tick-all") for (const box of all("td.tick input")) box.checked = target.checked;
