@@ -27,10 +27,14 @@ _LEAST: Mapping[str, str] = dict(zip(VERSION, ("0", "0", "''"), strict=True))
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A row after a change was tried on it: the effect, and the time of its deletion, if it is deleted."""
+    """A row after a change was tried on it: the effect, and the time of its deletion, if it is deleted.
+
+    `is_new` is True where nobody else can have written it before: an effect may say so wrongly.
+    """
 
     effect: Effect
     deleted_at: int | None
+    is_new: bool = False
 
 
 class Writes:
@@ -55,7 +59,7 @@ class Writes:
         )
         alive = [change for change in changes if _has_sets_to_write(standings[change.id])]
         # What was there before may have members that are gone by now.
-        old = {row_id for row_id, row in standings.items() if row.effect is Effect.UPDATED}
+        old = {row_id for row_id, row in standings.items() if not row.is_new}
         self._sets.write(connection, alive, old)
         return standings
 
@@ -65,7 +69,8 @@ class Writes:
         if row is None:
             return self._standings(connection, table, [change], {change.id})
         effect = Effect.INSERTED if row.was_inserted else Effect.UPDATED
-        standings = {change.id: Standing(effect=effect, deleted_at=row.deleted_at)}
+        standing = Standing(effect=effect, deleted_at=row.deleted_at, is_new=row.was_inserted)
+        standings = {change.id: standing}
         if row.was_inserted and row.buried_at is not None:
             self._bury(connection, table, standings, {change.id: row.buried_at})
         return standings

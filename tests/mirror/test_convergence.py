@@ -13,6 +13,7 @@ import pytest
 from given_mirror import (
     SECONDS,
     Step,
+    apply,
     deletion,
     final_state,
     histories,
@@ -150,6 +151,28 @@ def test_pages_are_written_in_the_order_of_their_ids(
                 future.result()
 
     assert len(tries) == 2 + deadlocks
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "mariadb"])
+def test_members_of_a_row_that_another_made_meanwhile_go(
+    dialect: str, request: pytest.FixtureRequest
+) -> None:
+    """Somebody writes an older version of a new user after a page has seen that there is none."""
+    make = request.getfixturevalue(f"new_{dialect}_database")
+    url = make(None) if dialect == "postgres" else make()
+    page = [user("a", 2, mails=1), user("b", 2, mails=1)]
+    older = user("a", 1, mails=2)
+
+    class Overtaken(Writes):
+        def make_upsert(self, table: Table, names: Sequence[str]) -> Any:
+            with closing(new_mirror(url)) as other:
+                apply(other, older)
+            return super().make_upsert(table, names)
+
+    with writing(url, Overtaken) as (_, _, changing), closing(new_mirror(url)) as mirror:
+        changing.apply(page, {}, keep=True)
+
+        assert stored_state(mirror, [page]) == final_state([page])
 
 
 def test_a_page_that_names_an_object_twice_writes_its_newest(mirror: Mirror) -> None:
