@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -57,11 +57,6 @@ class Strip:
     unknown: str
     words: str
     count: int
-
-
-def strips_of(days: Mapping[str, Day], names: Iterable[str]) -> dict[str, Strip]:
-    """Return the strips of destinations by their names; an empty one for a destination without a day."""
-    return {name: strip_of(days.get(name, Day())) for name in names}
 
 
 def strip_of(day: Day) -> Strip:
