@@ -22,6 +22,7 @@ from given_mirror import (
     stored_state,
     user,
 )
+from servers.pooler import Pooler
 
 from hub.errors import About, Pause, Reject, Retry, SendError
 from hub.mirror.changes import Change
@@ -415,6 +416,15 @@ def test_a_connection_that_was_cut_while_idle_is_replaced(server: Place) -> None
         time.sleep(0.2)
 
         assert apply(mirror, user("u", 2)) == "updated"
+
+
+def test_a_pooler_lends_its_connections_to_a_mirror(places: Callable[[str], Place]) -> None:
+    with Pooler(places("postgres").url) as pooler, closing(Place("postgres", pooler.url).mirror()) as mirror:
+        effects = [apply(mirror, user("u", number)) for number in range(1, 6)]
+        row = mirror.find("users", ["u"], timeout_seconds=SECONDS)["u"]
+
+    assert effects == ["inserted", *["updated"] * 4]
+    assert (row["created_at"], row["_updated_at"]) == (1, 5)
 
 
 def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
