@@ -77,7 +77,7 @@ def test_each_dialect_gives_an_account_of_itself(store: Store) -> None:
     else:
         used, allowed = facts.database.connections or (0, 0)
         assert 0 < used < allowed
-        assert abs(facts.database.clock_ahead_seconds or 0.0) < 5
+        assert abs(facts.database.clock_ahead_seconds or 0.0) < 30
 
 
 def test_a_page_has_counts_and_of_what_deliveries_are_dead_without_secrets(store: Store) -> None:

@@ -562,7 +562,7 @@ def test_pymysql_talks_on_a_socket_that_it_is_given() -> None:
         with pytest.raises(pymysql.err.OperationalError, match=r"Lost connection|Can't connect"):
             connection.connect(connect("127.0.0.1", server.getsockname()[1]))
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert connection.ctx is context
 
 

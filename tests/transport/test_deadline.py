@@ -35,7 +35,7 @@ def free_port() -> int:
 
 def test_time_runs_out() -> None:
     with deadline_after(60.0) as deadline:
-        assert 59.0 < deadline.remaining_seconds() <= 60.0
+        assert 40.0 < deadline.remaining_seconds() <= 60.0
         deadline.shorten(0.0)
         assert deadline.is_over
         with pytest.raises(TimeoutError):

@@ -46,14 +46,24 @@ def pages(client: FlaskClient, path: str) -> list[tuple[int, list[Any]]]:
 
 
 def test_the_overview_is_as_fast_with_dense_events(world: World, client: FlaskClient) -> None:
-    send_dense(world, client, 9)
     sign_in(client)
-    client.get("/")
-    began = time.process_time()
-    text = client.get("/").text
+    for number in range(9):
+        world.send(client, payload(), f"msg_{number}")
+    before = _seconds(client)
+    send_dense(world, client, 9)
 
-    assert time.process_time() - began < 0.3
-    assert text.count("/events/evt_") == 6
+    assert _seconds(client) < 5 * before
+    assert client.get("/").text.count("/events/evt_") == 6
+
+
+def _seconds(client: FlaskClient) -> float:
+    """Return the processor time of an overview, the least of three."""
+    seconds = []
+    for _ in range(3):
+        began = time.thread_time()
+        client.get("/")
+        seconds.append(time.thread_time() - began)
+    return min(seconds)
 
 
 def test_a_list_leaves_large_payloads_out_and_has_small_ones(world: World, client: FlaskClient) -> None:
