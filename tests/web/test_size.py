@@ -52,7 +52,7 @@ def test_the_overview_is_as_fast_with_dense_events(world: World, client: FlaskCl
     before = _seconds(client)
     send_dense(world, client, 9)
 
-    assert _seconds(client) < 5 * before
+    assert _seconds(client) < 3 * before
     assert client.get("/").text.count("/events/evt_") == 6
 
 
