@@ -25,7 +25,7 @@ def select_deliveries(
     event: str | None = None,
     *,
     before: str | None = None,
-    limit: int = LARGEST,
+    limit: int | None = None,
 ) -> Selection:
     """Return the deliveries that a filter finds, of one event or of all, with ids before one."""
 
@@ -36,7 +36,7 @@ def select_deliveries(
 
 
 def select_events(
-    store: Store, where: Filter, *, before: str | None = None, limit: int = LARGEST
+    store: Store, where: Filter, *, before: str | None = None, limit: int | None = None
 ) -> Selection:
     """Return the events that a filter finds, with ids before one."""
 
@@ -56,8 +56,14 @@ def _find(
         return find(snapshot, limit, before)
 
 
-def _selection(find: Callable[[int, str | None], Matches], before: str | None, most: int) -> Selection:
-    """Search on, a snapshot for each part, until the search is complete or enough is selected."""
+def _selection(
+    find: Callable[[int, str | None], Matches], before: str | None, limit: int | None
+) -> Selection:
+    """Search on, a snapshot for each part, until the search is complete or enough is selected.
+
+    Without a limit as many are enough as one act may be done to.
+    """
+    most = LARGEST if limit is None else limit
     ids: list[str] = []
     while len(ids) <= most:
         matches = find(most + 1 - len(ids), before)

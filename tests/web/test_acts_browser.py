@@ -22,8 +22,6 @@ from hub.settings import Settings
 from hub.store.open import open_store
 from hub.store.tables import deliveries
 
-SLOW_MS = 30_000
-
 
 def gone(_: ReceivedRequest) -> CannedResponse:
     return CannedResponse(status=410)
@@ -56,7 +54,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def page(browser: Browser, hub: Hub) -> Iterator[Page]:  # noqa: F811
     """A signed-in page; afterwards nothing of it may have failed, or gone against the policy."""
     context = browser.new_context(base_url=hub.url)
-    context.set_default_timeout(SLOW_MS)
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -108,11 +105,11 @@ def test_what_died_of_an_endpoint_is_sent_again_once_that_is_mended(hub: Hub, pa
     send(hub, "died", 3)
     # The page came without it: one that is put in later opens the dialog in its place, too.
     opener = page.get_by_role("link", name="Retry 3 dead…")
-    expect(opener).to_be_visible(timeout=SLOW_MS)
+    expect(opener).to_be_visible()
     hub.crm.respond = mended
     opener.click()
     dialog = page.locator("#act")
-    expect(dialog).to_contain_text("Sends 3 messages again to crm.", timeout=SLOW_MS)
+    expect(dialog).to_contain_text("Sends 3 messages again to crm.")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
@@ -121,11 +118,11 @@ def test_what_died_of_an_endpoint_is_sent_again_once_that_is_mended(hub: Hub, pa
     expect(dialog.get_by_role("button", name="Send 0")).to_be_disabled()
     dialog.get_by_label("crm").check()
     dialog.get_by_role("button", name="Send 3").click()
-    expect(dialog.get_by_role("status")).to_have_text("3 will be sent now.", timeout=SLOW_MS)
+    expect(dialog.get_by_role("status")).to_have_text("3 will be sent now.")
     dialog.get_by_role("button", name="Close").click()
 
     # The page goes on by itself until none is dead.
-    expect(opener).to_have_count(0, timeout=SLOW_MS)
+    expect(opener).to_have_count(0)
     page.goto("/deliveries?destination=crm&state=delivered&q=died")
     expect(page.locator("#deliveries .state.delivered")).to_have_count(3)
 
@@ -162,9 +159,9 @@ def test_ticks_outlast_updates_and_keys_alone_retry(hub: Hub, page: Page) -> Non
         send(hub, "later", 1)
     expect(page.locator("#ticks")).to_contain_text("2 ticked")
     page.keyboard.press("r")
-    expect(page.locator("#act").get_by_role("button", name="Send 2")).to_be_focused(timeout=SLOW_MS)
+    expect(page.locator("#act").get_by_role("button", name="Send 2")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#act").get_by_role("status")).to_have_text("2 will be sent now.", timeout=SLOW_MS)
+    expect(page.locator("#act").get_by_role("status")).to_have_text("2 will be sent now.")
     page.keyboard.press("Enter")
 
     expect(page.locator("#act")).to_be_hidden()
@@ -172,9 +169,9 @@ def test_ticks_outlast_updates_and_keys_alone_retry(hub: Hub, page: Page) -> Non
     expect(page.locator("#deliveries tr").nth(1).locator("a")).to_be_focused()
     page.keyboard.press("j")
     page.keyboard.press("r")
-    expect(page.locator("#act")).to_contain_text("Retry 1 message", timeout=SLOW_MS)
+    expect(page.locator("#act")).to_contain_text("Retry 1 message")
     page.keyboard.press("Escape")
     page.keyboard.press("Enter")
     page.wait_for_url("**/deliveries/dlv_*")
     page.keyboard.press("r")
-    expect(page.locator("#act").get_by_role("button", name="Send 1")).to_be_focused(timeout=SLOW_MS)
+    expect(page.locator("#act").get_by_role("button", name="Send 1")).to_be_focused()
