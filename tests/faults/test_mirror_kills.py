@@ -16,7 +16,7 @@ MAY_MS = 1_777_896_000_000
 TABLES = ["users", "organizations"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def filler() -> Iterator[Filler]:
     with Filler() as program:
         yield program
@@ -40,7 +40,7 @@ def sql(url: str, *statements: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("kills", "dialect"),
     [
@@ -53,17 +53,18 @@ def test_a_backfill_and_a_repair_that_are_killed_leave_a_mirror_that_equals_cler
     request: pytest.FixtureRequest, filler: Filler, kills: int, dialect: str, count: Count, tmp_path: Path
 ) -> None:
     url, chance = database(request, dialect, tmp_path), random.Random(kills)
+    objects = max(120, 12 * kills)
     with ClerkServer() as clerk:
         clerk.clock_ahead_seconds = 3600
-        for number in range(40 * kills):
+        for number in range(objects):
             clerk.add("users", f"user_{number:05d}", MAY_MS + number // 3)
             clerk.add("organizations", f"org_{number:05d}", MAY_MS + number // 3)
         job = {"url": url, "api_url": clerk.api_url, "secret_key": SECRET_KEY, "tables": TABLES}
         killed = sum(
-            filler.kill_after(chance.randint(1, 3), chance.uniform(0, 0.02), act="backfill", limit=10, **job)
+            filler.kill_after(chance.randint(1, 3), chance.uniform(0, 0.02), act="backfill", limit=5, **job)
             for _ in range(kills)
         )
-        filler.run(act="backfill", limit=10, **job)
+        filler.run(act="backfill", limit=5, **job)
 
         assert killed == kills
         assert filler.run(act="verify", **job)["drift"] == []
@@ -83,7 +84,7 @@ def test_a_backfill_and_a_repair_that_are_killed_leave_a_mirror_that_equals_cler
         )
         filler.run(act="repair", **job)
 
-        assert drift == 20 + 19 + 4 * kills + 5 * kills
+        assert drift == 20 + 19 + objects // 10 + 5 * kills
         assert killed >= kills // 2
         assert filler.run(act="verify", **job)["drift"] == []
     count(times=kills + killed)
