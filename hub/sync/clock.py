@@ -83,10 +83,13 @@ class VerifyClock:
                     transaction.mirrors.keep_failure(name, str(error))
 
     def _verify_if_due(self, config: Config, name: str, every: timedelta) -> None:
-        if not self._is_due(name, set(listed_tables(config, name)), every) or not self._lease(name, LEASE):
+        fed = set(listed_tables(config, name))
+        if not self._is_due(name, fed, every) or not self._lease(name, LEASE):
             return
         try:
-            self._verify(find_target(config, name))
+            # Another worker may have ended between the two.
+            if self._is_due(name, fed, every):
+                self._verify(find_target(config, name))
         finally:
             self._lease(name, timedelta())
 
