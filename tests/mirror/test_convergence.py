@@ -33,7 +33,7 @@ from hub.mirror.mirror import Mirror, OnDelete
 from hub.mirror.writes import Writes
 from hub.transport.deadline import deadline_after
 
-EXAMPLES, LENGTH, WORKERS = 8, 10, 3
+EXAMPLES, LENGTH, WORKERS = 6, 10, 3
 
 
 @pytest.fixture(params=OnDelete)
