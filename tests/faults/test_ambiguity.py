@@ -104,7 +104,7 @@ def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path
             "HTTP_URL": receivers.url,
         }
         with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub, threads=1, limit=1):
-            receivers.wait_for(2, 20)
+            receivers.wait_for(2, 60)
             kill(hub.pids()[-1])
             (again,) = in_state(hub, "delivered", 1, 60)
             (asks,) = in_state(hub, "held", 1, 60)

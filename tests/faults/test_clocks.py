@@ -189,7 +189,7 @@ def test_a_clock_that_was_ahead_silences_nothing_and_one_that_jumps_ends_nothing
             clock.set(0)
             if is_full:
                 # The worker is alive once its heart beat by the right time.
-                wait_until(lambda: AHEAD in waits(hub).get("late", ""), "the reason", 20, hub.tail)
+                wait_until(lambda: AHEAD in waits(hub).get("late", ""), "the reason", 60, hub.tail)
             before, places.are_ill = places.taken.copy(), False
             post(hub, clock, 1)
             await_taken(places, hub, 40, {name: before[name] + 1 for name in NAMES})

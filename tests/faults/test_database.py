@@ -39,7 +39,7 @@ def test_postgresql_is_stopped_and_killed_and_comes_back(
         for end in ends:
             time.sleep(random.uniform(0.5, 2.0))
             end()
-            wait_until(lambda: answers_503(hub), "web to answer 503 while the database is away", 20)
+            wait_until(lambda: answers_503(hub), "web to answer 503 while the database is away", 60)
             time.sleep(AWAY_SECONDS)
             postgres.start()
             sender.wait_for_accepted(5)

@@ -33,13 +33,13 @@ def test_a_worker_that_was_frozen_cannot_overwrite_its_successor(tmp_path: Path,
         environment = {"DATABASE_URL": url, "ROUTES": ROUTES, "CRM_WEBHOOK_URL": crm.url}
         with Hub(folders[0], environment, "web", "worker") as first:
             with Sender(first, threads=1, limit=1) as sender:
-                crm.wait_for(1, 20)
+                crm.wait_for(1, 60)
                 frozen = first.pids()[-1]
                 kill(frozen, signal.SIGSTOP)
             with Hub(folders[1], environment, "serve"):
                 crm.wait_for(2, LEASE_SECONDS + 30)
                 kill(frozen, signal.SIGCONT)
-                wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 20, first.tail)
+                wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 60, first.tail)
     (answer,) = sender.accepted.values()
     store = open_store(url)
     with store.read() as snapshot:

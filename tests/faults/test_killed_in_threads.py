@@ -125,7 +125,7 @@ def test_workers_that_are_killed_at_any_time_keep_each_life_in_its_thread(
         with Hub(tmp_path, environment, *programs) as hub, Sender(hub, threads=2) as sender:
             for _ in range(kills):
                 wait_for_more(slack, chance.randrange(1, 4))
-                wait_until(hub.pids, "the programs to be started again", 20)
+                wait_until(hub.pids, "the programs to be started again", 60)
                 kill(chance.choice(hub.pids()))
             sender.finish()
             settle(url, LEASE_SECONDS + 180)

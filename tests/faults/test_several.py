@@ -145,7 +145,7 @@ def test_machines_share_the_work_and_its_limits(
         before = await_open(url, ledger)
         opened_for, probed_at = time.monotonic() - began_at, time.monotonic()
         probe_now(url)
-        wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 15)
+        wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 60)
         wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", events + 60)
         probed = len(ledger.began["/broken"])
         probed_for = time.monotonic() - probed_at
@@ -257,7 +257,7 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
         environment = {"ROUTES": CUT_ROUTES, "CRM_WEBHOOK_URL": crm.url}
         cut = {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{way.port}/postgres", **environment}
         with Hub(folders[0], cut, "web", "worker") as first, Sender(first, threads=1, limit=1) as sender:
-            crm.wait_for(1, 20)
+            crm.wait_for(1, 60)
             way.hang()
             # The answer to the sender may be cut off too; it sends again once the way is open.
             with Hub(folders[1], {"DATABASE_URL": postgres.url, **environment}, "serve"):
@@ -265,7 +265,7 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
                 way.go_on()
                 wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 30, first.tail)
                 sender.finish()
-                settle(postgres.url, 20)
+                settle(postgres.url, 60)
     (answer,) = sender.accepted.values()
     with opened(postgres.url) as store, store.read() as snapshot:
         (listed,) = snapshot.delivery_list.records(event=answer["event"])
