@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any
 
 from hub.catalog.redaction import Redaction
 from hub.destinations.base import find_destination
 from hub.health.facts import Facts
 from hub.health.waiting import WaitCode, WaitReason, why
-from hub.humanize import capitalised, sentence, span, utc
+from hub.humanize import capitalised, sentence, span, stamp, utc
 from hub.model.delivery import Outcome, State
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.records import AttemptRecord, DeliveryRecord
@@ -57,7 +58,7 @@ def delivery_words(
     return DeliveryWords(
         reason=reason_of(record, whole),
         attempts=attempt_lines(record, own),
-        next_steps=next_steps(record, wait, config),
+        next_steps=next_steps(record, wait, config, facts.zone),
         degraded=_degraded(own.own_text(record.degraded)) if record.degraded else "",
     )
 
@@ -138,11 +139,11 @@ def _death(record: DeliveryRecord, whole: Fields) -> str:
 
 
 def next_steps(
-    record: DeliveryRecord, wait: WaitReason | None, config: DestinationConfig | None
+    record: DeliveryRecord, wait: WaitReason | None, config: DestinationConfig | None, zone: tzinfo
 ) -> list[str]:
     """Return what happens next by itself, and what somebody may do, a paragraph each.
 
-    `wait` is without secrets; `config` None where the destination is gone.
+    `wait` is without secrets; `config` None where the destination is gone; `zone` is that of the readers.
     """
     match record.state:
         case State.DELIVERED:
@@ -155,7 +156,7 @@ def next_steps(
             return list(_decision(record, config))
         case State.SENDING:
             return [*_under_way(record, config)]
-    return [*_waiting(record, wait), *_unknown_before(record, config)]
+    return [*_waiting(record, wait, zone), *_unknown_before(record, config)]
 
 
 def _after_death(record: DeliveryRecord) -> str:
@@ -169,7 +170,7 @@ def _after_death(record: DeliveryRecord) -> str:
     )
 
 
-def _waiting(record: DeliveryRecord, wait: WaitReason | None) -> Iterator[str]:
+def _waiting(record: DeliveryRecord, wait: WaitReason | None, zone: tzinfo) -> Iterator[str]:
     if wait is None:
         return
     if wait.needs_somebody:
@@ -179,10 +180,10 @@ def _waiting(record: DeliveryRecord, wait: WaitReason | None) -> Iterator[str]:
     elif wait.code is WaitCode.BREAKER:
         yield (
             f"It goes out by itself once {record.destination} works again: "
-            f"one message is tried at {utc(wait.until)} UTC."
+            f"one message is tried at {stamp(wait.until, zone)}."
         )
     else:
-        yield f"It goes out by itself at {utc(wait.until)} UTC."
+        yield f"It goes out by itself at {stamp(wait.until, zone)}."
     if record.tries:
         yield "Retry now does not wait, renders it anew from today's routes and begins the schedule again."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import given
 import pytest
@@ -112,6 +113,7 @@ def test_an_arrival_says_how_long_it_took() -> None:
 
 
 LATER = given.NOON + timedelta(minutes=1)
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
@@ -121,13 +123,13 @@ LATER = given.NOON + timedelta(minutes=1)
             State.PENDING,
             WaitReason(code=WaitCode.SCHEDULE, text="x", until=LATER),
             CRM,
-            "at 2026-05-04 12:01:00",
+            "at 4 May 14:01:00",
         ),
         (
             State.PENDING,
             WaitReason(code=WaitCode.BREAKER, text="x", until=LATER),
             CRM,
-            "once crm works again: one message is tried at 2026-05-04 12:01:00 UTC.",
+            "once crm works again: one message is tried at 4 May 14:01:00.",
         ),
         (
             State.PENDING,
@@ -148,7 +150,7 @@ LATER = given.NOON + timedelta(minutes=1)
 def test_what_happens_next_is_said(state: State, wait: WaitReason | None, config: Any, words: str) -> None:
     tried = (attempt(1, "did not answer within 1 s", Outcome.UNKNOWN),)
 
-    assert words in " ".join(next_steps(record(state, attempt_list=tried), wait, config))
+    assert words in " ".join(next_steps(record(state, attempt_list=tried), wait, config, BERLIN))
 
 
 # -- the message ------------------------------------------------------------------------------------------
