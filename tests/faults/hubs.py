@@ -80,7 +80,10 @@ class Hub:
     def __enter__(self) -> Hub:
         self._running = [self._start(name) for name in self._programs]
         self._keeper.start()
-        wait_until(self.is_ready, "the hub to be ready", 40, self.tail)
+        with contextlib.ExitStack() as unless_ready:
+            unless_ready.callback(self.stop)
+            wait_until(self.is_ready, "the hub to be ready", 60, self.tail)
+            unless_ready.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

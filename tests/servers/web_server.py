@@ -75,11 +75,14 @@ class WebServer:
             )
 
     def __enter__(self) -> WebServer:
-        deadline = time.monotonic() + 40
-        while not self._is_up():
-            assert time.monotonic() < deadline, self.log
-            assert self.process.poll() is None, self.log
-            time.sleep(0.05)
+        with contextlib.ExitStack() as unless_up:
+            unless_up.callback(self.stop)
+            deadline = time.monotonic() + 40
+            while not self._is_up():
+                assert time.monotonic() < deadline, self.log
+                assert self.process.poll() is None, self.log
+                time.sleep(0.05)
+            unless_up.pop_all()
         self._worker = psutil.Process(self.process.pid).children()[0]
         self.slowest_answer(1)
         self._at_rest = self.descriptors()
