@@ -140,9 +140,6 @@ def _wait_until_quiet(calls: Sequence[object]) -> None:
         time.sleep(QUIET_SECONDS)
 
 
-# -- the profiled program ---------------------------------------------------------------------
-
-
 @contextmanager
 def _profiled_hub(environment: dict[str, str], event_number: Any) -> Iterator[list[Call]]:
     """Run `hub serve`; yields the calls of its processes, a list that grows."""

@@ -145,9 +145,6 @@ def _to_look_at(store: Store) -> dict[str, str]:
     return {"event": next(iter(came), ""), "dead": tried[0].id if tried else ""}
 
 
-# -- what came, and what became of it ---------------------------------------------------------------------
-
-
 def _live(store: Store, rules: Rules, now: datetime, half_hours: int) -> list[Owed]:
     """Take the events of so long in, and settle what they are owed as a worker would have."""
     chance = random.Random(7)  # noqa: S311 - the same day each time

@@ -102,8 +102,6 @@ class Worker:
         self._stopping.set()
         self._completions.wake()
 
-    # -- a cycle ------------------------------------------------------------------------------
-
     def _cycle(self) -> float:
         """Run one cycle; return for how many seconds there is nothing to do by time alone."""
         rules, completions = self._rules(), self._completions.take()
@@ -212,8 +210,6 @@ class Worker:
             log.exception("worker.delivery_failed", worker=self.id, deliveries=completion.claim.id)
             return False
         return True
-
-    # -- stopping -----------------------------------------------------------------------------
 
     def _drain(self) -> None:
         """Take back what has not begun, finish what is being sent within bounds, and leave."""

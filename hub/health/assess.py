@@ -44,9 +44,6 @@ def assess_by_area(facts: Facts) -> Mapping[Area, list[Finding]]:
     return {area: list(_JUDGES[area](facts)) for area in Area}
 
 
-# -- the user's files ---------------------------------------------------------------------------------
-
-
 def _configuration(facts: Facts) -> Iterator[Finding]:
     """Every problem but those of the variables of a source or destination, which has a finding of its own."""
     lacked = _lacked_variables(facts.config)
@@ -109,9 +106,6 @@ def _problem_finding(problem: Problem) -> Finding:
         severity=FindingSeverity.BAD if is_error else FindingSeverity.NOTE,
         headline=str(problem),
     )
-
-
-# -- the worker and what it sends ---------------------------------------------------------------------
 
 
 def worker_finding(facts: Facts) -> Finding | None:

@@ -75,8 +75,6 @@ class Mirror:
         self._changing = Changing(engine, self._tables, self._writes)
         self._owner: str | None = None
 
-    # -- writing ----------------------------------------------------------------------------------
-
     def apply(
         self, change: Change, *, instance_id: str | None, timeout_seconds: float, keep: bool = True
     ) -> Effect:
@@ -120,8 +118,6 @@ class Mirror:
                 self._own_tables.forget()
                 return self._own_tables.write(change, keep=keep)
 
-    # -- its tables -------------------------------------------------------------------------------
-
     def migrate(self, *, timeout_seconds: float) -> list[str]:
         """Add what is missing, also where a person does so else; return the statements that ran."""
         with _within(timeout_seconds):
@@ -150,8 +146,6 @@ class Mirror:
         """Make the mirror that of an instance. Raises Pause where it is another's, Reject for the samples."""
         with _within(timeout_seconds):
             self._with_tables([], lambda: self._claim(instance_id))
-
-    # -- reading ----------------------------------------------------------------------------------
 
     def rows(
         self, table: str, after: int | None, until: int | None, *, timeout_seconds: float
@@ -208,8 +202,6 @@ class Mirror:
     def close(self) -> None:
         """Close every connection."""
         self._engine.close()
-
-    # -- behind them ------------------------------------------------------------------------------
 
     def _with_tables(self, names: Collection[str], work: Callable[[], T]) -> T:
         """Run the work once its tables are there; again where somebody took one away since."""

@@ -47,8 +47,6 @@ class Writes:
         self._sets = Sets(engine, tables)
         self._upserts: dict[tuple[str, tuple[str, ...]], Any] = {}
 
-    # -- columns and sets -------------------------------------------------------------------------
-
     def write_versions(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Standing]:
         """Write the columns of changes where they are newer, and their sets; return each row's standing."""
         table = self._tables.mirrored[changes[0].table]
@@ -153,8 +151,6 @@ class Writes:
         """
         return (*names, "_synced_at", *reversed(VERSION))
 
-    # -- deletions --------------------------------------------------------------------------------
-
     def delete(self, connection: Connection, change: Change) -> None:
         """Keep a deletion, also of an object that is not mirrored, and write it to the row, if it is."""
         assert change.deleted_at is not None
@@ -232,8 +228,6 @@ class Writes:
         tombstones, table = self._tables.tombstones, self._tables.mirrored[name]
         connection.execute(delete(tombstones).where(tombstones.c.kind == name, tombstones.c.id == row_id))
         connection.execute(update(table).where(table.c.id == row_id).values(deleted_at=None))
-
-    # -- the mirror's own -------------------------------------------------------------------------
 
     def keep_state(self, connection: Connection, name: str, value: Any) -> None:
         """Keep a JSON value under a name; None forgets it."""

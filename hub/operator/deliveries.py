@@ -117,9 +117,6 @@ class Resolve:
 RESOLVED_AS = ("delivered", "retry")
 
 
-# -- on one -------------------------------------------------------------------------------------------
-
-
 def retry(store: Store, rules: Rules, delivery_id: str, actor: Actor = COMMAND_LINE) -> DeliveryRecord:
     """Retry one delivery. Raises NotFound or Conflict."""
     return _act_on_one(store, Retry(rules=rules), delivery_id, actor)
@@ -146,9 +143,6 @@ def _act_on_one(store: Store, act: DeliveryAct, delivery_id: str, actor: Actor) 
     record = audited(store, entry_of(act.act, actor, delivery_id), work)
     store.wake()
     return record
-
-
-# -- on many ------------------------------------------------------------------------------------------
 
 
 def act_on_deliveries(

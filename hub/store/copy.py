@@ -124,9 +124,6 @@ def refuse_migrated(store: Store) -> None:
         )
 
 
-# -- the marks ------------------------------------------------------------------------------------
-
-
 def _mark_target(source: Store, target: Store) -> str:
     """Mark the target and return the token of this migration, that of an earlier run where there was one."""
     mark, under_way = _mark(source, MIGRATED), _mark(target, MIGRATING)
@@ -158,9 +155,6 @@ def _has_rows(store: Store) -> bool:
         filled = [table for table in (*LARGE, destinations, counters) if _count(connection, table, limit=1)]
         values = connection.execute(select(func.count()).where(settings.c.name != MIGRATING)).scalar_one()
     return bool(filled or values)
-
-
-# -- the triggers ---------------------------------------------------------------------------------
 
 
 def _close(transaction: Transaction, token: str | None, refusals: Sequence[_Refusal]) -> None:
@@ -205,9 +199,6 @@ def _being_sent(store: Store) -> bool:
     with store.read() as snapshot:
         claimed = select(func.count()).where(is_in(State.SENDING), deliveries.c.lease_until > snapshot.now)
         return bool(snapshot.session.connection.execute(claimed).scalar_one())
-
-
-# -- the rows -------------------------------------------------------------------------------------
 
 
 def _copy(source: Store, target: Store, table: Table, progress: Progress, rows_at_once: int) -> None:

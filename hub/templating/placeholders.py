@@ -88,9 +88,6 @@ def inside_at(template: str) -> int | None:
     return None
 
 
-# -- conditions -----------------------------------------------------------------------------------
-
-
 def bind(condition: str) -> tuple[str, tuple[Placeholder, ...]]:
     """Return a condition with an identifier for each `${NAME}`, and the variables that it needs.
 
@@ -121,9 +118,6 @@ def bind(condition: str) -> tuple[str, tuple[Placeholder, ...]]:
         index = literal.end()
     pieces += [named(piece) for piece in split(condition[index:])]
     return "".join(pieces), tuple(bound)
-
-
-# -- messages -------------------------------------------------------------------------------------
 
 
 def placed(tree: nodes.Template, escape: Escape) -> nodes.Template:

@@ -71,9 +71,6 @@ def _refuse(by: By) -> None:
         abort(429)
 
 
-# -- guards ---------------------------------------------------------------------------------------
-
-
 def require_key() -> None:
     """Let a request to the API pass with the password as a Bearer token, or a session with its form token."""
     if "Authorization" in request.headers:
@@ -158,9 +155,6 @@ def _to_login() -> AnyResponse:
         response.headers["HX-Redirect"] = url_for("access.login")
         return response
     return redirect(target, 303)
-
-
-# -- views ----------------------------------------------------------------------------------------
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

@@ -96,9 +96,6 @@ def _tally(outcome: Outcome) -> Tally:
     )
 
 
-# -- between two requests ---------------------------------------------------------------------------------
-
-
 def signed(progress: Progress) -> str:
     """Return a progress for the form of the next request, which nobody else can make."""
     entry = progress.entry

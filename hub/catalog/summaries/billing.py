@@ -55,9 +55,6 @@ def _is_free(item: Data) -> bool:
     return amount == 0 and not isinstance(amount, bool)
 
 
-# -- subscriptions --------------------------------------------------------------------------------
-
-
 def subscription(occurrence: Occurrence) -> Facts:
     """Return the facts of a `subscription.` event."""
     data = occurrence.data
@@ -98,9 +95,6 @@ def item(occurrence: Occurrence) -> Facts:
         case="trial" if is_trial else "free" if _is_free(data) else "",
         ids={"payer": payer_id},
     )
-
-
-# -- payments -------------------------------------------------------------------------------------
 
 
 def payment(occurrence: Occurrence) -> Facts:

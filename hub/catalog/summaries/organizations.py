@@ -25,9 +25,6 @@ def role_of(data: Data) -> str:
     return reading.text(data, "role_name") or role_name(reading.text(data, "role"))
 
 
-# -- organizations --------------------------------------------------------------------------------
-
-
 def organization(occurrence: Occurrence) -> Facts:
     """Return the facts of an `organization.` event."""
     data, verb = occurrence.data, occurrence.verb
@@ -85,9 +82,6 @@ _ASPECTS: Mapping[str, Callable[[Data], str]] = {
 """What of an organization may change, by its name in messages, and the text to compare it by."""
 
 
-# -- domains --------------------------------------------------------------------------------------
-
-
 def domain(occurrence: Occurrence) -> Facts:
     """Return the facts of an `organizationDomain.` event."""
     data, domain_id = occurrence.data, reading.text(occurrence.data, "id")
@@ -117,9 +111,6 @@ def _verification(data: Data) -> str:
         if status in ("failed", "expired"):
             return status
     return ""
-
-
-# -- memberships ----------------------------------------------------------------------------------
 
 
 def membership(occurrence: Occurrence) -> Facts:

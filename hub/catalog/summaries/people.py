@@ -94,9 +94,6 @@ def sign_in_methods(user: Data) -> str:
     return capitalised(enumerated(list(dict.fromkeys(methods))))
 
 
-# -- events of users ------------------------------------------------------------------------------
-
-
 def user(occurrence: Occurrence) -> Facts:
     """Return the facts of a `user.` event."""
     if occurrence.verb == "deleted":
