@@ -139,6 +139,7 @@ def test_twelve_held_ones_are_decided_in_five_clicks(hub: Hub, page: Page) -> No
         page.get_by_role("button", name="Close"),
     )
     for place in clicks:
+        page.wait_for_load_state()  # Scripts have run: before that a tick shows no bar.
         place.click()
 
     expect(page.locator("#ticks")).to_be_hidden()

@@ -80,6 +80,7 @@ def sign_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.wait_for_load_state()  # Scripts have run: before that a key does nothing.
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
