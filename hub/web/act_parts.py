@@ -26,7 +26,10 @@ PART = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far an act is: its entry in the audit, the id below which it goes on, and how many may follow."""
+    """An act between two of its parts.
+
+    `entry` is its entry in the audit, `before` the id below which it goes on; `remaining` may follow.
+    """
 
     entry: AuditEntry
     before: str

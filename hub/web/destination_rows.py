@@ -24,7 +24,7 @@ CLEAR_SHOWN_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Matter:
-    """What is the matter with a destination; it ends in the distance of `until`, where a moment is named."""
+    """The trouble of a destination in words; it ends in the distance of `until`, where a moment is named."""
 
     text: str = ""
     until: datetime | None = None

@@ -38,7 +38,7 @@ class Values:
 
 
 class Choices(Repository):
-    """What there is to choose from, read from the indexes alone."""
+    """The values that there are to choose from, read from the indexes alone."""
 
     def values(self) -> Values:
         """Return all values. What is not finished yet is counted by its state however old it is."""

@@ -37,7 +37,7 @@ Label = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What happened from one moment on and before another, by counter.
+    """The counts of what happened from one moment on and before another, by counter.
 
     `pruned` is the number of rows that were ever pruned. `is_part` says that there is more to count.
     """
