@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import given
 import pytest
 from given_web import payload
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 from test_browser import Hub, browser, hub, sign_in  # noqa: F401  # fixtures
 
+from hub.model.delivery import State
+from hub.model.filter import EVERYTHING
 from hub.operator import pause, resume
+from hub.store.store import Store
 
 
 @pytest.fixture
@@ -81,9 +85,15 @@ def test_ten_updates_take_nothing_from_a_reader(hub: Hub, page: Page) -> None:  
     assert page.evaluate("scrollY") == before > 0
 
 
+def is_settled(store: Store) -> bool:
+    with store.read() as snapshot:
+        states = {record.state for record in snapshot.delivery_list.records(EVERYTHING)}
+    return bool(states) and states.isdisjoint({State.PENDING, State.SENDING})
+
+
 def test_a_selected_part_stays_as_it_was_while_the_others_go_on(hub: Hub, page: Page) -> None:  # noqa: F811
     hub.send(payload())
-    hub.crm.wait_for(1)
+    given.until(lambda: is_settled(hub.world.store))
     page.goto("/")
     line = page.locator("p.of-day")
     text = line.inner_text()
