@@ -92,7 +92,7 @@ def _unmatched_patterns(
         close = did_you_mean(pattern, groups if "*" in pattern else known, listing)
         verb = "matches" if "*" in pattern else "is called"
         message = f'no event type {verb} "{pattern}"{close}'
-        yield _problem(document, text_path, Code.UNKNOWN_EVENT, message, Severity.ERROR)
+        yield problem_at(document, text_path, Code.UNKNOWN_EVENT, message, Severity.ERROR)
 
 
 def _unused_destinations(config: Config, document: Document) -> Iterator[Problem]:
@@ -102,7 +102,7 @@ def _unused_destinations(config: Config, document: Document) -> Iterator[Problem
         path: Path = ("destinations", name)
         if name not in used and Code.UNUSED_DESTINATION not in allowed_codes(document.value, path):
             message = f'nothing is ever sent to the destination "{name}"; name it in a route, or remove it'
-            yield _problem(document, path, Code.UNUSED_DESTINATION, message, Severity.WARNING)
+            yield problem_at(document, path, Code.UNUSED_DESTINATION, message, Severity.WARNING)
 
 
 def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]:
@@ -118,7 +118,7 @@ def _unreachable_routes(config: Config, document: Document) -> Iterator[Problem]
             )
             them = "it" if len(earlier) == 1 else "them"
             message = f"no event gets here: {taken.format(names)} stop: true; move this route above {them}"
-            yield _problem(document, path, Code.UNREACHABLE_ROUTE, message, Severity.WARNING)
+            yield problem_at(document, path, Code.UNREACHABLE_ROUTE, message, Severity.WARNING)
         if route.stop and route.enabled and not route.when:
             stops.append(route)
 
@@ -166,10 +166,13 @@ def _duplicate_sends(config: Config, document: Document) -> Iterator[Problem]:
             if send in route.sends[:index] and Code.DUPLICATE_SEND not in route.allow:
                 message = f'this sends the same message to "{send.to}" a second time; remove it'
                 send_path = (*path, "send", index)
-                yield _problem(document, send_path, Code.DUPLICATE_SEND, message, Severity.WARNING)
+                yield problem_at(document, send_path, Code.DUPLICATE_SEND, message, Severity.WARNING)
 
 
-def _problem(document: Document, path: Path, code: Code, message: str, severity: Severity) -> Problem:
+def problem_at(
+    document: Document, path: Path, code: Code, message: str, severity: Severity = Severity.ERROR
+) -> Problem:
+    """Return a problem at a place in routes.yaml: of a destination at its name, of all else at its value."""
     is_name = path[:1] == ("destinations",)
     position = document.key_at(path) if is_name else document.at(path)
     return Problem(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hub.humanize import enumerated
 from hub.lint import event_types_of, route_paths
+from hub.lint.routes import problem_at
 from hub.mirror.tables import event_types_of as types_of_table
 from hub.mirror.tables import owner_tables, table_of, usual_tables
 from hub.model.config import Config
@@ -62,7 +63,7 @@ def _unmirrored_events(route: Route, config: Config, document: Document, path: P
             why = "no table of a mirror has what it is about; take it out of this route"
             if table:
                 why = f'its table {table} is not among the tables of "{send.to}"; add it there'
-            yield _problem(document, text_path, Code.UNMIRRORED_EVENT, f"{pattern} is not mirrored: {why}")
+            yield problem_at(document, text_path, Code.UNMIRRORED_EVENT, f"{pattern} is not mirrored: {why}")
 
 
 def _stopped(
@@ -78,7 +79,7 @@ def _stopped(
                 f'the route "{stop.name}" in line {stop.line} has stop: true and may keep {min(taken)[1]} '
                 "from the mirror, whose row would then be wrong for ever; move this route above it"
             )
-            yield _problem(document, (*path, "send"), Code.KEPT_FROM_MIRROR, message)
+            yield problem_at(document, (*path, "send"), Code.KEPT_FROM_MIRROR, message)
 
 
 def _ignored(route: Route, config: Config, document: Document, path: Path) -> Iterator[Problem]:
@@ -99,7 +100,7 @@ def _ignored(route: Route, config: Config, document: Document, path: Path) -> It
                 f'the source "{name}" ignores {ignored[0]}, so that the mirror never gets it; take it out of '
                 "ignore, or its table out of tables"
             )
-            yield _problem(document, (*path, "send"), Code.KEPT_FROM_MIRROR, message)
+            yield problem_at(document, (*path, "send"), Code.KEPT_FROM_MIRROR, message)
 
 
 def _unfed(config: Config, document: Document) -> Iterator[Problem]:
@@ -121,7 +122,7 @@ def _unfed(config: Config, document: Document) -> Iterator[Problem]:
                 f"{enumerated(list(unfed))} {verb} neither filled nor verified: {example} is not sent "
                 f'to "{name}"; add it to a route, or name the tables that you want under tables'
             )
-            yield _problem(document, path, Code.UNFED_TABLE, message, Severity.WARNING)
+            yield problem_at(document, path, Code.UNFED_TABLE, message, Severity.WARNING)
 
 
 def _fed_types(config: Config, destination: str) -> frozenset[str]:
@@ -147,18 +148,3 @@ def _arrivals(route: Route, config: Config) -> set[tuple[str, str]]:
         for source in route.sources or config.sources
         for event_type in event_types_of(replace(route, sources=(source,)), config)
     }
-
-
-def _problem(
-    document: Document, path: Path, code: Code, message: str, severity: Severity = Severity.ERROR
-) -> Problem:
-    is_name = path[:1] == ("destinations",)
-    position = document.key_at(path) if is_name else document.at(path)
-    return Problem(
-        file=document.file,
-        line=position.line,
-        column=position.column,
-        severity=severity,
-        code=code,
-        message=message,
-    )
