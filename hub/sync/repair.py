@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hub.errors import HubError, Reject
-from hub.mirror.changes import Change
+from hub.mirror.changes import Change, Effect
 from hub.sync.api import BackendApi
 from hub.sync.lists import Look, one
 from hub.sync.mirroring import Mirroring
@@ -90,13 +90,16 @@ def _deleted_here(mirroring: Mirroring, table: str, ids: Sequence[str]) -> set[s
 def _write(
     api: BackendApi, mirroring: Mirroring, table: str, object_: Differing, is_deleted_here: bool
 ) -> bool:
-    """Write an object, its deletion taken back once Clerk has shown that very one to be alive."""
+    """Write an object, its deletion taken back once Clerk has shown that very one to be alive.
+
+    False where nothing was written, because a newer event was, or because Clerk has it no more.
+    """
     look: Look | None = object_.look
     assert look is not None
     change = mirroring.change(table, look.value or {}, look.began_at_ms)
     if not is_deleted_here:
-        mirroring.call(mirroring.mirror.apply_page, [change], state={})
-        return True
+        (effect,) = mirroring.call(mirroring.mirror.apply_page, [change], state={})
+        return effect is not Effect.KEPT
     look = one(api, table, {**change.values, "id": object_.id})
     if look is None or look.value is None:
         return False

@@ -123,6 +123,18 @@ def test_drift_put_in_by_sql_is_found_to_the_row_and_repaired(
     assert drift(api, filled) == []
 
 
+def test_what_an_event_has_written_since_is_not_counted_as_written(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    sql("update {users} set first_name = 'X' where id = 'user_05'")
+    comparison = compare(api, filled)
+    sql("update {users} set _updated_at = _updated_at + 1 where id = 'user_05'")
+
+    repaired = repair(api, filled, comparison, MaxDeletes())
+
+    assert (repaired.written, repaired.mended) == (0, {"user_05"})
+
+
 def test_a_second_look_comes_later_and_tells_what_was_only_on_its_way(
     clerk: ClerkServer, api: BackendApi, filled: Mirroring
 ) -> None:
