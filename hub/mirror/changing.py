@@ -44,10 +44,12 @@ class Changing:
         ]
 
     def revive(self, change: Change) -> Effect:
-        """Write a change of an object that lives, and forget its deletion."""
+        """Write an object that was seen alive, and forget its deletion, unless that came later."""
+        assert change.version is not None
+        seen_at = change.version.seen_at
 
         def work(connection: Connection) -> Effect:
-            self._writes.revive(connection, change.table, change.id)
+            self._writes.revive(connection, change.table, change.id, seen_at)
             return self._write(connection, [change])[change.id]
 
         return self._engine.run(work, written=_columns([change]))

@@ -156,7 +156,7 @@ class Writes:
         assert change.deleted_at is not None
         tombstones = self._tables.tombstones
         connection.execute(
-            self._or_earlier(tombstones, {}),
+            self._or_earlier(self._engine.insert(tombstones), {}),
             {"kind": change.table, "id": change.id, "deleted_at": change.deleted_at},
         )
         if change.table in self._tables.mirrored:
@@ -166,13 +166,15 @@ class Writes:
     def delete_row(self, connection: Connection, table: Table, row_id: str, deleted_at: int) -> None:
         """Write the time of a deletion to a row, which is made where there is none; the earliest stays."""
         values = {"id": row_id, "deleted_at": deleted_at, **_version(_NO_VERSION), "_synced_at": _now()}
-        connection.execute(self._or_earlier(table, self._blanked(table)), values)
-
-    def _or_earlier(self, table: Table, blanked: Mapping[str, Any]) -> Any:
         insert = self._engine.insert(table)
-        stored, incoming = table.c.deleted_at, self._engine.incoming(insert).deleted_at
+        synced_at = self._engine.incoming(insert)["_synced_at"]
+        replaced = {**self._blanked(table), "_synced_at": synced_at}
+        connection.execute(self._or_earlier(insert, replaced), values)
+
+    def _or_earlier(self, insert: Any, replaced: Mapping[str, Any]) -> Any:
+        stored, incoming = insert.table.c.deleted_at, self._engine.incoming(insert).deleted_at
         earliest = self._engine.least(func.coalesce(stored, incoming, type_=stored.type), incoming)
-        return self._engine.or_replace(insert, {**blanked, "deleted_at": earliest})
+        return self._engine.or_replace(insert, {**replaced, "deleted_at": earliest})
 
     def _blanked(self, table: Table) -> dict[str, Any]:
         """Return what a deleted row has in place of its columns; empty where it keeps them."""
@@ -223,11 +225,13 @@ class Writes:
             connection.execute(update(table).where(table.c.id.in_(ids)).values(marked))
         return len(ids) == limit
 
-    def revive(self, connection: Connection, name: str, row_id: str) -> None:
-        """Forget the deletion of an object."""
+    def revive(self, connection: Connection, name: str, row_id: str, seen_at: int) -> None:
+        """Forget the deletion of an object that was seen alive then; a later one stays."""
         tombstones, table = self._tables.tombstones, self._tables.mirrored[name]
-        connection.execute(delete(tombstones).where(tombstones.c.kind == name, tombstones.c.id == row_id))
-        connection.execute(update(table).where(table.c.id == row_id).values(deleted_at=None))
+        is_it = (tombstones.c.kind == name, tombstones.c.id == row_id, tombstones.c.deleted_at < seen_at)
+        connection.execute(delete(tombstones).where(*is_it))
+        is_earlier = (table.c.id == row_id, table.c.deleted_at < seen_at)
+        connection.execute(update(table).where(*is_earlier).values(deleted_at=None, _synced_at=_now()))
 
     def keep_state(self, connection: Connection, name: str, value: Any) -> None:
         """Keep a JSON value under a name; None forgets it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hub.errors import HubError, Reject, Retry, SendError, Unmirrorable
+from hub.errors import About, HubError, Reject, Retry, SendError, Unmirrorable
 from hub.mirror.changes import Change, Effect
 from hub.mirror.mirror import Mirror
 from hub.mirror.reading import change_of_object
@@ -43,11 +43,16 @@ class Mirroring:
         self._wait = wait
 
     def call(self, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return a method's result, tried again while the database is away; raises HubError in the end."""
+        """Return a method's result, tried again while the database is away.
+
+        Raises Reject where it refuses a row, HubError where it gives nothing in the end.
+        """
         for number in range(_TRIES):
             try:
                 return method(*arguments, **named, timeout_seconds=CALL_SECONDS)
             except Retry as error:
+                if error.about is About.MESSAGE:
+                    raise Reject(error.reason) from error
                 failure: SendError = error
                 if number < _TRIES - 1:
                     self._wait(_PAUSES[number])

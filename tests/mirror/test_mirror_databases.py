@@ -89,12 +89,30 @@ def test_a_row_that_is_made_anew_is_deleted_as_before(mirror: Mirror, place: Pla
 def test_an_object_that_lives_after_all_is_revived(mirror: Mirror) -> None:
     apply(mirror, user("u"))
     apply(mirror, deletion("users", "u", 5))
-    mirror.revive(user("u", 2, event_id=""), timeout_seconds=SECONDS)
+    mirror.revive(user("u", 2, seen_at=6, event_id=""), timeout_seconds=SECONDS)
     row = mirror.find("users", ["u"], timeout_seconds=SECONDS)["u"]
 
-    assert (row["deleted_at"], row["first_name"]) == (None, "2/1/")
+    assert (row["deleted_at"], row["first_name"]) == (None, "2/6/")
     assert len(mirror.set_rows("user_emails", ["u"], timeout_seconds=SECONDS)["u"]) == 1
     assert mirror.tombstones("users", ["u"], timeout_seconds=SECONDS) == {}
+
+
+def test_a_deletion_after_an_object_was_seen_alive_stays(mirror: Mirror) -> None:
+    apply(mirror, user("u"))
+    apply(mirror, deletion("users", "u", 5))
+    mirror.revive(user("u", 2, seen_at=4, event_id=""), timeout_seconds=SECONDS)
+
+    assert mirror.find("users", ["u"], timeout_seconds=SECONDS)["u"]["deleted_at"] == 5
+    assert mirror.set_rows("user_emails", ["u"], timeout_seconds=SECONDS) == {}
+    assert mirror.tombstones("users", ["u"], timeout_seconds=SECONDS) == {"u": 5}
+
+
+def test_a_deletion_is_a_write_of_its_row(place: Place, mirror: Mirror) -> None:
+    apply(mirror, user("u"))
+    place.execute(f"UPDATE {place.name(mirror, 'users')} SET _synced_at = '2020-01-01 00:00:00'")
+    apply(mirror, deletion("users", "u", 5))
+
+    assert mirror.newest("users", timeout_seconds=SECONDS) > 1_700_000_000_000
 
 
 def test_more_children_than_one_transaction_marks(place: Place) -> None:

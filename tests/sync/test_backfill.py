@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from servers.backend_api import ClerkServer
+from sqlalchemy import create_engine, text
 
 from hub import catalog
 from hub.errors import ClerkError, HubError
@@ -160,6 +161,27 @@ def test_an_object_that_no_table_can_have_is_told_and_keeps_no_other_from_it(
 
     assert list(result.refused) == ["user é"]
     assert {row["id"] for row in rows(mirroring, "users")} == {"user_1", "user_2"}
+
+
+@BOTH
+def test_a_row_that_the_database_refuses_is_told_and_keeps_no_other_from_it(
+    clerk: ClerkServer, api: BackendApi, mirroring: Mirroring, mirror_url: str, waits: list[float]
+) -> None:
+    mirroring.mirror.migrate(timeout_seconds=30)
+    engine = create_engine(mirror_url.replace("postgresql:", "postgresql+psycopg:"))
+    table = "clerk.users" if mirror_url.startswith("postgres") else "clerk_users"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE UNIQUE INDEX mine ON {table} (first_name)"))
+    engine.dispose()
+    for number, name in enumerate(("Ada", "Bo", "Ada", "Cy")):
+        clerk.add("users", f"user_{number}", MAY_MS + number, first_name=name)
+
+    (result,) = backfill(api, mirroring, ["users"])
+
+    assert list(result.refused) == ["user_2"]
+    assert "a unique index refuses it" in result.refused["user_2"]
+    assert result.effects == {Effect.INSERTED: 3}
+    assert waits == []
 
 
 def test_what_clerk_refuses_ends_it_with_what_was_read_kept(
