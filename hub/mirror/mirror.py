@@ -147,18 +147,21 @@ class Mirror:
         with _within(timeout_seconds):
             self._with_tables([], lambda: self._claim(instance_id))
 
-    def rows(
+    def live(
         self, table: str, after: int | None, until: int | None, *, timeout_seconds: float
     ) -> list[dict[str, Any]]:
-        """Return the rows created in (after, until], milliseconds, by created_at and id; None is no bound.
+        """Return the ids, and those of their parents, of rows created in (after, until] and not deleted.
+
+        Milliseconds; None is no bound. Rows without `created_at` are those with no `until`.
+        """
+        with _within(timeout_seconds):
+            return self._with_tables([], lambda: self._reads.live_within(table, after, until))
+
+    def find(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, dict[str, Any]]:
+        """Return the rows of these ids that there are.
 
         Values are as in a change, the mirror's own among them; without `raw`.
         """
-        with _within(timeout_seconds):
-            return self._with_tables([], lambda: self._reads.created_within(table, after, until))
-
-    def find(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, dict[str, Any]]:
-        """Return the rows of these ids that there are, as `rows` does."""
         with _within(timeout_seconds):
             rows = self._with_tables([], lambda: self._reads.by_ids(table, "id", ids))
         return {row["id"]: row for row in rows}

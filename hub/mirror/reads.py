@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, true
 
+from hub.mirror import tables as catalog
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import SqlTables
 
@@ -20,21 +21,29 @@ class Reads:
         self._engine = engine
         self._tables = tables
 
-    def created_within(self, name: str, after: int | None, until: int | None) -> list[dict[str, Any]]:
-        """Return the rows created in (after, until], by that and id; None is no bound."""
+    def live_within(self, name: str, after: int | None, until: int | None) -> list[dict[str, Any]]:
+        """Do as `Mirror.live`."""
         table = self._tables.mirrored[name]
-        bounds = [table.c.created_at > after] if after is not None else []
-        bounds += [table.c.created_at <= until] if until is not None else []
-        return self._rows(table, bounds, [table.c.created_at, table.c.id])
+        created_at = table.c.created_at
+        is_within: ColumnElement[bool] = true()
+        if after is not None:
+            is_within &= created_at > after
+        is_within = (
+            or_(is_within, created_at.is_(None)) if until is None else is_within & (created_at <= until)
+        )
+        columns = ("id", *(parent.column for parent in catalog.tables()[name].parents))
+        query = select(*(table.c[column] for column in columns))
+        return self._read(query.where(table.c.deleted_at.is_(None), is_within))
 
     def by_ids(self, name: str, column: str, ids: Iterable[str]) -> list[dict[str, Any]]:
         """Return the rows that have one of these ids in a column, by their keys."""
         table = self._tables.mirrored[name]
-        order = list(table.primary_key.columns)
+        columns = [one for one in table.columns if one.name != "raw"]
+        query = select(*columns).order_by(*table.primary_key.columns)
         return [
             row
             for some in _batches(sorted(set(ids)))
-            for row in self._rows(table, [table.c[column].in_(some)], order)
+            for row in self._read(query.where(table.c[column].in_(some)))
         ]
 
     def tombstones(self, name: str, ids: Iterable[str]) -> dict[str, int]:
@@ -43,7 +52,7 @@ class Reads:
         return {
             row["id"]: row["deleted_at"]
             for some in _batches(sorted(set(ids)))
-            for row in self._rows(table, [table.c.kind == name, table.c.id.in_(some)], [table.c.id])
+            for row in self._read(select(table).where(table.c.kind == name, table.c.id.in_(some)))
         }
 
     def count(self, name: str) -> int:
@@ -64,17 +73,7 @@ class Reads:
         query = select(table.c.value).where(table.c.name == name)
         return self._engine.read(lambda connection: connection.execute(query).scalar())
 
-    def instance(self) -> str | None:
-        """Return the instance that the mirror belongs to, if it does to any."""
-        query = select(self._tables.instance.c.instance_id)
-        return self._engine.read(lambda connection: connection.execute(query).scalar())
-
-    def _rows(
-        self, table: Table, where: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]]
-    ) -> list[dict[str, Any]]:
-        columns = [column for column in table.columns if column.name != "raw"]
-        query = select(*columns).where(*where).order_by(*order)
-
+    def _read(self, query: Select[Any]) -> list[dict[str, Any]]:
         def work(connection: Connection) -> list[dict[str, Any]]:
             return [dict(row) for row in connection.execute(query).mappings()]
 

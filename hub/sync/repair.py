@@ -12,8 +12,8 @@ from hub.sync.lists import Look, one
 from hub.sync.mirroring import Mirroring
 from hub.sync.verify import Comparison, Differing
 
-MOST_OBJECTS = 20_000
-"""More than this differ where a table was never filled: one at a time they would take hours, and memory."""
+MOST_OBJECTS = 5_000
+"""More are for a backfill, which writes them page by page: one at a time they take hours, and memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +54,13 @@ def repair(
 ) -> Repaired:
     """Mend what a comparison found, one object at a time: after a kill the rest is found another time."""
     repaired, table = Repaired(), comparison.table
-    if len(comparison.differing) > MOST_OBJECTS:
-        raise HubError(
-            f"{len(comparison.differing):,} objects of {table} differ; first run hub sync backfill --only "
-            f"{table}, which writes them page by page"
-        )
     extra = [object_ for object_ in comparison.differing if object_.look.value is None]
     present = [object_ for object_ in comparison.differing if object_.look.value is not None]
+    if len(present) > MOST_OBJECTS:
+        raise HubError(
+            f"{len(present):,} objects of {table} are missing or stale; first run hub sync backfill --only "
+            f"{table}, which writes them page by page"
+        )
     deleted_here = _deleted_here(mirroring, table, [object_.id for object_ in present])
     if len(extra) > max_deletes.of(comparison.rows):
         repaired.too_many, extra = len(extra), []

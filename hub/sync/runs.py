@@ -16,7 +16,7 @@ from hub.model.mirror import DriftKind
 from hub.store.store import Store
 from hub.sync.api import BackendApi
 from hub.sync.mirroring import Mirroring
-from hub.sync.repair import MaxDeletes, Repaired, repair
+from hub.sync.repair import MOST_OBJECTS, MaxDeletes, Repaired, repair
 from hub.sync.targets import Target
 from hub.sync.verify import Comparison, Verifier
 
@@ -77,7 +77,7 @@ def verify(
         owed_to(store, target),
         wait=wait,
         on_progress=on_progress,
-        keeps_objects=max_deletes is not None,
+        whole=MOST_OBJECTS if max_deletes is not None else 0,
     )
     for table in target.tables:
         comparison = verifier.compare(table)

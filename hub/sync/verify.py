@@ -65,7 +65,7 @@ class _FirstLook:
 class Verifier:
     """Compares the tables of a mirror with Clerk. `wait` sleeps, and may raise what is to end everything.
 
-    With `keeps_objects` the objects that differ are kept whole, to be written.
+    So many of a table's objects that differ are kept `whole`, to be written: all of them may be too much.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Verifier:
         *,
         wait: Callable[[float], object] = time.sleep,
         on_progress: Callable[[str, int], None] = lambda table, objects: None,
-        keeps_objects: bool = False,
+        whole: int = 0,
         limit: int = LIMIT,
     ) -> None:
         self._api = api
@@ -84,11 +84,13 @@ class Verifier:
         self._owed = owed
         self._wait = wait
         self._on_progress = on_progress
-        self._keeps_objects = keeps_objects
+        self._most_whole = whole
+        self._whole = 0
         self._limit = limit
 
     def compare(self, table: str) -> Comparison:
         """Return what of a table differs from Clerk. Raises HubError where either side does not answer."""
+        self._whole = self._most_whole
         first = self._first_look(table)
         differing: tuple[Differing, ...] = ()
         if first.candidates:
@@ -100,14 +102,14 @@ class Verifier:
         first, mirror = _FirstLook(), self._mirroring.mirror
         lists = [pages(self._api, clerk_list, limit=self._limit) for clerk_list in lists_of(table)]
         for part in ranges(lists, self._limit):
-            rows = self._mirroring.call(mirror.rows, table, part.after, part.until)
-            live = {row["id"]: row for row in rows if row["deleted_at"] is None}
+            live = self._mirroring.call(mirror.live, table, part.after, part.until)
+            rows = self._mirroring.call(mirror.find, table, part.objects)
             members = self._members(table, part.objects)
             for id_, look in part.objects.items():
-                change, row = self._change(table, look), live.get(id_)
+                change, row = self._change(table, look), rows.get(id_)
                 if change is not None and any(differences(change, row, members(id_))):
-                    first.candidates[id_] = _ids({**change.values, **(row or {})})
-            first.candidates |= {id_: _ids(row) for id_, row in live.items() if id_ not in part.objects}
+                    first.candidates[id_] = _ids({**(row or {}), **change.values})
+            first.candidates |= {row["id"]: row for row in live if row["id"] not in part.objects}
             first.objects += len(part.objects)
             first.rows += len(live)
             self._on_progress(table, first.objects)
@@ -126,17 +128,17 @@ class Verifier:
     def _differing(
         self, table: str, candidates: Mapping[str, Row], seen: Mapping[str, Look | None]
     ) -> Iterator[Differing]:
+        keys = {id_: set(keys_of(table, row)) for id_, row in candidates.items()}
+        # Before the rows are read: what is delivered in between is in them then.
+        owed = set(self._owed(set().union(*keys.values())))
         rows = self._mirroring.call(self._mirroring.mirror.find, table, list(seen))
         members = self._members(table, seen)
-        keys = {id_: set(keys_of(table, rows.get(id_) or row)) for id_, row in candidates.items()}
-        owed = set(self._owed(set().union(*keys.values())))
         for id_, look in seen.items():
             if look is None or not owed.isdisjoint(keys[id_]):
                 continue
             drift = self._judge(table, rows.get(id_), look, members(id_))
             if drift:
-                kept = look if look.value is None or self._keeps_objects else replace(look, value={"id": id_})
-                yield Differing(id=id_, drift=drift, look=kept)
+                yield Differing(id=id_, drift=drift, look=self._kept(look))
 
     def _judge(
         self, table: str, row: Row | None, look: Look, members: Mapping[str, Sequence[Row]]
@@ -152,6 +154,13 @@ class Verifier:
             return ()
         is_sure = is_settled(change.version.updated_at, look.answered_at_ms)
         return tuple(differences(change, row, members)) if is_sure else ()
+
+    def _kept(self, look: Look) -> Look:
+        """Return what is kept of an object: all of it, or, once there are many, its id."""
+        if look.value is None:
+            return look
+        self._whole -= 1
+        return look if self._whole >= 0 else replace(look, value={"id": look.id})
 
     def _listed_again(self, table: str, candidates: Collection[str]) -> Iterator[dict[str, Look]]:
         """Yield those of the candidates that the lists still have, page by page; once each."""

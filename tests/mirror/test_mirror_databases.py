@@ -133,12 +133,18 @@ def test_a_test_message_leaves_nothing(mirror: Mirror) -> None:
 
 
 def test_ranges_hold_the_rows_created_within_them(mirror: Mirror) -> None:
-    page = [replace(user(f"u{at}"), values={"created_at": at}) for at in (1, 2, 3)]
-    mirror.apply_page([*page, user("none")], state={"place": {"after": "u3"}}, timeout_seconds=SECONDS)
-    rows = mirror.rows("users", 1, 3, timeout_seconds=SECONDS)
+    page = [replace(user(f"u{at}"), values={"created_at": at}) for at in (1, 2, 3, 4, None)]
+    mirror.apply_page(page, state={"place": {"after": "u3"}}, timeout_seconds=SECONDS)
+    apply(mirror, deletion("users", "u2", 5))
 
-    assert [row["id"] for row in rows] == ["u2", "u3"]
-    assert "raw" not in rows[0]
+    def ids(after: int | None, until: int | None) -> list[str]:
+        return sorted(row["id"] for row in mirror.live("users", after, until, timeout_seconds=SECONDS))
+
+    assert ids(1, 3) == ["u3"]
+    assert ids(None, 3) == ["u1", "u3"]
+    assert ids(3, None) == ["u4", "uNone"]
+    assert ids(None, None) == ["u1", "u3", "u4", "uNone"]
+    assert "raw" not in mirror.find("users", ["u1"], timeout_seconds=SECONDS)["u1"]
     assert mirror.state("place", timeout_seconds=SECONDS) == {"after": "u3"}
     assert abs((mirror.newest("users", timeout_seconds=SECONDS) or 0) / 1000 - time.time()) < 300
 

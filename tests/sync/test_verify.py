@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from hub.mirror.reading import change_of_event
 from hub.model.mirror import DriftKind
 from hub.sync.api import BackendApi
 from hub.sync.backfill import backfill
-from hub.sync.lists import LISTED_TABLES
+from hub.sync.lists import LISTED_TABLES, Look
 from hub.sync.mirroring import Mirroring
-from hub.sync.repair import MaxDeletes, repair
-from hub.sync.verify import SECOND_LOOK_SECONDS, Verifier
+from hub.sync.repair import MOST_OBJECTS, MaxDeletes, repair
+from hub.sync.verify import SECOND_LOOK_SECONDS, Differing, Verifier
 
 MAY_MS = 1_777_896_000_000
 MISSING, STALE, EXTRA = DriftKind
@@ -66,9 +67,7 @@ def compare(
     owed: frozenset[str] = frozenset(),
     **options: Any,
 ):
-    verifier = Verifier(
-        api, mirroring, owed.intersection, limit=5, wait=lambda _: None, keeps_objects=True, **options
-    )
+    verifier = Verifier(api, mirroring, owed.intersection, limit=5, wait=lambda _: None, whole=100, **options)
     return verifier.compare(table)
 
 
@@ -184,6 +183,53 @@ def test_what_is_owed_or_was_changed_lately_does_not_count(
     sql("delete from {users} where id = 'user_05'")
 
     assert drift(api, filled, owed=owed) == expected
+
+
+def test_what_is_delivered_while_it_is_judged_does_not_differ(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring
+) -> None:
+    clerk.change("users", "user_04", first_name="New", updated_at=MAY_MS + 10)
+    change = change_of_event(
+        "user.updated", clerk.whole("users", "user_04"), event_id="e", timestamp_ms=MAY_MS, leave_out=()
+    )
+
+    def delivered_when_asked(_: object) -> set[str]:
+        filled.mirror.apply(change, instance_id=None, timeout_seconds=30)
+        return set()
+
+    verifier = Verifier(api, filled, delivered_when_asked, wait=lambda _: None)
+
+    assert verifier.compare("users").drift == ()
+
+
+def test_a_row_without_its_time_is_extra_once_clerk_has_it_no_more(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    sql("update {users} set created_at = null where id in ('user_03', 'user_06')")
+    clerk.remove("users", "user_03")
+
+    assert drift(api, filled) == [("users", "user_03", EXTRA), ("users", "user_06", STALE)]
+
+
+def test_so_many_objects_that_differ_are_kept_whole(api: BackendApi, filled: Mirroring, sql: Sql) -> None:
+    sql("delete from {users}")
+    verifier = Verifier(api, filled, frozenset().intersection, wait=lambda _: None, whole=5)
+
+    for _ in range(2):
+        looks = [object_.look.value or {} for object_ in verifier.compare("users").differing]
+
+        assert sorted(look.keys() == {"id"} for look in looks) == [False] * 5 + [True] * 7
+
+
+def test_what_is_extra_keeps_no_repair_from_the_rest(api: BackendApi, filled: Mirroring, sql: Sql) -> None:
+    sql("update {users} set first_name = 'X' where id = 'user_05'")
+    comparison = compare(api, filled)
+    gone = Differing(id="user_x", drift=(), look=Look(value=None, began_at_ms=1, answered_at_ms=1))
+    many = replace(comparison, differing=(*comparison.differing, *(gone,) * (MOST_OBJECTS + 1)))
+
+    repaired = repair(api, filled, many, MaxDeletes())
+
+    assert (repaired.written, repaired.too_many) == (1, MOST_OBJECTS + 1)
 
 
 def test_what_is_newer_than_clerk_does_not_differ(
