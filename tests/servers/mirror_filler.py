@@ -22,7 +22,7 @@ from hub.model.config import BackendAccess
 from hub.sync.api import BackendApi
 from hub.sync.backfill import backfill
 from hub.sync.mirroring import Mirroring
-from hub.sync.repair import MaxDeletes, repair
+from hub.sync.repair import MOST_OBJECTS, MaxDeletes, repair
 from hub.sync.verify import Verifier
 
 TESTS = Path(__file__).parents[1]
@@ -93,7 +93,7 @@ def _do(job: dict[str, Any]) -> None:
         backfill(api, mirroring, tables, lambda progress: _say(read=progress.read), limit=limit)
     else:
         verifier = Verifier(
-            api, mirroring, lambda keys: (), wait=lambda _: None, limit=limit, keeps_objects=True
+            api, mirroring, lambda keys: (), wait=lambda _: None, limit=limit, whole=MOST_OBJECTS
         )
         for table in tables:
             comparison = verifier.compare(table)
