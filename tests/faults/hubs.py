@@ -21,7 +21,7 @@ from typing import Any
 import given
 import requests
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
-from servers.program import PASSWORD, ROOT, free_port, is_ready, wait_until
+from servers.program import PASSWORD, PATIENCE_SECONDS, ROOT, free_port, is_ready, wait_until
 from servers.smtp_server import SmtpServer
 from signing import headers
 
@@ -82,18 +82,18 @@ class Hub:
         self._keeper.start()
         with contextlib.ExitStack() as unless_ready:
             unless_ready.callback(self.stop)
-            wait_until(self.is_ready, "the hub to be ready", 60, self.tail)
+            wait_until(self.is_ready, "the hub to be ready", explain=self.tail)
             unless_ready.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._keeper.join(5)
+        self._keeper.join()
         for process in self._running:
             process.terminate()
         for process in self._running:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(12)
+                process.wait(PATIENCE_SECONDS)
             for pid in _session(process.pid):
                 kill(pid)
             process.wait()
@@ -132,15 +132,16 @@ class Hub:
 
 
 def _session(leader: int) -> list[int]:
-    """The living processes of a session, its leader first."""
-    pids = []
+    """The living processes of a session, the oldest, which leads it, first."""
+    began = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-                if int(session) == leader and state != "Z":
-                    pids.append(int(entry.name))
-    return sorted(pids)
+                values = (entry / "stat").read_text().rpartition(")")[2].split()
+                state, session, started_at = values[0], int(values[3]), int(values[19])
+                if session == leader and state != "Z":
+                    began[int(entry.name)] = started_at
+    return sorted(began, key=lambda pid: (pid != leader, began[pid], pid))
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -180,7 +181,7 @@ class Sender:
     def __exit__(self, *_: object) -> None:
         self.finish()
 
-    def finish(self, seconds: float = 60) -> None:
+    def finish(self, seconds: float = 180) -> None:
         """Begin no new event, and go on until each that was begun is answered 200."""
         self._ends.set()
         deadline = time.monotonic() + seconds
@@ -189,9 +190,12 @@ class Sender:
             if thread.is_alive():
                 self.faults.append(f"events were not accepted within {seconds:g} s of the last fault")
 
-    def wait_for_accepted(self, count: int, seconds: float = 60) -> None:
+    def wait_for_accepted(self, count: int, seconds: float = 120) -> None:
         """Return once so many more events were answered 200."""
-        enough = len(self.accepted) + count
+        self.wait_for_all(len(self.accepted) + count, seconds)
+
+    def wait_for_all(self, enough: int, seconds: float = 120) -> None:
+        """Return once so many events were answered 200, since the first."""
         wait_until(lambda: len(self.accepted) >= enough, "events to be accepted", seconds, self.hub.tail)
 
     def _run(self) -> None:
@@ -216,7 +220,7 @@ class Sender:
                 f"{self.hub.url}/api/webhooks",
                 data=body,
                 headers=headers(body, message_id=message_id),
-                timeout=15,
+                timeout=PATIENCE_SECONDS,
             )
         except requests.RequestException:
             self._refuse(0)
@@ -239,15 +243,18 @@ class Sender:
 class Receivers:
     """The destinations: the number of arrivals of each delivery, by its id. Those that fail get a 503.
 
-    They answer as slowly as far-away places, so that some messages are under way whenever something breaks.
+    They answer as slowly as far-away places, so that some messages are under way whenever something breaks;
+    those over HTTP not before they `may_answer`.
     """
 
     http: HttpReceiver
     smtp: SmtpServer
     fails: Callable[[ReceivedRequest], bool] = lambda request: False
+    may_answer: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.http.respond = self._respond
+        self.may_answer.set()
 
     def __enter__(self) -> Receivers:
         self.http.__enter__()
@@ -255,10 +262,12 @@ class Receivers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.may_answer.set()
         self.smtp.__exit__()
         self.http.__exit__()
 
     def _respond(self, request: ReceivedRequest) -> CannedResponse:
+        self.may_answer.wait()
         time.sleep(random.uniform(0, 0.2))
         return CannedResponse(status=503 if self.fails(request) else 200)
 

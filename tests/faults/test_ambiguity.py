@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from faults.conftest import Count
-from faults.hubs import PASSWORD, Hub, Sender, kill, wait_until
+from faults.hubs import PASSWORD, PATIENCE_SECONDS, Hub, Sender, kill, wait_until
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
 from servers.slack_receiver import SlackReceiver
 from servers.smtp_server import CLOSE, ReceivedMail, Script, SmtpServer
@@ -18,7 +18,7 @@ ROUTES = """\
 version: 1
 sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
-defaults: {retry: [1s, 1s], timeout: 2s}
+defaults: {retry: [1s, 1s], timeout: 60s}
 destinations:
   http: {type: http, url: "${HTTP_URL}", on_unknown: WHAT}
   mail: {type: email, smtp_url: "${SMTP_URL}", from: a@example.com, to: [b@example.com], on_unknown: WHAT}
@@ -104,10 +104,10 @@ def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path
             "HTTP_URL": receivers.url,
         }
         with Hub(tmp_path, environment, "web", "worker") as hub, Sender(hub, threads=1, limit=1):
-            receivers.wait_for(2, 60)
+            receivers.wait_for(2)
             kill(hub.pids()[-1])
-            (again,) = in_state(hub, "delivered", 1, 60)
-            (asks,) = in_state(hub, "held", 1, 60)
+            (again,) = in_state(hub, "delivered", 1)
+            (asks,) = in_state(hub, "held", 1)
             post(hub, f"/api/deliveries/{asks['id']}/resolve?as=delivered")
             in_state(hub, "delivered", 2)
     arrived = [request.headers["webhook-id"] for request in receivers.received]
@@ -118,7 +118,9 @@ def test_a_worker_killed_while_it_sends_leaves_an_unknown_attempt(tmp_path: Path
     assert sorted(arrived) == sorted([again["id"], again["id"], asks["id"]])
 
 
-def in_state(hub: Hub, state: str, count: int = len(NAMES), seconds: float = 20) -> list[dict[str, Any]]:
+def in_state(
+    hub: Hub, state: str, count: int = len(NAMES), seconds: float = PATIENCE_SECONDS
+) -> list[dict[str, Any]]:
     """The deliveries in a state, once there are so many."""
     deliveries: list[dict[str, Any]] = []
 
@@ -140,6 +142,6 @@ def post(hub: Hub, path: str) -> Any:
 
 def _call(hub: Hub, method: str, path: str) -> Any:
     key = {"Authorization": f"Bearer {PASSWORD}"}
-    answer = requests.request(method, hub.url + path, headers=key, timeout=20)
+    answer = requests.request(method, hub.url + path, headers=key, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200, answer.text
     return answer.json()

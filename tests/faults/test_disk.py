@@ -82,7 +82,9 @@ def test_a_full_disk_is_answered_503_and_harms_nothing(
             sender.wait_for_accepted(20)
             with full(hub):
                 refused = sender.refused[503]
-                wait_until(lambda refused=refused: sender.refused[503] > refused + 20, "503", 60, hub.tail)
+                wait_until(
+                    lambda refused=refused: sender.refused[503] > refused + 20, "503", explain=hub.tail
+                )
             sender.wait_for_accepted(20)
         sender.finish()
         settle(url, LEASE_SECONDS + 60)

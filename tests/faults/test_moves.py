@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 import requests
 from faults.conftest import Count
-from faults.hubs import LEASE_SECONDS, ROOT, ROUTES, Hub, Receivers, Sender, reckon, settle, wait_until
+from faults.hubs import (
+    LEASE_SECONDS,
+    PATIENCE_SECONDS,
+    ROOT,
+    ROUTES,
+    Hub,
+    Receivers,
+    Sender,
+    reckon,
+    settle,
+    wait_until,
+)
 from servers.http_receiver import ReceivedRequest
 
 
@@ -27,7 +38,7 @@ def migrate_store(source: str, target: str, folder: Path) -> subprocess.Popen[by
     )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_hub_at_work_moves_up(
     tmp_path: Path,
     receivers: Receivers,
@@ -42,25 +53,30 @@ def test_a_hub_at_work_moves_up(
         folder.mkdir()
     output = tmp_path / "moved.txt"
     # What is slow to answer must not count as sent twice.
-    routes = {"ROUTES": ROUTES.replace("timeout: 1s", "timeout: 30s")}
+    routes = {"ROUTES": ROUTES.replace("timeout: 1s", "timeout: 300s")}
     environments = [{"DATABASE_URL": url, **receivers.environment, **routes} for url in (source, target)]
     with Hub(folders[0], environments[0], "serve") as old, Sender(old, pause_seconds=0.2) as sender:
-        wait_until(lambda: len(sender.accepted) > (400 if is_full else 60), "events", 120, old.tail)
-        # Killed at once, as by an impatient operator: the second run goes on.
+        wait_until(lambda: len(sender.accepted) > (400 if is_full else 60), "events", 200, old.tail)
+        # Killed as by an impatient operator while it waits for what is being sent: the second run goes on.
+        receivers.may_answer.clear()
+        receivers.http.wait_for(len(receivers.http.received) + 1)
         first = migrate_store(source, target, tmp_path)
-        wait_until(lambda: sender.refused[503], "the old web to answer 503", 60, old.tail)
+        wait_until(lambda: sender.refused[503], "the old web to answer 503", explain=old.tail)
         first.send_signal(signal.SIGKILL)
-        first.wait()
+        assert first.wait() == -signal.SIGKILL, output.read_text()
+        receivers.may_answer.set()
         second = migrate_store(source, target, tmp_path)
-        assert second.wait(120) == 0, output.read_text()
+        assert second.wait(200) == 0, output.read_text()
         accepted = len(sender.accepted)
-        answer = requests.get(f"{old.url}/readyz", timeout=20)
+        answer = requests.get(f"{old.url}/readyz", timeout=PATIENCE_SECONDS)
         assert "moved to another" in answer.json()["database"]
-        wait_until(lambda: "worker.idle" in old.log.read_text(), "the old worker to be idle", 60, old.tail)
+        wait_until(
+            lambda: "worker.idle" in old.log.read_text(), "the old worker to be idle", explain=old.tail
+        )
         assert len(sender.accepted) == accepted
         with Hub(folders[1], environments[1], "web", "worker") as new:
             sender.hub = new
-            wait_until(lambda: len(sender.accepted) > accepted + 10, "the new hub to accept", 60, new.tail)
+            sender.wait_for_all(accepted + 11)
             sender.finish()
             settle(target, LEASE_SECONDS + 60)
     tally = reckon(target, sender, receivers)

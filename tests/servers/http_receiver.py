@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from servers.inbox import Inbox
+from servers.program import PATIENCE_SECONDS
 
 
 class Failure(StrEnum):
@@ -103,7 +104,7 @@ class HttpReceiver:
         """The number of connections ever opened to it."""
         return self._server.connections
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[ReceivedRequest]:
+    def wait_for(self, count: int, seconds: float = PATIENCE_SECONDS) -> list[ReceivedRequest]:
         """Return all requests, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 
@@ -154,7 +155,7 @@ class _Server(ThreadingHTTPServer):
     def _secured(self, request: socket.socket) -> socket.socket:
         if self.tls is None:
             return request
-        request.settimeout(10)
+        request.settimeout(PATIENCE_SECONDS)
         secured = self.tls.wrap_socket(request, server_side=True)
         secured.settimeout(None)
         return secured

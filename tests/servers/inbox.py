@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from servers.program import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -42,15 +43,15 @@ class Inbox(Generic[T]):
         with self._changed:
             self._items.clear()
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[T]:
+    def wait_for(self, count: int, seconds: float = PATIENCE_SECONDS) -> list[T]:
         """Return all, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.wait_until(lambda items: len(items) >= count, f"{count} to arrive", seconds)
 
-    def wait_until(self, condition: Callable[[list[T]], bool], goal: str, seconds: float = 30) -> list[T]:
+    def wait_until(
+        self, condition: Callable[[list[T]], bool], goal: str, seconds: float = PATIENCE_SECONDS
+    ) -> list[T]:
         """Return all, as soon as `condition` holds for them; raise TimeoutError after `seconds`."""
-        ends = time.monotonic() + seconds
         with self._changed:
-            while not condition(self._items):
-                if not self._changed.wait(max(0.0, ends - time.monotonic())):
-                    raise TimeoutError(f"waited {seconds:g} s for {goal}; {len(self._items)} arrived")
+            if not self._changed.wait_for(lambda: condition(self._items), seconds):
+                raise TimeoutError(f"waited {seconds:g} s for {goal}; {len(self._items)} arrived")
             return list(self._items)

@@ -6,7 +6,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,7 +14,9 @@ from types import TracebackType
 
 import pymysql
 
-START_SECONDS = 60.0
+from servers.program import free_port
+
+START_SECONDS = 90.0
 _LOGIN, _PASSWORD = "hub", "not-a-secret"
 
 
@@ -33,8 +34,7 @@ class MariaDb:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="hub-mariadb-"))
         self._names = (f"mirror_{number}" for number in itertools.count(1))
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
+        self.port = free_port()
 
     def new_database(self) -> str:
         """Make a database whose character set is the server's own, latin1, and return its URL."""

@@ -15,8 +15,9 @@ from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
 
+from servers.program import PATIENCE_SECONDS, free_port
+
 DOMAIN = "x.test"
-START_SECONDS = 20.0
 
 _SERVICES = """\
 127.0.0.1:{port} inet n - n - - smtpd
@@ -72,8 +73,7 @@ class Postfix:
     def __init__(self, *mailboxes: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         self._mailboxes = mailboxes
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -86,7 +86,7 @@ class Postfix:
     def __enter__(self) -> Postfix:
         self._write()
         self._command("start")
-        ends_at = time.monotonic() + START_SECONDS
+        ends_at = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -102,7 +102,7 @@ class Postfix:
         self._command("stop")
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def wait_for(self, mailbox: str, count: int, seconds: float = 30) -> list[EmailMessage]:
+    def wait_for(self, mailbox: str, count: int, seconds: float = PATIENCE_SECONDS) -> list[EmailMessage]:
         """Return the mails in a mailbox, oldest first, as soon as there are `count`, as Python reads them."""
         ends_at = time.monotonic() + seconds
         while len(files := sorted((self._folder / "mail" / mailbox / "new").glob("*"), key=_arrival)) < count:
@@ -127,7 +127,7 @@ class Postfix:
 
     def _command(self, name: str) -> None:
         command = ["postfix", "-c", str(self._folder / "etc"), name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"postfix {name}: {done.stdout}{done.stderr}")
 

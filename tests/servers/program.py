@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ import requests
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery staple"
+
+PATIENCE_SECONDS = 90.0
+"""What is awaited comes within a second or two; a machine may be busy, and only a hang shall be a failure."""
+
+_reserved: deque[socket.socket] = deque(maxlen=64)
 
 
 class Program:
@@ -40,7 +46,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(30)
+            self.process.wait(PATIENCE_SECONDS)
         self.process.kill()
         self.process.wait()
 
@@ -51,9 +57,9 @@ class Program:
     def interrupt(self) -> int:
         """Press Ctrl-C, and return the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_SECONDS)
 
-    def wait_until(self, condition: Callable[[], Any], goal: str, seconds: float = 40) -> Any:
+    def wait_until(self, condition: Callable[[], Any], goal: str, seconds: float = PATIENCE_SECONDS) -> Any:
         """Return the condition's first true value; fail with its output, also where it ended before."""
 
         def value() -> Any:
@@ -64,12 +70,15 @@ class Program:
 
         return wait_until(value, goal, seconds, lambda: self.text)
 
-    def wait_until_ready(self, url: str, seconds: float = 40) -> None:
+    def wait_until_ready(self, url: str, seconds: float = PATIENCE_SECONDS) -> None:
         self.wait_until(lambda: is_ready(url), "the hub to be ready", seconds)
 
 
 def wait_until(
-    condition: Callable[[], Any], goal: str, seconds: float, explain: Callable[[], str] = str
+    condition: Callable[[], Any],
+    goal: str,
+    seconds: float = PATIENCE_SECONDS,
+    explain: Callable[[], str] = str,
 ) -> Any:
     """Return the condition's first true value; fail after `seconds` with an explanation."""
     ends = time.monotonic() + seconds
@@ -81,11 +90,19 @@ def wait_until(
 
 def is_ready(url: str) -> bool:
     with contextlib.suppress(requests.RequestException):
-        return requests.get(f"{url}/readyz", timeout=15).status_code == 200
+        return requests.get(f"{url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
     return False
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port of loopback for a server that is started later, and again after it died.
+
+    It stays bound here, so that the kernel gives it to nobody else, and does not listen: a server that sets
+    SO_REUSEADDR may, as all do that are started again.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    _reserved.append(reserved)
+    port: int = reserved.getsockname()[1]
+    return port

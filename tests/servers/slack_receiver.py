@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from servers.inbox import Inbox
+from servers.program import PATIENCE_SECONDS
 
 BLOCKS_LIMIT = 50
 TEXT_LIMIT = 3000
@@ -106,7 +107,7 @@ class SlackReceiver:
         """Let nobody reply to a message any more, nor edit it."""
         self._locked.add(ts)
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[SlackMessage]:
+    def wait_for(self, count: int, seconds: float = PATIENCE_SECONDS) -> list[SlackMessage]:
         """Return all messages, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 

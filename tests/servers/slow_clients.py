@@ -7,6 +7,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from servers.program import PATIENCE_SECONDS
+
 BODY = (
     b"POST %s HTTP/1.1\r\nHost: x\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n"
@@ -79,7 +81,7 @@ class SlowClients:
 
     def _open(self) -> socket.socket:
         connection = socket.socket()
-        connection.settimeout(30)
+        connection.settimeout(PATIENCE_SECONDS)
         if not self._kind.is_unfinished:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(self._address)

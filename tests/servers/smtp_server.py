@@ -16,6 +16,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from servers.inbox import Inbox
+from servers.program import PATIENCE_SECONDS
 
 CLOSE = "close the connection"
 HANG = "say nothing"
@@ -90,12 +91,12 @@ class SmtpServer:
 
     def __enter__(self) -> SmtpServer:
         self._thread.start()
-        self._listening.wait(30)
+        assert self._listening.wait(PATIENCE_SECONDS), "it does not listen"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
 
     @property
     def url(self) -> str:
@@ -115,7 +116,7 @@ class SmtpServer:
     def mails(self) -> list[ReceivedMail]:
         return self.inbox.all()
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[ReceivedMail]:
+    def wait_for(self, count: int, seconds: float = PATIENCE_SECONDS) -> list[ReceivedMail]:
         """Return all mails, as soon as there are `count`; raise TimeoutError after `seconds`."""
         return self.inbox.wait_for(count, seconds)
 

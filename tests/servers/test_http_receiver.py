@@ -3,6 +3,7 @@ import http.client
 import pytest
 
 from servers.http_receiver import CannedResponse, Failure, HttpReceiver
+from servers.program import free_port
 
 
 def connect(receiver):
@@ -69,8 +70,9 @@ def ends_in_time(connection):
 
 
 def test_comes_back_on_the_same_port():
-    with HttpReceiver() as receiver:
-        port = receiver.port
+    port = free_port()
+    with HttpReceiver(port=port):
+        pass
     with HttpReceiver(port=port) as receiver:
         answer = ask(connect(receiver))
 

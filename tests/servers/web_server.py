@@ -26,6 +26,7 @@ from hub import catalog
 from hub.process import start
 from hub.web.server import listen, serve_web
 from hub.web.server.limits import Limits
+from servers.program import PATIENCE_SECONDS, free_port
 from servers.slow_clients import HEALTH
 
 TESTS = Path(__file__).parents[1]
@@ -54,8 +55,7 @@ class WebServer:
     """One web process, to be used in a `with`."""
 
     def __init__(self, folder: Path, **limits: float) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self._log = folder / "web.log"
         (folder / "routes.yaml").write_text(ROUTES)
         (folder / "templates").mkdir()
@@ -77,7 +77,7 @@ class WebServer:
     def __enter__(self) -> WebServer:
         with contextlib.ExitStack() as unless_up:
             unless_up.callback(self.stop)
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while not self._is_up():
                 assert time.monotonic() < deadline, self.log
                 assert self.process.poll() is None, self.log
@@ -106,11 +106,11 @@ class WebServer:
         began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(40)
+        self.process.wait(PATIENCE_SECONDS)
         return time.monotonic() - began
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
     def say(self, sent: bytes) -> bytes:
         """Send these bytes, and nothing more, and return all that is answered."""
