@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from hub.catalog.masking import mask
 from hub.errors import ClerkError, SendError
 from hub.model.config import BackendAccess
 from hub.strings import one_line
@@ -64,7 +65,8 @@ class Answer:
 class BackendApi:
     """Clerk's Backend API with one secret key; for one thread. It only reads.
 
-    `wait` sleeps, and may raise what is to end everything; `rate` is in requests a second; `requests` counts.
+    `wait` sleeps, for no time or more before each request, and may raise what is to end everything; `rate` is
+    in requests a second; `requests` counts.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class BackendApi:
                 self._clock = _date_ms(response), time.monotonic()
                 if not _asks_for_time(response.status):
                     return self._answer(response, path, began, is_sought=is_sought)
-                failure = _failure(path, response)
+                failure = self._failure(path, response)
                 pause = max(_rest(path, response), pause)
             except SendError as error:
                 failure = ClerkError(f"Clerk's API at {path}: {error}")
@@ -123,9 +125,12 @@ class BackendApi:
 
     def _answer(self, response: HttpResponse, path: str, began: float, *, is_sought: bool) -> Answer:
         """Return the answer of a response; raises ClerkError for a refusal, ValueError for no JSON."""
-        is_absent = is_sought and response.status == HTTPStatus.NOT_FOUND
-        if response.status != HTTPStatus.OK and not is_absent:
-            raise _failure(path, response)
+        is_absent = False
+        if response.status != HTTPStatus.OK:
+            failure = self._failure(path, response)
+            is_absent = is_sought and failure.status == HTTPStatus.NOT_FOUND
+            if not is_absent:
+                raise failure
         answered_at_ms, at = self._clock
         return Answer(
             value=None if is_absent else json.loads(response.body),
@@ -133,10 +138,23 @@ class BackendApi:
             answered_at_ms=answered_at_ms,
         )
 
+    def _failure(self, path: str, response: HttpResponse) -> ClerkError:
+        status = response.status
+        answer = f"{status} {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else str(status)
+        advice = {
+            HTTPStatus.UNAUTHORIZED: "; secret_key is not one of its keys any more: copy it anew",
+            HTTPStatus.FORBIDDEN: "; the instance, or its plan, does not have that",
+        }.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.OK, "")
+        words = mask(_words(response.body), (self._access.secret_key,))
+        # A 404 without Clerk's words is one of a proxy, and says of no object that it is gone.
+        is_clerks = bool(words) or status != HTTPStatus.NOT_FOUND
+        return ClerkError(
+            f"Clerk answered {answer} at {path}{f': {words}' if words else ''}{advice}",
+            status=status if is_clerks else None,
+        )
+
     def _wait_for_turn(self) -> None:
-        seconds = self._next_at - time.monotonic()
-        if seconds > 0:
-            self._wait(seconds)
+        self._wait(max(self._next_at - time.monotonic(), 0))
         self._next_at = time.monotonic() + self._interval_seconds
         self.requests += 1
 
@@ -174,22 +192,10 @@ def _rest(path: str, response: HttpResponse) -> float:
 def _date_ms(response: HttpResponse) -> int:
     """Return the moment of an answer by Clerk's clock; by this machine's where it has no date."""
     try:
-        return int(parsedate_to_datetime(response.headers.get("Date", "")).timestamp() * 1000)
+        at = parsedate_to_datetime(response.headers.get("Date", ""))
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     except (TypeError, ValueError, IndexError, OverflowError):
         return int(time.time()) * 1000
-
-
-def _failure(path: str, response: HttpResponse) -> ClerkError:
-    status = response.status
-    answer = f"{status} {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else str(status)
-    advice = {
-        HTTPStatus.UNAUTHORIZED: "; secret_key is not one of its keys any more: copy it anew",
-        HTTPStatus.FORBIDDEN: "; the instance, or its plan, does not have that",
-    }.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.OK, "")
-    words = _words(response.body)
-    return ClerkError(
-        f"Clerk answered {answer} at {path}{f': {words}' if words else ''}{advice}", status=status
-    )
 
 
 def _words(body: bytes) -> str:

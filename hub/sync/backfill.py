@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hub.errors import ClerkError
 from hub.mirror.changes import Effect
 from hub.mirror.mirror import Migration
 from hub.sync.api import BackendApi
-from hub.sync.lists import ClerkList, Page, count, lists_of, pages
+from hub.sync.lists import ClerkList, Page, absent, count, lists_of, pages
 from hub.sync.mirroring import Mirroring, Written
 from hub.sync.paging import LIMIT, Place
 
@@ -53,12 +54,16 @@ class _State:
 
 @dataclass(frozen=True, kw_only=True)
 class TableResult:
-    """One table that was filled: how many objects were read, and what became of them."""
+    """One table that was filled: how many objects were read, and what became of them.
+
+    `absent` is Clerk's answer where the instance has no such objects; empty where it has them.
+    """
 
     table: str
     read: int
     effects: dict[Effect, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    absent: str = ""
 
 
 def backfill(
@@ -96,8 +101,11 @@ def _fill(
     limit: int,
 ) -> TableResult:
     written, read = Written(), 0
-    for clerk_list in lists_of(table):
-        read += _read(api, mirroring, clerk_list, written, on_progress, limit)
+    try:
+        for clerk_list in lists_of(table):
+            read += _read(api, mirroring, clerk_list, written, on_progress, limit)
+    except ClerkError as error:
+        return TableResult(table=table, read=0, absent=absent(error))
     return TableResult(table=table, read=read, effects=written.effects, refused=written.refused)
 
 

@@ -105,12 +105,13 @@ class VerifyClock:
         return any(moment is None or now - moment >= every for moment in moments)
 
     def _verify(self, target: Target) -> None:
-        def renew(table: str, objects: int) -> None:
-            if not self._lease(target.destination, LEASE):
+        def wait(seconds: float) -> None:
+            """Sleep, before each request and each second look, and prolong the lease."""
+            if self._stopping.wait(seconds) or not self._lease(target.destination, LEASE):
                 raise _Stopping
 
-        with opened(target, self._wait) as (api, mirroring):
-            for outcome in verify(self._store, target, api, mirroring, wait=self._wait, on_progress=renew):
+        with opened(target, wait) as (api, mirroring):
+            for outcome in verify(self._store, target, api, mirroring, wait=wait):
                 log.info(
                     "verify.compared",
                     destination=target.destination,
@@ -118,10 +119,6 @@ class VerifyClock:
                     objects=outcome.comparison.objects,
                     drift=len(outcome.comparison.drift),
                 )
-
-    def _wait(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise _Stopping
 
     def _lease(self, name: str, duration: timedelta) -> bool:
         with self._store.transaction() as transaction:

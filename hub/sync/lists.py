@@ -150,6 +150,16 @@ def pages(
         place = step.place
 
 
+def absent(error: ClerkError) -> str:
+    """Return the words in which Clerk says that an instance has no such list; raises any other error.
+
+    It answers 403 where organisations are switched off, or a plan does not have them.
+    """
+    if error.status != HTTPStatus.FORBIDDEN:
+        raise error
+    return str(error)
+
+
 def looks(page: Page) -> Iterator[Look]:
     """Yield the objects of a page, each with the times of its answer."""
     return (_look(value, page.answer) for value in page.objects)
@@ -186,7 +196,7 @@ def one(api: BackendApi, table: str, row: Mapping[str, Any]) -> Look | None:
 
 
 def _pages_if_any(api: BackendApi, clerk_list: ClerkList) -> Iterator[Page]:
-    """Yield the pages of a list, none where that what it is narrowed by is gone."""
+    """Yield the pages of a list, none where Clerk says that the list is of what is gone."""
     try:
         yield from pages(api, clerk_list)
     except ClerkError as error:

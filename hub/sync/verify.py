@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hub.errors import Unmirrorable
+from hub.errors import ClerkError, Unmirrorable
 from hub.mirror.changes import Change
 from hub.mirror.tables import tables
 from hub.model.event import object_key
 from hub.model.mirror import DriftKind
 from hub.sync.api import BackendApi
 from hub.sync.compare import Drift, Row, differences, is_settled
-from hub.sync.lists import Look, lists_of, looks, one, pages
+from hub.sync.lists import Look, absent, lists_of, looks, one, pages
 from hub.sync.mirroring import Mirroring
 from hub.sync.paging import LIMIT
 from hub.sync.ranges import ranges
@@ -42,12 +42,16 @@ class Differing:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One table, compared: how many objects Clerk has, how many rows were there, and what differs."""
+    """One table, compared: how many objects Clerk has, how many rows were there, and what differs.
+
+    `absent` is Clerk's answer where the instance has no such objects, and nothing was compared.
+    """
 
     table: str
     objects: int
     rows: int
     differing: tuple[Differing, ...] = ()
+    absent: str = ""
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -91,7 +95,10 @@ class Verifier:
     def compare(self, table: str) -> Comparison:
         """Return what of a table differs from Clerk. Raises HubError where either side does not answer."""
         self._whole = self._most_whole
-        first = self._first_look(table)
+        try:
+            first = self._first_look(table)
+        except ClerkError as error:
+            return Comparison(table=table, objects=0, rows=0, absent=absent(error))
         differing: tuple[Differing, ...] = ()
         if first.candidates:
             self._wait(SECOND_LOOK_SECONDS)

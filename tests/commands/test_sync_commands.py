@@ -108,6 +108,18 @@ def test_a_mirror_is_filled_compared_and_one_object_of_it_fetched(sync: Sync, cl
     ]
 
 
+def test_a_list_that_the_instance_does_not_have_is_one_line(sync: Sync, clerk: ClerkServer) -> None:
+    clerk.absent = {"invitations"}
+    runs = [sync("sync", *arguments) for arguments in (("backfill", "--dry-run"), ("backfill",), ("verify",))]
+
+    assert [run.exit_code for run in runs] == [0, 0, 0]
+    assert [run.stdout.splitlines()[1].partition(": Clerk answered 403 Forbidden")[0] for run in runs] == [
+        "invitations: nothing to read",
+        "invitations: nothing to read",
+        "invitations: nothing to compare",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "message"),
     [

@@ -94,7 +94,8 @@ class ClerkServer:
     whose user is gone, about which the documents say nothing: `page` (as if it were there), `empty`,
     `start` (the list from its beginning) or `refusal`. `on_page` is called after each page of a list was
     made; every `limited_every`th request is answered 429. `clock_ahead_seconds` is its clock before ours.
-    What is `hidden` no list shows.
+    What is `hidden` no list shows. The lists of tables that are `absent` are refused, as where organisations
+    are switched off.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class ClerkServer:
         self._sorted: list[str] = []
         self._gone: dict[str, int] = {}
         self.hidden: set[str] = set()
+        self.absent: set[str] = set()
         self._next: bytes | None = None
         self.requests = 0
         self.http = HttpReceiver(responses, respond=self._respond)
@@ -192,6 +194,8 @@ class ClerkServer:
             return 200, {"object": "instance", "id": self.instance_id, "environment_type": "development"}
         if path == "/users/count":
             return 200, {"object": "total_count", "total_count": len(self.objects["users"])}
+        if path in _LISTS and _LISTS[path].table in self.absent:
+            return 403, _error("organization_not_enabled_in_instance")
         if path in _LISTS:
             return self._list(_LISTS[path], query)
         if one := _BY_ID.fullmatch(path):

@@ -32,7 +32,7 @@ def waits() -> list[float]:
 def api(clerk: ClerkServer, waits: list[float]) -> Iterator[BackendApi]:
     reader = BackendApi(
         BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url),
-        wait=waits.append,
+        wait=lambda seconds: waits.append(seconds) if seconds else None,
         rate=1e9,
     )
     yield reader

@@ -186,6 +186,18 @@ def test_a_row_that_the_database_refuses_is_told_and_keeps_no_other_from_it(
     assert waits == []
 
 
+def test_a_list_that_the_instance_does_not_have_keeps_no_other_from_being_read(
+    clerk: ClerkServer, api: BackendApi, mirroring: Mirroring
+) -> None:
+    clerk.absent = {"organizations"}
+    clerk.add("roles", "role_1", MAY_MS)
+
+    organizations, roles = backfill(api, mirroring, ["organizations", "roles"])
+
+    assert organizations.absent.startswith("Clerk answered 403 Forbidden at /organizations: organization not")
+    assert (roles.read, roles.absent) == (1, "")
+
+
 def test_what_clerk_refuses_ends_it_with_what_was_read_kept(
     clerk: ClerkServer, api: BackendApi, mirroring: Mirroring
 ) -> None:

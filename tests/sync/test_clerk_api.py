@@ -22,16 +22,16 @@ MONDAY_MS = 1777896000000
 def ask() -> Callable[..., object]:
     """Ask for the instance once, from a server with these responses; returns answer, waits, requests."""
 
-    def asked(*responses: CannedResponse, key: str = SECRET_KEY):
+    def asked(*responses: CannedResponse, key: str = SECRET_KEY, is_sought: bool = False):
         waits: list[float] = []
         with HttpReceiver(responses) as server:
             api = BackendApi(
                 BackendAccess(secret_key=key, api_url=f"{server.url}/v1"),
-                wait=waits.append,
+                wait=lambda seconds: waits.append(seconds) if seconds else None,
                 rate=1e9,
             )
             try:
-                answer = api.get("/instance", {"a": "+b"})
+                answer = api.find("/users/1") if is_sought else api.get("/instance", {"a": "+b"})
             finally:
                 api.close()
             return answer, waits, server.received
@@ -79,6 +79,10 @@ def test_what_asks_for_time_gets_it_and_is_asked_again(
             [CannedResponse(status=401, body=b'{"errors": [{"message": "Invalid \\u001b[31mkey"}]}')],
             "Clerk answered 401 Unauthorized at /instance: Invalid [31mkey; secret_key is not one",
         ),
+        (
+            [CannedResponse(status=400, body=json.dumps({"errors": [{"message": SECRET_KEY}]}).encode())],
+            "Clerk answered 400 Bad Request at /instance: ",
+        ),
         ([CannedResponse(status=422, body=b"[]")], "Clerk answered 422 Unprocessable Entity at /instance"),
         (
             [CannedResponse(status=429, headers={"Retry-After": "9999"})],
@@ -98,6 +102,33 @@ def test_what_gives_nothing_is_one_sentence_without_the_key(
     assert SECRET_KEY not in repr(caught.value.__cause__) + str(caught.value)
 
 
+def test_only_clerk_says_that_something_is_gone(ask: Callable[..., object]) -> None:
+    gone, _, _ = ask(
+        CannedResponse(status=404, body=b'{"errors": [{"message": "not found"}]}'), is_sought=True
+    )
+    with pytest.raises(ClerkError) as caught:
+        ask(CannedResponse(status=404, body=b"<html>no such host</html>"), is_sought=True)
+
+    assert gone.value is None
+    assert str(caught.value) == "Clerk answered 404 Not Found at /users/1"
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", ""])
+def test_a_date_is_utc_whatever_this_machine_has(
+    ask: Callable[..., object], zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        date = f"Mon, 04 May 2026 12:00:00 {zone}".strip()
+        answer, _, _ = ask(CannedResponse(body=b"{}", headers={"Date": date}))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert answer.answered_at_ms == MONDAY_MS
+
+
 @pytest.mark.parametrize(("key", "rate"), [("sk_live_x", 5.0), ("sk_test_x", 0.5), ("sk_x", 0.5)])
 def test_a_twentieth_of_what_clerk_grants_is_asked_for(key: str, rate: float) -> None:
     assert requests_per_second(BackendAccess(secret_key=key, api_url="http://127.0.0.1:9")) == rate
@@ -114,8 +145,9 @@ def test_requests_are_paced() -> None:
         took = time.monotonic() - began
         api.close()
 
-    assert len(waits) == 2
-    assert all(100 - took < wait <= 100 for wait in waits)
+    assert waits[0] == 0
+    assert all(100 - took < wait <= 100 for wait in waits[1:])
+    assert len(waits) == 3
 
 
 def test_a_page_of_500_users_is_read_whole() -> None:

@@ -232,6 +232,16 @@ def test_what_is_extra_keeps_no_repair_from_the_rest(api: BackendApi, filled: Mi
     assert (repaired.written, repaired.too_many) == (1, MOST_OBJECTS + 1)
 
 
+def test_a_list_that_the_instance_does_not_have_is_not_compared(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring
+) -> None:
+    clerk.absent = {"organizations"}
+    comparison = compare(api, filled, "organizations")
+
+    assert comparison.absent.startswith("Clerk answered 403 Forbidden at /organizations")
+    assert (comparison.rows, comparison.drift) == (0, ())
+
+
 def test_what_is_newer_than_clerk_does_not_differ(
     api: BackendApi, filled: Mirroring, clerk: ClerkServer
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import given
 import pytest
@@ -108,6 +109,30 @@ def test_a_comparison_that_cannot_be_made_is_told_and_not_tried_again_at_once(
 
     assert failure.reason == "the source clerk has no secret_key that can be used: KEY is not set"
     assert failures()["app-db"] == failure
+
+
+def test_a_comparison_prolongs_its_lease_before_each_request(
+    store: Store, rules_of: Callable[[BackendAccess], Rules], clocks: Callable[..., VerifyClock]
+) -> None:
+    def lease(owner: str) -> bool:
+        with store.transaction() as transaction:
+            return transaction.mirrors.lease("verify/app-db", owner, timedelta())
+
+    taken: list[bool] = []
+
+    class Server(ClerkServer):
+        def _get(self, path: str, query: Any) -> tuple[int, Any]:
+            if path == "/instance":
+                lease("a")
+            else:
+                taken.append(lease("another"))
+            return super()._get(path, query)
+
+    with Server() as clerk:
+        clocks(rules_of(BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url)))
+        given.until(lambda: taken, 30)
+
+    assert taken[0] is False
 
 
 def test_a_mirror_is_not_due_while_another_worker_has_its_lease(

@@ -10,13 +10,14 @@ import click
 from hub.client.api import version_that_serves
 from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
-from hub.errors import NotFound
+from hub.errors import ClerkError, NotFound
 from hub.humanize import counted, did_you_mean, listed, span
 from hub.mirror.tables import tables
 from hub.process import start
 from hub.settings import load_settings
 from hub.sync.api import BackendApi, requests_per_second
 from hub.sync.backfill import Progress, TableResult, backfill, expected
+from hub.sync.lists import absent
 from hub.sync.mirroring import Mirroring
 from hub.sync.paging import LIMIT
 from hub.sync.runs import keep_backfill, opened
@@ -55,7 +56,7 @@ def command(to: str | None, only: str | None, dry_run: bool) -> None:
                 say("hub: stopped; run it again and it goes on from here", err=True)
                 raise click.exceptions.Exit(1) from None
             progress.clear()
-            keep_backfill(store, target, mirroring, chosen)
+            keep_backfill(store, target, mirroring, [one.table for one in results if not one.absent])
     for line in _lines(results):
         say(line)
     if any(result.refused for result in results):
@@ -81,7 +82,11 @@ def _chosen(target: Target, only: str | None) -> Sequence[str]:
 def _plan(target: Target, api: BackendApi, mirroring: Mirroring, chosen: Sequence[str]) -> Iterator[str]:
     requests = 0
     for table in chosen:
-        count = expected(api, table) or 0
+        try:
+            count = expected(api, table) or 0
+        except ClerkError as error:
+            yield f"{table}: nothing to read: {inline(absent(error))}"
+            continue
         requests += count // LIMIT + 1
         yield f"{table}: {counted(count, 'object')} in Clerk"
     pending = mirroring.call(mirroring.mirror.pending)
@@ -97,6 +102,9 @@ def _show(state: Progress) -> None:
 
 def _lines(results: Sequence[TableResult]) -> Iterator[str]:
     for result in results:
+        if result.absent:
+            yield f"{result.table}: nothing to read: {inline(result.absent)}"
+            continue
         effects = ", ".join(f"{count:,} {effect}" for effect, count in sorted(result.effects.items()))
         yield f"{result.table}: {result.read:,} read" + (f", {effects}" if effects else "")
         for id_, reason in list(result.refused.items())[:10]:

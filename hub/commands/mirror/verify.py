@@ -85,6 +85,9 @@ def _differs(outcome: Outcome) -> bool:
 def report(outcome: Outcome, max_deletes: str) -> Iterator[str]:
     """Yield the lines about one table, as people read them."""
     comparison = outcome.comparison
+    if comparison.absent:
+        yield f"{comparison.table}: nothing to compare: {inline(comparison.absent)}"
+        return
     yield f"{comparison.table}: {comparison.objects:,} in Clerk, {comparison.rows:,} rows: {_counts(outcome)}"
     for drift in comparison.drift[:SHOWN]:
         columns = f": {', '.join(drift.columns)}" if drift.columns else ""
@@ -120,6 +123,7 @@ def _as_json(destination: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
                 "table": outcome.comparison.table,
                 "objects": outcome.comparison.objects,
                 "rows": outcome.comparison.rows,
+                "absent": outcome.comparison.absent or None,
                 "drift": [
                     {
                         "table": drift.table,
