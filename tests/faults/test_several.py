@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from sqlalchemy import select, update
 
 from hub.model.delivery import Outcome, State
 from hub.model.filter import Filter
+from hub.model.moments import LONGEST_PROBE_SECONDS
 from hub.store.open import open_store
-from hub.store.store import Store
-from hub.store.tables import deliveries, destinations, events
+from hub.store.store import Store, Transaction
+from hub.store.tables import attempts, deliveries, destinations, events
 
 CONCURRENCY, PER_SECOND = 3, 10
 
@@ -28,7 +30,7 @@ ROUTES = f"""\
 version: 1
 sources:
   clerk: {{type: clerk, path: /api/webhooks, signing_secret: "${{CLERK_WEBHOOK_SIGNING_SECRET}}"}}
-defaults: {{retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 5s}}
+defaults: {{retry: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], timeout: 90s}}
 destinations:
   crm: {{type: http, url: "${{CRM_WEBHOOK_URL}}/crm", concurrency: {CONCURRENCY}}}
   paced: {{type: http, url: "${{CRM_WEBHOOK_URL}}/paced", rate_limit: {PER_SECOND}/s, concurrency: 16}}
@@ -109,11 +111,6 @@ class Ledger:
             self._now[path] -= 1
         return CannedResponse(status=500 if path == "/broken" and self.is_broken else 200)
 
-    def busiest(self, path: str, seconds: float) -> int:
-        """The most requests that began within any so many seconds."""
-        began = sorted(self.began[path])
-        return max(sum(1 for later in began if 0 <= later - at < seconds) for at in began)
-
 
 def hub(folder: Path, url: str, receiver: HttpReceiver, clock: int, *programs: str) -> Hub:
     folder.mkdir()
@@ -141,17 +138,17 @@ def test_machines_share_the_work_and_its_limits(
         began_at = time.monotonic()
         senders = [Sender(machine, pause_seconds=0.0, limit=events) for machine in (ahead, behind)]
         with senders[0], senders[1]:
-            wait_until(lambda: all(len(sender.accepted) == events for sender in senders), "all events", 120)
+            wait_until(lambda: all(len(sender.accepted) == events for sender in senders), "all events", 200)
         before = await_open(url, ledger)
         opened_for, probed_at = time.monotonic() - began_at, time.monotonic()
         probe_now(url)
-        wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe", 60)
-        wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", events + 60)
+        wait_until(lambda: len(ledger.began["/broken"]) > before, "a probe")
+        wait_until(lambda: settled(url, "paced") and settled(url, "crm"), "all but broken", events + 120)
         probed = len(ledger.began["/broken"])
         probed_for = time.monotonic() - probed_at
         ledger.is_broken = False
         probe_now(url)
-        settle(url, 60)
+        settle(url, 120)
     count(
         events=2 * events,
         deliveries=len(ledger.arrivals),
@@ -159,7 +156,7 @@ def test_machines_share_the_work_and_its_limits(
         workers=2 * len(workers),
         overlaps=ledger.overlaps,
         most_at_once=ledger.most["/crm"],
-        most_in_2_s=ledger.busiest("/paced", 2),
+        most_in_2_s=most_within(2, claimed_at(url, "paced")),
         sent_before_it_opened=before,
         probes=probed - before,
     )
@@ -169,7 +166,8 @@ def test_machines_share_the_work_and_its_limits(
     assert ledger.overlaps == 0
     assert len(ledger.began["/crm"]) == len(ledger.began["/paced"]) == 2 * events
     assert ledger.most["/crm"] <= CONCURRENCY
-    assert ledger.busiest("/paced", 2) < 1.5 * 2 * PER_SECOND
+    # By the database's clock, which decides; one that comes late may be made up for.
+    assert most_within(2, claimed_at(url, "paced")) <= 2 * PER_SECOND + 2
     # Five open it, while three more may be under way; then come the probes.
     assert before <= 5 + 3 + probes_within(opened_for, 5)
     assert 1 <= probed - before <= 1 + probes_within(probed_for, 10)
@@ -182,29 +180,49 @@ def probes_within(seconds: float, first_after_seconds: float) -> int:
     return sum(1 for moment in waits if moment <= seconds)
 
 
+def claimed_at(url: str, destination: str) -> list[datetime]:
+    """Return when each attempt at a destination was claimed, in their order."""
+    statement = select(attempts.c.at).where(attempts.c.destination == destination).order_by(attempts.c.at)
+    with opened(url) as store, store.read() as snapshot:
+        return list(snapshot.session.connection.execute(statement).scalars())
+
+
+def most_within(seconds: float, moments: Sequence[datetime]) -> int:
+    """Return the most of the moments that lie within any so many seconds."""
+    span = timedelta(seconds=seconds)
+    return max(sum(1 for later in moments if first <= later < first + span) for first in moments)
+
+
 def await_open(url: str, ledger: Ledger) -> int:
-    """Return the number of requests by the time that the breaker was open and nothing under way."""
+    """Return the number of requests by the time that the breaker was open and nothing under way.
 
-    def is_open() -> bool:
-        with opened(url) as store, store.read() as snapshot:
-            waiting = store.write(lambda t: t.queue.lock(due_of=["broken"])).waiting["broken"]
-            return snapshot.destinations.all()["broken"].probe_at is not None and not waiting.in_flight
+    The next probe is put off until the test lets it go.
+    """
 
-    wait_until(is_open, "the breaker to be open", 30)
+    def is_open(transaction: Transaction) -> bool:
+        waiting = transaction.queue.lock(due_of=["broken"]).waiting["broken"]
+        probe = select(destinations.c.probe_at).where(destinations.c.name == "broken")
+        if waiting.in_flight or transaction.session.connection.execute(probe).scalar_one() is None:
+            return False
+        put_probe(transaction, transaction.now + timedelta(seconds=LONGEST_PROBE_SECONDS))
+        return True
+
+    with opened(url) as store:
+        wait_until(lambda: store.write(is_open), "the breaker to be open")
     return len(ledger.began["/broken"])
+
+
+def put_probe(transaction: Transaction, at: datetime) -> None:
+    """Let the next probe be due at a moment."""
+    broken = update(destinations).where(destinations.c.name == "broken")
+    transaction.session.connection.execute(broken.values(probe_at=at))
 
 
 def probe_now(url: str) -> None:
     """Let the time pass until the next probe."""
     with opened(url) as store:
-        store.write(
-            lambda t: (
-                t.session.connection.execute(
-                    update(destinations).where(destinations.c.name == "broken").values(probe_at=t.now)
-                )
-                and store.wake()
-            )
-        )
+        store.write(lambda transaction: put_probe(transaction, transaction.now))
+        store.wake()
 
 
 def settled(url: str, destination: str) -> bool:
@@ -263,9 +281,11 @@ def test_a_worker_that_was_cut_off_cannot_overwrite_its_successor(
             with Hub(folders[1], {"DATABASE_URL": postgres.url, **environment}, "serve"):
                 crm.wait_for(2, LEASE_SECONDS + 40)
                 way.go_on()
-                wait_until(lambda: "delivery.late" in first.tail(), "the first to be late", 30, first.tail)
+                wait_until(
+                    lambda: "delivery.late" in first.tail(), "the first to be late", explain=first.tail
+                )
                 sender.finish()
-                settle(postgres.url, 60)
+                settle(postgres.url, 120)
     (answer,) = sender.accepted.values()
     with opened(postgres.url) as store, store.read() as snapshot:
         (listed,) = snapshot.delivery_list.records(event=answer["event"])
