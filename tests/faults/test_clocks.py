@@ -18,7 +18,7 @@ import requests
 from faults.conftest import Count
 from faults.hubs import Hub, settle, wait_until
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
-from servers.program import PASSWORD, ROOT
+from servers.program import PASSWORD, PATIENCE_SECONDS, ROOT
 from signing import headers
 
 from hub import catalog
@@ -33,7 +33,7 @@ ROUTES = """\
 version: 1
 sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
-defaults: {retry: [1s, 2s, 2s, 2s, 2s, 2s], timeout: 5s, give_up_after: 3d}
+defaults: {retry: [1s, 2s, 2s, 2s, 2s, 2s], timeout: 60s, give_up_after: 3d}
 destinations:
   paced: {type: http, url: "${CRM_WEBHOOK_URL}/paced", rate_limit: 50/s}
   team: {type: slack, webhook_url: "${CRM_WEBHOOK_URL}/team"}
@@ -140,14 +140,14 @@ def post(hub: Hub, clock: Clock, count: int) -> None:
         body = catalog.sample_payload("user.created", {})
         message_id = f"msg_{time.monotonic_ns()}"
         signed = headers(body, message_id=message_id, timestamp=time.time() + clock.seconds)
-        answer = requests.post(f"{hub.url}/api/webhooks", data=body, headers=signed, timeout=15)
+        answer = requests.post(f"{hub.url}/api/webhooks", data=body, headers=signed, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, answer.text
 
 
 def waits(hub: Hub) -> dict[str, str]:
     """What is said of a delivery that waits, by its destination."""
     key = {"Authorization": f"Bearer {PASSWORD}"}
-    answer = requests.get(f"{hub.url}/api/deliveries?state=pending", headers=key, timeout=15)
+    answer = requests.get(f"{hub.url}/api/deliveries?state=pending", headers=key, timeout=PATIENCE_SECONDS)
     return {item["destination"]: item["why"]["text"] for item in json.loads(answer.content)["items"]}
 
 
@@ -170,7 +170,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("new_postgres_database")())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_clock_that_was_ahead_silences_nothing_and_one_that_jumps_ends_nothing(
     url: str, tmp_path: Path, is_full: bool, count: Count
 ) -> None:
@@ -189,18 +189,18 @@ def test_a_clock_that_was_ahead_silences_nothing_and_one_that_jumps_ends_nothing
             clock.set(0)
             if is_full:
                 # The worker is alive once its heart beat by the right time.
-                wait_until(lambda: AHEAD in waits(hub).get("late", ""), "the reason", 60, hub.tail)
+                wait_until(lambda: AHEAD in waits(hub).get("late", ""), "the reason", explain=hub.tail)
             before, places.are_ill = places.taken.copy(), False
             post(hub, clock, 1)
-            await_taken(places, hub, 40, {name: before[name] + 1 for name in NAMES})
+            await_taken(places, hub, PATIENCE_SECONDS, {name: before[name] + 1 for name in NAMES})
             if is_full:
-                await_taken(places, hub, 90, dict.fromkeys(NAMES, number))
+                await_taken(places, hub, 2 * PATIENCE_SECONDS, dict.fromkeys(NAMES, number))
                 number += jump_for_a_minute(hub, clock, places)
-                await_taken(places, hub, 90, dict.fromkeys(NAMES, number))
+                await_taken(places, hub, 2 * PATIENCE_SECONDS, dict.fromkeys(NAMES, number))
         clock.set(40 * DAY)
         with Hub(tmp_path, environment, "serve") as hub:
-            await_taken(places, hub, 40, dict.fromkeys(NAMES, number))
-            settle(url, 40)
+            await_taken(places, hub, PATIENCE_SECONDS, dict.fromkeys(NAMES, number))
+            settle(url, PATIENCE_SECONDS)
     count("on PostgreSQL" if url.startswith("postgres") else "on SQLite", events=number)
 
     assert states(url) == {State.DELIVERED: number * len(NAMES)}
@@ -221,7 +221,9 @@ def jump_for_a_minute(hub: Hub, clock: Clock, places: Places) -> int:
 
 def await_tried(places: Places, hub: Hub, **numbers: int) -> None:
     for name, number in numbers.items():
-        wait_until(lambda name=name, n=number: places.tried[name] >= n, f"{name} to be tried", 40, hub.tail)
+        wait_until(
+            lambda name=name, n=number: places.tried[name] >= n, f"{name} to be tried", explain=hub.tail
+        )
 
 
 def await_taken(places: Places, hub: Hub, seconds: float, numbers: dict[str, int]) -> None:

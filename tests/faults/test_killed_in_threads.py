@@ -71,7 +71,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return made
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_worker_killed_between_the_answer_and_the_settling_posts_nothing_twice(
     url: str, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from hub.sync.backfill import backfill
 from hub.sync.mirroring import Mirroring
 from hub.sync.repair import MOST_OBJECTS, MaxDeletes, repair
 from hub.sync.verify import Verifier
+from servers.program import PATIENCE_SECONDS
 
 TESTS = Path(__file__).parents[1]
 
@@ -44,10 +46,10 @@ class Filler:
     def __exit__(self, *_: object) -> None:
         assert self._program.stdin is not None
         self._program.stdin.close()
-        self._program.wait(30)
+        self._program.wait(PATIENCE_SECONDS)
 
     def steps(self, **job: Any) -> Iterator[dict[str, Any]]:
-        """Begin a job and yield its steps; the first has the `pid` of its process, to be killed by."""
+        """Begin a job and yield its steps; the first has the `pid` of its process."""
         assert self._program.stdin is not None
         assert self._program.stdout is not None
         print(json.dumps(job), file=self._program.stdin, flush=True)
@@ -66,16 +68,37 @@ class Filler:
         return last
 
     def kill_after(self, count: int, pause_seconds: float, **job: Any) -> bool:
-        """Kill a job's process a little after so many steps; False where it had ended by then."""
-        is_killed = False
-        for number, step in enumerate(self.steps(**job)):
-            if number == 0:
-                pid = step["pid"]
-            elif number == count and "seconds" not in step:
-                time.sleep(pause_seconds)
-                os.kill(pid, signal.SIGKILL)
-                is_killed = True
-        return is_killed
+        """Let a job's process be killed a little after so many steps, or at its end; False where it was not.
+
+        It kills itself: from here that would come too late on a machine that is busy, or quick.
+        """
+        *_, last = self.steps(**job, kill_after=count, pause_seconds=pause_seconds)
+        return "seconds" not in last and "error" not in last
+
+
+class _Steps:
+    """The steps of one job, told one by one; some jobs are killed soon after one of them."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._countdown: int | None = job.get("kill_after")
+        self._pause_seconds: float = job.get("pause_seconds", 0.0)
+
+    def say(self, **step: Any) -> None:
+        _say(**step)
+        if self._countdown is not None:
+            self._countdown -= 1
+            if self._countdown == 0:
+                threading.Timer(self._pause_seconds, _kill).start()
+
+    def end(self, **result: Any) -> None:
+        """Tell the last step, unless the process is to be killed: then it is."""
+        if self._countdown is not None:
+            _kill()
+        _say(**result)
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _say(**step: Any) -> None:
@@ -83,14 +106,14 @@ def _say(**step: Any) -> None:
 
 
 def _do(job: dict[str, Any]) -> None:
-    began, tables, limit = time.monotonic(), job["tables"], job.get("limit", 500)
+    began, tables, limit, steps = time.monotonic(), job["tables"], job.get("limit", 500), _Steps(job)
     access = BackendAccess(secret_key=job["secret_key"], api_url=job["api_url"])
     api = BackendApi(access, wait=lambda seconds: time.sleep(min(seconds, 0.01)), rate=1e9)
     mirror = open_mirror(MirrorOptions(url=job["url"], tables=tuple(tables)))
     mirroring = Mirroring(mirror, "app-db", time.sleep)
     drift: list[tuple[str, str, str]] = []
     if job["act"] == "backfill":
-        backfill(api, mirroring, tables, lambda progress: _say(read=progress.read), limit=limit)
+        backfill(api, mirroring, tables, lambda progress: steps.say(read=progress.read), limit=limit)
     else:
         verifier = Verifier(
             api, mirroring, lambda keys: (), wait=lambda _: None, limit=limit, whole=MOST_OBJECTS
@@ -99,9 +122,9 @@ def _do(job: dict[str, Any]) -> None:
             comparison = verifier.compare(table)
             drift += [(one.table, one.id, one.kind.value) for one in comparison.drift]
             if job["act"] == "repair":
-                repair(api, mirroring, comparison, MaxDeletes(percent=100), lambda done: _say(done=done))
+                repair(api, mirroring, comparison, MaxDeletes(percent=100), lambda done: steps.say(done=done))
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    _say(
+    steps.end(
         seconds=round(time.monotonic() - began, 1),
         processor_seconds=round(usage.ru_utime + usage.ru_stime, 1),
         mib=usage.ru_maxrss // 1024,
