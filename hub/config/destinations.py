@@ -192,9 +192,7 @@ def _with_defaults(options: Block | None, defaults: DefaultsBlock) -> Block | No
     """Return options with the certificates and the proxy of all where they have none and can take them."""
     if not isinstance(options, NetworkBlock):
         return options
-    of_all = {"ca_cert": defaults.ca_cert, "proxy": defaults.proxy}
-    lacking = {key: value for key, value in of_all.items() if getattr(options, key) is None}
-    return options.model_copy(update=lacking)
+    return options.with_defaults(defaults.ca_cert, defaults.proxy)
 
 
 def _slower(*limits: RateLimit | None) -> RateLimit | None:

@@ -14,15 +14,16 @@ _WORDS_OF_NOW = re.compile(
 _WORDS_OF_READING = re.compile(
     r"session is (read-only|not read-write)|server is in hot standby", re.IGNORECASE
 )
-_WORDS_OF_LOGIN = re.compile(
-    r"no password supplied|authentication|certificate|does not support SSL|sslmode|SSL error|private key"
-    r"|invalid .* value",
-    re.IGNORECASE,
+_WORDS_OF_TLS = re.compile(
+    r"certificate|does not support SSL|SSL error|verified SSL|private key", re.IGNORECASE
 )
+_WORDS_OF_LOGIN = re.compile(r"no password supplied|authentication|sslmode|invalid .* value", re.IGNORECASE)
 """English words of libpq, then those of the server."""
 
 _FROM_SERVER = re.compile(r"(?:FATAL|ERROR|PANIC|\w+):  (?P<words>.*)")
 """Two spaces stand behind the severity of what a server or pooler says, which may be in its own language."""
+
+_BEFORE_TLS = re.compile(r"connection to server .* failed: |SSL error: ")
 
 
 class Refusal(Enum):
@@ -31,6 +32,7 @@ class Refusal(Enum):
     ONLY_READS = auto()
     NOT_NOW = auto()
     LOGIN = auto()
+    TLS = auto()
     UNREACHABLE = auto()
 
 
@@ -45,6 +47,8 @@ def refusal(message: str) -> tuple[Refusal, str]:
         return Refusal.NOT_NOW, words
     if from_server or _WORDS_OF_LOGIN.search(words):
         return Refusal.LOGIN, words
+    if _WORDS_OF_TLS.search(words):
+        return Refusal.TLS, f"TLS failed: {_BEFORE_TLS.sub('', words)}"
     return Refusal.UNREACHABLE, line
 
 

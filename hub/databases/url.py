@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from hub.databases.tls import Tls
 from hub.errors import StoreError
 from hub.humanize import enumerated
 
@@ -18,8 +18,6 @@ NAME = "DATABASE_URL"
 SQLITE_FORM = "sqlite:///hub.db, or sqlite:////data/hub.db for a path from the root"
 POSTGRES_FORM = "postgresql://user:password@host/name"
 MYSQL_FORM = "mysql://user:password@host/name"
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-"""https://www.postgresql.org/docs/current/libpq-ssl.html"""
 
 _POSTGRES, _MYSQL = ("postgresql", "postgres"), ("mysql", "mariadb")
 _OWN_DRIVERS = ("", "psycopg", "pymysql")
@@ -27,34 +25,24 @@ _FOREIGN = {"mysql", "mariadb", "mssql", "sqlserver", "oracle", "mongodb", "redi
 _FOREIGN |= {"sqlite3", "file", "jdbc", "prisma", "http", "https"}
 """Schemes that may be told: of a URL without one, the first part is a user's name or worse."""
 
-
-class Tls(StrEnum):
-    """The TLS of a connection to MySQL: `PREFER` takes it where the server has it, the last two verify."""
-
-    DISABLE = "disable"
-    PREFER = "prefer"
-    REQUIRE = "require"
-    VERIFY_CA = "verify-ca"
-    VERIFY_IDENTITY = "verify-full"
-
-
 _MYSQL_MODES = {
     "disabled": Tls.DISABLE,
     "preferred": Tls.PREFER,
     "required": Tls.REQUIRE,
     "verify_ca": Tls.VERIFY_CA,
-    "verify_identity": Tls.VERIFY_IDENTITY,
+    "verify_identity": Tls.VERIFY_FULL,
 }
 """https://dev.mysql.com/doc/refman/8.4/en/connection-options.html#option_general_ssl-mode"""
 
 _MYSQL_TLS = {
     **_MYSQL_MODES,
     **{str(mode): mode for mode in Tls},
+    "allow": Tls.PREFER,
     "false": Tls.DISABLE,
     "true": Tls.REQUIRE,
     "accept_invalid_certs": Tls.REQUIRE,
-    "strict": Tls.VERIFY_IDENTITY,
-    '{"rejectunauthorized":true}': Tls.VERIFY_IDENTITY,
+    "strict": Tls.VERIFY_FULL,
+    '{"rejectunauthorized":true}': Tls.VERIFY_FULL,
 }
 
 _OPTION_NAME = re.compile(r"[A-Za-z_][\w.-]*")
@@ -80,6 +68,11 @@ class PostgresUrl:
     address: Mapping[str, str]
     options: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def tls(self) -> Tls | None:
+        """The TLS that is asked for; None where libpq's own variables and default decide."""
+        return Tls(self.options["sslmode"]) if "sslmode" in self.options else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,11 +277,10 @@ def _settle_ssl(options: dict[str, str]) -> None:
     ssl = options.pop("ssl", "").lower()
     if ssl in ("true", "1", "yes", "on"):
         ssl = "require"
-    if ssl in SSL_MODES:
+    if ssl in list(Tls):
         options.setdefault("sslmode", ssl)
-    mode = options.get("sslmode", SSL_MODES[0])
-    if mode not in SSL_MODES:
-        raise _Mistake(f"has an sslmode that is none; it must be one of {', '.join(SSL_MODES)}")
+    if options.get("sslmode", Tls.DISABLE) not in list(Tls):
+        raise _Mistake(f"has an sslmode that is none; it must be one of {', '.join(Tls)}")
 
 
 def _unescaped(text: str) -> str:

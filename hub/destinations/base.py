@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -72,6 +72,12 @@ class NetworkBlock(Block):
         secrets = (self.client_cert, self.client_key)
         cert, key = (secret.get_secret_value() if secret else "" for secret in secrets)
         return Certificates(ca=self.ca_cert or "", client_cert=cert, client_key=key)
+
+    def with_defaults(self, ca_cert: str | None, proxy: SecretStr | None) -> Self:
+        """Return the same with the authority and the proxy of all destinations where it has none."""
+        of_all = {"ca_cert": ca_cert, "proxy": proxy}
+        lacking = {key: value for key, value in of_all.items() if getattr(self, key) is None}
+        return self.model_copy(update=lacking)
 
     def client(self, connections: int, resolver: Resolver = system_resolver) -> HttpClient:
         """Return the HTTP client of a destination with these options."""

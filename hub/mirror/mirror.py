@@ -20,6 +20,7 @@ from hub.mirror.readiness import Readiness
 from hub.mirror.reads import Reads
 from hub.mirror.tables import Kind
 from hub.mirror.writes import Writes
+from hub.transport.certificates import NO_CERTIFICATES, Certificates
 from hub.transport.deadline import deadline_after
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class MirrorOptions:
     """A mirror's place and rules. `connections` are the most it opens; `tables` without those of sets."""
 
     url: str = field(repr=False)
+    certificates: Certificates = NO_CERTIFICATES
     schema: str = "clerk"
     tables: tuple[str, ...]
     on_delete: OnDelete = OnDelete.MARK
@@ -239,7 +241,7 @@ def open_mirror(options: MirrorOptions) -> Mirror:
 
     Raises Pause for a URL that is none, and for a driver that is not installed.
     """
-    return Mirror(options, open_engine(options.url, options.connections))
+    return Mirror(options, open_engine(options.url, options.connections, options.certificates))
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def while_connecting(message: str) -> StoreError:
             return only_reads(words)
         case Refusal.NOT_NOW:
             return refuses_now(words)
-        case Refusal.LOGIN:
+        case Refusal.LOGIN | Refusal.TLS:
             return refuses_hub(words)
         case Refusal.UNREACHABLE:
             return unreachable(words)

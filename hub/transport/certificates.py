@@ -31,6 +31,15 @@ class Certificates:
             return tls_context(*protocols)
         return _context(self, protocols)
 
+    def new_context(self, *protocols: str, usual: bool = True) -> ssl.SSLContext:
+        """Return such a context of one's own, to be changed; with `usual` False it trusts `ca` alone."""
+        context = new_tls_context(*protocols, usual=usual)
+        if self.ca:
+            _trust(context, self.ca)
+        if self.client_cert:
+            _identify(context, self.client_cert, self.client_key)
+        return context
+
 
 NO_CERTIFICATES = Certificates()
 
@@ -56,12 +65,7 @@ def client_fault(cert: str, key: str) -> str | None:
 @lru_cache(maxsize=64)
 def _context(certificates: Certificates, protocols: tuple[str, ...]) -> ssl.SSLContext:
     """Return the one context for all connections of a destination: it is costly to make."""
-    context = new_tls_context(*protocols)
-    if certificates.ca:
-        _trust(context, certificates.ca)
-    if certificates.client_cert:
-        _identify(context, certificates.client_cert, certificates.client_key)
-    return context
+    return certificates.new_context(*protocols)
 
 
 def _trust(context: ssl.SSLContext, ca: str) -> None:

@@ -133,10 +133,14 @@ def _tls_context(cert_file: str | None, cert_dir: str | None, protocols: tuple[s
     return new_tls_context(*protocols)
 
 
-def new_tls_context(*protocols: str) -> ssl.SSLContext:
-    """Return a context like that of `tls_context`, to which certificates may be added."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+def new_tls_context(*protocols: str, usual: bool = True) -> ssl.SSLContext:
+    """Return a context like that of `tls_context`, to which certificates may be added.
+
+    With `usual` False it has no authority yet.
+    """
+    context = ssl.create_default_context() if usual else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if usual:
+        context.load_verify_locations(certifi.where())
     if protocols:
         context.set_alpn_protocols(list(protocols))
     context.sslsocket_class = _TlsSocket

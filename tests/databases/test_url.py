@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.databases.url import MysqlUrl, PostgresUrl, SqliteUrl, Tls, parse_mirror_url, parse_url
+from hub.databases.tls import Tls
+from hub.databases.url import MysqlUrl, PostgresUrl, SqliteUrl, parse_mirror_url, parse_url
 from hub.errors import StoreError
 from hub.store.open import open_store
 
@@ -192,7 +193,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
             MysqlUrl(
                 address={"user": "u", "password": "", "dbname": "app", "host": "db"},
                 port=3307,
-                tls=Tls.VERIFY_IDENTITY,
+                tls=Tls.VERIFY_FULL,
             ),
         ),
         (

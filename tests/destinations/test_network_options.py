@@ -20,8 +20,7 @@ from hub.destinations.slack.options import SlackOptions
 from hub.errors import Retry
 
 FOLDER = Path(hub.destinations.__file__).parent
-OFFLINE = {"console", "database"}
-"""A database has the TLS of its connections in its URL."""
+OFFLINE = {"console"}
 
 
 @pytest.mark.parametrize("name", sorted(set(destination_types()) - OFFLINE))

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import pymysql
 
+from servers.authority import Authority
 from servers.program import free_port
 
 START_SECONDS = 90.0
@@ -29,9 +30,10 @@ def missing() -> str | None:
 
 
 class MariaDb:
-    """A MariaDB of its own on 127.0.0.1, to be used in a `with`."""
+    """A MariaDB of its own on 127.0.0.1, to be used in a `with`; by TLS, too, as an authority signs."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Authority | None = None) -> None:
+        self._tls = tls
         self._folder = Path(tempfile.mkdtemp(prefix="hub-mariadb-"))
         self._names = (f"mirror_{number}" for number in itertools.count(1))
         self.port = free_port()
@@ -78,6 +80,7 @@ class MariaDb:
             "character-set-server": "latin1",
             "sql-mode": "",
             "max-connections": 100,
+            **self._certificates(),
         }
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -88,6 +91,17 @@ class MariaDb:
             f"CREATE USER {_LOGIN}@'%' IDENTIFIED BY '{_PASSWORD}'", f"GRANT ALL ON *.* TO {_LOGIN}@'%'"
         )
         return self
+
+    def _certificates(self) -> dict[str, str]:
+        """Write the server's certificate and key, where it is to have some, and return their options."""
+        if self._tls is None:
+            return {}
+        signed = self._tls.sign("mariadb")
+        texts = {"ssl-ca": self._tls.cert, "ssl-cert": signed.cert, "ssl-key": signed.key}
+        paths = {name: self._folder / f"{name}.pem" for name in texts}
+        for name, path in paths.items():
+            path.write_text(texts[name])
+        return {name: str(path) for name, path in paths.items()}
 
     def _wait(self) -> None:
         ends_at = time.monotonic() + START_SECONDS

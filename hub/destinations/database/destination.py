@@ -72,9 +72,10 @@ class DatabaseDestination(Destination):
     @classmethod
     def unusable_key(cls, options: Block, environment: Mapping[str, str]) -> tuple[str, str] | None:
         assert isinstance(options, DatabaseOptions)
-        if not options.is_hubs_own(environment):
-            return None
-        return "url", "this is the hub's own database (DATABASE_URL); give the mirror another one"
+        if options.is_hubs_own(environment):
+            return "url", "this is the hub's own database (DATABASE_URL); give the mirror another one"
+        fault = options.fault_of_url()
+        return ("url", fault) if fault else None
 
     @classmethod
     def look(cls, options: Block, sends: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Flaw]]:

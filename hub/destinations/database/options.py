@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
 
 from hub.databases.url import PostgresUrl, SqliteUrl, parse_mirror_url
-from hub.destinations.base import Block
+from hub.destinations.base import Block, NetworkBlock
+from hub.destinations.database.certificates import CERTIFICATE_KEYS, fault_beside, lacks_authority
 from hub.durations import parse_duration
 from hub.errors import StoreError
 from hub.humanize import did_you_mean, enumerated, listed
@@ -26,7 +27,7 @@ _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 _SHORTEST_VERIFY = 3600.0
 
 
-class DatabaseOptions(Block):
+class DatabaseOptions(NetworkBlock):
     """A block under `destinations:` of type `database`."""
 
     url: SecretStr = Field(description="postgresql://, mysql://, mariadb:// or sqlite:///; not the hub's own")
@@ -48,6 +49,11 @@ class DatabaseOptions(Block):
         default=list(USUALLY_LEFT_OUT), description="keys that are kept nowhere, at no depth"
     )
     verify: str | None = Field(default=None, description="compare with Clerk so often: 24h")
+
+    @classmethod
+    def check_keys(cls, keys: frozenset[str]) -> Iterable[str]:
+        if "proxy" in keys:
+            yield "cannot take a proxy: the hub goes to a database directly; take proxy away"
 
     @field_validator("url")
     @classmethod
@@ -107,12 +113,23 @@ class DatabaseOptions(Block):
         """The same as the mirror takes them."""
         return MirrorOptions(
             url=self.url.get_secret_value(),
+            certificates=self.certificates,
             schema=self.schema_,
             tables=tuple(self.tables or usual_tables()),
             on_delete=OnDelete(self.on_delete),
             leave_out=tuple(self.leave_out),
             migrate=Migration(self.migrate),
         )
+
+    def with_defaults(self, ca_cert: str | None, proxy: SecretStr | None) -> Self:
+        """Take the authority of all where the URL asks to verify and names none: it demands no TLS itself."""
+        is_wanted = lacks_authority(parse_mirror_url(self.url.get_secret_value(), "url"))
+        return super().with_defaults(ca_cert if is_wanted else None, None)
+
+    def fault_of_url(self) -> str | None:
+        """Return the fault of a URL that leaves no use to the certificates beside it; else None."""
+        keys = [key for key in CERTIFICATE_KEYS if getattr(self, key)]
+        return fault_beside(keys, parse_mirror_url(self.url.get_secret_value(), "url"))
 
     def is_hubs_own(self, environment: Mapping[str, str]) -> bool:
         """Return True where the hub keeps its events in the same database."""

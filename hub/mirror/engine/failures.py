@@ -123,6 +123,7 @@ _NAMED = re.compile(
     r"""(?:column|for key|constraint|Field) ((?:[`'"][\w.$]+[`'"]\.?)+)|failed: ([\w.]+)""", re.IGNORECASE
 )
 _QUOTES = re.compile(r"""[`'"]""")
+_NOT_VERIFIED = re.compile("verify failed|issuer certificate|self.signed")
 _CODE_OF_SQLITE = "sqlite_errorcode"
 
 
@@ -190,7 +191,8 @@ def _without_code(original: Any) -> Fault:
     """
     kinds = {kind.__name__ for kind in type(original).__mro__}
     if "OperationalError" in kinds:
-        return Fault.PAUSE if refusal(str(original))[0] is Refusal.LOGIN else Fault.ENDPOINT
+        needs_somebody = refusal(str(original))[0] in (Refusal.LOGIN, Refusal.TLS)
+        return Fault.PAUSE if needs_somebody else Fault.ENDPOINT
     if "ProgrammingError" in kinds:
         return Fault.PAUSE
     return Fault.ENDPOINT if kinds & {"InterfaceError", "InternalError"} else Fault.MESSAGE
@@ -203,11 +205,19 @@ def _words(original: Any, fault: Fault, code: str | int | None) -> str:
     if code is None and fault is Fault.MESSAGE:
         return "a value is none that the database can hold"
     message = str(original.args[-1] if isinstance(code, int) else original)
+    if code is None and refusal(message)[0] is Refusal.TLS:
+        return tls_words(refusal(message)[1])
     if fault is not Fault.MESSAGE and code not in _WORDS:
         return f"the database says: {first_line(message)}" if fault is not Fault.AGAIN else "deadlock"
     name = _name_in(message)
     words = _WORDS.get(code or "", "the database refuses the row")
     return f"{words} ({', '.join(filter(None, (name, str(code))))})"
+
+
+def tls_words(words: str) -> str:
+    """Return words about a TLS that failed, and the cure where the server was not verified."""
+    cure = "; the authority that signed its certificate goes under ca_cert"
+    return f"{words}{cure}" if _NOT_VERIFIED.search(words) else words
 
 
 def _name_in(message: str) -> str | None:

@@ -14,10 +14,14 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.schema import Table
 
-from hub.databases.url import MysqlUrl, Tls
-from hub.errors import Retry
+from hub.databases.tls import Tls
+from hub.databases.url import MysqlUrl
+from hub.errors import Pause, Retry
 from hub.mirror.engine.engine import Engine
-from hub.transport.deadline import connect, connect_file, new_tls_context
+from hub.mirror.engine.failures import tls_words
+from hub.transport.certificates import NO_CERTIFICATES, Certificates
+from hub.transport.deadline import connect, connect_file
+from hub.transport.failures import connection_reason, root_cause
 
 _LOCK_SECONDS = 1
 _ROW_LOCK_SECONDS = 5
@@ -36,9 +40,12 @@ class MysqlEngine(Engine):
     dialect = "mysql+pymysql"
     updates_by_any_index = True
 
-    def __init__(self, parts: MysqlUrl, connections: int) -> None:
+    def __init__(
+        self, parts: MysqlUrl, connections: int, certificates: Certificates = NO_CERTIFICATES
+    ) -> None:
         self._parts = parts
-        self._context = _tls_context(parts)
+        self._tls = _tls(parts, certificates)
+        self._context = _tls_context(self._tls, parts.ca_file, certificates)
         super().__init__(connections)
 
     def insert(self, table: Table) -> Any:
@@ -90,8 +97,8 @@ class MysqlEngine(Engine):
             # An update tells how many rows it met, changed or not.
             client_flag=CLIENT.FOUND_ROWS,
             program_name="hub",
-            ssl_disabled=parts.tls is Tls.DISABLE or parts.socket is not None,
-            ssl=None if parts.tls is Tls.PREFER else self._context,
+            ssl_disabled=self._tls is Tls.DISABLE or parts.socket is not None,
+            ssl=None if self._tls is Tls.PREFER else self._context,
             defer_connect=True,
         )
         connection.ctx = self._context
@@ -99,6 +106,11 @@ class MysqlEngine(Engine):
             connection.connect(_socket(parts))
         except OSError as error:
             raise Retry(f"{parts.address['host']} cannot be reached: {error}") from error
+        except pymysql.OperationalError as error:
+            refusal = _tls_refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
         for statement in _SESSION:
             connection.query(statement)
         return connection
@@ -116,12 +128,36 @@ def _lock_name(name: str) -> str:
     return f"hub_mirror_{name}"[:64]
 
 
-def _tls_context(parts: MysqlUrl) -> ssl.SSLContext:
-    """Return a context that verifies as much as the URL asks for: without a word, nothing."""
-    context = new_tls_context()
-    if parts.ca_file is not None:
-        context.load_verify_locations(parts.ca_file)
-    context.check_hostname = parts.tls is Tls.VERIFY_IDENTITY
-    if parts.tls not in (Tls.VERIFY_CA, Tls.VERIFY_IDENTITY):
+def _tls(parts: MysqlUrl, certificates: Certificates) -> Tls:
+    """Return the TLS that URL and certificates ask for together.
+
+    The usual authorities vouch for everybody: a server that is verified by them is so by its name.
+    """
+    tls = parts.tls.with_certificates(
+        authority=bool(certificates.ca), identity=bool(certificates.client_cert)
+    )
+    has_authority = certificates.ca or parts.ca_file
+    return Tls.VERIFY_FULL if tls is Tls.VERIFY_CA and not has_authority else tls
+
+
+def _tls_context(tls: Tls, ca_file: str | None, certificates: Certificates) -> ssl.SSLContext:
+    """Return a context that verifies so much; without the name, by the authority that was given alone."""
+    context = certificates.new_context(usual=tls is not Tls.VERIFY_CA)
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise Pause(f"the file under ssl-ca of its url cannot be read: {error.strerror}") from error
+    context.check_hostname = tls is Tls.VERIFY_FULL
+    if not tls.verifies:
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _tls_refusal(error: pymysql.OperationalError) -> Pause | None:
+    """Return the refusal of one side's certificate by the other; None for any other error."""
+    cause = root_cause(error)
+    is_refusal = isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or "")
+    if not is_refusal and not isinstance(cause, ssl.SSLCertVerificationError):
+        return None
+    return Pause(tls_words(connection_reason(cause)))

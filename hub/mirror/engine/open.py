@@ -6,9 +6,10 @@ from hub.databases.url import MysqlUrl, PostgresUrl, SqliteUrl, parse_mirror_url
 from hub.errors import Pause, StoreError
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sqlite import SqliteEngine
+from hub.transport.certificates import NO_CERTIFICATES, Certificates
 
 
-def open_engine(url: str, connections: int) -> Engine:
+def open_engine(url: str, connections: int, certificates: Certificates = NO_CERTIFICATES) -> Engine:
     """Return the engine of a URL. Raises Pause where it is none, or its driver is not installed."""
     try:
         parts = parse_mirror_url(url, "url")
@@ -18,25 +19,25 @@ def open_engine(url: str, connections: int) -> Engine:
         case SqliteUrl():
             return SqliteEngine(parts.path, connections)
         case PostgresUrl():
-            return _postgres(parts, connections)
+            return _postgres(parts, connections, certificates)
         case MysqlUrl():
-            return _mysql(parts, connections)
+            return _mysql(parts, connections, certificates)
 
 
-def _postgres(parts: PostgresUrl, connections: int) -> Engine:
+def _postgres(parts: PostgresUrl, connections: int, certificates: Certificates) -> Engine:
     try:
         from hub.mirror.engine.postgres import PostgresEngine
     except ImportError as error:
         raise _no_driver("PostgreSQL", "postgres") from error
-    return PostgresEngine(parts, connections)
+    return PostgresEngine(parts, connections, certificates)
 
 
-def _mysql(parts: MysqlUrl, connections: int) -> Engine:
+def _mysql(parts: MysqlUrl, connections: int, certificates: Certificates) -> Engine:
     try:
         from hub.mirror.engine.mysql import MysqlEngine
     except ImportError as error:
         raise _no_driver("MySQL", "mysql") from error
-    return MysqlEngine(parts, connections)
+    return MysqlEngine(parts, connections, certificates)
 
 
 def _no_driver(database: str, extra: str) -> Pause:

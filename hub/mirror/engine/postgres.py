@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -14,8 +17,10 @@ from sqlalchemy.schema import CreateSchema
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.schema import Table
 
+from hub.databases.tls import Tls
 from hub.databases.url import PostgresUrl
 from hub.mirror.engine.engine import Engine
+from hub.transport.certificates import NO_CERTIFICATES, Certificates
 from hub.transport.deadline import current_deadline, look_up
 
 _CHANGES_LOCK = 0x68756D69
@@ -42,12 +47,16 @@ class PostgresEngine(Engine):
     dialect = "postgresql+psycopg"
     returns_written = True
 
-    def __init__(self, parts: PostgresUrl, connections: int) -> None:
-        known = {default.keyword.decode() for default in Conninfo.get_defaults()}
+    def __init__(
+        self, parts: PostgresUrl, connections: int, certificates: Certificates = NO_CERTIFICATES
+    ) -> None:
+        known = {default.keyword.decode(): default.val or b"" for default in Conninfo.get_defaults()}
         options = {name: value for name, value in parts.options.items() if name in known}
+        self._certificates = certificates
         self._parameters: dict[str, Any] = {
             **parts.address,
             **options,
+            **_tls_mode(parts.tls or known["sslmode"].decode(), certificates),
             "client_encoding": "UTF8",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -89,12 +98,13 @@ class PostgresEngine(Engine):
             first = look_up(host, int(self._parameters.get("port") or 5432))[0]
             addresses = {"hostaddr": first[4][0]}
         seconds = max(2, int(current_deadline().remaining_seconds()))
-        connection = _Connection.connect(
-            **{**self._parameters, **addresses},
-            connect_timeout=seconds,
-            prepare_threshold=None,
-            autocommit=True,
-        )
+        with _files(self._certificates) as files:
+            connection = _Connection.connect(
+                **{**self._parameters, **addresses, **files},
+                connect_timeout=seconds,
+                prepare_threshold=None,
+                autocommit=True,
+            )
         row = connection.execute("SELECT pg_backend_pid()").fetchone()
         if row is not None and row[0] == connection.info.backend_pid:
             connection.prepare_threshold = _PREPARED_FROM
@@ -123,3 +133,33 @@ class _Connection(psycopg.Connection[Any]):
             if time.monotonic() - began >= remaining:
                 self.pgconn.finish()
             raise
+
+
+def _tls_mode(asked: str, certificates: Certificates) -> dict[str, str]:
+    """Return libpq's option for the TLS that certificates ask for beside a URL; none where there are none."""
+    authority, identity = bool(certificates.ca), bool(certificates.client_cert)
+    if not authority and not identity:
+        return {}
+    tls = Tls(asked) if asked in list(Tls) else Tls.PREFER
+    return {"sslmode": tls.with_certificates(authority=authority, identity=identity)}
+
+
+@contextmanager
+def _files(certificates: Certificates) -> Iterator[dict[str, str]]:
+    """Yield libpq's options of certificates, which it reads while it connects, and from files alone.
+
+    They are there for that time, and for this user alone: libpq refuses a key that others may read.
+    https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT
+    """
+    cert = certificates.client_cert
+    texts = {"sslrootcert": certificates.ca, "sslcert": cert, "sslkey": certificates.client_key or cert}
+    given = {name: text for name, text in texts.items() if text}
+    if not given:
+        yield {}
+        return
+    with TemporaryDirectory(prefix="hub-") as folder:
+        paths = {name: Path(folder, name) for name in given}
+        for name, path in paths.items():
+            path.touch(mode=0o600)
+            path.write_text(given[name])
+        yield {name: str(path) for name, path in paths.items()}
