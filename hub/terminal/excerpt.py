@@ -1,9 +1,10 @@
-"""The line that a problem points at, with a caret below, as a terminal shows it."""
+"""The line that a problem points at, with a caret below, and lines without what may be a secret."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from hub.model.problem import Problem
 from hub.strings import printable
@@ -11,16 +12,19 @@ from hub.strings import printable
 WIDTH_CHARACTERS = 100
 HIDDEN = "…"
 
-SHOWN_SECTIONS = frozenset(("version", "defaults", "routes", "unmatched", "problems"))
+SHOWN_SECTIONS = frozenset(("version", "routes", "unmatched", "problems"))
 SHOWN_KEYS = frozenset(
     (
         *("type", "path", "ignore", "extra_events"),
-        *("enabled", "retry", "timeout", "give_up_after", "concurrency", "rate_limit", "on_unknown"),
+        *("enabled", "retry", "timeout", "give_up_after", "max_age", "concurrency", "rate_limit"),
+        *("on_unknown", "timezone"),
     )
 )
 """Keys shown in the other sections: any other key's value may be a secret written out."""
 
-_SECTION = re.compile(r"([A-Za-z_]+)\s*:")
+_SECTION = re.compile(r"([\"']?)(?P<name>[A-Za-z_]+)\1\s*:")
+_WITHIN_SECTION = frozenset(("", " ", "\t", "\r", "#", "-", "]", "}"))
+"""The first characters of lines that begin no section; a sequence may stand below its key unindented."""
 _KEY = re.compile(r"(\s*(?:- +)*)([^\s:#'\"{\[][^:]*|'[^']*'|\"[^\"]*\"):(\s+|$)")
 _HARMLESS = re.compile(r"(['\"]?\$\{[A-Za-z_][A-Za-z0-9_]*\}['\"]?)?\s*(#.*)?")
 
@@ -33,7 +37,7 @@ def excerpt(text: str, problem: Problem, *, may_be_secret: bool) -> list[str]:
     lines = text.split("\n")
     if not 0 < problem.line <= len(lines) or not lines[problem.line - 1].strip():
         return []
-    line = _masked(lines, problem.line - 1) if may_be_secret else lines[problem.line - 1]
+    line = without_secret(lines, problem.line - 1) if may_be_secret else lines[problem.line - 1]
     column = min(problem.column, len(line) + 1)
     begins = max(0, column - WIDTH_CHARACTERS * 3 // 4) if len(line) > WIDTH_CHARACTERS else 0
     shown = printable(line[begins : begins + WIDTH_CHARACTERS])
@@ -50,8 +54,8 @@ def _cells(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
-def _masked(lines: list[str], index: int) -> str:
-    """Return the line without a value that may be a secret."""
+def without_secret(lines: Sequence[str], index: int) -> str:
+    """Return a line of routes.yaml without a value that may be a secret."""
     line = lines[index].rstrip("\r")
     if _section(lines, index) in SHOWN_SECTIONS:
         return line
@@ -66,9 +70,10 @@ def _masked(lines: list[str], index: int) -> str:
     return line[: matched.end()] + HIDDEN
 
 
-def _section(lines: list[str], index: int) -> str:
-    """Return the section of routes.yaml that a line belongs to."""
+def _section(lines: Sequence[str], index: int) -> str:
+    """Return the section of routes.yaml that a line belongs to; empty where that is not plain."""
     for line in reversed(lines[: index + 1]):
-        if matched := _SECTION.match(line):
-            return matched[1]
+        if line[:1] not in _WITHIN_SECTION:
+            matched = _SECTION.match(line)
+            return matched["name"] if matched else ""
     return ""

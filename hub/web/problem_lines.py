@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hub import catalog
 from hub.catalog.redaction import Redaction
 from hub.config.files import Files
 from hub.model.problem import Problem
+from hub.terminal.excerpt import without_secret
 
 SOURCE_LINE_LIMIT = 200
 """So many characters are shown of a line of a file."""
-
-_TOP_LEVEL = re.compile(r"^([A-Za-z][\w-]*)\s*:")
-_OPEN_BLOCKS = ("routes", "unmatched", "problems", "version")
-_VALUE = re.compile(r"(?P<place>\$\{[^}]*\})|[^\s\"'\[\]{},]{8,}")
-_COMMENT = re.compile(r"(?:^|\s+)#.*$")
-_KEY = re.compile(r"^\s*(?:- )?[\w-]+\s*:(?=\s|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,19 +67,9 @@ def _source_lines(problem: Problem, files: Files | None, redaction: Redaction) -
     return tuple(
         SourceLine(
             number=number,
-            text=redaction.text(_open(lines, number) if is_routes else lines[number - 1])[:SOURCE_LINE_LIMIT],
+            text=redaction.text(without_secret(lines, number - 1) if is_routes else lines[number - 1])[
+                :SOURCE_LINE_LIMIT
+            ],
         )
         for number in range(first + 1, min(first + 2, len(lines)) + 1)
     )
-
-
-def _open(lines: Sequence[str], number: int) -> str:
-    """Return a line of routes.yaml without what may be a secret: beside its routes any long value is."""
-    line = lines[number - 1]
-    tops = (_TOP_LEVEL.match(earlier) for earlier in reversed(lines[:number]))
-    if next((top[1] for top in tops if top), "") in _OPEN_BLOCKS:
-        return line
-    line = _COMMENT.sub("", line)
-    key = _KEY.match(line)
-    at = key.end() if key else 0
-    return line[:at] + _VALUE.sub(lambda value: value["place"] or catalog.MASK, line[at:])

@@ -42,6 +42,16 @@ def test_a_secret_beside_the_name_of_its_section_is_not_shown() -> None:
     assert shown("{{ s3cret }", 1, 1, may_be_secret=False)[0] == "  1 | {{ s3cret }"
 
 
+@pytest.mark.parametrize(
+    "section", ["x-shared:", '"destinations":', "'destinations':", "? destinations\n:", "defaults:"]
+)
+def test_a_section_behind_the_routes_is_told_from_them_however_its_name_is_written(section: str) -> None:
+    text = f"routes:\n- name: a\n{section}\n  proxy: s3cret\n"
+
+    assert shown(text, text[: text.index("s3cret")].count("\n") + 1, 5)[0].endswith("|   proxy: …")
+    assert shown(text, 2, 5)[0] == "  2 | - name: a"
+
+
 def test_a_long_line_is_shown_around_the_caret() -> None:
     line, caret = shown("routes: " + "x" * 500 + "!" + "y" * 500, 1, 509)
 
