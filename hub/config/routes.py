@@ -19,7 +19,7 @@ from hub.config.values import Duration, Patterns, TextList, Texts, is_pattern
 from hub.destinations.base import Block
 from hub.humanize import did_you_mean, kind_of, there_are
 from hub.model.problem import Code
-from hub.model.routing import UNMATCHED, Route, Send
+from hub.model.routing import KEPT_NAMES, Route, Send
 from hub.templating.sandbox import Sandbox
 from hub.yamldoc import Path
 
@@ -170,7 +170,7 @@ def _settle_route_names(report: Report, values: list[Any]) -> None:
         where: Path = ("routes", index, "name")
         if isinstance(value, dict) and "name" in value and report.has_values(where):
             name = str(value["name"])
-            if name == UNMATCHED or not name.isprintable() or name in names:
+            if name in KEPT_NAMES or not name.isprintable() or name in names:
                 report.unusable(where, "it is no name of a route, or another's")
                 report.fall_back(where)
             names[str(value["name"])] += 1
@@ -184,8 +184,8 @@ def _check_route_names(report: Report, values: list[Any]) -> None:
         if not isinstance(name, str) or not name:
             continue
         where: Path = ("routes", index, "name")
-        if name == UNMATCHED:
-            message = f'the name "{UNMATCHED}" is kept for events that no route matched; take another'
+        if name in KEPT_NAMES:
+            message = f'the name "{name}" is kept for {KEPT_NAMES[name]}; take another'
             report.error(where, Code.BAD_NAME, message)
         elif not name.isprintable() or name != name.strip():
             report.error(where, Code.BAD_NAME, "a route's name is one line of visible characters")

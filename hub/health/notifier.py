@@ -17,13 +17,10 @@ from hub.ingest.fanout import hub_event
 from hub.ingest.route import Rules, condition_summary, holding
 from hub.model.alert import Alert
 from hub.model.finding import FindingCode
-from hub.model.routing import RoutedSend, Routing, Verdict
+from hub.model.routing import PROBLEMS, RoutedSend, Routing, Verdict
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store, Transaction
 from hub.templating.lazy_summary import LazySummary
-
-ROUTE = "problems"
-"""Stands as the route's name in deliveries of the `problems` block."""
 
 log = structlog.get_logger()
 
@@ -127,9 +124,9 @@ def _save(
 
 def _owed(notification: Notification, data: Mapping[str, Any], facts: Facts, rules: Rules) -> RoutedEvent:
     event = hub_event(catalog.PROBLEM, data, facts.now)
-    routed = [RoutedSend(route=ROUTE, send=send) for send in notification.sends]
+    routed = [RoutedSend(route=PROBLEMS, send=send) for send in notification.sends]
     summary = LazySummary(lambda: condition_summary(event, rules.config))
     sends, unowed = holding(routed, event, rules, summary)
-    verdicts = (Verdict(route=ROUTE, matched=True, sends=unowed),) if unowed else ()
+    verdicts = (Verdict(route=PROBLEMS, matched=True, sends=unowed),) if unowed else ()
     routing = Routing(sends=tuple(sends), verdicts=verdicts, version=rules.config.version)
     return RoutedEvent(event=event, routing=routing)

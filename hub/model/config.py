@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hub.model.destination import DestinationConfig
 from hub.model.problem import Problem
-from hub.model.routing import UNMATCHED, Route, Send
+from hub.model.routing import PROBLEMS, UNMATCHED, Route, Send
 
 SHORTEST_KEY_BYTES = 16
 """A signing key with fewer bytes can be guessed, and then anybody can sign; Svix makes keys of 24."""
@@ -92,6 +92,7 @@ class Config:
 
     def sends_of(self, route: str) -> tuple[Send, ...]:
         """Return today's send blocks of the route of that name; empty where it is gone."""
-        if route == UNMATCHED:
-            return self.unmatched
+        blocks = {UNMATCHED: self.unmatched, PROBLEMS: self.problems}
+        if route in blocks:
+            return blocks[route]
         return next((candidate.sends for candidate in self.routes if candidate.name == route), ())

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-UNMATCHED = "unmatched"
-"""The route's name in deliveries of the `unmatched` block; no route may be called so."""
+UNMATCHED, PROBLEMS = "unmatched", "problems"
+"""The routes' names in deliveries of the blocks of these names."""
+
+KEPT_NAMES = {UNMATCHED: "events that no route matched", PROBLEMS: "what the hub itself has to say"}
+"""The names that no route may have, each with what it is kept for."""
 
 _RELAYED = {"email.created": "data.to_email_address", "sms.created": "data.to_phone_number"}
 """Types of messages that Clerk may leave to the application, and the field that names whom they are for."""

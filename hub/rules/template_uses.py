@@ -12,11 +12,9 @@ from jinja2 import meta
 from hub.config.sends import marks_of
 from hub.destinations.base import find_destination
 from hub.model.config import Config
-from hub.model.routing import UNMATCHED, Send
+from hub.model.routing import PROBLEMS, UNMATCHED, Send
 from hub.templating.marks import Inline, Structure, TemplateName
 from hub.templating.sandbox import Sandbox
-
-PROBLEMS = "problems"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,6 +97,14 @@ def test_retry_renders_todays_send_block_or_the_kept_one(
     assert row(store, delivery_id).send == fields
 
 
+def test_retry_of_an_alert_renders_todays_block_of_problems(store: Store) -> None:
+    old, new = (Send(to="log", fields={"text": text}) for text in ("old", "new"))
+    delivery_id = owe(store, given.rules(given.route("all", ("*",), old)), state=State.DEAD, route="problems")
+    operator.retry(store, given.rules(problems=(new,)), delivery_id)
+
+    assert row(store, delivery_id).send == {"text": "new"}
+
+
 def test_retry_finds_the_second_block_to_a_destination_behind_one_that_is_switched_off(store: Store) -> None:
     off = Send(to="off", fields={"text": "off"})
     old = todays(off, Send(to="log", fields={"text": "one"}), Send(to="log", fields={"text": "two"}))
