@@ -53,7 +53,7 @@ class Rules:
         key = (event.source, event.type)
         routes = self._fitting.get(key)
         if routes is None:
-            routes = tuple(route for route in self.config.routes if route.enabled and _fits(route, event))
+            routes = tuple(route for route in self.config.routes if route.enabled and fits(route, event))
             if len(self._fitting) < FITTING_LIMIT:
                 self._fitting[key] = routes
         return routes
@@ -134,7 +134,8 @@ def is_ignored(source: SourceConfig, event_type: str) -> bool:
     return any(event_matches(pattern, event_type) for pattern in source.ignore)
 
 
-def _fits(route: Route, event: Event) -> bool:
+def fits(route: Route, event: Event) -> bool:
+    """Return True where an event is of a route's sources and types."""
     if route.sources and event.source not in route.sources:
         return False
     return any(event_matches(pattern, event.type) for pattern in route.events)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.catalog.redaction import Redaction
 from hub.humanize import span
-from hub.ingest.route import Rules
+from hub.ingest.route import Rules, fits
 from hub.model.delivery import State
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
@@ -94,8 +94,26 @@ def tree_of(
         for verdict in sorted(record.verdicts, key=lambda verdict: not verdict.matched)
     ]
     rest = [Branch(route=route, matched=True, lines=tuple(its)) for route, its in lines.items()]
-    others = tuple(route.name for route in rules.config.routes if route.name not in verdicts)
+    unreached = _unreached(record, rules) if record.version == rules.config.version else {}
+    branches += [Branch(route=route, matched=False, missed=(("", why),)) for route, why in unreached.items()]
+    known = {*verdicts, *unreached}
+    others = tuple(route.name for route in rules.config.routes if route.name not in known)
     return Tree(branches=(*rest, *branches), others=others, scale=scale)
+
+
+def _unreached(record: EventRecord, rules: Rules) -> dict[str, str]:
+    """Return the routes whose events it fits and that were not asked, each with why."""
+    taking = [verdict.route for verdict in record.verdicts if verdict.matched]
+    asked = {verdict.route for verdict in record.verdicts}
+    reasons = {}
+    for route in rules.config.routes:
+        if route.name in asked or not fits(route, record.event):
+            continue
+        if not route.enabled:
+            reasons[route.name] = "is switched off"
+        elif taking:
+            reasons[route.name] = f"is not reached: {taking[-1]} stops"
+    return reasons
 
 
 def _branch(verdict: Verdict, redaction: Redaction) -> Branch:

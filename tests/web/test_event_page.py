@@ -90,3 +90,21 @@ def test_attempts_of_several_deliveries_are_read_at_once(world: World, signed_in
 
     assert sent["deliveries"] == 2
     assert {key: [one.number for one in tried] for key, tried in attempts.items()} == {crm: [1], log: [1]}
+
+
+def test_a_route_that_was_not_asked_says_what_kept_it_from_the_event(
+    world: World, signed_in: FlaskClient
+) -> None:
+    waitlist, invited = world.config.routes
+    behind = given.route("behind", ("waitlistEntry.*",), "log")
+    off = given.route("off", ("*",), "log", enabled=False)
+    elsewhere = given.route("elsewhere", ("*",), "log", sources=("other",))
+    routes = (replace(waitlist, stop=True), invited, behind, off, elsewhere)
+    world.config = replace(world.config, version="2", routes=routes)
+    sent = world.send(signed_in, payload(email_address="ada@example.com"))
+    page = signed_in.get(f"/events/{sent['event']}").text
+
+    assert '<p class="missed">is not reached: waitlist stops</p>' in page
+    assert '<p class="missed">is switched off</p>' in page
+    assert "2 others are not for waitlistEntry.created from clerk" in page
+    assert '<p class="hint">invited, elsewhere</p>' in page
