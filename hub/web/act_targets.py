@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from hub.delivery.render import RenderContext
 from hub.health.facts import Facts
@@ -87,8 +87,3 @@ def _addresses(examples: tuple[Example, ...], rules: Rules) -> list[str]:
                 rendered_for = RenderContext(event=event, route=route, routes=rules.config.routes)
                 addresses += recipients_of(send, rendered_for, rules)
     return addresses
-
-
-def waiting(waits: Mapping[str, tuple[int, str]], here: Context) -> dict[str, tuple[int, str]]:
-    """Return the reasons of waits without secrets."""
-    return {name: (count, here.redaction().text(why)) for name, (count, why) in waits.items()}

@@ -129,7 +129,7 @@ def dialog_of(act: str, forecast: Forecast, places: Mapping[Target, Place], aske
     if can and asked > can:
         will += f" {counted(asked - can, thing)} of the {asked:,} cannot be: see below."
     return Dialog(
-        title=_title(act, asked),
+        title=_title(act, asked, can),
         will=will,
         hint=_HINTS[act] if choices else "",
         choices=choices,
@@ -137,9 +137,9 @@ def dialog_of(act: str, forecast: Forecast, places: Mapping[Target, Place], aske
     )
 
 
-def _title(act: str, asked: int) -> str:
-    if act == "resolve":
-        return f"{counted(asked, 'message')} may have arrived"
+def _title(act: str, asked: int, can: int) -> str:
+    if act == "resolve" and can:
+        return f"{counted(can, 'message')} may have arrived"
     return f"{act.capitalize()} {counted(asked, 'event' if act == 'replay' else 'message')}"
 
 

@@ -68,6 +68,7 @@ def searched_type(query: Mapping[str, str], known: Collection[str]) -> dict[str,
 def options_of(values: Values, query: Mapping[str, str]) -> dict[str, Sequence[Option]]:
     """Return the values of each name that a list may be filtered by, those of most rows first."""
     states = {state.value: values.states[state] for state in State}
+    rest = {name: value for name, value in query.items() if name != "until"}
     names = {"type": values.types, "source": values.sources, "route": values.routes}
     offered = {
         "state": list(_options("state", states, query)),
@@ -77,7 +78,7 @@ def options_of(values: Values, query: Mapping[str, str]) -> dict[str, Sequence[O
         "time": [
             Option(
                 label=label,
-                query={**query, "since": length},
+                query={**rest, "since": length},
                 count="",
                 is_chosen=query.get("since") == length,
             )

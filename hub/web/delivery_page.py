@@ -163,7 +163,7 @@ def _after_death(record: DeliveryRecord) -> str:
     reason = record.reason or ""
     if reason.startswith("too old"):
         return "Nothing: it is too old to be sent, by max_age."
-    cause = "template" if "template" in reason else "cause"
+    cause = "template" if reason.startswith(_TEMPLATE_FAILED) else "cause"
     return (
         f"Nothing by itself. Mend the {cause}, then press Retry: "
         "it is rendered anew from today's routes and sent under the same id."

@@ -100,10 +100,11 @@ def became(event: Mapping[str, Any], owed: Mapping[State, Sequence[str]]) -> Bec
     if not total:
         return Became(state="none", text="nothing owed" if event["routes"] else "no route")
     for state, (one, many) in _REMAINING.items():
-        if state in owed:
-            names = list(dict.fromkeys(owed[state]))
+        count = event["deliveries"].get(state.value)
+        if count:
+            names = list(dict.fromkeys(owed.get(state, ())))
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            words = counted(len(owed[state]), one, many)
+            words = counted(count, one, many)
             return Became(state=state.value, text=f"{words}: {', '.join(names[:NAMED])}{more}")
     return Became(state=State.DELIVERED.value, text=f"{total:,} of {total:,} sent" if total > 1 else "sent")
 

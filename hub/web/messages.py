@@ -93,7 +93,6 @@ def views_of(parts: Sequence[Part], frame: Frame) -> list[View]:
     text = [replace(part, label="") for part in body if part.kind is PartKind.TEXT] if html else []
     read = [*map(_for_readers, headers), *(html or body)]
     groups = (("message", "Message", read), ("text", "Text", text), ("headers", "Headers", headers))
-
     return [View(key=key, label=label, drawing=draw(group, frame)) for key, label, group in groups if group]
 
 
@@ -145,9 +144,9 @@ def _rendered_now(record: DeliveryRecord, stored: EventRecord, here: Context) ->
 
 
 def _send_block(record: DeliveryRecord, here: Context) -> Send:
-    """Return the send block that a delivery is rendered from next: its own, or for a retry today's."""
+    """Return the send block that a delivery is rendered from: its own, or for a retry today's."""
     kept = Send(to=record.destination, fields=record.send, position=record.position)
-    if record.state in (State.PENDING, State.SENDING):
+    if record.state not in (State.DEAD, State.CANCELLED):
         return kept
     sends = [s for s in here.rules().config.sends_of(record.route) if s.to == record.destination]
     return next((send for send in sends if send.position == record.position), sends[0] if sends else kept)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from hub import catalog
 from hub.humanize import counted, day, did_you_mean, sentence, span, utc
-from hub.model.event import made_at
+from hub.model.event import first_id, made_at
 from hub.model.filter import Matches
 from hub.store.repositories.search import LOOKED_AT
 from hub.web.chips import in_words
@@ -18,7 +18,7 @@ COUNTED = 1_000
 """So many are counted at most."""
 
 _ID = re.compile(r"(evt|dlv)_[0-9a-f]{12,29}")
-_OLDEST_ID = datetime(2020, 1, 1, tzinfo=UTC)
+_OLDEST_ID = first_id("", datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +82,13 @@ def _pruned(search: Search) -> Iterator[str]:
     if search.pruned is not None:
         received = day(made_at(search.pruned), UTC)
         yield f"{words[:60]} was received on {received} and was pruned since then."
-    elif _ID.fullmatch(words) and _OLDEST_ID < made_at(words) < search.now - search.retention:
+    elif _ID.fullmatch(words) and _OLDEST_ID < _ending(words) < first_id("", search.now - search.retention):
         yield f"{words} is of {day(made_at(words), UTC)}: whatever it was, it was pruned."
+
+
+def _ending(id_: str) -> str:
+    """Return an id without its kind: no moment is read from one that nobody ever made."""
+    return id_[id_.index("_") :]
 
 
 def _kept(retention: timedelta) -> str:

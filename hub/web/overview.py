@@ -67,7 +67,7 @@ def overview(findings: Mapping[Area, Sequence[Finding]], now: datetime, zone: tz
     urgent, minor = _ranked(finding for finding in judged if finding.code is not FindingCode.CONFIGURATION)
     notes = notes_of(urgent, now, zone)
     others = [*notes_of(minor, now, zone), *_warnings(problems)]
-    summaries = [*(finding.headline for finding in urgent[OPEN:]), *map(_in_short, minor)]
+    summaries = [*(note.title for note in notes[OPEN:]), *map(_in_short, minor)]
     summaries += [note.title for note in _warnings(problems)]
     folded = (*notes[OPEN:], *others)
     if not urgent:
@@ -153,7 +153,7 @@ def _acts(finding: Finding) -> Iterator[NoteAct]:
         case FindingCode.HELD:
             yield _listed(f"Decide {count:,}", state="held", destination=name)
         case FindingCode.DEGRADED:
-            yield _listed(f"Show {count:,}", degraded="true", destination=name)
+            yield _listed(f"Show {count:,}", degraded="true", since="24h", destination=name)
 
 
 def _listed(label: str, **values: str) -> NoteAct:

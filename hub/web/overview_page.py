@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub.health.facts import Facts
+from hub.humanize import counted
 from hub.model.stats import Day
 from hub.web import first_steps, serializers
 from hub.web.context import Context
@@ -40,7 +41,7 @@ def overview_values(here: Context, url_root: str) -> Values:
         "overview": whole,
         "serving": serving,
         "rows": rows_of(facts, health.stats.deliveries, days),
-        "day": strip_of(Day(sent=came)),
+        "day": replace(strip_of(Day(sent=came)), words=counted(sum(came), "event")),
         "latest": [(event, became(event, owed.get(event["id"], {}))) for event in events],
         "steps": steps,
         **(_first_steps(here, facts, url_root.rstrip("/")) if steps else {}),

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from hub import catalog, operator
-from hub.humanize import ago, byte_size, capitalised, clock, counted, exact, sentence, span, stamp, utc
+from hub.humanize import ago, byte_size, capitalised, clock, counted, exact, sentence, span, stamp
 from hub.ingest.route import Rules
 from hub.model.audit import Act
 from hub.model.problem import Severity
@@ -47,7 +47,7 @@ blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
 for _filter in (
     *(after_subject, ago, byte_size, capitalised, clock, code_words, counted, distance, exact, sentence),
-    *(span, stamp, utc),
+    *(span, stamp),
 ):
     blueprint.app_template_filter()(_filter)
 

@@ -19,7 +19,7 @@ from hub.model.audit import Act
 from hub.model.delivery import State
 from hub.model.event import HUB_SOURCE
 from hub.model.filter import Filter, Period
-from hub.model.routing import UNMATCHED
+from hub.model.routing import PROBLEMS, UNMATCHED
 from hub.store.store import Transaction
 from hub.web.error_handlers import BadParameter
 
@@ -236,8 +236,8 @@ def _name(kind: str, known: Collection[str], was_used: Callable[[str], bool]) ->
 
 
 def _routes(rules: Rules) -> Collection[str]:
-    unmatched = [UNMATCHED] if rules.config.unmatched else []
-    return [*(route.name for route in rules.config.routes), *unmatched]
+    blocks = {UNMATCHED: rules.config.unmatched, PROBLEMS: rules.config.problems}
+    return [*(route.name for route in rules.config.routes), *(name for name in blocks if blocks[name])]
 
 
 def known_id(kind: str, value: str) -> str:

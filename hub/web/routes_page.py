@@ -12,12 +12,9 @@ from hub.humanize import counted
 from hub.ingest.route import Rules, is_ignored, match
 from hub.model.config import Config
 from hub.model.event import Event
-from hub.model.routing import UNMATCHED, Route, Send, Verdict, event_matches
+from hub.model.routing import PROBLEMS, UNMATCHED, Route, Send, Verdict, event_matches
 from hub.preview.drawing import pretty
 from hub.store.store import Transaction
-
-PROBLEMS = "problems"
-"""The block of what the hub itself has to say, which stands among the routes."""
 
 _TYPE = re.compile(r"[A-Za-z]\w*(\.\w+)+")
 _EVENT_ID = re.compile(r"evt_[0-9a-f]{1,29}")

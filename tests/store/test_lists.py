@@ -83,6 +83,8 @@ def test_the_events_of_a_time_are_counted_by_the_routes_that_took_them(
         routing = Routing(verdicts=tuple(Verdict(route=name, matched=took) for name, took in verdicts))
         event = given.event(id=new_id("evt", at), received_at=at)
         store.write(lambda transaction, event=event, routing=routing: given.keep(transaction, event, routing))
+    own = given.event("hub.test", source="hub")
+    store.write(lambda transaction: given.keep(transaction, own, Routing()))
     with store.read() as snapshot:
         whole = snapshot.event_list.taken(snapshot.now - timedelta(days=1))
         monkeypatch.setattr(event_list, "TAKEN_OF", 2)

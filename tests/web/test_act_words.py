@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hub.operator import LEFT_OUT, Forecast, Refused, Share, Target
@@ -185,3 +187,12 @@ def test_an_answer_says_that_more_is_found_than_one_act_takes() -> None:
     words = answer_of(Verb.CANCEL, Tally(changed=1, deliveries={"crm": 1}), {}, is_cut=True)
 
     assert words.endswith(" More are found: one act takes 10,000, so do it again for the rest.")
+
+
+def test_of_what_is_decided_already_no_dialog_says_that_it_may_have_arrived() -> None:
+    gone = Refused(destination="crm", why="only held deliveries are resolved; it is delivered", count=2)
+    none = dialog_of("resolve", Forecast(shares=(), refused=(gone,), count=0), {}, 2)
+    some = dialog_of("resolve", replace(forecast(crm=1), refused=(gone,)), PLACES, 3)
+
+    assert (none.title, none.will) == ("Resolve 2 messages", "Nothing of it can be done.")
+    assert some.title == "1 message may have arrived"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +36,13 @@ def test_each_filter_but_the_words_is_a_chip_that_leads_to_the_list_without_it()
     assert in_words(QUERY) == '"jane", destination: crm, degraded'
     assert origin_of({"q": "a&b", "state": "dead"}) == {"from": "q=a%26b&state=dead"}
     assert origin_of({}) == {}
+
+
+def test_a_time_up_to_now_takes_the_place_of_one_that_is_over() -> None:
+    values = Values(sources={}, types={}, routes={}, destinations={}, states=Counter(), degraded=0)
+    (hour, *_) = options_of(values, {"since": "2026-01-01", "until": "2026-01-02", "q": "a"})["time"]
+
+    assert hour.query == {"since": "1h", "q": "a"}
 
 
 @pytest.mark.parametrize(
@@ -147,6 +155,8 @@ KEPT = "30 days are kept (HUB_RETENTION); what is older was pruned."
                 f"{PRUNED} is of 3 May 2026: whatever it was, it was pruned.",
             ],
         ),
+        ({"query": {"q": "evt_ffffffffffff"}}, ['No event fits "evt_ffffffffffff".', FIELDS, KEPT]),
+        ({"query": {"q": "dlv_000000000000"}}, ['No event fits "dlv_000000000000".', FIELDS, KEPT]),
     ],
 )
 def test_nothing_found_says_what_was_searched_and_how_far_back(

@@ -143,8 +143,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (State.SENDING, None, replace(CRM, on_unknown=OnUnknown.HOLD), "then it is held"),
         (State.PENDING, None, CRM, "Try 1 may have arrived"),
         (State.DEAD, None, CRM, "Mend the cause, then press Retry"),
-        (State.DELIVERED, None, CRM, "it has arrived"),
         (State.CANCELLED, None, CRM, "Retry owes it again"),
+        (State.DELIVERED, None, CRM, "it has arrived"),
     ],
 )
 def test_what_happens_next_is_said(state: State, wait: WaitReason | None, config: Any, words: str) -> None:
@@ -242,3 +242,14 @@ def test_a_request_can_be_copied_without_its_secrets(world: World, client: Flask
     assert "curl --request POST" in page
     assert f"webhook-id: {owed.id}" in page
     assert "verysecret" not in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("template failed: slack/a.j2:4: no", "Mend the template, then"),
+        ('answered 422: "no such template"', "Mend the cause, then"),
+    ],
+)
+def test_the_template_is_to_be_mended_where_that_is_what_failed(reason: str, words: str) -> None:
+    assert words in " ".join(next_steps(record(State.DEAD, reason=reason), None, CRM, BERLIN))

@@ -72,6 +72,21 @@ def test_the_worst_comes_first_and_more_than_four_are_folded() -> None:
     assert whole.fold == "1 more and 1 smaller note: team degraded · mail is not configured (SMTP_URL)"
 
 
+def test_what_stands_open_is_not_named_again_among_what_is_folded() -> None:
+    failing = replace(FAILING, subject="warehouse", headline="warehouse does not answer")
+    others = [finding(CODE.DEGRADED, WATCH, "team"), DEAD, HELD]
+    whole = overview(judged(destinations=[UNSET, failing, PAUSED], deliveries=others), NOW)
+
+    assert titles(whole.notes) == ["alerts paused", "warehouse held", "crm dead", "team degraded"]
+    assert whole.fold == "1 smaller note: mail is not configured (SMTP_URL)"
+
+
+def test_what_went_out_in_another_form_is_shown_for_the_time_that_was_counted() -> None:
+    (note,) = notes_of([finding(CODE.DEGRADED, WATCH, count=5)], NOW)
+
+    assert note.acts[0].values == {"degraded": "true", "since": "24h", "destination": "crm"}
+
+
 def test_one_thing_needs_you() -> None:
     assert overview(judged(destinations=[PAUSED]), NOW).headline == "1 thing needs you"
 

@@ -9,7 +9,7 @@ from typing import Any
 import given
 import pytest
 from flask.testing import FlaskClient
-from given_web import SECRET, World, payload
+from given_web import SECRET, World, destination, payload
 from sqlalchemy import update
 from test_access import sign_in
 
@@ -87,6 +87,7 @@ destinations:
     url: https://crm.example.com/T0SECRETPATH   # not-a-comment-to-show
     url2: ${CRM_URL}
     headers: {Authorization: Bearer abcdefghijkl}
+    sign_with: "s3,cre t[x"
   - whsec_abcdefghijklmn
 routes:
   - name: waitlist
@@ -112,10 +113,11 @@ def lines_at(line: int, file: str = "config/routes.yaml") -> list[tuple[int, str
     ("line", "lines"),
     [
         (1, [(1, "version: 1"), (2, "destinations:")]),
-        (4, [(3, "  crm:"), (4, "    url: ••••••")]),
-        (5, [(4, "    url: ••••••"), (5, "    url2: ${CRM_URL}")]),
-        (7, [(6, "    headers: {•••••• Bearer ••••••}"), (7, "  - ••••••")]),
-        (10, [(9, "  - name: waitlist"), (10, "    send: growht-of-many")]),
+        (4, [(3, "  crm:"), (4, "    url: …")]),
+        (5, [(4, "    url: …"), (5, "    url2: ${CRM_URL}")]),
+        (7, [(6, "    headers: …"), (7, "    sign_with: …")]),
+        (8, [(7, "    sign_with: …"), (8, "  - …")]),
+        (11, [(10, "  - name: waitlist"), (11, "    send: growht-of-many")]),
         (99, []),
     ],
 )
@@ -171,3 +173,21 @@ def test_an_event_that_is_not_there_or_was_pruned_is_told(world: World, signed_i
 
     assert "was pruned, so conditions" in signed_in.get(f"/routes?q={sent['event']}").text
     assert "There is no event of that id" in signed_in.get("/routes?q=evt_01").text
+
+
+def test_every_row_leads_to_its_deliveries_also_before_there_is_one(
+    world: World, signed_in: FlaskClient
+) -> None:
+    to_log = (Send(to="log"),)
+    world.config = replace(world.config, unmatched=to_log, problems=to_log)
+    for name in ("waitlist", "unmatched", "problems"):
+        assert f'href="/deliveries?route={name}"' in signed_in.get(f"/routes?route={name}").text
+        assert signed_in.get(f"/deliveries?route={name}").status_code == 200
+
+
+def test_a_route_to_a_mirror_sends_the_row_of_its_object(world: World, signed_in: FlaskClient) -> None:
+    mirror = destination("app-db", None, "database")
+    route = Route(name="mirror", events=("user.*",), sends=(Send(to="app-db"),))
+    world.config = replace(world.config, destinations={"app-db": mirror}, routes=(route,))
+
+    assert "the row of its object" in signed_in.get("/routes?route=mirror").text

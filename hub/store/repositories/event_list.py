@@ -13,7 +13,7 @@ from sqlalchemy import Select, case, func, or_, select
 
 from hub.errors import NotFound
 from hub.model.delivery import State
-from hub.model.event import first_id
+from hub.model.event import HUB_SOURCE, first_id
 from hub.model.filter import EVERYTHING, Filter, Matches, Neighbours
 from hub.model.records import EventRecord
 from hub.model.routing import UNMATCHED
@@ -142,8 +142,10 @@ class EventList(Repository):
         return _event_record(row, self._states_of([event_id]).get(event_id, {}))
 
     def taken(self, since: datetime) -> Taken:
-        """Count the events since a moment that each route took, among the newest of them."""
-        newest = select(events.c.verdicts).where(events.c.id >= first_id("evt", since))
+        """Count the senders' events since a moment that each route took, among the newest of them."""
+        newest = select(events.c.verdicts).where(
+            events.c.id >= first_id("evt", since), events.c.source != HUB_SOURCE
+        )
         newest = newest.order_by(events.c.id.desc()).limit(TAKEN_OF + 1)
         rows = self._session.connection.execute(newest).scalars().all()
         counts: Counter[str] = Counter()
