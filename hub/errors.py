@@ -32,7 +32,7 @@ secret, a whole endpoint URL or a payload.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -223,7 +223,23 @@ class Reject(SendError):
 
 
 class Pause(SendError):
-    """This destination accepts nothing until somebody acts: it is paused and what it is owed waits."""
+    """This destination accepts nothing until somebody acts: it is paused and what it is owed waits.
+
+    With `needs` that holds for those deliveries alone that need these parts of it, such as tables: they go on
+    by themselves once its `lacking` finds the parts there.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        needs: Collection[str] = (),
+        status: int | None = None,
+        accepted: Sequence[str] = (),
+        answer: str = "",
+    ) -> None:
+        self.needs = tuple(sorted(needs))
+        super().__init__(reason, status=status, accepted=accepted, answer=answer)
 
 
 class Unknown(SendError):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hub.delivery.worker import Worker
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
-from hub.maintenance.runner import Maintenance, worker_tasks
+from hub.maintenance.runner import Maintenance, asking_tasks, worker_tasks
 from hub.store.store import Store
 
 PUBLIC_URL = "https://hub.example.com"
@@ -44,14 +44,17 @@ def working(
             calm_seconds=0.0,
         )
     )
+    asking = Maintenance(asking_tasks(store, today))
     thread = threading.Thread(target=worker.run)
     thread.start()
     maintenance.start()
+    asking.start()
     try:
         yield worker
     finally:
         worker.stop()
         thread.join(30)
+        asking.stop()
         maintenance.stop()
         leave(store, worker.id)
         assert not thread.is_alive()

@@ -61,10 +61,10 @@ def _settlement(completion: Completion, batch: Batch, states: States, result: Cy
     claim, name = completion.claim, completion.claim.destination
     config, state = batch.configs[name], states[name]
     match completion.result:
-        case NotBegun(reason=reason, unset=unset, wait_seconds=wait_seconds, too_old=too_old):
+        case NotBegun(reason=reason, needs=needs, wait_seconds=wait_seconds, too_old=too_old):
             states[name] = throttle.after_take_back(config, state, claim.probe, result.now)
             due_at = None if wait_seconds is None else result.now + timedelta(seconds=wait_seconds)
-            return retry.not_begun(claim, reason, unset, due_at, too_old=too_old)
+            return retry.not_begun(claim, reason, needs, due_at, too_old=too_old)
         case Receipt() as receipt:
             if receipt.throttled:
                 states[name] = throttle.after_throttling(state, receipt.after_seconds, result.now)
@@ -174,7 +174,7 @@ def _next_at(
     moments += [
         settlement.due_at or result.now
         for settlement in result.settlements
-        if settlement.state is State.PENDING and not settlement.unset
+        if settlement.state is State.PENDING and not settlement.needs
     ]
     for name, waits in waiting.items():
         if not waits.due:

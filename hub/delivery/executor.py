@@ -92,7 +92,7 @@ class Executor:
             if THREAD in message:
                 thread = self._joined(claim, message, config)
         except VariableNotSet as error:
-            self._put_unbegun(claim, NotBegun(unset=error.names))
+            self._put_unbegun(claim, NotBegun(needs=error.names))
             return
         except ThreadBusy as busy:
             self._put_unbegun(claim, NotBegun(reason=str(busy), wait_seconds=BUSY_SECONDS))

@@ -63,10 +63,11 @@ def after_error(
     """Settle an attempt that did not deliver.
 
     Where the destination is paused, or asked for a rest, its delivery waits without having used the attempt:
-    the destination is held, not the delivery. An unknown outcome is resent by
-    the schedule or held, as the destination's `on_unknown` says.
+    the destination is held, not the delivery. Where only a part of it is lacking the delivery waits for that.
+    An unknown outcome is resent by the schedule or held, as the destination's `on_unknown` says.
     """
     state, reason, due_at, tries = State.PENDING, error.reason, now, claim.tries
+    needs = error.needs if isinstance(error, Pause) else ()
     match error:
         case Pause() | Retry(throttled=True):
             tries -= 1
@@ -87,7 +88,8 @@ def after_error(
         claim=claim,
         state=state,
         reason=reason,
-        due_at=due_at if state is State.PENDING else None,
+        due_at=due_at if state is State.PENDING and not needs else None,
+        needs=tuple(f"{claim.destination}/{part}" for part in needs),
         tries=tries,
         accepted=tuple(dict.fromkeys((*claim.accepted, *error.accepted))),
         outcome=Outcome.UNKNOWN if isinstance(error, Unknown) else Outcome.FAILED,
@@ -101,23 +103,23 @@ def after_error(
 def not_begun(
     claim: Claim,
     reason: str | None,
-    unset: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
     due_at: datetime | None = None,
     *,
     too_old: bool = False,
 ) -> Settlement:
     """Settle a claim of which no byte was sent, as if it had never been made.
 
-    Without a `reason` it is pending again and due as before, or once the `unset` variables are set; with one
-    no message can be made, or its event is `too_old`: it is dead. With `due_at` another process may make it:
-    it is pending until then.
+    Without a `reason` it is pending again and due as before, or once the variables that it `needs` are set;
+    with one no message can be made, or its event is `too_old`: it is dead. With `due_at` another process may
+    make it: it is pending until then.
     """
     return Settlement(
         claim=claim,
         state=State.PENDING if reason is None or due_at else State.DEAD,
         reason=reason,
         due_at=due_at,
-        unset=unset,
+        needs=needs,
         too_old=too_old,
         tries=claim.tries - 1,
         accepted=claim.accepted,

@@ -139,10 +139,11 @@ def after_success(state: DestinationState) -> DestinationState:
 def after_failure(state: DestinationState, error: SendError, now: datetime) -> DestinationState:
     """Return the state after a failure: it paused itself, asked for a rest (429), or failed once more.
 
-    One that refuses a message answers, and that closes its breaker. A throttled answer does not count.
+    One that refuses a message answers, and that closes its breaker, as one does that lacks a part of it. A
+    throttled answer does not count.
     """
     match error:
-        case Pause():
+        case Pause(needs=()):
             return replace(state, paused_at=now, paused_reason=error.reason)
         case SendError(throttled=True):
             return after_throttling(state, error.after_seconds, now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self
@@ -158,6 +158,14 @@ class Destination(ABC):
     @classmethod
     def look(cls, options: Block, sends: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int, Flaw]]:
         """Return what is wrong with send blocks by what the place itself has, each by its number."""
+        return ()
+
+    @classmethod
+    def lacking(cls, options: Block, parts: Collection[str]) -> Collection[str]:
+        """Return those of the parts that deliveries wait for (`Pause.needs`) that the place still lacks.
+
+        It takes a few seconds at most. Raises SendError where the place cannot be asked.
+        """
         return ()
 
     @classmethod

@@ -27,6 +27,7 @@ PATIENCE = {
     AlertKind.REFUSED: timedelta(seconds=5),
     AlertKind.PAUSED: timedelta(seconds=5),
     AlertKind.FAILING: timedelta(seconds=60),
+    AlertKind.MIGRATION: timedelta(seconds=60),
     AlertKind.RELOAD: timedelta(seconds=5),
     AlertKind.DISK: timedelta(0),
     # What another process accepted meanwhile may be told up to 10 s late.
@@ -40,6 +41,7 @@ PATIENCE = {
 KINDS = {
     FindingCode.PAUSED: AlertKind.PAUSED,
     FindingCode.FAILING: AlertKind.FAILING,
+    FindingCode.MIGRATION: AlertKind.MIGRATION,
     FindingCode.RELOAD_REFUSED: AlertKind.RELOAD,
     FindingCode.DISK: AlertKind.DISK,
     FindingCode.REFUSED: AlertKind.TURNED_AWAY,

@@ -268,8 +268,7 @@ def _write_refusal(store: Store) -> StoreError | None:
 def _whole_store_facts(snapshot: Transaction, stats: Stats, config: Config | None) -> StoreFacts:
     """Look up what deliveries tell, too, counted already: those that went out degraded, and those stuck."""
     stuck = [pair for pair, count in stats.deliveries.items() if count and pair[1] in _STUCK]
-    facts = _store_facts(snapshot, stats.deliveries)
-    facts = replace(facts, stuck=snapshot.stuck.of(stuck), mirrors=snapshot.mirrors.facts())
+    facts = replace(_store_facts(snapshot, stats.deliveries), stuck=snapshot.stuck.of(stuck))
     return _with_degraded(facts, snapshot, config)
 
 
@@ -282,7 +281,8 @@ def _with_pace(status: DatabaseStatus, stats: Stats) -> DatabaseStatus:
 
 
 def _with_degraded(facts: StoreFacts, snapshot: Transaction, config: Config | None) -> StoreFacts:
-    """Return the facts with the messages that went out degraded by the files that serve."""
+    """Return the facts with the mirrors, and the messages that went out degraded by the files that serve."""
+    facts = replace(facts, mirrors=snapshot.mirrors.facts())
     if config is None:
         return facts
     return replace(facts, degraded=snapshot.degraded.lately(config.version, DEGRADED_REMEMBERED))

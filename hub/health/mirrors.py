@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from hub.health.facts import Facts
-from hub.humanize import ago, counted, enumerated, span
+from hub.humanize import ago, counted, enumerated, listed, span
 from hub.model.finding import Finding, FindingCode, FindingSeverity
-from hub.model.mirror import NO_MIRRORS, DriftKind, GapsSummary, MirrorFacts, MirrorTable
+from hub.model.mirror import NO_MIRRORS, DriftKind, GapsSummary, MirrorFacts, MirrorTable, PartWait
 
 
 def mirrors(facts: Facts) -> Iterator[Finding]:
     """Yield the findings about the mirrors of the configuration."""
     known = _known(facts)
     for name in facts.config.destinations if facts.config is not None else ():
+        if name in known.waits:
+            yield _migration(name, known.waits[name])
         differing = [table for table in known.tables.get(name, ()) if table.drift]
         if differing:
             yield _drift(name, differing)
@@ -81,6 +83,28 @@ def gaps_in_words(facts: Facts) -> str:
 
 def _known(facts: Facts) -> MirrorFacts:
     return facts.store.mirrors if facts.store is not None else NO_MIRRORS
+
+
+def in_words(name: str, reason: str) -> str:
+    """Return the reason of a wait for a table with the name of its mirror in the command that it has."""
+    return reason.replace("hub sync schema --sql`", f"hub sync schema --sql --to {name}`")
+
+
+def _migration(name: str, waits: Sequence[PartWait]) -> Finding:
+    """Return the finding that rows wait for tables which somebody has to make or to change."""
+    tables = sorted({part.partition("(")[0] for wait in waits for part in wait.parts})
+    counts = [wait.count for wait in waits]
+    words = [in_words(name, wait.reason).partition("; ") for wait in waits]
+    return Finding(
+        code=FindingCode.MIGRATION,
+        severity=FindingSeverity.BAD,
+        subject=name,
+        headline=f"{name} waits for your migration of {listed(tables)}",
+        reason="; ".join(dict.fromkeys(fault for fault, _, _ in words)),
+        since=min(wait.since for wait in waits),
+        count=None if None in counts else sum(filter(None, counts)),
+        cure="; ".join(dict.fromkeys(cure for _, _, cure in words)),
+    )
 
 
 def _drift(name: str, differing: list[MirrorTable]) -> Finding:

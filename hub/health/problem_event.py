@@ -27,6 +27,7 @@ _OVER = {
     AlertKind.REFUSED: "No delivery to {name} is dead any more",
     AlertKind.PAUSED: "{name} goes on",
     AlertKind.FAILING: "{name} works again",
+    AlertKind.MIGRATION: "{name} has the tables that it waited for",
     AlertKind.RELOAD: "The configuration is as its files have it again",
     AlertKind.DISK: "The disk has room again",
     AlertKind.TURNED_AWAY: "{name} is accepted again",

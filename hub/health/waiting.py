@@ -10,6 +10,7 @@ from enum import StrEnum
 from hub.health.assess import worker_finding
 from hub.health.destinations import destination_finding
 from hub.health.facts import Facts
+from hub.health.mirrors import in_words
 from hub.health.status import DestinationStatus, status_of
 from hub.health.words import short
 from hub.humanize import counted, not_set, span, utc
@@ -39,11 +40,15 @@ class WaitCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class WaitReason:
-    """The reason why a delivery waits, as a part of a sentence. `until` is None where no time ends it."""
+    """The reason why a delivery waits, as a part of a sentence. `until` is None where no time ends it.
+
+    `resumes` is True where it goes on by itself once somebody has acted.
+    """
 
     code: WaitCode
     text: str
     until: datetime | None = None
+    resumes: bool = False
 
     @property
     def needs_somebody(self) -> bool:
@@ -81,8 +86,11 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     lasting = lasting_reason(name, facts)
     if lasting is not None:
         return lasting
-    if delivery.unset:
-        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=not_set(delivery.unset))
+    if any("/" in need for need in delivery.needs):
+        text = in_words(name, delivery.reason or "waits for a table")
+        return WaitReason(code=WaitCode.PAUSED, text=text, resumes=True)
+    if delivery.needs:
+        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=not_set(delivery.needs))
     reasons = [*_of_time(name, facts), *_schedule(delivery, facts)]
     later = [reason for reason in reasons if reason.until is not None and reason.until > facts.now]
     if later:

@@ -18,6 +18,7 @@ QUOTE_LIMIT, SHORT_LIMIT = 80, 60
 _SINCE = (
     FindingCode.FAILING,
     FindingCode.PAUSED,
+    FindingCode.MIGRATION,
     FindingCode.HELD,
 )
 _WITHIN = (FindingCode.DEAD, FindingCode.DEGRADED)

@@ -18,7 +18,7 @@ from hub.maintenance.expire import EXPIRE_SECONDS, expire
 from hub.maintenance.heartbeat import HEARTBEAT_SECONDS, beat
 from hub.maintenance.index import INDEX_SECONDS, Indexer
 from hub.maintenance.prune import PRUNE_SECONDS, prune_batch
-from hub.maintenance.release import RELEASE_SECONDS, release
+from hub.maintenance.release import PARTS_SECONDS, RELEASE_SECONDS, release, release_parts
 from hub.maintenance.rescue import RESCUE_SECONDS, Rescue
 from hub.maintenance.totals import TOTALS_SECONDS, count_totals
 from hub.store.store import Store
@@ -116,3 +116,8 @@ def worker_tasks(
         Task(name="totals", every_seconds=TOTALS_SECONDS, run=lambda: count_totals(store)),
         Task(name="alerts", every_seconds=ALERT_SECONDS, run=lambda: notifier.notify(rules())),
     ]
+
+
+def asking_tasks(store: Store, rules: Callable[[], Rules]) -> list[Task]:
+    """Return what every worker process asks destinations for, in a thread of its own: they may be slow."""
+    return [Task(name="parts", every_seconds=PARTS_SECONDS, run=lambda: release_parts(store, rules()))]

@@ -15,10 +15,10 @@ from hub.mirror.changing import Changing
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.open import open_engine
 from hub.mirror.engine.sql_tables import SqlTables
-from hub.mirror.own_tables import OwnTables
+from hub.mirror.own_tables import OwnTables, is_own
 from hub.mirror.readiness import Readiness
 from hub.mirror.reads import Reads
-from hub.mirror.tables import Kind
+from hub.mirror.tables import Kind, tables
 from hub.mirror.writes import Writes
 from hub.transport.certificates import NO_CERTIFICATES, Certificates
 from hub.transport.deadline import deadline_after
@@ -88,7 +88,7 @@ class Mirror:
                     self._claim(instance_id)
                 return self._changing.apply([change], {}, keep=keep)[0]
 
-            return self._with_tables([change.table], work)
+            return self._with_tables(self._written_by([change]), work)
 
     def apply_page(
         self, changes: Sequence[Change], *, state: Mapping[str, Any], timeout_seconds: float
@@ -98,13 +98,13 @@ class Mirror:
         A kill in between lets a page be written again, which changes nothing.
         """
         with _within(timeout_seconds):
-            names = [change.table for change in changes[:1]]
+            names = self._written_by(changes)
             return self._with_tables(names, lambda: self._changing.apply(changes, state, keep=True))
 
     def revive(self, change: Change, *, timeout_seconds: float) -> Effect:
         """Write a change of an object that Clerk has shown to be alive, without its deletion."""
         with _within(timeout_seconds):
-            return self._with_tables([change.table], lambda: self._changing.revive(change))
+            return self._with_tables(self._written_by([change]), lambda: self._changing.revive(change))
 
     def write(self, change: OwnChange, *, timeout_seconds: float, keep: bool = True) -> Effect:
         """Write one change of a table of the user's own; with `keep` False it is rolled back.
@@ -131,10 +131,12 @@ class Mirror:
         with _within(timeout_seconds):
             return self._readiness.pending()
 
-    def unfit(self, *, timeout_seconds: float) -> Mapping[str, str]:
-        """Return a sentence on each table that is there and cannot hold its values, by its name."""
+    def lacking(self, parts: Collection[str], *, timeout_seconds: float) -> set[str]:
+        """Return those of the parts, as `Pause.needs` has them, that are not there or cannot hold values."""
+        own = {part for part in parts if is_own(part)}
         with _within(timeout_seconds):
-            return self._readiness.unfit()
+            lacking = {part for part in own if self._own_tables.lacks(part)}
+            return lacking | (self._readiness.lacking(set(parts) - own) if set(parts) - own else set())
 
     def columns_of(self, table: str, *, timeout_seconds: float) -> Mapping[str, Kind | None] | None:
         """Return the columns of a table of the user's own, None for a type that nothing here is made for.
@@ -157,7 +159,7 @@ class Mirror:
         Milliseconds; None is no bound. Rows without `created_at` are those with no `until`.
         """
         with _within(timeout_seconds):
-            return self._with_tables([], lambda: self._reads.live_within(table, after, until))
+            return self._with_tables([table], lambda: self._reads.live_within(table, after, until))
 
     def find(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, dict[str, Any]]:
         """Return the rows of these ids that there are.
@@ -165,7 +167,7 @@ class Mirror:
         Values are as in a change, the mirror's own among them; without `raw`.
         """
         with _within(timeout_seconds):
-            rows = self._with_tables([], lambda: self._reads.by_ids(table, "id", ids))
+            rows = self._with_tables([table], lambda: self._reads.by_ids(table, "id", ids))
         return {row["id"]: row for row in rows}
 
     def set_rows(
@@ -173,7 +175,7 @@ class Mirror:
     ) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of a set, such as `user_emails`, by the ids of those that they belong to."""
         with _within(timeout_seconds):
-            rows = self._with_tables([], lambda: self._reads.by_ids(table, "user_id", owners))
+            rows = self._with_tables([table], lambda: self._reads.by_ids(table, "user_id", owners))
         members: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             members.setdefault(row["user_id"], []).append(row)
@@ -187,12 +189,12 @@ class Mirror:
     def count(self, table: str, *, timeout_seconds: float) -> int:
         """Return how many rows of a table are not deleted."""
         with _within(timeout_seconds):
-            return self._with_tables([], lambda: self._reads.count(table))
+            return self._with_tables([table], lambda: self._reads.count(table))
 
     def newest(self, table: str, *, timeout_seconds: float) -> int | None:
         """Return when a row of a table was last written, in milliseconds; None where none was."""
         with _within(timeout_seconds):
-            return self._with_tables([], lambda: self._reads.newest(table))
+            return self._with_tables([table], lambda: self._reads.newest(table))
 
     def state(self, name: str, *, timeout_seconds: float) -> Any:
         """Return a JSON value that was kept under a name; None where there is none."""
@@ -207,6 +209,17 @@ class Mirror:
     def close(self) -> None:
         """Close every connection."""
         self._engine.close()
+
+    def _written_by(self, changes: Sequence[Change]) -> set[str]:
+        """Return the tables that changes write to: a deletion also to those of what hangs on the object."""
+        names = {change.table for change in changes}
+        deleted = {change.table for change in changes if change.deleted_at is not None}
+        children = {
+            name
+            for name in self._tables.mirrored
+            if any(parent.table in deleted for parent in tables()[name].parents)
+        }
+        return names.union(children, *(self._tables.sets_of(name) for name in names))
 
     def _with_tables(self, names: Collection[str], work: Callable[[], T]) -> T:
         """Run the work once its tables are there; again where somebody took one away since."""

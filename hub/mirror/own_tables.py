@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from sqlalchemy import (
     Column,
@@ -47,7 +48,7 @@ class OwnTables:
     def write(self, change: OwnChange, *, keep: bool) -> Effect:
         """Write one change where it is newer than any before it."""
         table, versions = self._reflected(change.table)
-        _raise_unknown(table, {*change.key, *change.values})
+        _raise_unknown(table, change.table, {*change.key, *change.values})
         key = _fitted(table, change.key)
         values = _fitted(table, change.values)
         if None in key.values():
@@ -62,6 +63,14 @@ class OwnTables:
     def forget(self) -> None:
         """Let the next one look at the tables again."""
         self._tables = {}
+
+    def lacks(self, part: str) -> bool:
+        """Return True where the table or its column that a part of `Pause.needs` names is not there."""
+        name, _, column = part.removesuffix(")").partition("(")
+        table = self._engine.read(lambda connection: _reflected(connection, name))
+        if table is None or (column and unquote(column) not in table.c):
+            return True
+        return not (self._adds or self._has_versions(table.schema))
 
     def columns_of(self, name: str) -> Mapping[str, Kind | None] | None:
         """Do as `Mirror.columns_of`."""
@@ -108,21 +117,26 @@ class OwnTables:
         if pair is None:
             table = self._engine.read(lambda connection: _reflected(connection, name))
             if table is None:
-                raise Pause(f"there is no table {name}; make it, or correct the name in routes.yaml")
-            pair = self._tables[name] = (table, self._versions(table.schema))
+                reason = f"there is no table {name}; make it, or correct the name in routes.yaml and retry"
+                raise Pause(reason, needs=[_part(name)])
+            pair = self._tables[name] = (table, self._versions(table.schema, name))
         return pair
 
-    def _versions(self, schema: str | None) -> Table:
-        """Return the table of versions in a schema, made where it is missing."""
+    def _has_versions(self, schema: str | None) -> bool:
+        return self._engine.read(lambda connection: inspect(connection).has_table(_VERSIONS, schema=schema))
+
+    def _versions(self, schema: str | None, name: str) -> Table:
+        """Return the table of versions beside the table of that name, made where it is missing."""
         columns = (Column(name, type_of(Kind.ID)) for name in (*_KEY, "version"))
         arguments = self._engine.table_arguments()
         table = Table(
             _VERSIONS, MetaData(), *columns, PrimaryKeyConstraint(*_KEY), schema=schema, **arguments
         )
-        if not self._engine.read(lambda connection: inspect(connection).has_table(_VERSIONS, schema=schema)):
+        if not self._has_versions(schema):
             statement = str(CreateTable(table).compile(dialect=self._engine.sql_dialect)).strip()
             if not self._adds:
-                raise Pause(f"it needs a table beside yours, which you make: {' '.join(statement.split())}")
+                made = " ".join(statement.split())
+                raise Pause(f"there is no {_VERSIONS} beside {name}; make it: {made}", needs=[_part(name)])
             self._engine.run(lambda connection: self._create(connection, table, statement))
         return table
 
@@ -133,6 +147,16 @@ class OwnTables:
                 connection.execute(text(statement))
         finally:
             self._engine.unlock_after_changes(connection, _VERSIONS)
+
+
+def is_own(part: str) -> bool:
+    """Return True for a part of `Pause.needs` that is a table of the user's own."""
+    return part.endswith(")")
+
+
+def _part(table: str, column: str = "") -> str:
+    """Return a table as a part that is needed, or a column of it: `members()`, `members(email)`."""
+    return f"{table}({quote(column, safe='')})"
 
 
 def _update(
@@ -157,10 +181,11 @@ def _raise_several(count: int, change: OwnChange) -> None:
         )
 
 
-def _raise_unknown(table: Table, names: set[str]) -> None:
+def _raise_unknown(table: Table, table_name: str, names: set[str]) -> None:
     for name in sorted(names - set(table.c.keys())):
         hint = did_you_mean(name, table.c.keys())
-        raise Pause(f"{table.fullname} has no column {name}{hint}; add it, or correct routes.yaml")
+        reason = f"{table.fullname} has no column {name}{hint}; add it, or correct routes.yaml and retry"
+        raise Pause(reason, needs=[_part(table_name, name)])
 
 
 def _fitted(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, Table, inspect, text
 
 from hub.errors import Pause, Retry
+from hub.humanize import listed
 from hub.mirror.engine.additions import Additions, missing
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import SqlTables
@@ -17,9 +18,12 @@ from hub.transport.deadline import current_deadline
 _HUBS_TABLES = {"alembic_version", "deliveries", "attempts"}
 """Of the hub's own store: a database that has them is one."""
 
+_SCHEMA = ""
+"""The name that additions have the schema's statement under."""
+
 
 class Readiness:
-    """The state of a mirror's tables, looked at once and again after an error said that one is gone.
+    """The state of a mirror's tables, looked at once and again where a row could not be written by it.
 
     Everything is to be called within `deadline_after` and raises SendError.
     """
@@ -32,18 +36,26 @@ class Readiness:
         self._lock = threading.Lock()
         self._additions: Additions | None = None
 
-    def check(self, names: Iterable[str]) -> None:
-        """Raise Pause where a row of one of these tables cannot be written until somebody acts."""
-        additions = self._current()
-        for name in names:
-            if name in additions.unfit:
-                raise Pause(f"{additions.unfit[name]}; it is left as it is")
-        if additions.all():
+    def check(self, names: Collection[str]) -> None:
+        """Raise Pause where a row of one of these tables cannot be written until somebody acts.
+
+        What needs other tables goes on meanwhile.
+        """
+        known = self._additions
+        additions = known or self._current()
+        if known is not None and self._obstacle(known, names):
+            # Somebody may have changed the tables since.
             self.forget()
-            raise Pause(
-                f"{len(additions.all())} changes of its tables wait to be made by you; "
-                "`hub sync schema --sql` shows them; resume the destination after that"
-            )
+            additions = self._current()
+        obstacle = self._obstacle(additions, names)
+        if obstacle:
+            raise Pause(obstacle, needs=[name for name in names if self._obstacle(additions, [name])])
+
+    def lacking(self, names: Collection[str]) -> set[str]:
+        """Return those of these tables that no row can be written to, as of now."""
+        self.forget()
+        additions = self._current()
+        return {name for name in names if self._obstacle(additions, [name])}
 
     def forget(self) -> None:
         """Let the next one look again."""
@@ -59,9 +71,21 @@ class Readiness:
             return []
         return self._added()
 
-    def unfit(self) -> Mapping[str, str]:
-        """Return a sentence on each table whose values cannot be written, by its name."""
-        return self._engine.read(self._look).unfit
+    def _obstacle(self, additions: Additions, names: Iterable[str]) -> str:
+        """Return what keeps rows of these tables from being written and what to do; empty for nothing.
+
+        Where that is something that all of them need it stands for the rest.
+        """
+        for needed in ([_SCHEMA], [table.name for table in self._tables.own], names):
+            things = [thing for name in needed for thing in additions.lacking.get(name, ())]
+            faults = [additions.unfit[name] for name in needed if name in additions.unfit]
+            cures = ["change that"] if faults else []
+            if things:
+                faults.append(f"{listed(things)} {'is' if len(things) == 1 else 'are'} missing")
+                cures.append("run what `hub sync schema --sql` prints")
+            if faults:
+                return f"{', and '.join(faults)}; {' and '.join(cures)}, and it goes on by itself"
+        return ""
 
     def _current(self) -> Additions:
         additions = self._additions

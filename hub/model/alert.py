@@ -17,6 +17,7 @@ class AlertKind(StrEnum):
     REFUSED = "refused"
     PAUSED = "paused"
     FAILING = "failing"
+    MIGRATION = "migration"
     RELOAD = "reload"
     DISK = "disk"
     TURNED_AWAY = "turned_away"

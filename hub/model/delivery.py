@@ -145,12 +145,12 @@ class NotBegun:
     """The end of a claim of which no byte was sent: it leaves no attempt.
 
     It was taken back, or with `reason` no message can be made for it, or its event is `too_old`: the delivery
-    is dead. With `unset` it waits for variables of those names, with `wait_seconds` so long: for another
+    is dead. With `needs` it waits for variables of those names, with `wait_seconds` so long: for another
     process that can make it, or for another message of its thread.
     """
 
     reason: str | None = None
-    unset: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     wait_seconds: float | None = None
     too_old: bool = False
 
@@ -160,17 +160,18 @@ class Settlement:
     """The end of a claim: the new state of its delivery.
 
     `claim` has the message, if one was rendered. `tries` and `accepted` replace what was kept; `due_at`
-    counts where the state is pending, and None leaves it as it was. `unset` names the variables that it waits
-    for: then it is due at no time. `outcome` is None where the attempt never began: then no trace of it
-    stays. `answer` is the start of what came back, on one line. `too_old` is set where the delivery is dead
-    for that: it is finished, and nothing of it is owed again.
+    counts where the state is pending, and None leaves it as it was. `needs` names what it waits for:
+    variables of its send block, or parts of its destination, `app-db/users`. Then it is due at no time.
+    `outcome` is None where the attempt never began: then no trace of it stays. `answer` is the start of what
+    came back, on one line. `too_old` is set where the delivery is dead for that: it is finished, and nothing
+    of it is owed again.
     """
 
     claim: Claim
     state: State
     reason: str | None
     due_at: datetime | None = None
-    unset: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     tries: int
     accepted: tuple[str, ...] = ()
     outcome: Outcome | None = None

@@ -38,6 +38,7 @@ class FindingCode(StrEnum):
     DEAD = "dead"
     HELD = "held"
     DEGRADED = "degraded"
+    MIGRATION = "migration"
     DRIFT = "drift"
     GAPS = "gaps"
     ACCOUNTS = "accounts"
@@ -55,11 +56,14 @@ WAITING_CODES = (
     FindingCode.PAUSED,
     FindingCode.FAILING,
     FindingCode.NOT_CONFIGURED,
+    FindingCode.MIGRATION,
     FindingCode.REMOVED,
     FindingCode.SWITCHED_OFF,
     FindingCode.NO_WORKER,
 )
 """Findings whose `count` are the deliveries that wait because of it."""
+
+_LOSSLESS = (FindingCode.FAILING, FindingCode.MIGRATION)
 
 _COMMANDS = {
     FindingCode.FAILING: "hub deliveries --destination {name}",
@@ -108,5 +112,5 @@ class Finding:
         """The number of deliveries that wait because of it, in words; empty where none do."""
         if self.code not in WAITING_CODES or not self.count:
             return ""
-        is_lossless = self.code is FindingCode.FAILING or self.severity is FindingSeverity.NOTE
+        is_lossless = self.code in _LOSSLESS or self.severity is FindingSeverity.NOTE
         return counted(self.count, "waits", "wait") + (", nothing is lost" if is_lossless else "")

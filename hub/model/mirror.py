@@ -67,15 +67,31 @@ class CompareFailure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartWait:
+    """Deliveries that wait for parts of their destination, such as tables.
+
+    `reason` is that of the newest, and says what is to be done; `since` is when the oldest became owed.
+    `count` is None where they are too many to be counted.
+    """
+
+    parts: tuple[str, ...]
+    reason: str
+    since: datetime
+    count: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class MirrorFacts:
     """The mirrors, by their destinations, as of when each was last filled or compared.
 
     `failures` are comparisons that could not be made; `gaps` is the last search for events that never came.
+    `waits` are deliveries that wait for tables.
     """
 
     tables: Mapping[str, tuple[MirrorTable, ...]] = field(default_factory=dict)
     failures: Mapping[str, CompareFailure] = field(default_factory=dict)
     gaps: GapsSummary | None = None
+    waits: Mapping[str, tuple[PartWait, ...]] = field(default_factory=dict)
 
 
 NO_MIRRORS = MirrorFacts()

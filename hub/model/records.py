@@ -62,9 +62,9 @@ class AttemptRecord:
 class DeliveryRecord:
     """A stored delivery. `payload` is its event's; None where it was pruned, or is too large for a list.
 
-    `unset` names the variables that it waits for: then it is due at no time. `version` is that of the user's
-    files, which decided it; None where no rules did. `send` has the fields of its send block when it became
-    owed, and `position` counts its route's blocks to the same destination.
+    `needs` names what it waits for, as in a settlement: then it is due at no time. `version` is that of the
+    user's files, which decided it; None where no rules did. `send` has the fields of its send block when it
+    became owed, and `position` counts its route's blocks to the same destination.
     """
 
     id: str
@@ -80,7 +80,7 @@ class DeliveryRecord:
     attempts: int
     tries: int = 0
     due_at: datetime | None
-    unset: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     created_at: datetime
     delivered_at: datetime | None
     degraded: str | None

@@ -17,7 +17,7 @@ from hub.delivery.worker import Worker
 from hub.errors import FileRefused, SettingsError, StoreError, StoreUnavailable, WritesRefused
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
-from hub.maintenance.runner import Maintenance, worker_tasks
+from hub.maintenance.runner import Maintenance, asking_tasks, worker_tasks
 from hub.model.destination import OnUnknown
 from hub.process.log_queue import end_process
 from hub.process.logs import set_up_server_logs
@@ -168,14 +168,17 @@ def run_worker(
         public_url=settings.public_url,
     )
     maintenance = Maintenance(tasks)
+    asking = Maintenance(asking_tasks(store, reloader.rules))
     verify_clock = VerifyClock(store, reloader.rules, worker.id)
     StopSignals(worker.stop, lambda: end_process(1))
     if ends_with_parent:
         end_with_parent(worker.stop)
     maintenance.start()
+    asking.start()
     verify_clock.start()
     worker.run()
     verify_clock.stop()
+    asking.stop()
     maintenance.stop()
     leave(store, worker.id)
     store.close()

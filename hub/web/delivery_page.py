@@ -173,7 +173,9 @@ def _after_death(record: DeliveryRecord) -> str:
 def _waiting(record: DeliveryRecord, wait: WaitReason | None, zone: tzinfo) -> Iterator[str]:
     if wait is None:
         return
-    if wait.needs_somebody:
+    if wait.resumes:
+        yield "It goes out by itself, within seconds, once that is done. Nothing is lost."
+    elif wait.needs_somebody:
         yield " ".join(filter(None, ("Nothing by itself.", _CURES.get(wait.code), "Nothing is lost.")))
     elif wait.until is None:
         yield "It goes out by itself."

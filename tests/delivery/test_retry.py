@@ -91,6 +91,13 @@ def test_waiting_for_the_destination_uses_no_attempt_of_the_schedule(error: Send
     assert (settled.state, settled.tries, settled.due_at) == (State.PENDING, 7, given.NOON)
 
 
+def test_waiting_for_a_part_of_the_destination_has_no_due_time_and_uses_no_attempt() -> None:
+    settled = after(Pause("there is no table", needs=["users", "roles"]), tries=8)
+
+    assert (settled.state, settled.tries, settled.due_at) == (State.PENDING, 7, None)
+    assert settled.needs == tuple(f"{settled.claim.destination}/{part}" for part in ("roles", "users"))
+
+
 def test_a_rejected_message_is_dead_at_once() -> None:
     settled = after(Reject("invalid_blocks", status=400))
 

@@ -181,6 +181,13 @@ def test_a_pause_lasts_until_somebody_resumes() -> None:
     assert throttle.opens_at(DESTINATION, state, NOW) is None
 
 
+def test_a_part_that_is_lacking_pauses_nothing_and_closes_the_breaker() -> None:
+    lacking = Pause("there is no table", needs=["users"])
+
+    assert after(lacking) == STATE
+    assert after(lacking, state=OPEN) == STATE
+
+
 def throttled(seconds: float | None) -> Retry:
     return Retry("429", after_seconds=seconds, throttled=True)
 

@@ -36,7 +36,7 @@ from hub.model.alert import Alert, AlertKind
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
-from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable
+from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable, PartWait
 from hub.model.problem import Problem, Severity
 from hub.model.stats import DatabaseStatus, Degradation, Discrepancy
 
@@ -66,6 +66,13 @@ AWAY = StoreUnavailable("the database cannot be reached", reason="connection ref
 
 
 WENT_OUT = Degradation(destination="crm", count=2, since=NOW - MINUTE, reason="template failed: x.j2:1: no")
+
+
+PRINTED = "run what `hub sync schema --sql` prints"
+LACKS_ROLES = PartWait(parts=("roles",), reason=f"roles is missing; {PRINTED}", since=NOW, count=2)
+LACKS_COLUMN = PartWait(
+    parts=("users",), reason=f"users.banned is date; {PRINTED}", since=NOW - MINUTE, count=3
+)
 
 
 def with_mirrors(**known: Any) -> Facts:
@@ -354,6 +361,23 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         BAD,
         "clerk",
         f"{FIVE_REFUSED}: the hub made a mistake",
+    ),
+    (
+        with_mirrors(waits={"crm": (LACKS_ROLES, LACKS_COLUMN)}),
+        CODE.MIGRATION,
+        BAD,
+        "crm",
+        (
+            "crm waits for your migration of roles, users, since 11:59, 1 min: "
+            "roles is missing; users.banned is date; 5 wait, nothing is lost"
+        ),
+    ),
+    (
+        with_mirrors(waits={"crm": (replace(LACKS_ROLES, count=None),)}),
+        CODE.MIGRATION,
+        BAD,
+        "crm",
+        "crm waits for your migration of roles, since 12:00, 1 s: roles is missing",
     ),
     (
         with_mirrors(tables={"crm": (MirrorTable(name="users", verified_at=NOW, missing=1, stale=2),)}),

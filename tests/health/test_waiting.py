@@ -253,6 +253,20 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         "may have arrived (no answer within 10 s); somebody has to say",
         None,
     ),
+    "a table": (
+        delivery(needs=("crm/users",), reason="it is missing; run what `hub sync schema --sql` prints"),
+        facts(),
+        WaitCode.PAUSED,
+        "it is missing; run what `hub sync schema --sql --to crm` prints",
+        None,
+    ),
+    "a table, whose destination is paused": (
+        delivery(needs=("crm/users",), reason="it is missing"),
+        facts(**PAUSED),
+        WaitCode.PAUSED,
+        "crm is paused (invalid_auth); sent once it is resumed",
+        None,
+    ),
     "a worker": (
         failed(NOW + HOUR),
         facts(seen_at=NOW - HOUR),

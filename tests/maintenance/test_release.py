@@ -1,8 +1,12 @@
-"""What waits for a variable of its send block is due at no time, and goes once a worker has the variable."""
+"""What waits for a variable, or for a table, is due at no time, and goes once a worker finds it there."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import given
 from servers.http_receiver import HttpReceiver
@@ -10,14 +14,20 @@ from sqlalchemy import update
 from working import working
 
 from hub import operator
-from hub.health.facts import waiting_facts
+from hub.delivery.retry import after_error
+from hub.destinations.database.options import DatabaseOptions
+from hub.errors import Pause
+from hub.health.assess import assess
+from hub.health.facts import notifier_facts, waiting_facts
 from hub.health.waiting import WaitCode, why
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.maintenance.clock import SteadyClock
 from hub.maintenance.expire import expire
-from hub.maintenance.release import release
+from hub.maintenance.release import release, release_parts
+from hub.maintenance.runner import asking_tasks
 from hub.model.delivery import State
+from hub.model.finding import FindingCode
 from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
 from hub.store.store import Store
@@ -38,11 +48,11 @@ def rules(*unset: str, url: str = "https://crm.test", **environment: str) -> Rul
 def records(store: Store) -> list[DeliveryRecord]:
     """The deliveries, those first that wait for a variable."""
     with store.read() as snapshot:
-        return sorted(snapshot.delivery_list.records(), key=lambda record: not record.unset)
+        return sorted(snapshot.delivery_list.records(), key=lambda record: not record.needs)
 
 
 def waiting(store: Store) -> DeliveryRecord:
-    return next(record for record in records(store) if record.unset)
+    return next(record for record in records(store) if record.needs)
 
 
 def test_what_lacks_a_variable_stands_before_no_other_and_is_not_counted_as_due(store: Store) -> None:
@@ -55,8 +65,8 @@ def test_what_lacks_a_variable_stands_before_no_other_and_is_not_counted_as_due(
         stats = transaction.numbers.stats()
     (claim,) = given.claim(store, "crm", 10, first_count=5)
 
-    assert (first.unset, first.due_at, first.state) == (("KEY",), None, State.PENDING)
-    assert (second.unset, claim.id) == ((), second.id)
+    assert (first.needs, first.due_at, first.state) == (("KEY",), None, State.PENDING)
+    assert (second.needs, claim.id) == ((), second.id)
     assert (locked.waiting["crm"].due, locked.waiting["crm"].next_at) == (1, None)
     assert stats.oldest_due == {"crm": second.due_at}
     assert stats.count(State.PENDING, "crm") == 2
@@ -93,11 +103,11 @@ def test_it_is_due_once_a_worker_has_all_of_its_variables(store: Store) -> None:
     before = waiting(store)
 
     assert release(store, rules(KEY="k"))
-    assert waiting(store).unset == ("KEY", "REGION")
+    assert waiting(store).needs == ("KEY", "REGION")
     assert not release(store, rules(KEY="k", REGION="eu"))
     assert release(store, rules(KEY="k", REGION="eu"))
     (after,) = [record for record in records(store) if record.id == before.id]
-    assert (after.unset, after.due_at is not None, after.attempts) == ((), True, 0)
+    assert (after.needs, after.due_at is not None, after.attempts) == ((), True, 0)
 
 
 def test_a_batch_at_a_time_is_released(store: Store) -> None:
@@ -115,7 +125,7 @@ def test_a_worker_without_the_variable_lets_it_wait_and_one_with_it_sends(store:
         without, with_all = rules(url=crm.url), rules(url=crm.url, KEY='k"ey')
         with working(store, without):
             fan_out(given.event(), without, store)
-            given.until(lambda: [record for record in records(store) if record.unset])
+            given.until(lambda: [record for record in records(store) if record.needs])
             given.until(lambda: records(store)[1].state is State.DELIVERED)
         lacking = waiting(store)
         with working(store, with_all):
@@ -143,10 +153,75 @@ def test_an_operator_ends_it_or_makes_it_due(store: Store) -> None:
     today = rules("KEY")
     fan_out(given.event(), today, store)
     fan_out(given.event(), today, store)
-    one, other = (record for record in records(store) if record.unset)
+    one, other = (record for record in records(store) if record.needs)
     operator.cancel(store, one.id)
     operator.retry(store, today, other.id)
     by_id = {record.id: record for record in records(store)}
 
-    assert (by_id[one.id].state, by_id[one.id].unset) == (State.CANCELLED, ())
-    assert (by_id[other.id].due_at is not None, by_id[other.id].unset) == (True, ())
+    assert (by_id[one.id].state, by_id[one.id].needs) == (State.CANCELLED, ())
+    assert (by_id[other.id].due_at is not None, by_id[other.id].needs) == (True, ())
+
+
+# -- tables ------------------------------------------------------------------------------------------
+
+
+def rules_of_mirror(path: Path, *, enabled: bool = True) -> Rules:
+    """A route to `app-db`, whose database is a file that need not be there."""
+    options = DatabaseOptions.model_validate({"url": f"sqlite:///{path}", "migrate": "print"})
+    database = replace(given.destination("app-db"), type="database", options=options, enabled=enabled)
+    return given.rules(given.route("all", ("*",), "app-db"), destinations=(database,))
+
+
+def wait_for_table(store: Store, today: Rules, *, count: int = 1) -> None:
+    """Owe so many rows, which wait for a table of the user's own."""
+    for _ in range(count):
+        fan_out(given.event(), today, store)
+    error = Pause("there is no table members; make it", needs=["members()"])
+    config = today.config.destinations["app-db"]
+    with store.transaction() as transaction:
+        transaction.destinations.mark_configured({"app-db": True})
+    claims = given.claim(store, "app-db", count, first_count=count)
+    with store.transaction() as transaction:
+        now = transaction.now
+        settled = [after_error(one, error, config, now=now, chance=0.5, seconds=0.1) for one in claims]
+        transaction.queue.settle(settled)
+
+
+def test_what_waits_for_a_table_is_due_once_that_is_there(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "app" / "app.db"
+    today = rules_of_mirror(path)
+    wait_for_table(store, today, count=2)
+    needs = [record.needs for record in records(store)]
+    release(store, today)
+    release_parts(store, today)  # its database is away
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE hub_versions (id text)")
+        release_parts(store, today)
+        before = [record.needs for record in records(store)]
+        connection.execute("CREATE TABLE members (id text)")
+    release_parts(store, rules_of_mirror(path, enabled=False))
+    switched_off = [record.needs for record in records(store)]
+    (task,) = asking_tasks(store, lambda: today)
+    task.run()
+
+    assert needs == before == switched_off == [("app-db/members()",)] * 2
+    assert [(record.needs, record.due_at is None, record.tries) for record in records(store)] == [
+        ((), False, 0)
+    ] * 2
+
+
+def test_what_waits_for_a_table_is_never_given_up_and_is_told(store: Store, tmp_path: Path) -> None:
+    today = rules_of_mirror(tmp_path / "app.db")
+    wait_for_table(store, today)
+    with store.transaction() as transaction:
+        long_ago = transaction.now - timedelta(days=9)
+        transaction.session.connection.execute(update(deliveries).values(created_at=long_ago))
+    expire(store, today, SteadyClock(store, 0.0))
+    with store.read() as snapshot:
+        facts = notifier_facts(snapshot, today.config, None)
+    (finding,) = [finding for finding in assess(facts) if finding.code is FindingCode.MIGRATION]
+
+    assert [record.state for record in records(store)] == [State.PENDING]
+    assert (finding.subject, finding.count, finding.since) == ("app-db", 1, long_ago)
+    assert (finding.reason, finding.cure) == ("there is no table members", "make it")

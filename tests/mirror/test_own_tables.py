@@ -155,7 +155,7 @@ def test_what_is_not_there_is_named(place: Place, mirror: Mirror, table: str) ->
 
 def test_one_that_only_prints_asks_for_its_versions(place: Place, table: str) -> None:
     place.execute("DROP TABLE IF EXISTS hub_versions")
-    words = "it needs a table beside yours, which you make: CREATE TABLE hub_versions"
+    words = f"there is no hub_versions beside {table}; make it: CREATE TABLE hub_versions"
     with closing(place.mirror(migrate=Migration.PRINT)) as mirror, pytest.raises(Pause, match=words):
         write(mirror, live(table))
 

@@ -137,6 +137,12 @@ BERLIN = ZoneInfo("Europe/Berlin")
             CRM,
             "Nothing by itself. Set that where the hub runs",
         ),
+        (
+            State.PENDING,
+            WaitReason(code=WaitCode.PAUSED, text="a table is missing", resumes=True),
+            CRM,
+            "It goes out by itself, within seconds, once that is done.",
+        ),
         (State.HELD, None, CRM, "Look in crm for webhook-id dlv_01, sent 2026-05-04 12:01:00 UTC."),
         (State.HELD, None, None, "Look in crm for this message, sent 2026-05-04 12:01:00 UTC."),
         (State.SENDING, None, CRM, "crm has 10 s to answer. Without an answer"),

@@ -29,7 +29,8 @@ from hub.templating.renderer import Renderer
 LONGEST_NAME = 64
 """Characters of a column's name: MySQL has no longer ones."""
 
-LOOK_SECONDS = 15.0
+LOOK_SECONDS, WAITED_SECONDS = 15.0, 5.0
+"""The time to look in for a person who asks, and on behalf of deliveries that wait."""
 
 _TABLE = re.compile(r"([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}", re.ASCII)
 
@@ -86,6 +87,12 @@ class DatabaseDestination(Destination):
                 if fields.get("table"):
                     columns = mirror.columns_of(fields["table"], timeout_seconds=LOOK_SECONDS)
                     yield from ((index, flaw) for flaw in _lacking(fields, columns))
+
+    @classmethod
+    def lacking(cls, options: Block, parts: Collection[str]) -> Collection[str]:
+        assert isinstance(options, DatabaseOptions)
+        with closing(open_mirror(options.mirror)) as mirror:
+            return mirror.lacking(parts, timeout_seconds=WAITED_SECONDS)
 
     @classmethod
     def compose(cls, options: Block | None, fields: Mapping[str, Any], renderer: Renderer) -> Message:

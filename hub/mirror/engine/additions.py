@@ -18,10 +18,13 @@ from hub.mirror.tables import Kind
 class Additions:
     """The statements that a database lacks, by the table that needs them, "" for its schema.
 
-    `unfit` says of a table in one sentence why its values cannot be written, whatever is added.
+    `lacking` has likewise the names of what no row can be written without: the schema, the table, or columns
+    of it; no indexes. `unfit` says of a table in one sentence why its values cannot be written, whatever is
+    added.
     """
 
     statements: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
 
     def all(self) -> list[str]:
@@ -40,20 +43,25 @@ def missing(
         statements[""] = [engine.create_schema(schema) or ""]
     present = set(inspector.get_table_names(schema=schema)) if not statements else set()
     unfit: dict[str, str] = {}
+    lacking: dict[str, list[str]] = {name: [f"the schema {schema}"] for name in statements}
     for name, (table, kinds) in tables.items():
         if table.name not in present:
             statements[name] = _creation(table, engine)
+            lacking[name] = [table.fullname]
             continue
         columns = {
             column["name"]: column["type"] for column in inspector.get_columns(table.name, schema=schema)
         }
-        lacking = [column for column in table.columns if column.name not in columns]
-        statements[name] = [_addition(column, engine) for column in lacking]
+        missing_columns = [column for column in table.columns if column.name not in columns]
+        if missing_columns:
+            lacking[name] = [f"{table.fullname}.{column.name}" for column in missing_columns]
+        statements[name] = [_addition(column, engine) for column in missing_columns]
         statements[name] += _index_creations(inspector, table, engine)
         problem = _problem(inspector, table, kinds, columns, engine)
         if problem:
             unfit[name] = problem
-    return Additions(statements={name: lines for name, lines in statements.items() if lines}, unfit=unfit)
+    needed = {name: lines for name, lines in statements.items() if lines}
+    return Additions(statements=needed, lacking=lacking, unfit=unfit)
 
 
 def _creation(table: Table, engine: Engine) -> list[str]:

@@ -121,7 +121,7 @@ def _delivery_record(
         attempts=row.attempts,
         tries=row.tries,
         due_at=row.due_at if state is State.PENDING else None,
-        unset=tuple(row.unset.split(",")) if row.unset else (),
+        needs=tuple(row.needs.split(",")) if row.needs else (),
         created_at=row.created_at,
         delivered_at=row.delivered_at,
         degraded=row.degraded,

@@ -167,7 +167,7 @@ class Events(Repository):
             .values(
                 state=State.PENDING,
                 reason=None,
-                unset=None,
+                needs=None,
                 due_at=self._session.now,
                 owed_since=self._session.now,
                 tries=0,
@@ -246,6 +246,6 @@ def _delivery_rows(routed: RoutedEvent, made_at: datetime) -> Iterator[dict[str,
             "destination": send.to,
             "version": routed.routing.version,
             "send": to_json(dict(send.fields)) if send.fields else "{}",
-            "unset": ",".join(send.unset) or None,
+            "needs": ",".join(send.unset) or None,
             "valid_until": until and to_microseconds(until),
         }

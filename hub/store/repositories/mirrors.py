@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from hub.model.delivery import State
-from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable
+from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable, PartWait
+from hub.store.repositories.queue import Queue
 from hub.store.session import Repository, to_json
 from hub.store.tables import deliveries, events, mirrors, settings
 
 _OWED = (State.PENDING, State.SENDING, State.HELD)
 _KEYS_AT_ONCE = 500
+
+_COUNTED = 10_000
+"""So many at most are counted of those that wait for the same table."""
 
 _FAILURE, _GAPS = "compare_failure/", "gaps"
 """Names of shared values: the beginning of those of mirrors that could not be compared, and the search's."""
@@ -36,7 +40,37 @@ class Mirrors(Repository):
 
     def facts(self) -> MirrorFacts:
         """Return all that health is judged by."""
-        return MirrorFacts(tables=self.all(), failures=self.failures(), gaps=self.gaps())
+        return MirrorFacts(
+            tables=self.all(), failures=self.failures(), gaps=self.gaps(), waits=self.part_waits()
+        )
+
+    def part_waits(self) -> Mapping[str, tuple[PartWait, ...]]:
+        """Return the deliveries that wait for parts of their destination, by that."""
+        waits: dict[str, tuple[PartWait, ...]] = {}
+        for names in Queue(self._session).needs():
+            destination, slash, _ = names[0].partition("/")
+            if slash:
+                parts = tuple(name.removeprefix(f"{destination}/") for name in names)
+                wait = self._part_wait(parts, deliveries.c.needs == ",".join(names))
+                waits[destination] = (*waits.get(destination, ()), *wait)
+        return waits
+
+    def _part_wait(self, parts: tuple[str, ...], is_waiting: ColumnElement[bool]) -> Iterator[PartWait]:
+        """Yield one list of deliveries, by three looks into an index; none where they went on meanwhile."""
+        of = select(deliveries.c.created_at, deliveries.c.reason).where(is_waiting).limit(1)
+        oldest, newest = (
+            self._session.connection.execute(of.order_by(order)).first()
+            for order in (deliveries.c.id, deliveries.c.id.desc())
+        )
+        some = select(deliveries.c.id).where(is_waiting).limit(_COUNTED + 1).subquery()
+        count = self._session.connection.execute(select(func.count()).select_from(some)).scalar_one()
+        if oldest is not None and newest is not None:
+            yield PartWait(
+                parts=parts,
+                reason=newest.reason or "",
+                since=oldest.created_at,
+                count=count if count <= _COUNTED else None,
+            )
 
     def keep(self, destination: str, table: str, **values: Any) -> None:
         """Keep what is newly known of a table; what is not named stays as it was."""

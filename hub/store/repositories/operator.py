@@ -79,7 +79,7 @@ class Operator(Repository):
         values: dict[str, Any] = {
             "state": State.PENDING,
             "reason": None,
-            "unset": None,
+            "needs": None,
             "due_at": now,
             "owed_since": now,
             "tries": 0,
@@ -98,7 +98,7 @@ class Operator(Repository):
             .values(
                 state=state,
                 reason=reason,
-                unset=None,
+                needs=None,
                 finished_at=self._session.now,
                 delivered_at=self._session.now if state is State.DELIVERED else None,
             )

@@ -111,7 +111,7 @@ class Overdue(Repository):
         ]
         for row, dead in zip(rows, died, strict=True):
             its_row = update(deliveries).where(deliveries.c.id == row.id)
-            values = {"state": State.DEAD, "reason": dead.reason, "unset": None, "finished_at": now}
+            values = {"state": State.DEAD, "reason": dead.reason, "needs": None, "finished_at": now}
             self._session.connection.execute(its_row.values(values))
         return died
 

@@ -197,24 +197,24 @@ class Queue(Repository):
             its_attempt = (attempts.c.delivery_id == delivery_id, attempts.c.number == row.attempts + 1)
             self._session.connection.execute(delete(attempts).where(*its_attempt))
 
-    def unset(self) -> list[tuple[str, ...]]:
-        """Return the variables that deliveries wait for, by one look into an index for each list of them."""
+    def needs(self) -> list[tuple[str, ...]]:
+        """Return what deliveries wait for, by one look into an index for each list of names."""
         lists: list[tuple[str, ...]] = []
         names: str | None = ""
         while names is not None:
-            following = select(func.min(deliveries.c.unset)).where(deliveries.c.unset > names)
+            following = select(func.min(deliveries.c.needs)).where(deliveries.c.needs > names)
             names = self._session.connection.execute(following).scalar()
             lists += [tuple(names.split(","))] if names is not None else []
         return lists
 
-    def release(self, names: Sequence[str], *, limit: int = 500) -> int:
-        """Make due what waited for variables of these very names; return how many, at most `limit`."""
-        ids = select(deliveries.c.id).where(deliveries.c.unset == ",".join(names)).order_by(deliveries.c.id)
+    def release(self, names: Sequence[str], *, limit: int) -> int:
+        """Make due what waited for these very names; return how many, at most `limit`."""
+        ids = select(deliveries.c.id).where(deliveries.c.needs == ",".join(names)).order_by(deliveries.c.id)
         locked = self._session.connection.execute(self._session.locking(ids.limit(limit), skips=True))
         released = locked.scalars().all()
         due = update(deliveries).where(deliveries.c.id.in_(released))
         now = self._session.now
-        self._session.connection.execute(due.values(unset=None, due_at=now, owed_since=now))
+        self._session.connection.execute(due.values(needs=None, due_at=now, owed_since=now))
         return len(released)
 
     def _settled(self, settlement: Settlement) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class Queue(Repository):
             "state": state.value,
             "reason": storable(settlement.reason),
             "due_at": to_microseconds(settlement.due_at) if settlement.due_at else None,
-            "unset": ",".join(settlement.unset) or None,
+            "needs": ",".join(settlement.needs) or None,
             "attempts": claim.attempts if settlement.outcome else claim.attempts - 1,
             "tries": settlement.tries,
             "accepted": to_json(settlement.accepted) if settlement.accepted else None,

@@ -32,14 +32,14 @@ WITH new AS (
 ), owed AS (
     INSERT INTO deliveries (
         id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-        owed_since, unset, valid_until, created_at
+        owed_since, needs, valid_until, created_at
     )
     SELECT delivery.id, event_id, event_type, route, position, destination, version, send, 'pending', 0, 0,
-           CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset,
+           CASE WHEN needs IS NULL THEN now END, CASE WHEN needs IS NULL THEN now END, needs,
            valid_until, now
     FROM json_to_recordset(:deliveries::json) AS delivery (
         id text, event_id text, event_type text, route text, position int, destination text, version text,
-        send text, unset text, valid_until bigint
+        send text, needs text, valid_until bigint
     ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
     WHERE event_id IN (SELECT id FROM new)
 )
@@ -49,14 +49,14 @@ SELECT id FROM new
 -- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-    owed_since, unset, valid_until, created_at
+    owed_since, needs, valid_until, created_at
 )
 SELECT delivery.id, event_id, event_type, route, position, destination, version, send, 'pending', 0, 0,
-       CASE WHEN unset IS NULL THEN now END, CASE WHEN unset IS NULL THEN now END, unset,
+       CASE WHEN needs IS NULL THEN now END, CASE WHEN needs IS NULL THEN now END, needs,
            valid_until, now
 FROM json_to_recordset(:deliveries::json) AS delivery (
     id text, event_id text, event_type text, route text, position int, destination text, version text, send text,
-    unset text, valid_until bigint
+    needs text, valid_until bigint
 ), (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS clock
 
 -- name: event_before
@@ -151,12 +151,12 @@ ORDER BY due_at, claimed.id
 
 -- name: settle
 -- Writes what became of deliveries that are locked; where the message or the due time is empty it stays. One
--- that waits for a variable is due at no time; one that was sent and has no message will be rendered anew.
+-- that waits for what it needs is due at no time; one that was sent and has no message will be rendered anew.
 -- Index: deliveries_pkey.
 UPDATE deliveries
-SET state = new.state, reason = new.reason, unset = new.unset,
-    due_at = CASE WHEN new.unset IS NULL THEN COALESCE(new.due_at, deliveries.due_at) END,
-    owed_since = CASE WHEN new.unset IS NULL THEN deliveries.owed_since END,
+SET state = new.state, reason = new.reason, needs = new.needs,
+    due_at = CASE WHEN new.needs IS NULL THEN COALESCE(new.due_at, deliveries.due_at) END,
+    owed_since = CASE WHEN new.needs IS NULL THEN deliveries.owed_since END,
     attempts = new.attempts, tries = new.tries, accepted = new.accepted,
     message = COALESCE(new.message, deliveries.message),
     rendering = new.rendering + (new.began AND COALESCE(new.message, deliveries.message) IS NULL)::int,
@@ -165,7 +165,7 @@ SET state = new.state, reason = new.reason, unset = new.unset,
 FROM (
     SELECT *
     FROM json_to_recordset(:rows::json) AS row (
-        id text, state text, reason text, due_at bigint, unset text, attempts int, tries int, accepted text,
+        id text, state text, reason text, due_at bigint, needs text, attempts int, tries int, accepted text,
         message text, rendering int, began boolean, degraded text, delivered_at bigint, finished_at bigint
     )
     LIMIT :count::int

@@ -16,13 +16,13 @@ ON CONFLICT (source, message_id) DO NOTHING
 RETURNING id;
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-    owed_since, unset, valid_until, created_at
+    owed_since, needs, valid_until, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
        json_extract(value, '$.version'), json_extract(value, '$.send'), 'pending', 0, 0,
-       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
-       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'),
+       CASE WHEN json_extract(value, '$.needs') IS NULL THEN :now END,
+       CASE WHEN json_extract(value, '$.needs') IS NULL THEN :now END, json_extract(value, '$.needs'),
        json_extract(value, '$.valid_until'), :now
 FROM json_each(:deliveries)
 WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
@@ -32,13 +32,13 @@ WHERE EXISTS (SELECT 1 FROM events WHERE id = json_extract(value, '$.event_id'))
 -- Owes deliveries of events that are kept, due now or at no time while a variable is not set. Index: none.
 INSERT INTO deliveries (
     id, event_id, event_type, route, position, destination, version, send, state, attempts, tries, due_at,
-    owed_since, unset, valid_until, created_at
+    owed_since, needs, valid_until, created_at
 )
 SELECT json_extract(value, '$.id'), json_extract(value, '$.event_id'), json_extract(value, '$.event_type'),
        json_extract(value, '$.route'), json_extract(value, '$.position'), json_extract(value, '$.destination'),
        json_extract(value, '$.version'), json_extract(value, '$.send'), 'pending', 0, 0,
-       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END,
-       CASE WHEN json_extract(value, '$.unset') IS NULL THEN :now END, json_extract(value, '$.unset'),
+       CASE WHEN json_extract(value, '$.needs') IS NULL THEN :now END,
+       CASE WHEN json_extract(value, '$.needs') IS NULL THEN :now END, json_extract(value, '$.needs'),
        json_extract(value, '$.valid_until'), :now
 FROM json_each(:deliveries)
 
@@ -119,15 +119,15 @@ WHERE state = 'sending' AND destination = :destination AND token = :token AND ev
 ORDER BY due_at, deliveries.id
 
 -- name: settle
--- Writes what became of deliveries; where the message or the due time is empty it stays. One that waits for a
--- variable is due at no time; one that was sent and has no message will be rendered anew.
+-- Writes what became of deliveries; where the message or the due time is empty it stays. One that waits for
+-- what it needs is due at no time; one that was sent and has no message will be rendered anew.
 -- Index: sqlite_autoindex_deliveries_1.
 UPDATE deliveries
 SET state = json_extract(value, '$.state'), reason = json_extract(value, '$.reason'),
-    due_at = CASE WHEN json_extract(value, '$.unset') IS NULL
+    due_at = CASE WHEN json_extract(value, '$.needs') IS NULL
              THEN COALESCE(json_extract(value, '$.due_at'), due_at) END,
-    owed_since = CASE WHEN json_extract(value, '$.unset') IS NULL THEN owed_since END,
-    unset = json_extract(value, '$.unset'),
+    owed_since = CASE WHEN json_extract(value, '$.needs') IS NULL THEN owed_since END,
+    needs = json_extract(value, '$.needs'),
     attempts = json_extract(value, '$.attempts'), tries = json_extract(value, '$.tries'),
     accepted = json_extract(value, '$.accepted'),
     message = COALESCE(json_extract(value, '$.message'), message),

@@ -72,7 +72,7 @@ def _deliveries() -> None:
         sa.Column("reason", sa.Text()),
         sa.Column("due_at", sa.BigInteger()),
         sa.Column("owed_since", sa.BigInteger()),
-        sa.Column("unset", sa.Text()),
+        sa.Column("needs", sa.Text()),
         sa.Column("valid_until", sa.BigInteger()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -93,7 +93,7 @@ def _deliveries() -> None:
     _partial("ix_deliveries_first", "deliveries", f"{pending} AND tries = 0", "destination", "due_at")
     _partial("ix_deliveries_retry", "deliveries", f"{pending} AND tries > 0", "destination", "due_at")
     _partial("ix_deliveries_sending", "deliveries", "state = 'sending'", "destination")
-    _partial("ix_deliveries_unset", "deliveries", "unset IS NOT NULL", "unset", "id")
+    _partial("ix_deliveries_needs", "deliveries", "needs IS NOT NULL", "needs", "id")
     _partial("ix_deliveries_stuck", "deliveries", "state IN ('dead', 'held')", "state", "id")
     _partial("ix_deliveries_dead", "deliveries", "state = 'dead'", "destination", "id")
     _partial("ix_deliveries_held", "deliveries", "state = 'held'", "destination", "id")
