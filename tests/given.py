@@ -174,7 +174,7 @@ def routed(*names: str) -> RoutedEvent:
     return RoutedEvent(event=event(), routing=routing(*names))
 
 
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
     """The condition's value as soon as it is true; fails after `seconds`."""
     ends = time.monotonic() + seconds
     while not (value := condition()):

@@ -16,7 +16,7 @@ from typing import Any
 
 import given
 import requests
-from servers.program import PASSWORD, wait_until
+from servers.program import PASSWORD, PATIENCE_SECONDS, wait_until
 from signing import headers as signed_headers
 
 from hub import catalog
@@ -78,7 +78,7 @@ class Running:
     def children_of(self, pid: int) -> list[int]:
         return [child for child in self.pids() if _stat(child).get("parent") == pid]
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 40) -> float:
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = PATIENCE_SECONDS) -> float:
         """Send a signal to the process that was started; returns how many seconds it took to end."""
         began = time.monotonic()
         if self.process.poll() is None:
@@ -86,7 +86,7 @@ class Running:
         self.process.wait(seconds)
         return time.monotonic() - began
 
-    def wait_for_text(self, wanted: str, seconds: float = 40) -> str:
+    def wait_for_text(self, wanted: str, seconds: float = PATIENCE_SECONDS) -> str:
         return wait_until(
             lambda: self.text if re.search(wanted, self.text) else None, wanted, seconds, lambda: self.text
         )
@@ -141,7 +141,7 @@ def write_configuration(folder: Path, routes: str = ROUTES) -> Path:
 def run(line: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a shell line to its end."""
     return subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=100
+        ["bash", "-c", line], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=200
     )
 
 
@@ -152,11 +152,13 @@ def wait_until_ready(port: int, running: Running, path: str = "/readyz") -> None
             return get(port, path).status_code == 200
         return False
 
-    wait_until(is_ready, f"{path} to answer 200", 40, lambda: running.text)
+    wait_until(is_ready, f"{path} to answer 200", explain=lambda: running.text)
 
 
 def get(port: int, path: str, **headers: str) -> requests.Response:
-    return requests.get(f"http://127.0.0.1:{port}{path}", headers=headers, timeout=30, allow_redirects=False)
+    return requests.get(
+        f"http://127.0.0.1:{port}{path}", headers=headers, timeout=PATIENCE_SECONDS, allow_redirects=False
+    )
 
 
 def post_event(
@@ -167,5 +169,8 @@ def post_event(
     message_id = message_id or f"msg_{time.monotonic_ns()}"
     signed = {**signed_headers(body, message_id=message_id), "content-type": "application/json"}
     return requests.post(
-        f"http://127.0.0.1:{port}/api/webhooks", body, headers={**signed, **headers}, timeout=30
+        f"http://127.0.0.1:{port}/api/webhooks",
+        body,
+        headers={**signed, **headers},
+        timeout=PATIENCE_SECONDS,
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from servers.program import PATIENCE_SECONDS
+
 from hub.delivery.worker import Worker
 from hub.ingest.route import Rules
 from hub.maintenance.heartbeat import leave
@@ -53,7 +55,7 @@ def working(
         yield worker
     finally:
         worker.stop()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
         asking.stop()
         maintenance.stop()
         leave(store, worker.id)

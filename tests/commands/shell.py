@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from click.testing import Result
-from servers.http_receiver import HttpReceiver
+from servers.http_receiver import HttpReceiver, ReceivedRequest
 from servers.program import PASSWORD, ROOT
 
 Run = Callable[..., Result]
@@ -61,6 +61,16 @@ class Served:
     environment: dict[str, str]
     receiver: HttpReceiver
     statuses: dict[str, int] = field(default_factory=dict)
+
+    def arrival_of(self, event_id: str) -> ReceivedRequest:
+        """Return the first request about an event, as soon as it has arrived."""
+
+        def of_event(requests: list[ReceivedRequest]) -> list[ReceivedRequest]:
+            return [request for request in requests if request.headers.get("hub-event-id") == event_id]
+
+        return of_event(self.receiver.inbox.wait_until(lambda requests: bool(of_event(requests)), event_id))[
+            0
+        ]
 
     @property
     def remote(self) -> dict[str, str]:

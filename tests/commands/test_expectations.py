@@ -190,7 +190,7 @@ def test_a_regular_expression_without_end_is_given_up(run_cases) -> None:
 
     assert result.exit_code == 1
     assert "log (console) by new: the regular expression took more than 1 s; make it simpler" in result.stdout
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 90
 
 
 def test_a_form_is_looked_at_field_by_field(run_cases) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 import requests
 from servers.http_receiver import CannedResponse, HttpReceiver
-from servers.program import PASSWORD
+from servers.program import PASSWORD, PATIENCE_SECONDS, wait_until
 from shell import bare_environment, shipped_environment
 
 ABSENT = "dlv_000000000000"
@@ -45,16 +45,12 @@ def delivery_of(operate, served):
         def items():
             return json.loads(operate("deliveries", "--event", event_id, "--json").stdout)["items"]
 
-        served.receiver.inbox.wait_until(
-            lambda requests: any(request.headers.get("hub-event-id") == event_id for request in requests),
-            event_id,
-            10,
+        served.arrival_of(event_id)
+        wait_until(
+            lambda: items()[0]["state"] == state, f"{event_id} to be {state}", explain=lambda: f"{items()}"
         )
-        for _ in range(200):
-            (item,) = items()
-            if item["state"] == state:
-                return item
-        raise AssertionError(item)
+        (item,) = items()
+        return item
 
     return find
 
@@ -112,7 +108,7 @@ def deliveries_in(operate, triggered, delivery_of, served):
     def make(state):
         made = [delivery_of(triggered("user.deleted"), "delivered")["id"] for _ in range(2)]
         path = served.environment["DATABASE_URL"].removeprefix("sqlite:///")
-        with closing(sqlite3.connect(path, timeout=10)) as database, database:
+        with closing(sqlite3.connect(path, timeout=PATIENCE_SECONDS)) as database, database:
             marks = ",".join("?" * len(made))
             database.execute(f"UPDATE deliveries SET state = ? WHERE id IN ({marks})", [state, *made])
         return made
@@ -377,7 +373,7 @@ def test_an_act_on_the_command_line_is_in_the_audit(operate, served):
     answer = requests.get(
         f"{served.url}/api/audit?subject=gone&limit=2",
         headers={"Authorization": f"Bearer {PASSWORD}"},
-        timeout=5,
+        timeout=PATIENCE_SECONDS,
     )
     items = answer.json()["items"]
 

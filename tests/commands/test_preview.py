@@ -276,8 +276,8 @@ def test_the_headers_shown_are_those_that_arrive(run, tmp_path, served):
     shown = run("preview", "user.created", env=served.environment).stdout
     shown_names = set(re.findall(r"^    ([A-Za-z-]+): ", shown.partition("→ crm")[2], re.MULTILINE))
 
-    run("trigger", "user.created", "--url", served.url, env=served.environment)
-    request = next(request for request in served.receiver.wait_for(1, 10) if request.path == "/crm")
+    triggered = run("trigger", "user.created", "--url", served.url, env=served.environment)
+    request = served.arrival_of(triggered.stdout.split()[0])
 
     own = {"accept-encoding", "accept", "connection", "content-length", "host"}
     assert {name.lower() for name in shown_names} == set(request.headers) - own

@@ -23,6 +23,8 @@ def test_a_message_that_is_refused_says_why(run, served):
     served.statuses["/gone"] = 410
     result = run("send-test", "gone", env=served.environment)
     del served.statuses["/gone"]
+    # Others count what is dead in this hub.
+    run("cancel", "--state", "dead", "--destination", "gone", env=served.environment)
 
     assert result.exit_code == 1
     assert re.fullmatch(r"hub: not delivered: it is dead: .*410.*\n", result.stderr)

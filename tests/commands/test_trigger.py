@@ -19,12 +19,7 @@ def test_a_signed_sample_arrives_with_what_was_changed(run, served):
 
     assert result.exit_code == 0, result.output
     event_id = re.fullmatch(r"(evt_\w+)  routes: to-crm; 1 delivery\n", result.stdout)[1]
-    (request,) = served.receiver.inbox.wait_until(
-        lambda requests: any(request.headers["hub-event-id"] == event_id for request in requests),
-        event_id,
-        10,
-    )[-1:]
-    data = json.loads(request.body)["data"]
+    data = json.loads(served.arrival_of(event_id).body)["data"]
     assert (data["first_name"], data["public_metadata"]["plan"]) == ("Ada", 7)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import given
 import requests
-from servers.program import PASSWORD, ROOT, Program, free_port, wait_until
+from servers.program import PASSWORD, PATIENCE_SECONDS, ROOT, Program, free_port, wait_until
 from signing import headers
 
 from hub import catalog
@@ -29,17 +29,21 @@ class Serving:
     def send(self, event_type: str, changes: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], bytes]:
         """Post one signed sample; return the response, which must be 200, and the bytes that were sent."""
         body = catalog.sample_payload(event_type, changes or {})
-        response = requests.post(f"{self.url}/api/webhooks", data=body, headers=signed(body), timeout=30)
+        response = requests.post(
+            f"{self.url}/api/webhooks", data=body, headers=signed(body), timeout=PATIENCE_SECONDS
+        )
         assert response.status_code == 200, response.text
         return response.json(), body
 
     def api(self, path: str, method: str = "GET") -> Any:
         authorization = {"Authorization": f"Bearer {PASSWORD}"}
-        response = requests.request(method, f"{self.url}/api/{path}", headers=authorization, timeout=30)
+        response = requests.request(
+            method, f"{self.url}/api/{path}", headers=authorization, timeout=PATIENCE_SECONDS
+        )
         assert response.status_code == 200, response.text
         return response.json()
 
-    def delivery(self, event: str, state: str, seconds: float = 40) -> dict[str, Any]:
+    def delivery(self, event: str, state: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Return the event's only delivery, once it is in a state."""
 
         def one() -> list[dict[str, Any]]:

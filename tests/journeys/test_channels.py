@@ -53,7 +53,7 @@ def test_chats_get_what_they_take_and_text_alone_where_they_refuse_its_form(
                 items = hub.api(f"deliveries?event={event}&state=delivered")["items"]
                 return items if len(items) == 3 else []
 
-            items = wait_until(delivered, "three deliveries", 40)
+            items = wait_until(delivered, "three deliveries")
             log = hub.log.read_text()
     (embedded,), (text,), (card,) = discord.messages, telegram.messages, chat.messages
 

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from journeys.serving import Serving, serving, signed
 from servers.http_receiver import CannedResponse, HttpReceiver
-from servers.program import PASSWORD, wait_until
+from servers.program import PASSWORD, PATIENCE_SECONDS, wait_until
 
 from hub import catalog
 
@@ -30,8 +30,6 @@ routes:
   - {name: first, events: user.created, send: log}
 """
 LOAD_THREADS = 4
-LATEST_SECONDS = 10
-"""It takes less than two; the machine may be busy."""
 
 
 def edit(folder: Path, text: str) -> float:
@@ -48,7 +46,7 @@ def routes_of(hub: Serving) -> list[str]:
 
 def reload_successful(hub: Serving) -> str:
     text = requests.get(
-        f"{hub.url}/metrics", headers={"Authorization": f"Bearer {PASSWORD}"}, timeout=20
+        f"{hub.url}/metrics", headers={"Authorization": f"Bearer {PASSWORD}"}, timeout=PATIENCE_SECONDS
     ).text
     return re.findall(r"^hub_config_last_reload_successful (\S+)$", text, re.MULTILINE)[0]
 
@@ -65,7 +63,9 @@ def load_of(hub: Serving, per_second: float = float("inf")) -> Iterator[list[int
             while not ends.is_set():
                 body = catalog.sample_payload("user.created", {})
                 url = f"{hub.url}/api/webhooks"
-                statuses.append(session.post(url, data=body, headers=signed(body), timeout=20).status_code)
+                statuses.append(
+                    session.post(url, data=body, headers=signed(body), timeout=PATIENCE_SECONDS).status_code
+                )
                 time.sleep(pause_seconds)
 
     threads = [threading.Thread(target=send) for _ in range(LOAD_THREADS)]
@@ -76,7 +76,7 @@ def load_of(hub: Serving, per_second: float = float("inf")) -> Iterator[list[int
     finally:
         ends.set()
         for thread in threads:
-            thread.join(30)
+            thread.join()
 
 
 def test_a_good_edit_serves_without_a_lost_request_and_a_bad_one_is_refused(
@@ -87,7 +87,7 @@ def test_a_good_edit_serves_without_a_lost_request_and_a_bad_one_is_refused(
 
         with load_of(hub) as statuses:
             edited_at = edit(tmp_path, ROUTES.replace("first", "second"))
-            wait_until(lambda: routes_of(hub) == ["second"], "the edit to serve", LATEST_SECONDS)
+            wait_until(lambda: routes_of(hub) == ["second"], "the edit to serve")
             print(f"the edit served after {time.monotonic() - edited_at:.1f} s, {len(statuses)} requests")
 
         assert set(statuses) == {200}
@@ -95,16 +95,17 @@ def test_a_good_edit_serves_without_a_lost_request_and_a_bad_one_is_refused(
         assert reload_successful(hub) == "1.0"
 
         edit(tmp_path, ROUTES.replace("first", "third").replace("send: log", "send: lag"))
-        wait_until(lambda: reload_successful(hub) == "0.0", "the edit to be refused", LATEST_SECONDS)
+        wait_until(lambda: reload_successful(hub) == "0.0", "the edit to be refused")
 
         assert routes_of(hub) == ["second"]
-        assert "routes.yaml:7:47: error[unknown-destination]" in hub.log.read_text()
-        assert requests.get(f"{hub.url}/readyz", timeout=20).status_code == 200
+        problem = "routes.yaml:7:47: error[unknown-destination]"
+        wait_until(lambda: problem in hub.log.read_text(), "its problem in the log")
+        assert requests.get(f"{hub.url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
 
         # A process that dies is started again, and a bad file does not keep it from serving.
         pid = web_pid(hub)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: web_pid(hub) != pid and answers(hub), "the web process to be back", 40)
+        wait_until(lambda: web_pid(hub) != pid and answers(hub), "the web process to be back")
 
         assert routes_of(hub) == ["second"]
 
@@ -114,7 +115,7 @@ def test_a_good_edit_serves_without_a_lost_request_and_a_bad_one_is_refused(
         assert reload_successful(hub) == "0.0"
 
         edit(tmp_path, ROUTES.replace("first", "fourth"))
-        wait_until(lambda: routes_of(hub) == ["fourth"], "the mended file to serve", LATEST_SECONDS)
+        wait_until(lambda: routes_of(hub) == ["fourth"], "the mended file to serve")
 
         assert reload_successful(hub) == "1.0"
 
@@ -149,11 +150,11 @@ def test_edits_that_rename_a_template_kill_no_delivery(tmp_path: Path, sqlite_ur
         with serving(tmp_path, routes, sqlite_url, environment) as hub:
             with load_of(hub, per_second=100) as statuses:
                 for before, name in itertools.pairwise(names):
-                    time.sleep(0.5)
+                    wait_for_more(statuses, 50)
                     rename(tmp_path, name, before)
-                    wait_until(lambda name=name: routes_of(hub) == [name], "the edit", LATEST_SECONDS)
+                    wait_until(lambda name=name: routes_of(hub) == [name], "the edit")
             states = lambda: hub.api("stats")["deliveries"]  # noqa: E731
-            wait_until(lambda: not states()["pending"] + states()["sending"], "all to be sent", 40)
+            wait_until(lambda: not states()["pending"] + states()["sending"], "all to be sent", 200)
             owed, counted = {}, states()
             for item in all_of(hub, "deliveries"):
                 owed[item["id"]] = f'{{"by": "{item["route"]}"}}'.encode()
@@ -164,6 +165,11 @@ def test_edits_that_rename_a_template_kill_no_delivery(tmp_path: Path, sqlite_ur
     assert (counted["dead"], counted["delivered"]) == (0, len(owed))
     assert sent == owed
     assert set(owed.values()) == {f'{{"by": "{name}"}}'.encode() for name in names}
+
+
+def wait_for_more(answers: list[int], count: int) -> None:
+    enough = len(answers) + count
+    wait_until(lambda: len(answers) >= enough, f"{count} more answers")
 
 
 def all_of(hub: Serving, noun: str) -> Iterator[dict[str, Any]]:
@@ -184,6 +190,6 @@ def web_pid(hub: Serving) -> int:
 
 def answers(hub: Serving) -> bool:
     try:
-        return requests.get(f"{hub.url}/healthz", timeout=30).status_code == 200
+        return requests.get(f"{hub.url}/healthz", timeout=PATIENCE_SECONDS).status_code == 200
     except requests.ConnectionError:
         return False

@@ -87,16 +87,16 @@ def test_a_waitlist_entry_becomes_the_built_in_slack_message(world: World) -> No
     answer, _ = world.hub.send("waitlistEntry.created", {"data.email_address": "wait@example.com"})
 
     assert answer["routes"] == ["waitlist"]
-    wait_until(lambda: "wait@example.com" in str([m.body for m in world.slack.messages]), "slack", 40)
+    wait_until(lambda: "wait@example.com" in str([m.body for m in world.slack.messages]), "slack")
 
 
 def test_an_accepted_invitation_reaches_slack_and_mail(world: World) -> None:
     answer, _ = world.hub.send("invitation.accepted", {"data.email_address": "ada@example.com"})
 
     assert (answer["routes"], answer["deliveries"]) == (["accepted"], 2)
-    wait_until(lambda: ":tada: *ada@example.com* accepted" in texts(world.slack), "slack", 40)
+    wait_until(lambda: ":tada: *ada@example.com* accepted" in texts(world.slack), "slack")
     subject = "ada@example.com accepted"
-    wait_until(lambda: subject in [mail.message["subject"] for mail in world.mail.mails], "the mail", 40)
+    wait_until(lambda: subject in [mail.message["subject"] for mail in world.mail.mails], "the mail")
 
 
 def test_a_new_user_is_welcomed_at_the_primary_address(world: World) -> None:
@@ -108,7 +108,7 @@ def test_a_new_user_is_welcomed_at_the_primary_address(world: World) -> None:
         if address["id"] == user["primary_email_address_id"]
     )
 
-    wait_until(lambda: [primary] in [list(mail.recipients) for mail in world.mail.mails], "the mail", 40)
+    wait_until(lambda: [primary] in [list(mail.recipients) for mail in world.mail.mails], "the mail")
 
 
 def test_a_user_without_an_address_is_not_welcomed(world: World) -> None:
@@ -123,7 +123,7 @@ def test_a_user_without_an_address_is_not_welcomed(world: World) -> None:
 def test_a_membership_reaches_the_crm_rendered_and_byte_for_byte(world: World) -> None:
     _, body = world.hub.send("organizationMembership.deleted", {"data.role": "org:admin"})
     user_id = as_json(body)["data"]["public_user_data"]["user_id"]
-    rendered, raw = sorted(world.crm.inbox.wait_for(2, 40), key=lambda request: request.method, reverse=True)
+    rendered, raw = sorted(world.crm.inbox.wait_for(2), key=lambda request: request.method, reverse=True)
 
     assert (rendered.method, rendered.path) == ("PUT", f"/hooks/contacts/{user_id}")
     assert as_json(rendered.body) == {"admin": True, "removed": True}
@@ -138,7 +138,7 @@ def test_a_failed_payment_is_told(world: World) -> None:
     data = as_json(body)["data"]
     text = f"Payment of {data['payer']['email']} failed: {data['failed_reason']['code']}"
 
-    wait_until(lambda: text in texts(world.slack), "slack", 40)
+    wait_until(lambda: text in texts(world.slack), "slack")
 
 
 def test_an_event_that_no_route_wants_is_logged(world: World) -> None:
@@ -156,7 +156,7 @@ def settled(world: World, event: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = world.hub.api(f"deliveries?event={event}")["items"]
         return [] if any(item["state"] in ("pending", "sending") for item in items) else items
 
-    items = wait_until(finished, f"the deliveries of {event}", 40)
+    items = wait_until(finished, f"the deliveries of {event}")
     return [world.hub.api(f"deliveries/{item['id']}") for item in sorted(items, key=lambda one: one["route"])]
 
 

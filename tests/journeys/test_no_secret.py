@@ -143,7 +143,7 @@ def test_no_secret_of_the_environment_is_kept_or_shown(empty_url: str, tmp_path:
         with serving(tmp_path, ROUTES, empty_url, variables) as hub:
             answer, _ = hub.send("user.created", {"data.first_name": SECRET_OF["IN_EVENT"]})
             event = answer["event"]
-            given.until(lambda: len(hub.api(f"deliveries?event={event}&state=dead")["items"]) == 5, 40)
+            given.until(lambda: len(hub.api(f"deliveries?event={event}&state=dead")["items"]) == 5)
             outputs = dict(shown(hub))
             outputs["log"] = hub.log.read_text()
             outputs |= dict(printed(tmp_path, variables))

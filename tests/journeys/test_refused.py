@@ -8,6 +8,7 @@ from pathlib import Path
 import requests
 import signing
 from journeys.serving import serving
+from servers.program import PATIENCE_SECONDS
 
 from hub.store.open import open_store
 
@@ -28,7 +29,9 @@ def test_what_a_hub_refused_is_in_the_store_once_it_has_stopped(tmp_path: Path) 
     with serving(tmp_path, ROUTES, url, {}) as hub:
         for number in range(30):
             headers = signing.headers(BODY, message_id=f"msg_{number}", secret=OLD_SECRET)
-            answer = requests.post(f"{hub.url}/api/webhooks", data=BODY, headers=headers, timeout=30)
+            answer = requests.post(
+                f"{hub.url}/api/webhooks", data=BODY, headers=headers, timeout=PATIENCE_SECONDS
+            )
             assert answer.status_code == 400
     with closing(open_store(url)) as store, store.read() as snapshot:
         totals, states = snapshot.metrics.refused(), snapshot.sources.all()

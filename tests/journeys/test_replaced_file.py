@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 from journeys.serving import Serving, serving, signed
-from servers.program import PASSWORD, ROOT, wait_until
+from servers.program import PASSWORD, PATIENCE_SECONDS, ROOT, wait_until
 
 from hub import catalog
 
@@ -30,7 +30,7 @@ CURE = "stop the hub, restore as docs/deploy.md says under Restore, and start it
 
 def post(hub: Serving) -> requests.Response:
     body = catalog.sample_payload("user.created", {})
-    return requests.post(f"{hub.url}/api/webhooks", data=body, headers=signed(body), timeout=20)
+    return requests.post(f"{hub.url}/api/webhooks", data=body, headers=signed(body), timeout=PATIENCE_SECONDS)
 
 
 def doctor(folder: Path, database_url: str) -> subprocess.CompletedProcess[str]:
@@ -47,16 +47,16 @@ def doctor(folder: Path, database_url: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 
 def page_of(hub: Serving) -> str:
     with requests.Session() as browser:
-        form = browser.get(f"{hub.url}/login", timeout=20).text
+        form = browser.get(f"{hub.url}/login", timeout=PATIENCE_SECONDS).text
         token = form.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
         signed_in = {"password": PASSWORD, "csrf_token": token}
-        return browser.post(f"{hub.url}/login", data=signed_in, timeout=20).text
+        return browser.post(f"{hub.url}/login", data=signed_in, timeout=PATIENCE_SECONDS).text
 
 
 def refuses(hub: Serving, reason: str) -> None:
@@ -65,7 +65,7 @@ def refuses(hub: Serving, reason: str) -> None:
 
     assert [answer.status_code for answer in answers] == [503] * 3
     assert "the database's file was replaced while the hub runs" in answers[0].json()["message"]
-    ready = requests.get(f"{hub.url}/readyz", timeout=20)
+    ready = requests.get(f"{hub.url}/readyz", timeout=PATIENCE_SECONDS)
     assert ready.status_code == 503
     assert ready.json()["database"].endswith(CURE)
     findings = hub.api("findings")["items"]
@@ -73,7 +73,7 @@ def refuses(hub: Serving, reason: str) -> None:
     assert "was replaced while the hub runs" in page_of(hub)
     for name in ("event.not_stored", "worker.store_unavailable"):
         wait_until(
-            lambda name=name: re.search(f"{name}.*{reason}", hub.log.read_text()), f"{name} in the log", 20
+            lambda name=name: re.search(f"{name}.*{reason}", hub.log.read_text()), f"{name} in the log"
         )
 
 

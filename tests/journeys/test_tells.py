@@ -38,11 +38,11 @@ def test_a_dying_destination_is_told_by_mail_once_and_so_is_its_recovery(tmp_pat
         with serving(tmp_path, ROUTES, f"sqlite:///{tmp_path}/hub.db", places) as hub:
             answer, _ = hub.send("user.created")
             hub.delivery(answer["event"], "dead")
-            wait_until(lambda: len(subjects()) == 1, "the mail that it died", 40)
+            wait_until(lambda: len(subjects()) == 1, "the mail that it died")
             status[0] = 200
             answer, _ = hub.send("user.created")
             hub.delivery(answer["event"], "delivered")
-            wait_until(lambda: len(subjects()) == 2, "the mail that it recovered", 40)
+            wait_until(lambda: len(subjects()) == 2, "the mail that it recovered")
             first, second = (str(mail.message) for mail in smtp.mails)
 
         with serving(tmp_path, ROUTES, f"sqlite:///{tmp_path}/hub.db", places) as hub:

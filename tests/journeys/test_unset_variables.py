@@ -10,6 +10,7 @@ import pytest
 import requests
 from journeys.serving import serving, signed
 from servers.http_receiver import HttpReceiver
+from servers.program import PATIENCE_SECONDS
 
 from hub import catalog
 
@@ -49,16 +50,22 @@ def test_a_bad_value_lets_things_wait_until_it_is_mended(database_url: str, tmp_
             "HUB_PUBLIC_URL": "hub.example.com",
         }
         with serving(tmp_path, ROUTES, database_url, bad) as hub:
-            answer = requests.post(f"{hub.url}/api/webhooks", data=body, headers=headers, timeout=20).json()
-            other = requests.post(f"{hub.url}/api/other", data=body, headers=headers, timeout=20)
+            answer = requests.post(
+                f"{hub.url}/api/webhooks", data=body, headers=headers, timeout=PATIENCE_SECONDS
+            ).json()
+            other = requests.post(
+                f"{hub.url}/api/other", data=body, headers=headers, timeout=PATIENCE_SECONDS
+            )
             items = hub.api(f"deliveries?event={answer['event']}")["items"]
             findings = {item["subject"]: item for item in hub.api("findings")["items"]}
             log = hub.log.read_text()
         mended = {"CRM_URL": crm.url, "PAGER_URL": pager.url, "PD_KEY": "k3y", "ADMIN": "nobody"}
         with serving(tmp_path, ROUTES, database_url, mended) as hub:
-            (page,) = pager.inbox.wait_for(1, 40)
-            resent = requests.post(f"{hub.url}/api/webhooks", data=body, headers=headers, timeout=20).json()
-            arrived = crm.inbox.wait_for(2, 40)
+            (page,) = pager.inbox.wait_for(1)
+            resent = requests.post(
+                f"{hub.url}/api/webhooks", data=body, headers=headers, timeout=PATIENCE_SECONDS
+            ).json()
+            arrived = crm.inbox.wait_for(2)
 
     assert (answer["routes"], answer["deliveries"]) == (["to-crm", "page"], 2)
     assert (other.status_code, other.json()["error"]) == (503, "not_configured")

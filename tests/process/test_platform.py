@@ -69,7 +69,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
         "-r",
         "requirements.txt",
     ]
-    subprocess.run(install, cwd=folder / "app", check=True, timeout=300)
+    subprocess.run(install, cwd=folder / "app", check=True, timeout=350)
     shutil.rmtree(folder / "app" / "hub")
     return Deployed(folder=folder / "app", programs=folder / "venv/bin")
 
@@ -200,7 +200,7 @@ def all_delivered(port: int, count: int) -> bool:
         )
         return len(answer.json()["items"]) == count
 
-    return bool(wait_until(delivered, f"{count} deliveries to be delivered", 40))
+    return bool(wait_until(delivered, f"{count} deliveries to be delivered"))
 
 
 def test_the_hub_believes_one_proxy_on_a_platform(deployed: Deployed, env: dict[str, str]) -> None:

@@ -204,7 +204,7 @@ def test_variables_of_libraries_have_no_effect_and_an_address_of_ipv6_is_served(
     with Running("hub serve", folder, env) as running:
         text = running.wait_for_text("set HUB_PASSWORD")
         url = f"http://[::1]:{port}"
-        wait_until(lambda: is_ready(url), "the hub to be ready", 40, lambda: running.text)
+        wait_until(lambda: is_ready(url), "the hub to be ready", explain=lambda: running.text)
 
         assert f"the hub serves {url}\n" in text
         assert f"status page, once: {url}/login/" in text

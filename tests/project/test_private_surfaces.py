@@ -130,7 +130,7 @@ def test_urllib3_connects_by_connect() -> None:
     with HttpReceiver() as receiver:
         url = f"http://nowhere.test:{receiver.port}/"
         response = HttpClient(1, loopback).send(
-            HttpRequest(method="POST", url=url, headers={}, body=b"x"), timeout_seconds=5.0
+            HttpRequest(method="POST", url=url, headers={}, body=b"x"), timeout_seconds=60.0
         )
 
     assert response.status == 200
@@ -151,7 +151,7 @@ def test_urllib3_logs_paths_under_one_name(caplog: pytest.LogCaptureFixture) -> 
     name = "urllib3.connectionpool"
     with HttpReceiver() as receiver, caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, name):
         url = f"{receiver.url}/secret"
-        HttpClient(1).send(HttpRequest(method="POST", url=url, headers={}, body=b"x"), timeout_seconds=5.0)
+        HttpClient(1).send(HttpRequest(method="POST", url=url, headers={}, body=b"x"), timeout_seconds=60.0)
 
     assert {record.name for record in caplog.records if "/secret" in record.getMessage()} == {name}
 
@@ -167,7 +167,7 @@ def test_smtplib_connects_by_connect() -> None:
             utf8=False,
             accepted=[],
         )
-        with deadline_after(5.0, loopback) as deadline:
+        with deadline_after(60.0, loopback) as deadline:
             submission.send(["b@x.test"], Sessions(place), deadline)
 
     assert submission.accepted == ["b@x.test"]
@@ -177,7 +177,7 @@ def test_smtplib_connects_by_connect() -> None:
 def test_python_reads_a_sockets_file_by_recv_into() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        deadline_after(5.0) as deadline,
+        deadline_after(60.0) as deadline,
         connect("127.0.0.1", server.getsockname()[1]) as connection,
         server.accept()[0] as peer,
     ):
@@ -557,12 +557,12 @@ def test_libpq_marks_what_a_server_says(postgres_url: str) -> None:
 def test_pymysql_talks_on_a_socket_that_it_is_given() -> None:
     context = tls_context()
     connection = pymysql.Connection(user="u", host="x.test", ssl=context, defer_connect=True)
-    with socket.create_server(("127.0.0.1", 0)) as server, deadline_after(0.2):
+    with socket.create_server(("127.0.0.1", 0)) as server, deadline_after(2.0):
         began = time.monotonic()
         with pytest.raises(pymysql.err.OperationalError, match=r"Lost connection|Can't connect"):
             connection.connect(connect("127.0.0.1", server.getsockname()[1]))
 
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert connection.ctx is context
 
 
@@ -573,6 +573,6 @@ def test_psycopg_waits_for_a_mirrors_answer_by_wait(postgres_url: str) -> None:
     engine = PostgresEngine(parts, 1)
     with deadline_after(60.0):
         engine.read(lambda connection: connection.execute(sqlalchemy.text("SELECT 1")))
-    with deadline_after(0.3), pytest.raises(Retry, match="did not answer within"):
+    with deadline_after(2.0), pytest.raises(Retry, match="did not answer within"):
         engine.read(lambda connection: connection.execute(sqlalchemy.text("SELECT pg_sleep(60)")))
     engine.close()

@@ -13,7 +13,7 @@ A_KIND_OF = {("hub.sources.clerk", "hub.sources.svix"), ("hub.commands.sync", "h
 
 
 def sibling_imports(folder: str) -> set[tuple[str, str]]:
-    graph = grimp.build_graph("hub", exclude_type_checking_imports=True)
+    graph = grimp.build_graph("hub", exclude_type_checking_imports=True, cache_dir=None)
     siblings = graph.find_children(folder) - SHARED
     home = {module: sibling for sibling in siblings for module in {sibling, *graph.find_descendants(sibling)}}
 

@@ -19,7 +19,7 @@ TRANSCRIPTS = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", CONSOLE, re.MULTILINE)
 def test_a_command_prints_what_the_readme_shows(command: str, output: str) -> None:
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8"}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60
+        ["bash", "-c", command], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=200
     )
 
     assert (done.stdout, done.stderr) == (output, "")
