@@ -26,6 +26,10 @@ from hub.store.tables import metadata
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from patience import be_patient, usual_bounds  # noqa: F401 - a fixture; found once the path is set
+
+be_patient()
+
 # A shell that runs this in the background ignores SIGINT, which every program started here would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -183,6 +183,12 @@ def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
     return value
 
 
+def waits_for_a_lock(connection: psycopg.Connection[Any]) -> bool:
+    """Return True where any session of the server that a connection leads to waits for a lock."""
+    rows = connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1").fetchall()
+    return bool(rows)
+
+
 class Ear:
     """Listens for a store's wake-ups; `heard` counts them."""
 

@@ -17,15 +17,20 @@ from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store
 
+SESSIONS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hub'"
+
 
 def cut_all(url: str) -> int:
-    """End every other session of the database; return how many there were."""
+    """End every session of the hub in the database; return how many there were."""
     with psycopg.connect(url, autocommit=True) as connection:
-        rows = connection.execute(
-            "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        ).fetchall()
+        rows = connection.execute(f"SELECT pg_terminate_backend(pid, 30000) {SESSIONS}").fetchall()
     return len(rows)
+
+
+def wait_until_all_left(url: str) -> None:
+    """Wait for the sessions of tests before this one, which the server may be about to end."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        given.until(lambda: not connection.execute(f"SELECT 1 {SESSIONS}").fetchall())
 
 
 def test_the_first_use_of_each_kind_succeeds_after_the_server_ended_all(postgres_store_url: str) -> None:
@@ -39,6 +44,7 @@ def test_the_first_use_of_each_kind_succeeds_after_the_server_ended_all(postgres
         with store.read() as outer, store.read() as inner:
             assert outer.settings.get("a") == inner.settings.get("a") == "b"
 
+    wait_until_all_left(postgres_store_url)
     with closing(open_store(postgres_store_url)) as store:
         for use in (insert, write, read):
             write(store)

@@ -147,7 +147,7 @@ def test_whoever_waits_for_a_commit_that_hangs_gives_up() -> None:
             given.until(lambda: len(group._waiting) == 2)
         return names
 
-    group = GroupCommit(commit, patience_seconds=0.2, commit_seconds=0.05)
+    group = GroupCommit(commit, patience_seconds=2.0, commit_seconds=0.05)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(group.run, "first")
         given.until(lambda: group._is_led and not group._waiting)
@@ -164,8 +164,11 @@ def test_whoever_waits_for_a_commit_that_hangs_gives_up() -> None:
 
 def test_nobody_is_left_waiting_however_many_lose_patience() -> None:
     committed: list[int] = []
+    somebody_left = threading.Event()
 
     def commit(numbers: Sequence[int]) -> Sequence[int]:
+        # The first takes until somebody has lost patience, the others about as long as they have it.
+        somebody_left.wait(30)
         time.sleep(0.0005)
         committed.extend(numbers)
         return numbers
@@ -176,6 +179,7 @@ def test_nobody_is_left_waiting_however_many_lose_patience() -> None:
         try:
             return group.run(number)
         except StoreUnavailable:
+            somebody_left.set()
             return None
 
     with ThreadPoolExecutor(16) as pool:

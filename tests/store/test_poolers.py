@@ -53,6 +53,7 @@ def lock_often(store: Store) -> list[dict[str, Any]]:
     return [store.write(lambda t: t.queue.lock(due_of=["log"])).waiting for _ in range(20)]  # type: ignore[misc]
 
 
+@pytest.mark.usefixtures("usual_bounds")
 def test_the_server_itself_keeps_prepared_statements(postgres_store_url: str) -> None:
     with closing(open_store(postgres_store_url)) as store:
         assert lock_often(store) == [{}] * 20
@@ -69,7 +70,7 @@ def test_nothing_is_prepared_in_the_sessions_of_a_pooler(pooled: Store) -> None:
     assert [prepared(pooled) for _ in range(6)] == [0] * 6
 
 
-def test_every_transaction_has_the_hubs_settings(pooled: Store) -> None:
+def test_every_transaction_has_the_hubs_settings(usual_bounds: None, pooled: Store) -> None:
     assert [bounds(pooled) for _ in range(6)] == [("on", "5s", "5s", "UTF8")] * 6
 
 

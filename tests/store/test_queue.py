@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import given
+import psycopg
 import pytest
 from sqlalchemy import select, text, update
 
@@ -21,6 +22,7 @@ from hub.errors import Retry, SendError, StoreUnavailable, Unknown
 from hub.model.delivery import Claim, Receipt, Settlement, State
 from hub.model.destination import DestinationState
 from hub.model.records import DeliveryRecord
+from hub.store.engine import postgres
 from hub.store.open import open_store
 from hub.store.repositories.queue import COUNTED, ClaimRequest
 from hub.store.sql import scripts, statements
@@ -339,20 +341,22 @@ def test_what_an_operator_changes_while_it_is_chosen_is_claimed_as_it_is_now(pos
     """A retry puts today's send block in place of the old one."""
     here, there = open_store(postgres_store_url), open_store(postgres_store_url)
     owe(here, "log")
-    # It sleeps between what chooses and what locks.
-    plain, slow = "SELECT id, min(turn) AS turn", "SELECT id, min(turn) + length(pg_sleep(1)::text) AS turn"
+    # It waits for the test between what chooses and what locks.
+    plain = "SELECT id, min(turn) AS turn"
+    slow = "SELECT id, min(turn) + length(pg_advisory_xact_lock_shared(1)::text) AS turn"
     statement = statements("postgres")["claim"]
     assert statement.count(plain) == 1
-    sleepers = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
     slow_claim = pasted(statement.replace(plain, slow)).replace("%", "%%")
 
     def claim_slowly(transaction: Transaction) -> Any:
         return transaction.session.connection.exec_driver_sql(slow_claim).mappings().one()
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_store_url, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(1)")
         claimed = pool.submit(there.write, claim_slowly)
-        given.until(lambda: here.write(lambda t: t.session.connection.execute(sleepers).scalar()))
+        given.until(lambda: given.waits_for_a_lock(holder))
         change(here, deliveries, send={"body": "new"})
+        holder.execute("SELECT pg_advisory_unlock(1)")
         row = claimed.result()
     here.close()
     there.close()
@@ -697,12 +701,13 @@ def test_workers_that_know_other_destinations_mark_theirs_without_a_deadlock(
     assert (states["b"].configured, states["c"].configured) == (True, False)
 
 
-def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_seconds_only(
-    new_postgres_database: Callable[..., str],
+def test_a_worker_that_is_halted_in_a_transaction_keeps_others_waiting_for_its_bound_only(
+    new_postgres_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = new_postgres_database()
     halted, other = open_store(url), open_store(url)
     other.write(lambda t: t.destinations.mark_configured({"log": True}))
+    monkeypatch.setitem(postgres._SETTINGS, "idle_in_transaction_session_timeout", "500ms")
     holds, goes_on = threading.Event(), threading.Event()
 
     def hold(transaction: Transaction) -> None:
@@ -766,6 +771,7 @@ def test_commits_are_durable_on_sqlite(sqlite_url: str) -> None:
     assert settings == [2, "wal"]
 
 
+@pytest.mark.usefixtures("usual_bounds")
 def test_commits_are_durable_and_statements_bounded_on_postgres(
     new_postgres_database: Callable[..., str],
 ) -> None:
@@ -830,6 +836,7 @@ def test_postgres_connections_stay_within_their_number(
         running = [pool.submit(use, number) for number in range(150)]
         while not all(job.done() for job in running):
             most = max(most, watcher.write(count))
+    most = max(most, watcher.write(count))
     for job in running:
         job.result()
     ear.close()
@@ -911,22 +918,27 @@ def test_a_listener_whose_connection_is_given_up_makes_another(postgres_store_ur
 
 
 def test_a_listener_that_is_always_cut_off_waits_between_its_connections(
-    new_postgres_database: Callable[..., str],
+    new_postgres_database: Callable[..., str], postgres_url: str
 ) -> None:
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
     store = open_store(url)
-    cut = text(f"ALTER DATABASE {name} SET idle_session_timeout = '20ms'")
-    store.write(lambda t: t.session.connection.execute(cut) and None)
     heard: list[float] = []
     listener = store.listen(lambda: heard.append(time.monotonic()))
+    cut = (
+        "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
+        f" WHERE datname = '{name}' AND query LIKE 'LISTEN%'"
+    )
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        for times in (1, 2, 3):
 
-    def has_connected_thrice() -> bool:
-        if listener.fileno() is not None:
-            listener.hear()
-        return len(heard) >= 3
+            def has_connected(times: int = times) -> bool:
+                if listener.fileno() is not None:
+                    listener.hear()
+                return len(heard) >= times
 
-    given.until(has_connected_thrice)
+            given.until(has_connected)
+            admin.execute(cut)
     listener.close()
     store.close()
 
@@ -940,7 +952,7 @@ def test_a_connection_that_was_cut_while_idle_is_made_again(
     store, other = open_store(url), open_store(url)
     store.write(lambda t: t.settings.set_default("a", "1"))
     cut = text(
-        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     other.write(lambda t: t.session.connection.execute(cut) and None)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from hub.errors import StoreError, StoreUnavailable
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
-from hub.store.engine import driver
+from hub.store.engine import driver, postgres
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.session import Query
@@ -203,11 +203,14 @@ def test_a_payload_of_any_bytes_is_kept(store: Store, count: int) -> None:
 
 
 def test_an_arrival_that_waits_for_a_lock_is_given_up_by_the_server_too(
-    new_postgres_database: Callable[..., str],
+    new_postgres_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that only the client gave up would wait on in the server, and take a connection."""
     url = new_postgres_database()
     store, other = open_store(url), open_store(url)
+    with monkeypatch.context() as bounds:
+        bounds.setitem(postgres._SETTINGS, "statement_timeout", "500ms")
+        store.check_schema()
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
     def block(transaction: Transaction) -> int:

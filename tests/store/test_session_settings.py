@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -88,11 +87,13 @@ def holds(store: Store) -> None:
     assert abs(store.status().clock_ahead_seconds or 0.0) < 60
 
 
+@pytest.mark.usefixtures("usual_bounds")
 def test_a_servers_own_settings_do_not_count(set_url: str) -> None:
     with closing(open_store(set_url)) as store:
         holds(store)
 
 
+@pytest.mark.usefixtures("usual_bounds")
 def test_nor_do_they_behind_a_pooler(new_postgres_database: Callable[..., str]) -> None:
     url = new_postgres_database(None)
     name = url.partition("?")[0].rpartition("/")[2]
@@ -115,19 +116,24 @@ def test_a_database_without_every_letter_is_refused_in_a_sentence(postgres_url: 
 
 
 def test_sessions_that_the_server_ends_for_idling_are_replaced(
-    new_postgres_database: Callable[..., str],
+    new_postgres_database: Callable[..., str], postgres_url: str
 ) -> None:
     url = new_postgres_database()
     name = url.partition("?")[0].rpartition("/")[2]
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '150ms'")
-    with closing(open_store(url)) as store:
-        for _ in range(3):
-            assert store.insert_event(given.routed("log"))
-            store.write(lambda t: t.settings.set("a", "b"))
-            with store.read() as snapshot:
-                assert snapshot.settings.get("a") == "b"
-            time.sleep(0.4)
+    sessions = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{name}'"
+
+    def use(store: Store) -> None:
+        assert store.insert_event(given.routed("log"))
+        store.write(lambda t: t.settings.set("a", "b"))
+        with store.read() as snapshot:
+            assert snapshot.settings.get("a") == "b"
+
+    with psycopg.connect(postgres_url, autocommit=True) as admin, closing(open_store(url)) as store:
+        admin.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '1s'")
+        use(store)
+        admin.execute(f"ALTER DATABASE {name} RESET idle_session_timeout")
+        given.until(lambda: not admin.execute(sessions).fetchall())
+        use(store)
 
 
 def test_what_no_database_keeps_is_told_as_such(store: Store) -> None:

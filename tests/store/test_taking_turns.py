@@ -68,7 +68,7 @@ def test_an_error_that_no_waiting_mends_comes_at_once(store: Store, monkeypatch:
     assert time.monotonic() - began < 30
 
 
-def test_within_a_transaction_sqlites_own_wait_is_as_ever(store: Store) -> None:
+def test_within_a_transaction_sqlites_own_wait_is_as_ever(usual_bounds: None, store: Store) -> None:
     def wait_ms(transaction: Any) -> int:
         return int(transaction.session.connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
 

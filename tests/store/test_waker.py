@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import given
+import psycopg
 import pytest
 
 from hub.store.engine import waker
@@ -49,40 +50,76 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("patient")
 def test_many_arrivals_are_told_of_by_few_wake_ups(postgres_store_url: str) -> None:
     """With the first commit; the pause after it ends with one for all that came meanwhile."""
-    store = open_store(postgres_store_url)
-    ear = given.Ear(store)
-    began = time.monotonic()
-    for _ in range(5):
-        store.insert_event(given.routed("log"))
-    pauses = (time.monotonic() - began) / waker.PAUSE_SECONDS
-    count = 0
-    while ear.hears(1):
-        count += len(ear.heard)
-        ear.heard.clear()
-    ear.close()
-    store.close()
+    with psycopg.connect(postgres_store_url, autocommit=True) as listener:
+        listener.execute("LISTEN hub_wake")
+        store = open_store(postgres_store_url)
+        began = time.monotonic()
+        for _ in range(5):
+            store.insert_event(given.routed("log"))
+        pauses = (time.monotonic() - began) / waker.PAUSE_SECONDS
+        first_two = list(listener.notifies(timeout=30, stop_after=2))
+        more = list(listener.notifies(timeout=1))
+        store.close()
 
-    assert 2 <= count <= 2 + pauses
+    assert len(first_two) == 2
+    assert len(more) <= pauses
 
 
-@pytest.mark.usefixtures("patient")
-def test_what_another_commit_told_of_is_not_told_again() -> None:
-    alone = threading.Event()
-    waker = Waker(alone.set)
-    first = waker.begin(2)
+class Clock:
+    """Stands for `time` in the waker: it goes when the test lets it go."""
+
+    def __init__(self) -> None:
+        self.sleeps_until = 0.0
+        self._now = 1000.0
+        self._moved = threading.Condition()
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        with self._moved:
+            self.sleeps_until = self._now + seconds
+            self._moved.wait_for(lambda: self._now >= self.sleeps_until, 30)
+            self.sleeps_until = 0.0
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass, once the waker's thread sleeps, until it sleeps no more or again."""
+        given.until(lambda: self.sleeps_until)
+        with self._moved:
+            slept_until = self.sleeps_until
+            self._now += seconds
+            self._moved.notify_all()
+        given.until(lambda: self.sleeps_until != slept_until or self._now < slept_until)
+
+
+def test_what_another_commit_told_of_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waker, "PAUSE_SECONDS", 0.4)
+    monkeypatch.setattr(waker, "LONGEST_PAUSE_SECONDS", 0.8)
+    monkeypatch.setattr(waker, "time", clock := Clock())
+    told: list[int] = []
+    its_waker = Waker(lambda: told.append(its_waker._requested))
+    first = its_waker.begin(2)
     assert first is not None
-    assert waker.begin(2) is None
-    waker.request()
-    waker.committed(first)  # it began before that was committed
-    assert alone.wait(30)
+    assert its_waker.begin(2) is None
+    its_waker.request()
+    its_waker.committed(first)  # it began before that was committed
+    clock.go_on(1.3)
+    given.until(lambda: told == [1])
 
-    alone.clear()
-    waker.request()
-    second = given.until(lambda: waker.begin(2))
-    assert not alone.wait(0.6)  # it is under way
-    waker.committed(second)
-    assert not alone.wait(1.5)
-    waker.close()
+    its_waker.request()
+    clock.go_on(0.9)
+    second = its_waker.begin(2)
+    assert second is not None
+    clock.go_on(0.5)
+    clock.go_on(0.5)  # it is under way: the thread sleeps on
+    assert told == [1]
+    its_waker.committed(second)
+    clock.go_on(0.5)
+    its_waker.request()  # the pause is over: it goes at once
+    given.until(lambda: 3 in told)
+    its_waker.close()
+
+    assert told == [1, 3]
 
 
 @pytest.mark.usefixtures("patient")
