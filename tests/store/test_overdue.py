@@ -66,6 +66,17 @@ def test_giving_up_counts_from_when_a_destination_was_configured(store: Store) -
     assert store.write(lambda t: t.overdue.expire("log", after=LONG)) == (0, True)
 
 
+def test_nothing_is_given_up_before_a_worker_serves_the_version_that_configures_its_destination(
+    store: Store,
+) -> None:
+    """Maintenance sees an edit by itself: it may come first."""
+    store.write(lambda t: t.destinations.mark_configured({"log": False}))
+    owe(store, "log")
+    change(store, deliveries, owed_since=now(store) - 2 * LONG)
+
+    assert store.write(lambda t: t.overdue.expire("log", after=LONG)) == (0, True)
+
+
 def test_a_destination_that_was_gone_and_is_put_back_was_not_configured_meanwhile(store: Store) -> None:
     store.write(lambda t: t.destinations.mark_configured({"log": True, "crm": True}))
     owe(store, "log")

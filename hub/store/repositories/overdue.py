@@ -66,13 +66,14 @@ class Overdue(Repository):
     ) -> tuple[int, bool]:
         """Let die what has waited too long for a destination; return how many, and True once that was all.
 
-        With `event_type` only what is owed for such events. Nothing does while the destination is paused, and
-        a resume begins the count anew.
+        With `event_type` only what is owed for such events. Nothing does while the destination is paused or
+        not configured by its row, which workers write; a resume begins the count anew.
         """
         before = self._session.now - after
-        state = select(destinations.c.paused_at, destinations.c.available_since)
+        state = select(destinations.c.paused_at, destinations.c.configured, destinations.c.available_since)
         row = self._session.connection.execute(state.where(destinations.c.name == destination)).first()
-        if row is not None and (row.paused_at is not None or (row.available_since or before) > before):
+        is_served = row is None or (row.configured and row.paused_at is None)
+        if row is not None and not (is_served and (row.available_since or before) <= before):
             return 0, True
         waited = [is_in(State.PENDING), deliveries.c.destination == destination]
         waited += [deliveries.c.event_type == event_type] if event_type else []
