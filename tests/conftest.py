@@ -26,7 +26,7 @@ from hub.store.tables import metadata
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from patience import be_patient, usual_bounds  # noqa: F401 - a fixture; found once the path is set
+from patience import USUAL_BOUNDS, USUAL_SETTINGS, be_patient
 
 be_patient()
 
@@ -224,6 +224,15 @@ def open_stores(store_url: str) -> Iterator[Callable[..., Store]]:
 def store(open_stores: Callable[..., Store]) -> Store:
     """A store, on each dialect."""
     return open_stores()
+
+
+@pytest.fixture
+def usual_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's own bounds, for a store that the test opens."""
+    for settings_of_sessions, name, value in USUAL_SETTINGS:
+        monkeypatch.setitem(settings_of_sessions, name, value)
+    for place, name, value in USUAL_BOUNDS:
+        monkeypatch.setattr(place, name, value)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """The bounds of the stores in a test's own process: no machine is so slow that it meets them.
 
-The hub's own are those of a sender that waits 15 s. A test that proves them takes `usual_bounds`; programs
-that tests start have their own.
+The hub's own are those of a sender that waits 15 s. A test that proves them takes the fixture `usual_bounds`;
+programs that tests start have their own.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import pytest
 
 from hub.maintenance import index
 from hub.store import group_commit
@@ -30,8 +28,8 @@ _BOUNDS: tuple[tuple[Any, str, Any], ...] = (
     (group_commit.GroupCommit.__init__, "__defaults__", (SECONDS, SECONDS)),
     (index, "BUSY_SECONDS", SECONDS),
 )
-_USUAL_SETTINGS = [(settings, name, settings[name]) for settings, name, _ in _SETTINGS]
-_USUAL_BOUNDS = [(place, name, getattr(place, name)) for place, name, _ in _BOUNDS]
+USUAL_SETTINGS = [(settings, name, settings[name]) for settings, name, _ in _SETTINGS]
+USUAL_BOUNDS = [(place, name, getattr(place, name)) for place, name, _ in _BOUNDS]
 
 
 def be_patient() -> None:
@@ -40,12 +38,3 @@ def be_patient() -> None:
         settings[name] = value
     for place, name, value in _BOUNDS:
         setattr(place, name, value)
-
-
-@pytest.fixture
-def usual_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub's own bounds, for a store that the test opens."""
-    for settings, name, value in _USUAL_SETTINGS:
-        monkeypatch.setitem(settings, name, value)
-    for place, name, value in _USUAL_BOUNDS:
-        monkeypatch.setattr(place, name, value)

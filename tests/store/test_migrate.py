@@ -32,9 +32,17 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
 
 
 def test_processes_that_migrate_at_the_same_time_all_succeed(empty_url: str) -> None:
-    program = "import sys; from hub.store.open import open_store; open_store(sys.argv[1]).migrate()"
+    program = (
+        "import sys; from patience import be_patient; from hub.store.open import open_store; "
+        "be_patient(); open_store(sys.argv[1]).migrate()"
+    )
     running = [
-        subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE) for _ in range(4)
+        subprocess.Popen(
+            [sys.executable, "-c", program, empty_url],
+            env={"PYTHONPATH": str(Path(__file__).parents[1])},
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
     ]
     errors = [process.communicate()[1].decode() for process in running]
 

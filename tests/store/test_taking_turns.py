@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import given
@@ -56,6 +57,24 @@ def test_a_lock_that_stays_taken_is_no_reason_to_wait_for_ever(
     other.execute("ROLLBACK")
 
     assert write(store) == "value"
+
+
+def test_whoever_migrates_waits_for_another_that_takes_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.1)
+    path = tmp_path / "hub.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        with closing(open_store(f"sqlite:///{path}")) as store:
+            migrating = pool.submit(store.migrate)
+            with pytest.raises(TimeoutError):
+                migrating.result(1)
+            other.execute("ROLLBACK")
+
+            assert migrating.result(30) is None
+            assert write(store) == "value"
 
 
 def test_an_error_that_no_waiting_mends_comes_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,10 @@ from hub.store.session import Session
 from hub.store.store import Listener, Store, Transaction
 
 _BUSY_SECONDS, _BUSY_PAUSE_SECONDS = 5.0, 0.0005
+
+_MIGRATION_SECONDS = 600.0
+"""Another process that migrates may take its time: an index of millions of rows does."""
+
 _DAMAGES_SHOWN = 5
 
 
@@ -82,7 +86,8 @@ class SqliteStore(Store):
             if isinstance(error, PermissionError):
                 raise failures.not_opened(self.path.absolute().parent) from error
             raise StoreError(f"cannot make the database {self.path}: {error.strerror}") from error
-        with self._translated(), self._engine.begin() as connection:
+        engine = self._engine.execution_options(busy_seconds=_MIGRATION_SECONDS)
+        with self._translated(), engine.begin() as connection:
             return migrate.upgrade(connection)
 
     def check_schema(self) -> str | None:
@@ -240,7 +245,8 @@ def _begin_immediate(connection: Connection) -> None:
     lock is free for most of such a sleep.
     """
     driver: Any = connection.connection.driver_connection
-    deadline = time.monotonic() + _BUSY_SECONDS
+    busy_seconds = connection.get_execution_options().get("busy_seconds", _BUSY_SECONDS)
+    deadline = time.monotonic() + busy_seconds
     with Session(connection).translated():
         driver.execute("PRAGMA busy_timeout=0")
         try:
