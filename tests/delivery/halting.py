@@ -28,7 +28,9 @@ from hub.store.open import open_store
 from hub.templating.escapes import Escape
 from hub.templating.sandbox import Sandbox
 
-BEGIN_WITHIN_SECONDS, TIMEOUT_SECONDS, LEASE_SECONDS = 0.7, 1.5, 2.0
+BEGIN_WITHIN_SECONDS, TIMEOUT_SECONDS, LEASE_SECONDS = 0.7, 30.0, 2.0
+"""What is sent has time on a slow machine too; the lease of what is not is over soon."""
+
 STOPPING_SECONDS = 30.0
 """How long one that stops has to take back what waits at a point; it goes on as soon as that is done."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import given
+import psycopg
 import pytest
 from sqlalchemy import delete, func, select, update
 
@@ -340,10 +340,10 @@ def test_what_falls_due_while_a_cycle_waits_for_its_locks_is_for_the_next_at_onc
     def owe_slowly(transaction: Any) -> None:
         transaction.destinations.lock(["crm"])
         holds.set()
-        time.sleep(0.3)
+        given.until(lambda: given.waits_for_a_lock(watcher))
         given.keep(transaction, given.event(), given.routing("other"))
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_store_url, autocommit=True) as watcher:
         slow = pool.submit(second.write, owe_slowly)
         assert holds.wait(30)
         result = cycle(first, CRM, other, is_marked=True)

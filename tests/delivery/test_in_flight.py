@@ -83,10 +83,11 @@ def test_all_that_has_not_begun_is_taken_back() -> None:
     assert [under_way.begin(claim) for claim in (waiting, other)] == [False, False]
 
 
-def test_a_claim_of_long_ago_does_not_begin_but_can_be_taken_back() -> None:
+def test_a_claim_of_long_ago_does_not_begin_but_can_be_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_flight, "BEGIN_WITHIN_SECONDS", 1000.0)
     in_time, late = a_claim("dlv_1"), a_claim("dlv_2")
-    under_way = with_claims(in_time, claimed_at=time.monotonic() - BEGIN_WITHIN_SECONDS + 5)
-    under_way.add(late, time.monotonic() - BEGIN_WITHIN_SECONDS - 0.001)
+    under_way = with_claims(in_time, claimed_at=time.monotonic() - 900)
+    under_way.add(late, time.monotonic() - 1000.001)
 
     assert under_way.begin(in_time)
     assert not under_way.begin(late)

@@ -64,7 +64,7 @@ def settle_all(store: Store, count: int) -> list[DeliveryRecord]:
         done = [record for record in records(store) if record.state is State.DELIVERED]
         return done if len(done) == count else []
 
-    return given.until(settled, seconds=10)  # type: ignore[no-any-return]
+    return given.until(settled)  # type: ignore[no-any-return]
 
 
 def rows(store: Store) -> list[Any]:
@@ -124,8 +124,7 @@ def test_while_the_first_is_being_posted_others_wait_and_make_no_attempt(store: 
         with working(store, today):
             for _ in range(3):
                 fan_out(event(), today, store)
-            given.until(lambda: sum("thread" in (record.reason or "") for record in records(store)) == 2)
-            waiting = [record for record in records(store) if record.state is State.PENDING]
+            waiting = given.until(lambda: both_wait(store))
             requests = len(receiver.http.received)
             is_open.set()
             done = settle_all(store, 3)
@@ -137,6 +136,11 @@ def test_while_the_first_is_being_posted_others_wait_and_make_no_attempt(store: 
     ] * 2
     assert [record.attempts for record in done] == [1, 1, 1]
     assert [reply.thread_ts for reply in replies] == [first.ts] * 2
+
+
+def both_wait(store: Store) -> list[DeliveryRecord]:
+    waiting = [record for record in records(store) if record.state is State.PENDING and record.reason]
+    return waiting if len(waiting) == 2 else []
 
 
 def test_a_message_whose_template_fails_stays_in_its_thread(store: Store) -> None:

@@ -33,7 +33,7 @@ from hub.model.records import DeliveryRecord
 from hub.model.routing import Send
 from hub.store.open import open_store
 from hub.store.store import Store
-from hub.store.tables import deliveries, destinations
+from hub.store.tables import attempts, deliveries, destinations
 
 QUICK = (0.02, 0.02)
 
@@ -162,9 +162,11 @@ def test_a_rate_limit_spreads_what_is_due(store: Store) -> None:
         for _ in range(9):
             fan_out(given.event(), rules, store)
         with working(store, rules):
-            requests = receiver.wait_for(9)
+            wait_for_state(store, State.DELIVERED, 9)
+    with store.read() as snapshot:
+        claimed_at = snapshot.session.connection.execute(select(attempts.c.at)).scalars().all()
 
-    assert (requests[-1].at - requests[0].at).total_seconds() >= 0.3
+    assert (max(claimed_at) - min(claimed_at)).total_seconds() >= 0.3
 
 
 # -- what cannot be rendered ----------------------------------------------------------------------
@@ -262,7 +264,8 @@ def test_a_destination_that_hangs_delays_no_other(store: Store, monkeypatch: pyt
                 fast.wait_for(number + 1)
 
 
-def test_a_breaker_opens_and_lets_nothing_through(store: Store) -> None:
+def test_a_breaker_opens_and_lets_nothing_through(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "FIRST_PROBE_SECONDS", 600.0)
     with HttpReceiver(respond=lambda _: CannedResponse(status=503)) as failing, HttpReceiver() as fine:
         rules = sending(to(failing, "failing", retry_seconds=(0.01,) * 50, concurrency=1), to(fine, "fine"))
         with working(store, rules):
@@ -570,19 +573,6 @@ def test_stopping_takes_back_what_has_not_begun_and_leaves_unknown_what_was_bein
     assert seen_at is None
 
 
-def test_stopping_returns_what_is_still_being_rendered_with_no_attempt_used(store: Store) -> None:
-    slow = "{% for x in range(99999) %}{% for y in range(50) %}{% endfor %}{% endfor %}late"
-    with HttpReceiver() as receiver:
-        rules = sending(to(receiver), fields={"body": slow, "content_type": "text/plain"})
-        with working(store, rules):
-            fan_out(given.event(), rules, store)
-            wait_for_state(store, State.SENDING)
-    kept = only(store)
-
-    assert (kept.state, kept.attempts, kept.message) == (State.PENDING, 0, None)
-    assert receiver.received == []
-
-
 def test_stopping_waits_for_what_arrives_in_time(store: Store) -> None:
     arrived = threading.Event()
 
@@ -611,7 +601,7 @@ place = given.destination("crm", url=sys.argv[2], timeout_seconds=60.0)
 rules = given.rules(given.route("all", ("*",), "crm"), destinations=(place,))
 store = open_store(sys.argv[1])
 worker = module.Worker(store, lambda: rules, threads=4)
-threading.Timer(1.0, worker.stop).start()
+threading.Thread(target=lambda: (sys.stdin.readline(), worker.stop())).start()
 worker.run()
 store.close()
 """
@@ -634,12 +624,16 @@ def test_a_process_ends_although_a_destination_hangs(sqlite_url: str) -> None:
         fan_out(given.event(), sending(to(receiver)), store)
         store.close()
         folder = str(Path(__file__).parents[1])
-        process = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-c", STOPPING, sqlite_url, receiver.url],
             env={"PYTHONPATH": folder},
-            timeout=40,
-            check=False,
-        )
+            stdin=subprocess.PIPE,
+        ) as process:
+            try:
+                receiver.wait_for(1)
+                process.communicate(b"stop\n", timeout=40)
+            finally:
+                process.kill()
 
     assert process.returncode == 0
     assert len(receiver.received) == 1

@@ -110,7 +110,7 @@ def test_attempts_end_where_nobody_reads():
 def test_a_line_of_which_a_part_was_taken_is_unknown():
     place = ConsoleDestination(ConsoleOptions(), "log")
     with piped(), pytest.raises(Unknown, match="a part of the line was taken"):
-        place.send({"text": "x" * 200_000}, attempt(timeout_seconds=0.2))
+        place.send({"text": "x" * 200_000}, attempt(timeout_seconds=2.0))
 
 
 def test_a_reader_that_is_gone_is_a_failure():

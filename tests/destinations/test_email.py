@@ -98,15 +98,17 @@ class TestEmail(SendingContract):
     @pytest.mark.parametrize("step", ["connect", "ehlo", "auth", "mail", "data"])
     @pytest.mark.parametrize("failure", [CLOSE, HANG])
     def test_a_failure_before_the_mail_is_a_retry(self, step, failure):
+        seconds = 30.0 if failure == CLOSE else TIMEOUT_SECONDS
         with SmtpServer(script=Script(**{step: failure}), login=("user", "hunter22")) as server:
-            error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
+            error = self.fail(self.make(server.port), timeout_seconds=seconds)
 
         assert type(error) is Retry
 
     @pytest.mark.parametrize("failure", [CLOSE, HANG])
     def test_a_failure_after_the_final_dot_is_unknown(self, failure):
+        seconds = 30.0 if failure == CLOSE else 3.0
         with SmtpServer(script=Script(dot=failure), login=("user", "hunter22")) as server:
-            error = self.fail(self.make(server.port), timeout_seconds=TIMEOUT_SECONDS)
+            error = self.fail(self.make(server.port), timeout_seconds=seconds)
 
         assert type(error) is Unknown
         assert "after the whole mail was sent" in error.reason

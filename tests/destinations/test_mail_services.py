@@ -303,7 +303,7 @@ def test_a_failure_among_several_keeps_who_has_it():
 def test_an_attempt_ends_in_time_however_many_it_has_to_ask():
     refused = CannedResponse(status=422, body=b'{"name": "validation_error"}')
     with ResendService([refused, CannedResponse(failure=Failure.HANG)]) as service:
-        error = outcome("resend", service, mail(A, B), timeout_seconds=0.4)
+        error = outcome("resend", service, mail(A, B), timeout_seconds=1.0)
 
     assert (type(error), error.accepted) == (Unknown, ())
 

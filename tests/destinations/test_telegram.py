@@ -165,15 +165,15 @@ def test_both_requests_have_one_attempts_time():
     def slow_then_silent(request):
         if json.loads(request.body)["chat_id"] != -42:
             return CannedResponse(failure=Failure.HANG)
-        time.sleep(1.0)
+        time.sleep(2.0)
         return CannedResponse(status=400, body=json.dumps(moved).encode())
 
     with TelegramReceiver() as telegram:
         telegram.http.respond = slow_then_silent
-        error, seconds = failure(place(telegram), {"text": "Hi"}, timeout_seconds=1.2)
+        error, seconds = failure(place(telegram), {"text": "Hi"}, timeout_seconds=2.5)
 
     assert type(error) is Unknown
-    assert seconds < 1.0 + 1.2
+    assert seconds < 2.0 + 2.5
 
 
 @pytest.mark.parametrize("event_type", catalog.event_types())

@@ -73,7 +73,7 @@ def test_a_due_time_that_nothing_puts_off_so_far_is_mended(
     mend(store, RULES)
 
     expected = timedelta() if is_mended else wait
-    assert abs(due_in(store) - expected) < timedelta(seconds=5)
+    assert abs(due_in(store) - expected) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("table", [deliveries, attempts])
@@ -88,7 +88,7 @@ def test_what_a_clock_ahead_owed_or_tried_is_due_at_once(store: Store, table: An
     mend(store, RULES)
 
     assert before > timedelta(hours=2)
-    assert abs(due_in(store)) < timedelta(seconds=5)
+    assert abs(due_in(store)) < timedelta(minutes=1)
 
 
 def test_a_schedule_that_waits_longer_than_a_day_is_believed(store: Store) -> None:
@@ -140,10 +140,10 @@ class Moved(SteadyClock):
     ("up_seconds", "limit", "is_steady"),
     [
         (0, timedelta(days=3), False),
-        (3599, timedelta(days=3), False),
+        (3540, timedelta(days=3), False),
         (3601, timedelta(days=3), True),
-        (9, timedelta(seconds=100), False),
-        (11, timedelta(seconds=100), True),
+        (940, timedelta(seconds=10_000), False),
+        (1001, timedelta(seconds=10_000), True),
     ],
 )
 def test_after_a_start_nothing_ends_for_an_hour_or_a_tenth_of_its_limit(

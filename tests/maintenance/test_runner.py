@@ -108,7 +108,7 @@ def test_a_store_that_moved_is_the_end_of_all_tasks() -> None:
 def test_each_task_has_its_own_clock_and_runs_once_at_first() -> None:
     often, seldom = Counted(), Counted()
     with maintaining(task(seldom, every_seconds=60), task(often, every_seconds=0.02)):
-        given.until(lambda: often.count == 5)
+        given.until(lambda: often.count >= 5)
 
     assert seldom.count == 1
 
@@ -201,10 +201,13 @@ def test_much_to_prune_keeps_the_other_tasks_from_nothing_and_a_stop_does_not_wa
     monkeypatch.setattr(runner, "SOON_SECONDS", 0.05)
     fill(store, 4 * PRUNE_BATCH)
     waiting: list[int] = []
+    stops = threading.Event()
 
     def last_cycle_at() -> datetime:
         with store.read() as reading:
             waiting.append(reading.numbers.stats().count(State.DELIVERED))
+        if waiting[-1] < 3 * PRUNE_BATCH:
+            stops.wait(30)
         return datetime.now(UTC)
 
     tasks = worker_tasks(
@@ -216,11 +219,16 @@ def test_much_to_prune_keeps_the_other_tasks_from_nothing_and_a_stop_does_not_wa
         public_url="",
         calm_seconds=0.0,
     )
-    with maintaining(*tasks):
+    with maintaining(*tasks) as maintenance:
         given.until(lambda: waiting and waiting[-1] < 3 * PRUNE_BATCH)
+        stopping = threading.Thread(target=maintenance.stop)
+        stopping.start()
+        given.until(maintenance._stopping.is_set)
+        stops.set()
+        stopping.join(30)
     at_the_end = delivered(store)
 
-    assert at_the_end > 0
+    assert at_the_end == waiting[-1] > 0
     assert {2_000, 1_500, 1_000} <= set(waiting)
 
 
@@ -228,7 +236,7 @@ def test_with_two_connections_cycles_go_on_beside_a_full_batch_of_everything(
     open_stores: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of them listens on PostgreSQL; cycles and maintenance share the other."""
-    monkeypatch.setattr(runner, "SOON_SECONDS", 1.0)
+    monkeypatch.setattr(runner, "SOON_SECONDS", 10.0)
     store, web = open_stores(2), open_stores()
     fill(web, 4 * PRUNE_BATCH)
     with HttpReceiver() as receiver:

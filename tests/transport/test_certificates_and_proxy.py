@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
+import given
 import pytest
 from servers.authority import Authority
 from servers.forward_proxy import ForwardProxy
@@ -41,7 +42,7 @@ def saying(answer: bytes) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def failure(client: HttpClient, url: str, seconds: float = 5.0) -> SendError:
+def failure(client: HttpClient, url: str, seconds: float = 30.0) -> SendError:
     with pytest.raises(SendError) as raised:
         client.send(post(url), seconds)
     return raised.value
@@ -52,7 +53,7 @@ def failure(client: HttpClient, url: str, seconds: float = 5.0) -> SendError:
 
 def test_an_authority_of_ones_own_is_trusted_by_that_client_alone(tmp_path) -> None:
     with HttpReceiver(tls=OURS.server(tmp_path)) as receiver:
-        status = HttpClient(1, certificates=Certificates(ca=OURS.cert)).send(post(receiver.url), 5.0).status
+        status = HttpClient(1, certificates=Certificates(ca=OURS.cert)).send(post(receiver.url), 30.0).status
         refused = failure(HttpClient(1), receiver.url)
         other = failure(HttpClient(1, certificates=Certificates(ca=Authority("other").cert)), receiver.url)
 
@@ -68,7 +69,7 @@ def test_a_client_shows_its_certificate(tmp_path) -> None:
     in_one = Certificates(ca=OURS.cert, client_cert=ours.key + ours.cert)
     with HttpReceiver(tls=OURS.server(tmp_path, wants_client=True)) as receiver:
         clients = [HttpClient(1, certificates=certificates) for certificates in (apart, in_one)]
-        statuses = [client.send(post(receiver.url), 5.0).status for client in clients]
+        statuses = [client.send(post(receiver.url), 30.0).status for client in clients]
         error = failure(HttpClient(1, certificates=Certificates(ca=OURS.cert)), receiver.url)
 
     assert statuses == [200, 200]
@@ -91,7 +92,7 @@ def test_tls_goes_through_a_proxy_by_connect(tmp_path, login: str) -> None:
     ):
         url = proxy.url.replace("//", f"//{login}@") if login else proxy.url
         client = HttpClient(2, certificates=Certificates(ca=OURS.cert), proxy=parse_proxy(url))
-        statuses = [client.send(post(receiver.url), 5.0).status for _ in range(2)]
+        statuses = [client.send(post(receiver.url), 30.0).status for _ in range(2)]
 
     assert statuses == [200, 200]
     assert proxy.requests == [("CONNECT", f"127.0.0.1:{receiver.port}")]
@@ -101,7 +102,7 @@ def test_tls_goes_through_a_proxy_by_connect(tmp_path, login: str) -> None:
 def test_what_is_no_tls_is_asked_of_the_proxy_by_its_whole_url() -> None:
     with HttpReceiver() as receiver, ForwardProxy(login="a:b") as proxy:
         url = proxy.url.replace("//", "//a:b@")
-        response = HttpClient(1, proxy=parse_proxy(url)).send(post(receiver.url), 5.0)
+        response = HttpClient(1, proxy=parse_proxy(url)).send(post(receiver.url), 30.0)
 
     assert response.status == 200
     assert proxy.requests == [("POST", f"{receiver.url}/a/../b%2E?c=d")]
@@ -113,7 +114,7 @@ def test_a_proxy_looks_up_the_name() -> None:
 
     with HttpReceiver() as receiver, ForwardProxy() as proxy:
         client = HttpClient(1, no_look_up, proxy=parse_proxy(proxy.url))
-        status = client.send(post(f"http://crm.test:{receiver.port}"), 5.0).status
+        status = client.send(post(f"http://crm.test:{receiver.port}"), 30.0).status
 
     assert status == 200
 
@@ -145,10 +146,9 @@ def test_a_proxy_that_wants_a_login_pauses_what_is_no_tls_too() -> None:
 
 
 def test_a_proxy_that_is_away_is_told_apart_from_the_destination() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    client = HttpClient(1, proxy=parse_proxy(f"http://127.0.0.1:{port}"))
-    reasons = {failure(client, f"{scheme}://crm.test").reason for scheme in ("http", "https")}
+    with given.refusing_port() as port:
+        client = HttpClient(1, proxy=parse_proxy(f"http://127.0.0.1:{port}"))
+        reasons = {failure(client, f"{scheme}://crm.test").reason for scheme in ("http", "https")}
 
     assert reasons == {"could not connect to the proxy: connection refused"}
 
@@ -163,7 +163,8 @@ def test_a_proxy_that_is_away_is_told_apart_from_the_destination() -> None:
 )
 def test_a_proxy_that_is_none_is_a_retry(answer: bytes, reason: str) -> None:
     with saying(answer) as url:
-        error = failure(HttpClient(1, proxy=parse_proxy(url)), "https://crm.test", 0.5)
+        seconds = 30.0 if answer else 2.0
+        error = failure(HttpClient(1, proxy=parse_proxy(url)), "https://crm.test", seconds)
 
     assert type(error) is Retry
     assert error.reason.startswith(reason)
@@ -171,7 +172,7 @@ def test_a_proxy_that_is_none_is_a_retry(answer: bytes, reason: str) -> None:
 
 def test_a_destination_that_breaks_off_behind_its_proxy_was_sent_nothing() -> None:
     with saying(b"HTTP/1.1 200 OK\r\n\r\n") as url:
-        error = failure(HttpClient(1, proxy=parse_proxy(url)), "https://crm.test", 0.5)
+        error = failure(HttpClient(1, proxy=parse_proxy(url)), "https://crm.test")
 
     assert type(error) is Retry
 
@@ -182,7 +183,7 @@ def test_what_a_destination_answers_behind_its_proxy_is_its_own(tmp_path) -> Non
         ForwardProxy() as proxy,
     ):
         client = HttpClient(1, certificates=Certificates(ca=OURS.cert), proxy=parse_proxy(proxy.url))
-        status = client.send(post(receiver.url), 5.0).status
+        status = client.send(post(receiver.url), 30.0).status
 
     assert status == 407
 
