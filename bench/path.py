@@ -123,7 +123,7 @@ def _path_of(calls: list[Call]) -> EventPath:
 
 
 def _wait_until_delivered(store: Store, count: int) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 90
     delivered = 0
     while delivered < count:
         if time.monotonic() > ends:

@@ -125,7 +125,7 @@ version: 1
 sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
 destinations:
-  crm: {type: http, url: "${CRM_WEBHOOK_URL}"}
+  crm: {type: http, url: "${CRM_WEBHOOK_URL}", timeout: 90s}
 routes:
   - {name: NAME, events: user.created, send: [{to: crm, template: http/NAME}]}
 """

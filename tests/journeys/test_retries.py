@@ -13,7 +13,7 @@ ROUTES = """\
 version: 1
 sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
-defaults: {retry: [1s, 1s]}
+defaults: {retry: [1s, 1s], timeout: 90s}
 destinations:
   crm: {type: http, url: "${CRM_WEBHOOK_URL}"}
 routes:

@@ -14,7 +14,7 @@ version: 1
 sources:
   clerk: {type: clerk, path: /api/webhooks, signing_secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
 destinations:
-  crm: {type: http, url: "${CRM_URL}", retry: [1s]}
+  crm: {type: http, url: "${CRM_URL}", retry: [1s], timeout: 90s}
   mail: {type: email, smtp_url: "${SMTP_URL}", from: hub@example.com, to: team@example.com}
 routes:
   - {name: users, events: user.created, send: crm}

@@ -120,7 +120,7 @@ def test_the_end_of_a_process_waits_a_second_at_most(pipe: tuple[int, int]) -> N
     began = time.monotonic()
     log.drain()
 
-    assert 0.9 < time.monotonic() - began < 20
+    assert 0.9 < time.monotonic() - began < 60
 
 
 CRASH = """

@@ -26,8 +26,8 @@ MAY_MS = 1_777_896_000_000
 
 def rows(mirroring: Mirroring, table: str) -> list[dict[str, Any]]:
     live = mirroring.mirror.live(table, None, None, timeout_seconds=30)
-    found = mirroring.mirror.find(table, [row["id"] for row in live], timeout_seconds=30)
-    return sorted(found.values(), key=lambda row: row["id"])
+    by_id = mirroring.mirror.find(table, [row["id"] for row in live], timeout_seconds=30)
+    return sorted(by_id.values(), key=lambda row: row["id"])
 
 
 def emails(mirroring: Mirroring, *users: str) -> dict[str, list[str]]:
