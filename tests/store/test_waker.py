@@ -96,15 +96,15 @@ def test_what_another_commit_told_of_is_not_told_again(monkeypatch: pytest.Monke
     monkeypatch.setattr(waker, "PAUSE_SECONDS", 0.4)
     monkeypatch.setattr(waker, "LONGEST_PAUSE_SECONDS", 0.8)
     monkeypatch.setattr(waker, "time", clock := Clock())
-    told: list[int] = []
-    its_waker = Waker(lambda: told.append(its_waker._requested))
+    wake_ups: list[int] = []
+    its_waker = Waker(lambda: wake_ups.append(its_waker._requested))
     first = its_waker.begin(2)
     assert first is not None
     assert its_waker.begin(2) is None
     its_waker.request()
     its_waker.committed(first)  # it began before that was committed
     clock.go_on(1.3)
-    given.until(lambda: told == [1])
+    given.until(lambda: wake_ups == [1])
 
     its_waker.request()
     clock.go_on(0.9)
@@ -112,14 +112,14 @@ def test_what_another_commit_told_of_is_not_told_again(monkeypatch: pytest.Monke
     assert second is not None
     clock.go_on(0.5)
     clock.go_on(0.5)  # it is under way: the thread sleeps on
-    assert told == [1]
+    assert wake_ups == [1]
     its_waker.committed(second)
     clock.go_on(0.5)
     its_waker.request()  # the pause is over: it goes at once
-    given.until(lambda: 3 in told)
+    given.until(lambda: 3 in wake_ups)
     its_waker.close()
 
-    assert told == [1, 3]
+    assert wake_ups == [1, 3]
 
 
 @pytest.mark.usefixtures("patient")
