@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count as counting
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from faults.conftest import Count
 from servers.postfix import DOMAIN, Postfix, missing
+from servers.program import wait_until
 
 from hub.destinations.email.destination import EmailDestination
 from hub.destinations.email.options import EmailOptions
@@ -132,17 +135,29 @@ def test_a_thread_is_tied_by_what_arrives(postfix: Postfix, place: EmailDestinat
     assert first["Message-ID"] != second["Message-ID"]
 
 
+def connections_of(ids: set[str], log: str) -> int:
+    """Return over how many connections the mails of these ids came; the log tells late of what was before."""
+    begun: Counter[str] = Counter()
+    used = set()
+    for process, id_ in re.findall(r"smtpd\[(\d+)\]: (?:connect from|(\w+): client=)", log):
+        begun[process] += not id_
+        used |= {(process, begun[process])} if id_ in ids else set()
+    return len(used)
+
+
 def test_a_batch_goes_over_one_connection(
     postfix: Postfix, place: EmailDestination, count: Count, is_full: bool
 ) -> None:
     mails = 300 if is_full else 20
-    before, connects = len(postfix.wait_for("bob", 0)), postfix.log.count(": connect from ")
+    before = len(postfix.wait_for("bob", 0))
     began = time.monotonic()
     for _ in range(mails):
         send(place, {"to": [BOB]})
     seconds = time.monotonic() - began
-    postfix.wait_for("bob", before + mails)
-    used = postfix.log.count(": connect from ") - connects
+    arrived = postfix.wait_for("bob", before + mails)[before:]
+    ids = {re.findall(r"\(Postfix\) with \w+ id (\w+)", mail["Received"])[0] for mail in arrived}
+    wait_until(lambda: all(f" {id_}: client=" in postfix.log for id_ in ids), "the log of all")
+    used = connections_of(ids, postfix.log)
     count(deliveries=mails, connections=used, lost=0)
 
     # One that answers a reset too late for a session is asked on another.
