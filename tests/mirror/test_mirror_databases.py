@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
+import given
 import pytest
 from given_mirror import (
     SECONDS,
@@ -360,6 +361,7 @@ def test_a_table_that_is_locked_is_tried_later(place: Place, mirror: Mirror) -> 
     with place.connection() as connection:
         connection.cursor().execute(lock[place.dialect])
         words = refusal(mirror, user("u", 2), Retry, 1.5)
+        connection.cursor().execute("UNLOCK TABLES" if place.dialect == "mariadb" else "ROLLBACK")
 
     assert words
     assert apply(mirror, user("u", 2)) == "updated"
@@ -401,7 +403,7 @@ def test_a_database_that_is_away_or_hangs_is_tried_later(url: str) -> None:
             began = time.monotonic()
             hanging = refusal(mirror, user("u"), Retry, 1.0)
             seconds = time.monotonic() - began
-    with closing(new_mirror(place)) as mirror:
+    with given.refusing_port() as port, closing(new_mirror(url.format(port))) as mirror:
         away = refusal(mirror, user("u"), Retry)
 
     assert "did not answer within 1 s" in hanging
@@ -427,13 +429,20 @@ def test_a_connection_that_was_cut_while_idle_is_replaced(server: Place) -> None
     with closing(server.mirror()) as mirror:
         apply(mirror, user("u"))
         cut = {
-            "postgres": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "postgres": "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "
             "WHERE application_name = 'hub' AND datname = current_database()",
-            "mariadb": "BEGIN NOT ATOMIC FOR one IN (SELECT id FROM information_schema.processlist "
+            "mariadb": "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 BEGIN END; "
+            "FOR one IN (SELECT id FROM information_schema.processlist "
             "WHERE id <> connection_id() AND db = database()) DO KILL one.id; END FOR; END",
         }
+        others = {
+            "postgres": "SELECT count(*) FROM pg_stat_activity "
+            "WHERE application_name = 'hub' AND datname = current_database()",
+            "mariadb": "SELECT count(*) FROM information_schema.processlist "
+            "WHERE id <> connection_id() AND db = database()",
+        }
         server.execute(cut[server.dialect])
-        time.sleep(0.2)
+        given.until(lambda: server.execute(others[server.dialect]) == [(0,)])
 
         assert apply(mirror, user("u", 2)) == "updated"
 

@@ -127,7 +127,7 @@ def test_a_mistake_that_is_told_already_is_not_told_again(tmp_path: Path) -> Non
 
 def test_at_a_start_a_failure_is_a_warning_and_an_edit_is_not_tried(tmp_path: Path) -> None:
     paths = written(tmp_path, route("{{ data.id + 1 }}"))
-    started = usable_config(read_files(*paths), {}, trial_seconds=5.0)
+    started = usable_config(read_files(*paths), {}, trial_seconds=60.0)
 
     assert [(str(problem.code), problem.severity.value) for problem in started.warnings] == [
         ("template-fails", "warning")

@@ -203,14 +203,14 @@ def test_a_request_is_complete_where_nothing_lacks_that_a_signature_needs(
     assert SvixSource(given.source()).is_complete(as_received(headers)) is complete
 
 
-@pytest.mark.parametrize("off", [-295, 295])
+@pytest.mark.parametrize("off", [-240, 240])
 def test_a_request_inside_the_window_is_accepted(off: int) -> None:
     headers = signing.headers(BODY, timestamp=time.time() + off)
 
     assert verify(headers=headers).message_id == "msg_1"
 
 
-@pytest.mark.parametrize("off", [-305, 305])
+@pytest.mark.parametrize("off", [-360, 360])
 def test_a_request_outside_the_window_is_refused(off: int) -> None:
     assert refusal(headers=signing.headers(BODY, timestamp=time.time() + off)) == "invalid_timestamp"
 
