@@ -61,7 +61,8 @@ class MariaDb:
         as_user = ["--user=mysql"] if os.geteuid() == 0 else []
         if as_user:
             os.chown(self._folder, pwd.getpwnam("mysql").pw_uid, -1)
-        common = ["--no-defaults", *as_user, f"--datadir={self._folder}/data"]
+        # A server that starts removes the temporary tables in its folder; in a common one, those of others.
+        common = ["--no-defaults", *as_user, f"--datadir={self._folder}/data", f"--tmpdir={self._folder}"]
         subprocess.run(
             ["mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True,
