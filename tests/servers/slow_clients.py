@@ -72,6 +72,16 @@ class SlowClients:
         for connection in self.connections:
             connection.close()
 
+    @property
+    def ports(self) -> set[int]:
+        """The clients' own ports."""
+        return {connection.getsockname()[1] for connection in self.connections}
+
+    def wait_for_the_answers(self) -> None:
+        """Return once the server has begun to answer every client, and take nothing."""
+        for connection in self.connections:
+            assert connection.recv(1, socket.MSG_PEEK)
+
     def wait_for_the_end(self) -> None:
         """Return once the server has closed every connection."""
         for connection in self.connections:

@@ -133,6 +133,10 @@ class WebServer:
     def descriptors(self) -> int:
         return self._worker.num_fds()
 
+    def clients(self) -> set[int]:
+        """Return the ports of the clients that it is connected to."""
+        return {connection.raddr.port for connection in self._worker.net_connections() if connection.raddr}
+
     @contextlib.contextmanager
     def may_have_descriptors(self, count: int) -> Iterator[None]:
         """Let the process have so many more than at rest, as if others had taken the rest."""
