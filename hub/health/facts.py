@@ -281,8 +281,7 @@ def _with_pace(status: DatabaseStatus, stats: Stats) -> DatabaseStatus:
 
 
 def _with_degraded(facts: StoreFacts, snapshot: Transaction, config: Config | None) -> StoreFacts:
-    """Return the facts with the mirrors, and the messages that went out degraded by the files that serve."""
-    facts = replace(facts, mirrors=snapshot.mirrors.facts())
+    """Return the facts with the messages that went out degraded by the files that serve."""
     if config is None:
         return facts
     return replace(facts, degraded=snapshot.degraded.lately(config.version, DEGRADED_REMEMBERED))
@@ -297,4 +296,5 @@ def _store_facts(snapshot: Transaction, counts: Counts) -> StoreFacts:
         astray=snapshot.sources.astray(),
         alerts=tuple(snapshot.alerts.all()),
         is_migrated=snapshot.settings.get(MIGRATED) is not None,
+        mirrors=snapshot.mirrors.facts(),
     )

@@ -177,10 +177,11 @@ def run_worker(
     asking.start()
     verify_clock.start()
     worker.run()
-    verify_clock.stop()
-    asking.stop()
     maintenance.stop()
     leave(store, worker.id)
+    # They wait for answers of others: who is killed meanwhile has left already.
+    verify_clock.stop()
+    asking.stop()
     store.close()
     sys.stdout.flush()
 

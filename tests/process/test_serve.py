@@ -176,9 +176,10 @@ def test_web_and_worker_outlive_the_shell_that_started_them(folder: Path, crm: H
         assert len(crm.wait_for(1)) == 1
 
 
-def test_a_slow_destination_is_given_back_within_ten_seconds(folder: Path, crm: HttpReceiver) -> None:
-    """A message that was being sent is due again with the next start."""
+def test_a_slow_destination_is_given_back_within_ten_seconds(tmp_path: Path, crm: HttpReceiver) -> None:
+    """A message that was being sent, and would be for ten minutes, is due again with the next start."""
     assert DRAIN_SECONDS < STOP_SECONDS < 10
+    folder = write_configuration(tmp_path, ROUTES.replace("retry: [1s]", "timeout: 10m"))
     port = free_port()
 
     def stuck_once(_: object) -> CannedResponse:
