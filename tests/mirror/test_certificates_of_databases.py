@@ -159,6 +159,22 @@ def test_the_usual_authorities_verify_no_server_of_ones_own(server: Server) -> N
     assert refusal(f"{server.url}{query}", NO_CERTIFICATES).startswith("TLS failed: ")
 
 
+def test_without_the_name_mysql_trusts_the_authority_that_was_given_alone(
+    servers: Callable[[str], Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual ones sign for everybody: by them alone, a server is verified by its name."""
+    server = servers("mariadb")
+    usual = tmp_path / "usual.pem"
+    usual.write_text(OURS.cert)
+    monkeypatch.setenv("SSL_CERT_FILE", str(usual))
+    strange = Certificates(ca=STRANGERS.cert)
+
+    assert effect(f"{server.url}&ssl-mode=VERIFY_CA", NO_CERTIFICATES) == "inserted"
+    assert "ostname mismatch" in refusal(f"{server.misnamed}&ssl-mode=VERIFY_CA", NO_CERTIFICATES)
+    assert refusal(f"{server.url}&ssl-mode=VERIFY_CA", strange).endswith(CURE)
+    assert effect(server.url, strange) == "inserted"
+
+
 @pytest.mark.full
 def test_postgres_itself_asks_for_a_certificate_of_the_role(tmp_path: Path) -> None:
     if reason := TlsPostgres.missing():

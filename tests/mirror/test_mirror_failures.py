@@ -10,7 +10,7 @@ import psycopg
 import pymysql
 import pytest
 
-from hub.mirror.engine.failures import Fault, fault_of
+from hub.mirror.engine.failures import Fault, fault_of, to_send_error
 
 AGAIN, ENDPOINT, PAUSE, MESSAGE = Fault.AGAIN, Fault.ENDPOINT, Fault.PAUSE, Fault.MESSAGE
 
@@ -87,6 +87,15 @@ def test_codes_of_sqlite(name: str, fault: Fault) -> None:
 )
 def test_errors_without_a_code(error: Exception, fault: Fault) -> None:
     assert fault_of(error) == (fault, None)
+
+
+def test_a_connection_that_was_not_made_is_told_in_the_servers_words() -> None:
+    error = psycopg.OperationalError(
+        'connection failed: connection to server at "10.0.0.7", port 5432 failed: FATAL:  role "a" is unknown'
+    )
+    _, refused = to_send_error(error, written=(), timeout=None)
+
+    assert refused.reason == 'the database says: role "a" is unknown'
 
 
 def test_a_connection_that_was_cut_is_the_endpoints() -> None:

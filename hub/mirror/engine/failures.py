@@ -205,8 +205,9 @@ def _words(original: Any, fault: Fault, code: str | int | None) -> str:
     if code is None and fault is Fault.MESSAGE:
         return "a value is none that the database can hold"
     message = str(original.args[-1] if isinstance(code, int) else original)
-    if code is None and refusal(message)[0] is Refusal.TLS:
-        return tls_words(refusal(message)[1])
+    if code is None:
+        kind, words = refusal(message)
+        return tls_words(words) if kind is Refusal.TLS else f"the database says: {words}"
     if fault is not Fault.MESSAGE and code not in _WORDS:
         return f"the database says: {first_line(message)}" if fault is not Fault.AGAIN else "deadlock"
     name = _name_in(message)
