@@ -19,7 +19,7 @@ from hub.model.config import Config, SourceConfig
 from hub.process import start
 from hub.settings import Settings, load_settings
 from hub.sync.api import BackendApi
-from hub.sync.gaps import Gap, GapKind, Untold, find_gaps, summary_of
+from hub.sync.gaps import TABLES, Gap, GapKind, Untold, find_gaps, summary_of
 from hub.sync.targets import access_of, source_of
 from hub.terminal.printing import inline, say, say_json
 
@@ -56,17 +56,19 @@ def command(since: str, source: str | None, as_json: bool) -> None:
         with closing(api):
             results = list(find_gaps(api, store, chosen, window))
         gaps = [result for result in results if isinstance(result, Gap)]
-        with store.transaction() as transaction:
-            transaction.mirrors.keep_gaps(summary_of(gaps, window, transaction.now))
+        untold = [result for result in results if isinstance(result, Untold)]
+        is_compared = len(untold) < len(TABLES)
+        if is_compared:
+            with store.transaction() as transaction:
+                transaction.mirrors.keep_gaps(summary_of(gaps, window, transaction.now))
     if as_json:
         say_json([_as_json(gap) for gap in gaps])
     for line in _lines(gaps) if not as_json else ():
         say(line)
-    for result in results:
-        if isinstance(result, Untold):
-            say(f"{result.object}: {inline(result.reason)}", err=as_json)
+    for kind in untold:
+        say(f"{kind.object}: {inline(kind.reason)}", err=as_json)
     if not as_json:
-        say(_summary(gaps, window))
+        say(_summary(gaps, window) if is_compared else "nothing was compared")
     if any(gap.kind is not GapKind.MAY_STILL_COME for gap in gaps):
         raise click.exceptions.Exit(1)
 

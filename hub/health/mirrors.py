@@ -14,9 +14,12 @@ from hub.model.mirror import NO_MIRRORS, DriftKind, GapsSummary, MirrorFacts, Mi
 def mirrors(facts: Facts) -> Iterator[Finding]:
     """Yield the findings about the mirrors of the configuration."""
     known = _known(facts)
-    for name in facts.config.destinations if facts.config is not None else ():
+    if facts.config is None:
+        return
+    for name in facts.config.destinations:
         if name in known.waits:
             yield _migration(name, known.waits[name])
+    for name in facts.config.mirrors:
         differing = [table for table in known.tables.get(name, ()) if table.drift]
         if differing:
             yield _drift(name, differing)
@@ -60,14 +63,13 @@ def current_gaps(facts: Facts) -> GapsSummary | None:
 
 def mirrors_in_words(facts: Facts) -> str:
     """Return when each mirror was last compared; empty where none was."""
-    known = _known(facts)
-    names = facts.config.destinations if facts.config is not None else {}
-    compared = {
-        name: min(table.verified_at for table in known.tables[name] if table.verified_at is not None)
-        for name in names
-        if any(table.verified_at is not None for table in known.tables.get(name, ()))
-    }
-    return "; ".join(f"{name}: the same as in Clerk {ago(at, facts.now)}" for name, at in compared.items())
+    words = []
+    for name in facts.config.mirrors if facts.config is not None else ():
+        tables = _known(facts).tables.get(name, ())
+        moments = [table.verified_at for table in tables if table.verified_at is not None]
+        if moments:
+            words.append(f"{name}: the same as in Clerk, as of {ago(min(moments), facts.now)}")
+    return "; ".join(words)
 
 
 def gaps_in_words(facts: Facts) -> str:

@@ -90,6 +90,12 @@ class Config:
             yield from route.sends
         yield from (*self.unmatched, *self.problems)
 
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """The names of the destinations into which a route mirrors, in the order of the file."""
+        names = {send.to for send in self.all_sends if send.mirrored is not None}
+        return tuple(name for name in self.destinations if name in names)
+
     def sends_of(self, route: str) -> tuple[Send, ...]:
         """Return today's send blocks of the route of that name; empty where it is gone."""
         blocks = {UNMATCHED: self.unmatched, PROBLEMS: self.problems}

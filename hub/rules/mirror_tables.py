@@ -9,7 +9,6 @@ from hub.destinations.database.options import DatabaseOptions
 from hub.errors import ConfigError, SendError
 from hub.mirror.mirror import Migration, MirrorOptions, open_mirror
 from hub.rules.load import load_config
-from hub.rules.mirrors import is_mirror
 from hub.settings import Settings
 from hub.strings import one_line
 
@@ -27,7 +26,7 @@ def migrate_mirrors(settings: Settings) -> Iterator[str]:
         yield "mirrors were left as they are: the configuration has errors (hub check)"
         return
     for name, destination in config.destinations.items():
-        if isinstance(destination.options, DatabaseOptions) and is_mirror(config, name):
+        if isinstance(destination.options, DatabaseOptions) and name in config.mirrors:
             yield f"{name}: {_migrated(destination.options.mirror)}"
 
 

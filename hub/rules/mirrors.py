@@ -32,11 +32,6 @@ def fed_tables(config: Config, destination: str) -> tuple[str, ...]:
     )
 
 
-def is_mirror(config: Config, destination: str) -> bool:
-    """Return True where a route mirrors into a destination."""
-    return any(send.to == destination and send.mirrored is not None for send in config.all_sends)
-
-
 def check_mirrors(config: Config, document: Document, *, is_whole: bool) -> list[Problem]:
     """Return the problems of all mirrors; `document` has the positions.
 
@@ -107,7 +102,7 @@ def _unfed(config: Config, document: Document) -> Iterator[Problem]:
     """Yield the mirrors with tables of which not every event reaches them."""
     for name in config.destinations:
         path: Path = ("destinations", name)
-        if not is_mirror(config, name) or Code.UNFED_TABLE in allowed_codes(document.value, path):
+        if name not in config.mirrors or Code.UNFED_TABLE in allowed_codes(document.value, path):
             continue
         fed = _fed_types(config, name)
         lacking = {

@@ -43,6 +43,9 @@ _LONGEST_REST_SECONDS = 600.0
 
 _QUOTE_LIMIT = 200
 
+OnRetry = Callable[[str, float], object]
+"""Gets the reason of a failure and the seconds until it is tried again."""
+
 
 def requests_per_second(access: BackendAccess) -> float:
     """Return the requests that the hub may send, by the kind of its key."""
@@ -75,10 +78,12 @@ class BackendApi:
         *,
         wait: Callable[[float], object] = time.sleep,
         rate: float | None = None,
+        on_retry: OnRetry = lambda reason, seconds: None,
     ) -> None:
         rate = rate or requests_per_second(access)
         self._access = access
         self._wait = wait
+        self._on_retry = on_retry
         self._interval_seconds = 1 / rate
         self._next_at = 0.0
         self._client = HttpClient(1)
@@ -120,6 +125,7 @@ class BackendApi:
             except (ValueError, RecursionError):
                 failure = ClerkError(f"Clerk's answer at {path} is not JSON, or was cut off")
             if attempt < _ATTEMPTS:
+                self._on_retry(str(failure), pause)
                 self._wait(pause)
         raise failure
 
@@ -148,6 +154,7 @@ class BackendApi:
         words = mask(_words(response.body), (self._access.secret_key,))
         # A 404 without Clerk's words is one of a proxy, and says of no object that it is gone.
         is_clerks = bool(words) or status != HTTPStatus.NOT_FOUND
+        advice = advice if is_clerks else "; is api_url Clerk's?"
         return ClerkError(
             f"Clerk answered {answer} at {path}{f': {words}' if words else ''}{advice}",
             status=status if is_clerks else None,

@@ -13,7 +13,7 @@ from hub.ingest.route import Rules
 from hub.model.config import Config
 from hub.store.store import Store
 from hub.sync.runs import opened, verify
-from hub.sync.targets import Target, find_target, listed_tables, mirrors_of
+from hub.sync.targets import Target, find_target, listed_tables
 
 LOOK_SECONDS = 60.0
 
@@ -66,7 +66,7 @@ class VerifyClock:
                     log.exception("verify.failed")
 
     def _look(self, config: Config) -> None:
-        for name in mirrors_of(config):
+        for name in config.mirrors:
             destination = config.destinations[name]
             seconds = getattr(destination.options, "verify_seconds", None)
             if seconds is None or not destination.enabled:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from hub.errors import ClerkError
 from hub.mirror.reading import milliseconds
 from hub.mirror.tables import event_types_of
 from hub.model.config import SourceConfig
@@ -17,7 +18,9 @@ from hub.model.mirror import GapsSummary
 from hub.model.routing import event_matches
 from hub.store.store import Store
 from hub.sync.api import BackendApi
-from hub.sync.lists import Object, Page, lists_of, pages
+from hub.sync.lists import Look, absent, lists_of, pages
+from hub.sync.paging import LIMIT
+from hub.sync.ranges import ranges
 
 COMPLETE_AFTER = timedelta(hours=28)
 """Svix tries for 27.6 h: what was changed since may still come."""
@@ -71,11 +74,11 @@ def find_gaps(
         if reason:
             yield Untold(object=_name(group), reason=reason)
             continue
-        for clerk_list in lists_of(table):
-            last: tuple[int, set[str]] = (-1, set())
-            for page in pages(api, clerk_list):
-                new, last = _new(page, last)
-                yield from _gaps(api, store, source, group, new, window)
+        try:
+            for part in ranges([pages(api, clerk_list) for clerk_list in lists_of(table)], LIMIT):
+                yield from _gaps(api, store, source, group, part.objects.values(), window)
+        except ClerkError as error:
+            yield Untold(object=_name(group), reason=absent(error))
 
 
 def summary_of(gaps: Collection[Gap], window: timedelta, now: datetime) -> GapsSummary:
@@ -99,35 +102,20 @@ def _untold(store: Store, source: SourceConfig, table: str) -> str:
     return "" if is_known else "no event of it was ever stored: is it ticked in Clerk, under Webhooks?"
 
 
-def _new(page: Page, last: tuple[int, set[str]]) -> tuple[list[Object], tuple[int, set[str]]]:
-    """Return the objects of a page that no page before it had; each begins before the end of the last one."""
-    end, ids = last
-    new = [
-        value
-        for value in page.objects
-        if value["created_at"] > end or (value["created_at"] == end and value["id"] not in ids)
-    ]
-    if not page.objects:
-        return new, last
-    newest = page.objects[-1]["created_at"]
-    same = {value["id"] for value in page.objects if value["created_at"] == newest}
-    return new, (newest, same | (ids if newest == end else set()))
-
-
 def _gaps(
     api: BackendApi,
     store: Store,
     source: SourceConfig,
     group: str,
-    objects: Collection[Object],
+    looks: Collection[Look],
     window: timedelta,
 ) -> Iterator[Gap]:
-    """Yield the gaps among the objects of a page."""
+    """Yield the gaps among some objects."""
     since_ms = api.now_ms - int(window.total_seconds() * 1000)
     changed = {
-        object_key(group, value["id"]): (value, at)
-        for value in objects
-        if (at := milliseconds(value.get("updated_at"))) is not None and at >= since_ms
+        object_key(group, look.id): (look.id, at)
+        for look in looks
+        if (at := milliseconds((look.value or {}).get("updated_at"))) is not None and at >= since_ms
     }
     if not changed:
         return
@@ -138,12 +126,12 @@ def _gaps(
         for key, payload in snapshot.heard.payloads(source.name, changed, since):
             newest[key] = max(newest.get(key, 0), _updated_at(payload))
     complete_ms = api.now_ms - int(COMPLETE_AFTER.total_seconds() * 1000)
-    for key, (value, at) in changed.items():
+    for key, (id_, at) in changed.items():
         if newest.get(key, -1) >= at:
             continue
         kind = GapKind.MISSED if key in heard else GapKind.NEVER_HEARD_OF
         kind = GapKind.MAY_STILL_COME if at > complete_ms else kind
-        yield Gap(object=_name(group), id=value["id"], updated_at=at, kind=kind)
+        yield Gap(object=_name(group), id=id_, updated_at=at, kind=kind)
 
 
 def _name(group: str) -> str:

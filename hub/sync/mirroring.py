@@ -10,7 +10,7 @@ from hub.errors import About, HubError, Reject, Retry, SendError, Unmirrorable
 from hub.mirror.changes import Change, Effect
 from hub.mirror.mirror import Mirror
 from hub.mirror.reading import change_of_object
-from hub.sync.api import BackendApi
+from hub.sync.api import BackendApi, OnRetry
 from hub.sync.lists import Object
 
 T = TypeVar("T")
@@ -37,10 +37,17 @@ class Written:
 class Mirroring:
     """One mirror under a name. `wait` sleeps, and may raise what is to end everything."""
 
-    def __init__(self, mirror: Mirror, name: str, wait: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        name: str,
+        wait: Callable[[float], object],
+        on_retry: OnRetry = lambda reason, seconds: None,
+    ) -> None:
         self.mirror = mirror
         self.name = name
         self._wait = wait
+        self._on_retry = on_retry
 
     def call(self, method: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Return a method's result, tried again while the database is away.
@@ -55,6 +62,7 @@ class Mirroring:
                     raise Reject(error.reason) from error
                 failure: SendError = error
                 if number < _TRIES - 1:
+                    self._on_retry(f"{self.name}: {failure}", _PAUSES[number])
                     self._wait(_PAUSES[number])
             except Reject:
                 raise

@@ -60,5 +60,5 @@ def _table_of(mirroring: Mirroring, tables: Sequence[str], id_: str) -> tuple[st
     if table in LISTED_TABLES:
         raise HubError(f"{table} is not mirrored into {mirroring.name}")
     raise NotFound(
-        f"no row of {enumerated(list(tables))} has the id {id_[:60]}, nor does it begin as theirs do"
+        f'no row of {enumerated(list(tables))} has the id "{id_[:60]}", nor does it begin as theirs do'
     )

@@ -14,7 +14,7 @@ from hub.mirror.mirror import open_mirror
 from hub.mirror.tables import tables
 from hub.model.mirror import DriftKind
 from hub.store.store import Store
-from hub.sync.api import BackendApi
+from hub.sync.api import BackendApi, OnRetry
 from hub.sync.mirroring import Mirroring
 from hub.sync.repair import MOST_OBJECTS, MaxDeletes, Repaired, repair
 from hub.sync.targets import Target
@@ -45,15 +45,16 @@ def opened(
     target: Target,
     wait: Callable[[float], object] = time.sleep,
     rate: float | None = None,
+    on_retry: OnRetry = lambda reason, seconds: None,
 ) -> Iterator[tuple[BackendApi, Mirroring]]:
     """Yield Clerk's API and the mirror of a target, and close both. Raises HubError."""
     try:
         mirror = open_mirror(target.options)
     except SendError as error:
         raise HubError(f"{target.destination}: {error}") from error
-    api = BackendApi(target.access, wait=wait, rate=rate)
+    api = BackendApi(target.access, wait=wait, rate=rate, on_retry=on_retry)
     try:
-        yield api, Mirroring(mirror, target.destination, wait)
+        yield api, Mirroring(mirror, target.destination, wait, on_retry)
     finally:
         api.close()
         mirror.close()
@@ -87,8 +88,10 @@ def verify(
         outcome = Outcome(comparison=comparison, repaired=repaired)
         _keep(store, target, mirroring, outcome)
         yield outcome
+    compared = {name for table in target.tables for name in (table, *tables()[table].sets)}
     with store.transaction() as transaction:
         transaction.mirrors.forget_failure(target.destination)
+        transaction.mirrors.forget_others(target.destination, compared)
 
 
 def owed_to(store: Store, target: Target) -> Callable[[Any], set[str]]:

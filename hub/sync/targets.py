@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from hub.destinations.database.options import DatabaseOptions
 from hub.errors import HubError, NotFound
-from hub.humanize import did_you_mean, enumerated, listed
+from hub.humanize import did_you_mean, enumerated, listed, there_are
 from hub.mirror.mirror import MirrorOptions
 from hub.model.config import BackendAccess, Config, SourceConfig
 from hub.model.routing import Route
-from hub.rules.mirrors import fed_tables, is_mirror
+from hub.rules.mirrors import fed_tables
 from hub.sync.lists import LISTED_TABLES
 
 
@@ -26,17 +26,12 @@ class Target:
     tables: tuple[str, ...]
 
 
-def mirrors_of(config: Config) -> list[str]:
-    """Return the names of the destinations into which any route mirrors."""
-    return [name for name in config.destinations if is_mirror(config, name)]
-
-
 def find_target(config: Config, name: str | None) -> Target:
     """Return the mirror of that name, or the only one; raises HubError with the names that there are.
 
     Its source is that of the routes that mirror into it, else the only one with a secret key.
     """
-    names = mirrors_of(config)
+    names = config.mirrors
     if not names:
         raise HubError(
             "no route mirrors into a database: add a destination of type database, and a route to it"
@@ -45,12 +40,16 @@ def find_target(config: Config, name: str | None) -> Target:
         raise HubError(f"there are {enumerated(names)}: say which with --to")
     chosen = names[0] if name is None else name
     if chosen not in names:
-        raise NotFound(
-            f'no route mirrors into "{chosen}"{did_you_mean(chosen, names, f"; there is {listed(names)}")}'
-        )
+        raise NotFound(f'no route mirrors into "{chosen}"{did_you_mean(chosen, names, there_are(names, ""))}')
     destination = config.destinations[chosen]
     if not isinstance(destination.options, DatabaseOptions):
         raise HubError(f"{chosen} is not configured: {destination.fault or 'its url is not set'}")
+    listed_by_clerk = listed_tables(config, chosen)
+    if not listed_by_clerk:
+        raise HubError(
+            f"no table of {chosen} can be filled or compared: each comes from events alone, or lacks some "
+            "that no route sends there; hub check names them"
+        )
     source = source_of(config, chosen)
     return Target(
         destination=chosen,
@@ -58,7 +57,7 @@ def find_target(config: Config, name: str | None) -> Target:
         verify_seconds=destination.options.verify_seconds,
         source=source,
         access=access_of(source),
-        tables=listed_tables(config, chosen),
+        tables=listed_by_clerk,
     )
 
 
@@ -93,7 +92,7 @@ def access_of(source: SourceConfig) -> BackendAccess:
     if backend is None:
         raise HubError(f"the source {source.name} has no secret_key: write secret_key: ${{CLERK_SECRET_KEY}}")
     if not backend.secret_key:
-        raise HubError(f"the source {source.name} has no secret_key that can be used: {backend.fault}")
+        raise HubError(f"secret_key of the source {source.name}: {backend.fault}")
     return backend
 
 

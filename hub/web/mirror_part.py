@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hub.health.facts import Facts
 from hub.model.config import Config
 from hub.model.mirror import MirrorTable
-from hub.rules.mirrors import fed_tables, is_mirror, mirrored_tables
+from hub.rules.mirrors import fed_tables, mirrored_tables
 from hub.sync.lists import LISTED_TABLES
 
 EVENTS_ALONE = "from events alone: neither filled nor compared"
@@ -24,7 +24,7 @@ class MirrorLine:
 
 def mirror_lines(name: str, config: Config, facts: Facts) -> list[MirrorLine]:
     """Return a line for each table of a mirror; none for a destination that is no mirror."""
-    if name not in config.destinations or not is_mirror(config, name):
+    if name not in config.mirrors:
         return []
     known = facts.store.mirrors.tables.get(name, ()) if facts.store is not None else ()
     by_name = {table.name: table for table in known}

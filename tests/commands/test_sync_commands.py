@@ -15,6 +15,8 @@ from servers.backend_api import SECRET_KEY, ClerkServer
 from shell import bare_environment
 
 from hub import catalog
+from hub.commands.mirror import progress
+from hub.commands.mirror.refusals import refusals
 from hub.commands.mirror.verify import report
 from hub.model.mirror import DriftKind
 from hub.store.open import open_store
@@ -43,10 +45,9 @@ UNAUTHORIZED = (
     "hub: Clerk answered 401 Unauthorized at /users: authentication invalid; secret_key is not one of its "
     "keys any more: copy it anew\n"
 )
-TOO_MANY = (
-    "  1 rows are gone in Clerk, more than 1%: none was deleted; look at them, then raise --max-deletes"
-)
+TOO_MANY = "  none was deleted: 1 row would be, and --max-deletes is 1%; look at them, then raise it"
 MAY_MS = 1_777_896_000_000
+MANY = "organization_memberships"
 
 Sync = Callable[..., Result]
 
@@ -131,7 +132,23 @@ def test_a_list_that_the_instance_does_not_have_is_one_line(sync: Sync, clerk: C
         (
             ("sync", "backfill", "--only", "user_emails"),
             {},
-            "hub: user_emails is not read by itself: it comes with users; there is users, invitations\n",
+            "hub: user_emails is not read by itself: it comes with users; there are invitations, users\n",
+        ),
+        (
+            ("sync", "backfill", "--only", "roles"),
+            {},
+            (
+                "hub: roles is not read by itself: app-db does not have it among its tables; "
+                "there are invitations, users\n"
+            ),
+        ),
+        (
+            ("sync", "backfill", "--only", "sessions"),
+            {},
+            (
+                "hub: sessions is not read by itself: Clerk has no list of it, it comes from events alone; "
+                "there are invitations, users\n"
+            ),
         ),
         (
             ("sync", "verify", "--to", "app"),
@@ -141,7 +158,7 @@ def test_a_list_that_the_instance_does_not_have_is_one_line(sync: Sync, clerk: C
         (
             ("sync", "verify"),
             {"CLERK_SECRET_KEY": ""},
-            "hub: the source clerk has no secret_key that can be used: CLERK_SECRET_KEY is not set\n",
+            "hub: secret_key of the source clerk: CLERK_SECRET_KEY is not set\n",
         ),
         (
             ("sync", "verify"),
@@ -151,7 +168,7 @@ def test_a_list_that_the_instance_does_not_have_is_one_line(sync: Sync, clerk: C
         (
             ("sync", "pull", "sess_1"),
             {},
-            "hub: no row of users and invitations has the id sess_1, nor does it begin as theirs do\n",
+            'hub: no row of users and invitations has the id "sess_1", nor does it begin as theirs do\n',
         ),
         (
             ("gaps",),
@@ -204,6 +221,57 @@ def test_gaps_are_objects_of_whose_last_change_no_event_came(
     assert shown.stdout.endswith("1 never heard of, 1 missed, 1 may still come in the last 7 d\n")
     assert (as_json.exit_code, [gap["kind"] for gap in json.loads(as_json.stdout)]) == (0, ["may_still_come"])
     assert "1 change may still come" in doctor.stdout
+
+
+def test_where_nothing_was_compared_no_gap_is_denied(sync: Sync, sqlite_url: str) -> None:
+    open_store(sqlite_url).close()
+    shown, doctor = sync("gaps"), sync("doctor")
+
+    assert (shown.exit_code, shown.stdout.splitlines()[-1]) == (0, "nothing was compared")
+    assert "was missed" not in doctor.stdout
+
+
+def test_a_mirror_that_is_fed_in_part_alone_is_not_filled(
+    sync: Sync, tmp_path: Path, sqlite_url: str
+) -> None:
+    open_store(sqlite_url).close()
+    (tmp_path / "routes.yaml").write_text(ROUTES.replace("[user.*, invitation.*]", "[user.created]"))
+
+    for command in ("backfill", "verify"):
+        result = sync("sync", command)
+
+        assert (result.exit_code, result.stderr.partition(":")[2].partition(":")[0]) == (
+            1,
+            " no table of app-db can be filled or compared",
+        )
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (200, f"{MANY} [{'#' * 15}{'-' * 15}] 500,000/1,000,000, 2,500/s, 3 min more"),
+        (80, f"{MANY} [######-------] 500,000/1,000,000, 2,500/s, 3 min more"),
+        (68, f"{MANY} [-] 500,000/1,000,000, 2,500/s, 3 min more"),
+        (50, f"{MANY} 500,000/1,000,000, 2,500"),
+    ],
+)
+def test_a_bar_fits_into_its_terminal(columns: int, line: str) -> None:
+    drawn = progress.bar(MANY, 500_000, 1_000_000, 2500.0, 200.0, columns)
+
+    assert (drawn, len(drawn) < columns) == (line, True)
+
+
+def test_a_wait_is_told_with_its_reason_unless_it_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    for seconds in (1.0, 7.0):
+        progress.retry("Clerk answered 429 Too Many Requests at /users", seconds)
+
+    assert capsys.readouterr().err == "hub: Clerk answered 429 Too Many Requests at /users; again in 7 s\n"
+
+
+def test_rows_that_were_refused_are_named() -> None:
+    lines = list(refusals({f"user_{number}": "it is\nlate" for number in range(22)}))
+
+    assert lines[19:] == ["  not written: user_19: it is late", "  and 2 more were not written"]
 
 
 def drifting(*kinds: DriftKind, is_gone: bool = False) -> Comparison:

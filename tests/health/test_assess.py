@@ -33,11 +33,13 @@ from hub.health.access import AccessFacts
 from hub.health.assess import Area, assess, assess_by_area
 from hub.health.facts import Facts, FileFacts
 from hub.model.alert import Alert, AlertKind
+from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.destination import DestinationState
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable, PartWait
 from hub.model.problem import Problem, Severity
+from hub.model.routing import Send
 from hub.model.stats import DatabaseStatus, Degradation, Discrepancy
 
 BAD, WATCH, NOTE = FindingSeverity.BAD, FindingSeverity.WATCH, FindingSeverity.NOTE
@@ -73,10 +75,21 @@ LACKS_ROLES = PartWait(parts=("roles",), reason=f"roles is missing; {PRINTED}", 
 LACKS_COLUMN = PartWait(
     parts=("users",), reason=f"users.banned is date; {PRINTED}", since=NOW - MINUTE, count=3
 )
+MIRRORED = given.config(
+    given.route("mirror", ("user.*",), Send(to="crm", mirrored=frozenset({"user.created"}))),
+    destinations=(given.destination("crm"),),
+)
+DRIFTED = {"crm": (MirrorTable(name="users", verified_at=NOW, missing=1, stale=2),)}
 
 
-def with_mirrors(**known: Any) -> Facts:
-    return with_store(mirrors=MirrorFacts(**known))
+def with_mirrors(config: Config = MIRRORED, **known: Any) -> Facts:
+    return replace(with_store(mirrors=MirrorFacts(**known)), files=FileFacts(config=config))
+
+
+def test_nothing_is_said_of_a_mirror_that_is_none_any_more() -> None:
+    failures = {"crm": CompareFailure(at=NOW, reason="Clerk answered 401 at /users")}
+
+    assert assess(with_mirrors(CONFIG, tables=DRIFTED, failures=failures)) == ()
 
 
 AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
@@ -380,7 +393,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         "crm waits for your migration of roles, since 12:00, 1 s: roles is missing",
     ),
     (
-        with_mirrors(tables={"crm": (MirrorTable(name="users", verified_at=NOW, missing=1, stale=2),)}),
+        with_mirrors(tables=DRIFTED),
         CODE.DRIFT,
         WATCH,
         "crm",

@@ -102,6 +102,17 @@ def test_what_gives_nothing_is_one_sentence_without_the_key(
     assert SECRET_KEY not in repr(caught.value.__cause__) + str(caught.value)
 
 
+def test_the_reason_of_a_rest_is_told() -> None:
+    reasons: list[tuple[str, float]] = []
+    with HttpReceiver([CannedResponse(status=429, headers={"Retry-After": "7"}), GOOD]) as server:
+        access = BackendAccess(secret_key=SECRET_KEY, api_url=server.url)
+        api = BackendApi(access, wait=lambda _: None, on_retry=lambda *why: reasons.append(why))
+        api.get("/instance")
+        api.close()
+
+    assert reasons == [("Clerk answered 429 Too Many Requests at /instance", 7)]
+
+
 def test_only_clerk_says_that_something_is_gone(ask: Callable[..., object]) -> None:
     gone, _, _ = ask(
         CannedResponse(status=404, body=b'{"errors": [{"message": "not found"}]}'), is_sought=True
@@ -110,7 +121,7 @@ def test_only_clerk_says_that_something_is_gone(ask: Callable[..., object]) -> N
         ask(CannedResponse(status=404, body=b"<html>no such host</html>"), is_sought=True)
 
     assert gone.value is None
-    assert str(caught.value) == "Clerk answered 404 Not Found at /users/1"
+    assert str(caught.value) == "Clerk answered 404 Not Found at /users/1; is api_url Clerk's?"
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", ""])

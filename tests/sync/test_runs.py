@@ -72,6 +72,8 @@ def test_what_is_owed_is_no_drift_and_the_rest_is_kept_and_mended(
         backfill(api, mirroring, target.tables)
         keep_backfill(store, target, mirroring, target.tables)
         filled = users()
+        with store.transaction() as transaction:
+            transaction.mirrors.keep("app-db", "invitations", missing=7, verified_at=transaction.now)
         clerk.clock_ahead_seconds = 3600
         for number in range(2):
             clerk.change("users", f"user_{number}", first_name="New", updated_at=MAY_MS + 10)
@@ -82,7 +84,11 @@ def test_what_is_owed_is_no_drift_and_the_rest_is_kept_and_mended(
             for most in (None, MaxDeletes(), None)
         ]
 
+    with store.read() as snapshot:
+        known = {table.name for table in snapshot.mirrors.all()["app-db"]}
+
     assert target.tables == ("users",)
+    assert known == {"users", "user_emails", "user_phones"}
     assert (filled.rows, filled.drift, filled.verified_at) == (3, 0, None)
     assert filled.backfilled_at is not None
     assert [[one.id for one in run[0].comparison.drift] for run in runs] == [["user_1"], ["user_1"], []]

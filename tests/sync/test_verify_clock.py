@@ -107,7 +107,7 @@ def test_a_comparison_that_cannot_be_made_is_told_and_not_tried_again_at_once(
     failure = given.until(failures, 30)["app-db"]
     threading.Event().wait(0.3)
 
-    assert failure.reason == "the source clerk has no secret_key that can be used: KEY is not set"
+    assert failure.reason == "secret_key of the source clerk: KEY is not set"
     assert failures()["app-db"] == failure
 
 

@@ -10,9 +10,10 @@ import click
 from hub.client.api import version_that_serves
 from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
+from hub.commands.mirror.refusals import refusals
 from hub.errors import ClerkError, NotFound
-from hub.humanize import counted, did_you_mean, listed, span
-from hub.mirror.tables import tables
+from hub.humanize import counted, did_you_mean, span, there_are
+from hub.mirror.tables import UNLISTED, tables
 from hub.process import start
 from hub.settings import load_settings
 from hub.sync.api import BackendApi, requests_per_second
@@ -44,18 +45,17 @@ def command(to: str | None, only: str | None, dry_run: bool) -> None:
     with closing(start.open_existing(settings)) as store:
         target = find_target(version_that_serves(settings, store).rules.config, to)
         chosen = _chosen(target, only)
-        with opened(target) as (api, mirroring):
+        with opened(target, on_retry=progress.retry) as (api, mirroring):
             if dry_run:
                 for line in _plan(target, api, mirroring, chosen):
                     say(line)
                 return
             try:
-                results = backfill(api, mirroring, chosen, _show)
+                with progress.cleared():
+                    results = backfill(api, mirroring, chosen, _show)
             except KeyboardInterrupt:
-                progress.clear()
                 say("hub: stopped; run it again and it goes on from here", err=True)
                 raise click.exceptions.Exit(1) from None
-            progress.clear()
             keep_backfill(store, target, mirroring, [one.table for one in results if not one.absent])
     for line in _lines(results):
         say(line)
@@ -68,15 +68,20 @@ def _chosen(target: Target, only: str | None) -> Sequence[str]:
         return target.tables
     if only in target.tables:
         return [only]
-    if only in tables():
-        owner = next((table.name for table in tables().values() if only in table.sets), None)
-        why = (
-            f"it comes with {owner}"
-            if owner
-            else "not every event of it reaches the mirror, or none is asked"
-        )
-        raise NotFound(f"{only} is not read by itself: {why}; there is {listed(target.tables)}")
-    raise NotFound(f'there is no table "{only}"{did_you_mean(only, target.tables)}')
+    if only not in tables():
+        raise NotFound(f'there is no table "{only}"{did_you_mean(only, tables())}')
+    raise NotFound(f"{only} is not read by itself: {_why_not(only, target)}{there_are(target.tables, '')}")
+
+
+def _why_not(table: str, target: Target) -> str:
+    owner = next((one.name for one in tables().values() if table in one.sets), None)
+    if owner:
+        return f"it comes with {owner}"
+    if table in UNLISTED:
+        return "Clerk has no list of it, it comes from events alone"
+    if table not in target.options.tables:
+        return f"{target.destination} does not have it among its tables"
+    return f"not every event of it is sent to {target.destination}, as hub check says"
 
 
 def _plan(target: Target, api: BackendApi, mirroring: Mirroring, chosen: Sequence[str]) -> Iterator[str]:
@@ -107,7 +112,4 @@ def _lines(results: Sequence[TableResult]) -> Iterator[str]:
             continue
         effects = ", ".join(f"{count:,} {effect}" for effect, count in sorted(result.effects.items()))
         yield f"{result.table}: {result.read:,} read" + (f", {effects}" if effects else "")
-        for id_, reason in list(result.refused.items())[:10]:
-            yield f"  not written: {inline(id_)}: {inline(reason)}"
-        if len(result.refused) > 10:
-            yield f"  and {len(result.refused) - 10:,} more"
+        yield from refusals(result.refused)

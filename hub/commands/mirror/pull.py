@@ -7,6 +7,7 @@ from contextlib import closing
 import click
 
 from hub.client.api import version_that_serves
+from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
 from hub.process import start
 from hub.settings import load_settings
@@ -31,5 +32,5 @@ def command(id_: str, to: str | None) -> None:
     settings = load_settings()
     with closing(start.open_existing(settings)) as store:
         target = find_target(version_that_serves(settings, store).rules.config, to)
-    with opened(target) as (api, mirroring):
+    with opened(target, on_retry=progress.retry) as (api, mirroring):
         say(inline(pull(api, mirroring, target.tables, id_)))

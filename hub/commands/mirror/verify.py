@@ -12,6 +12,8 @@ import click
 from hub.client.api import version_that_serves
 from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
+from hub.commands.mirror.refusals import refusals
+from hub.humanize import counted
 from hub.process import start
 from hub.settings import load_settings
 from hub.sync.repair import MaxDeletes
@@ -51,7 +53,7 @@ def command(to: str | None, repairs: bool, max_deletes: str, as_json: bool) -> N
     with closing(start.open_existing(settings)) as store:
         target = find_target(version_that_serves(settings, store).rules.config, to)
         outcomes = []
-        with opened(target) as (api, mirroring):
+        with opened(target, on_retry=progress.retry) as (api, mirroring), progress.cleared():
             for outcome in verify(store, target, api, mirroring, max_deletes=most, on_progress=_show):
                 outcomes.append(outcome)
                 progress.clear()
@@ -59,8 +61,6 @@ def command(to: str | None, repairs: bool, max_deletes: str, as_json: bool) -> N
                     say(line)
     if as_json:
         say_json(_as_json(target.destination, outcomes))
-    elif not outcomes:
-        say("no table is fed by every event of its objects: there is nothing to compare")
     if any(_differs(outcome) for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
@@ -88,7 +88,8 @@ def report(outcome: Outcome, max_deletes: str) -> Iterator[str]:
     if comparison.absent:
         yield f"{comparison.table}: nothing to compare: {inline(comparison.absent)}"
         return
-    yield f"{comparison.table}: {comparison.objects:,} in Clerk, {comparison.rows:,} rows: {_counts(outcome)}"
+    rows = counted(comparison.rows, "row")
+    yield f"{comparison.table}: {comparison.objects:,} in Clerk, {rows}: {_counts(outcome)}"
     for drift in comparison.drift[:SHOWN]:
         columns = f": {', '.join(drift.columns)}" if drift.columns else ""
         owner = f" of {inline(drift.owner)}" if drift.owner else ""
@@ -102,11 +103,10 @@ def report(outcome: Outcome, max_deletes: str) -> Iterator[str]:
     yield f"  {repaired.written:,} written, {repaired.deleted:,} deleted"
     if repaired.too_many:
         yield (
-            f"  {repaired.too_many:,} rows are gone in Clerk, more than {max_deletes}: none was deleted; "
-            "look at them, then raise --max-deletes"
+            f"  none was deleted: {counted(repaired.too_many, 'row')} would be, and --max-deletes is "
+            f"{max_deletes}; look at them, then raise it"
         )
-    for id_, reason in list(repaired.refused.items())[:SHOWN]:
-        yield f"  not written: {inline(id_)}: {inline(reason)}"
+    yield from refusals(repaired.refused)
 
 
 def _counts(outcome: Outcome) -> str:

@@ -77,6 +77,13 @@ class Mirrors(Repository):
         row = {"destination": destination, "name": table, **values}
         self._session.upsert(mirrors, row, changes=values)
 
+    def forget_others(self, destination: str, tables: Collection[str]) -> None:
+        """Forget what was known of a mirror's tables but these."""
+        is_other = mirrors.c.name.not_in(sorted(tables))
+        self._session.connection.execute(
+            delete(mirrors).where(mirrors.c.destination == destination, is_other)
+        )
+
     def keep_failure(self, destination: str, reason: str) -> None:
         """Keep that a mirror could not be compared just now, and why."""
         row = {"name": _FAILURE + destination, "value": f"{self._session.now.isoformat()} {reason}"}
