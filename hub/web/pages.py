@@ -157,6 +157,7 @@ def destination(name: str) -> Response:
         health = here.health(snapshot)
         since = snapshot.now - DAY
         failures = snapshot.attempts.failures(name, since)
+        latest = snapshot.delivery_list.records_of([cause.latest for cause in failures], messages=False)
         day = snapshot.attempts.last_day(name).get(name, Day())
         median = snapshot.attempts.median_seconds(name, since)
         history = snapshot.audit.entries(subjects=[name], limit=HISTORY)
@@ -170,6 +171,7 @@ def destination(name: str) -> Response:
             health.facts.zone,
         ),
         failures=failures,
+        states={one.id: one.state.value for one in latest},
         strip=strip_of(day),
         median=median,
         mirror=mirror_lines(name, rules.config, health.facts),

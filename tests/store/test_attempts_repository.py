@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from hub.delivery import retry
 from hub.maintenance.totals import count_totals
-from hub.model.delivery import Outcome, Receipt
+from hub.model.delivery import Outcome, Receipt, State
 from hub.model.routing import Send
 from hub.model.stats import Day
 from hub.store.repositories.attempts import HALF_HOURS
@@ -61,6 +61,17 @@ def test_causes_are_counted_the_latest_first(store: Store) -> None:
         (Outcome.FAILED, "answered 500 Internal Server Error", 3, 3),
     ]
     assert causes(store, ago=timedelta()) == []
+
+
+def test_what_failed_is_still_told_once_it_was_cancelled(store: Store) -> None:
+    owe(store)
+    given.fail(store, "crm", "answered 422 Unprocessable Entity", status=422, is_last=True)
+    before = causes(store)
+    with store.read() as snapshot:
+        (dead,) = snapshot.delivery_list.find().ids
+    store.write(lambda t: t.operator.finish([dead], State.CANCELLED, "nobody wants it"))
+
+    assert causes(store) == before == [(Outcome.FAILED, "answered 422 Unprocessable Entity", 1, 1)]
 
 
 def test_what_arrived_at_once_is_not_looked_at(store: Store) -> None:

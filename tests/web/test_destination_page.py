@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import given
@@ -123,6 +124,19 @@ def test_a_page_leads_to_what_failed_and_to_what_waits(
     assert f'href="/deliveries/{claim.id}">Show one</a>' in page
     assert 'href="/deliveries?state=pending&amp;destination=crm">1</a>' in page
     assert "T0SECRET" not in page
+
+
+def test_a_cause_leads_to_the_list_that_its_messages_are_in(
+    world: World, client: FlaskClient, read: Callable[[str], str]
+) -> None:
+    failures = ("answered 422 Unprocessable Entity", True), ("answered 503 Service Unavailable", False)
+    for number, (reason, is_last) in enumerate(failures * 2):
+        world.send(client, payload(), f"msg_{number}")
+        given.fail(world.store, "crm", reason, is_last=is_last)
+    rows = read("crm").partition("What failed, last 24 h")[2].partition("</table>")[0]
+
+    leads = re.findall(r"state failed.>(\d+).*?state=(\w+).>(\w+) .</a>", rows, re.DOTALL)
+    assert sorted(leads) == [("422", "dead", "Dead"), ("503", "pending", "Waiting")]
 
 
 def test_one_that_is_well_says_so(read: Callable[[str], str]) -> None:

@@ -64,7 +64,7 @@ class Attempts(Repository):
         """Return the causes of a destination's attempts that failed or were unknown, the latest first.
 
         They are those of its newest deliveries, as far as an index leads to them: of what waits for another
-        attempt, is dead or held, and of what arrived since then, half a second late or more.
+        attempt, is dead or held, and of what was cancelled or arrived since then, half a second late or more.
         """
         looked_at = _looked_at(destination, since)
         statement = (
@@ -192,6 +192,9 @@ def _looked_at(destination: str | None, since: datetime) -> CTE:
         ids.where(is_in(State.SENDING)),
         ids.where(is_stuck(State.DEAD)).order_by(deliveries.c.id.desc()),
         ids.where(is_stuck(State.HELD)).order_by(deliveries.c.id.desc()),
+        ids.where(is_in(State.CANCELLED), deliveries.c.finished_at >= since).order_by(
+            deliveries.c.finished_at.desc()
+        ),
         select(newest.c.id).where(is_late).order_by(newest.c.finished_at.desc()).limit(MOST),
     )
     return union_all(*(select(part.subquery().c.id) for part in parts)).cte("looked_at")
