@@ -225,7 +225,7 @@ def _done(verb: Verb, tally: Tally, waits: Mapping[str, tuple[int, str]]) -> Ite
     if not tally.changed:
         yield "Nothing was done."
     elif verb is Verb.CANCEL:
-        yield f"{_are(total)} cancelled and will not be sent."
+        yield f"{_are(total)} canceled and will not be sent."
     elif verb is Verb.ARRIVED:
         yield f"{_are(total)} marked as arrived."
     else:

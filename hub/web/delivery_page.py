@@ -111,7 +111,7 @@ def reason_of(record: DeliveryRecord, whole: Fields) -> str:
         case State.HELD:
             return f"{sentence(whole['reason'])} Somebody has to say whether it is there.".strip()
         case State.CANCELLED:
-            return sentence(whole["reason"] or "cancelled")
+            return sentence((whole["reason"] or "").removeprefix("cancelled "))
         case State.SENDING:
             return f"Try {record.tries} is under way."
     return f"{whole['why']['text']}." if whole["why"] else ""
@@ -151,7 +151,7 @@ def next_steps(
         case State.DEAD:
             return [_after_death(record)]
         case State.CANCELLED:
-            return ["Nothing: somebody cancelled it. Retry owes it again, rendered anew from today's routes."]
+            return ["Nothing: somebody canceled it. Retry owes it again, rendered anew from today's routes."]
         case State.HELD:
             return list(_decision(record, config))
         case State.SENDING:

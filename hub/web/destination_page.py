@@ -114,7 +114,8 @@ def _settings(config: DestinationConfig) -> Iterator[tuple[str, str]]:
 def _own_settings(config: DestinationConfig) -> Iterator[tuple[str, str]]:
     """Yield the keys of its own block: of what may be secret the variables alone."""
     kind = find_destination(config.type)
-    fields = kind.Options.model_fields if kind is not None else {}
+    known = kind.Options.model_fields if kind is not None else {}
+    fields = {field.alias or name: field for name, field in known.items()}
     for key, value in config.written.items():
         field = fields.get(key)
         yield key, _as_shown(value, is_open=field is not None and not _is_secret(field.annotation))

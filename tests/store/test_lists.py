@@ -121,6 +121,17 @@ def test_stats_count_events_and_deliveries(store: Store) -> None:
     assert stats.worker_seen_at is None
 
 
+def test_the_hubs_own_events_are_none_of_a_sender(store: Store) -> None:
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    sent = given.event(id=new_id("evt", hour_ago), received_at=hour_ago)
+    for event in (sent, given.event("hub.problem", source="hub")):
+        store.write(lambda transaction, event=event: given.keep(transaction, event, Routing()))
+    with store.read() as snapshot:
+        stats = snapshot.numbers.stats()
+
+    assert (stats.events, stats.last_event_at) == (2, sent.received_at)
+
+
 def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     with store.read() as snapshot:
         stats = snapshot.numbers.stats()

@@ -160,7 +160,7 @@ MANY = (
             Verb.CANCEL,
             Tally(changed=3, deliveries={"crm": 3}),
             {},
-            "3 are cancelled and will not be sent.",
+            "3 are canceled and will not be sent.",
         ),
         (Verb.ARRIVED, Tally(changed=12, deliveries={"crm": 12}), {}, "12 are marked as arrived."),
         (

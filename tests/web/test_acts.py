@@ -244,7 +244,7 @@ def test_a_large_act_goes_in_parts_that_show_how_far_it_is(
     assert "2 of 6 are done" in words(first)
     assert before == ["cancelled"] * 2 + ["dead"] * 4
     assert forged.status_code == 400
-    assert "6 are cancelled and will not be sent." in words(last)
+    assert "6 are canceled and will not be sent." in words(last)
     assert set(states(world).values()) == {"cancelled"}
     assert [(entry.act, entry.changed) for entry in audit(world)] == [("cancel", 6)]
 

@@ -97,6 +97,12 @@ def test_settings_hold_no_secret_and_name_the_variables() -> None:
     assert settings_of(None) == []
 
 
+def test_settings_are_known_by_the_keys_that_users_write() -> None:
+    config = destination("mail", None, "email", written={"from": "Hub <hub@${DOMAIN}>", "api_key": "secret"})
+
+    assert settings_of(config)[-2:] == [("from", "Hub <hub@${DOMAIN}>"), ("api_key", "••••••")]
+
+
 def test_routes_are_those_that_send_to_it() -> None:
     routes = (
         Route(name="a", events=("*",), sends=(Send(to="x"), Send(to="crm"))),

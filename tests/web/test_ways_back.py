@@ -123,3 +123,17 @@ def test_what_became_of_an_event_is_told_by_its_own_numbers() -> None:
 
     assert became(event, {State.PENDING: ["crm"] * 900}).text == "1,200 wait: crm"
     assert became(event, {}).state == State.PENDING
+
+
+def test_what_was_canceled_says_by_whom_and_nothing_twice(world: World, signed_in: FlaskClient) -> None:
+    one = owed_to_log(world, signed_in)
+    operator.cancel(world.store, one.id, BY_SOMEBODY)
+
+    assert "canceled</span> · By an operator.</p>" in signed_in.get(f"/deliveries/{one.id}").text
+
+
+def test_a_row_about_nobody_says_its_headline_once(world: World, signed_in: FlaskClient) -> None:
+    sent = world.send(signed_in, payload("odd.thing"))
+    row = signed_in.get("/events").text.partition(f'id="{sent["event"]}"')[2].partition("</tr>")[0]
+
+    assert re.findall(r">(Odd thing|odd\.thing)<", row) == ["Odd thing", "odd.thing"]

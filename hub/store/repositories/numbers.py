@@ -40,7 +40,10 @@ class Numbers(Repository):
 
     def stats(self) -> Stats:
         """Return the store in numbers, as of now."""
-        newest = select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
+        # The hub's own events tell of no sender that is alive.
+        newest = (
+            select(events.c.received_at).where(events.c.source != HUB).order_by(events.c.id.desc()).limit(1)
+        )
         recent = select(func.count()).where(
             events.c.id >= first_id("evt", self._session.now - timedelta(days=1))
         )
