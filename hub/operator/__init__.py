@@ -3,6 +3,7 @@
 from hub.operator.audited import entry_of, keep_entry
 from hub.operator.batch import LARGEST, Outcome, Skipped
 from hub.operator.deliveries import (
+    FOUND_DELIVERED,
     RESOLVED_AS,
     Cancel,
     DeliveryAct,
@@ -22,6 +23,7 @@ from hub.operator.targets import OnlyTo, Target, takes_only
 from hub.operator.waits import Wait, wait_of_delivery, wait_of_destination, waits_after
 
 __all__ = [
+    "FOUND_DELIVERED",
     "LARGEST",
     "LEFT_OUT",
     "RESOLVED_AS",

@@ -23,6 +23,9 @@ from hub.store.repositories.operator import Owed, no_delivery
 from hub.store.session import to_json
 from hub.store.store import Store, Transaction
 
+FOUND_DELIVERED = "an operator found it delivered"
+"""The reason of what was held and somebody saw arrived: when it did, nobody knows."""
+
 _RETRYABLE = (State.DEAD, State.CANCELLED, State.PENDING)
 _REFUSALS = {
     State.SENDING: "it is being sent right now",
@@ -109,7 +112,7 @@ class Resolve:
 
     def carry_out(self, transaction: Transaction, rows: Sequence[Row], owed: Sequence[Owed | None]) -> None:
         if self.as_ == "delivered":
-            _finish(transaction, rows, State.DELIVERED, "an operator found it delivered")
+            _finish(transaction, rows, State.DELIVERED, FOUND_DELIVERED)
         else:
             transaction.operator.requeue([row.id for row in rows])
 

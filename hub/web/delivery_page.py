@@ -15,6 +15,7 @@ from hub.humanize import capitalised, sentence, span, stamp, utc
 from hub.model.delivery import Outcome, State
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.records import AttemptRecord, DeliveryRecord
+from hub.operator import FOUND_DELIVERED
 from hub.strings import shortened
 
 ATTEMPTS_OPEN = 3
@@ -111,13 +112,20 @@ def reason_of(record: DeliveryRecord, whole: Fields) -> str:
         case State.HELD:
             return f"{sentence(whole['reason'])} Somebody has to say whether it is there.".strip()
         case State.CANCELLED:
-            return sentence((whole["reason"] or "").removeprefix("cancelled "))
+            return sentence(without_state(whole["reason"] or ""))
         case State.SENDING:
             return f"Try {record.tries} is under way."
     return f"{whole['why']['text']}." if whole["why"] else ""
 
 
+def without_state(reason: str) -> str:
+    """Return a reason that stands behind the word of its state, without saying that again."""
+    return reason.removeprefix("answered ").removeprefix("cancelled ")
+
+
 def _arrival(record: DeliveryRecord) -> str:
+    if record.reason == FOUND_DELIVERED:
+        return sentence(record.reason)
     at_try = f", at try {record.tries}" if record.tries > 1 else ""
     if record.delivered_at is None:
         return f"It has arrived{at_try}."

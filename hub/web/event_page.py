@@ -13,7 +13,8 @@ from hub.ingest.route import Rules, fits
 from hub.model.delivery import State
 from hub.model.records import AttemptRecord, DeliveryRecord, EventRecord
 from hub.model.routing import Verdict
-from hub.web.delivery_page import ending
+from hub.operator import FOUND_DELIVERED
+from hub.web.delivery_page import ending, without_state
 from hub.web.timeline import Scale, scale_of
 
 Fields = dict[str, Any]
@@ -151,13 +152,14 @@ def _until(fields: Fields) -> datetime | None:
 
 def _words(delivery: DeliveryRecord, fields: Fields, received_at: datetime) -> str:
     """Return what became of a delivery, behind the word of its state."""
-    if delivery.state is State.DELIVERED and delivery.delivered_at is not None:
+    is_seen_by_hub = delivery.state is State.DELIVERED and delivery.reason != FOUND_DELIVERED
+    if is_seen_by_hub and delivery.delivered_at is not None:
         return f"after {span(max((delivery.delivered_at - received_at).total_seconds(), 0.001))}"
     if fields["why"] and delivery.state is State.PENDING:
         return str(fields["why"]["text"])
     if delivery.state is State.SENDING:
         return f"try {delivery.attempts}"
-    return str(fields["reason"] or "").removeprefix("answered ")
+    return without_state(str(fields["reason"] or ""))
 
 
 def beside_headline(about: str, headline: str) -> str:

@@ -22,7 +22,7 @@ from hub.web import access, live, parameters, serializers
 from hub.web.audit_page import lines_of
 from hub.web.chips import searched_type
 from hub.web.context import context
-from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words
+from hub.web.delivery_page import ATTEMPTS_OPEN, delivery_words, without_state
 from hub.web.destination_page import routes_to, settings_of, strip_of
 from hub.web.destination_rows import distance, rows_of
 from hub.web.event_page import beside_headline, tree_of
@@ -47,7 +47,7 @@ blueprint.before_request(access.require_session)
 blueprint.before_request(live.answer_unchanged)
 for _filter in (
     *(after_subject, ago, byte_size, capitalised, clock, code_words, counted, distance, exact, sentence),
-    *(span, stamp),
+    *(span, stamp, without_state),
 ):
     blueprint.app_template_filter()(_filter)
 
@@ -144,7 +144,11 @@ def destinations() -> Response:
     with here.store.read() as snapshot:
         health = here.health(snapshot)
         rows = rows_of(health.facts, health.stats.deliveries, snapshot.attempts.last_day())
-        latest = {row.name: snapshot.audit.entries(subjects=[row.name], limit=1) for row in rows}
+        latest = [
+            (row.name, entry)
+            for row in rows
+            for entry in snapshot.audit.entries(subjects=[row.name], limit=1)
+        ]
     return page("destinations.html", now=health.facts.now, rows=rows, latest=latest)
 
 

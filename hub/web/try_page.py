@@ -143,10 +143,10 @@ def _payload_of(chosen: str) -> tuple[str, str | None, str]:
         return pretty(catalog.sample(chosen)), None, ""
     with context().store.read() as snapshot:
         if chosen == LAST:
-            newest = snapshot.event_list.records(limit=1)
-            if not newest:
+            newest = snapshot.numbers.newest_id()
+            if newest is None:
                 return "", None, "No event has come yet."
-            chosen = newest[0].id
+            chosen = newest
         try:
             record = snapshot.event_list.record(known_id("event", chosen))
         except NotFound:

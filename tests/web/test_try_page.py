@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import given
 import pytest
 from flask.testing import FlaskClient
 from given_web import World, destination, payload
 from test_access import form_token, sign_in
 
+from hub.model.routing import Routing
 from hub.web.messages import MAIL_POLICY
 
 
@@ -40,6 +42,14 @@ def test_a_stored_event_stands_there_without_its_secrets(world: World, signed_in
         text = signed_in.get(f"/try?event={chosen}").text
         assert "invitation.created" in text
         assert "eyJhbGciOi" not in text
+
+
+def test_the_last_event_is_a_senders(world: World, signed_in: FlaskClient) -> None:
+    world.send(signed_in, payload(email_address="ada@example.com"))
+    own = given.event("hub.problem", source="hub")
+    world.store.write(lambda transaction: given.keep(transaction, own, Routing()))
+
+    assert "ada@example.com" in signed_in.get("/try?event=last").text
 
 
 def test_verdicts_and_messages_are_shown_and_nothing_is_kept(world: World, signed_in: FlaskClient) -> None:

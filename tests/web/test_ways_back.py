@@ -137,3 +137,34 @@ def test_a_row_about_nobody_says_its_headline_once(world: World, signed_in: Flas
     row = signed_in.get("/events").text.partition(f'id="{sent["event"]}"')[2].partition("</tr>")[0]
 
     assert re.findall(r">(Odd thing|odd\.thing)<", row) == ["Odd thing", "odd.thing"]
+
+
+def test_what_somebody_found_delivered_is_not_said_to_have_taken_a_time(
+    world: World, signed_in: FlaskClient
+) -> None:
+    one = owed_to_log(world, signed_in, state="held", attempts=1, tries=1, reason="no answer within 3 s")
+    operator.resolve(world.store, one.id, "delivered", BY_SOMEBODY)
+    by_page = signed_in.get(f"/deliveries/{one.id}").text.partition('class="lead">')[2].partition("</p>")[0]
+    line = signed_in.get(f"/events/{one.event}").text.partition(f"/deliveries/{one.id}")[2]
+
+    assert by_page.endswith("sent</span> · An operator found it delivered.")
+    assert "an operator found it delivered" in line.partition("</li>")[0]
+
+
+def test_a_list_says_that_it_was_canceled_once(world: World, signed_in: FlaskClient) -> None:
+    one = owed_to_log(world, signed_in)
+    operator.cancel(world.store, one.id, BY_SOMEBODY)
+    row = signed_in.get("/deliveries").text.partition(f'id="{one.id}"')[2].partition("</tr>")[0]
+
+    assert len(re.findall("cancell?ed", re.sub("<[^>]*>", "", row))) == 1
+
+
+def test_what_was_done_last_to_destinations_has_a_title_once_there_is_anything(
+    world: World, signed_in: FlaskClient
+) -> None:
+    before = signed_in.get("/destinations").text
+    operator.pause(world.store, world.rules(), "crm", BY_SOMEBODY)
+    last_done = signed_in.get("/destinations").text.partition("<h2>Last done</h2>")[2].partition("</ul>")[0]
+
+    assert "Last done" not in before
+    assert re.findall(r"<span>(\w+): ", last_done) == ["crm"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import ColumnElement, func, literal, select, union_all
 
 from hub.model.delivery import State
 from hub.model.event import first_id
@@ -40,10 +41,6 @@ class Numbers(Repository):
 
     def stats(self) -> Stats:
         """Return the store in numbers, as of now."""
-        # The hub's own events tell of no sender that is alive.
-        newest = (
-            select(events.c.received_at).where(events.c.source != HUB).order_by(events.c.id.desc()).limit(1)
-        )
         recent = select(func.count()).where(
             events.c.id >= first_id("evt", self._session.now - timedelta(days=1))
         )
@@ -56,7 +53,7 @@ class Numbers(Repository):
         return Stats(
             events=sum(metrics.events_by_type().values()) - sum(totals.of("pruned_events").values()),
             events_last_day=self._session.connection.execute(recent).scalar_one(),
-            last_event_at=self._session.connection.execute(newest).scalar(),
+            last_event_at=self._newest_of_senders(events.c.received_at),
             deliveries={
                 (name, State(state)): count
                 for name, state, count in self._session.connection.execute(_BY_STATE)
@@ -66,6 +63,14 @@ class Numbers(Repository):
             worker_seen_at=Workers(self._session).last_seen_at(),
             now=self._session.now,
         )
+
+    def newest_id(self) -> str | None:
+        """Return the id of the newest event of a sender; the hub's own do not count."""
+        return cast("str | None", self._newest_of_senders(events.c.id))
+
+    def _newest_of_senders(self, column: ColumnElement[Any]) -> Any:
+        statement = select(column).where(events.c.source != HUB).order_by(events.c.id.desc()).limit(1)
+        return self._session.connection.execute(statement).scalar()
 
     def last_day(self) -> tuple[int, ...]:
         """Return how many events came in each half hour of the last 24 hours, the oldest first.
