@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from sqlalchemy import Table
+
 from hub.catalog.event_types import read_sample
 from hub.errors import Pause, Reject
 from hub.mirror.changes import Change, Effect, OwnChange
 from hub.mirror.changing import Changing
 from hub.mirror.engine.engine import Engine
+from hub.mirror.engine.failures import TableRefused
 from hub.mirror.engine.open import open_engine
 from hub.mirror.engine.sql_tables import SqlTables
-from hub.mirror.own_tables import OwnTables, is_own
+from hub.mirror.own_tables import OwnTables
 from hub.mirror.readiness import Readiness
 from hub.mirror.reads import Reads
+from hub.mirror.refusals import DELETES, WRITES, is_of_table, waiting_for
 from hub.mirror.tables import Kind, tables
 from hub.mirror.writes import Writes
 from hub.transport.certificates import NO_CERTIFICATES, Certificates
@@ -132,8 +136,8 @@ class Mirror:
             return self._readiness.pending()
 
     def lacking(self, parts: Collection[str], *, timeout_seconds: float) -> set[str]:
-        """Return those of the parts, as `Pause.needs` has them, that are not there or cannot hold values."""
-        own = {part for part in parts if is_own(part)}
+        """Return those of the parts, as `Pause.needs` has them, that are lacking or take no rows."""
+        own = {part for part in parts if is_of_table(part)}
         with _within(timeout_seconds):
             lacking = {part for part in own if self._own_tables.lacks(part)}
             return lacking | (self._readiness.lacking(set(parts) - own) if set(parts) - own else set())
@@ -222,14 +226,29 @@ class Mirror:
         return names.union(children, *(self._tables.sets_of(name) for name in names))
 
     def _with_tables(self, names: Collection[str], work: Callable[[], T]) -> T:
-        """Run the work once its tables are there; again where somebody took one away since."""
-        self._readiness.check(names)
-        try:
-            return work()
-        except Pause:
-            self._readiness.forget()
+        """Run the work once its tables are there; again where somebody changed one since."""
+
+        def attempt() -> T:
             self._readiness.check(names)
             return work()
+
+        try:
+            return attempt()
+        except TableRefused:
+            self._readiness.forget()
+        try:
+            return attempt()
+        except TableRefused as error:
+            raise waiting_for(self._engine, error, self._rights(names)) from error
+
+    def _rights(self, names: Collection[str]) -> Mapping[Table, Sequence[str]]:
+        """Return the rights that it takes to write these tables, of which sets lose rows."""
+        own = dict.fromkeys((self._tables.tombstones, self._tables.instance), WRITES)
+        mirrored = self._tables.mirrored
+        return own | {
+            mirrored[name]: DELETES if tables()[name].items else WRITES
+            for name in sorted(mirrored.keys() & names)
+        }
 
     def _claim(self, instance_id: str) -> None:
         """Do as `claim_instance`; the one that has claimed it before is not looked up again."""

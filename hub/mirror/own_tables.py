@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote
 
 from sqlalchemy import (
     Column,
@@ -20,15 +19,16 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateTable
 
 from hub.errors import About, Pause, Retry
-from hub.humanize import did_you_mean
+from hub.humanize import did_you_mean, listed
 from hub.mirror.changes import Effect, OwnChange
 from hub.mirror.engine.column_types import type_of
 from hub.mirror.engine.engine import Engine
+from hub.mirror.engine.failures import TableRefused
 from hub.mirror.engine.own_columns import fitted, kind_of
+from hub.mirror.refusals import WRITES, lacks, part_of, reflected, waiting_for
 from hub.mirror.tables import Kind
 
 _VERSIONS = "hub_versions"
@@ -54,27 +54,35 @@ class OwnTables:
         if None in key.values():
             names = ", ".join(name for name, value in key.items() if value is None)
             raise Retry(f"the key of the row in {change.table} is empty: {names}", about=About.MESSAGE)
-        return self._engine.run(
-            lambda connection: self._write(connection, change, table, versions, key, values),
-            keep=keep,
-            written=[*key, *values],
-        )
+        try:
+            return self._engine.run(
+                lambda connection: self._write(connection, change, table, versions, key, values),
+                keep=keep,
+                written=[*key, *values],
+            )
+        except TableRefused as error:
+            raise waiting_for(self._engine, error, dict.fromkeys((table, versions), WRITES)) from error
 
     def forget(self) -> None:
         """Let the next one look at the tables again."""
         self._tables = {}
 
     def lacks(self, part: str) -> bool:
-        """Return True where the table or its column that a part of `Pause.needs` names is not there."""
-        name, _, column = part.removesuffix(")").partition("(")
-        table = self._engine.read(lambda connection: _reflected(connection, name))
-        if table is None or (column and unquote(column) not in table.c):
+        """Return True where what a part of `Pause.needs` names is still lacking, or versions beside it."""
+        if lacks(self._engine, part):
             return True
-        return not (self._adds or self._has_versions(table.schema))
+        if not part.endswith("()"):
+            return False
+        name = part.partition("(")[0]
+        try:
+            self._versions(name.rpartition(".")[0] or None, name)
+        except Pause:
+            return True
+        return False
 
     def columns_of(self, name: str) -> Mapping[str, Kind | None] | None:
         """Do as `Mirror.columns_of`."""
-        table = self._engine.read(lambda connection: _reflected(connection, name))
+        table = self._engine.read(lambda connection: reflected(connection, name))
         return None if table is None else {column.name: kind_of(column.type) for column in table.columns}
 
     def _write(
@@ -115,15 +123,17 @@ class OwnTables:
     def _reflected(self, name: str) -> tuple[Table, Table]:
         pair = self._tables.get(name)
         if pair is None:
-            table = self._engine.read(lambda connection: _reflected(connection, name))
+            try:
+                table = self._engine.read(lambda connection: reflected(connection, name))
+            except TableRefused as error:
+                rights = f"grant its role {listed(WRITES)} on it, and it goes on by itself"
+                reason = f"{name} cannot be looked at ({error.reason}); {rights}"
+                raise Pause(reason, needs=[part_of(name)]) from error
             if table is None:
                 reason = f"there is no table {name}; make it, or correct the name in routes.yaml and retry"
-                raise Pause(reason, needs=[_part(name)])
+                raise Pause(reason, needs=[part_of(name)])
             pair = self._tables[name] = (table, self._versions(table.schema, name))
         return pair
-
-    def _has_versions(self, schema: str | None) -> bool:
-        return self._engine.read(lambda connection: inspect(connection).has_table(_VERSIONS, schema=schema))
 
     def _versions(self, schema: str | None, name: str) -> Table:
         """Return the table of versions beside the table of that name, made where it is missing."""
@@ -132,13 +142,18 @@ class OwnTables:
         table = Table(
             _VERSIONS, MetaData(), *columns, PrimaryKeyConstraint(*_KEY), schema=schema, **arguments
         )
-        if not self._has_versions(schema):
-            statement = str(CreateTable(table).compile(dialect=self._engine.sql_dialect)).strip()
-            if not self._adds:
-                made = " ".join(statement.split())
-                raise Pause(f"there is no {_VERSIONS} beside {name}; make it: {made}", needs=[_part(name)])
-            self._engine.run(lambda connection: self._create(connection, table, statement))
-        return table
+        statement = str(CreateTable(table).compile(dialect=self._engine.sql_dialect)).strip()
+        words = ""
+        try:
+            if self._engine.read(lambda connection: inspect(connection).has_table(_VERSIONS, schema=schema)):
+                return table
+            if self._adds:
+                self._engine.run(lambda connection: self._create(connection, table, statement))
+                return table
+        except TableRefused as error:
+            words = f" for this role ({error.reason})"
+        reason = f"there is no {_VERSIONS} beside {name}{words}; make it: {' '.join(statement.split())}"
+        raise Pause(reason, needs=[part_of(name)])
 
     def _create(self, connection: Connection, table: Table, statement: str) -> None:
         self._engine.lock_for_changes(connection, _VERSIONS)
@@ -147,16 +162,6 @@ class OwnTables:
                 connection.execute(text(statement))
         finally:
             self._engine.unlock_after_changes(connection, _VERSIONS)
-
-
-def is_own(part: str) -> bool:
-    """Return True for a part of `Pause.needs` that is a table of the user's own."""
-    return part.endswith(")")
-
-
-def _part(table: str, column: str = "") -> str:
-    """Return a table as a part that is needed, or a column of it: `members()`, `members(email)`."""
-    return f"{table}({quote(column, safe='')})"
 
 
 def _update(
@@ -185,7 +190,7 @@ def _raise_unknown(table: Table, table_name: str, names: set[str]) -> None:
     for name in sorted(names - set(table.c.keys())):
         hint = did_you_mean(name, table.c.keys())
         reason = f"{table.fullname} has no column {name}{hint}; add it, or correct routes.yaml and retry"
-        raise Pause(reason, needs=[_part(table_name, name)])
+        raise Pause(reason, needs=[part_of(table_name, name)])
 
 
 def _fitted(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,14 +203,6 @@ def _fitted(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
                 f"a value does not fit the type of its column ({table.fullname}.{name})", about=About.MESSAGE
             ) from error
     return fit
-
-
-def _reflected(connection: Connection, name: str) -> Table | None:
-    schema, _, bare = name.rpartition(".")
-    try:
-        return Table(bare, MetaData(), schema=schema or None, autoload_with=connection, resolve_fks=False)
-    except NoSuchTableError:
-        return None
 
 
 def _version(change: OwnChange) -> str:

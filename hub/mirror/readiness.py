@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection, Table, inspect, text
 
@@ -11,6 +12,7 @@ from hub.errors import Pause, Retry
 from hub.humanize import listed
 from hub.mirror.engine.additions import Additions, missing
 from hub.mirror.engine.engine import Engine
+from hub.mirror.engine.failures import TableRefused
 from hub.mirror.engine.sql_tables import SqlTables
 from hub.mirror.tables import Kind
 from hub.transport.deadline import current_deadline
@@ -69,7 +71,13 @@ class Readiness:
         """Add what is missing, one process at a time; return the statements that ran."""
         if not self._engine.read(self._look).all():
             return []
-        return self._added()
+        try:
+            return self._engine.run(self._add)
+        except Pause as error:
+            raise Pause(
+                f"its tables cannot be made in {self._schema}: {error.reason}; grant that, "
+                "or let a role that may run what `hub sync schema --sql` shows"
+            ) from error
 
     def _obstacle(self, additions: Additions, names: Iterable[str]) -> str:
         """Return what keeps rows of these tables from being written and what to do; empty for nothing.
@@ -78,11 +86,14 @@ class Readiness:
         """
         for needed in ([_SCHEMA], [table.name for table in self._tables.own], names):
             things = [thing for name in needed for thing in additions.lacking.get(name, ())]
+            words = sorted({additions.refused[name] for name in needed if name in additions.refused})
             faults = [additions.unfit[name] for name in needed if name in additions.unfit]
             cures = ["change that"] if faults else []
             if things:
-                faults.append(f"{listed(things)} {'is' if len(things) == 1 else 'are'} missing")
-                cures.append("run what `hub sync schema --sql` prints")
+                refusal = f" and cannot be added here ({', '.join(words)})" if words else ""
+                faults.append(f"{listed(things)} {'is' if len(things) == 1 else 'are'} missing{refusal}")
+                by_whom = " as a role that may, or grant this one that" if words else ""
+                cures.append(f"run what `hub sync schema --sql` prints{by_whom}")
             if faults:
                 return f"{', and '.join(faults)}; {' and '.join(cures)}, and it goes on by itself"
         return ""
@@ -103,32 +114,42 @@ class Readiness:
     def _looked_at(self) -> Additions:
         self._engine.read(self._refuse_the_hubs_own)
         additions = self._engine.read(self._look)
-        if additions.all() and self._adds:
-            self._added()
-            return Additions(unfit=additions.unfit)
-        return additions
-
-    def _added(self) -> list[str]:
+        if not (additions.all() and self._adds):
+            return additions
         try:
-            return self._engine.run(self._add)
-        except Pause as error:
-            raise Pause(
-                f"its tables cannot be made in {self._schema}: {error.reason}; grant that, "
-                "or let a role that may run what `hub sync schema --sql` shows"
-            ) from error
+            self._engine.run(self._add)
+        except TableRefused as error:
+            return self._with_refusals(additions, error.reason)
+        return Additions(unfit=additions.unfit)
+
+    def _with_refusals(self, additions: Additions, words: str) -> Additions:
+        """Add the rest where the database refuses something; return what is still missing, and its words."""
+        if _SCHEMA in additions.statements:
+            return replace(additions, refused={_SCHEMA: words})
+        refused = {name: words for name in additions.statements if (words := self._refusal(name))}
+        return replace(self._engine.read(self._look), refused=refused)
+
+    def _refusal(self, name: str) -> str:
+        """Add what one table lacks; return the words in which the database refuses that, empty for none."""
+        try:
+            self._engine.run(lambda connection: self._add(connection, name))
+        except TableRefused as error:
+            return error.reason
+        return ""
 
     def _refuse_the_hubs_own(self, connection: Connection) -> None:
         if set(inspect(connection).get_table_names()) >= _HUBS_TABLES:
             raise Pause("its url names a database of the hub's own store; name another one")
 
-    def _look(self, connection: Connection) -> Additions:
-        return missing(connection, self._engine, self._wanted())
+    def _look(self, connection: Connection, only: str | None = None) -> Additions:
+        wanted = self._wanted()
+        return missing(connection, self._engine, wanted if only is None else {only: wanted[only]})
 
-    def _add(self, connection: Connection) -> list[str]:
-        """Look again under the lock, and run what is missing then."""
+    def _add(self, connection: Connection, only: str | None = None) -> list[str]:
+        """Look again under the lock, and run what is missing then, of one table or of all."""
         self._engine.lock_for_changes(connection, self._schema)
         try:
-            statements = self._look(connection).all()
+            statements = self._look(connection, only).all()
             for statement in statements:
                 connection.execute(text(statement.replace(":", r"\:")))
         finally:

@@ -48,3 +48,25 @@ def server(request: pytest.FixtureRequest, places: Callable[[str], Place]) -> Pl
 def mirror(place: Place) -> Iterator[Mirror]:
     with closing(place.mirror()) as made:
         yield made
+
+
+@pytest.fixture
+def administer(server: Place, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Run statements as somebody who may give rights."""
+    if server.dialect == "postgres":
+        return lambda *statements: [server.execute(statement) for statement in statements] and None
+    execute: Callable[..., None] = request.getfixturevalue("mariadb_server").execute
+    return execute
+
+
+@pytest.fixture
+def poor(server: Place, administer: Callable[..., None]) -> Iterator[tuple[str, str]]:
+    """The URL of a role that has no rights yet, and its name as a GRANT has it."""
+    if server.dialect == "postgres":
+        administer("CREATE ROLE poor LOGIN")
+        yield server.url.replace("postgres:@", "poor:@"), "poor"
+        administer("DROP OWNED BY poor", "DROP ROLE poor")
+        return
+    administer("CREATE USER poor@'%' IDENTIFIED BY 'poor'")
+    yield server.url.replace("hub:not-a-secret", "poor:poor"), "'poor'@'%'"
+    administer("DROP USER poor@'%'")

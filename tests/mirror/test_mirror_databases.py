@@ -223,22 +223,6 @@ def test_a_column_that_cannot_hold_its_values_pauses_its_table(server: Place) ->
         assert mirror.lacking(["users", "organizations"], timeout_seconds=SECONDS) == {"users"}
 
 
-def test_a_schema_that_the_role_may_not_make(places: Callable[[str], Place]) -> None:
-    place = places("postgres")
-    place.execute("CREATE ROLE poor LOGIN")
-    place.execute("CREATE SCHEMA theirs")
-    poor = place.url.replace("postgres:@", "poor:@")
-    for schema, reason in (
-        ("none_yet", "permission denied for database"),
-        ("theirs", "permission denied for"),
-    ):
-        with closing(new_mirror(poor, schema=schema)) as mirror:
-            words = refusal(mirror, user("u"), Pause)
-
-        assert f"its tables cannot be made in {schema}: the database says: {reason}" in words
-        assert "`hub sync schema --sql`" in words
-
-
 def test_a_schema_gives_the_public_nothing(places: Callable[[str], Place]) -> None:
     place = places("postgres")
     with closing(place.mirror()) as mirror:
@@ -325,15 +309,6 @@ def test_mysql_would_take_rows_for_others_by_a_unique_index(places: Callable[[st
         assert "has the unique index mine, by which rows would be taken for others" in refusal(
             mirror, user("u"), Pause
         )
-
-
-def test_a_column_of_the_users_that_needs_a_value_pauses(server: Place) -> None:
-    with closing(server.mirror()) as mirror:
-        mirror.migrate(timeout_seconds=SECONDS)
-        table = server.name(mirror, "users")
-        server.execute(f"ALTER TABLE {table} ADD COLUMN plan varchar(9) NOT NULL")
-
-        assert "a column that may not be empty gets nothing (plan" in refusal(mirror, user("u"), Pause)
 
 
 def test_a_trigger_that_raises_refuses_the_row(places: Callable[[str], Place]) -> None:

@@ -20,12 +20,13 @@ class Additions:
 
     `lacking` has likewise the names of what no row can be written without: the schema, the table, or columns
     of it; no indexes. `unfit` says of a table in one sentence why its values cannot be written, whatever is
-    added.
+    added; `refused` has the database's words where it let none of it be added.
     """
 
     statements: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def all(self) -> list[str]:
         """Return every statement, in the order in which they run."""

@@ -64,6 +64,12 @@ class Engine(ABC):
     returns_written = False
     """True where an insert returns the row that it wrote, and `xmax` tells whether that is a new one."""
 
+    grantee_sql = "SELECT ''"
+    """The query of this login's name, as a GRANT has it."""
+
+    nullable_sql: str | None = None
+    """The statement that lets a column be empty; None where the database has none."""
+
     @property
     def name(self) -> str:
         """SQLAlchemy's name of the database: postgresql, mysql or sqlite."""

@@ -28,7 +28,10 @@ class Fault(Enum):
     """The database is away, full, locked or only reads: later."""
 
     PAUSE = auto()
-    """Nothing is taken until somebody acts."""
+    """Nothing is taken until somebody acts: without a login and a database no table can be asked for."""
+
+    TABLE = auto()
+    """One table takes nothing until somebody acts, others may: it lacks something, or the role a right."""
 
     MESSAGE = auto()
     """This row is not taken."""
@@ -46,8 +49,8 @@ _SQLSTATES: dict[str, Fault] = {
     "58": Fault.ENDPOINT,
     "28": Fault.PAUSE,
     "3D": Fault.PAUSE,
-    "3F": Fault.PAUSE,
-    "42": Fault.PAUSE,
+    "3F": Fault.TABLE,
+    "42": Fault.TABLE,
     "21": Fault.MESSAGE,
     "22": Fault.MESSAGE,
     "23": Fault.MESSAGE,
@@ -60,8 +63,10 @@ _SQLSTATES: dict[str, Fault] = {
 _NUMBERS: dict[Fault, set[int]] = {
     Fault.AGAIN: {1020, 1213, 1614},
     Fault.PAUSE: {
-        *(1044, 1045, 1049, 1054, 1064, 1071, 1072, 1118, 1129, 1130, 1136, 1142, 1143, 1146, 1227, 1251),
-        *(1364, 1370, 1524, 1698, 1820, 1862, 2026, 2054, 2059, 3118),
+        *(1044, 1045, 1049, 1129, 1130, 1251, 1524, 1698, 1820, 1862, 2026, 2054, 2059, 3118),
+    },
+    Fault.TABLE: {
+        *(1050, 1054, 1060, 1061, 1064, 1071, 1072, 1118, 1136, 1142, 1143, 1146, 1227, 1364, 1370),
     },
     Fault.MESSAGE: {
         *(1048, 1062, 1105, 1153, 1216, 1217, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1526, 1586),
@@ -75,17 +80,33 @@ What is not here is the endpoint's: 2002, 2003, 2006, 2013, 1021, 1040, 1114, 12
 
 _SQLITE_CODES: dict[Fault, set[int]] = {
     Fault.AGAIN: {5},
-    Fault.PAUSE: {1, 3, 8, 11, 23, 26},
+    Fault.PAUSE: {3, 11, 23, 26},
+    Fault.TABLE: {1},
     Fault.MESSAGE: {18, 19, 20, 25},
 }
 """Primary result codes, the last byte of a code.
 
-Busy; error (no such table), perm, readonly, corrupt, auth, notadb; too big, constraint, mismatch, range. What
-is not here is the endpoint's: locked, I/O, full, cannot open.
+Busy; perm, corrupt, auth, notadb; error (no such table); too big, constraint, mismatch, range. What is not
+here is the endpoint's: locked, I/O, full, read-only, cannot open.
 """
 
 _NOT_NULL_SQLITE = 1299
 _NO_VALUE_SQLSTATE, _NO_VALUE_NUMBERS = "23502", (1048, 1364)
+_NO_RIGHT = ("42501", 1142, 1143)
+
+_ONLY_READS, _FULL = "the database only reads now", "the database is full"
+_STATES: dict[str | int, str] = {
+    "25006": _ONLY_READS,
+    1290: _ONLY_READS,
+    1836: _ONLY_READS,
+    "SQLITE_READONLY": _ONLY_READS,
+    "SQLITE_READONLY_DIRECTORY": _ONLY_READS,
+    "53100": _FULL,
+    1021: _FULL,
+    1114: _FULL,
+    "SQLITE_FULL": _FULL,
+}
+"""Conditions of a database that stand before its own words."""
 
 _WORDS: dict[str | int, str] = {
     "22001": "a text is longer than its column",
@@ -127,6 +148,19 @@ _NOT_VERIFIED = re.compile("verify failed|issuer certificate|self.signed")
 _CODE_OF_SQLITE = "sqlite_errorcode"
 
 
+class TableRefused(Pause):
+    """A table takes nothing until somebody acts.
+
+    `column` is one that may not be empty and that nobody gives a value; `is_right` means that the role lacks
+    a right.
+    """
+
+    def __init__(self, reason: str, *, column: str | None = None, is_right: bool = False) -> None:
+        self.column = column
+        self.is_right = is_right
+        super().__init__(reason)
+
+
 def to_send_error(
     error: Exception, *, written: Collection[str], timeout: str | None
 ) -> tuple[Fault, SendError]:
@@ -145,6 +179,8 @@ def to_send_error(
     words = _words(original, fault, code)
     if fault is Fault.PAUSE:
         return fault, Pause(words)
+    if fault is Fault.TABLE:
+        return fault, TableRefused(words, column=_empty_column(original, code), is_right=code in _NO_RIGHT)
     return fault, Retry(words, about=About.MESSAGE if fault is Fault.MESSAGE else About.ENDPOINT)
 
 
@@ -167,7 +203,7 @@ def fault_of(
 
 def _of_postgres(error: Any, state: str, written: Collection[str]) -> Fault:
     if state == _NO_VALUE_SQLSTATE and error.diag.column_name not in written:
-        return Fault.PAUSE
+        return Fault.TABLE
     return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2], Fault.ENDPOINT)
 
 
@@ -179,7 +215,7 @@ def _of_mysql(number: int, message: str, written: Collection[str]) -> Fault:
 
 def _of_sqlite(error: Any, written: Collection[str]) -> Fault:
     if error.sqlite_errorcode == _NOT_NULL_SQLITE and _name_in(str(error)) not in written:
-        return Fault.PAUSE
+        return Fault.TABLE
     code = error.sqlite_errorcode & 0xFF
     return next((fault for fault, codes in _SQLITE_CODES.items() if code in codes), Fault.ENDPOINT)
 
@@ -208,11 +244,20 @@ def _words(original: Any, fault: Fault, code: str | int | None) -> str:
     if code is None:
         kind, words = refusal(message)
         return tls_words(words) if kind is Refusal.TLS else f"the database says: {words}"
+    if fault is Fault.AGAIN:
+        return "deadlock"
     if fault is not Fault.MESSAGE and code not in _WORDS:
-        return f"the database says: {first_line(message)}" if fault is not Fault.AGAIN else "deadlock"
+        return f"{_STATES.get(code or '', 'the database says')}: {first_line(message)}"
     name = _name_in(message)
     words = _WORDS.get(code or "", "the database refuses the row")
     return f"{words} ({', '.join(filter(None, (name, str(code))))})"
+
+
+def _empty_column(original: Any, code: str | int | None) -> str | None:
+    """Return the column that may not be empty and gets nothing; None where an error is another."""
+    if code not in (_NO_VALUE_SQLSTATE, *_NO_VALUE_NUMBERS, "SQLITE_CONSTRAINT_NOTNULL"):
+        return None
+    return _name_in(str(original))
 
 
 def tls_words(words: str) -> str:

@@ -39,6 +39,11 @@ class MysqlEngine(Engine):
 
     dialect = "mysql+pymysql"
     updates_by_any_index = True
+    grantee_sql = (
+        "SELECT concat(quote(substring_index(current_user(), '@', 1)), '@', "
+        "quote(substring_index(current_user(), '@', -1)))"
+    )
+    nullable_sql = "ALTER TABLE {table} MODIFY {column} {type} NULL"
 
     def __init__(
         self, parts: MysqlUrl, connections: int, certificates: Certificates = NO_CERTIFICATES

@@ -46,6 +46,8 @@ class PostgresEngine(Engine):
 
     dialect = "postgresql+psycopg"
     returns_written = True
+    grantee_sql = "SELECT quote_ident(current_user)"
+    nullable_sql = "ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"
 
     def __init__(
         self, parts: PostgresUrl, connections: int, certificates: Certificates = NO_CERTIFICATES
