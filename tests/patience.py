@@ -1,4 +1,4 @@
-"""The bounds of the stores in a test's own process: no machine is so slow that it meets them.
+"""The bounds of stores and trials in a test's own process: no machine is so slow that it meets them.
 
 The hub's own are those of a sender that waits 15 s. A test that proves them takes the fixture `usual_bounds`;
 programs that tests start have their own.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.maintenance import index
+from hub.rules import load, trial
 from hub.store import group_commit
 from hub.store.engine import driver, postgres, sqlite
 
@@ -27,13 +28,15 @@ _BOUNDS: tuple[tuple[Any, str, Any], ...] = (
     (group_commit, "CUT_SECONDS", SECONDS),
     (group_commit.GroupCommit.__init__, "__defaults__", (SECONDS, SECONDS)),
     (index, "BUSY_SECONDS", SECONDS),
+    (load, "CHECK_SECONDS", 5 * SECONDS),
+    (trial, "SLOW_SECONDS", SECONDS),
 )
 USUAL_SETTINGS = [(settings, name, settings[name]) for settings, name, _ in _SETTINGS]
 USUAL_BOUNDS = [(place, name, getattr(place, name)) for place, name, _ in _BOUNDS]
 
 
 def be_patient() -> None:
-    """Let every store that is opened from now on wait for a slow machine."""
+    """Let every store that is opened, and every trial that is made from now on wait for a slow machine."""
     for settings, name, value in _SETTINGS:
         settings[name] = value
     for place, name, value in _BOUNDS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -63,12 +62,11 @@ def _span(written: str) -> Span:
 
 
 @pytest.mark.parametrize("sign", ["*", "*a ", "_*~", "<", "`", "```", "<!", "*_~ "])
-def test_hostile_text_is_read_in_no_time(sign: str) -> None:
-    began = time.thread_time()
+def test_hostile_text_is_read_to_its_end(sign: str) -> None:
+    """What tried every way to pair the signs would not come back."""
     text = sign * (4000 // len(sign))
 
-    assert "".join(span.text for span in spans_of(text)) is not None
-    assert time.thread_time() - began < 1
+    assert set("".join(span.text for span in spans_of(text))) <= set(text)
 
 
 def test_the_built_in_message_is_a_heading_fields_and_small_print_in_its_tone() -> None:
