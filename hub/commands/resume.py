@@ -20,6 +20,9 @@ SECTION = Section.OPERATE
 def command(name: str, hub: RemoteHub | None, as_json: bool) -> None:
     """Let the destination NAME go on: what waited for it is sent now.
 
+    One that fails need not wait for its next try either. A message that was tried before keeps its own
+    schedule: `hub retry --destination NAME --state pending` sends it at once.
+
     \b
     Example:
       hub resume crm

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
 import requests
@@ -222,6 +223,25 @@ def test_a_paused_destination_waits_until_it_is_resumed(operate, triggered, run,
     assert retried.stdout == f"{waiting['id']} will be sent to crm again; it waits: {words}\n"
     assert (resumed.exit_code, resumed.stdout) == (0, "crm goes on: what waited is sent now\n")
     delivery_of(event_id, "delivered")
+
+
+def test_destinations_are_listed_with_what_is_the_matter(operate):
+    operate("pause", "gone")
+    listed = operate("destinations")
+    items = {item["name"]: item for item in json.loads(operate("destinations", "--json").stdout)["items"]}
+    operate("resume", "gone")
+
+    heading, *lines = listed.stdout.splitlines()
+    assert heading.split() == ["DESTINATION", "TYPE", "STATE", "WAITING", "HELD", "DEAD", "DELIVERED"]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["crm", "gone", "team"]
+    below = {above.split()[0]: line for above, line in pairwise(lines) if line.startswith(" ")}
+    assert re.fullmatch(r"  gone is paused by an operator, for .+", below["gone"])
+    assert below["team"] == "  SLACK_WEBHOOK_URL is not set"
+    assert {name: item["state"] for name, item in items.items()} == {
+        "crm": "ok",
+        "gone": "paused",
+        "team": "not_configured",
+    }
 
 
 def test_a_resume_says_what_else_keeps_it_waiting(operate):
