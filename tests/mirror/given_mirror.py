@@ -96,7 +96,7 @@ class Place:
         self.url = url
 
     def mirror(self, **options: Any) -> Mirror:
-        return new_mirror(self.url, **{"schema": next(_schemas), "tables": ("users",), **options})
+        return new_mirror(**{"url": self.url, "schema": next(_schemas), "tables": ("users",), **options})
 
     def name(self, mirror: Mirror, table: str) -> str:
         """The whole name of a mirror's table."""

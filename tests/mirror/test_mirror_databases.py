@@ -358,18 +358,6 @@ def test_tables_change_under_a_lock_for_a_second_at_most(server: Place) -> None:
         assert len(mirror.migrate(timeout_seconds=SECONDS)) == 1
 
 
-def test_a_database_that_only_reads_is_tried_later(places: Callable[[str], Place]) -> None:
-    place = places("postgres")
-    place.execute("DROP ROLE IF EXISTS reader")
-    place.execute("CREATE ROLE reader LOGIN SUPERUSER")
-    place.execute("ALTER ROLE reader SET default_transaction_read_only = on")
-    with closing(place.mirror()) as writer:
-        writer.migrate(timeout_seconds=SECONDS)
-    url = place.url.replace("postgres:@", "reader:@")
-    with closing(new_mirror(url, schema=writer.options.schema)) as mirror:
-        assert "read-only" in refusal(mirror, user("u"), Retry)
-
-
 @pytest.mark.parametrize("url", ["mysql://u:p@127.0.0.1:{}/app", "postgresql://u:p@127.0.0.1:{}/app"])
 def test_a_database_that_is_away_or_hangs_is_tried_later(url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

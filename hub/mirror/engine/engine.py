@@ -171,12 +171,13 @@ class Engine(ABC):
             self._slots.release()
 
     def _transaction(self, connection: Connection, work: Callable[[Connection], T], keep: bool) -> T:
-        self._begin_anew(connection)
         try:
+            self._begin_anew(connection)
             result = work(connection)
             connection.exec_driver_sql("COMMIT" if keep else "ROLLBACK")
         except BaseException:
-            # Its end rolls back, whatever state it is in, and forgets what was prepared for other columns.
+            # Its end rolls back, whatever state it is in, and forgets what was prepared for other columns. A
+            # file that was opened while it could only be read stays so for its connection.
             connection.invalidate()
             raise
         return result
