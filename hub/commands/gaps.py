@@ -12,14 +12,17 @@ import click
 
 from hub.client.api import version_that_serves
 from hub.commands import Section
+from hub.commands.mirror import progress
 from hub.durations import parse_duration
 from hub.errors import NotFound
 from hub.humanize import did_you_mean, moment, span
 from hub.model.config import Config, SourceConfig
 from hub.process import start
 from hub.settings import Settings, load_settings
+from hub.store.store import Store
 from hub.sync.api import BackendApi
 from hub.sync.gaps import TABLES, Gap, GapKind, Untold, find_gaps, summary_of
+from hub.sync.lease import reading
 from hub.sync.targets import access_of, source_of
 from hub.terminal.printing import inline, say, say_json
 
@@ -52,9 +55,7 @@ def command(since: str, source: str | None, as_json: bool) -> None:
     window = _window(since, settings)
     with closing(start.open_existing(settings)) as store:
         chosen = _source(version_that_serves(settings, store).rules.config, source)
-        api = BackendApi(access_of(chosen))
-        with closing(api):
-            results = list(find_gaps(api, store, chosen, window))
+        results = _results(store, chosen, window)
         gaps = [result for result in results if isinstance(result, Gap)]
         untold = [result for result in results if isinstance(result, Untold)]
         is_compared = len(untold) < len(TABLES)
@@ -71,6 +72,15 @@ def command(since: str, source: str | None, as_json: bool) -> None:
         say(_summary(gaps, window) if is_compared else "nothing was compared")
     if any(gap.kind is not GapKind.MAY_STILL_COME for gap in gaps):
         raise click.exceptions.Exit(1)
+
+
+def _results(store: Store, source: SourceConfig, window: timedelta) -> list[Gap | Untold]:
+    access = access_of(source)
+    with (
+        reading(store, source.name, "hub gaps") as lease,
+        closing(BackendApi(access, wait=lease.wait, on_retry=progress.retry)) as api,
+    ):
+        return list(find_gaps(api, store, source, window))
 
 
 def _window(since: str, settings: Settings) -> timedelta:

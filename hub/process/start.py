@@ -169,7 +169,7 @@ def run_worker(
     )
     maintenance = Maintenance(tasks)
     asking = Maintenance(asking_tasks(store, reloader.rules))
-    verify_clock = VerifyClock(store, reloader.rules, worker.id)
+    verify_clock = VerifyClock(store, reloader.rules)
     StopSignals(worker.stop, lambda: end_process(1))
     if ends_with_parent:
         end_with_parent(worker.stop)

@@ -12,13 +12,11 @@ from hub.errors import HubError, StoreError, StoreMigrated
 from hub.ingest.route import Rules
 from hub.model.config import Config
 from hub.store.store import Store
+from hub.sync.lease import Lease, LeaseTaken, reading
 from hub.sync.runs import opened, verify
 from hub.sync.targets import Target, find_target, listed_tables
 
 LOOK_SECONDS = 60.0
-
-LEASE = timedelta(minutes=15)
-"""A worker that died leaves a comparison to others after so long; no single wait takes longer."""
 
 AGAIN = timedelta(hours=1)
 """The time from a comparison that failed to the next, or the mirror's own where that is less."""
@@ -27,18 +25,15 @@ log = structlog.get_logger()
 
 
 class _Stopping(Exception):
-    """Ends a comparison whose process stops, or whose lease another worker has."""
+    """Ends a comparison whose process stops."""
 
 
 class VerifyClock:
-    """A thread beside a worker. `owner` names this process among those that share the store."""
+    """A thread beside a worker."""
 
-    def __init__(
-        self, store: Store, rules: Callable[[], Rules], owner: str, look_seconds: float = LOOK_SECONDS
-    ) -> None:
+    def __init__(self, store: Store, rules: Callable[[], Rules], look_seconds: float = LOOK_SECONDS) -> None:
         self._store = store
         self._rules = rules
-        self._owner = owner
         self._look_seconds = look_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="verify", daemon=True)
@@ -75,6 +70,9 @@ class VerifyClock:
                 self._verify_if_due(config, name, timedelta(seconds=seconds))
             except _Stopping:
                 return
+            except LeaseTaken:
+                # Another worker compares, or somebody by hand: what is due then is compared after that.
+                continue
             except StoreError:
                 raise
             except HubError as error:
@@ -84,14 +82,13 @@ class VerifyClock:
 
     def _verify_if_due(self, config: Config, name: str, every: timedelta) -> None:
         fed = set(listed_tables(config, name))
-        if not self._is_due(name, fed, every) or not self._lease(name, LEASE):
+        if not self._is_due(name, fed, every):
             return
-        try:
+        target = find_target(config, name)
+        with reading(self._store, target.source.name, f"the comparison of {name} by its verify:") as lease:
             # Another worker may have ended between the two.
             if self._is_due(name, fed, every):
-                self._verify(find_target(config, name))
-        finally:
-            self._lease(name, timedelta())
+                self._verify(target, lease)
 
     def _is_due(self, name: str, fed: set[str], every: timedelta) -> bool:
         """Return True where one of the tables that are fed was not compared for so long."""
@@ -104,11 +101,12 @@ class VerifyClock:
         moments = [known.get(table) for table in fed]
         return any(moment is None or now - moment >= every for moment in moments)
 
-    def _verify(self, target: Target) -> None:
+    def _verify(self, target: Target, lease: Lease) -> None:
         def wait(seconds: float) -> None:
-            """Sleep, before each request and each second look, and prolong the lease."""
-            if self._stopping.wait(seconds) or not self._lease(target.destination, LEASE):
+            """Sleep, before each request and each second look, for as long as nothing ends the comparison."""
+            if self._stopping.wait(seconds):
                 raise _Stopping
+            lease.wait(0)
 
         with opened(target, wait) as (api, mirroring):
             for outcome in verify(self._store, target, api, mirroring, wait=wait):
@@ -119,7 +117,3 @@ class VerifyClock:
                     objects=outcome.comparison.objects,
                     drift=len(outcome.comparison.drift),
                 )
-
-    def _lease(self, name: str, duration: timedelta) -> bool:
-        with self._store.transaction() as transaction:
-            return transaction.mirrors.lease(f"verify/{name}", self._owner, duration)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from hub.commands.mirror.verify import report
 from hub.model.mirror import DriftKind
 from hub.store.open import open_store
 from hub.sync.compare import Drift
+from hub.sync.lease import reading
 from hub.sync.lists import Look
 from hub.sync.repair import Repaired
 from hub.sync.runs import Outcome
@@ -48,6 +50,8 @@ UNAUTHORIZED = (
 TOO_MANY = "  none was deleted: 1 row would be, and --max-deletes is 1%; look at them, then raise it"
 MAY_MS = 1_777_896_000_000
 MANY = "organization_memberships"
+
+READING = (("sync", "backfill"), ("sync", "verify"), ("gaps",))
 
 Sync = Callable[..., Result]
 
@@ -244,6 +248,27 @@ def test_a_mirror_that_is_fed_in_part_alone_is_not_filled(
             1,
             " no table of app-db can be filled or compared",
         )
+
+
+def test_one_command_at_a_time_reads_from_clerk(sync: Sync, sqlite_url: str, clerk: ClerkServer) -> None:
+    with closing(open_store(sqlite_url)) as store:
+        with reading(store, "clerk", "hub sync backfill"):
+            refused = [sync(*command) for command in READING]
+            asked = clerk.requests
+            others = [sync("sync", "backfill", "--dry-run"), sync("sync", "pull", "user_1")]
+        after = sync("gaps")
+
+    assert [(result.exit_code, result.stdout) for result in refused] == [(1, "")] * 3
+    assert all(
+        re.fullmatch(
+            r"hub: hub sync backfill \(process \d+ on .+\) has been reading from Clerk since .+ UTC, .+, and "
+            r"two at once would take twice .+: wait for its end, or end it \(after a kill .+ a minute\)\n",
+            result.stderr,
+        )
+        for result in refused
+    ), refused[0].stderr
+    assert asked == 0
+    assert [result.exit_code for result in (*others, after)] == [0] * 3
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from hub.model.routing import Route, Send
 from hub.store.open import open_store
 from hub.store.store import Store
 from hub.sync.clock import VerifyClock
+from hub.sync.lease import LeaseTaken, reading
 
 NEVER = BackendAccess(secret_key="", api_url="http://127.0.0.1:9", missing=("KEY",), fault="KEY is not set")
 
@@ -58,8 +58,12 @@ def rules_of(tmp_path: Path) -> Callable[[BackendAccess], Rules]:
 def clocks(store: Store) -> Iterator[Callable[..., VerifyClock]]:
     started: list[VerifyClock] = []
 
-    def start(rules: Rules, owner: str = "a") -> VerifyClock:
-        started.append(VerifyClock(store, lambda: rules, owner, look_seconds=0.05))
+    def start(rules: Rules, look: Callable[[], object] = lambda: None) -> VerifyClock:
+        def looked() -> Rules:
+            look()
+            return rules
+
+        started.append(VerifyClock(store, looked, look_seconds=0.05))
         started[-1].start()
         return started[-1]
 
@@ -83,8 +87,8 @@ def test_a_due_mirror_is_compared_once_by_one_of_two_workers(
     with store.transaction() as transaction:
         transaction.mirrors.keep_failure("app-db", "it was away")
         transaction.mirrors.forget_failure("app-db")
-    for owner in ("a", "b"):
-        clocks(rules, owner)
+    for _ in range(2):
+        clocks(rules)
     given.until(lambda: tables(store), 30)
     given.until(lambda: all(table.verified_at for table in tables(store)), 30)
     asked = clerk.requests
@@ -111,41 +115,39 @@ def test_a_comparison_that_cannot_be_made_is_told_and_not_tried_again_at_once(
     assert failures()["app-db"] == failure
 
 
-def test_a_comparison_prolongs_its_lease_before_each_request(
+def test_nobody_else_reads_from_clerk_while_a_mirror_is_compared(
     store: Store, rules_of: Callable[[BackendAccess], Rules], clocks: Callable[..., VerifyClock]
 ) -> None:
-    def lease(owner: str) -> bool:
-        with store.transaction() as transaction:
-            return transaction.mirrors.lease("verify/app-db", owner, timedelta())
-
-    taken: list[bool] = []
+    refusals: list[str] = []
 
     class Server(ClerkServer):
         def _get(self, path: str, query: Any) -> tuple[int, Any]:
-            if path == "/instance":
-                lease("a")
-            else:
-                taken.append(lease("another"))
+            try:
+                with reading(store, "clerk", "hub gaps"):
+                    refusals.append("")
+            except LeaseTaken as error:
+                refusals.append(str(error))
             return super()._get(path, query)
 
     with Server() as clerk:
         clocks(rules_of(BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url)))
-        given.until(lambda: taken, 30)
+        given.until(lambda: tables(store), 30)
 
-    assert taken[0] is False
+    assert [words.partition(" (")[0] for words in refusals] == ["the comparison of app-db by its verify:"] * 2
 
 
-def test_a_mirror_is_not_due_while_another_worker_has_its_lease(
+def test_a_mirror_is_not_compared_before_who_reads_from_clerk_has_ended(
     store: Store,
     clerk: ClerkServer,
     rules_of: Callable[[BackendAccess], Rules],
     clocks: Callable[..., VerifyClock],
 ) -> None:
-    with store.transaction() as transaction:
-        transaction.mirrors.lease("verify/app-db", "another", timedelta(minutes=5))
-    clock = clocks(rules_of(BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url)))
-    threading.Event().wait(0.4)
-    clock.stop()
+    rules = rules_of(BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url))
+    with reading(store, "clerk", "hub sync backfill"):
+        looks: list[None] = []
+        clocks(rules, lambda: looks.append(None))
+        given.until(lambda: len(looks) > 3, 30)
+        meanwhile = clerk.requests, tables(store)
+    given.until(lambda: tables(store), 30)
 
-    assert clerk.requests == 0
-    assert tables(store) == ()
+    assert meanwhile == (0, ())

@@ -16,8 +16,10 @@ from hub.humanize import counted, did_you_mean, span, there_are
 from hub.mirror.tables import UNLISTED, tables
 from hub.process import start
 from hub.settings import load_settings
+from hub.store.store import Store
 from hub.sync.api import BackendApi, requests_per_second
 from hub.sync.backfill import Progress, TableResult, backfill, expected
+from hub.sync.lease import reading
 from hub.sync.lists import absent
 from hub.sync.mirroring import Mirroring
 from hub.sync.paging import LIMIT
@@ -45,22 +47,31 @@ def command(to: str | None, only: str | None, dry_run: bool) -> None:
     with closing(start.open_existing(settings)) as store:
         target = find_target(version_that_serves(settings, store).rules.config, to)
         chosen = _chosen(target, only)
-        with opened(target, on_retry=progress.retry) as (api, mirroring):
-            if dry_run:
+        if dry_run:
+            with opened(target, on_retry=progress.retry) as (api, mirroring):
                 for line in _plan(target, api, mirroring, chosen):
                     say(line)
-                return
-            try:
-                with progress.cleared():
-                    results = backfill(api, mirroring, chosen, _show)
-            except KeyboardInterrupt:
-                say("hub: stopped; run it again and it goes on from here", err=True)
-                raise click.exceptions.Exit(1) from None
-            keep_backfill(store, target, mirroring, [one.table for one in results if not one.absent])
+            return
+        try:
+            results = _fill(store, target, chosen)
+        except KeyboardInterrupt:
+            say("hub: stopped; run it again and it goes on from here", err=True)
+            raise click.exceptions.Exit(1) from None
     for line in _lines(results):
         say(line)
     if any(result.refused for result in results):
         raise click.exceptions.Exit(1)
+
+
+def _fill(store: Store, target: Target, chosen: Sequence[str]) -> Sequence[TableResult]:
+    with (
+        reading(store, target.source.name, "hub sync backfill") as lease,
+        opened(target, wait=lease.wait, on_retry=progress.retry) as (api, mirroring),
+        progress.cleared(),
+    ):
+        results = backfill(api, mirroring, chosen, _show)
+        keep_backfill(store, target, mirroring, [one.table for one in results if not one.absent])
+    return results
 
 
 def _chosen(target: Target, only: str | None) -> Sequence[str]:

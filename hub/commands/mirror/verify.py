@@ -16,6 +16,7 @@ from hub.commands.mirror.refusals import refusals
 from hub.humanize import counted
 from hub.process import start
 from hub.settings import load_settings
+from hub.sync.lease import reading
 from hub.sync.repair import MaxDeletes
 from hub.sync.runs import Outcome, opened, verify
 from hub.sync.targets import find_target
@@ -53,8 +54,14 @@ def command(to: str | None, repairs: bool, max_deletes: str, as_json: bool) -> N
     with closing(start.open_existing(settings)) as store:
         target = find_target(version_that_serves(settings, store).rules.config, to)
         outcomes = []
-        with opened(target, on_retry=progress.retry) as (api, mirroring), progress.cleared():
-            for outcome in verify(store, target, api, mirroring, max_deletes=most, on_progress=_show):
+        with (
+            reading(store, target.source.name, "hub sync verify") as lease,
+            opened(target, wait=lease.wait, on_retry=progress.retry) as (api, mirroring),
+            progress.cleared(),
+        ):
+            for outcome in verify(
+                store, target, api, mirroring, max_deletes=most, wait=lease.wait, on_progress=_show
+            ):
                 outcomes.append(outcome)
                 progress.clear()
                 for line in report(outcome, max_deletes) if not as_json else ():

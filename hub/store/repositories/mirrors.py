@@ -128,6 +128,16 @@ class Mirrors(Repository):
         )
         return self._session.upsert(settings, row, where=is_free).rowcount > 0
 
+    def lease_owner(self, name: str) -> str:
+        """Return who has a lease that could not be taken just now, in the same transaction."""
+        statement = select(settings.c.value).where(settings.c.name == name)
+        return str(self._session.connection.execute(statement).scalar_one()).partition(" ")[2]
+
+    def end_lease(self, name: str, owner: str) -> None:
+        """Leave a lease to others, if it is the owner's."""
+        is_own = settings.c.value.endswith(f" {owner}", autoescape=True)
+        self._session.connection.execute(delete(settings).where(settings.c.name == name, is_own))
+
     def owed(self, destination: str, keys: Collection[str]) -> set[str]:
         """Return those keys of objects of whose events a delivery to a destination is owed."""
         wanted, owed = sorted(keys), set[str]()
