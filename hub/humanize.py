@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
 from typing import Any
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -51,21 +50,27 @@ def exact(at: datetime, zone: tzinfo | None = None) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a span in its largest unit, and from hours on the next one: `40 ms`, `3 min`, `2 h 5 min`."""
+    """Return a span in the largest unit that it has at least two of: `40 ms`, `1.2 s`, `97 s`, `34 min`."""
     if 0 < seconds < 1:
         return f"{max(round(seconds * 1000), 1)} ms"
-    whole = int(seconds)
-    for (unit, size), (smaller, smaller_size) in pairwise(_UNITS):
-        if whole >= size:
-            rest = whole % size // smaller_size if size > 60 else 0
-            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
+    for unit, size in _UNITS:
+        if seconds >= 2 * size > 2:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds) if seconds >= 10 else round(seconds, 1):g} s"
+
+
+def period(seconds: float) -> str:
+    """Return a span that somebody set, in the largest unit that has it whole: `1 h`, `90 min`, `36 h`."""
+    for unit, size in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return span(seconds)
 
 
 def ago(moment: datetime, now: datetime) -> str:
     """Return the distance of a moment from now: `3 min ago`, `in 5 s`, `just now`."""
-    seconds = (now - moment).total_seconds()
-    if abs(seconds) < 1:
+    seconds = int((now - moment).total_seconds())
+    if not seconds:
         return "just now"
     return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from hub.durations import parse_duration
 from hub.humanize import (
     ago,
     byte_size,
@@ -17,6 +18,7 @@ from hub.humanize import (
     exact,
     moment,
     not_set,
+    period,
     sentence,
     span,
     stamp,
@@ -33,18 +35,37 @@ NOW = datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC)
         (0, "0 s"),
         (0.04, "40 ms"),
         (0.0001, "1 ms"),
+        (1.24, "1.2 s"),
+        (3.0, "3 s"),
+        (9.97, "10 s"),
         (59.9, "59 s"),
-        (60, "1 min"),
-        (61, "1 min"),
-        (3600, "1 h"),
-        (3900, "1 h 5 min"),
-        (3660 * 24, "1 d"),
-        (90000, "1 d 1 h"),
-        (90000 * 30, "31 d 6 h"),
+        (97, "97 s"),
+        (119.9, "119 s"),
+        (120, "2 min"),
+        (3900, "65 min"),
+        (7199, "119 min"),
+        (7500, "2 h"),
+        (90000, "25 h"),
+        (172799, "47 h"),
+        (172800, "2 d"),
+        (90000 * 30, "31 d"),
     ],
 )
 def test_span(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize("written", ["30s", "90s", "5m", "1m", "90m", "1h", "36h", "1d", "45d"])
+def test_a_span_that_somebody_set_is_told_as_it_was_written(written: str) -> None:
+    duration = parse_duration(written)
+    assert duration is not None
+
+    told = period(duration.total_seconds())
+    assert told.replace(" ", "").replace("min", "m") == written
+
+
+def test_a_span_that_somebody_set_is_told_exactly() -> None:
+    assert [period(seconds) for seconds in (0.1, 2.5, 120, 3660)] == ["100 ms", "2.5 s", "2 min", "61 min"]
 
 
 def test_a_moment_is_told_in_the_time_zone_of_its_readers() -> None:
@@ -60,7 +81,8 @@ def test_a_moment_is_told_in_the_time_zone_of_its_readers() -> None:
 def test_ago() -> None:
     assert ago(NOW, NOW) == "just now"
     assert ago(NOW - timedelta(minutes=3), NOW) == "3 min ago"
-    assert ago(NOW + timedelta(seconds=5), NOW) == "in 5 s"
+    assert ago(NOW + timedelta(seconds=5.4), NOW) == "in 5 s"
+    assert ago(NOW - timedelta(seconds=0.9), NOW) == "just now"
 
 
 @pytest.mark.parametrize(

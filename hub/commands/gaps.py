@@ -15,7 +15,7 @@ from hub.commands import Section
 from hub.commands.mirror import progress
 from hub.durations import parse_duration
 from hub.errors import NotFound
-from hub.humanize import did_you_mean, moment, span
+from hub.humanize import did_you_mean, moment, period
 from hub.model.config import Config, SourceConfig
 from hub.process import start
 from hub.settings import Settings, load_settings
@@ -88,7 +88,7 @@ def _window(since: str, settings: Settings) -> timedelta:
     if not duration:
         raise click.BadParameter("say a duration above zero such as 12h or 7d", param_hint="'--since'")
     if duration > settings.retention:
-        say(f"hub: only {span(settings.retention.total_seconds())} are kept (HUB_RETENTION)", err=True)
+        say(f"hub: only {period(settings.retention.total_seconds())} are kept (HUB_RETENTION)", err=True)
     return min(duration, settings.retention)
 
 
@@ -109,7 +109,7 @@ def _lines(gaps: list[Gap]) -> Iterator[str]:
 def _summary(gaps: list[Gap], window: timedelta) -> str:
     counts = Counter(gap.kind for gap in gaps)
     words = ", ".join(f"{counts[kind]:,} {_WORDS[kind]}" for kind in GapKind if counts[kind])
-    return f"{words or 'no gap'} in the last {span(window.total_seconds())}"
+    return f"{words or 'no gap'} in the last {period(window.total_seconds())}"
 
 
 def _as_json(gap: Gap) -> dict[str, Any]:

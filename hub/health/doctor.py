@@ -11,7 +11,7 @@ from hub.health.facts import Facts
 from hub.health.machine import connections_in_words, disk_in_words, sum_in_words
 from hub.health.mirrors import gaps_in_words, mirrors_in_words
 from hub.health.words import statement
-from hub.humanize import ago, counted, span
+from hub.humanize import ago, counted
 from hub.model.config import Config
 from hub.model.finding import Finding, FindingSeverity
 
@@ -83,8 +83,7 @@ def _all_right(area: Area, facts: Facts) -> str:
         case Area.WORKER:
             if facts.store is None or facts.store.worker_seen_at is None:
                 return ""
-            age = max((facts.now - facts.store.worker_seen_at).total_seconds(), 0.0)
-            return f"gave its last sign of life {span(age)} ago"
+            return f"gave its last sign of life {ago(min(facts.store.worker_seen_at, facts.now), facts.now)}"
         case Area.DESTINATIONS:
             return _accepting(facts.config) if facts.config is not None and facts.store else ""
         case Area.DELIVERIES:

@@ -124,7 +124,7 @@ def _pace(space: DiskSpace) -> str | None:
     """Return when the disk will be full if every day is like the last one; None where nobody counted."""
     if not space.daily:
         return None
-    return f"at today's pace full in {in_days(max(space.free / space.daily * 86400, 1.0))}"
+    return f"at today's pace full in {in_days(span(max(space.free / space.daily * 86400, 1.0)))}"
 
 
 def disk_in_words(space: DiskSpace) -> str:

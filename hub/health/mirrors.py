@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from hub.health.facts import Facts
-from hub.humanize import ago, counted, enumerated, listed, span
+from hub.humanize import ago, counted, enumerated, listed, period
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.mirror import NO_MIRRORS, DriftKind, GapsSummary, MirrorFacts, MirrorTable, PartWait
 
@@ -46,7 +46,7 @@ def gaps(facts: Facts) -> Iterator[Finding]:
         code=FindingCode.GAPS,
         severity=FindingSeverity.WATCH,
         headline=f"{counted(summary.lost, 'object')} {verb} changed in Clerk and no event came",
-        reason=f"in the {span(summary.window_seconds)} before {ago(summary.at, facts.now)}",
+        reason=f"in the {period(summary.window_seconds)} before {ago(summary.at, facts.now)}",
         since=summary.at,
         count=summary.lost,
         cure="see them by hub gaps; hub sync backfill mends a mirror",
@@ -79,7 +79,7 @@ def gaps_in_words(facts: Facts) -> str:
         return ""
     count = summary.may_still_come
     coming = f"; {counted(count, 'change')} may still come" if count else ""
-    window = span(summary.window_seconds)
+    window = period(summary.window_seconds)
     return f"no event of the last {window} was missed, as of {ago(summary.at, facts.now)}{coming}"
 
 

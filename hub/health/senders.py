@@ -152,11 +152,12 @@ def _silent(source: SourceConfig, accepted_at: datetime | None, now: datetime) -
         return
     silence = now - accepted_at
     if silence > timedelta(seconds=source.max_silence_seconds):
+        lasted = in_days(span(silence.total_seconds()))
         yield Finding(
             code=FindingCode.SILENT,
             severity=FindingSeverity.WATCH,
             subject=source.name,
-            headline=f"{source.name} sent nothing for {in_days(silence.total_seconds())} (`max_silence`)",
+            headline=f"{source.name} sent nothing for {lasted} (`max_silence`)",
             since=accepted_at,
             cure=f"look in {_sender(source)} under Webhooks whether the endpoint is disabled",
         )

@@ -197,7 +197,7 @@ def _in(moment: datetime | None, facts: Facts) -> str:
 
 
 def _span(moment: datetime, facts: Facts, since: datetime | None = None) -> str:
-    return span(max((moment - (since or facts.now)).total_seconds(), 1.0))
+    return span(max(int((moment - (since or facts.now)).total_seconds()), 1))
 
 
 def _config(destination: str, facts: Facts) -> DestinationConfig:

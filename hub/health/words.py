@@ -145,15 +145,10 @@ def quoted(text: str | None) -> str:
     return f'"{line}"' if line else ""
 
 
-def in_days(seconds: float) -> str:
-    """Return a span as it stands in a sentence: whole days in full, `3 days`; else as `span` has it."""
-    days = int(seconds // 86400)
-    return counted(days, "day") if days else span(seconds)
-
-
-def one_unit(seconds: float) -> str:
-    """Return a span in its largest unit alone: `6 h`."""
-    return " ".join(span(seconds).split()[:2])
+def in_days(span_in_words: str) -> str:
+    """Return a span as it stands in a sentence: days in full, `3 days`."""
+    number, _, unit = span_in_words.partition(" ")
+    return counted(int(number), "day") if unit == "d" else span_in_words
 
 
 def first_line(finding: Finding, now: datetime, zone: tzinfo = UTC) -> str:
@@ -189,25 +184,25 @@ def next_try(finding: Finding, now: datetime) -> str:
     """Return when the hub tries next by itself: `next try in 44 s`; empty where it does not."""
     if finding.next_try is None:
         return ""
-    ahead = (finding.next_try - now).total_seconds()
-    return f"next try in {span(ahead)}" if ahead >= 1 else "next try now"
+    ahead = int((finding.next_try - now).total_seconds())
+    return f"next try in {span(ahead)}" if ahead > 0 else "next try now"
 
 
 def since(finding: Finding, now: datetime, zone: tzinfo = UTC) -> str:
     """Return since when, or within which time: `since 02:40, 34 min`, `last 2 h`; empty for most codes."""
     if finding.since is None or finding.code not in (*_SINCE, *_WITHIN):
         return ""
-    lasted = max((now - finding.since).total_seconds(), 1.0)
+    lasted = max(int((now - finding.since).total_seconds()), 1)
     if finding.code is FindingCode.DEGRADED:
         return "last 24 h"
-    return f"last {one_unit(lasted)}" if finding.code in _WITHIN else since_moment(finding.since, now, zone)
+    return f"last {span(lasted)}" if finding.code in _WITHIN else since_moment(finding.since, now, zone)
 
 
 def since_moment(moment: datetime, now: datetime, zone: tzinfo = UTC) -> str:
     """Return `since 02:40, 34 min`; of another day its name, of another week its date."""
     local, lasted = moment.astimezone(zone), now - moment
     if lasted < timedelta(days=1):
-        return f"since {local:%H:%M}, {one_unit(max(lasted.total_seconds(), 1.0))}"
+        return f"since {local:%H:%M}, {span(max(int(lasted.total_seconds()), 1))}"
     day = f"{local:%a}" if lasted < timedelta(days=7) else f"{local.day} {local:%b}"
     return f"since {day} {local:%H:%M}"
 

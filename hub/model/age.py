@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hub.humanize import span
+from hub.humanize import period, span
 from hub.model.event import Event
 
 
@@ -18,6 +18,6 @@ def too_old(event: Event, until: datetime | None, now: datetime) -> str | None:
     if until is None or now < until:
         return None
     age = span((now - event.timestamp).total_seconds())
-    longest = span((until - event.timestamp).total_seconds())
+    longest = period((until - event.timestamp).total_seconds())
     number, _, unit = longest.partition(" ")
     return f"too old: it was {age} old and may be {number if age.partition(' ')[2] == unit else longest}"

@@ -11,7 +11,7 @@ from hub.catalog.redaction import Redaction
 from hub.destinations.base import find_destination
 from hub.health.facts import Facts
 from hub.health.waiting import WaitCode, WaitReason, why
-from hub.humanize import capitalised, sentence, span, stamp, utc
+from hub.humanize import capitalised, period, sentence, span, stamp, utc
 from hub.model.delivery import Outcome, State
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.records import AttemptRecord, DeliveryRecord
@@ -201,7 +201,7 @@ def _waiting(record: DeliveryRecord, wait: WaitReason | None, zone: tzinfo) -> I
 def _under_way(record: DeliveryRecord, config: DestinationConfig | None) -> Iterator[str]:
     if config is None:
         return
-    limit = span(config.timeout_seconds)
+    limit = period(config.timeout_seconds)
     yield f"It is being sent now; {record.destination} has {limit} to answer."
     if config.on_unknown is OnUnknown.HOLD:
         yield "Without an answer it may have arrived: then it is held, and somebody has to say."

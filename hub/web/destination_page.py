@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from hub.catalog import MASK
 from hub.destinations.base import find_destination
 from hub.health.places import describe
-from hub.humanize import counted, span
+from hub.humanize import counted, period
 from hub.model.config import Config
 from hub.model.destination import DestinationConfig, OnUnknown
 from hub.model.stats import Day
@@ -99,12 +99,12 @@ def _settings(config: DestinationConfig) -> Iterator[tuple[str, str]]:
     yield "At once", str(config.concurrency)
     if config.rate_limit is not None:
         yield "At most", str(config.rate_limit)
-    yield "Time to answer", span(config.timeout_seconds)
-    pauses = ", ".join(span(seconds) for seconds in config.retry_seconds)
+    yield "Time to answer", period(config.timeout_seconds)
+    pauses = ", ".join(period(seconds) for seconds in config.retry_seconds)
     yield "Tries again after", pauses or "no failure"
-    yield "Gives up after", span(config.give_up_after_seconds)
+    yield "Gives up after", period(config.give_up_after_seconds)
     if config.max_age_seconds is not None:
-        yield "Not older than", span(config.max_age_seconds)
+        yield "Not older than", period(config.max_age_seconds)
     held = config.on_unknown is OnUnknown.HOLD
     yield "Without an answer", "somebody has to say" if held else "it is sent again"
     if config.timezone != "UTC":

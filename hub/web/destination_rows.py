@@ -120,5 +120,5 @@ def _clear_at(config: DestinationConfig, state: DestinationState, now: datetime,
 
 def distance(moment: datetime, now: datetime) -> str:
     """Return the distance of a moment ahead: `44 s`, `now`."""
-    ahead = (moment - now).total_seconds()
-    return span(ahead) if ahead >= 1 else "now"
+    ahead = int((moment - now).total_seconds())
+    return span(ahead) if ahead > 0 else "now"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hub import catalog
-from hub.humanize import counted, day, did_you_mean, sentence, span, utc
+from hub.health.words import in_days
+from hub.humanize import counted, day, did_you_mean, period, sentence, utc
 from hub.model.event import first_id, made_at
 from hub.model.filter import Matches
 from hub.store.repositories.search import LOOKED_AT
@@ -92,8 +93,7 @@ def _ending(id_: str) -> str:
 
 
 def _kept(retention: timedelta) -> str:
-    days, rest = divmod(retention, timedelta(days=1))
-    length = span(retention.total_seconds()) if rest else counted(days, "day")
+    length = in_days(period(retention.total_seconds()))
     return f"{length} {'is' if length == '1 day' else 'are'} kept (HUB_RETENTION); what is older was pruned."
 
 

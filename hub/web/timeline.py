@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hub.humanize import span
+from hub.humanize import period
 
 _UNIT_SECONDS = 0.05
 """Below this the scale is nearly even, above it by decades."""
@@ -45,10 +45,11 @@ class Scale:
         wanted = (_UNIT_SECONDS * math.expm1(share * whole) for share in _THIRDS)
         moments = {min(_ROUND_SECONDS, key=lambda moment: abs(math.log(moment / near))) for near in wanted}
         chosen = sorted({*(moment for moment in moments if moment < self.seconds), self.seconds})
-        return [Tick(x=self.x(moment), label=span(moment)) for moment in chosen]
+        return [Tick(x=self.x(moment), label=period(moment)) for moment in chosen]
 
 
 def scale_of(moments: Iterable[float]) -> Scale:
     """Return the scale on which all moments have a place, its end a round one."""
     latest = max(moments, default=0.0)
-    return Scale(seconds=next((end for end in _ROUND_SECONDS if end >= latest), latest))
+    days = math.ceil(latest / 86400)
+    return Scale(seconds=next((end for end in _ROUND_SECONDS if end >= latest), days * 86400))

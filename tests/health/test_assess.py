@@ -164,14 +164,14 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         CODE.CLOCK,
         WATCH,
         "hub",
-        "The store holds a moment 1",
+        "The store holds a moment 90 s in",
     ),
     (
         with_rows(newest_at=NOW + timedelta(hours=1)),
         CODE.CLOCK,
         BAD,
         "hub",
-        "The store holds a moment 1 h in",
+        "The store holds a moment 60 min in",
     ),
     (
         with_store(worker_seen_at=None),
@@ -185,7 +185,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         CODE.NO_WORKER,
         BAD,
         "hub",
-        "Nothing is being sent: no worker for 1 min: 3 wait",
+        "Nothing is being sent: no worker for 61 s: 3 wait",
     ),
     (
         with_state(paused_at=NOW, paused_reason="invalid_auth"),
@@ -381,7 +381,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         BAD,
         "crm",
         (
-            "crm waits for your migration of roles, users, since 11:59, 1 min: "
+            "crm waits for your migration of roles, users, since 11:59, 60 s: "
             "roles is missing; users.banned is date; 5 wait, nothing is lost"
         ),
     ),
@@ -415,7 +415,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         CODE.GAPS,
         WATCH,
         "hub",
-        "2 objects were changed in Clerk and no event came: in the 7 d before 1 min ago",
+        "2 objects were changed in Clerk and no event came: in the 7 d before 60 s ago",
     ),
 ]
 
@@ -498,7 +498,7 @@ def test_a_source_that_is_refused_is_not_silent_as_well() -> None:
     ("ahead", "clock", "lateness"),
     [
         (480.0, "This machine's clock is 8 min ahead of that of clerk", "8 min behind this machine's clock"),
-        (-3600.0, "This machine's clock is 1 h behind that of clerk", "1 h ahead of this machine's clock"),
+        (-7200.0, "This machine's clock is 2 h behind that of clerk", "2 h ahead of this machine's clock"),
     ],
 )
 def test_a_clock_that_is_off_is_found_by_what_was_refused(ahead: float, clock: str, lateness: str) -> None:

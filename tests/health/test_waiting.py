@@ -66,7 +66,7 @@ def facts(
 
 PAUSED = {"paused_at": NOW - HOUR, "paused_reason": "invalid_auth"}
 GONE = "crm is no longer in routes.yaml: put it back, or cancel"
-SILENT = "no worker for 1 h"
+SILENT = "no worker for 60 min"
 LACKING = replace(CRM, options=None, missing=("CRM_URL",))
 
 TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] = {
@@ -75,14 +75,14 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         failed(NOW + HOUR),
         facts(),
         WaitCode.SCHEDULE,
-        "try 2 of 4 in 1 h, after 503 Service Unavailable",
+        "try 2 of 4 in 60 min, after 503 Service Unavailable",
         NOW + HOUR,
     ),
     "put off without an error": (
         delivery(due_at=NOW + HOUR),
         facts(),
         WaitCode.SCHEDULE,
-        "try 1 of 4 in 1 h",
+        "try 1 of 4 in 60 min",
         NOW + HOUR,
     ),
     "a rest that was asked for": (
@@ -139,7 +139,7 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         failed(NOW + HOUR),
         facts(probe_at=NOW + SECOND, failures=5),
         WaitCode.SCHEDULE,
-        "try 2 of 4 in 1 h, after 503 Service Unavailable",
+        "try 2 of 4 in 60 min, after 503 Service Unavailable",
         NOW + HOUR,
     ),
     "a pause": (
@@ -243,7 +243,7 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         delivery(),
         facts(probe_at=NOW + DAY, throttled_until=NOW + HOUR, failures=5),
         WaitCode.RETRY_AFTER,
-        "crm asks to wait: again in 1 h",
+        "crm asks to wait: again in 60 min",
         NOW + HOUR,
     ),
     "an operator": (

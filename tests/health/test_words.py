@@ -251,7 +251,7 @@ def test_what_waits_for_nothing_has_no_next_try() -> None:
 def test_an_operators_pause_says_whose_it_is() -> None:
     (finding,) = assess(with_state(paused_at=NOW - MINUTE, paused_reason="paused by an operator"))
 
-    assert first_line(finding, NOW) == "crm is paused by an operator · since 11:59, 1 min"
+    assert first_line(finding, NOW) == "crm is paused by an operator · since 11:59, 60 s"
     assert second_line(finding, NOW) == "3 wait · Resume it once it may go on."
 
 

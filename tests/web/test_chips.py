@@ -126,7 +126,7 @@ KEPT = "30 days are kept (HUB_RETENTION); what is older was pruned."
             {"query": {"type": "usr.created"}, "retention": timedelta(hours=36)},
             [
                 'No event fits type: usr.created; did you mean "user.created"?',
-                "1 d 12 h are kept (HUB_RETENTION); what is older was pruned.",
+                "36 h are kept (HUB_RETENTION); what is older was pruned.",
             ],
         ),
         (

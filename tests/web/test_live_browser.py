@@ -198,8 +198,8 @@ def test_times_go_on_between_two_updates(hub: Hub, page: Page) -> None:  # noqa:
     at = page.locator("#events time").first
     for milliseconds, words in (
         (30_000, r"3\d s ago"),
-        (60_000, r"1 min ago"),
-        (7_200_000, r"2 h 1 min ago"),
+        (60_000, r"9\d s ago"),
+        (7_200_000, r"2 h ago"),
     ):
         page.clock.run_for(milliseconds)
         expect(at).to_have_text(re.compile(words))

@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.schema import Table
 
 from hub.errors import SendError
-from hub.humanize import span
+from hub.humanize import period
 from hub.mirror.engine.column_types import to_json
 from hub.mirror.engine.failures import Fault, to_send_error
 from hub.transport.deadline import current_deadline, deadline_after
@@ -151,7 +151,7 @@ class Engine(ABC):
                 with self._connection() as connection:
                     return work(connection)
             except (SendError, SQLAlchemyError, OSError, ValueError, OverflowError) as error:
-                time_over = span(deadline.seconds) if deadline.is_over else None
+                time_over = period(deadline.seconds) if deadline.is_over else None
                 fault, send_error = to_send_error(error, written=written, timeout=time_over)
                 if fault is not Fault.AGAIN or not tries_after:
                     raise send_error from error

@@ -83,11 +83,8 @@ const morph = (live, fresh, kept) => {
 // As hub/humanize.py has it.
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 const span = (seconds) => {
-  const at = Math.max(UNITS.findIndex(([, size]) => seconds >= size), 0);
-  const [unit, size] = UNITS[at];
-  const [smaller, smallerSize] = UNITS[at + 1] ?? ["", 1];
-  const rest = size > 60 ? Math.floor((seconds % size) / smallerSize) : 0;
-  return `${Math.floor(seconds / size)} ${unit}${rest ? ` ${rest} ${smaller}` : ""}`;
+  const [unit, size] = UNITS.find(([, size]) => seconds >= 2 * size) ?? UNITS[3];
+  return `${Math.floor(seconds / size)} ${unit}`;
 };
 const tellTimes = () => {
   if (document.hidden) return;
