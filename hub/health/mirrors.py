@@ -87,16 +87,11 @@ def _known(facts: Facts) -> MirrorFacts:
     return facts.store.mirrors if facts.store is not None else NO_MIRRORS
 
 
-def in_words(name: str, reason: str) -> str:
-    """Return the reason of a wait for a table with the name of its mirror in the command that it has."""
-    return reason.replace("hub sync schema --sql`", f"hub sync schema --sql --to {name}`")
-
-
 def _migration(name: str, waits: Sequence[PartWait]) -> Finding:
     """Return the finding that rows wait for tables which somebody has to make or to change."""
     tables = sorted({part.partition("(")[0] for wait in waits for part in wait.parts})
     counts = [wait.count for wait in waits]
-    words = [in_words(name, wait.reason).partition("; ") for wait in waits]
+    words = [wait.reason.partition("; ") for wait in waits]
     return Finding(
         code=FindingCode.MIGRATION,
         severity=FindingSeverity.BAD,

@@ -10,7 +10,6 @@ from enum import StrEnum
 from hub.health.assess import worker_finding
 from hub.health.destinations import destination_finding
 from hub.health.facts import Facts
-from hub.health.mirrors import in_words
 from hub.health.status import DestinationStatus, status_of
 from hub.health.words import short
 from hub.humanize import counted, not_set, span, utc
@@ -87,7 +86,7 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     if lasting is not None:
         return lasting
     if any("/" in need for need in delivery.needs):
-        text = in_words(name, delivery.reason or "waits for a table")
+        text = delivery.reason or "waits for a table"
         return WaitReason(code=WaitCode.PAUSED, text=text, resumes=True)
     if delivery.needs:
         return WaitReason(code=WaitCode.NOT_CONFIGURED, text=not_set(delivery.needs))

@@ -69,14 +69,14 @@ class Mirror:
     Nothing is connected before it is needed. `timeout_seconds` is wall clock over all of a call.
     """
 
-    def __init__(self, options: MirrorOptions, engine: Engine) -> None:
+    def __init__(self, options: MirrorOptions, engine: Engine, name: str = "") -> None:
         self.options = options
         self._engine = engine
         self._tables = SqlTables(engine, options.schema, options.tables)
         self._writes = Writes(engine, self._tables, blanks=options.on_delete is OnDelete.BLANK)
         self._reads = Reads(engine, self._tables)
         adds = options.migrate is Migration.AUTO
-        self._readiness = Readiness(engine, self._tables, schema=options.schema, adds=adds)
+        self._readiness = Readiness(engine, self._tables, schema=options.schema, adds=adds, name=name)
         self._own_tables = OwnTables(engine, adds=adds)
         self._changing = Changing(engine, self._tables, self._writes)
         self._owner: str | None = None
@@ -268,12 +268,14 @@ class Mirror:
         self._owner = owner
 
 
-def open_mirror(options: MirrorOptions) -> Mirror:
+def open_mirror(options: MirrorOptions, name: str = "") -> Mirror:
     """Return the mirror of these options; nothing is connected yet.
 
+    `name` is its destination, as the cures of its errors name it.
     Raises Pause for a URL that is none, and for a driver that is not installed.
     """
-    return Mirror(options, open_engine(options.url, options.connections, options.certificates))
+    engine = open_engine(options.url, options.connections, options.certificates)
+    return Mirror(options, engine, name)
 
 
 @contextmanager

@@ -27,10 +27,12 @@ _SCHEMA = ""
 class Readiness:
     """The state of a mirror's tables, looked at once and again where a row could not be written by it.
 
-    Everything is to be called within `deadline_after` and raises SendError.
+    Everything is to be called within `deadline_after` and raises SendError. `name` is the mirror's
+    destination, for the command that prints what is missing.
     """
 
-    def __init__(self, engine: Engine, tables: SqlTables, *, schema: str, adds: bool) -> None:
+    def __init__(self, engine: Engine, tables: SqlTables, *, schema: str, adds: bool, name: str) -> None:
+        self._command = f"hub sync schema --sql{name and f' --to {name}'}"
         self._engine = engine
         self._tables = tables
         self._schema = schema
@@ -76,7 +78,7 @@ class Readiness:
         except Pause as error:
             raise Pause(
                 f"its tables cannot be made in {self._schema}: {error.reason}; grant that, "
-                "or let a role that may run what `hub sync schema --sql` shows"
+                f"or let a role that may run what `{self._command}` shows"
             ) from error
 
     def _obstacle(self, additions: Additions, names: Iterable[str]) -> str:
@@ -93,7 +95,7 @@ class Readiness:
                 refusal = f" and cannot be added here ({', '.join(words)})" if words else ""
                 faults.append(f"{listed(things)} {'is' if len(things) == 1 else 'are'} missing{refusal}")
                 by_whom = " as a role that may, or grant this one that" if words else ""
-                cures.append(f"run what `hub sync schema --sql` prints{by_whom}")
+                cures.append(f"run what `{self._command}` prints{by_whom}")
             if faults:
                 return f"{', and '.join(faults)}; {' and '.join(cures)}, and it goes on by itself"
         return ""

@@ -27,15 +27,15 @@ def migrate_mirrors(settings: Settings) -> Iterator[str]:
         return
     for name, destination in config.destinations.items():
         if isinstance(destination.options, DatabaseOptions) and name in config.mirrors:
-            yield f"{name}: {_migrated(destination.options.mirror)}"
+            yield f"{name}: {_migrated(destination.options.mirror, name)}"
 
 
-def _migrated(options: MirrorOptions) -> str:
+def _migrated(options: MirrorOptions, name: str) -> str:
     try:
-        with closing(open_mirror(options)) as mirror:
+        with closing(open_mirror(options, name)) as mirror:
             if options.migrate is Migration.PRINT:
                 count = len(mirror.pending(timeout_seconds=MIGRATE_SECONDS))
-                return _words(count, "wait for you: hub sync schema --sql")
+                return _words(count, f"wait for you: hub sync schema --sql --to {name}")
             return _words(len(mirror.migrate(timeout_seconds=MIGRATE_SECONDS)), "made")
     except SendError as error:
         return f"warning: {one_line(error.reason)}"

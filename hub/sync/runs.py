@@ -49,7 +49,7 @@ def opened(
 ) -> Iterator[tuple[BackendApi, Mirroring]]:
     """Yield Clerk's API and the mirror of a target, and close both. Raises HubError."""
     try:
-        mirror = open_mirror(target.options)
+        mirror = open_mirror(target.options, target.destination)
     except SendError as error:
         raise HubError(f"{target.destination}: {error}") from error
     api = BackendApi(target.access, wait=wait, rate=rate, on_retry=on_retry)

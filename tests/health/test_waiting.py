@@ -254,10 +254,10 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         None,
     ),
     "a table": (
-        delivery(needs=("crm/users",), reason="it is missing; run what `hub sync schema --sql` prints"),
+        delivery(needs=("crm/users",), reason="it is missing; run that"),
         facts(),
         WaitCode.PAUSED,
-        "it is missing; run what `hub sync schema --sql --to crm` prints",
+        "it is missing; run that",
         None,
     ),
     "a table, whose destination is paused": (

@@ -107,7 +107,8 @@ def _plan(target: Target, api: BackendApi, mirroring: Mirroring, chosen: Sequenc
         yield f"{table}: {counted(count, 'object')} in Clerk"
     pending = mirroring.call(mirroring.mirror.pending)
     if pending:
-        yield f"{counted(len(pending), 'statement')} would run first: hub sync schema --sql"
+        command = f"hub sync schema --sql --to {target.destination}"
+        yield f"{counted(len(pending), 'statement')} would run first: {command}"
     seconds = requests / requests_per_second(target.access)
     yield f"about {counted(requests, 'request')}, {span(seconds)}; nothing was written"
 

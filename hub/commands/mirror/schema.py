@@ -48,7 +48,7 @@ def command(to: str | None, sql: bool) -> None:
 
 def _pending(name: str, options: DatabaseOptions) -> list[str]:
     try:
-        with closing(open_mirror(options.mirror)) as mirror:
+        with closing(open_mirror(options.mirror, name)) as mirror:
             return mirror.pending(timeout_seconds=CONNECT_SECONDS)
     except SendError as error:
         raise HubError(f"{name}: {error}") from error

@@ -123,7 +123,7 @@ class DatabaseDestination(Destination):
     def __init__(self, options: DatabaseOptions, name: str) -> None:
         super().__init__(options, name)
         self._options = options.mirror
-        self._mirror = open_mirror(self._options)
+        self._mirror = open_mirror(self._options, name)
 
     def send(self, message: Message, context: SendContext) -> Receipt:
         """Write one row; a test of the hub's own is written and rolled back."""
