@@ -8,7 +8,15 @@ from datetime import timedelta
 from hub.health.facts import Facts
 from hub.humanize import ago, counted, enumerated, listed, period
 from hub.model.finding import Finding, FindingCode, FindingSeverity
-from hub.model.mirror import NO_MIRRORS, DriftKind, GapsSummary, MirrorFacts, MirrorTable, PartWait
+from hub.model.mirror import (
+    MOST_COUNTED,
+    NO_MIRRORS,
+    DriftKind,
+    GapsSummary,
+    MirrorFacts,
+    MirrorTable,
+    PartWait,
+)
 
 
 def mirrors(facts: Facts) -> Iterator[Finding]:
@@ -92,12 +100,15 @@ def _migration(name: str, waits: Sequence[PartWait]) -> Finding:
     tables = sorted({part.partition("(")[0] for wait in waits for part in wait.parts})
     counts = [wait.count for wait in waits]
     words = [wait.reason.partition("; ") for wait in waits]
+    faults = [fault for fault, _, _ in words]
+    if None in counts:
+        faults.append(f"more than {MOST_COUNTED:,} wait, nothing is lost")
     return Finding(
         code=FindingCode.MIGRATION,
         severity=FindingSeverity.BAD,
         subject=name,
         headline=f"{name} waits for your migration of {listed(tables)}",
-        reason="; ".join(dict.fromkeys(fault for fault, _, _ in words)),
+        reason="; ".join(dict.fromkeys(faults)),
         since=min(wait.since for wait in waits),
         count=None if None in counts else sum(filter(None, counts)),
         cure="; ".join(dict.fromkeys(cure for _, _, cure in words)),

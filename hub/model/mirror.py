@@ -66,12 +66,16 @@ class CompareFailure:
     reason: str
 
 
+MOST_COUNTED = 10_000
+"""So many deliveries at most are counted of those that wait for the same parts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartWait:
     """Deliveries that wait for parts of their destination, such as tables.
 
     `reason` is that of the newest, and says what is to be done; `since` is when the oldest became owed.
-    `count` is None where they are too many to be counted.
+    `count` is None where there are more than `MOST_COUNTED`.
     """
 
     parts: tuple[str, ...]

@@ -390,7 +390,10 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         CODE.MIGRATION,
         BAD,
         "crm",
-        "crm waits for your migration of roles, since 12:00, 1 s: roles is missing",
+        (
+            "crm waits for your migration of roles, since 12:00, 1 s: roles is missing; "
+            "more than 10,000 wait, nothing is lost"
+        ),
     ),
     (
         with_mirrors(tables=DRIFTED),

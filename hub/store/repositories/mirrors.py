@@ -11,16 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from hub.model.delivery import State
-from hub.model.mirror import CompareFailure, GapsSummary, MirrorFacts, MirrorTable, PartWait
+from hub.model.mirror import MOST_COUNTED, CompareFailure, GapsSummary, MirrorFacts, MirrorTable, PartWait
 from hub.store.repositories.queue import Queue
 from hub.store.session import Repository, to_json
 from hub.store.tables import deliveries, events, mirrors, settings
 
 _OWED = (State.PENDING, State.SENDING, State.HELD)
 _KEYS_AT_ONCE = 500
-
-_COUNTED = 10_000
-"""So many at most are counted of those that wait for the same table."""
 
 _FAILURE, _GAPS = "compare_failure/", "gaps"
 """Names of shared values: the beginning of those of mirrors that could not be compared, and the search's."""
@@ -62,14 +59,14 @@ class Mirrors(Repository):
             self._session.connection.execute(of.order_by(order)).first()
             for order in (deliveries.c.id, deliveries.c.id.desc())
         )
-        some = select(deliveries.c.id).where(is_waiting).limit(_COUNTED + 1).subquery()
+        some = select(deliveries.c.id).where(is_waiting).limit(MOST_COUNTED + 1).subquery()
         count = self._session.connection.execute(select(func.count()).select_from(some)).scalar_one()
         if oldest is not None and newest is not None:
             yield PartWait(
                 parts=parts,
                 reason=newest.reason or "",
                 since=oldest.created_at,
-                count=count if count <= _COUNTED else None,
+                count=count if count <= MOST_COUNTED else None,
             )
 
     def keep(self, destination: str, table: str, **values: Any) -> None:
