@@ -185,6 +185,11 @@ class Mirror:
             members.setdefault(row["user_id"], []).append(row)
         return members
 
+    def strays(self, table: str, owners: str, *, timeout_seconds: float) -> set[str]:
+        """Return whom rows of a set belong to that have no row among these owners, or a deleted one."""
+        with _within(timeout_seconds):
+            return self._with_tables([table, owners], lambda: self._reads.strays(table, owners))
+
     def tombstones(self, table: str, ids: Iterable[str], *, timeout_seconds: float) -> dict[str, int]:
         """Return the times of these objects' deletions, in milliseconds, of those that were deleted."""
         with _within(timeout_seconds):

@@ -46,6 +46,13 @@ class Reads:
             for row in self._read(query.where(table.c[column].in_(some)))
         ]
 
+    def strays(self, name: str, owners: str) -> set[str]:
+        """Return the owners whose own row is not there, or deleted, and that a set has rows of."""
+        table, owner = self._tables.mirrored[name], self._tables.mirrored[owners]
+        has_owner = select(owner.c.id).where(owner.c.id == table.c.user_id, owner.c.deleted_at.is_(None))
+        query = select(table.c.user_id).distinct().where(~has_owner.exists())
+        return {row["user_id"] for row in self._read(query)}
+
     def tombstones(self, name: str, ids: Iterable[str]) -> dict[str, int]:
         """Return the times of deletions by the ids of those objects that were deleted."""
         table = self._tables.tombstones

@@ -50,6 +50,13 @@ def differences(change: Change, row: Row | None, members: Mapping[str, Sequence[
         yield from _of_set(name, change.id, expected, members.get(name, ()))
 
 
+def strays(members: Mapping[str, Sequence[Row]]) -> Iterator[Drift]:
+    """Yield the rows of the sets of an object that neither side has."""
+    for name, rows in members.items():
+        for row in rows:
+            yield Drift(table=name, id=row["id"], kind=DriftKind.EXTRA, owner=row["user_id"])
+
+
 def is_settled(updated_at_ms: int, now_ms: int) -> bool:
     """Return True where an object was last changed long enough ago, by Clerk's clock."""
     return updated_at_ms < now_ms - SETTLED_MS

@@ -13,7 +13,7 @@ from hub.mirror.tables import tables
 from hub.model.event import object_key
 from hub.model.mirror import DriftKind
 from hub.sync.api import BackendApi
-from hub.sync.compare import Drift, Row, differences, is_settled
+from hub.sync.compare import Drift, Row, differences, is_settled, strays
 from hub.sync.lists import Look, absent, lists_of, looks, one, pages
 from hub.sync.mirroring import Mirroring
 from hub.sync.paging import LIMIT
@@ -120,6 +120,9 @@ class Verifier:
             first.objects += len(part.objects)
             first.rows += len(live)
             self._on_progress(table, first.objects)
+        for name in tables()[table].sets:
+            for owner in self._mirroring.call(mirror.strays, name, table):
+                first.candidates.setdefault(owner, {"id": owner})
         return first
 
     def _second_look(self, table: str, candidates: dict[str, Row]) -> Iterator[Differing]:
@@ -153,7 +156,7 @@ class Verifier:
         """Return what differs for sure: what was changed lately may still be on its way."""
         if look.value is None:
             if row is None or row["deleted_at"] is not None:
-                return ()
+                return tuple(strays(members))
             is_sure = is_settled(row["_updated_at"] or 0, look.answered_at_ms)
             return (Drift(table=table, id=row["id"], kind=DriftKind.EXTRA),) if is_sure else ()
         change = self._change(table, look)

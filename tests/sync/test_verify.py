@@ -122,6 +122,27 @@ def test_drift_put_in_by_sql_is_found_to_the_row_and_repaired(
     assert drift(api, filled) == []
 
 
+@EVERYWHERE
+def test_addresses_whose_user_neither_side_has_are_extra(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    clerk.remove("users", "user_03")
+    clerk.remove("users", "user_04")
+    sql("delete from {users} where id in ('user_03', 'user_05')")
+    sql("update {users} set deleted_at = updated_at where id = 'user_04'")
+
+    comparison = compare(api, filled)
+    repair(api, filled, comparison, MaxDeletes(percent=None, count=5))
+
+    assert sorted((one.table, one.owner or one.id, one.kind) for one in comparison.drift) == [
+        ("user_emails", "user_03", EXTRA),
+        ("user_emails", "user_04", EXTRA),
+        ("users", "user_05", MISSING),
+    ]
+    assert drift(api, filled) == []
+    assert set(filled.mirror.set_rows("user_emails", ["user_03", "user_04"], timeout_seconds=30)) == set()
+
+
 def test_what_an_event_has_written_since_is_not_counted_as_written(
     clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
 ) -> None:

@@ -135,6 +135,7 @@ def _as_json(destination: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
                     {
                         "table": drift.table,
                         "id": drift.id,
+                        "owner": drift.owner or None,
                         "kind": drift.kind.value,
                         "columns": list(drift.columns),
                     }
