@@ -60,8 +60,8 @@ def test_a_span_that_somebody_set_is_told_as_it_was_written(written: str) -> Non
     duration = parse_duration(written)
     assert duration is not None
 
-    told = period(duration.total_seconds())
-    assert told.replace(" ", "").replace("min", "m") == written
+    words = period(duration.total_seconds())
+    assert words.replace(" ", "").replace("min", "m") == written
 
 
 def test_a_span_that_somebody_set_is_told_exactly() -> None:

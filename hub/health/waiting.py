@@ -12,7 +12,7 @@ from hub.health.destinations import destination_finding
 from hub.health.facts import Facts
 from hub.health.status import DestinationStatus, status_of
 from hub.health.words import short
-from hub.humanize import counted, not_set, span, utc
+from hub.humanize import clock, counted, not_set, span, utc
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
 from hub.model.finding import Finding, FindingCode
@@ -77,8 +77,8 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
     Of several reasons the one that nobody but an operator ends comes first, then the one that lasts longest.
     """
     if delivery.state is State.HELD:
-        error = f" ({delivery.reason})" if delivery.reason else ""
-        return WaitReason(code=WaitCode.HELD, text=f"may have arrived{error}; somebody has to say")
+        at = f" at {clock(delivery.tried_at, facts.now, facts.zone)}" if delivery.tried_at else ""
+        return WaitReason(code=WaitCode.HELD, text=f"may have arrived{at}; somebody has to say")
     if delivery.state is not State.PENDING:
         return None
     name = delivery.destination

@@ -64,7 +64,8 @@ class DeliveryRecord:
 
     `needs` names what it waits for, as in a settlement: then it is due at no time. `version` is that of the
     user's files, which decided it; None where no rules did. `send` has the fields of its send block when it
-    became owed, and `position` counts its route's blocks to the same destination.
+    became owed, and `position` counts its route's blocks to the same destination. `tried_at` is the moment of
+    the last attempt of one that is held.
     """
 
     id: str
@@ -80,6 +81,7 @@ class DeliveryRecord:
     attempts: int
     tries: int = 0
     due_at: datetime | None
+    tried_at: datetime | None = None
     needs: tuple[str, ...] = ()
     created_at: datetime
     delivered_at: datetime | None

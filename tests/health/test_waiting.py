@@ -247,10 +247,10 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
         NOW + HOUR,
     ),
     "an operator": (
-        delivery(State.HELD, reason="no answer within 10 s"),
+        delivery(State.HELD, tried_at=NOW - HOUR),
         facts(**PAUSED),
         WaitCode.HELD,
-        "may have arrived (no answer within 10 s); somebody has to say",
+        f"may have arrived at {NOW - HOUR:%H:%M}; somebody has to say",
         None,
     ),
     "a table": (

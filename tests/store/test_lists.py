@@ -139,6 +139,21 @@ def test_stats_of_an_empty_store_are_zeros(store: Store) -> None:
     assert (stats.events, stats.last_event_at, dict(stats.deliveries)) == (0, None, {})
 
 
+def test_what_is_held_says_when_it_was_tried_last(store: Store) -> None:
+    store.write(lambda transaction: given.keep(transaction, given.event(), given.routing("log")))
+    given.fail(store, "log", "answered 503 Service Unavailable")
+    with store.read() as snapshot:
+        (pending,) = snapshot.delivery_list.records()
+    hold = update(deliveries).values(state=State.HELD)
+    store.write(lambda transaction: transaction.session.connection.execute(hold) and None)
+    with store.read() as snapshot:
+        (held,) = snapshot.delivery_list.records()
+        alone = snapshot.delivery_list.record(held.id)
+
+    assert pending.tried_at is None
+    assert held.tried_at == alone.tried_at == alone.attempt_list[-1].at
+
+
 def test_a_delivery_that_is_due_later_is_not_overdue(store: Store) -> None:
     fill(store)
     store.write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, null, select
+from sqlalchemy import case, func, null, select
 
 from hub.errors import NotFound
 from hub.model.delivery import State
@@ -17,7 +17,16 @@ from hub.store.repositories.kinds import kinds_of_events
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES, WHOLE_PAYLOAD_BYTES, is_listed, payloads_of
 from hub.store.repositories.search import Size, bounds_of
 from hub.store.session import Repository
-from hub.store.tables import attempts, deliveries, events
+from hub.store.tables import attempts, deliveries, events, is_in
+
+_TRIED_AT = case(
+    (
+        is_in(State.HELD),
+        select(attempts.c.at)
+        .where(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts)
+        .scalar_subquery(),
+    )
+).label("tried_at")
 
 
 class DeliveryList(Repository):
@@ -84,7 +93,8 @@ class DeliveryList(Repository):
         """Return these deliveries, newest first; without their messages where those are not wanted."""
         others = [column for column in deliveries.c if column is not deliveries.c.message]
         message = deliveries.c.message if messages else null().label("message")
-        statement = select(*others, message).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id.desc())
+        statement = select(*others, message, _TRIED_AT).where(deliveries.c.id.in_(ids))
+        statement = statement.order_by(deliveries.c.id.desc())
         rows = self._session.connection.execute(statement).all()
         payloads = payloads_of(self._session, rows, LISTED_PAYLOAD_BYTES)
         return [_delivery_record(row, payloads.get(row.event_id)) for row in rows]
@@ -92,7 +102,7 @@ class DeliveryList(Repository):
     def record(self, delivery_id: str) -> DeliveryRecord:
         """Return one delivery with its attempts, oldest first; raises NotFound."""
         row = self._session.connection.execute(
-            select(deliveries).where(deliveries.c.id == delivery_id)
+            select(deliveries, _TRIED_AT).where(deliveries.c.id == delivery_id)
         ).first()
         if row is None:
             raise NotFound(f"there is no delivery {delivery_id}")
@@ -121,6 +131,7 @@ def _delivery_record(
         attempts=row.attempts,
         tries=row.tries,
         due_at=row.due_at if state is State.PENDING else None,
+        tried_at=row.tried_at,
         needs=tuple(row.needs.split(",")) if row.needs else (),
         created_at=row.created_at,
         delivered_at=row.delivered_at,
