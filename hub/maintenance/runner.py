@@ -25,6 +25,9 @@ from hub.store.store import Store
 
 SOON_SECONDS = 0.2
 
+STOP_SECONDS = 10.0
+"""How long a stop waits for the task that is running."""
+
 ALERT_SECONDS = 5.0
 """How often a worker looks for what `problems:` should tell."""
 
@@ -58,7 +61,7 @@ class Maintenance:
     def stop(self) -> None:
         """End, after the task that is running."""
         self._stopping.set()
-        self._thread.join(timeout=10)
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.wait(max(min(self._due_at.values()) - time.monotonic(), 0)):

@@ -152,6 +152,9 @@ def test_web_alone_delivers(deployed: Deployed, env: dict[str, str], receivers: 
         connection_count = connections(env["DATABASE_URL"])
         print(f"PostgreSQL connections of two web processes and a worker: {connection_count}")
         assert connection_count <= 9
+        # Behind one proxy, which is believed: it never redirects to https by itself.
+        answer = get(port, "/login", **{"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
+        assert (answer.status_code, answer.headers.get("Location")) == (200, None)
         web.stop()
         assert web.pids() == []
 
@@ -203,14 +206,3 @@ def all_delivered(port: int, count: int) -> bool:
         return len(answer.json()["items"]) == count
 
     return bool(wait_until(delivered, f"{count} deliveries to be delivered"))
-
-
-def test_the_hub_believes_one_proxy_on_a_platform(deployed: Deployed, env: dict[str, str]) -> None:
-    """It never redirects to https by itself: that is the platform's business."""
-    port = int(env["PORT"])
-    with Running(deployed.line("web"), deployed.folder, env) as web:
-        wait_until_ready(port, web)
-        answer = get(port, "/login", **{"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
-
-        assert answer.status_code == 200
-        assert "Location" not in answer.headers

@@ -81,29 +81,36 @@ def test_sigterm_to_every_process_is_one_request_to_stop(folder: Path, crm: Http
         assert running.pids() == []
 
 
-PATIENT = """\
+WITH_BOUNDS = """\
 from hub.delivery import worker
 from hub.process import supervisor
 
-worker.DRAIN_SECONDS = supervisor.STOP_SECONDS = 3600.0
+worker.DRAIN_SECONDS, supervisor.STOP_SECONDS = {drain_seconds}, {stop_seconds}
 from hub.__main__ import main
 
 main(["serve"])
 """
-"""`hub serve` that waits for an hour for what is being sent: here a second signal alone ends it."""
+
+
+def write_bounded(folder: Path, *, drain_seconds: float, stop_seconds: float) -> str:
+    """Write `hub serve` with bounds of its own for a stop, and return the line that starts it."""
+    text = WITH_BOUNDS.format(drain_seconds=drain_seconds, stop_seconds=stop_seconds)
+    (folder / "bounded.py").write_text(text)
+    return "python bounded.py"
 
 
 def test_a_second_signal_hurries(tmp_path: Path, crm: HttpReceiver) -> None:
     port = free_port()
     folder = write_configuration(tmp_path, ROUTES.replace("retry: [1s]", "timeout: 10m"))
-    (folder / "patient.py").write_text(PATIENT)
+    # For an hour it waits for what is being sent: here a second signal alone ends it.
+    line = write_bounded(folder, drain_seconds=3600.0, stop_seconds=3600.0)
 
     def stuck(_: object) -> CannedResponse:
         crm.stopping.wait()
         return CannedResponse()
 
     crm.respond = stuck
-    with Running("python patient.py", folder, environment_of(folder, crm, port)) as running:
+    with Running(line, folder, environment_of(folder, crm, port)) as running:
         wait_until_ready(port, running)
         post_event(port)
         crm.wait_for(1)
@@ -115,6 +122,43 @@ def test_a_second_signal_hurries(tmp_path: Path, crm: HttpReceiver) -> None:
         assert running.process.poll() is None
         running.stop(signal.SIGINT)
         assert running.pids() == []
+
+
+ASKING = """\
+import time
+
+from hub.maintenance import runner
+from hub.process import start
+
+def asking_tasks(store, rules):
+    def has_worker():
+        with store.read() as snapshot:
+            return snapshot.workers.last_seen_at() is not None
+
+    def ask():
+        while not has_worker():
+            time.sleep(0.02)
+        print("asks", flush=True)
+        while has_worker():
+            time.sleep(0.02)
+
+    return [runner.Task(name="asks", every_seconds=3600, run=ask)]
+
+runner.STOP_SECONDS, start.asking_tasks = 3600, asking_tasks
+from hub.__main__ import main
+
+main(["worker"])
+"""
+"""A worker that asks somebody who answers once the worker has left, and for whom it waits an hour."""
+
+
+def test_a_worker_has_left_before_it_waits_for_what_it_asked(folder: Path, crm: HttpReceiver) -> None:
+    (folder / "asking.py").write_text(ASKING)
+    with Running("hub migrate && exec python asking.py", folder, environment_of(folder, crm, 0)) as running:
+        running.wait_for_text("asks\n")
+        running.stop()
+
+        assert running.process.returncode == 0
 
 
 def test_nothing_outlives_a_killed_parent(folder: Path, crm: HttpReceiver) -> None:
@@ -181,6 +225,7 @@ def test_a_slow_destination_is_given_back_within_ten_seconds(tmp_path: Path, crm
     assert DRAIN_SECONDS < STOP_SECONDS < 10
     folder = write_configuration(tmp_path, ROUTES.replace("retry: [1s]", "timeout: 10m"))
     port = free_port()
+    line = write_bounded(folder, drain_seconds=1.0, stop_seconds=PATIENCE_SECONDS)
 
     def stuck_once(_: object) -> CannedResponse:
         if len(crm.received) == 1:
@@ -188,7 +233,7 @@ def test_a_slow_destination_is_given_back_within_ten_seconds(tmp_path: Path, crm
         return CannedResponse()
 
     crm.respond = stuck_once
-    with serve(folder, crm, port) as running:
+    with Running(line, folder, environment_of(folder, crm, port)) as running:
         wait_until_ready(port, running)
         post_event(port)
         crm.wait_for(1)

@@ -10,10 +10,24 @@ import given
 import pytest
 from flask.testing import FlaskClient
 from given_web import PASSWORD, World, a_config
+from playwright.sync_api import Browser, expect
 
 from hub.settings import Settings
 from hub.store.open import open_store
 from hub.web.sessions import keep_session_key
+from pictures.browser import find_program, opened
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process: to start one and to end it takes longer than most of them."""
+    program = find_program()
+    if program is None:
+        pytest.skip("no Chromium or Chrome is installed here: the page was not tried in a browser")
+    # A machine that is busy with other tests is slow.
+    expect.set_options(timeout=30_000)
+    with opened(program) as chromium:
+        yield chromium
 
 
 @pytest.fixture

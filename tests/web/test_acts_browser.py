@@ -11,7 +11,7 @@ from given_web import PASSWORD, World, a_config, destination, payload
 from playwright.sync_api import Browser, Page, Response, expect
 from servers.http_receiver import CannedResponse, HttpReceiver, ReceivedRequest
 from sqlalchemy import update
-from test_browser import Hub, browser, sign_in  # noqa: F401  # a fixture
+from test_browser import LIVELY, Hub, sign_in
 from werkzeug.serving import make_server
 from working import working
 
@@ -51,9 +51,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def page(browser: Browser, hub: Hub) -> Iterator[Page]:  # noqa: F811
+def page(browser: Browser, hub: Hub) -> Iterator[Page]:
     """A signed-in page; afterwards nothing of it may have failed, or gone against the policy."""
     context = browser.new_context(base_url=hub.url)
+    context.add_init_script(LIVELY)
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)

@@ -14,7 +14,6 @@ import given
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
-from test_browser import browser  # noqa: F401  # a fixture
 
 from hub import catalog
 from hub.ingest.fanout import fan_out
@@ -51,7 +50,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Day]]:
         }
 
 
-def signed_in(browser: Browser, day: Day, **options: Any) -> Page:  # noqa: F811
+def signed_in(browser: Browser, day: Day, **options: Any) -> Page:
     """A page of a browser that has signed in; nothing moves in it, and it sees what the policy stops."""
     context = browser.new_context(base_url=day.url, reduced_motion="reduce", **options)
     context.add_init_script(
@@ -97,7 +96,7 @@ def violations(page: Page, rules: Sequence[str]) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     days: dict[str, Day],
     scheme: str,
     request: pytest.FixtureRequest,
@@ -165,7 +164,7 @@ def send_evil(day: Day) -> list[str]:
 
 
 def test_what_strangers_write_does_nothing_and_fits_a_phone(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     days: dict[str, Day],
 ) -> None:
     day = days["busy"]
@@ -193,7 +192,7 @@ def _is_outside(url: str, day: Day) -> bool:
     return not url.startswith((day.url, "data:", "about:"))
 
 
-def test_a_moment_ahead_counts_down_without_a_request(browser: Browser, days: dict[str, Day]) -> None:  # noqa: F811
+def test_a_moment_ahead_counts_down_without_a_request(browser: Browser, days: dict[str, Day]) -> None:
     page = signed_in(browser, days["busy"])
     page.locator("#pulse").click()
     page.wait_for_load_state("networkidle")
@@ -212,7 +211,7 @@ def test_a_moment_ahead_counts_down_without_a_request(browser: Browser, days: di
 
 
 def test_a_route_marks_what_it_shares_and_an_address_is_copied(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     days: dict[str, Day],
 ) -> None:
     page = signed_in(browser, days["busy"])
@@ -232,7 +231,7 @@ def test_a_route_marks_what_it_shares_and_an_address_is_copied(
 
 
 def test_without_javascript_routes_answer_and_a_message_has_its_tabs(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     days: dict[str, Day],
 ) -> None:
     day = days["busy"]

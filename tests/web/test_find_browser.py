@@ -6,7 +6,7 @@ import re
 
 from given_web import payload
 from playwright.sync_api import Page, expect
-from test_browser import Hub, browser, hub, page  # noqa: F401  # fixtures
+from test_browser import Hub, hub, page  # noqa: F401  # fixtures
 
 
 def press(page: Page, key: str) -> None:  # noqa: F811

@@ -10,7 +10,7 @@ import given
 import pytest
 from given_web import payload
 from playwright.sync_api import Browser, Locator, Page, Request, expect
-from test_browser import Hub, browser, hub, sign_in  # noqa: F401  # fixtures
+from test_browser import Hub, hub, sign_in  # noqa: F401  # a fixture
 
 from hub.model.delivery import State
 from hub.model.filter import EVERYTHING
