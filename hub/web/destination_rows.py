@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,9 @@ from hub.web.serializers import owed_names
 
 CLEAR_SHOWN_SECONDS = 5.0
 """A rate limit that makes nobody wait for longer is not told of."""
+
+FEW = 15
+"""So many destinations have room on the overview, whatever they do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +45,24 @@ class Row:
     counts: Mapping[State, int]
     matter: Matter
 
+    @property
+    def is_idle(self) -> bool:
+        """True of one that works and had nothing to send within a day."""
+        owed = any(self.counts[state] for state in (State.PENDING, State.DEAD, State.HELD))
+        tried = self.strip.sent or self.strip.failed or self.strip.unknown
+        return self.status is DestinationStatus.OK and not (owed or tried or self.matter.text)
+
 
 def rows_of(facts: Facts, counts: Mapping[tuple[str, State], int], days: Mapping[str, Day]) -> list[Row]:
     """Return today's destinations in the order of routes.yaml, then those that are gone but still owed to."""
     return [_row(name, facts, counts, days.get(name, Day())) for name in owed_names(facts, counts)]
+
+
+def without_idle(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return a few rows as they are; of more, those that have something to tell."""
+    if len(rows) <= FEW:
+        return rows
+    return [row for row in rows if not row.is_idle] or rows[:FEW]
 
 
 def _row(name: str, facts: Facts, counts: Mapping[tuple[str, State], int], day: Day) -> Row:

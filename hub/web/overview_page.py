@@ -11,7 +11,7 @@ from hub.model.stats import Day
 from hub.web import first_steps, serializers
 from hub.web.context import Context
 from hub.web.destination_page import strip_of
-from hub.web.destination_rows import rows_of
+from hub.web.destination_rows import rows_of, without_idle
 from hub.web.event_words import became, words_of_event
 from hub.web.overview import Tone, overview
 
@@ -33,6 +33,7 @@ def overview_values(here: Context, url_root: str) -> Values:
     whole = overview(health.findings, facts.now, facts.zone)
     if steps and not whole.notes:
         whole = replace(whole, tone=Tone.TASK, headline=first_steps.headline(steps))
+    rows = rows_of(facts, health.stats.deliveries, days)
     events = [serializers.event(record, words_of_event(record, rules)) for record in records]
     return {
         "now": facts.now,
@@ -40,7 +41,8 @@ def overview_values(here: Context, url_root: str) -> Values:
         "stats": health.stats,
         "overview": whole,
         "serving": serving,
-        "rows": rows_of(facts, health.stats.deliveries, days),
+        "rows": rows,
+        "shown": without_idle(rows),
         "day": replace(strip_of(Day(sent=came)), words=counted(sum(came), "event")),
         "latest": [(event, became(event, owed.get(event["id"], {}))) for event in events],
         "steps": steps,
