@@ -47,7 +47,7 @@ def test_a_page_tells_the_routes_that_took_it_from_those_that_did_not(
     sent = world.send(signed_in, payload(email_address="ada@example.com"))
     page = signed_in.get(f"/events/{sent['event']}").text
 
-    assert page.index(" waitlist</div>") < page.index("1 other is not for waitlistEntry.created")
+    assert page.index("waitlist</a></div>") < page.index("1 other is not for waitlistEntry.created")
     assert '<p class="hint">invited</p>' in page
     assert "<code>log: data.vip</code>" in page
 

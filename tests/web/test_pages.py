@@ -84,7 +84,7 @@ def test_event_and_delivery_name_the_version_that_decided(world: World, signed_i
 
     pages = [signed_in.get(path).text for path in (f"/events/{sent['event']}", f"/deliveries/{delivery.id}")]
 
-    assert f"Version <code>{version}</code>" in pages[0]
+    assert f'<code title="{version}">{version}</code>' in pages[0]
     assert f"<code>{version}</code>" in pages[1]
     assert all(f"hub {__version__}<" in page for page in pages)
 
