@@ -119,7 +119,7 @@ class BackendApi:
                 if not _asks_for_time(response.status):
                     return self._answer(response, path, began, is_sought=is_sought)
                 failure = self._failure(path, response)
-                pause = max(_rest(path, response), pause)
+                pause = max(self._rest(path, response), pause)
             except SendError as error:
                 failure = ClerkError(f"Clerk's API at {path}: {error}")
             except (ValueError, RecursionError):
@@ -152,13 +152,24 @@ class BackendApi:
             HTTPStatus.FORBIDDEN: "; the instance, or its plan, does not have that",
         }.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.OK, "")
         words = mask(_words(response.body), (self._access.secret_key,))
-        # A 404 without Clerk's words is one of a proxy, and says of no object that it is gone.
-        is_clerks = bool(words) or status != HTTPStatus.NOT_FOUND
-        advice = advice if is_clerks else "; is api_url Clerk's?"
+        # One without Clerk's words is a proxy's: it tells of nothing that Clerk does not have it.
+        is_clerks = bool(words) or status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
+        advice = advice if is_clerks else "; not in Clerk's words: is api_url right, or does a proxy answer?"
         return ClerkError(
             f"Clerk answered {answer} at {path}{f': {words}' if words else ''}{advice}",
             status=status if is_clerks else None,
         )
+
+    def _rest(self, path: str, response: HttpResponse) -> float:
+        """Return the seconds that an answer asks for, by its own clock; raises ClerkError for too many."""
+        now = datetime.fromtimestamp(self.now_ms / 1000, UTC)
+        seconds = retry_after_seconds(response.headers, now) or 0.0
+        if seconds > _LONGEST_REST_SECONDS:
+            raise ClerkError(
+                f"Clerk asks at {path} to wait for {seconds:.0f} s ({response.status}); try again after that",
+                status=response.status,
+            )
+        return seconds
 
     def _wait_for_turn(self) -> None:
         self._wait(max(self._next_at - time.monotonic(), 0))
@@ -183,17 +194,6 @@ class BackendApi:
 
 def _asks_for_time(status: int) -> bool:
     return status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT) or status >= 500
-
-
-def _rest(path: str, response: HttpResponse) -> float:
-    """Return the seconds of the rest that an answer asks for; raises ClerkError for one that is too long."""
-    seconds = retry_after_seconds(response.headers, datetime.now(UTC)) or 0.0
-    if seconds > _LONGEST_REST_SECONDS:
-        raise ClerkError(
-            f"Clerk asks at {path} to wait for {seconds:.0f} s ({response.status}); try again after that",
-            status=response.status,
-        )
-    return seconds
 
 
 def _date_ms(response: HttpResponse) -> int:

@@ -185,7 +185,10 @@ def one(api: BackendApi, table: str, row: Mapping[str, Any]) -> Look | None:
     if table in _OF_ORGANIZATIONS and not ids["organization_id"]:
         return None
     if clerk_lists[0].by_id:
-        answer = api.find(clerk_lists[0].by_id.format(**ids))
+        path = clerk_lists[0].by_id.format(**ids)
+        answer = api.find(path)
+        if answer.value is not None and not _has_id(answer.value):
+            raise ClerkError(f"Clerk's answer at {path} is no object with an id")
         return _look(answer.value if _is(answer.value, row) else None, answer)
     for narrowed in _narrowed(clerk_lists, row, ids):
         for page in _pages_if_any(api, narrowed):
@@ -259,13 +262,17 @@ def _objects(path: str, value: Any) -> list[Object]:
 
 
 def _has_place(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    created_at = value.get("created_at")
-    is_time = isinstance(created_at, int) and not isinstance(created_at, bool)
-    return is_time and isinstance(value.get("id"), str)
+    return _has_id(value) and _is_number(value.get("created_at"))
+
+
+def _has_id(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("id"), str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _total(value: Any) -> int | None:
     total = value.get("total_count") if isinstance(value, dict) else None
-    return total if isinstance(total, int) else None
+    return total if isinstance(total, int) and _is_number(total) and total >= 0 else None

@@ -94,8 +94,8 @@ class ClerkServer:
     whose user is gone, about which the documents say nothing: `page` (as if it were there), `empty`,
     `start` (the list from its beginning) or `refusal`. `on_page` is called after each page of a list was
     made; every `limited_every`th request is answered 429. `clock_ahead_seconds` is its clock before ours.
-    What is `hidden` no list shows. The lists of tables that are `absent` are refused, as where organisations
-    are switched off.
+    What is `hidden` no list shows; `totals` are told by lists in place of the right ones. The lists of tables
+    that are `absent` are refused, as where organisations are switched off.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class ClerkServer:
         self._gone: dict[str, int] = {}
         self.hidden: set[str] = set()
         self.absent: set[str] = set()
+        self.totals: dict[str, object] = {}
         self._next: bytes | None = None
         self.requests = 0
         self.http = HttpReceiver(responses, respond=self._respond)
@@ -238,7 +239,7 @@ class ClerkServer:
         else:
             ids = self._matching(list_.table, query)
             data = [self.whole(list_.table, id_) for id_ in ids[offset : offset + limit]]
-            status, body = 200, {"data": data, "total_count": len(ids)}
+            status, body = 200, {"data": data, "total_count": self.totals.get(list_.table, len(ids))}
             if list_.table == "invitations" and query.get("paginated") != ["true"]:
                 body = body["data"]
         if self.on_page is not None:

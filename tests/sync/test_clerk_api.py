@@ -113,15 +113,33 @@ def test_the_reason_of_a_rest_is_told() -> None:
     assert reasons == [("Clerk answered 429 Too Many Requests at /instance", 7)]
 
 
-def test_only_clerk_says_that_something_is_gone(ask: Callable[..., object]) -> None:
+@pytest.mark.parametrize("status", [404, 403])
+def test_only_clerk_says_that_something_is_not_there(ask: Callable[..., object], status: int) -> None:
+    words = b'{"errors": [{"message": "not found"}]}'
+    with pytest.raises(ClerkError) as clerks:
+        ask(CannedResponse(status=status, body=words))
+    with pytest.raises(ClerkError) as others:
+        ask(CannedResponse(status=status, body=b"<html>no such host</html>"), is_sought=True)
+
+    assert (clerks.value.status, others.value.status) == (status, None)
+    assert str(others.value).endswith(
+        " at /users/1; not in Clerk's words: is api_url right, or does a proxy answer?"
+    )
+
+
+def test_what_clerk_says_to_be_gone_is_none(ask: Callable[..., object]) -> None:
     gone, _, _ = ask(
         CannedResponse(status=404, body=b'{"errors": [{"message": "not found"}]}'), is_sought=True
     )
-    with pytest.raises(ClerkError) as caught:
-        ask(CannedResponse(status=404, body=b"<html>no such host</html>"), is_sought=True)
 
     assert gone.value is None
-    assert str(caught.value) == "Clerk answered 404 Not Found at /users/1; is api_url Clerk's?"
+
+
+def test_a_rest_until_a_date_is_reckoned_by_the_clock_of_the_answer(ask: Callable[..., object]) -> None:
+    dates = {"Date": "Mon, 04 May 2026 12:00:00 GMT", "Retry-After": "Mon, 04 May 2026 12:05:00 GMT"}
+    _, (wait,), _ = ask(CannedResponse(status=429, headers=dates), GOOD)
+
+    assert 1 < wait <= 300
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", ""])

@@ -114,6 +114,29 @@ def test_an_organisation_whose_slug_is_the_id_of_another_is_not_that_one(
     assert one(api, "organizations", {"id": "org_2"}).value is None
 
 
+def test_an_answer_that_is_no_object_does_not_say_that_one_is_gone(
+    clerk: ClerkServer, api: BackendApi
+) -> None:
+    clerk.answer_next(b'{"status": "ok"}')
+
+    with pytest.raises(ClerkError, match=r"^Clerk's answer at /users/user_1 is no object with an id$"):
+        one(api, "users", {"id": "user_1"})
+
+
+@pytest.mark.parametrize("total", [0, 1, 10**9, -7, True, None, "12"])
+def test_a_list_is_read_to_its_end_whatever_its_total_says(
+    clerk: ClerkServer, api: BackendApi, total: object
+) -> None:
+    for number in range(2, 13):
+        clerk.add("roles", f"role_{number}", 1_000 + number)
+    clerk.totals["roles"] = total
+    (clerk_list,) = lists_of("roles")
+    told = {page.total for page in pages(api, clerk_list, limit=5)}
+
+    assert set(ids(api, "roles", limit=5)) == {f"role_{number}" for number in range(1, 13)}
+    assert told == {total if total in (0, 1, 10**9) and total is not True else None}
+
+
 def test_revoked_invitations_are_read_too(clerk: ClerkServer, api: BackendApi) -> None:
     clerk.add("invitations", "inv_2", 500, status="revoked")
 
