@@ -15,6 +15,8 @@ import click
 from hub import __version__
 from hub.commands import Section
 from hub.errors import ConfigError, HubError
+from hub.humanize import did_you_mean
+from hub.terminal.printing import inline
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a file that standard output was redirected to."""
@@ -42,6 +44,15 @@ class Commands(click.Group):
             return None
         command: click.Command = _module(name).command
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant, or end with a name that is close to one that is not there."""
+        known = self.list_commands(context)
+        if args[0] not in known and not args[0].startswith("-"):
+            context.fail(f'there is no command "{inline(args[0])}"{did_you_mean(args[0], known)}')
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by their sections, each with all of its line."""

@@ -101,6 +101,7 @@ def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
         "state": _coloured(item["state"]),
         "reason": inline(item["reason"]),
         "waits": wait_in_words(item["why"]),
+        "to do": _to_do(item),
         "degraded": "it went out in another form than its send block has" if item["degraded"] else "",
         "created": item["created_at"],
         "delivered": item["delivered_at"],
@@ -114,6 +115,18 @@ def _details(item: dict[str, Any], now: datetime) -> Iterator[str]:
         yield click.style("Message", bold=True)
         for name, value in item["message"].items():
             yield from _part(inline(name), value)
+
+
+def _to_do(item: dict[str, Any]) -> str:
+    """Return the command that is somebody's to run; empty where the hub goes on by itself."""
+    id_, destination = inline(item["id"]), inline(item["destination"])
+    if item["state"] == "held":
+        return f"look there whether it arrived, then hub resolve {id_} --as delivered, or --as retry"
+    if item["state"] == "dead" and not (item["reason"] or "").startswith("too old"):
+        return f"mend the cause, then hub retry {id_}"
+    if item["why"] is not None and item["why"]["code"] == "paused":
+        return f"hub resume {destination}, once it may go on"
+    return ""
 
 
 def _part(name: str, value: Any) -> Iterator[str]:

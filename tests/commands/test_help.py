@@ -41,3 +41,16 @@ def test_a_command_shows_examples(run: Run, name: str) -> None:
     output = run(name, "--help").stdout
 
     assert f"\n    hub {name}" in output.partition("Example")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cancle", 'there is no command "cancle"; did you mean "cancel"?'),
+        ("xyzzy", 'there is no command "xyzzy"'),
+    ],
+)
+def test_a_command_that_is_not_there_is_told_with_a_close_one(run: Run, name: str, message: str) -> None:
+    result = run(name)
+
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {message}")

@@ -139,6 +139,17 @@ def test_held_deliveries_are_resolved(operate, deliveries_in):
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "command"), [("held", "hub resolve {} --as delivered, or --as retry"), ("dead", "hub retry {}")]
+)
+def test_a_delivery_names_the_command_that_it_needs(operate, deliveries_in, state, command):
+    first, second = deliveries_in(state)
+    shown = operate("deliveries", first).stdout
+    operate("cancel", first, second)
+
+    assert re.search(rf"^  to do      .* then {re.escape(command.format(first))}$", shown, re.MULTILINE)
+
+
 def test_deliveries_are_cancelled(operate, deliveries_in):
     first, second = deliveries_in("dead")
 
@@ -219,7 +230,7 @@ def test_a_paused_destination_waits_until_it_is_resumed(operate, triggered, run,
     assert tested.stderr == f"hub: not delivered yet: {words}\n"
     assert (waiting["state"], waiting["why"]["text"]) == ("pending", words)
     assert words in listed.stdout
-    assert f"  waits      {words}\n" in shown.stdout
+    assert f"  waits      {words}\n  to do      hub resume crm, once it may go on\n" in shown.stdout
     assert retried.stdout == f"{waiting['id']} will be sent to crm again; it waits: {words}\n"
     assert (resumed.exit_code, resumed.stdout) == (0, "crm goes on: what waited is sent now\n")
     delivery_of(event_id, "delivered")
