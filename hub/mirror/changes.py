@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,10 @@ class Version:
     updated_at: int
     seen_at: int
     event_id: str
+
+
+NO_VERSION = Version(0, 0, "")
+"""The version of a row that no event has brought columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +67,22 @@ class Effect(StrEnum):
     UPDATED = "updated"
     KEPT = "kept the newer one"
     DELETED = "deleted"
+
+
+def merged(changes: Iterable[Change]) -> list[Change]:
+    """Return changes in the order of their ids: of an object the newest columns, the earliest deletion."""
+    joined: dict[str, Change] = {}
+    for change in changes:
+        joined[change.id] = _joined(joined.get(change.id, change), change)
+    return [joined[row_id] for row_id in sorted(joined)]
+
+
+def _joined(one: Change, other: Change) -> Change:
+    newest = max(one, other, key=version_of)
+    deletions = [change.deleted_at for change in (one, other) if change.deleted_at is not None]
+    return replace(newest, deleted_at=min(deletions, default=None))
+
+
+def version_of(change: Change) -> Version:
+    """Return the version of a change; that of a deletion alone is before all others."""
+    return change.version or NO_VERSION

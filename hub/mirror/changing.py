@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hub.mirror import tables as catalog
-from hub.mirror.changes import Change, Effect
+from hub.mirror.changes import Change, Effect, merged
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import SqlTables
-from hub.mirror.writes import Writes, merged
+from hub.mirror.own_state import OwnState
+from hub.mirror.writes import Writes
 
 _MARKED_AT_ONCE = 500
 
@@ -27,6 +28,7 @@ class Changing:
         self._engine = engine
         self._tables = tables
         self._writes = writes
+        self._state = OwnState(engine, tables)
 
     def apply(self, changes: Sequence[Change], state: Mapping[str, Any], *, keep: bool) -> list[Effect]:
         """Write changes of one table, and what is to be kept with them; return the effect of each."""
@@ -59,14 +61,14 @@ class Changing:
 
         def work(connection: Connection) -> None:
             for name, value in state.items():
-                self._writes.keep_state(connection, name, value)
+                self._state.keep(connection, name, value)
 
         if state:
             self._engine.run(work)
 
     def claim(self, instance_id: str) -> str:
         """Return the instance that the mirror belongs to, which is this one where it had none."""
-        return self._engine.run(lambda connection: self._writes.claim(connection, instance_id))
+        return self._engine.run(lambda connection: self._state.claim(connection, instance_id))
 
     def _write(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Effect]:
         versions = [change for change in changes if self._takes_columns(change)]
@@ -90,16 +92,20 @@ class Changing:
 
     def _mark_children(self, change: Change, deleted_at: int) -> None:
         """Mark what hangs on a deleted object, in transactions of so many rows."""
-        for name in self._tables.mirrored:
-            for parent in catalog.tables()[name].parents:
-                if parent.table != change.table:
-                    continue
-                while self._engine.run(
-                    lambda connection, name=name, column=parent.column: self._writes.mark_children(  # type: ignore[misc]
-                        connection, name, column, change.id, deleted_at, _MARKED_AT_ONCE
-                    )
-                ):
-                    pass
+        hanging = [
+            (name, is_child)
+            for name in self._tables.mirrored
+            for parent in catalog.tables()[name].parents
+            if parent.table == change.table
+            for is_child in self._writes.hanging_on(name, parent, change.id)
+        ]
+        for name, is_child in hanging:
+            while self._engine.run(
+                lambda connection, name=name, is_child=is_child: self._writes.mark_children(  # type: ignore[misc]
+                    connection, name, is_child, deleted_at, _MARKED_AT_ONCE
+                )
+            ):
+                pass
 
     def _mark_by_parents(self, changes: Sequence[Change]) -> None:
         """Mark what hangs on objects that were deleted before."""

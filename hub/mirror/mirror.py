@@ -19,6 +19,7 @@ from hub.mirror.engine.failures import TableRefused
 from hub.mirror.engine.open import open_engine
 from hub.mirror.engine.sql_tables import SqlTables
 from hub.mirror.own_tables import OwnTables
+from hub.mirror.parents import Parents
 from hub.mirror.readiness import Readiness
 from hub.mirror.reads import Reads
 from hub.mirror.refusals import DELETES, WRITES, is_of_table, waiting_for
@@ -72,8 +73,9 @@ class Mirror:
     def __init__(self, options: MirrorOptions, engine: Engine, name: str = "") -> None:
         self.options = options
         self._engine = engine
-        self._tables = SqlTables(engine, options.schema, options.tables)
-        self._writes = Writes(engine, self._tables, blanks=options.on_delete is OnDelete.BLANK)
+        blanks = options.on_delete is OnDelete.BLANK
+        self._tables = SqlTables(engine, options.schema, options.tables, blanks=blanks)
+        self._writes = Writes(engine, self._tables, Parents(engine, self._tables), blanks=blanks)
         self._reads = Reads(engine, self._tables)
         adds = options.migrate is Migration.AUTO
         self._readiness = Readiness(engine, self._tables, schema=options.schema, adds=adds, name=name)
@@ -248,7 +250,7 @@ class Mirror:
 
     def _rights(self, names: Collection[str]) -> Mapping[Table, Sequence[str]]:
         """Return the rights that it takes to write these tables, of which sets lose rows."""
-        own = dict.fromkeys((self._tables.tombstones, self._tables.instance), WRITES)
+        own = {table: WRITES for table in self._tables.own if table is not self._tables.states}
         mirrored = self._tables.mirrored
         return own | {
             mirrored[name]: DELETES if tables()[name].items else WRITES

@@ -7,20 +7,32 @@ in the order of their ids, each once, so that of two writers one waits for the o
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from hub.errors import About, Retry
-from hub.mirror.changes import Change, Effect, Version
+from hub.mirror.changes import NO_VERSION, Change, Effect, Version, version_of
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import VERSION, SqlTables
+from hub.mirror.parents import Parents
 from hub.mirror.sets import Sets, execute
+from hub.mirror.tables import Parent
 
-_NO_VERSION = Version(0, 0, "")
 _LEAST: Mapping[str, str] = dict(zip(VERSION, ("0", "0", "''"), strict=True))
 """The same as SQL: a row that somebody else made may have none."""
 
@@ -40,11 +52,12 @@ class Standing:
 class Writes:
     """The statements of one mirror, each made once. With `blanks` a deleted row keeps its id alone."""
 
-    def __init__(self, engine: Engine, tables: SqlTables, *, blanks: bool) -> None:
+    def __init__(self, engine: Engine, tables: SqlTables, parents: Parents, *, blanks: bool) -> None:
         self._engine = engine
         self._tables = tables
         self.blanks = blanks
         self._sets = Sets(engine, tables)
+        self._parents = parents
         self._upserts: dict[tuple[str, tuple[str, ...]], Any] = {}
 
     def write_versions(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Standing]:
@@ -59,7 +72,15 @@ class Writes:
         # What was there before may have members that are gone by now.
         old = {row_id for row_id, row in standings.items() if not row.is_new}
         self._sets.write(connection, alive, old)
+        if self.blanks:
+            for change in changes:
+                if standings[change.id].deleted_at is not None:
+                    self._keep_parents(connection, change)
         return standings
+
+    def _keep_parents(self, connection: Connection, change: Change) -> None:
+        """Keep the parents that a change names whose row takes them no more."""
+        self._parents.keep(connection, change.table, [{**change.values, "id": change.id}])
 
     def _write_one(self, connection: Connection, table: Table, change: Change) -> dict[str, Standing]:
         """Write one in one round trip, where the statement returns the row that it wrote."""
@@ -70,7 +91,7 @@ class Writes:
         standing = Standing(effect=effect, deleted_at=row.deleted_at, is_new=row.was_inserted)
         standings = {change.id: standing}
         if row.was_inserted and row.buried_at is not None:
-            self._bury(connection, table, standings, {change.id: row.buried_at})
+            self._bury(connection, change.table, standings, {change.id: row.buried_at})
         return standings
 
     def _returning(self, table: Table, change: Change) -> Any:
@@ -91,13 +112,13 @@ class Writes:
     def _bury(
         self,
         connection: Connection,
-        table: Table,
+        name: str,
         standings: dict[str, Standing],
         deletions: Mapping[str, int],
     ) -> None:
         """Write the deletions that were kept of rows that are new."""
         for row_id, deleted_at in deletions.items():
-            self.delete_row(connection, table, row_id, deleted_at)
+            self.delete_row(connection, name, row_id, deleted_at)
             standings[row_id] = Standing(effect=Effect.INSERTED, deleted_at=deleted_at)
 
     def _write_many(
@@ -112,7 +133,7 @@ class Writes:
         if new:
             name = changes[0].table
             buried = self.tombstones(connection, {name: new}).get(name, {})
-            self._bury(connection, table, standings, buried)
+            self._bury(connection, name, standings, buried)
         return standings
 
     def _standings(
@@ -160,29 +181,38 @@ class Writes:
             {"kind": change.table, "id": change.id, "deleted_at": change.deleted_at},
         )
         if change.table in self._tables.mirrored:
-            self.delete_row(connection, self._tables.mirrored[change.table], change.id, change.deleted_at)
+            self.delete_row(connection, change.table, change.id, change.deleted_at)
             self._sets.delete(connection, change)
+            if self.blanks:
+                self._keep_parents(connection, change)
 
-    def delete_row(self, connection: Connection, table: Table, row_id: str, deleted_at: int) -> None:
+    def delete_row(self, connection: Connection, name: str, row_id: str, deleted_at: int) -> None:
         """Write the time of a deletion to a row, which is made where there is none; the earliest stays."""
-        values = {"id": row_id, "deleted_at": deleted_at, **_version(_NO_VERSION), "_synced_at": _now()}
+        table = self._tables.mirrored[name]
+        values = {"id": row_id, "deleted_at": deleted_at, **_version(NO_VERSION), "_synced_at": _now()}
         insert = self._engine.insert(table)
         synced_at = self._engine.incoming(insert)["_synced_at"]
-        replaced = {**self._blanked(table), "_synced_at": synced_at}
-        connection.execute(self._or_earlier(insert, replaced), values)
+        connection.execute(self._or_earlier(insert, {"_synced_at": synced_at}), values)
+        self._blank(connection, name, [row_id])
 
     def _or_earlier(self, insert: Any, replaced: Mapping[str, Any]) -> Any:
         stored, incoming = insert.table.c.deleted_at, self._engine.incoming(insert).deleted_at
         earliest = self._engine.least(func.coalesce(stored, incoming, type_=stored.type), incoming)
         return self._engine.or_replace(insert, {**replaced, "deleted_at": earliest})
 
-    def _blanked(self, table: Table) -> dict[str, Any]:
-        """Return what a deleted row has in place of its columns; empty where it keeps them."""
+    def _blank(self, connection: Connection, name: str, ids: Collection[str]) -> None:
+        """Clear deleted rows, which are locked, of all but their ids, and keep what they hung on.
+
+        Changes nothing where deleted rows keep their columns.
+        """
         if not self.blanks:
-            return {}
+            return
+        self._parents.keep_of(connection, name, ids)
+        table = self._tables.mirrored[name]
         kept = {*table.primary_key.columns.keys(), "deleted_at", "_synced_at"}
         cleared = {column.name: None for column in table.columns if column.name not in kept}
-        return {**cleared, **_version(_NO_VERSION)}
+        blanked = {**cleared, **_version(NO_VERSION)}
+        connection.execute(update(table).where(table.c.id.in_(ids)).values(blanked))
 
     def tombstones(
         self, connection: Connection, ids: Mapping[str, Collection[str]]
@@ -209,20 +239,27 @@ class Writes:
             connection.execute(
                 update(table)
                 .where(table.c.id == row_id, is_later)
-                .values({"deleted_at": at, "_synced_at": _now(), **self._blanked(table)})
+                .values({"deleted_at": at, "_synced_at": _now()})
             )
+        self._blank(connection, name, sorted(deletions))
+
+    def hanging_on(self, name: str, parent: Parent, parent_id: str) -> list[ColumnElement[bool]]:
+        """Return the conditions of rows that name a parent, and of cleared ones that did."""
+        named = self._tables.mirrored[name].c[parent.column] == parent_id
+        return [named, self._parents.had(name, parent, parent_id)] if self.blanks else [named]
 
     def mark_children(
-        self, connection: Connection, name: str, column: str, parent_id: str, deleted_at: int, limit: int
+        self, connection: Connection, name: str, is_child: ColumnElement[bool], deleted_at: int, limit: int
     ) -> bool:
-        """Mark so many rows that name a deleted parent at most; True where there may be more."""
+        """Mark so many rows that hang on a deleted parent at most; True where there may be more."""
         table = self._tables.mirrored[name]
         is_later = or_(table.c.deleted_at.is_(None), table.c.deleted_at > deleted_at)
-        query = select(table.c.id).where(table.c[column] == parent_id, is_later).order_by(table.c.id)
+        query = select(table.c.id).where(is_child, is_later).order_by(table.c.id)
         ids = connection.execute(query.limit(limit).with_for_update()).scalars().all()
         if ids:
-            marked = {"deleted_at": deleted_at, "_synced_at": _now(), **self._blanked(table)}
+            marked = {"deleted_at": deleted_at, "_synced_at": _now()}
             connection.execute(update(table).where(table.c.id.in_(ids)).values(marked))
+            self._blank(connection, name, ids)
         return len(ids) == limit
 
     def revive(self, connection: Connection, name: str, row_id: str, seen_at: int) -> None:
@@ -233,43 +270,6 @@ class Writes:
         is_earlier = (table.c.id == row_id, table.c.deleted_at < seen_at)
         connection.execute(update(table).where(*is_earlier).values(deleted_at=None, _synced_at=_now()))
 
-    def keep_state(self, connection: Connection, name: str, value: Any) -> None:
-        """Keep a JSON value under a name; None forgets it."""
-        table = self._tables.states
-        if value is None:
-            connection.execute(delete(table).where(table.c.name == name))
-            return
-        insert = self._engine.insert(table)
-        statement = self._engine.or_replace(insert, {"value": self._engine.incoming(insert).value})
-        connection.execute(statement, {"name": name, "value": value})
-
-    def claim(self, connection: Connection, instance_id: str) -> str:
-        """Return the instance that the mirror belongs to, which is this one where it had none."""
-        table = self._tables.instance
-        insert = self._engine.insert(table)
-        keeps = self._engine.or_replace(insert, {"instance_id": table.c.instance_id})
-        connection.execute(keeps, {"only": 1, "instance_id": instance_id})
-        owner: str = connection.execute(select(table.c.instance_id)).scalar_one()
-        return owner
-
-
-def merged(changes: Iterable[Change]) -> list[Change]:
-    """Return changes in the order of their ids: of an object the newest columns, the earliest deletion."""
-    joined: dict[str, Change] = {}
-    for change in changes:
-        joined[change.id] = _joined(joined.get(change.id, change), change)
-    return [joined[row_id] for row_id in sorted(joined)]
-
-
-def _joined(one: Change, other: Change) -> Change:
-    newest = max(one, other, key=_version_of)
-    deletions = [change.deleted_at for change in (one, other) if change.deleted_at is not None]
-    return replace(newest, deleted_at=min(deletions, default=None))
-
-
-def _version_of(change: Change) -> Version:
-    return change.version or _NO_VERSION
-
 
 def _has_sets_to_write(standing: Standing) -> bool:
     return standing.effect is not Effect.KEPT and standing.deleted_at is None
@@ -278,13 +278,13 @@ def _has_sets_to_write(standing: Standing) -> bool:
 def _standing(table: Table, change: Change, row: Any, present: Collection[str]) -> Standing:
     if row is None:
         raise Retry(f"a unique index of {table.fullname} takes the row for another", about=About.MESSAGE)
-    is_mine = tuple(row[2:]) == tuple(_version(_version_of(change)).values())
+    is_mine = tuple(row[2:]) == tuple(_version(version_of(change)).values())
     mine = Effect.UPDATED if change.id in present else Effect.INSERTED
     return Standing(effect=mine if is_mine else Effect.KEPT, deleted_at=row.deleted_at)
 
 
 def _row(change: Change) -> dict[str, Any]:
-    return {**change.values, "id": change.id, **_version(_version_of(change)), "_synced_at": _now()}
+    return {**change.values, "id": change.id, **_version(version_of(change)), "_synced_at": _now()}
 
 
 def _version(version: Version) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.open import open_engine
 from hub.mirror.engine.sql_tables import SqlTables
 from hub.mirror.mirror import Mirror, MirrorOptions, OnDelete, open_mirror
+from hub.mirror.parents import Parents
 from hub.mirror.writes import Writes
 from hub.transport.deadline import deadline_after
 
@@ -210,15 +211,14 @@ def _final(changes: Sequence[Change], histories: Mapping[str, Sequence[Change]],
     buried = [*changes, *(change for parent in parents for change in histories.get(parent, ()))]
     deleted_at = min((change.deleted_at for change in buried if change.deleted_at is not None), default=None)
     if newest is None or (blanks and deleted_at is not None):
-        return _facts(deleted_at, NO_VERSION, None, (), blanks)
+        return _facts(deleted_at, NO_VERSION, None, ())
     mails = () if deleted_at is not None else newest.rows.get("user_emails", ())
     addresses = [mail["email_address"] for mail in mails]
-    return _facts(deleted_at, newest.version, newest.values[NAMED[newest.table]], addresses, blanks)
+    return _facts(deleted_at, newest.version, newest.values[NAMED[newest.table]], addresses)
 
 
 def stored_state(mirror: Mirror, steps: Iterable[Step]) -> dict[str, Any]:
     """The same of the rows that are there."""
-    blanks = mirror.options.on_delete is OnDelete.BLANK
     state = {}
     for table in mirror.options.tables:
         ids = {change.id for step in steps for change in step if change.table == table}
@@ -226,15 +226,14 @@ def stored_state(mirror: Mirror, steps: Iterable[Step]) -> dict[str, Any]:
         for row_id, row in mirror.find(table, ids, timeout_seconds=SECONDS).items():
             version = Version(row["_updated_at"], row["_seen_at"], row["_event_id"])
             addresses = [mail["email_address"] for mail in mails.get(row_id, ())]
-            state[row_id] = _facts(row["deleted_at"], version, row[NAMED[table]], addresses, blanks)
+            state[row_id] = _facts(row["deleted_at"], version, row[NAMED[table]], addresses)
     return state
 
 
 def _facts(
-    deleted_at: int | None, version: Version | None, name: Any, addresses: Sequence[str], blanks: bool
-) -> Any:
-    """What is compared: a blanked row does not know any more which parents' deletions it would have had."""
-    return (deleted_at is not None if blanks else deleted_at, version, name, sorted(addresses))
+    deleted_at: int | None, version: Version | None, name: Any, addresses: Sequence[str]
+) -> tuple[Any, ...]:
+    return (deleted_at, version, name, sorted(addresses))
 
 
 def run(mirror: Mirror, steps: Sequence[Step], workers: int) -> None:
@@ -254,13 +253,16 @@ def run(mirror: Mirror, steps: Sequence[Step], workers: int) -> None:
 
 
 @contextmanager
-def writing(url: str, writes: type[Writes] = Writes) -> Iterator[tuple[Engine, Writes, Changing]]:
+def writing(
+    url: str, writes: type[Writes] = Writes, *, blanks: bool = False, parents: type[Parents] = Parents
+) -> Iterator[tuple[Engine, Writes, Changing]]:
     """What a mirror at that place is made of, which may break a rule; its tables are there."""
-    with closing(new_mirror(url)) as mirror:
+    on_delete = OnDelete.BLANK if blanks else OnDelete.MARK
+    with closing(new_mirror(url, on_delete=on_delete)) as mirror:
         mirror.migrate(timeout_seconds=SECONDS)
     engine = open_engine(url, 4)
-    tables = SqlTables(engine, "clerk", TABLES)
-    made = writes(engine, tables, blanks=False)
+    tables = SqlTables(engine, "clerk", TABLES, blanks=blanks)
+    made = writes(engine, tables, parents(engine, tables), blanks=blanks)
     with deadline_after(SECONDS), closing(engine):
         yield engine, made, Changing(engine, tables, made)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -30,6 +31,7 @@ from sqlalchemy import Connection, Table
 from hub.mirror.changes import Change
 from hub.mirror.engine.sql_tables import VERSION
 from hub.mirror.mirror import Mirror, OnDelete
+from hub.mirror.parents import Parents
 from hub.mirror.writes import Writes
 from hub.transport.deadline import deadline_after
 
@@ -89,6 +91,41 @@ def test_columns_and_deletion_are_two_registers(writes: type[Writes], states: in
             ends.add(repr([*stored_state(mirror, [changes]).values()]))
 
     assert len(ends) == states
+
+
+class Parentless(Parents):
+    """Cleared rows that know their parents no more."""
+
+    def keep(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("parents", "ends"), [(Parents, {3}), (Parentless, {3, 4, 5})])
+def test_a_cleared_row_was_deleted_when_the_first_of_its_parents_was_or_itself(
+    parents: type[Parents], ends: set[int], tmp_path: Any
+) -> None:
+    """Its columns are gone by then, of which one names each parent."""
+    url, deletions = f"sqlite:///{tmp_path / 'app.db'}", set()
+    with writing(url, blanks=True, parents=parents) as (_, _, changing):
+        mirror = new_mirror(url, on_delete=OnDelete.BLANK)
+        for number, order in enumerate(permutations(range(4))):
+            row_id, user_id, org_id = (f"{letter}{number}" for letter in "muo")
+            child = membership(row_id, user_id, org_id)
+            changes = (
+                child,
+                replace(child, deleted_at=5),
+                deletion("users", user_id, 4),
+                deletion("organizations", org_id, 3),
+            )
+            for index in order:
+                changing.apply([changes[index]], {}, keep=True)
+            row = mirror.find("organization_memberships", [row_id], timeout_seconds=SECONDS)[row_id]
+            deletions.add(row["deleted_at"])
+
+            assert (row["user_id"], row["role"]) == (None, None)
+        mirror.close()
+
+    assert deletions == ends
 
 
 @pytest.mark.parametrize(("writes", "name"), [(Writes, "2/1/e"), (VersionFirst, "1/1/e")])

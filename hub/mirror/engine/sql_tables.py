@@ -19,12 +19,13 @@ VERSION = ("_updated_at", "_seen_at", "_event_id")
 class SqlTables:
     """The tables of one mirror: in a schema of PostgreSQL, elsewhere with its name before theirs.
 
-    `mirrored` are by the catalog's names, those of sets among them.
+    `mirrored` are by the catalog's names, those of sets among them. With `blanks` deleted rows are cleared.
     """
 
-    def __init__(self, engine: Engine, schema: str, names: Iterable[str]) -> None:
+    def __init__(self, engine: Engine, schema: str, names: Iterable[str], *, blanks: bool = False) -> None:
         self.metadata = MetaData(schema=schema if engine.create_schema(schema) else None)
         self._engine = engine
+        self._blanks = blanks
         self._prefix = "" if self.metadata.schema else f"{schema}_"
         with_sets = [member for name in names for member in (name, *catalog.tables()[name].sets)]
         self.mirrored: Mapping[str, Table] = {
@@ -36,6 +37,11 @@ class SqlTables:
             Column("id", type_of(Kind.ID)),
             Column("deleted_at", type_of(Kind.TIME)),
             key=("kind", "id"),
+        )
+        self.parents = self._own(
+            "_parents",
+            *(Column(name, type_of(Kind.ID)) for name in ("kind", "parent", "id")),
+            key=("kind", "parent", "id"),
         )
         self.instance = self._own(
             "_mirror",
@@ -50,7 +56,7 @@ class SqlTables:
     @cached_property
     def own(self) -> tuple[Table, ...]:
         """Those that no object of Clerk's stands in."""
-        return (self.tombstones, self.instance, self.states)
+        return (self.tombstones, self.instance, self.states, *([self.parents] if self._blanks else []))
 
     def sets_of(self, name: str) -> tuple[str, ...]:
         """Return the sets whose rows are written with those of a table."""
