@@ -29,6 +29,11 @@ def is_in(state: State) -> ColumnElement[bool]:
     return deliveries.c.state == literal_column(f"'{state}'")
 
 
+def is_owed_again() -> ColumnElement[bool]:
+    """Select what waits for a retry that an operator asked for, by the index that has such alone."""
+    return is_in(State.PENDING) & text("deliveries.tries = 0 AND deliveries.attempts > 0")
+
+
 def is_stuck(state: State) -> ColumnElement[bool]:
     """Compare with `dead` or `held`, by the index that has both in the order of their ids."""
     return is_in(state) & text("deliveries.state IN ('dead', 'held')")
@@ -105,6 +110,9 @@ deliveries = Table(
     _partial("ix_deliveries_due", "state = 'pending'", "destination", "due_at", "owed_since"),
     _partial("ix_deliveries_first", "state = 'pending' AND tries = 0", "destination", "due_at"),
     _partial("ix_deliveries_retry", "state = 'pending' AND tries > 0", "destination", "due_at"),
+    _partial(
+        "ix_deliveries_again", "state = 'pending' AND tries = 0 AND attempts > 0", "destination", "due_at"
+    ),
     _partial("ix_deliveries_sending", "state = 'sending'", "destination"),
     _partial("ix_deliveries_needs", "needs IS NOT NULL", "needs", "id"),
     _partial("ix_deliveries_stuck", "state IN ('dead', 'held')", "state", "id"),

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import update
 
 from hub import operator
-from hub.errors import NotFound, StoreUnavailable
+from hub.errors import Conflict, NotFound, StoreUnavailable
 from hub.ingest.fanout import fan_out
 from hub.ingest.route import Rules
 from hub.model.audit import Act, AuditEntry
@@ -298,6 +298,17 @@ def test_many_events_are_replayed_and_of_the_others_it_is_said_why_not(store: St
     (entry,) = audit(store, taken[0])
     assert (entry.act, entry.changed) == (Act.REPLAY, 4)
     assert audit(store, taken[1]) == audit(store, "crm") == [entry]
+
+
+def test_what_the_hub_itself_told_is_not_replayed_through_routes_that_take_all(store: Store) -> None:
+    operator.send_test(store, TO_LOG, "log")
+    with store.read() as snapshot:
+        (own,) = snapshot.event_list.find().ids
+
+    refusal = "it is the hub's own: no route takes it; `hub send-test` makes another test message"
+    assert why(operator.replay_events(store, TO_LOG, [own])) == {own: refusal}
+    with pytest.raises(Conflict, match="it is the hub's own"):
+        operator.replay(own, TO_LOG, store)
 
 
 def test_events_are_replayed_to_some_destinations(store: Store) -> None:

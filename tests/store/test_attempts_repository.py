@@ -74,6 +74,38 @@ def test_what_failed_is_still_told_once_it_was_cancelled(store: Store) -> None:
     assert causes(store) == before == [(Outcome.FAILED, "answered 422 Unprocessable Entity", 1, 1)]
 
 
+def test_what_failed_is_still_told_once_an_operator_retried_it(store: Store) -> None:
+    owe(store)
+    given.fail(store, "crm", "answered 422 Unprocessable Entity", status=422, is_last=True)
+    before = causes(store)
+    with store.read() as snapshot:
+        (dead,) = snapshot.delivery_list.find().ids
+    store.write(lambda transaction: transaction.operator.requeue([dead]))
+
+    assert causes(store) == before == [(Outcome.FAILED, "answered 422 Unprocessable Entity", 1, 1)]
+    with store.read() as snapshot:
+        assert [sum(day.failed) for day in snapshot.attempts.last_day().values()] == [1]
+
+
+def test_what_was_found_delivered_arrived_at_its_last_attempt(store: Store) -> None:
+    owe(store)
+    given.fail(store, "crm", "no answer within 3 s")
+    with store.transaction() as transaction:
+        (held,) = transaction.delivery_list.find().ids
+        hour_ago = transaction.now - timedelta(hours=1)
+        tried_at = hour_ago + timedelta(seconds=3)
+        for change in (update(deliveries).values(created_at=hour_ago), update(attempts).values(at=tried_at)):
+            transaction.session.connection.execute(change)
+    store.write(lambda t: t.operator.finish([held], State.DELIVERED, "an operator found it delivered"))
+    with store.read() as snapshot:
+        record = snapshot.delivery_list.record(held)
+        _, seconds = snapshot.metrics.delivery_seconds()
+
+    assert record.delivered_at == tried_at
+    assert seconds == 3
+    assert causes(store) == [(Outcome.FAILED, "no answer within 3 s", 1, 1)]
+
+
 def test_what_arrived_at_once_is_not_looked_at(store: Store) -> None:
     owe(store)
     (claim,) = given.claim(store, "crm")

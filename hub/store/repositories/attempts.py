@@ -25,7 +25,7 @@ from hub.model.stats import Day, FailureCause
 from hub.store.repositories.payloads import payloads_of
 from hub.store.repositories.totals import Totals, half_hour_column, half_hour_of, start_of_half_hour
 from hub.store.session import Repository
-from hub.store.tables import attempts, deliveries, is_in, is_stuck
+from hub.store.tables import attempts, deliveries, is_in, is_owed_again, is_stuck
 from hub.strings import one_line
 
 MOST = 2_000
@@ -64,7 +64,8 @@ class Attempts(Repository):
         """Return the causes of a destination's attempts that failed or were unknown, the latest first.
 
         They are those of its newest deliveries, as far as an index leads to them: of what waits for another
-        attempt, is dead or held, and of what was cancelled or arrived since then, half a second late or more.
+        attempt, also for one that an operator asked for, is dead or held, and of what was cancelled or ended
+        by arriving since then, half a second late or more.
         """
         looked_at = _looked_at(destination, since)
         statement = (
@@ -179,16 +180,17 @@ def _looked_at(destination: str | None, since: datetime) -> CTE:
     ids = select(deliveries.c.id).limit(MOST)
     if destination is not None:
         ids = ids.where(deliveries.c.destination == destination)
-    moments = (deliveries.c.finished_at, deliveries.c.delivered_at, deliveries.c.created_at)
+    moments = (deliveries.c.finished_at, deliveries.c.created_at)
     arrived = select(deliveries.c.id, *moments).where(
         is_in(State.DELIVERED), deliveries.c.finished_at >= since
     )
     if destination is not None:
         arrived = arrived.where(deliveries.c.destination == destination)
     newest = arrived.order_by(deliveries.c.finished_at.desc()).limit(MOST_ARRIVED).subquery()
-    is_late = newest.c.delivered_at > newest.c.created_at + _HALF_A_SECOND
+    is_late = newest.c.finished_at > newest.c.created_at + _HALF_A_SECOND
     parts = (
         ids.where(is_in(State.PENDING), deliveries.c.tries > 0).order_by(deliveries.c.due_at.desc()),
+        ids.where(is_owed_again()).order_by(deliveries.c.due_at.desc()),
         ids.where(is_in(State.SENDING)),
         ids.where(is_stuck(State.DEAD)).order_by(deliveries.c.id.desc()),
         ids.where(is_stuck(State.HELD)).order_by(deliveries.c.id.desc()),

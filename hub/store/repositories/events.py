@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from hub.errors import Conflict, NotFound
 from hub.model.age import valid_until
 from hub.model.delivery import State
-from hub.model.event import Event, new_id
+from hub.model.event import HUB_SOURCE, Event, new_id
 from hub.model.routing import UNMATCHED, Routing, SendVerdict, Verdict
 from hub.store.session import Query, Repository, from_microseconds, to_json, to_microseconds
 from hub.store.tables import deliveries, events, is_in
@@ -198,6 +198,8 @@ class Events(Repository):
 
 
 def _to_replay(row: Any) -> Event | Conflict:
+    if row.source == HUB_SOURCE:
+        return Conflict("it is the hub's own: no route takes it; `hub send-test` makes another test message")
     if row.payload is None:
         return Conflict("its payload was pruned (HUB_RETENTION); nothing is left to send")
     if row.blanked:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, literal, select, update
 
 from hub.errors import NotFound
 from hub.model.age import valid_until
@@ -15,7 +15,7 @@ from hub.model.config import Config
 from hub.model.delivery import State
 from hub.model.event import Event
 from hub.store.session import Repository
-from hub.store.tables import deliveries, events, is_in
+from hub.store.tables import attempts, deliveries, events, is_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,13 @@ class Operator(Repository):
         self._session.connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(values))
 
     def finish(self, ids: Collection[str], state: State, reason: str) -> None:
-        """End deliveries that no worker is sending."""
+        """End deliveries that no worker is sending. What has arrived after all did so at its last attempt."""
+        now = literal(self._session.now, deliveries.c.finished_at.type)
+        tried_at = (
+            select(attempts.c.at)
+            .where(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts)
+            .scalar_subquery()
+        )
         self._session.connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(ids))
@@ -99,8 +105,8 @@ class Operator(Repository):
                 state=state,
                 reason=reason,
                 needs=None,
-                finished_at=self._session.now,
-                delivered_at=self._session.now if state is State.DELIVERED else None,
+                finished_at=now,
+                delivered_at=func.coalesce(tried_at, now) if state is State.DELIVERED else None,
             )
         )
 

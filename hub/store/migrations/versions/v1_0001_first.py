@@ -92,6 +92,8 @@ def _deliveries() -> None:
     _partial("ix_deliveries_due", "deliveries", pending, "destination", "due_at", "owed_since")
     _partial("ix_deliveries_first", "deliveries", f"{pending} AND tries = 0", "destination", "due_at")
     _partial("ix_deliveries_retry", "deliveries", f"{pending} AND tries > 0", "destination", "due_at")
+    again = f"{pending} AND tries = 0 AND attempts > 0"
+    _partial("ix_deliveries_again", "deliveries", again, "destination", "due_at")
     _partial("ix_deliveries_sending", "deliveries", "state = 'sending'", "destination")
     _partial("ix_deliveries_needs", "deliveries", "needs IS NOT NULL", "needs", "id")
     _partial("ix_deliveries_stuck", "deliveries", "state IN ('dead', 'held')", "state", "id")
