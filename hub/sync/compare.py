@@ -83,4 +83,4 @@ def _differing(table: str, values: Row, row: Row) -> tuple[str, ...]:
 def _compared(table: str) -> tuple[str, ...]:
     """Return the typed columns of a table that stay as they are until the object is edited."""
     own = [column for column in tables()[table].columns if column.path or column.name == "primary_email"]
-    return tuple(column.name for column in own if column.in_api and not column.moves)
+    return tuple(column.name for column in own if not column.moves)

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.errors import HubError, NotFound, Reject
 from hub.humanize import enumerated
+from hub.mirror.changes import Effect
 from hub.sync.api import BackendApi
 from hub.sync.lists import LISTED_TABLES, one
 from hub.sync.mirroring import Mirroring
@@ -38,8 +39,9 @@ def pull(api: BackendApi, mirroring: Mirroring, tables: Sequence[str], id_: str)
         )
     try:
         if look.value is not None:
-            revive(mirroring, table, look)
-            return f"{table}: {id_} is as it is in Clerk"
+            effect = revive(mirroring, table, look)
+            is_newer = effect is Effect.KEPT
+            return f"{table}: {id_} is as it is in Clerk{', or newer' if is_newer else ''}"
         if row is None:
             raise NotFound(f"Clerk has no {id_}, and {table} has no such row")
         delete(mirroring, table, id_, look)

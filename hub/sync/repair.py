@@ -113,7 +113,7 @@ def delete(mirroring: Mirroring, table: str, id_: str, look: Look) -> None:
     mirroring.call(mirroring.mirror.apply, change, instance_id=None)
 
 
-def revive(mirroring: Mirroring, table: str, look: Look) -> None:
+def revive(mirroring: Mirroring, table: str, look: Look) -> Effect:
     """Write an object that Clerk has shown to be alive, and take back its deletion."""
     assert look.value is not None
-    mirroring.call(mirroring.mirror.revive, mirroring.change(table, look.value, look.began_at_ms))
+    return mirroring.call(mirroring.mirror.revive, mirroring.change(table, look.value, look.began_at_ms))

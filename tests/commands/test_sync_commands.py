@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -111,6 +112,33 @@ def test_a_mirror_is_filled_compared_and_one_object_of_it_fetched(sync: Sync, cl
         (0, "users: user_2 is gone in Clerk: deleted\n"),
         (1, "hub: Clerk has no user_9, and users has no such row\n"),
     ]
+
+
+def test_a_row_that_an_event_made_newer_than_clerk_stays(sync: Sync, tmp_path: Path) -> None:
+    sync("sync", "pull", "user_1")
+    with closing(sqlite3.connect(tmp_path / "app.db")) as mirror:
+        mirror.execute("UPDATE clerk_users SET first_name = 'New', _updated_at = _updated_at + 1")
+        mirror.commit()
+    pulled = sync("sync", "pull", "user_1")
+
+    assert (pulled.exit_code, pulled.output) == (0, "users: user_1 is as it is in Clerk, or newer\n")
+
+
+@pytest.mark.full  # The second look comes 10 s after the first.
+def test_what_differs_is_exit_code_1_until_it_is_mended(sync: Sync, clerk: ClerkServer) -> None:
+    sync("sync", "backfill", "--only", "users")
+    clerk.clock_ahead_seconds = 3600
+    clerk.change("users", "user_1", first_name="New", updated_at=MAY_MS + 10)
+    clerk.remove("users", "user_2")
+    runs = [
+        sync("sync", "verify", *arguments)
+        for arguments in ((), ("--repair", "--max-deletes", "0"), ("--repair",), ("--json",))
+    ]
+
+    assert [run.exit_code for run in runs] == [1, 1, 0, 0], [run.output for run in runs]
+    assert ["  stale user_1: first_name" in run.stdout for run in runs] == [True, True, False, False]
+    assert [" written, " in run.stdout for run in runs] == [False, True, True, False]
+    assert json.loads(runs[-1].stdout)["same"] is True
 
 
 def test_a_list_that_the_instance_does_not_have_is_one_line(sync: Sync, clerk: ClerkServer) -> None:

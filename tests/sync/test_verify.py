@@ -15,6 +15,7 @@ from hub.mirror.reading import change_of_event
 from hub.model.mirror import DriftKind
 from hub.sync.api import BackendApi
 from hub.sync.backfill import backfill
+from hub.sync.compare import is_settled
 from hub.sync.lists import LISTED_TABLES, Look
 from hub.sync.mirroring import Mirroring
 from hub.sync.repair import MOST_OBJECTS, MaxDeletes, repair
@@ -90,7 +91,7 @@ def test_drift_put_in_by_sql_is_found_to_the_row_and_repaired(
     clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
 ) -> None:
     sql("delete from {users} where id = 'user_02'")
-    sql("update {users} set first_name = 'X' where id = 'user_05'")
+    sql("update {users} set first_name = 'X', primary_email = 'x' where id = 'user_05'")
     sql("update {users} set created_at = null where id = 'user_06'")
     sql("delete from {user_emails} where user_id = 'user_07'")
     sql("update {user_emails} set email_address = 'x' where user_id = 'user_08'")
@@ -109,7 +110,7 @@ def test_drift_put_in_by_sql_is_found_to_the_row_and_repaired(
         ("users", "user_11", EXTRA),
     ]
     by_id = {one.id: one.columns for one in comparison.drift}
-    assert (by_id["user_05"], by_id["user_06"]) == (("first_name",), ("created_at",))
+    assert (by_id["user_05"], by_id["user_06"]) == (("first_name", "primary_email"), ("created_at",))
 
     refused = repair(api, filled, comparison, MaxDeletes())
 
@@ -120,6 +121,18 @@ def test_drift_put_in_by_sql_is_found_to_the_row_and_repaired(
 
     assert (mended.written, mended.deleted, mended.too_many) == (0, 2, 0)
     assert drift(api, filled) == []
+
+
+def test_what_only_events_carry_is_not_compared(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    clerk.add("organization_invitations", "orginv_1", MAY_MS, organization_id="org_1")
+    backfill(api, filled, ["organization_invitations"])
+    sql("update {organization_invitations} set user_id = 'user_01'")
+
+    comparison = compare(api, filled, "organization_invitations")
+
+    assert (comparison.objects, comparison.rows, comparison.drift) == (1, 1, ())
 
 
 @EVERYWHERE
@@ -204,6 +217,28 @@ def test_what_is_owed_or_was_changed_lately_does_not_count(
     sql("delete from {users} where id = 'user_05'")
 
     assert drift(api, filled, owed=owed) == expected
+
+
+@pytest.mark.parametrize(("ahead_seconds", "expected"), [(3600, [("users", "user_04", EXTRA)]), (60, [])])
+def test_a_row_that_was_changed_lately_is_not_extra_yet(
+    clerk: ClerkServer,
+    api: BackendApi,
+    filled: Mirroring,
+    sql: Sql,
+    ahead_seconds: int,
+    expected: list[tuple[str, str, DriftKind]],
+) -> None:
+    clerk.clock_ahead_seconds = 0
+    now_ms = api.get("/instance").answered_at_ms
+    clerk.clock_ahead_seconds = ahead_seconds
+    sql(f"update {{users}} set _updated_at = {now_ms} where id = 'user_04'")
+    clerk.remove("users", "user_04")
+
+    assert drift(api, filled) == expected
+
+
+def test_settled_is_what_was_changed_more_than_5_minutes_ago() -> None:
+    assert [is_settled(0, now_ms) for now_ms in (300_000, 300_001)] == [False, True]
 
 
 def test_what_is_delivered_while_it_is_judged_does_not_differ(
