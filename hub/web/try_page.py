@@ -66,8 +66,8 @@ def outcome() -> Response:
         chosen=request.form.get("event", ""),
         source=request.form.get("source"),
         types=catalog.event_types(),
-        payload=request.form.get("payload", ""),
-        routes=request.form.get("routes", ""),
+        payload=_text("payload"),
+        routes=_text("routes"),
         is_edited=is_edited,
         outcome=tried,
         messages=list(_messages(tried)),
@@ -92,20 +92,24 @@ def _tried() -> TryOut:
     here, serving = context(), context().serving()
     edited = None
     if request.form.get("which") == "edited" and serving.files is not None:
-        routes = request.form.get("routes", "").replace("\r\n", "\n").encode("utf-8", "replace")
+        routes = _text("routes").encode("utf-8", "replace")
         if len(routes) > ROUTES_LIMIT_BYTES:
             return TryOut(fault=f"Only {ROUTES_LIMIT_BYTES // 1024} KiB of routes can be tried here.")
         edited = replace(serving.files, content=routes), here.settings.environment
-    payload = request.form.get("payload", "").replace("\r\n", "\n")
     with ONE_AT_A_TIME:
         return try_out(
-            payload,
+            _text("payload"),
             serving.rules,
             datetime.now(UTC),
             source=request.form.get("source"),
             edited=edited,
             public_url=here.settings.public_url or "",
         )
+
+
+def _text(field: str) -> str:
+    """Return the text of a field, its lines as they were before a browser sent them."""
+    return request.form.get(field, "").replace("\r\n", "\n")
 
 
 def _parts(tried: TryOut) -> list[tuple[Rendering, str, tuple[Part, ...]]]:

@@ -68,6 +68,15 @@ def test_a_payload_that_is_no_json_is_told_with_its_line(signed_in: FlaskClient)
     assert 'data-field="payload" data-line="2"' in text
 
 
+def test_what_a_browser_sends_back_stands_there_as_it_was(signed_in: FlaskClient) -> None:
+    # Browsers send CR LF for each line of a text field.
+    texts = {"payload": '{\r\n  "type": "order.paid"\r\n}', "routes": "version: 1\r\nroutes: []"}
+    page = tried(signed_in, **texts)
+
+    assert "{\n  &#34;type&#34;: &#34;order.paid&#34;\n}" in page
+    assert "version: 1\nroutes: []" in page
+
+
 def test_a_mail_is_shown_in_a_frame_that_may_do_nothing(world: World, signed_in: FlaskClient) -> None:
     world.config = replace(
         world.config, destinations={**world.config.destinations, "crm": destination("crm", None, "email")}
