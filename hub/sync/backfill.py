@@ -9,7 +9,6 @@ from typing import Any
 
 from hub.errors import ClerkError
 from hub.mirror.changes import Effect
-from hub.mirror.mirror import Migration
 from hub.sync.api import BackendApi
 from hub.sync.lists import ClerkList, Page, absent, count, lists_of, pages
 from hub.sync.mirroring import Mirroring, Written
@@ -79,8 +78,6 @@ def backfill(
     Raises HubError where Clerk or the database gives nothing; what was read is kept, with the place.
     """
     mirroring.claim(api)
-    if mirroring.mirror.options.migrate is Migration.AUTO:
-        mirroring.call(mirroring.mirror.migrate)
     results = [_fill(api, mirroring, table, on_progress, limit) for table in tables]
     for clerk_list in (one for table in tables for one in lists_of(table)):
         mirroring.call(mirroring.mirror.keep_state, _state_name(clerk_list), None)

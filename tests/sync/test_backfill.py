@@ -134,9 +134,33 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(
     results = backfill(api, again, tables, shown.append, limit=4)
 
     assert [result.read for result in results] == [10, 10]
-    assert {one.name for one in shown} == {"roles"}
+    assert {(one.name, one.resumed) for one in shown} == {("roles", 8)}
     assert clerk.requests - asked < asked
     assert len(rows(mirroring, "roles")) == len(rows(mirroring, "organizations")) == 10
+
+
+def test_a_run_that_was_cut_off_more_than_a_day_ago_begins_anew(
+    clerk: ClerkServer, api: BackendApi, mirroring: Mirroring
+) -> None:
+    for number in range(10):
+        clerk.add("users", f"user_{number}", MAY_MS + number)
+
+    def cut_off(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backfill(api, mirroring, ["users"], cut_off, limit=4)
+    clerk.clock_ahead_seconds = 25 * 3600
+    shown: list[Progress] = []
+    backfill(api, mirroring, ["users"], shown.append, limit=4)
+
+    assert [(one.resumed, one.read) for one in shown] == [(0, 4), (0, 8), (0, 10)]
+
+
+def test_the_rate_and_the_rest_are_those_of_this_run() -> None:
+    progress = Progress(name="users", read=300, total=500, seconds=20.0, resumed=100)
+
+    assert (progress.rate, progress.remaining_seconds) == (10.0, 20.0)
 
 
 def test_a_mirror_of_another_instance_is_refused_before_anything_is_written(

@@ -106,6 +106,13 @@ def test_what_hangs_on_an_organisation_is_gone_with_it_and_not_sought_without_it
     assert one(api, table, {"id": IDS[table], "organization_id": "org_1"}).value is None
 
 
+def test_what_cannot_be_listed_is_not_gone(clerk: ClerkServer, api: BackendApi) -> None:
+    clerk.absent = {"invitations"}
+
+    with pytest.raises(ClerkError, match=r"^Clerk answered 403 Forbidden at /invitations: "):
+        one(api, "invitations", {"id": "inv_1"})
+
+
 def test_an_organisation_whose_slug_is_the_id_of_another_is_not_that_one(
     clerk: ClerkServer, api: BackendApi
 ) -> None:

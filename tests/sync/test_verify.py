@@ -76,6 +76,13 @@ def drift(*arguments: Any, **options: Any) -> list[tuple[str, str, DriftKind]]:
     return sorted((one.table, one.id, one.kind) for one in compare(*arguments, **options).drift)
 
 
+def delete_by_event(mirroring: Mirroring) -> None:
+    change = change_of_event(
+        "user.deleted", {"id": "user_01"}, event_id="e", timestamp_ms=MAY_MS, leave_out=()
+    )
+    mirroring.mirror.apply(change, instance_id=None, timeout_seconds=30)
+
+
 def test_what_is_the_same_does_not_differ_and_what_moves_by_itself_is_not_compared(
     clerk: ClerkServer, api: BackendApi, filled: Mirroring
 ) -> None:
@@ -335,6 +342,62 @@ def test_what_counts_as_deleted_and_lives_is_revived(
         repair(api, filled, compare(api, filled, table), MaxDeletes())
 
     assert [drift(api, filled, table) for table in tables] == [[], []]
+
+
+def test_what_is_gone_before_it_is_revived_is_left_to_its_event(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring
+) -> None:
+    delete_by_event(filled)
+    comparison = compare(api, filled)
+    clerk.remove("users", "user_01")
+    repaired = repair(api, filled, comparison, MaxDeletes())
+
+    assert (len(comparison.drift), repaired.written, repaired.deleted) == (1, 0, 0)
+    assert drift(api, filled) == []
+
+
+def test_a_deletion_that_is_kept_without_its_row_is_taken_back(
+    api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    delete_by_event(filled)
+    sql("delete from {users} where id = 'user_01'")
+    before = drift(api, filled)
+    repaired = repair(api, filled, compare(api, filled), MaxDeletes())
+
+    assert (before, repaired.written) == ([("users", "user_01", MISSING)], 1)
+    assert drift(api, filled) == []
+
+
+def test_a_row_is_deleted_as_of_when_clerk_said_that_it_is_gone(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring
+) -> None:
+    clerk.remove("users", "user_01")
+    comparison = compare(api, filled)
+    repair(api, filled, comparison, MaxDeletes())
+    (differing,) = comparison.differing
+    row = filled.mirror.find("users", ["user_01"], timeout_seconds=30)["user_01"]
+
+    assert row["deleted_at"] == differing.look.answered_at_ms > MAY_MS
+
+
+def test_a_row_that_the_database_refuses_keeps_no_repair_from_the_rest(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    sql("create unique index mine on {users} (username)")
+    for number, name in ((1, "ada"), (2, "ada"), (3, "bo")):
+        clerk.change("users", f"user_0{number}", username=name, updated_at=MAY_MS + 10)
+    repaired = repair(api, filled, compare(api, filled), MaxDeletes())
+
+    assert (list(repaired.refused), repaired.mended) == (["user_02"], {"user_01", "user_03"})
+
+
+def test_what_cannot_be_asked_for_does_not_differ(
+    clerk: ClerkServer, api: BackendApi, filled: Mirroring, sql: Sql
+) -> None:
+    sql("update {organization_memberships} set organization_id = null")
+    clerk.remove("organization_memberships", "orgmem_1")
+
+    assert drift(api, filled, "organization_memberships") == []
 
 
 def test_a_membership_is_extra_only_once_its_organisation_says_so(
