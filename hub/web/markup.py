@@ -12,6 +12,17 @@ from hub.strings import visible
 
 _IN_BACKTICKS = re.compile("`([^`]+)`")
 
+PART_BYTES = 24_000
+"""The most bytes of one text on a page: no page takes more than 100 KB."""
+
+
+def beginning_of(text: str) -> str:
+    """Return the beginning of a text that a page has room for, with a line that says so; else the text."""
+    beginning = text[:PART_BYTES]
+    while len(visible(escape(beginning)).encode()) > PART_BYTES:
+        beginning = beginning[: len(beginning) * 3 // 4]
+    return text if beginning == text else f"{beginning}\n… cut here; the API has all of it"
+
 
 def code_words(text: str) -> Markup:
     """Return a text with what stands in backticks as code; all else of it is escaped."""

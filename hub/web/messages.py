@@ -24,6 +24,7 @@ from hub.strings import visible
 from hub.templating.placeholders import shown
 from hub.web import access
 from hub.web.context import Context, context
+from hub.web.markup import beginning_of
 from hub.web.parameters import known_id
 
 MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -36,6 +37,8 @@ _READ_FIRST = ("from", "to", "cc", "reply-to", "subject", "content-type")
 """Headers that stand with the message itself."""
 
 _FRAME = Markup('<iframe class="msg-frame" sandbox title="The mail" src="{}"></iframe>')
+
+_CUT = Markup('<pre class="code" tabindex="0">{}</pre>')
 
 styles = Blueprint("styles", "hub.preview", static_folder="static", static_url_path="/static/preview")
 """The styles of messages, which the files of `hub preview` have too."""
@@ -93,7 +96,18 @@ def views_of(parts: Sequence[Part], frame: Frame) -> list[View]:
     text = [replace(part, label="") for part in body if part.kind is PartKind.TEXT] if html else []
     read = [*map(_for_readers, headers), *(html or body)]
     groups = (("message", "Message", read), ("text", "Text", text), ("headers", "Headers", headers))
-    return [View(key=key, label=label, drawing=draw(group, frame)) for key, label, group in groups if group]
+    return [View(key=key, label=label, drawing=_drawn(group, frame)) for key, label, group in groups if group]
+
+
+def _drawn(parts: Sequence[Part], frame: Frame) -> Markup:
+    """Return the parts as they are drawn; the beginning of their texts alone where that is too long."""
+    drawing = draw(parts, frame)
+    if beginning_of(drawing) == drawing:
+        return drawing
+    lines = (
+        line for part in parts for line in (part.text, *(f"{name}: {value}" for name, value in part.pairs))
+    )
+    return _CUT.format(beginning_of("\n".join(filter(None, lines))))
 
 
 def mail_frame(delivery_id: str) -> Frame:

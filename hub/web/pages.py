@@ -28,7 +28,7 @@ from hub.web.destination_rows import distance, rows_of
 from hub.web.event_page import beside_headline, tree_of
 from hub.web.event_words import after_subject, words_of_event
 from hub.web.find_page import PAGE_SIZE, found_deliveries, found_events, neighbours, source_address
-from hub.web.markup import code_words, render_page
+from hub.web.markup import beginning_of, code_words, render_page
 from hub.web.messages import event_to_render, mail_frame, shown_message, views_of
 from hub.web.mirror_part import mirror_lines
 from hub.web.overview import notes_of
@@ -80,6 +80,7 @@ def event(event_id: str) -> Response:
         crumbs = neighbours("event", record.id, rules, snapshot)
     words = words_of_event(record, rules, here.store)
     whole = serializers.whole_event(record, words)
+    payload = None if whole["payload"] is None else pretty(whole["payload"])
     lines = list(zip(owed, serializers.deliveries(owed, rules, facts), strict=True))[::-1]
     return page(
         "event.html",
@@ -90,7 +91,8 @@ def event(event_id: str) -> Response:
         serves=rules.config.version,
         about=beside_headline(whole["about"], whole["headline"]),
         summary=words.summary,
-        payload=None if whole["payload"] is None else pretty(whole["payload"]),
+        payload=payload and beginning_of(payload),
+        is_cut=payload is not None and beginning_of(payload) != payload,
         size=len(record.payload or b""),
         meaning=_meaning(record.type),
         unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),
@@ -121,6 +123,7 @@ def delivery(delivery_id: str) -> Response:
         crumbs = neighbours("delivery", record.id, rules, snapshot)
     whole = serializers.whole_delivery(record, rules, facts)
     message = shown_message(record, to_render, here)
+    command = curl(message.parts) if _is_http(record, rules) else None
     return page(
         "delivery.html",
         now=facts.now,
@@ -130,9 +133,9 @@ def delivery(delivery_id: str) -> Response:
         serves=rules.config.version,
         words=delivery_words(record, whole, facts, rules.redaction),
         message=message,
-        command=curl(message.parts) if _is_http(record, rules) else None,
+        command=command if command and beginning_of(command) == command else None,
         views=views_of(message.parts, mail_frame(record.id)),
-        kept=pretty(whole["message"]) if whole["message"] else None,
+        kept=beginning_of(pretty(whole["message"])) if whole["message"] else None,
         attempts_open=ATTEMPTS_OPEN,
         history=history,
     )

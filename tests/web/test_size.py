@@ -12,12 +12,13 @@ from given_web import KEY, World, payload
 from sqlalchemy import update
 from test_access import sign_in
 
-from hub.preview.drawing import JSON_LIMIT, pretty
+from hub.preview.drawing import pretty
 from hub.store.repositories.payloads import LISTED_PAYLOAD_BYTES
 from hub.store.tables import deliveries
 from hub.web.paging import PAGE_BYTES, page_of
 
 MIB = 1024 * 1024
+PAGE_LIMIT = 100_000
 DENSE = [1] * (MIB // 2 - 200)
 
 
@@ -136,8 +137,37 @@ def test_a_dense_deep_payload_is_cut_instead_of_growing_a_hundredfold(
     answer = client.get(f"/events/{sent['event']}")
 
     assert "cut here; the API has all of it" in answer.text
-    assert len(answer.data) < 2 * JSON_LIMIT
+    assert "All of it as JSON" in answer.text
+    assert "Copy payload" not in answer.text
+    assert len(answer.data) < PAGE_LIMIT
     assert pretty({"a": [1]}) == json.dumps({"a": [1]}, indent=2)
+
+
+@pytest.mark.parametrize("text", ['"', "\u202e"])
+def test_no_page_of_a_large_event_takes_more_than_a_page_may(
+    world: World, client: FlaskClient, text: str
+) -> None:
+    sent = world.send(client, payload(email_address=text * (1_000_000 // len(json.dumps(text)))))
+    sign_in(client)
+    with world.store.read() as snapshot:
+        ids = snapshot.delivery_list.find(event=sent["event"]).ids
+
+    for path in ("/events", f"/events/{sent['event']}", *(f"/deliveries/{one}" for one in ids)):
+        assert len(client.get(path).data) < PAGE_LIMIT, path
+
+
+def test_a_large_message_is_cut_on_its_page(world: World, client: FlaskClient) -> None:
+    world.send(client, payload())
+    large = update(deliveries).values(message={"text": "x" * 256 * 1024})
+    world.store.write(lambda transaction: transaction.session.connection.execute(large) and None)
+    sign_in(client)
+    with world.store.read() as snapshot:
+        ids = snapshot.delivery_list.find().ids
+
+    for delivery_id in ids:
+        answer = client.get(f"/deliveries/{delivery_id}")
+        assert "cut here; the API has all of it" in answer.text
+        assert len(answer.data) < PAGE_LIMIT
 
 
 # -- what is not seen -------------------------------------------------------------------------------------
