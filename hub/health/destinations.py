@@ -9,7 +9,7 @@ from functools import partial
 from hub.health.facts import Facts
 from hub.health.places import server_of
 from hub.health.status import DestinationStatus, status_of
-from hub.health.words import failure_words, in_days, pause_words, quoted, short, unanswered
+from hub.health.words import failure_words, in_days, key_cure, pause_words, quoted, short, unanswered
 from hub.humanize import counted, not_set, period
 from hub.model.alert import DEAD_LETTER_KINDS
 from hub.model.delivery import State
@@ -99,6 +99,7 @@ def _failing(name: str, facts: Facts) -> Finding:
     is_mail = config is not None and config.type == "email"
     server = server_of(config) if config is not None and is_mail else None
     words = failure_words(name, server, state.last_error, state.last_answer)
+    cure = words.cure or (key_cure(state.last_error, config.written) if config is not None else "")
     return Finding(
         code=FindingCode.FAILING,
         severity=FindingSeverity.BAD,
@@ -107,7 +108,7 @@ def _failing(name: str, facts: Facts) -> Finding:
         reason=words.quote or None,
         since=state.failing_since,
         count=count,
-        cure=words.cure or f"look at {name}; the rest is sent by itself",
+        cure=cure or f"look at {name}; the rest is sent by itself",
         next_try=state.probe_at if count else None,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from hub.humanize import capitalised, counted, sentence, span
+from hub.humanize import capitalised, counted, enumerated, sentence, span
 from hub.model.finding import Finding, FindingCode
 from hub.strings import one_line, shortened
 
@@ -27,6 +27,7 @@ _WITHIN = (FindingCode.DEAD, FindingCode.DEGRADED)
 _ANSWERED = re.compile(r"(?:(?P<who>\S.*?) )?answered (?P<what>[^:;]+)(?:: (?P<rest>.+))?", re.DOTALL)
 _DEFERRED = re.compile(r"(?:answered |\()(?P<code>4\d\d) (?P<reply>.*?)\)?$", re.DOTALL)
 _LAST_TRY = re.compile(r" \(attempt \d+ of \d+, the last\)$")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _WHOLE_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}")
 
 
@@ -53,6 +54,18 @@ def failure_words(name: str, server: str | None, error: str | None, answer: str 
         )
     reason, _, advice = error.partition("; ")
     return FailureWords(headline=_failure(name, reason), quote=quoted(answer), cure=advice)
+
+
+def key_cure(error: str | None, written: Mapping[str, Any]) -> str:
+    """Return the cure where an endpoint refuses the hub's key (401, 403); empty where none is in a variable.
+
+    `written` is its block in routes.yaml.
+    """
+    if not re.match(r"answered 40[13]\b", error or ""):
+        return ""
+    names = sorted(set(_VARIABLE.findall(str([written.get("headers"), written.get("sign_with")]))))
+    put = "put in what it takes, restart, and the rest is sent by itself"
+    return f"{enumerated(names)} may be wrong by now: {put}" if names else ""
 
 
 def _failure(name: str, reason: str) -> str:

@@ -242,6 +242,33 @@ def test_a_failure_is_the_title(error: str, answer: str, first: str, second: str
     assert second_line(finding, NOW).startswith(second)
 
 
+@pytest.mark.parametrize(
+    ("error", "written", "cure"),
+    [
+        (
+            "answered 401 Unauthorized",
+            {"headers": {"Authorization": "Bearer ${CRM_TOKEN}"}, "sign_with": "${CRM_SECRET:-x}"},
+            (
+                "CRM_SECRET and CRM_TOKEN may be wrong by now: "
+                "put in what it takes, restart, and the rest is sent by itself."
+            ),
+        ),
+        ("answered 403 Forbidden", {"url": "${CRM_URL}"}, "Look at crm; the rest is sent by itself."),
+        (
+            "answered 500 Internal Server Error",
+            {"headers": {"Authorization": "${CRM_TOKEN}"}},
+            "Look at crm; the rest is sent by itself.",
+        ),
+    ],
+)
+def test_an_endpoint_that_refuses_the_key_names_its_variables(
+    error: str, written: dict[str, Any], cure: str
+) -> None:
+    (finding,) = assess(failing("crm", "http", error, "", 0, ago=MINUTE, written=written))
+
+    assert second_line(finding, NOW) == cure
+
+
 def test_what_waits_for_nothing_has_no_next_try() -> None:
     (finding,) = assess(failing("crm", "http", "answered 500 Internal Server Error", "", 0, ago=MINUTE))
 
