@@ -15,7 +15,7 @@ from hub.mirror import tables as catalog
 from hub.mirror.changes import Change, Effect, merged
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import SqlTables
-from hub.mirror.own_state import OwnState
+from hub.mirror.states import States
 from hub.mirror.writes import Writes
 
 _MARKED_AT_ONCE = 500
@@ -28,7 +28,7 @@ class Changing:
         self._engine = engine
         self._tables = tables
         self._writes = writes
-        self._state = OwnState(engine, tables)
+        self._states = States(engine, tables)
 
     def apply(self, changes: Sequence[Change], state: Mapping[str, Any], *, keep: bool) -> list[Effect]:
         """Write changes of one table, and what is to be kept with them; return the effect of each."""
@@ -61,14 +61,14 @@ class Changing:
 
         def work(connection: Connection) -> None:
             for name, value in state.items():
-                self._state.keep(connection, name, value)
+                self._states.keep(connection, name, value)
 
         if state:
             self._engine.run(work)
 
     def claim(self, instance_id: str) -> str:
         """Return the instance that the mirror belongs to, which is this one where it had none."""
-        return self._engine.run(lambda connection: self._state.claim(connection, instance_id))
+        return self._engine.run(lambda connection: self._states.claim(connection, instance_id))
 
     def _write(self, connection: Connection, changes: Sequence[Change]) -> dict[str, Effect]:
         versions = [change for change in changes if self._takes_columns(change)]

@@ -28,7 +28,14 @@ from hub.mirror.engine.column_types import type_of
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.failures import TableRefused
 from hub.mirror.engine.own_columns import fitted, kind_of
-from hub.mirror.refusals import WRITES, lacks, part_of, reflected, waiting_for
+from hub.mirror.refusals import (
+    WRITES,
+    lacks,
+    part_of,
+    reflected,
+    refuse_the_hubs_own,
+    waiting_for,
+)
 from hub.mirror.tables import Kind
 
 _VERSIONS = "hub_versions"
@@ -123,6 +130,7 @@ class OwnTables:
     def _reflected(self, name: str) -> tuple[Table, Table]:
         pair = self._tables.get(name)
         if pair is None:
+            self._engine.read(refuse_the_hubs_own)
             try:
                 table = self._engine.read(lambda connection: reflected(connection, name))
             except TableRefused as error:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy import Connection, Table, text
 
 from hub.errors import Pause, Retry
 from hub.humanize import listed
@@ -14,11 +14,9 @@ from hub.mirror.engine.additions import Additions, missing
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.failures import TableRefused
 from hub.mirror.engine.sql_tables import SqlTables
+from hub.mirror.refusals import refuse_the_hubs_own
 from hub.mirror.tables import Kind
 from hub.transport.deadline import current_deadline
-
-_HUBS_TABLES = {"alembic_version", "deliveries", "attempts"}
-"""Of the hub's own store: a database that has them is one."""
 
 _SCHEMA = ""
 """The name that additions have the schema's statement under."""
@@ -114,7 +112,7 @@ class Readiness:
             self._lock.release()
 
     def _looked_at(self) -> Additions:
-        self._engine.read(self._refuse_the_hubs_own)
+        self._engine.read(refuse_the_hubs_own)
         additions = self._engine.read(self._look)
         if not (additions.all() and self._adds):
             return additions
@@ -138,10 +136,6 @@ class Readiness:
         except TableRefused as error:
             return error.reason
         return ""
-
-    def _refuse_the_hubs_own(self, connection: Connection) -> None:
-        if set(inspect(connection).get_table_names()) >= _HUBS_TABLES:
-            raise Pause("its url names a database of the hub's own store; name another one")
 
     def _look(self, connection: Connection, only: str | None = None) -> Additions:
         wanted = self._wanted()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
-from sqlalchemy import Connection, MetaData, Table, delete, false, insert, select, text, update
+from sqlalchemy import Connection, MetaData, Table, delete, false, insert, inspect, select, text, update
 from sqlalchemy.exc import NoSuchTableError
 
 from hub.errors import Pause
@@ -22,8 +22,17 @@ WRITES = ("SELECT", "INSERT", "UPDATE")
 
 DELETES = (*WRITES, "DELETE")
 
+_HUBS_TABLES = {"alembic_version", "deliveries", "attempts"}
+"""Of the hub's own store: a database that has them is one."""
+
 _RIGHT, _EMPTY = "=", "!"
 """Marks of parts: a right, as in `clerk.users(=INSERT)`, and a column that has to take null."""
+
+
+def refuse_the_hubs_own(connection: Connection) -> None:
+    """Raise Pause in a database of the hub's own store, which another name of it may hide."""
+    if set(inspect(connection).get_table_names()) >= _HUBS_TABLES:
+        raise Pause("its url names a database of the hub's own store; name another one")
 
 
 def waiting_for(engine: Engine, error: TableRefused, rights: Mapping[Table, Sequence[str]]) -> Pause:

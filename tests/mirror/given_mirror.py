@@ -17,7 +17,7 @@ import pymysql
 from hypothesis import strategies as st
 
 from hub.databases.url import MysqlUrl, parse_mirror_url
-from hub.mirror.changes import Change, Version
+from hub.mirror.changes import Change, OwnChange, Version
 from hub.mirror.changing import Changing
 from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.open import open_engine
@@ -87,6 +87,14 @@ def membership(
 
 def deletion(table: str, row_id: str, deleted_at: int) -> Change:
     return Change(table=table, id=row_id, deleted_at=deleted_at)
+
+
+def own_change(table: str) -> OwnChange:
+    version = Version(1, 1, "msg_1")
+    names = {"table": table, "object": "user", "id": "user_1"}
+    return OwnChange(
+        **names, version=version, is_deletion=False, key={"clerk_id": "user_1"}, values={"name": "Ada"}
+    )
 
 
 class Place:

@@ -19,6 +19,7 @@ from given_mirror import (
     membership,
     new_mirror,
     organization,
+    own_change,
     stored_state,
     user,
 )
@@ -241,6 +242,8 @@ def test_a_schema_gives_the_public_nothing(places: Callable[[str], Place]) -> No
 def test_the_hubs_own_database_is_none_for_a_mirror(kind: str, request: pytest.FixtureRequest) -> None:
     with closing(new_mirror(request.getfixturevalue(f"{kind}_store_url"))) as mirror:
         assert "a database of the hub's own store" in refusal(mirror, user("u"), Pause)
+        with pytest.raises(Pause, match="a database of the hub's own store"):
+            mirror.write(own_change("deliveries"), timeout_seconds=SECONDS)
 
 
 # -- refusals ----------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import pytest
-from given_mirror import SECONDS, Place, apply, new_mirror, organization, user
+from given_mirror import SECONDS, Place, apply, new_mirror, organization, own_change, user
 
 from hub.errors import Pause, SendError
-from hub.mirror.changes import Change, OwnChange, Version
+from hub.mirror.changes import Change, OwnChange
 from hub.mirror.mirror import Mirror
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
@@ -49,14 +49,6 @@ def granted_on(server: Place, mirror: Mirror, rights: str, grantee: str) -> list
         f"GRANT USAGE ON SCHEMA {schema} TO {grantee}",
         f"GRANT {rights} ON ALL TABLES IN SCHEMA {schema} TO {grantee}",
     ]
-
-
-def own_change(table: str) -> OwnChange:
-    version = Version(1, 1, "msg_1")
-    names = {"table": table, "object": "user", "id": "user_1"}
-    return OwnChange(
-        **names, version=version, is_deletion=False, key={"clerk_id": "user_1"}, values={"name": "Ada"}
-    )
 
 
 def test_a_column_that_the_role_may_not_add_is_waited_for(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import given
 import pytest
-from given_mirror import SECONDS, Place, apply, deletion, membership, user
+from given_mirror import SECONDS, Place, apply, deletion, membership, own_change, user
 from working import working
 
 from hub.destinations.database.options import DatabaseOptions
@@ -169,3 +169,16 @@ def test_a_table_of_ones_own_is_waited_for_until_it_has_the_column(place: Place)
         assert len(set(needs)) == 2
         assert mirror.lacking(needs, timeout_seconds=SECONDS) == set()
         assert mirror.write(change, timeout_seconds=SECONDS) == "inserted"
+
+
+@pytest.mark.parametrize("gone", ["DROP TABLE {}", "ALTER TABLE {} DROP COLUMN name"])
+def test_what_was_taken_from_ones_own_table_is_waited_for(place: Place, gone: str) -> None:
+    with closing(place.mirror()) as mirror:
+        name = f"taken_{mirror.options.schema}"
+        place.execute(f"CREATE TABLE {name} (clerk_id varchar(9), name varchar(9))")
+        mirror.write(own_change(name), timeout_seconds=SECONDS)
+        place.execute(gone.format(name))
+        with pytest.raises(Pause) as refused:
+            mirror.write(own_change(name), timeout_seconds=SECONDS)
+
+        assert refused.value.needs == (f"{name}()" if gone.startswith("DROP") else f"{name}(name)",)

@@ -10,7 +10,7 @@ from hub.mirror.engine.engine import Engine
 from hub.mirror.engine.sql_tables import SqlTables
 
 
-class OwnState:
+class States:
     """The statements of one mirror, within a transaction each."""
 
     def __init__(self, engine: Engine, tables: SqlTables) -> None:
