@@ -11,6 +11,8 @@ from flask import request, url_for
 from hub.ingest.route import Rules
 from hub.model.config import SourceConfig
 from hub.model.filter import Filter, Matches, Neighbours
+from hub.store.repositories.delivery_list import DeliveryList
+from hub.store.repositories.event_list import EventList
 from hub.store.store import Transaction
 from hub.web import parameters, serializers
 from hub.web.chips import chips_of, in_words, options_of, origin_of
@@ -38,10 +40,9 @@ class Crumbs:
 
 def found_events(here: Context) -> Values:
     """Return what the list of events shows."""
-    rules, before = here.rules(), parameters.before()
+    rules = here.rules()
     with here.store.read() as snapshot:
-        where = parameters.chosen(rules, snapshot)
-        matches = snapshot.event_list.find(where, limit=PAGE_SIZE + 1, counted=COUNTED + 1, before=before)
+        where, matches = _searched(snapshot.event_list, rules, snapshot)
         chosen = page_of([(one, 0) for one in matches.ids[: PAGE_SIZE + 1]], PAGE_SIZE, matches.resume)
         records = snapshot.event_list.records_of(chosen.ids)
         around = _around(here, snapshot, where, matches, "event")
@@ -57,10 +58,9 @@ def found_events(here: Context) -> Values:
 
 def found_deliveries(here: Context) -> Values:
     """Return what the list of deliveries shows."""
-    rules, before = here.rules(), parameters.before()
+    rules = here.rules()
     with here.store.read() as snapshot:
-        where = parameters.chosen(rules, snapshot)
-        matches = snapshot.delivery_list.find(where, limit=PAGE_SIZE + 1, counted=COUNTED + 1, before=before)
+        where, matches = _searched(snapshot.delivery_list, rules, snapshot)
         sizes = snapshot.delivery_list.sizes_of(matches.ids[: PAGE_SIZE + 1])
         chosen = page_of(sizes, PAGE_SIZE, matches.resume)
         records = snapshot.delivery_list.records_of(chosen.ids, messages=False)
@@ -100,18 +100,34 @@ def source_address(here: Context, source: SourceConfig) -> str:
     return (here.settings.public_url or request.url_root.rstrip("/")) + source.path
 
 
-def _around(here: Context, snapshot: Transaction, where: Filter, matches: Matches, noun: str) -> Values:
+def _searched(
+    records: EventList | DeliveryList, rules: Rules, snapshot: Transaction
+) -> tuple[Filter | None, Matches]:
+    """Return the filter of a list and the ids that it finds; None and none for words that find nothing."""
+    try:
+        where = parameters.chosen(rules, snapshot)
+    except parameters.UnusableWords:
+        return None, Matches(ids=())
+    before = parameters.before()
+    return where, records.find(where, limit=PAGE_SIZE + 1, counted=COUNTED + 1, before=before)
+
+
+def _around(
+    here: Context, snapshot: Transaction, where: Filter | None, matches: Matches, noun: str
+) -> Values:
     """Return the values of what stands around the rows of a list."""
     query, before = parameters.given(), parameters.before()
     is_empty = bool(query) and not matches.ids
+    has_words = where is not None and bool(where.words)
     search = Search(
         noun=noun,
         query=query,
         before=before,
         matches=matches,
-        read_until=snapshot.terms.read_until() if where.words else None,
+        is_searchable=where is not None,
+        read_until=snapshot.terms.read_until() if has_words else None,
         retention=here.settings.retention,
-        pruned=snapshot.event_list.pruned(query["q"].strip()) if is_empty and where.words else None,
+        pruned=snapshot.event_list.pruned(query["q"].strip()) if is_empty and has_words else None,
         now=snapshot.now,
     )
     return {

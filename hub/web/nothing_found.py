@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hub import catalog
+from hub.catalog.terms import WORDS_LIMIT
 from hub.health.words import in_days
 from hub.humanize import counted, day, did_you_mean, period, sentence, utc
 from hub.model.event import first_id, made_at
@@ -28,7 +29,7 @@ class Search:
 
     `noun` is `event` or `delivery`. `before` is the cursor of a page that is not the first. `read_until` is
     until when events can be found by words, None where that is all. `pruned` is the id of the event that
-    was searched for by an id and was pruned.
+    was searched for by an id and was pruned. `is_searchable` is False for words that nothing is found by.
     """
 
     noun: str
@@ -37,6 +38,7 @@ class Search:
     matches: Matches
     read_until: datetime | None
     retention: timedelta
+    is_searchable: bool = True
     pruned: str | None
     now: datetime
 
@@ -66,6 +68,10 @@ def _count(search: Search) -> str:
 
 def _nothing(search: Search) -> Iterator[str]:
     words = in_words(search.query)
+    if not search.is_searchable:
+        yield f'"{search.query["q"][:60]}" cannot be searched for.'
+        yield f"Say 1 to {WORDS_LIMIT} words of ids, addresses or names, each with a letter or a digit."
+        return
     if search.matches.resume is not None:
         newest = "newest" if search.before is None else "next"
         yield f"None of the {newest} {LOOKED_AT:,} {_nouns(search.noun)} fits {words}; older ones may."

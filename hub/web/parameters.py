@@ -39,6 +39,10 @@ _ODD_IN_PATTERN = re.compile(r"[?\[\]{}(),|\s]")
 _ID = re.compile(r"[a-z]{1,10}_[0-9a-f]{1,29}")
 
 
+class UnusableWords(BadParameter):
+    """A search is for no word, or for more than can be searched for."""
+
+
 def only(*known: str) -> None:
     """Refuse a parameter that is not known: a misspelt filter would answer, or act on, too much."""
     unknown = [name for name in request.args if name not in known]
@@ -205,7 +209,7 @@ def _words(name: str) -> tuple[str, ...]:
         return ()
     words = words_of(value)
     if not 0 < len(words) <= WORDS_LIMIT:
-        raise BadParameter(
+        raise UnusableWords(
             f"{name} is {_quoted(value)}; say 1 to {WORDS_LIMIT} words of ids, addresses or names"
         )
     return words

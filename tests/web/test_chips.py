@@ -121,6 +121,13 @@ KEPT = "30 days are kept (HUB_RETENTION); what is older was pruned."
     [
         ({}, []),
         ({"query": {"q": "zoe"}}, ['No event fits "zoe".', FIELDS, KEPT]),
+        (
+            {"query": {"q": "***", "state": "dead"}, "is_searchable": False},
+            [
+                '"***" cannot be searched for.',
+                "Say 1 to 8 words of ids, addresses or names, each with a letter or a digit.",
+            ],
+        ),
         ({"query": {"state": "dead"}, "before": "x"}, ["No older event fits state: dead.", KEPT]),
         (
             {"query": {"type": "usr.created"}, "retention": timedelta(hours=36)},

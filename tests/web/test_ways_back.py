@@ -168,3 +168,17 @@ def test_what_was_done_last_to_destinations_has_a_title_once_there_is_anything(
 
     assert "Last done" not in before
     assert re.findall(r"<span>(\w+): ", last_done) == ["crm"]
+
+
+@pytest.mark.parametrize("words", ["***", "a b c d e f g h i"])
+@pytest.mark.parametrize("path", ["/events", "/deliveries"])
+def test_words_that_nothing_is_found_by_are_answered_where_they_were_written(
+    world: World, signed_in: FlaskClient, path: str, words: str
+) -> None:
+    world.send(signed_in, payload())
+    answer = signed_in.get(path, query_string={"q": words, "state": "pending"})
+
+    assert answer.status_code == 200
+    assert f"<p>&#34;{words}&#34; cannot be searched for.</p>" in answer.text
+    assert f'value="{words}"' in answer.text
+    assert "No event has come yet" not in answer.text
