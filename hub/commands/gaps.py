@@ -12,7 +12,6 @@ import click
 
 from hub.client.api import version_that_serves
 from hub.commands import Section
-from hub.commands.mirror import progress
 from hub.durations import parse_duration
 from hub.errors import NotFound
 from hub.humanize import did_you_mean, moment, period
@@ -24,6 +23,7 @@ from hub.sync.api import BackendApi
 from hub.sync.gaps import TABLES, Gap, GapKind, Untold, find_gaps, summary_of
 from hub.sync.lease import reading
 from hub.sync.targets import access_of, source_of
+from hub.terminal import progress
 from hub.terminal.printing import inline, say, say_json
 
 SECTION = Section.LOOK

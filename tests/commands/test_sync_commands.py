@@ -17,7 +17,6 @@ from servers.backend_api import SECRET_KEY, ClerkServer
 from shell import bare_environment
 
 from hub import catalog
-from hub.commands.mirror import progress
 from hub.commands.mirror.refusals import refusals
 from hub.commands.mirror.verify import report
 from hub.model.mirror import DriftKind
@@ -28,6 +27,7 @@ from hub.sync.lists import Look
 from hub.sync.repair import Repaired
 from hub.sync.runs import Outcome
 from hub.sync.verify import Comparison, Differing
+from hub.terminal import progress
 
 ROUTES = """\
 version: 1

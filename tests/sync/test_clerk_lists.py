@@ -138,10 +138,10 @@ def test_a_list_is_read_to_its_end_whatever_its_total_says(
         clerk.add("roles", f"role_{number}", 1_000 + number)
     clerk.totals["roles"] = total
     (clerk_list,) = lists_of("roles")
-    told = {page.total for page in pages(api, clerk_list, limit=5)}
+    totals = {page.total for page in pages(api, clerk_list, limit=5)}
 
     assert set(ids(api, "roles", limit=5)) == {f"role_{number}" for number in range(1, 13)}
-    assert told == {total if total in (0, 1, 10**9) and total is not True else None}
+    assert totals == {total if total in (0, 1, 10**9) and total is not True else None}
 
 
 def test_revoked_invitations_are_read_too(clerk: ClerkServer, api: BackendApi) -> None:

@@ -8,7 +8,6 @@ from contextlib import closing
 import click
 
 from hub.client.api import version_that_serves
-from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
 from hub.commands.mirror.refusals import refusals
 from hub.errors import ClerkError, NotFound
@@ -25,6 +24,7 @@ from hub.sync.mirroring import Mirroring
 from hub.sync.paging import LIMIT
 from hub.sync.runs import keep_backfill, opened
 from hub.sync.targets import Target, find_target
+from hub.terminal import progress
 from hub.terminal.printing import inline, say
 
 

@@ -7,13 +7,13 @@ from contextlib import closing
 import click
 
 from hub.client.api import version_that_serves
-from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
 from hub.process import start
 from hub.settings import load_settings
 from hub.sync.pull import pull
 from hub.sync.runs import opened
 from hub.sync.targets import find_target
+from hub.terminal import progress
 from hub.terminal.printing import inline, say
 
 

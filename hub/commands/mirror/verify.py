@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from hub.client.api import version_that_serves
-from hub.commands.mirror import progress
 from hub.commands.mirror.choosing import TO_HELP
 from hub.commands.mirror.refusals import refusals
 from hub.humanize import counted
@@ -20,6 +19,7 @@ from hub.sync.lease import reading
 from hub.sync.repair import MaxDeletes
 from hub.sync.runs import Outcome, opened, verify
 from hub.sync.targets import find_target
+from hub.terminal import progress
 from hub.terminal.printing import inline, say, say_json
 
 SHOWN = 20
