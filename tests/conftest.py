@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import itertools
+import locale
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,6 +31,24 @@ sys.path.insert(0, str(Path(__file__).parent))
 from patience import USUAL_BOUNDS, USUAL_SETTINGS, be_patient
 
 be_patient()
+
+# Of a shell in which a hub runs, or will.
+_OF_A_HUB = re.compile(
+    r"(HUB|CLERK|CRM|SLACK|SMTP|EMAIL)_.*|PORT|DATABASE_URL|WEB_CONCURRENCY|DYNO|RENDER|RAILWAY_.*|FLY_.*"
+)
+for _name in filter(_OF_A_HUB.fullmatch, list(os.environ)):
+    del os.environ[_name]
+
+# What a test asks of its own servers goes to no proxy of this machine.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{os.environ.get('NO_PROXY', '')},127.0.0.1,localhost,::1"
+
+# A shell may name a locale that is not installed here, with which no PostgreSQL begins.
+_locale = locale.setlocale(locale.LC_ALL)
+try:
+    locale.setlocale(locale.LC_ALL, "")
+except locale.Error:
+    os.environ["LC_ALL"] = "C"
+locale.setlocale(locale.LC_ALL, _locale)
 
 # A shell that runs this in the background ignores SIGINT, which every program started here would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

