@@ -23,6 +23,13 @@ unmatched: {{send: log}}
 """
 
 
+@pytest.fixture(autouse=True)
+def no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 def route(name: str, events: str, more: str = "") -> str:
     return f"  - {{name: {name}, events: {events}, send: log{', ' if more else ''}{more}}}\n"
 
