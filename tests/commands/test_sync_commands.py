@@ -202,6 +202,7 @@ def test_a_list_that_the_instance_does_not_have_is_one_line(sync: Sync, clerk: C
             {},
             'hub: no row of users and invitations has the id "sess_1", nor does it begin as theirs do\n',
         ),
+        (("sync", "pull", "role_1"), {}, "hub: roles is not mirrored into app-db\n"),
         (
             ("gaps",),
             {"CLERK_SECRET_KEY": "sk_live_another_key_than_the_right_one"},

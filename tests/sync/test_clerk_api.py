@@ -56,11 +56,12 @@ def test_a_request_has_key_version_and_parameters_and_is_a_get(ask: Callable[...
     [
         (CannedResponse(status=429, headers={"Retry-After": "7"}), 7),
         (CannedResponse(status=429), 1),
+        (CannedResponse(status=500), 1),
         (CannedResponse(status=503), 1),
         (CannedResponse(failure=Failure.CLOSE), 1),
         (CannedResponse(body=b'{"id": "ins_', failure=Failure.BREAK_BODY), 1),
     ],
-    ids=["rest", "busy", "unavailable", "cut", "broken off"],
+    ids=["rest", "busy", "broken", "unavailable", "cut", "broken off"],
 )
 def test_what_asks_for_time_gets_it_and_is_asked_again(
     ask: Callable[..., object], response: CannedResponse, least: float

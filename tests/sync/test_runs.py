@@ -19,6 +19,7 @@ from hub.model.routing import Route, Send
 from hub.store.open import open_store
 from hub.store.store import Store
 from hub.sync.backfill import backfill
+from hub.sync.pull import pull
 from hub.sync.repair import MaxDeletes
 from hub.sync.runs import keep_backfill, opened, verify
 from hub.sync.targets import find_target
@@ -92,8 +93,28 @@ def test_what_is_owed_is_no_drift_and_the_rest_is_kept_and_mended(
     assert (filled.rows, filled.drift, filled.verified_at) == (3, 0, None)
     assert filled.backfilled_at is not None
     assert [[one.id for one in run[0].comparison.drift] for run in runs] == [["user_1"], ["user_1"], []]
+    assert [sum(run[0].drift["users"].values()) for run in runs] == [1, 0, 0]
     assert (users().rows, users().stale, users().backfilled_at) == (3, 0, filled.backfilled_at)
     assert users().verified_at is not None
+
+
+def test_a_mirror_of_another_instance_is_neither_compared_nor_written(
+    store: Store, clerk: ClerkServer, tmp_path: Path
+) -> None:
+    clerk.add("users", "user_1", MAY_MS)
+    access = BackendAccess(secret_key=SECRET_KEY, api_url=clerk.api_url)
+    target = find_target(config_of(tmp_path, ("clerk", access)), None)
+    with opened(target, wait=lambda _: None, rate=1e9) as (api, mirroring):
+        backfill(api, mirroring, target.tables)
+        clerk.instance_id = "ins_other"
+        clerk.change("users", "user_1", first_name="Other", updated_at=MAY_MS + 10)
+        with pytest.raises(HubError, match=r"ins_2xLoopback.*ins_other"):
+            list(verify(store, target, api, mirroring, max_deletes=MaxDeletes(), wait=lambda _: None))
+        with pytest.raises(HubError, match=r"ins_2xLoopback.*ins_other"):
+            pull(api, mirroring, target.tables, "user_1")
+        row = mirroring.mirror.find("users", ["user_1"], timeout_seconds=30)["user_1"]
+
+    assert row["first_name"] != "Other"
 
 
 @pytest.mark.parametrize(
