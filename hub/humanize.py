@@ -67,6 +67,12 @@ def period(seconds: float) -> str:
     return span(seconds)
 
 
+def in_days(span_in_words: str) -> str:
+    """Return a span as it stands in a sentence: days in full, `3 days`."""
+    number, _, unit = span_in_words.partition(" ")
+    return counted(int(number), "day") if unit == "d" else span_in_words
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """Return the distance of a moment from now: `3 min ago`, `in 5 s`, `just now`."""
     seconds = int((now - moment).total_seconds())

@@ -9,8 +9,8 @@ from functools import partial
 from hub.health.facts import Facts
 from hub.health.places import server_of
 from hub.health.status import DestinationStatus, status_of
-from hub.health.words import failure_words, in_days, key_cure, pause_words, quoted, short, unanswered
-from hub.humanize import counted, not_set, period
+from hub.health.words import failure_words, key_cure, pause_words, quoted, short, unanswered
+from hub.humanize import counted, in_days, not_set, period
 from hub.model.alert import DEAD_LETTER_KINDS
 from hub.model.delivery import State
 from hub.model.destination import DestinationConfig
@@ -23,7 +23,7 @@ CAUSES = 3
 TIMES = "\u00d7"
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_GAVE_UP = "gave up"
+_GIVEN_UP, _GAVE_UP = "given up", "gave up"
 _TEMPLATE_FAILED = "template failed: "
 _LOOK_FOR = {"http": "webhook-id", "email": "its Message-ID"}
 
@@ -142,7 +142,7 @@ def _causes(stuck: Stuck, config: DestinationConfig | None) -> str:
 
 
 def _cause(cause: StuckCause, config: DestinationConfig | None) -> str:
-    if cause.reason.startswith(_GAVE_UP):
+    if cause.reason.startswith(_GIVEN_UP):
         return f"{_GAVE_UP} after {in_days(period(config.give_up_after_seconds))}" if config else _GAVE_UP
     return " ".join(filter(None, (short(cause.reason) or "no reason was kept", quoted(cause.answer))))
 

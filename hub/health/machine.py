@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from hub.health import senders
 from hub.health.access import SHORTEST_PASSWORD
 from hub.health.facts import Facts
-from hub.health.words import in_days
-from hub.humanize import byte_size, capitalised, enumerated, span
+from hub.humanize import byte_size, capitalised, enumerated, in_days, span
 from hub.model.delivery import State
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.stats import DatabaseStatus, DiskSpace

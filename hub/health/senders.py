@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 
 from hub.health.facts import Facts
-from hub.health.words import in_days
-from hub.humanize import clock, counted, enumerated, span
+from hub.humanize import clock, counted, enumerated, in_days, span
 from hub.model.config import SourceConfig
 from hub.model.finding import Finding, FindingCode, FindingSeverity
 from hub.model.source import Refusals, SourceState

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from hub.humanize import capitalised, counted, enumerated, sentence, span
+from hub.humanize import capitalised, enumerated, sentence, span
 from hub.model.finding import Finding, FindingCode
 from hub.strings import one_line, shortened
 
@@ -156,12 +156,6 @@ def quoted(text: str | None) -> str:
     """Return others' words in quotes, on one line and cut; empty where there are none."""
     line = one_line(text or "", QUOTE_LIMIT)
     return f'"{line}"' if line else ""
-
-
-def in_days(span_in_words: str) -> str:
-    """Return a span as it stands in a sentence: days in full, `3 days`."""
-    number, _, unit = span_in_words.partition(" ")
-    return counted(int(number), "day") if unit == "d" else span_in_words
 
 
 def first_line(finding: Finding, now: datetime, zone: tzinfo = UTC) -> str:

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from hub import catalog
 from hub.catalog.terms import WORDS_LIMIT
-from hub.health.words import in_days
-from hub.humanize import counted, day, did_you_mean, period, sentence, utc
+from hub.humanize import counted, day, did_you_mean, in_days, period, sentence, utc
 from hub.model.event import first_id, made_at
 from hub.model.filter import Matches
 from hub.store.repositories.search import LOOKED_AT

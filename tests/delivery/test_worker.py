@@ -246,7 +246,7 @@ def test_what_waited_too_long_is_given_up(store: Store) -> None:
         with working(store, rules):
             (dead,) = wait_for_state(store, State.DEAD)
 
-    assert (dead.reason, receiver.received) == ("gave up: it waited longer than give_up_after", [])
+    assert (dead.reason, receiver.received) == ("given up after 3 days", [])
 
 
 def test_a_destination_that_hangs_delays_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,7 +177,9 @@ PAGE: dict[str, tuple[Facts, str, str]] = {
             State.DEAD,
             12,
             StuckCause(count=9, reason=REJECTED, answer="email is not valid"),
-            StuckCause(count=3, reason="gave up: it waited longer than give_up_after"),
+            StuckCause(
+                count=3, reason="given up after 3 days; the last answer was 500 Internal Server Error"
+            ),
             ago=2 * HOUR,
         ),
         "12 messages to crm will not be tried again · last 2 h",

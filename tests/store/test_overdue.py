@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from test_queue import LONG, change, claim, now, owe
 
 from hub.model.delivery import State
@@ -41,7 +42,25 @@ def test_giving_up_ends_what_waited_too_long_alone(store: Store) -> None:
         )
 
     assert gave_up == (1, True)
-    assert states == [("log", State.DEAD, "gave up: it waited longer than give_up_after")]
+    assert states == [("log", State.DEAD, "given up after 3 days")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (None, ""),
+        ("answered 500 Internal Server Error", "; the last answer was 500 Internal Server Error"),
+        ("did not answer within 10 s", "; at its last try: did not answer within 10 s"),
+    ],
+)
+def test_what_is_given_up_says_what_came_back_last(store: Store, reason: str | None, words: str) -> None:
+    owe(store, "log")
+    change(store, deliveries, owed_since=now(store) - LONG - timedelta(seconds=5), reason=reason)
+    store.write(lambda t: t.overdue.expire("log", after=timedelta(hours=36)))
+    with store.read() as snapshot:
+        (dead,) = snapshot.delivery_list.records()
+
+    assert dead.reason == f"given up after 36 h{words}"
 
 
 def test_giving_up_stands_still_while_paused_and_counts_from_the_resume(store: Store) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, case, func, literal, or_, select, update
 
+from hub.humanize import in_days, period
 from hub.model.age import too_old
 from hub.model.delivery import LONGEST_LEASE, Claim, State
 from hub.model.destination import DestinationConfig
@@ -17,6 +18,17 @@ from hub.model.moments import STEP, longest_of_schedule, longest_wait
 from hub.model.routing import Send
 from hub.store.session import Repository
 from hub.store.tables import attempts, deliveries, destinations, events, is_in
+
+_ANSWERED = "answered "
+_LAST_TRY = case(
+    (
+        deliveries.c.reason.startswith(_ANSWERED),
+        literal("; the last answer was ") + func.substr(deliveries.c.reason, len(_ANSWERED) + 1),
+    ),
+    (deliveries.c.reason.is_not(None), literal("; at its last try: ") + deliveries.c.reason),
+    else_="",
+)
+"""The end of a reason: of what came back last, where anything did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +93,7 @@ class Overdue(Repository):
         ids = ids.order_by(deliveries.c.due_at).limit(limit)
         locked = self._session.connection.execute(self._session.locking(ids, skips=True)).scalars().all()
         if locked:
-            reason = "gave up: it waited longer than give_up_after"
+            reason = literal(f"given up after {in_days(period(after.total_seconds()))}") + _LAST_TRY
             dead = update(deliveries).where(deliveries.c.id.in_(locked))
             self._session.connection.execute(dead.values(state=State.DEAD, reason=reason))
         return len(locked), len(locked) < limit
