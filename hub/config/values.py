@@ -21,9 +21,9 @@ _PATTERN = re.compile(r"[A-Za-z0-9_.:*-]{1,200}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 OWN_PAGES = (
     *("healthz", "readyz", "metrics", "login", "logout", "static"),
-    *("events", "deliveries", "destinations", "routes"),
+    *("events", "deliveries", "destinations", "routes", "try", "audit"),
 )
-OWN_API_PAGES = ("events", "deliveries", "destinations", "stats", "retry")
+OWN_API_PAGES = ("events", "deliveries", "destinations", "findings", "audit", "stats", "retry")
 
 
 def _problem(code: Code, message: str) -> PydanticCustomError:

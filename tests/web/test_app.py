@@ -11,6 +11,7 @@ from given import until
 from given_web import KEY, PATH, World, payload, signed
 from structlog.testing import capture_logs
 
+from hub.config.values import OWN_API_PAGES, OWN_PAGES
 from hub.errors import StoreUnavailable
 from hub.health.access import UNTRUSTED_PROXY
 from hub.store.open import open_store
@@ -24,6 +25,15 @@ def test_a_genuine_event_is_answered_once_it_is_kept(world: World, client: Flask
     assert (answer["routes"], answer["deliveries"]) == (["waitlist"], 2)
     with world.store.read() as snapshot:
         assert snapshot.event_list.record(answer["event"]).message_id == "msg_1"
+
+
+def test_no_source_stands_where_the_hub_has_pages(world: World) -> None:
+    """What stays free below /api is the shipped source's: /api/webhooks, and whatever others are called."""
+    parts = [(*rule.rule.strip("/").split("/"), "")[:2] for rule in world.app().url_map.iter_rules()]
+    firsts = {first for first, _ in parts if first} - {"api", "<path:path>"}
+
+    assert firsts - set(OWN_PAGES) == set()
+    assert {second for first, second in parts if first == "api"} - set(OWN_API_PAGES) == set()
 
 
 def test_flask_reads_no_setting_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
