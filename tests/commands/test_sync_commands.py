@@ -229,7 +229,8 @@ def test_gaps_are_objects_of_whose_last_change_no_event_came(
     def ms(**ago: float) -> int:
         return int((now - timedelta(**ago)).timestamp() * 1000)
 
-    for number, updated_at in enumerate((ms(days=2), ms(days=3), ms(days=4), ms(hours=1), ms(days=9)), 1):
+    times = (ms(days=2), ms(days=3), ms(hours=29), ms(hours=27), ms(days=9))
+    for number, updated_at in enumerate(times, 1):
         clerk.add("users", f"user_g{number}", MAY_MS + number, updated_at=updated_at)
     heard = {"user_g1": ms(days=2), "user_g2": ms(days=3) - 1}
     with closing(open_store(sqlite_url)) as store:
@@ -238,7 +239,7 @@ def test_gaps_are_objects_of_whose_last_change_no_event_came(
             stored = given.event("user.updated", data=data, received_at=now - timedelta(days=1, hours=20))
             store.write(lambda tx, stored=stored: given.keep(tx, stored, given.routing()))
 
-    shown, as_json = sync("gaps"), sync("gaps", "--json", "--since", "1d")
+    shown, as_json = sync("gaps"), sync("gaps", "--json", "--since", "28h")
     doctor = sync("doctor")
 
     assert shown.exit_code == 1

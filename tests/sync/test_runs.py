@@ -75,6 +75,7 @@ def test_what_is_owed_is_no_drift_and_the_rest_is_kept_and_mended(
         filled = users()
         with store.transaction() as transaction:
             transaction.mirrors.keep("app-db", "invitations", missing=7, verified_at=transaction.now)
+            transaction.mirrors.keep_failure("app-db", "Clerk was away")
         clerk.clock_ahead_seconds = 3600
         for number in range(2):
             clerk.change("users", f"user_{number}", first_name="New", updated_at=MAY_MS + 10)
@@ -87,8 +88,10 @@ def test_what_is_owed_is_no_drift_and_the_rest_is_kept_and_mended(
 
     with store.read() as snapshot:
         known = {table.name for table in snapshot.mirrors.all()["app-db"]}
+        failures = snapshot.mirrors.failures()
 
     assert target.tables == ("users",)
+    assert failures == {}
     assert known == {"users", "user_emails", "user_phones"}
     assert (filled.rows, filled.drift, filled.verified_at) == (3, 0, None)
     assert filled.backfilled_at is not None
