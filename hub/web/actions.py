@@ -9,9 +9,8 @@ from werkzeug.wrappers import Response
 
 from hub import operator
 from hub.errors import Conflict
-from hub.health.waiting import WaitCode
+from hub.health.waiting import WaitCode, WaitReason
 from hub.humanize import sentence
-from hub.model.records import DeliveryRecord
 from hub.web import access
 from hub.web.api import known_destination
 from hub.web.context import context
@@ -31,7 +30,9 @@ def retry(delivery_id: str) -> Response:
 
     def act() -> Answer:
         record = operator.retry(here.store, here.rules(), delivery_id, access.actor())
-        return {"text": _unless_it_waits("It will be sent again now, rendered by today's rules.", record)}
+        reason = operator.wait_of_delivery(here.store, here.rules(), record)
+        again = "It will be sent again now, rendered by today's rules."
+        return {"text": _unless_it_waits(again, "It is owed again, and waits", reason)}
 
     return _done(act, _back(url_for("pages.delivery", delivery_id=delivery_id)))
 
@@ -57,9 +58,8 @@ def resume(name: str) -> Response:
     def act() -> Answer:
         operator.resume(here.store, here.rules(), name, access.actor())
         reason = operator.wait_of_destination(here.store, here.rules(), name)
-        text = f"{name} goes on: what it is owed is sent now."
-        if reason is not None:
-            text = f"{name} is not paused any more, but what it is owed waits: {_masked(reason.text)}."
+        goes_on = f"{name} goes on: what it is owed is sent now."
+        text = _unless_it_waits(goes_on, f"{name} is not paused any more, but what it is owed waits", reason)
         return {"text": text, "undo": url_for("actions.pause", name=name)}
 
     return _done(act, _back(url_for("pages.destinations")))
@@ -73,9 +73,8 @@ def send_test(name: str) -> Response:
     def act() -> Answer:
         delivery_id = operator.send_test(here.store, here.rules(), name)
         reason = operator.wait_of_destination(here.store, here.rules(), name)
-        text = f"A message marked [TEST] is sent to {name} now."
-        if reason is not None:
-            text = f"A message marked [TEST] is owed to {name}, and waits: {_masked(reason.text)}."
+        sent = f"A message marked [TEST] is sent to {name} now."
+        text = _unless_it_waits(sent, f"A message marked [TEST] is owed to {name}, and waits", reason)
         return {"text": text, "see": url_for("pages.delivery", delivery_id=delivery_id)}
 
     return _done(act, _back(url_for("pages.destinations")))
@@ -87,17 +86,11 @@ def _back(otherwise: str) -> str:
     return access.own_target(back) if back else otherwise
 
 
-def _unless_it_waits(answer: str, record: DeliveryRecord) -> str:
-    """Return the answer to an act after which a delivery is due, or why it waits all the same."""
-    here = context()
-    reason = operator.wait_of_delivery(here.store, here.rules(), record)
+def _unless_it_waits(answer: str, waits: str, reason: WaitReason | None) -> str:
+    """Return the answer to an act after which something is due, or that it `waits` all the same, and why."""
     if reason is None or reason.code is WaitCode.DUE:
         return answer
-    return f"It is owed again, and waits: {_masked(reason.text)}."
-
-
-def _masked(text: str) -> str:
-    return context().redaction().text(text)
+    return f"{waits}: {context().redaction().text(reason.text)}."
 
 
 def _done(act: Callable[[], Answer], back: str) -> Response:
