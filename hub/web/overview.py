@@ -37,12 +37,15 @@ class NoteAct:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """A finding in two lines. The next try, at `next_try`, stands between the parts `before` and the cure."""
+    """A finding in two lines. The next try, at `next_try`, stands between the parts `before` and the cure.
+
+    `finding` is None where one note stands for all warnings of the configuration.
+    """
 
     tone: Tone
     title: str
     since: str = ""
-    since_at: datetime | None = None
+    finding: Finding | None = None
     before: str = ""
     next_try: datetime | None = None
     cure: str = ""
@@ -124,7 +127,7 @@ def _note(finding: Finding, failing: Finding | None, now: datetime, zone: tzinfo
         tone=Tone.TASK if finding.severity is FindingSeverity.NOTE else Tone.TROUBLE,
         title=title,
         since=words.since(finding, now, zone),
-        since_at=finding.since,
+        finding=finding,
         before=words.joined(parts),
         next_try=next_try,
         cure=sentence(finding.cure),

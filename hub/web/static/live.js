@@ -1,7 +1,7 @@
-// Keeps #live as the hub is, and takes nothing from under its reader: what is selected, focused, opened or
-// ticked stays, and so do rows and what carries data-still. A module.
+// Keeps #live as the hub is: what changed is put in by morph.js, and the rows of lists stay where they are. A module.
+import { morph } from "./morph.js";
+
 const EVERY_MS = 4000;
-const PART = "tr, li, p, pre, dl, h1, h2, section, table, [data-part]";
 const byId = (id) => document.getElementById(id);
 const stale = byId("stale"), pulse = byId("pulse"), news = byId("news");
 
@@ -20,19 +20,6 @@ const showPulse = () => {
   pulse.textContent = isPaused() ? "paused" : "live";
   pulse.toggleAttribute("data-paused", isPaused());
   pulse.title = isPaused() ? "Go on updating (.)" : "Pause updates (.)";
-};
-
-// The smallest parts in which somebody selects or types; else the whole.
-const underReader = (live) => {
-  const places = [];
-  const focused = document.activeElement, selection = getSelection();
-  if (focused.matches("input:not([type=checkbox]), textarea, select") && live.contains(focused)) places.push(focused);
-  if (selection.rangeCount && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(live))
-    places.push(selection.getRangeAt(0).commonAncestorContainer);
-  return places.map((place) => {
-    const part = (place.closest ? place : place.parentElement).closest(PART);
-    return part && live.contains(part) ? part : live;
-  });
 };
 
 // New rows wait behind a link; those that no longer belong to the list stay, and say so.
@@ -57,27 +44,6 @@ const keepRows = (live, fresh) => {
     link.textContent = `${first}${known.length ? "" : "+"} new ↑`;
     other.closest("table").caption.append(link);
   }
-};
-
-const morph = (live, fresh, kept) => {
-  let isWhole = true;
-  const isKept = (node) => kept.some((part) => node.contains(part));
-  Idiomorph.morph(live, fresh, {
-    callbacks: {
-      beforeNodeMorphed: (old, next) => {
-        const isLeft = kept.includes(old) || (old.matches?.("[data-still]") ?? false);
-        if (kept.includes(old) && !old.isEqualNode(next)) isWhole = false;
-        return !isLeft;
-      },
-      beforeNodeRemoved: (old) => {
-        if (isKept(old)) isWhole = false;
-        return !isKept(old);
-      },
-      beforeAttributeUpdated: (name, old) =>
-        !["open", "checked", "selected"].includes(name) && (name !== "value" || old.type === "hidden"),
-    },
-  });
-  return isWhole;
 };
 
 // As hub/humanize.py has it.
@@ -118,13 +84,15 @@ const show = (text) => {
   const page = new DOMParser().parseFromString(text, "text/html");
   const live = byId("live"), fresh = page.getElementById("live");
   if (!fresh) return;
-  const kept = underReader(live), before = findings();
+  const before = findings();
+  // What was postponed has the time of then.
+  if (text !== postponed) setClock(page.getElementById("main"));
   keepRows(live, fresh);
-  postponed = !kept.includes(live) && morph(live, fresh, kept) ? null : text;
+  postponed = morph(live, fresh) ? null : text;
   announce(before, findings());
   document.title = page.title;
   seen = page.getElementById("main").dataset.seen;
-  setClock(page.getElementById("main"));
+  tellTimes();
 };
 
 const refresh = async () => {
