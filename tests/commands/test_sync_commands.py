@@ -257,6 +257,25 @@ def test_gaps_are_objects_of_whose_last_change_no_event_came(
     assert "1 change may still come" in doctor.stdout
 
 
+def test_what_is_ignored_or_not_in_the_instance_is_not_searched_for_gaps(
+    sync: Sync, tmp_path: Path, sqlite_url: str, clerk: ClerkServer
+) -> None:
+    ignoring = ROUTES.replace("    secret_key", "    ignore: [organization.updated]\n    secret_key")
+    (tmp_path / "routes.yaml").write_text(ignoring)
+    clerk.absent = {"invitations"}
+    with closing(open_store(sqlite_url)) as store:
+        for event_type in ("user.created", "invitation.created"):
+            stored = given.event(event_type)
+            store.write(lambda tx, stored=stored: given.keep(tx, stored, given.routing()))
+
+    lines = [line.partition(":")[::2] for line in sync("gaps").stdout.splitlines()]
+    reasons = {name: reason for name, reason in lines if reason}
+
+    assert reasons["organization"] == " the source clerk ignores organization.updated"
+    assert reasons["invitation"].startswith(" Clerk answered 403 Forbidden at /invitations: ")
+    assert lines[-1] == ("no gap in the last 7 d", "")
+
+
 def test_where_nothing_was_compared_no_gap_is_denied(sync: Sync, sqlite_url: str) -> None:
     open_store(sqlite_url).close()
     shown, doctor = sync("gaps"), sync("doctor")
