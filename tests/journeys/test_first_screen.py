@@ -132,7 +132,7 @@ def test_for_each_of_four_in_trouble_the_first_screen_says_what_why_since_when_a
             "Look there for webhook-id; then mark each as arrived or send it again."
         ),
     }
-    wanted = [f"{first}\n· since 00:00, 1 s {second}" for first, second in findings.items()]
+    wanted = [f"{first}\nsince 00:00, 1 s {second}" for first, second in findings.items()]
 
     def lacking() -> list[str]:
         """What the screen does not say, as while a probe is under way."""
