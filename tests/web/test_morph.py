@@ -77,7 +77,7 @@ def page(browser: Browser) -> Iterator[Page]:
     )
     opened = browser.new_page()
     opened.set_content("<body></body>")
-    # Firefox and Safari had none for long: without it what is moved loses focus, too.
+    # Not every browser has it: without it what is moved loses focus, too.
     opened.evaluate("() => delete Element.prototype.moveBefore")
     opened.add_script_tag(content=idiomorph)
     opened.add_script_tag(content=f"{morph}\nwindow.morph = morph;", type="module")

@@ -13,15 +13,14 @@ const partsInUse = (live) => {
   });
 };
 
-// Where something appears, Idiomorph takes what has an id and stands below out of the page for a moment. No selection
-// outlasts that, and without the browser's moveBefore no focus.
-const keepPlace = (change) => {
-  const selection = getSelection(), focused = document.activeElement;
+// Where something appears, Idiomorph takes what has an id and stands below out of the page for a moment, only not what
+// has focus. No selection outlasts that.
+const keepSelection = (change) => {
+  const selection = getSelection();
   const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = selection;
   change();
   if (!isCollapsed && anchorNode.isConnected && focusNode.isConnected)
     selection.setBaseAndExtent(anchorNode, anchorOffset, focusNode, focusOffset);
-  focused.focus({ preventScroll: true });
 };
 
 // Returns whether all is as in `fresh`: it is not where a part in use is left as it was.
@@ -42,6 +41,6 @@ export const morph = (live, fresh) => {
     beforeAttributeUpdated: (name, old) =>
       !["open", "checked", "selected"].includes(name) && (name !== "value" || old.type === "hidden"),
   };
-  keepPlace(() => Idiomorph.morph(live, fresh, { callbacks }));
+  keepSelection(() => Idiomorph.morph(live, fresh, { callbacks }));
   return isWhole;
 };
