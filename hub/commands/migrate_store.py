@@ -10,6 +10,7 @@ import click
 
 from hub.commands import Section
 from hub.errors import SettingsError, StoreError
+from hub.humanize import counted
 from hub.process import start
 from hub.settings import read_environment
 from hub.store import copy
@@ -21,12 +22,12 @@ SECTION = Section.OPERATE
 
 WIDTH = 30
 NOUNS = {
-    "audit": "entries of the audit",
-    "audit_subjects": "subjects of the audit",
-    "mirrors": "tables of mirrors",
-    "versions": "versions of the files",
+    "deliveries": ("delivery", "deliveries"),
+    "audit": ("entry of the audit", "entries of the audit"),
+    "audit_subjects": ("subject of the audit", "subjects of the audit"),
+    "versions": ("version of the files", "versions of the files"),
 }
-"""The nouns for tables whose name is none of many rows."""
+"""The nouns for the rows of tables, where they are no name with an s."""
 
 
 @click.command(short_help="Move everything to another database.")
@@ -54,7 +55,9 @@ def command(source: str, target: str, undo: bool) -> None:
             say("FROM goes on: start the hub there again. TO holds a part of a copy; remove it.")
             return
         counts = copy.migrate_store(from_store, to_store, _show_progress)
-    moved = ", ".join(f"{count:,} {NOUNS.get(name, name)}" for name, count in counts.items())
+    moved = ", ".join(
+        counted(count, *NOUNS.get(name, (name.removesuffix("s"),))) for name, count in counts.items()
+    )
     say(f"moved {moved}: set DATABASE_URL to TO and start the hub there")
 
 

@@ -107,7 +107,7 @@ def _migration(name: str, waits: Sequence[PartWait]) -> Finding:
         code=FindingCode.MIGRATION,
         severity=FindingSeverity.BAD,
         subject=name,
-        headline=f"{name} waits for your migration of {listed(tables)}",
+        headline=f"{listed(tables)} cannot be written to {name}",
         reason="; ".join(dict.fromkeys(faults)),
         since=min(wait.since for wait in waits),
         count=None if None in counts else sum(filter(None, counts)),

@@ -30,6 +30,7 @@ from hub.store.tables import (
     destinations,
     events,
     is_in,
+    mirrors,
     refusals,
     settings,
     sources,
@@ -48,7 +49,7 @@ VERSIONS_AT_ONCE = 10
 """A version of the user's files may have 4 MiB."""
 
 LARGE = (events, deliveries, attempts, threads, audit, audit_subjects, versions)
-SMALL = (destinations, sources, refusals, counters, alerts, settings)
+SMALL = (destinations, sources, refusals, counters, alerts, settings, mirrors)
 """All tables but `workers` and `wrong_keys`, which have what is true of the source for a minute, and `terms`,
 which the workers of the target make anew.
 """

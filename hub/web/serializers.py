@@ -188,13 +188,14 @@ def _destination(name: str, health: Health) -> Fields:
     config, state = health.facts.destination_config(name), health.facts.state(name)
     status = status_of(name, health.facts)
     is_paused = config is not None and state.paused_at is not None
-    judged = next((one for one in health.findings[Area.DESTINATIONS] if one.subject == name), None)
+    judged = [*health.findings[Area.DESTINATIONS], *health.findings[Area.MIRROR]]
+    worst = next((one for one in judged if one.subject == name), None)
     return {
         "name": name,
         "type": config.type if config else None,
         "state": status.value,
-        "reason": _reason(judged),
-        "since": judged.since if judged is not None else None,
+        "reason": _reason(worst),
+        "since": worst.since if worst is not None else None,
         "why": _wait(lasting_reason(name, health.facts), health.redaction),
         "paused_reason": health.redaction.optional(state.paused_reason) if is_paused else None,
         "paused_at": state.paused_at if is_paused else None,

@@ -381,7 +381,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         BAD,
         "crm",
         (
-            "crm waits for your migration of roles, users, since 11:59, 60 s: "
+            "roles, users cannot be written to crm, since 11:59, 60 s: "
             "roles is missing; users.banned is date; 5 wait, nothing is lost"
         ),
     ),
@@ -391,7 +391,7 @@ AILMENTS: list[tuple[Facts, FindingCode, FindingSeverity, str, str]] = [
         BAD,
         "crm",
         (
-            "crm waits for your migration of roles, since 12:00, 1 s: roles is missing; "
+            "roles cannot be written to crm, since 12:00, 1 s: roles is missing; "
             "more than 10,000 wait, nothing is lost"
         ),
     ),

@@ -99,7 +99,7 @@ def test_rows_wait_for_their_table_alone_and_go_on_by_themselves(place: Place, s
         assert (wait.code, wait.resumes) == (WaitCode.PAUSED, True)
         assert WORDS[place.dialect] in wait.text
         assert (finding.code, finding.count) == (FindingCode.MIGRATION, 1)
-        assert finding.headline == "app-db waits for your migration of users"
+        assert finding.headline == "users cannot be written to app-db"
         assert WORDS[place.dialect] in f"{finding.reason}; {finding.cure}"
         assert [line.advice for line in lines] == [finding.cure]
         assert [*mirror.find("users", ["user_1"], timeout_seconds=SECONDS)] == ["user_1"]

@@ -22,7 +22,17 @@ from hub.store import copy
 from hub.store.open import open_store
 from hub.store.repositories.events import RoutedEvent
 from hub.store.store import Store
-from hub.store.tables import attempts, deliveries, destinations, events, settings, threads, versions
+from hub.store.tables import (
+    attempts,
+    deliveries,
+    destinations,
+    events,
+    metadata,
+    mirrors,
+    settings,
+    threads,
+    versions,
+)
 
 LEASE = timedelta(seconds=0.5)
 
@@ -107,9 +117,10 @@ def test_every_row_is_there_afterwards_as_it_was(source: Store, target: Store) -
     source.write(
         lambda t: t.threads.leave(t.threads.join("one", delivered, LEASE), delivered, {"ts": "1"}, ())
     )
+    source.write(lambda t: t.mirrors.keep("app-db", "users", rows=7, verified_at=t.now))
     for number in range(2 * copy.VERSIONS_AT_ONCE + 1):
         source.write(lambda t, name=f"version {number}": t.versions.serve(name, name.encode()))
-    copied = (events, deliveries, attempts, threads, destinations, settings, versions)
+    copied = (events, deliveries, attempts, threads, destinations, mirrors, settings, versions)
     before = {table.name: rows(source, table) for table in copied}
     counted = copy.migrate_store(source, target, silent)
 
@@ -298,6 +309,12 @@ def test_what_something_else_wrote_there_is_noticed(source: Store, target: Store
 def _is_marked(store: Store) -> bool:
     with store.read() as snapshot:
         return snapshot.settings.get("migrated") is not None
+
+
+def test_what_is_not_copied_is_true_of_its_store_alone() -> None:
+    copied = {table.name for table in (*copy.LARGE, *copy.SMALL)}
+
+    assert metadata.tables.keys() - copied == {"terms", "workers", "wrong_keys"}
 
 
 def test_the_marks_are_all_that_is_not_copied(source: Store, target: Store) -> None:

@@ -54,6 +54,13 @@ def test_each_table_has_its_rows_and_what_differs_and_the_others_say_why_not(
     assert "What it mirrors" not in client.get("/destinations/log").text
 
 
+def test_the_api_says_what_is_the_matter_with_a_mirror(mirroring: World, client: FlaskClient) -> None:
+    items = client.get("/api/destinations", headers=KEY).get_json()["items"]
+    reasons = {item["name"]: item["reason"] for item in items}
+
+    assert reasons["app-db"] == "3 rows of app-db differ from Clerk"
+
+
 def test_metrics_have_the_drift_of_todays_mirrors(mirroring: World, client: FlaskClient) -> None:
     lines = client.get("/metrics", headers=KEY).text.splitlines()
 

@@ -105,6 +105,7 @@ _STATES: dict[str | int, str] = {
     1021: _FULL,
     1114: _FULL,
     "SQLITE_FULL": _FULL,
+    "SQLITE_CANTOPEN": "the file or its folder is not there, or cannot be opened",
 }
 """Conditions of a database that stand before its own words."""
 

@@ -110,7 +110,7 @@ class MysqlEngine(Engine):
         try:
             connection.connect(_socket(parts))
         except OSError as error:
-            raise Retry(f"{parts.address['host']} cannot be reached: {error}") from error
+            raise Retry(f"{parts.address['host']} cannot be reached: {error.strerror or error}") from error
         except pymysql.OperationalError as error:
             refusal = _tls_refusal(error)
             if refusal is None:
