@@ -87,7 +87,7 @@ def why(delivery: DeliveryRecord, facts: Facts) -> WaitReason | None:
         return lasting
     if any("/" in need for need in delivery.needs):
         text = delivery.reason or "waits for a table"
-        return WaitReason(code=WaitCode.PAUSED, text=text, resumes=True)
+        return WaitReason(code=WaitCode.NOT_CONFIGURED, text=text, resumes=True)
     if delivery.needs:
         return WaitReason(code=WaitCode.NOT_CONFIGURED, text=not_set(delivery.needs))
     reasons = [*_of_time(name, facts), *_schedule(delivery, facts)]

@@ -256,7 +256,7 @@ TABLE: dict[str, tuple[DeliveryRecord, Facts, WaitCode, str, datetime | None]] =
     "a table": (
         delivery(needs=("crm/users",), reason="it is missing; run that"),
         facts(),
-        WaitCode.PAUSED,
+        WaitCode.NOT_CONFIGURED,
         "it is missing; run that",
         None,
     ),

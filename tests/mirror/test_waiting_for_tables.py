@@ -96,7 +96,7 @@ def test_rows_wait_for_their_table_alone_and_go_on_by_themselves(place: Place, s
 
         assert (waiting.state, waiting.tries, waiting.due_at) == (State.PENDING, 0, None)
         assert wait is not None
-        assert (wait.code, wait.resumes) == (WaitCode.PAUSED, True)
+        assert (wait.code, wait.resumes) == (WaitCode.NOT_CONFIGURED, True)
         assert WORDS[place.dialect] in wait.text
         assert (finding.code, finding.count) == (FindingCode.MIGRATION, 1)
         assert finding.headline == "users cannot be written to app-db"

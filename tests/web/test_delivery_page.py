@@ -139,7 +139,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ),
         (
             State.PENDING,
-            WaitReason(code=WaitCode.PAUSED, text="a table is missing", resumes=True),
+            WaitReason(code=WaitCode.NOT_CONFIGURED, text="a table is missing", resumes=True),
             CRM,
             "It goes out by itself, within seconds, once that is done.",
         ),
