@@ -56,7 +56,7 @@ def test_a_database_that_cannot_be_asked_is_one_problem(run: Run, tmp_path: Path
 
     [line] = errors(looked.stdout)
     assert line.startswith(
-        "routes.yaml:4:3: error[bad-send]: what it has cannot be looked at: the database says"
+        "routes.yaml:4:3: error[bad-send]: what it has cannot be looked at: the file or its folder"
     )
 
 
@@ -67,5 +67,5 @@ def test_migrate_makes_the_tables_of_mirrors_and_fails_for_none(run: Run, tmp_pa
 
     assert first.stdout.splitlines()[-1].endswith("changes of its tables made")
     assert second.stdout.splitlines()[-1] == "app-db: its tables are up to date"
-    assert away.stdout.splitlines()[-1].startswith("app-db: warning: the database says")
+    assert away.stdout.splitlines()[-1].startswith("app-db: warning: the file or its folder is not there")
     assert [result.exit_code for result in (first, second, away)] == [0, 0, 0]
