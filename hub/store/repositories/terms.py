@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, union
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, func, literal, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.model.event import Event, made_at
@@ -56,11 +56,16 @@ class Terms(Repository):
         """Keep the terms of events, by their ids; another process may do the same."""
         # In one order everywhere, so that two who add do not wait for each other.
         rows = sorted((event_id, term) for event_id, its in terms_of.items() for term in {event_id, *its})
-        insert = postgresql.insert(terms) if self._session.is_remote else sqlite.insert(terms)
-        self._session.connection.execute(
-            insert.on_conflict_do_nothing(),
-            [{"event_id": event_id, "term": term} for event_id, term in rows],
-        )
+        if self._session.is_remote:
+            # One statement for all rows: one for each costs both sides twice as much.
+            columns = [func.unnest(literal(list(column), ARRAY(Text))) for column in zip(*rows, strict=True)]
+            insert = postgresql.insert(terms).from_select(["event_id", "term"], select(*columns))
+            self._session.connection.execute(insert.on_conflict_do_nothing())
+        else:
+            self._session.connection.execute(
+                sqlite.insert(terms).on_conflict_do_nothing(),
+                [{"event_id": event_id, "term": term} for event_id, term in rows],
+            )
 
 
 class TermSearch:
