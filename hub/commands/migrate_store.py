@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from contextlib import ExitStack, closing
 
 import click
@@ -16,11 +15,11 @@ from hub.settings import read_environment
 from hub.store import copy
 from hub.store.open import open_store
 from hub.store.store import Store
+from hub.terminal import progress
 from hub.terminal.printing import say
 
 SECTION = Section.OPERATE
 
-WIDTH = 30
 NOUNS = {
     "deliveries": ("delivery", "deliveries"),
     "audit": ("entry of the audit", "entries of the audit"),
@@ -93,10 +92,9 @@ def _url(argument: str, name: str) -> str:
 
 
 def _show_progress(name: str, copied: int, total: int) -> None:
-    """Draw a bar on a terminal; elsewhere print a line at the end of each table."""
-    if sys.stderr.isatty():
-        filled = WIDTH * copied // max(total, 1)
-        bar = "#" * filled + "-" * (WIDTH - filled)
-        click.echo(f"\r{name:<12} [{bar}] {copied:,}/{total:,}", nl=copied >= total, err=True)
-    elif copied >= total:
-        click.echo(f"{name}: {copied:,} rows", err=True)
+    """Draw a bar on a terminal, and print a line at the end of each table."""
+    if copied < total:
+        progress.show(name, copied, total, rate=0.0, remaining_seconds=None)
+        return
+    progress.clear()
+    say(f"{name}: {counted(copied, 'row')}", err=True)

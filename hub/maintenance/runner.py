@@ -26,7 +26,7 @@ from hub.store.store import Store
 SOON_SECONDS = 0.2
 
 STOP_SECONDS = 10.0
-"""How long a stop waits for the task that is running."""
+"""A stop waits at most so long for the task that is running."""
 
 ALERT_SECONDS = 5.0
 """How often a worker looks for what `problems:` should tell."""

@@ -76,7 +76,7 @@ class Readiness:
         except Pause as error:
             raise Pause(
                 f"its tables cannot be made in {self._schema}: {error.reason}; grant that, "
-                f"or let a role that may run what `{self._command}` shows"
+                f"or run what `{self._command}` prints as a role that may"
             ) from error
 
     def _obstacle(self, additions: Additions, names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The progress of a long run, on stderr: a bar on a terminal, elsewhere a line for what is done."""
+"""The progress of a long run: a bar on stderr, where that is a terminal."""
 
 from __future__ import annotations
 

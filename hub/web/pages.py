@@ -81,6 +81,7 @@ def event(event_id: str) -> Response:
     words = words_of_event(record, rules, here.store)
     whole = serializers.whole_event(record, words)
     payload = None if whole["payload"] is None else pretty(whole["payload"])
+    beginning = payload and beginning_of(payload)
     lines = list(zip(owed, serializers.deliveries(owed, rules, facts), strict=True))[::-1]
     return page(
         "event.html",
@@ -91,8 +92,8 @@ def event(event_id: str) -> Response:
         serves=rules.config.version,
         about=beside_headline(whole["about"], whole["headline"]),
         summary=words.summary,
-        payload=payload and beginning_of(payload),
-        is_cut=payload is not None and beginning_of(payload) != payload,
+        payload=beginning,
+        is_cut=beginning != payload,
         size=len(record.payload or b""),
         meaning=_meaning(record.type),
         unowed="; ".join(dict.fromkeys(verdict.unowed for verdict in record.verdicts if verdict.unowed)),
